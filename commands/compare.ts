@@ -1,0 +1,53 @@
+import { defineCommand, requiredArgument } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { UnavailableError } from '../src/cli/errors.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { value } from '../src/cli/options.js';
+import { share, text } from '../src/cli/value-types.js';
+import { compareRuns, DEFAULT_TOLERANCE, incomparable } from '../src/loadtest/compare.js';
+import { readResult } from '../src/loadtest/result-file.js';
+import { COMPARE_FORMATS, compareReports } from '../src/report/compare/index.js';
+
+const options = {
+  tolerance: value({
+    summary: 'how much worse a figure may be; on a shared machine two runs differ by 15 % without any cause',
+    type: share({ most: 10 }),
+    default: DEFAULT_TOLERANCE,
+    group: 'Verdict',
+  }),
+  format: formatOption(COMPARE_FORMATS),
+};
+
+const resultArgument = (which: string) =>
+  requiredArgument({ summary: `${which}, written by loadtest --format json`, type: text('FILE') });
+
+export const command = defineCommand({
+  name: 'compare',
+  summary: 'compare two load tests, figure by figure',
+  description:
+    'Compares two results of loadtest: for each figure the change, the range in which it lies by the spread within\n' +
+    'the runs, and whether that shows a difference at all. Exits 1 if something has become worse by more than the\n' +
+    'tolerance.',
+  arguments: { before: resultArgument('the result before'), after: resultArgument('the result after') },
+  options,
+  examples: [
+    { command: 'poolctl compare before.json after.json', meaning: 'what has the change done?' },
+    {
+      command: 'poolctl compare main.json branch.json --tolerance 25% --format markdown',
+      meaning: 'a comment for a pull request, on a noisy machine',
+    },
+  ],
+  async run(context) {
+    const { options, io } = context;
+    const [before, after] = await Promise.all([
+      readResult(context.arguments.before, io.cwd),
+      readResult(context.arguments.after, io.cwd),
+    ]);
+    const reason = incomparable(before, after);
+    if (reason !== null)
+      throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
+    const comparison = compareRuns(before, after, { tolerance: options.tolerance });
+    await context.write(compareReports[options.format](comparison, context.render));
+    return comparison.regressions.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+  },
+});

@@ -1,0 +1,17 @@
+import type { CommandTable } from '../src/cli/command.js';
+
+/** The subcommands, in the order of the help. What is not asked for is not loaded. */
+export const commands: CommandTable = {
+  'audit-leaks': {
+    summary: 'find leases that can escape their release, in source code',
+    load: async () => (await import('./audit-leaks.js')).command,
+  },
+  loadtest: {
+    summary: 'put a connection pool under load and judge it',
+    load: async () => (await import('./loadtest.js')).command,
+  },
+  compare: {
+    summary: 'compare two load tests, figure by figure',
+    load: async () => (await import('./compare.js')).command,
+  },
+};

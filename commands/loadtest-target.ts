@@ -1,0 +1,146 @@
+import { asError } from '../src/base/promises.js';
+import { readEnvFile } from '../src/cli/env-file.js';
+import { UsageError } from '../src/cli/errors.js';
+import {
+  CANDLE_TABLE,
+  makeCandleTable,
+  removeCandleTable,
+} from '../src/loadtest/workloads/postgres-candles.js';
+import { type Observer, openObserver } from '../src/loadtest/workloads/postgres-observer.js';
+import {
+  isLoopback,
+  locatePostgres,
+  type PostgresPlace,
+  saysPgbouncer,
+} from '../src/loadtest/workloads/postgres-place.js';
+import type { ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
+import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
+import { type LoadContext, type Options, PROFILES, type Profile } from './loadtest-options.js';
+
+/** What is tested, with what could not be known before a look at it. */
+export interface Subject {
+  readonly target: ReachableTarget;
+  readonly profile: Profile;
+  readonly pool: PoolSize;
+  /** Tells the user something, once however many runs there are. */
+  readonly remark: (text: string) => void;
+}
+
+/** To remove what was made may take so long; and so long once everything was to be given up. */
+const TIDY_MS = 20_000;
+const LAST_MOMENT_MS = 2000;
+
+/** The profile, as far as it is known before anything is connected. */
+export function profileOf(options: Partial<Options>, target: Target | null): Profile {
+  if (options.profile) return options.profile;
+  if (target?.kind !== 'postgres') return 'sqlite';
+  return (options.pgbouncer ?? saysPgbouncer(target.url)) ? 'pgbouncer' : 'direct';
+}
+
+/** Gets the target ready, and tidies up behind whatever is done with it. */
+export async function withSubject<T>(
+  context: LoadContext,
+  use: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const { options, io } = context;
+  const target = context.arguments.target ?? { kind: 'temporary' as const };
+  if (target.kind === 'postgres') return withPostgres(context, target.url, use);
+  if (target.kind === 'temporary' && io.env.DATABASE_URL) {
+    context.warn('DATABASE_URL is not used unasked: this tests a temporary SQLite file');
+  }
+  const profile = profileOf(options, target);
+  return use({ target, profile, pool: poolOf(context, profile), remark: onceEach(context.warn) });
+}
+
+async function withPostgres<T>(
+  context: LoadContext,
+  url: string,
+  use: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const { options, io } = context;
+  const place = await placeOf(context, url);
+  if (!options.allowRemote) await refuseRemote(place.host);
+  const said = options.pgbouncer ?? saysPgbouncer(url);
+  const { prepareThreshold, connectTimeout: connectTimeoutMs } = options;
+  const access = { ...place, pgbouncer: said ?? false, prepareThreshold, connectTimeoutMs };
+  const observer = await openObserver(access, io.interrupts.stop);
+  try {
+    const pgbouncer = said ?? observer.pooled;
+    // A pooler that was found, rather than named, has its profile too; what the user says of the profile stands.
+    const profile = options.profile ?? (pgbouncer ? 'pgbouncer' : 'direct');
+    const target: ReachableTarget = { kind: 'postgres', access: { ...access, pgbouncer }, observer };
+    const subject = { target, profile, pool: poolOf(context, profile), remark: onceEach(context.warn) };
+    return await withCandles(context, observer, () => use(subject));
+  } finally {
+    await observer.close();
+  }
+}
+
+/** Runs with the table of `--init`, and without it once that is over, whatever came of it. */
+async function withCandles<T>(
+  { options, io, ...context }: LoadContext,
+  { database }: Observer,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    if (options.init) await makeCandleTable(database, { seed: options.seed, signal: io.interrupts.stop });
+    return await run();
+  } finally {
+    if (options.cleanup) {
+      const signal = AbortSignal.timeout(io.interrupts.abort.aborted ? LAST_MOMENT_MS : TIDY_MS);
+      await removeCandleTable(database, signal).catch((error: unknown) => {
+        const why = signal.aborted ? 'the server did not answer in time' : asError(error).message;
+        context.warn(`${CANDLE_TABLE} could not be removed: ${why}`);
+      });
+    }
+  }
+}
+
+/** The pool's options; those that nobody gave are the profile's. */
+function poolOf({ options, origins }: LoadContext, profile: Profile): PoolSize {
+  const preset = PROFILES[profile];
+  const of = <Key extends keyof typeof preset & keyof Options>(key: Key): Options[Key] =>
+    origins[key].kind === 'preset' ? (preset[key] as Options[Key]) : options[key];
+  return {
+    size: of('poolSize'),
+    maxOverflow: of('maxOverflow'),
+    timeoutMs: of('poolTimeout'),
+    recycleMs: of('poolRecycle'),
+    prePing: of('prePing'),
+  };
+}
+
+async function placeOf({ options, io }: LoadContext, url: string): Promise<PostgresPlace> {
+  const file = await readEnvFile(options.envFile, io.cwd, []);
+  const place = locatePostgres(url, { ...file?.values, ...withoutEmpty(io.env) });
+  if (!options.passwordStdin) return place;
+  const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+  if (password === '') throw new UsageError(['--password-stdin: there is no password on stdin']);
+  if (locatePostgres(url, {}).password !== null) {
+    throw new UsageError(['--password-stdin: there is a password in the URL too']);
+  }
+  return { ...place, password };
+}
+
+/** A load is the last thing to be sent to a server by mistake. */
+async function refuseRemote(host: string): Promise<void> {
+  if (await isLoopback(host)) return;
+  throw new UsageError([
+    {
+      message: `${host} is not this machine, and a load test leaves it only when told to`,
+      hint: 'give --allow-remote if that server may be put under load',
+    },
+  ]);
+}
+
+function onceEach(tell: (text: string) => void): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (!told.has(text)) tell(text);
+    told.add(text);
+  };
+}
+
+function withoutEmpty(env: Readonly<Record<string, string | undefined>>) {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value));
+}

@@ -1,0 +1,354 @@
+import { tmpdir } from 'node:os';
+import { formatCount } from '../src/base/units.js';
+import { defineCommand } from '../src/cli/command.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { openResultOutput } from '../src/cli/output.js';
+import { runBaseline } from '../src/loadtest/baseline.js';
+import { compareRuns, incomparable } from '../src/loadtest/compare.js';
+import { type LoadTestOptions, runLoadTest } from '../src/loadtest/load-test.js';
+import { concurrencyOf } from '../src/loadtest/models.js';
+import { readResult } from '../src/loadtest/result-file.js';
+import { type PoolPoint, poolWords, runSweep } from '../src/loadtest/sweep.js';
+import type { Interval, LoadProgress, LoadResult, ModelInfo, WarmupPlan } from '../src/loadtest/types.js';
+import { hasPassed } from '../src/loadtest/verdict.js';
+import { WorkloadError } from '../src/loadtest/workloads/errors.js';
+import { readWork } from '../src/loadtest/workloads/read-work.js';
+import { openTargetFor } from '../src/loadtest/workloads/registry.js';
+import { type SqlWork, sqlWorkload } from '../src/loadtest/workloads/sql.js';
+import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
+import { logLifeCycle } from '../src/pool/life-cycle-log.js';
+import { baselineReports } from '../src/report/baseline/index.js';
+import { compareReports } from '../src/report/compare/index.js';
+import { loadReports } from '../src/report/loadtest/index.js';
+import type { RenderOptions } from '../src/report/render-options.js';
+import { type SweepFormat, sweepReports } from '../src/report/sweep/index.js';
+import {
+  isManyRuns,
+  isSweepFormat,
+  type LoadContext,
+  MOST_AT_ONCE,
+  options,
+  PROFILES,
+  rules,
+  targetArgument,
+  type Warmup,
+} from './loadtest-options.js';
+import { profileOf, type Subject, withSubject } from './loadtest-target.js';
+
+/** How long a load goes on where neither a number of queries nor a duration is given. */
+const DEFAULT_DURATION_MS = 5000;
+/** Each of the many runs of a sweep. */
+const SWEEP_DURATION_MS = 2000;
+
+/** An open load warms up with a closed one, of no more workers than connections; this if those are without limit. */
+const MOST_WARMING = 1000;
+
+export const command = defineCommand({
+  name: 'loadtest',
+  summary: 'put a connection pool under load and judge it',
+  description:
+    'Puts a connection pool under load and judges it: throughput, response times split into waiting for a\n' +
+    'connection and being served, errors, and a verdict with its reasons. Without a target it makes a temporary\n' +
+    'SQLite file, so it needs no server. A target of yours is only read, unless --allow-writes is given.',
+  arguments: targetArgument,
+  options,
+  rules,
+  examples: [
+    { command: 'poolctl loadtest', meaning: 'see a pool under load, with nothing set up' },
+    {
+      command: 'poolctl loadtest --num-queries 5000 --num-workers 200 --query-type complex',
+      meaning: 'heavy queries by many workers',
+    },
+    {
+      command: 'poolctl loadtest --test-type burst --burst-size 500 --num-bursts 5 --burst-interval 1s',
+      meaning: 'sudden crowds',
+    },
+    {
+      command: 'poolctl loadtest --test-type rate --rate 500/s --duration 30s',
+      meaning: 'arrivals by the clock, so that a stall cannot hide',
+    },
+    {
+      command: 'poolctl loadtest --sweep pool-size=2,4,8,16,32',
+      meaning: 'which size is enough?',
+    },
+    {
+      command: 'poolctl loadtest postgres://app@localhost/shop --query-type mixed',
+      meaning: 'your own PostgreSQL, which is only read',
+    },
+    {
+      command: `poolctl loadtest sqlite:app.db --sql 'SELECT * FROM orders WHERE id = ?' --params '[[1],[2]]'`,
+      meaning: 'your own query on your own data',
+    },
+    {
+      command: "poolctl loadtest --threshold 'p99<50ms' --threshold 'errors<=0' --format json -o result.json",
+      meaning: 'a gate for CI',
+    },
+  ],
+  presetFor({ options, arguments: { target } }) {
+    const profile = profileOf(options, target);
+    return { name: profile, values: PROFILES[profile] };
+  },
+  async run(context) {
+    const work = await workOf(context);
+    try {
+      return await withSubject(context, (subject) => {
+        const test: Test = { work, ...subject };
+        if (context.options.sweep.length > 0) return sweep(context, test);
+        return context.options.baseline === null ? once(context, test) : baseline(context, test);
+      });
+    } catch (error) {
+      throw error instanceof WorkloadError && error.code !== 'ERR_NO_ANSWER' ? usageErrorOf(error) : error;
+    }
+  },
+});
+
+/** What is done, and to what. */
+interface Test extends Subject {
+  readonly work: SqlWork;
+}
+
+async function once(context: LoadContext, test: Test): Promise<ExitCode> {
+  const { options, io, render } = context;
+  // Read first: a wrong file should not cost a run.
+  const earlier = options.compareWith === null ? null : await readResult(options.compareWith, io.cwd);
+  const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
+  try {
+    const intervals: Interval[] = [];
+    const result = await measure(context, test, test.pool, {
+      onProgress: (state) =>
+        context.progress.update({ label: LABELS[state.phase], share: state.fraction, note: noteOf(state) }),
+      ...(hdrOutput && { onInterval: (interval) => intervals.push(interval) }),
+    });
+    if (hdrOutput !== null) {
+      const { hdrLog } = await import('../src/report/loadtest/hdr.js');
+      await hdrOutput.write(hdrLog(result, intervals));
+    }
+    await context.write(loadReports[options.format](result, render));
+    return await compareWith(earlier, result, context);
+  } finally {
+    await hdrOutput?.close();
+  }
+}
+
+/** The exit code of the run, and of its comparison with an earlier one if there is one. */
+async function compareWith(
+  earlier: LoadResult | null,
+  result: LoadResult,
+  { options, render, ...context }: LoadContext,
+): Promise<ExitCode> {
+  const passed = hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
+  if (earlier === null) return passed;
+  // An interrupted run has its own exit code, and says itself that it is partial.
+  const reason = result.partial === null ? incomparable(earlier, result) : null;
+  if (reason !== null) throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
+  if (result.partial !== null) return passed;
+  const comparison = compareRuns(earlier, result, { tolerance: options.tolerance });
+  const compared = compareReports.text(comparison, { ...render, color: false });
+  if (options.format === 'text') await context.write(`\n${compareReports.text(comparison, render)}`);
+  else for (const line of compared.trimEnd().split('\n')) context.warn(line);
+  return comparison.regressions.length > 0 ? ExitCode.Failed : passed;
+}
+
+async function sweep(context: LoadContext, test: Test): Promise<ExitCode> {
+  const { options } = context;
+  const points = pointsOf(context, test.pool);
+  const runs = points.length * options.rounds;
+  const result = await runSweep({
+    points,
+    rounds: options.rounds,
+    run(point, done) {
+      const pool = { ...test.pool, size: point.poolSize, maxOverflow: point.maxOverflow };
+      const onProgress = progressOf(context, done, runs, `a pool of ${poolWords(point)}`);
+      return measure(context, test, pool, { onProgress });
+    },
+    stopped: () => context.io.interrupts.stop.aborted,
+  });
+  return reportRuns(context, result, sweepReports);
+}
+
+async function baseline(context: LoadContext, test: Test): Promise<ExitCode> {
+  const { rounds } = context.options;
+  const result = await runBaseline({
+    rounds,
+    run(pooled, done) {
+      const onProgress = progressOf(context, done, rounds * 2, `${pooled ? 'with' : 'without'} the pool`);
+      return measure(context, test, test.pool, { unpooled: !pooled, onProgress });
+    },
+    stopped: () => context.io.interrupts.stop.aborted,
+  });
+  return reportRuns(context, result, baselineReports);
+}
+
+/** How far many runs are, while one of them goes on. */
+function progressOf({ progress }: LoadContext, done: number, runs: number, what: string) {
+  return ({ phase, fraction }: LoadProgress): void =>
+    progress.update({
+      label: LABELS[phase],
+      share: (done + (phase === 'load' ? (fraction ?? 0) : 0)) / runs,
+      note: `run ${done + 1} of ${runs}, ${what}`,
+    });
+}
+
+/** Writes what many runs came to; null is that they were interrupted before the first was over. */
+async function reportRuns<Result>(
+  context: LoadContext,
+  result: Result | null,
+  reports: Readonly<Record<SweepFormat, (result: Result, options: RenderOptions) => string>>,
+): Promise<ExitCode> {
+  const { options, io, render } = context;
+  if (result === null) throw io.interrupts.stop.reason;
+  const format = isSweepFormat(options.format) ? options.format : 'text';
+  await context.write(reports[format](result, render));
+  return ExitCode.Ok;
+}
+
+/** Every size with every overflow. Without a word on overflow it is none, or all sizes would differ little. */
+function pointsOf({ options, origins }: LoadContext, pool: PoolSize): PoolPoint[] {
+  const values = (key: 'poolSize' | 'maxOverflow', other: number) => {
+    const given = [...new Set(options.sweep.flatMap((each) => each[key]))];
+    return given.length > 0 ? given : [other];
+  };
+  const overflow = origins.maxOverflow.kind === 'flag' ? options.maxOverflow : 0;
+  const overflows = values('maxOverflow', overflow);
+  return values('poolSize', pool.size).flatMap((poolSize) =>
+    overflows.map((maxOverflow) => ({ poolSize, maxOverflow })),
+  );
+}
+
+/** One load test on a pool of that size. */
+async function measure(
+  context: LoadContext,
+  { target, work, profile, remark }: Test,
+  pool: PoolSize,
+  {
+    unpooled = false,
+    ...listeners
+  }: Pick<LoadTestOptions, 'onProgress' | 'onInterval'> & { readonly unpooled?: boolean },
+): Promise<LoadResult> {
+  const { options, io } = context;
+  const model = modelOf(context);
+  const stopLogs: (() => void)[] = [];
+  try {
+    return await runLoadTest({
+      workload: sqlWorkload({
+        target: openTargetFor(target, {
+          pool,
+          allowWrites: options.allowWrites,
+          folder: io.cwd,
+          tempFolder: tmpdir(),
+          clock: io.clock,
+          onRemark: remark,
+          onOpen: (database) => {
+            if (options.verbose) stopLogs.push(logLifeCycle(database.pool, context.log));
+          },
+        }),
+        work,
+        profile,
+        unpooled,
+        // Nobody's data is in a temporary file.
+        allowWrites: options.allowWrites || target.kind === 'temporary',
+        clock: io.clock,
+      }),
+      model,
+      ...limitsOf(options, model),
+      warmup: warmupOf(options.warmup, model, pool),
+      seed: options.seed,
+      thresholds: options.threshold,
+      environment: {
+        poolctl: context.version,
+        node: io.host.nodeVersion,
+        platform: `${io.host.platform} ${io.host.arch}`,
+        cores: io.host.cpuCount,
+      },
+      client: {
+        eventLoopUtilization: io.eventLoopUtilization,
+        cpuTime: io.cpuTime,
+        hostCpuTime: io.hostCpuTime,
+        cores: io.host.cpuCount,
+      },
+      clock: io.clock,
+      stop: io.interrupts.stop,
+      abort: io.interrupts.abort,
+      ...listeners,
+    });
+  } finally {
+    for (const stop of stopLogs) stop();
+  }
+}
+
+async function workOf({ options, io }: LoadContext): Promise<SqlWork> {
+  const work = await readWork({
+    queryType: options.queryType,
+    sql: options.sql,
+    sqlFiles: options.sqlFile,
+    params: options.params,
+    paramsFile: options.paramsFile,
+    defined: new Map(options.define),
+    folder: io.cwd,
+  });
+  if ('problems' in work) throw new UsageError(work.problems);
+  return work;
+}
+
+function modelOf({ options, origins }: LoadContext): ModelInfo {
+  switch (options.testType) {
+    case 'concurrent':
+      return { kind: 'closed', workers: options.numWorkers };
+    case 'burst': {
+      const isEndless = options.duration !== null && origins.numBursts.kind === 'default';
+      const count = isEndless ? null : options.numBursts;
+      return { kind: 'burst', size: options.burstSize, count, intervalMs: options.burstInterval };
+    }
+    case 'rate':
+      return { kind: 'rate', perSecond: options.rate, maxInFlight: options.maxInFlight };
+    case 'ramp':
+      return {
+        kind: 'ramp',
+        fromPerSecond: options.rateFrom,
+        toPerSecond: options.rateTo,
+        stepPerSecond: options.rateStep,
+        stepMs: options.stepDuration,
+        limits: { p99Ms: options.breakP99, waitP99Ms: options.breakWait },
+        maxInFlight: options.maxInFlight,
+      };
+  }
+}
+
+function limitsOf(options: LoadContext['options'], model: ModelInfo) {
+  const { numQueries, duration } = options;
+  if (model.kind === 'ramp') return { iterations: null, durationMs: null };
+  if (model.kind === 'burst') return { iterations: null, durationMs: duration };
+  const unasked = isManyRuns(options) ? SWEEP_DURATION_MS : DEFAULT_DURATION_MS;
+  return { iterations: numQueries, durationMs: duration ?? (numQueries === null ? unasked : null) };
+}
+
+function warmupOf(
+  given: Warmup | null,
+  model: ModelInfo,
+  { size, maxOverflow }: PoolSize,
+): WarmupPlan | null {
+  // By itself it lasts until connections are no longer being opened, so that a start is not taken for the steady state.
+  const warmup = given ?? { durationMs: 1000, settleMs: 10_000 };
+  const limits = { iterations: null, durationMs: null, settleMs: null, ...warmup };
+  if (limits.iterations === 0 || limits.durationMs === 0) return null;
+  const places = maxOverflow < 0 ? MOST_AT_ONCE : size + maxOverflow;
+  const workers = model.kind === 'closed' ? model.workers : Math.min(concurrencyOf(model) ?? places, places);
+  return { workers: Math.min(workers, MOST_WARMING), ...limits };
+}
+
+const LABELS: Readonly<Record<LoadProgress['phase'], string>> = {
+  'warm-up': 'warming up',
+  load: 'loading',
+  drain: 'draining',
+};
+
+function noteOf({ ended, failed, waiting }: LoadProgress): string {
+  const failures = failed === 0 ? '' : `${formatCount(failed)} failed, `;
+  return `${formatCount(ended)} done, ${failures}${formatCount(waiting)} waiting`;
+}
+
+/** What is wrong with a statement is wrong with how poolctl was called: nothing was run. */
+function usageErrorOf({ message, hint }: WorkloadError): UsageError {
+  return new UsageError([{ message, hint }]);
+}

@@ -1,0 +1,162 @@
+import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { globToRegExp, type IgnoreRules, parseIgnore } from './ignore.js';
+
+export interface FileOptions {
+  /** Globs of paths that are left out; one without a slash means a name in any folder. */
+  readonly exclude: readonly string[];
+  readonly honourIgnoreFiles: boolean;
+}
+
+export interface FoundFile {
+  /** As the system names it. */
+  readonly path: string;
+  /** Relative to the audited path, with forward slashes. */
+  readonly name: string;
+}
+
+export interface FoundFiles {
+  readonly files: readonly FoundFile[];
+  /** Paths that could not be listed, with the reason. */
+  readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
+}
+
+const SOURCE = /\.[cm]?[jt]sx?$/;
+const DECLARATIONS = /\.d\.[cm]?ts$/;
+const NEVER = new Set(['node_modules', '.git', '.hg', '.svn', 'bower_components', 'jspm_packages', '.yarn']);
+
+/** All source files below the given paths, sorted by name; each once, whatever links lead to it. */
+export function findFiles(paths: readonly string[], cwd: string, options: FileOptions): FoundFiles {
+  const excluded = options.exclude.map((glob) => globToRegExp(glob.replace(/\/$/, ''), glob.includes('/')));
+  const seen = new Set<string>();
+  const files: FoundFile[] = [];
+  const unreadable: { name: string; reason: string }[] = [];
+
+  const take = (path: string, base: string): void => {
+    const real = realOf(path);
+    if (real === null || seen.has(real)) return;
+    seen.add(real);
+    files.push({ path, name: slashed(relative(base, path)) });
+  };
+  const walk = (folder: string, base: string, above: readonly Scoped[]): void => {
+    const real = realOf(folder);
+    if (real === null || seen.has(real)) return;
+    seen.add(real);
+    let entries: Dirent[];
+    try {
+      entries = readdirSync(folder, { withFileTypes: true });
+    } catch (error) {
+      unreadable.push({ name: slashed(relative(base, folder)) || '.', reason: reasonOf(error) });
+      return;
+    }
+    const rules = options.honourIgnoreFiles ? withRulesOf(folder, entries, above) : above;
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (NEVER.has(entry.name)) continue;
+      const path = join(folder, entry.name);
+      const isFolder = entry.isSymbolicLink() ? isFolderAt(path) : entry.isDirectory();
+      if (!isFolder && (!SOURCE.test(entry.name) || DECLARATIONS.test(entry.name))) continue;
+      const name = slashed(relative(base, path));
+      if (excluded.some((pattern) => pattern.test(name)) || isIgnored(path, isFolder, rules)) continue;
+      if (isFolder) walk(path, base, rules);
+      else take(path, base);
+    }
+  };
+
+  // Several paths have one thing that their names can be relative to: where the audit was started.
+  const shared = paths.length > 1 ? cwd : null;
+  for (const given of paths) {
+    const path = resolve(cwd, given);
+    // A file that is named is audited whatever .gitignore says; its name is relative to where the audit was started.
+    if (isFolderAt(path)) walk(path, shared ?? path, options.honourIgnoreFiles ? rulesAbove(path) : []);
+    else take(path, isWithinFolder(path, cwd) ? cwd : dirname(path));
+  }
+  return { files, unreadable };
+}
+
+/** Text of a source file; null with a reason where it is none. */
+export function readSource(path: string): { readonly text: string } | { readonly reason: string } {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > 1 && bytes[0] === 0xff && bytes[1] === 0xfe)
+      return { text: bytes.toString('utf16le', 2) };
+    if (bytes.includes(0)) return { reason: 'it is not text' };
+    return { text: bytes.toString('utf8') };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  }
+}
+
+interface Scoped {
+  readonly folder: string;
+  readonly rules: IgnoreRules;
+}
+
+function withRulesOf(
+  folder: string,
+  entries: readonly Dirent[],
+  above: readonly Scoped[],
+): readonly Scoped[] {
+  if (!entries.some((entry) => entry.name === '.gitignore')) return above;
+  const read = readSource(join(folder, '.gitignore'));
+  return 'text' in read ? [{ folder, rules: parseIgnore(read.text) }, ...above] : above;
+}
+
+/** The .gitignore files between a folder and the root of its repository, nearest first. */
+function rulesAbove(path: string): Scoped[] {
+  const found: Scoped[] = [];
+  for (let folder = path; !isRepository(folder); ) {
+    const parent = dirname(folder);
+    if (parent === folder) return []; // no repository: what lies above has no say
+    folder = parent;
+    const read = readSource(join(folder, '.gitignore'));
+    if ('text' in read) found.push({ folder, rules: parseIgnore(read.text) });
+  }
+  return found;
+}
+
+function isRepository(folder: string): boolean {
+  try {
+    statSync(join(folder, '.git'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isIgnored(path: string, isFolder: boolean, rules: readonly Scoped[]): boolean {
+  for (const { folder, rules: decide } of rules) {
+    const verdict = decide(slashed(relative(folder, path)), isFolder);
+    if (verdict !== null) return verdict;
+  }
+  return false;
+}
+
+function isFolderAt(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // a link to nowhere, or not there: reading it says why
+  }
+}
+
+function realOf(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return basename(path) === '' ? null : path;
+  }
+}
+
+function isWithinFolder(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function slashed(path: string): string {
+  return sep === '/' ? path : path.replaceAll(sep, '/');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error
+    ? error.message.replace(/^(\w+): /, '').replace(/, \w+ '.*'$/, '')
+    : String(error);
+}

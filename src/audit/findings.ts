@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { ts } from 'ts-morph';
+import type { Project } from './code/project.js';
+import { functionName, isFunction } from './code/scope.js';
+import type { Site } from './flow/walk.js';
+import type { Leak } from './leaks.js';
+import type { MisuseFound } from './misuse.js';
+import type { Finding, Misuse, TrailStep } from './types.js';
+
+/** In the order of files and lines. */
+export function byPlace(a: Finding, b: Finding): number {
+  return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+}
+
+const TEST_FILE =
+  /(^|\/)(tests?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|\.(test|spec)\.[cm]?[jt]sx?$/i;
+
+/** What is told of a leak. */
+export function toFinding(site: Site, leak: Leak, project: Project, includeTests: boolean): Finding {
+  return {
+    rule: 'leak',
+    kind: leak.kind,
+    severity: leak.severity,
+    confidence: leak.isUncertain ? 'low' : site.confidence,
+    message: messageOf(site, leak),
+    trail: trailOf(site, leak, project),
+    ...placeOf(site, project),
+    fingerprint: fingerprintOf(site, null),
+    ...(isTest(site, project, includeTests) ? { severity: 'note' } : {}),
+  };
+}
+
+/** What is told of a lease that is released or used wrongly. */
+export function toMisuse(site: Site, misuse: MisuseFound, project: Project, includeTests: boolean): Finding {
+  const { rule, severity, released, at, does } = misuse;
+  const trail = [step('acquire', site.node, 'acquired here', project)];
+  if (released !== null) trail.push(step('release', released, 'released here', project));
+  trail.push(step('misuse', at, MISUSES[rule].here, project));
+  return {
+    rule,
+    kind: rule,
+    severity,
+    confidence: site.confidence,
+    message: `${site.spec.title} ${MISUSES[rule].words} (line ${lineAndColumn(at.getSourceFile(), at.getStart()).line}): ${does}`,
+    trail,
+    ...placeOf(site, project),
+    fingerprint: fingerprintOf(site, rule),
+    ...(isTest(site, project, includeTests) ? { severity: 'note' } : {}),
+  };
+}
+
+const MISUSES: Readonly<Record<Misuse, { readonly words: string; readonly here: string }>> = {
+  'released-twice': { words: 'is released twice', here: 'released again here' },
+  'used-after-release': { words: 'is used after its release', here: 'used here' },
+  'dead-release': { words: 'has a release that is not called', here: 'not called here' },
+  'released-not-owned': { words: 'is released where it may be a borrowed one', here: 'released here' },
+};
+
+function isTest(site: Site, project: Project, includeTests: boolean): boolean {
+  return TEST_FILE.test(project.unitOf(site.node).name) && !includeTests;
+}
+
+/** What a finding says of the acquire call. */
+function placeOf(
+  site: Site,
+  project: Project,
+): Pick<Finding, 'resource' | 'file' | 'line' | 'column' | 'endLine' | 'endColumn'> {
+  const unit = project.unitOf(site.node);
+  const callee = site.node.expression;
+  const at = ts.isPropertyAccessExpression(callee) ? callee.name : callee;
+  const start = positionOf(at, project);
+  const end =
+    unit.text.length < site.node.end ? start : lineAndColumn(site.node.getSourceFile(), site.node.end);
+  return {
+    resource: site.spec.id,
+    file: unit.name,
+    line: start.line,
+    column: start.column,
+    endLine: end.line,
+    endColumn: end.column,
+  };
+}
+
+function messageOf({ spec, via }: Site, { kind, trail }: Leak): string {
+  const what = via === null ? spec.title : `${spec.title}, from ${via}()`;
+  switch (kind) {
+    case 'never-released':
+      return `${what} is never released`;
+    case 'overwritten':
+      return `${what} is acquired again before it is released`;
+    case 'not-released-on-return':
+      return `${what} is not released where the function returns${lineOf(trail)}`;
+    case 'not-released-on-throw':
+      return `${what} is not released if this throws${lineOf(trail)}`;
+  }
+}
+
+function lineOf({ bypass }: Trail): string {
+  if (bypass === null) return '';
+  return ` (line ${lineAndColumn(bypass.getSourceFile(), bypass.getStart()).line})`;
+}
+
+type Trail = Leak['trail'];
+
+function trailOf(site: Site, { trail }: Leak, project: Project): TrailStep[] {
+  const steps: TrailStep[] = [step('acquire', site.node, 'acquired here', project)];
+  if (trail.bypass !== null) {
+    const message =
+      trail.how === 'throw' ? 'this may throw' : trail.how === 'loop' ? 'acquired again here' : 'returns';
+    steps.push(step('bypass', trail.bypass, message, project));
+  }
+  if (trail.cause) steps.push(step('bypass', trail.cause, 'from here', project));
+  return steps;
+}
+
+function step(role: TrailStep['role'], node: ts.Node, message: string, project: Project): TrailStep {
+  const unit = project.unitOf(node);
+  const { line, column } = lineAndColumn(node.getSourceFile(), node.getStart());
+  const source = unit.text.split('\n', line).at(-1) ?? '';
+  return { role, file: unit.name, line, column, message, source: source.replace(/\r$/, '') };
+}
+
+function positionOf(node: ts.Node, project: Project): { file: string; line: number; column: number } {
+  return { file: project.unitOf(node).name, ...lineAndColumn(node.getSourceFile(), node.getStart()) };
+}
+
+function lineAndColumn(file: ts.SourceFile, position: number): { line: number; column: number } {
+  const { line, character } = file.getLineAndCharacterOfPosition(position);
+  return { line: line + 1, column: character + 1 };
+}
+
+/** The same for the same code in another place of the file, or in a file of another name. */
+function fingerprintOf({ node, spec }: Site, rule: Misuse | null): string {
+  const words = node.getText().replace(/\s+/g, ' ');
+  let name: string | null = null;
+  for (let at: ts.Node | undefined = node.parent; at !== undefined && name === null; at = at.parent) {
+    if (isFunction(at)) name = functionName(at);
+  }
+  return createHash('sha256')
+    .update(`${spec.id}\n${name ?? ''}\n${words}${rule === null ? '' : `\n${rule}`}`)
+    .digest('hex')
+    .slice(0, 16);
+}

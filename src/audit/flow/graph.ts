@@ -1,0 +1,69 @@
+import type { ts } from 'ts-morph';
+import type { Place } from './place.js';
+
+/** A condition, as far as it can be followed from one branch to another. */
+export type Test =
+  | { readonly kind: 'truthy' | 'falsy'; readonly place: Place }
+  | { readonly kind: 'nullish'; readonly place: Place }
+  | { readonly kind: 'same'; readonly left: Place; readonly right: Place }
+  /** `instanceof` and the like: true of a lease, unknown of other things. */
+  | { readonly kind: 'is'; readonly place: Place }
+  /** One more round of a loop over a collection. */
+  | { readonly kind: 'each'; readonly place: Place; readonly loop: number }
+  | { readonly kind: 'opaque' };
+
+/** What becomes of the promise that a call returns. */
+export type Mode = 'plain' | 'awaited' | 'returned' | 'floating';
+
+export interface Call {
+  readonly node: ts.CallExpression | ts.NewExpression | ts.TaggedTemplateExpression;
+  readonly isNew: boolean;
+  /** The callee as a place: `this.pool.connect`. */
+  readonly callee: Place;
+  /** What the method is called on; null for a plain function. */
+  readonly receiver: Place | null;
+  /** The method or function name, '' where there is none. */
+  readonly name: string;
+  readonly args: readonly Place[];
+  /** The function literals among the arguments, by position. */
+  readonly closures: readonly (ts.SignatureDeclaration | null)[];
+  /** The callee itself, where that is a function literal. */
+  readonly inline: ts.SignatureDeclaration | null;
+  readonly to: Place;
+  readonly mode: Mode;
+}
+
+export type Op =
+  | { readonly kind: 'nop' }
+  /** A move empties the source: a temporary is read once. */
+  | { readonly kind: 'copy'; readonly to: Place; readonly from: Place; readonly move: boolean }
+  | { readonly kind: 'branch'; readonly test: Test }
+  | { readonly kind: 'call'; readonly call: Call }
+  | { readonly kind: 'await'; readonly from: Place }
+  | { readonly kind: 'dispose'; readonly place: Place }
+  | { readonly kind: 'return' }
+  /** `reject(error)` of a promise's executor: leaves the function past all handlers. */
+  | { readonly kind: 'throw'; readonly rejects: boolean };
+
+export interface FlowNode {
+  readonly op: Op;
+  readonly ast: ts.Node;
+  /** Where it goes on; a branch has two ways: [true, false]. Empty where it never does. */
+  readonly next: number[];
+  /** Where it goes if it throws. */
+  readonly thrown: number;
+}
+
+/** The ends of a function, which are the first nodes of every graph. */
+export const RETURNED = 0;
+export const THROWN = 1;
+export const START = 2;
+
+export interface Graph {
+  readonly nodes: readonly FlowNode[];
+  /** Parameters in order: the place that each argument goes to. */
+  readonly params: readonly Place[];
+  readonly result: Place;
+  /** For every node the places that it tests, reads into others, or hands to functions. */
+  readonly uses: readonly (readonly Place[])[];
+}

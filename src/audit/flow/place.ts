@@ -1,0 +1,64 @@
+/**
+ * A place is where a value stands, as text: a variable, `this`, a temporary, or a property of one of these.
+ * `12:340|client@352` is the variable `client` of the function at 340 in file 12; `12:340|ctx@352.tx` its property.
+ * Values that are no place start with `=`: constants, and `=?` for what is not known.
+ */
+export type Place = string;
+
+export const UNKNOWN: Place = '=?';
+/** An element of an array, map or set at a position that is not known. */
+export const ELEMENT = '[]';
+
+export function isPlace(value: Place): boolean {
+  return !value.startsWith('=');
+}
+
+export function property(place: Place, name: string): Place {
+  return isPlace(place) ? `${place}.${name.replace(/[^\w$#[\]()-]/g, '_')}` : UNKNOWN;
+}
+
+/** Whether the first place is the second or within it. */
+export function isWithin(place: Place, outer: Place): boolean {
+  return place.startsWith(outer) && (place.length === outer.length || place[outer.length] === '.');
+}
+
+export function rootOf(place: Place): Place {
+  const dot = place.indexOf('.');
+  return dot < 0 ? place : place.slice(0, dot);
+}
+
+export function lastSegment(place: Place): string {
+  const name = place.slice(place.lastIndexOf('.') + 1);
+  return name.slice(name.lastIndexOf('|') + 1).replace(/@\d+$/, '');
+}
+
+export function isTemporary(place: Place): boolean {
+  return /\|%\d+$/.test(place);
+}
+
+/** The id of the function that a place's variable belongs to; null for `this`. */
+export function ownerOf(place: Place): string | null {
+  const bar = place.indexOf('|');
+  return bar < 0 ? null : place.slice(0, bar);
+}
+
+/**
+ * What is left of `place` when `source` is read into another place: '' for the thing itself, `.x` for a part of it.
+ * Null if `place` is not within `source`. An element at an unknown position may be any element.
+ */
+export function remainder(place: Place, source: Place): string | null {
+  if (isWithin(place, source)) return place.slice(source.length);
+  const dot = source.lastIndexOf('.');
+  if (dot < 0) return null;
+  const [container, wanted] = [source.slice(0, dot), source.slice(dot + 1)];
+  if (!isElement(wanted) || !place.startsWith(`${container}.`)) return null;
+  const rest = place.slice(container.length + 1);
+  const end = rest.indexOf('.');
+  const found = end < 0 ? rest : rest.slice(0, end);
+  if (!isElement(found) || (found !== ELEMENT && wanted !== ELEMENT)) return null;
+  return end < 0 ? '' : rest.slice(end);
+}
+
+function isElement(segment: string): boolean {
+  return segment === ELEMENT || /^\d+$/.test(segment);
+}

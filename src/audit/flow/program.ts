@@ -1,0 +1,126 @@
+import { ts } from 'ts-morph';
+import type { Entities } from '../code/entities.js';
+import type { Project } from '../code/project.js';
+import { type Body, isFunction } from '../code/scope.js';
+import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
+import { type Liveness, liveness } from './live.js';
+import { lower } from './lower.js';
+import type { Place } from './place.js';
+import type { Program, Traits } from './walk.js';
+
+/** Graphs and traits of functions, each made once. */
+export class Functions implements Program {
+  readonly entities: Entities;
+  readonly acquires = new Set<ts.Node>();
+  readonly #project: Project;
+  readonly #graphs = new Map<Body, Graph>();
+  readonly #ids = new Map<Body, string>();
+  readonly #traits = new Map<Body, Traits>();
+  readonly #uses = new Map<Place, number>();
+  readonly #live = new Map<Body, Liveness>();
+  readonly #prepared = new Set<Body>();
+  readonly interest = (place: Place): number => {
+    // What a function returns is read by whoever calls it, and other methods may read a field.
+    if (place.endsWith('|%result')) return 1;
+    return place.startsWith('this.') ? 2 : (this.#uses.get(place) ?? 0);
+  };
+
+  constructor(project: Project, entities: Entities) {
+    this.#project = project;
+    this.entities = entities;
+  }
+
+  graphOf(body: Body): Graph {
+    const known = this.#graphs.get(body);
+    if (known !== undefined) return known;
+    const graph = lower(body, this);
+    this.#graphs.set(body, graph);
+    for (const place of graph.uses.flat()) this.#uses.set(place, (this.#uses.get(place) ?? 0) + 1);
+    return graph;
+  }
+
+  prepare(body: Body): void {
+    if (this.#prepared.has(body)) return;
+    this.#prepared.add(body);
+    this.graphOf(body);
+    const visit = (node: ts.Node): void => {
+      if (isFunction(node)) this.prepare(node);
+      else ts.forEachChild(node, visit);
+    };
+    if (!ts.isSourceFile(body)) ts.forEachChild(body, visit);
+  }
+
+  idOf(body: Body): string {
+    const known = this.#ids.get(body);
+    if (known !== undefined) return known;
+    const id = `${this.#project.unitOf(body).index}:${ts.isSourceFile(body) ? 'file' : body.pos}`;
+    this.#ids.set(body, id);
+    return id;
+  }
+
+  liveIn(body: Body): Liveness {
+    const known = this.#live.get(body);
+    if (known !== undefined) return known;
+    const within = new Set<Place>();
+    const visit = (node: ts.Node): void => {
+      if (isFunction(node)) for (const place of this.graphOf(node).uses.flat()) within.add(place);
+      ts.forEachChild(node, visit);
+    };
+    ts.forEachChild(body, visit);
+    const found = liveness(this.graphOf(body), this.idOf(body), within);
+    this.#live.set(body, found);
+    return found;
+  }
+
+  traitsOf(body: Body): Traits {
+    const known = this.#traits.get(body);
+    if (known !== undefined) return known;
+    const isAsync =
+      isFunction(body) &&
+      ts.canHaveModifiers(body) &&
+      (ts.getModifiers(body)?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) ?? false);
+    this.#traits.set(body, { exits: false, throws: false, isAsync }); // the answer within a recursion
+    const found = { ...this.#reach(body), isAsync };
+    this.#traits.set(body, found);
+    return found;
+  }
+
+  /** What a function can come to. */
+  #reach(body: Body): { exits: boolean; throws: boolean } {
+    if (!('body' in body) || body.body === undefined) return { exits: false, throws: false };
+    const { nodes } = this.graphOf(body);
+    const seen = new Set<number>();
+    const queue = [START];
+    let [exits, throws] = [false, false];
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      const node = nodes[at] as FlowNode;
+      if (node.op.kind === 'throw') {
+        if (node.thrown === THROWN && !node.op.rejects) throws = true;
+        queue.push(node.thrown);
+      } else if (node.op.kind === 'call' && ts.isCallExpression(node.op.call.node)) {
+        const traits = this.#ofCall(node.op.call.node);
+        if (traits.exits) {
+          exits = true;
+          continue;
+        }
+        if (traits.throws && node.thrown === THROWN) throws = true;
+        queue.push(node.thrown);
+      }
+      queue.push(...node.next.filter((next) => next !== undefined));
+    }
+    return { exits: exits && !seen.has(RETURNED), throws };
+  }
+
+  #ofCall(call: ts.CallExpression): { exits: boolean; throws: boolean } {
+    const callee = call.expression;
+    if (ts.isPropertyAccessExpression(callee) && /^(exit|abort)$/.test(callee.name.text)) {
+      if (/(^|\.)process$/.test(callee.expression.getText())) return { exits: true, throws: false };
+    }
+    const body = this.entities.calledBy(call);
+    if (body === null) return { exits: false, throws: false };
+    const { exits, throws, isAsync } = this.traitsOf(body);
+    return { exits, throws: throws && !isAsync };
+  }
+}

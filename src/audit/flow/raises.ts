@@ -1,0 +1,97 @@
+import { ts } from 'ts-morph';
+import type { Call } from './graph.js';
+
+/**
+ * How likely a call is to throw. `ordinary`: a query, other work, a check of input. `protocol`: what opens and closes
+ * connections and transactions, or plain computing; only the strictest reader wants to hear of it. `never`: no
+ * one guards against it.
+ */
+export type Raise = 'ordinary' | 'protocol' | 'never';
+
+const HARMLESS_RECEIVERS =
+  /^(console|logger|log|winston|pino|debug|Math|Number|String|Object|Array|Date|Symbol|Reflect|performance|Buffer|path|process)$/i;
+const LOGGING = /^(log|logger|logging|console|debug)$|log(ger)?$/i;
+const HARMLESS_METHODS = new Set(
+  (
+    'on once off addListener removeListener removeAllListeners addEventListener removeEventListener emit ref unref ' +
+    'setMaxListeners bind toString valueOf toISOString getTime toFixed trim slice substring substr split join concat ' +
+    'indexOf lastIndexOf includes startsWith endsWith replace replaceAll padStart padEnd repeat toLowerCase ' +
+    'toUpperCase charAt charCodeAt push pop shift unshift splice sort reverse map filter forEach find findIndex some ' +
+    'every reduce flat flatMap fill keys values entries get set has add delete clear at match test exec ' +
+    'hasOwnProperty getStore next abort debug info warn error trace fatal verbose silly log'
+  ).split(' '),
+);
+const HARMLESS_FUNCTIONS = new Set(
+  (
+    'setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate queueMicrotask String Number ' +
+    'Boolean Symbol BigInt Array Object Date parseInt parseFloat isNaN isFinite encodeURIComponent debug log ' +
+    'structuredClone require'
+  ).split(' '),
+);
+const HARMLESS_CLASSES =
+  /^(Map|Set|WeakMap|WeakSet|Date|Promise|AbortController|URLSearchParams|Array|Object|.*(Error|Exception))$/;
+const WAITING =
+  /^(sleep|delay|wait|pause|timeout|setTimeout|setImmediate|nextTick|tick)(For|Ms|Msec|Seconds)?$/i;
+const PROTOCOL =
+  /^(connect|begin\w*|start(Transaction|Tx|Trx|Session)\w*|rollback\w*|setAutocommit|transaction|ping)$/i;
+const PROTOCOL_SQL =
+  /^\s*(BEGIN|START\s+TRANSACTION|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|UNLISTEN|DISCARD)\b/i;
+const CHECKING =
+  /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
+/** What only computes a value out of others. */
+const BUILDING =
+  /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
+
+export interface RaiseContext {
+  /** Whether the lease is what the call is about: called on it, or handed to it. */
+  readonly onLease: boolean;
+  readonly isSyncLease: boolean;
+  readonly protocol: readonly string[];
+  /** What is known of the function that is called: null if it is not of the project. */
+  readonly callee: { readonly throws: boolean; readonly isAsync: boolean } | null;
+}
+
+/** How likely a call is to throw, by what it calls and what is awaited. */
+export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: RaiseContext): Raise {
+  const { name, node } = call;
+  if (isProtocol(call, onLease, protocol)) return 'protocol';
+  if (call.isNew) return HARMLESS_CLASSES.test(name) ? 'never' : 'protocol';
+  // `await client.get(key)` asks a server; `map.get(key)` does not.
+  if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
+  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword) return 'protocol';
+  if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
+    return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
+  if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
+  if (onLease) return isSyncLease ? 'ordinary' : 'protocol';
+  if (callee !== null) return callee.throws ? 'ordinary' : 'never';
+  if (CHECKING.test(name)) return 'ordinary';
+  if (call.mode === 'returned') return 'protocol';
+  if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
+    return BUILDING.test(name) ? 'protocol' : 'ordinary';
+  }
+  return isSyncLease && !BUILDING.test(name) ? 'ordinary' : 'protocol';
+}
+
+/** Whether a call only opens or closes: connects, begins or rolls back. */
+export function isProtocol({ name, node }: Call, onLease: boolean, protocol: readonly string[]): boolean {
+  if (onLease && (protocol.includes(name) || PROTOCOL.test(name))) return true;
+  if (!onLease && /^(begin|start)Transaction$|^rollback/i.test(name)) return true;
+  const texts = ts.isTaggedTemplateExpression(node) ? [node.template] : (node.arguments ?? []);
+  return texts.some((text) => {
+    if (ts.isStringLiteralLike(text)) return PROTOCOL_SQL.test(text.text);
+    return ts.isTemplateExpression(text) && PROTOCOL_SQL.test(text.head.text);
+  });
+}
+
+function isHarmless({ name, node }: Call): boolean {
+  if (!ts.isCallExpression(node)) return false;
+  const callee = node.expression;
+  if (ts.isIdentifier(callee)) return HARMLESS_FUNCTIONS.has(name);
+  if (!ts.isPropertyAccessExpression(callee)) return false;
+  const receiver = callee.expression;
+  const last = ts.isPropertyAccessExpression(receiver) ? receiver.name.text : receiver.getText();
+  if (last === 'process' && name === 'exit') return false;
+  if (HARMLESS_RECEIVERS.test(last) || LOGGING.test(last.replace(/\(.*\)$/, ''))) return true;
+  if (receiver.kind === ts.SyntaxKind.ThisKeyword) return false;
+  return HARMLESS_METHODS.has(name) || (name === 'stringify' && last === 'JSON');
+}

@@ -1,0 +1,19 @@
+/** The door for programs: `poolctl/audit`. */
+export { type AuditOptions, audit } from './audit.js';
+export { type Baseline, type BaselineEntry, baselineOf, parseBaseline, withoutBaseline } from './baseline.js';
+export type {
+  AcquirePattern,
+  AuditResult,
+  AuditWarning,
+  Confidence,
+  ConstructorPattern,
+  Finding,
+  FunctionPattern,
+  LeakKind,
+  MethodPattern,
+  Misuse,
+  ResourceSpec,
+  Rule,
+  Severity,
+  TrailStep,
+} from './types.js';

@@ -1,0 +1,37 @@
+import type { ResourceSpec } from '../types.js';
+import { firebird } from './firebird.js';
+import { genericPool } from './generic-pool.js';
+import { ib } from './ib.js';
+import { knex } from './knex.js';
+import { mongodb } from './mongodb.js';
+import { mssqlStatement, mssqlTransaction } from './mssql.js';
+import { mysql } from './mysql.js';
+import { neo4j } from './neo4j.js';
+import { oracledb } from './oracledb.js';
+import { pg, pgClient } from './pg.js';
+import { poolctl } from './poolctl.js';
+import { redis } from './redis.js';
+import { sequelize } from './sequelize.js';
+import { sqlite } from './sqlite.js';
+import { typeorm } from './typeorm.js';
+
+/** Every kind of lease that is known without being told. The first of two that fit equally well is taken. */
+export const RESOURCES: readonly ResourceSpec[] = [
+  poolctl,
+  pg,
+  pgClient,
+  mysql,
+  typeorm,
+  sequelize,
+  knex,
+  mongodb,
+  neo4j,
+  sqlite,
+  oracledb,
+  firebird,
+  mssqlTransaction,
+  mssqlStatement,
+  redis,
+  ib,
+  genericPool,
+];

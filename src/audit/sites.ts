@@ -1,0 +1,240 @@
+import { ts } from 'ts-morph';
+import { type Entities, type Entity, requiredModule } from './code/entities.js';
+import type { Project, SourceUnit } from './code/project.js';
+import { bodyAround, variableOf } from './code/scope.js';
+import type { Site } from './flow/walk.js';
+import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
+
+/** The calls in a file that acquire a lease, by the resources that are known. */
+export function findSites(
+  unit: SourceUnit,
+  project: Project,
+  resources: Resources,
+  entities: Entities,
+): Site[] {
+  return project
+    .callsNamed(unit, resources.namesFor(unit.text))
+    .map((node) => siteOf(node, resources, entities))
+    .filter((site) => site !== null);
+}
+
+interface Candidate {
+  readonly spec: ResourceSpec;
+  readonly pattern: AcquirePattern;
+}
+
+/** All specs, found by the name of the call. */
+export class Resources {
+  readonly #names: RegExp;
+  readonly #namesIn: readonly { readonly word: string; readonly names: RegExp }[];
+  readonly #byName = new Map<string, Candidate[]>();
+
+  constructor(specs: readonly ResourceSpec[]) {
+    for (const spec of specs) {
+      for (const pattern of spec.acquire) {
+        this.#byName.set(pattern.name, [...(this.#byName.get(pattern.name) ?? []), { spec, pattern }]);
+      }
+    }
+    const patterns = specs.flatMap(({ acquire }) => acquire);
+    const words = new Set(patterns.flatMap(({ inFilesWith }) => inFilesWith ?? []));
+    const namesWith = (word: string | undefined) =>
+      patterns
+        .filter(({ inFilesWith }) => inFilesWith === undefined || inFilesWith === word)
+        .map(({ name }) => name);
+    this.#names = callNames(new Set(namesWith(undefined)));
+    this.#namesIn = [...words].map((word) => ({ word, names: callNames(new Set(namesWith(word))) }));
+  }
+
+  /** Finds the names of calls in the text of a file: one without any need not be parsed. */
+  namesFor(text: string): RegExp {
+    return this.#namesIn.find(({ word }) => text.includes(word))?.names ?? this.#names;
+  }
+
+  named(name: string): readonly Candidate[] {
+    return this.#byName.get(name) ?? [];
+  }
+}
+
+/** Finds the names of calls of these functions in a text. */
+export function callNames(names: Iterable<string>): RegExp {
+  const words = [...names].map((name) => name.replace(/[$#]/g, '\\$&')).join('|');
+  return new RegExp(`(?<![\\w$#])(?:${words})(?=\\s*(?:<[^\\n;]*>)?\\s*(?:\\?\\.)?\\()`, 'g');
+}
+
+function siteOf(
+  node: ts.CallExpression | ts.NewExpression,
+  resources: Resources,
+  entities: Entities,
+): Site | null {
+  const callee = node.expression;
+  const name = ts.isIdentifier(callee)
+    ? callee.text
+    : ts.isPropertyAccessExpression(callee)
+      ? callee.name.text
+      : '';
+  const candidates = resources.named(name);
+  if (candidates.length === 0 || !isUsed(node)) return null;
+  let best: Site | null = null;
+  for (const { spec, pattern } of candidates) {
+    const confidence = matches(node, pattern, entities);
+    if (confidence === null || (best !== null && rank(confidence) <= rank(best.confidence))) continue;
+    if (pattern.endedBy !== undefined && !isUsedBy(node, pattern.endedBy)) continue;
+    if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
+      return null;
+    best = { node, spec, pattern, at: [pattern.at ?? ''], confidence, when: new Map(), via: null };
+  }
+  return best;
+}
+
+function rank(confidence: Confidence): number {
+  return ['low', 'medium', 'high'].indexOf(confidence);
+}
+
+function matches(
+  node: ts.CallExpression | ts.NewExpression,
+  pattern: AcquirePattern,
+  entities: Entities,
+): Confidence | null {
+  if (pattern.kind === 'method') {
+    return ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)
+      ? matchesMethod(node, node.expression, pattern, entities)
+      : null;
+  }
+  if ((pattern.kind === 'new') !== ts.isNewExpression(node)) return null;
+  if (pattern.from.includes('*')) return isTaken(node, pattern) ? 'medium' : null;
+  const entity = entities.of(node.expression);
+  if (entity?.kind !== 'package') return null;
+  const [module = '', name] = entity.path.split('#');
+  const isFrom = pattern.from.some((from) => module === from || module.startsWith(`${from}/`));
+  const isNamed = name === '' || name === pattern.name || name?.endsWith(`.${pattern.name}`) === true;
+  return isFrom && isNamed ? 'high' : null;
+}
+
+function matchesMethod(
+  node: ts.CallExpression,
+  callee: ts.PropertyAccessExpression,
+  pattern: MethodPattern,
+  entities: Entities,
+): Confidence | null {
+  if (pattern.on.includes('*')) return 'medium';
+  const receiver = entities.of(callee.expression);
+  const isTyped = receiver !== null && (receiver.kind === 'package' || receiver.kind === 'thing');
+  if (isTyped) {
+    if (pattern.on.some((one) => isOfType(receiver.path, one))) return 'high';
+    // Of a package that is known, something else: it only has the same words.
+    const module = /^(@[^/#]+\/)?[^/#]+/.exec(receiver.path)?.[0] ?? '';
+    if (IMPOSTORS.test(module)) return null;
+    const type = /(?:#|\.)(\w+)$/.exec(receiver.path)?.[1] ?? '';
+    return pattern.named?.test(type) === true ? 'medium' : byName(node, callee, pattern, 'low');
+  }
+  // A class of the project: what it lends is found by following it.
+  const isOwn = receiver?.kind === 'instance' || receiver?.kind === 'class' || receiver?.kind === 'object';
+  if (isOwn && entities.calledBy(node) !== null && !isPoolByName(receiver)) return null;
+  return byName(node, callee, pattern, isOwn ? 'low' : 'medium');
+}
+
+/** Packages whose pools, sessions and locks have the same words and lend nothing that leaks. */
+const IMPOSTORS =
+  /^(mssql|slonik|async-mutex|async-lock|semaphore|redlock|socket\.io.*|ws|net|tls|http2?|https|dgram|mqtt|amqplib|amqp.*|redis|@redis\/client|kafkajs|express-session|workerpool|piscina|puppeteer.*|generic-session|next-auth.*)$/;
+
+/** A type of a project's own pool is as good as its name. */
+function isPoolByName(entity: Entity): boolean {
+  return (
+    (entity.kind === 'instance' || entity.kind === 'class') && /Pool$/.test(entity.node.name?.text ?? '')
+  );
+}
+
+/** `pg#Pool` and `pg#default.Pool`; `mysql2/promise#createPool()` is of `mysql2#createPool()`. */
+function isOfType(path: string, wanted: string): boolean {
+  const [module = '', name = ''] = path.split('#');
+  const [wantedModule = '', wantedName = ''] = wanted.split('#');
+  const isModule = module === wantedModule || module.startsWith(`${wantedModule}/`);
+  if (!isModule) return false;
+  return wantedName === '*' || name === wantedName || name.endsWith(`.${wantedName}`);
+}
+
+function byName(
+  node: ts.CallExpression,
+  callee: ts.PropertyAccessExpression,
+  pattern: MethodPattern,
+  confidence: Confidence,
+): Confidence | null {
+  if (isOpener(callee.expression)) return null;
+  const name = receiverName(callee.expression);
+  if (pattern.named?.test(name) === true) return confidence;
+  if (pattern.usedBy === undefined && pattern.usedAs === undefined) return null;
+  return isTaken(node, pattern) ? 'low' : null;
+}
+
+/** A ConnectionPool, as mssql has it: connecting opens it. */
+function isOpener(receiver: ts.Expression): boolean {
+  if (ts.isNewExpression(receiver)) return /(^|\.)ConnectionPool$/.test(receiver.expression.getText());
+  const declaration = ts.isIdentifier(receiver) ? variableOf(receiver)?.declaration : undefined;
+  const value =
+    declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  return value !== undefined && ts.isNewExpression(value) && isOpener(value);
+}
+
+/** Whether the result is treated as a lease: by the name of what it goes to, or by what is called on it. */
+function isTaken(node: ts.CallExpression | ts.NewExpression, { usedAs, usedBy }: AcquirePattern): boolean {
+  const name = variableFor(node);
+  if (name !== null && usedAs?.test(name) === true) return true;
+  return usedBy !== undefined ? isUsedBy(node, usedBy) : usedAs === undefined;
+}
+
+/** `pool` of `this.db.pool`, `knex` of `this.knex()`. */
+function receiverName(expression: ts.Expression): string {
+  if (ts.isPropertyAccessExpression(expression)) return expression.name.text;
+  if (ts.isIdentifier(expression)) return expression.text;
+  if (ts.isNonNullExpression(expression) || ts.isParenthesizedExpression(expression))
+    return receiverName(expression.expression);
+  if (ts.isAwaitExpression(expression) || ts.isAsExpression(expression))
+    return receiverName(expression.expression);
+  if (ts.isCallExpression(expression)) {
+    const required = requiredModule(expression);
+    return required ?? receiverName(expression.expression);
+  }
+  return '';
+}
+
+/** Whether one of the methods is called on what the call gives. */
+function isUsedBy(node: ts.CallExpression | ts.NewExpression, methods: RegExp): boolean {
+  const name = variableFor(node);
+  if (name === null) {
+    const callback = node.arguments?.find((one) => ts.isArrowFunction(one) || ts.isFunctionExpression(one));
+    return callback !== undefined && methods.test(callback.getText());
+  }
+  const escaped = name.replace(/\$/g, '\\$');
+  const text = bodyAround(node).getText();
+  return new RegExp(`(?<![\\w$.])${escaped}\\s*[?!]?\\.\\s*(?:${methods.source})`).test(text);
+}
+
+/** The variable that the result of a call goes to. */
+function variableFor(node: ts.Node): string | null {
+  let at = node;
+  while (
+    ts.isAwaitExpression(at.parent) ||
+    ts.isParenthesizedExpression(at.parent) ||
+    ts.isAsExpression(at.parent) ||
+    ts.isBinaryExpression(at.parent)
+  ) {
+    at = at.parent;
+  }
+  const { parent } = at;
+  if (ts.isVariableDeclaration(parent) && ts.isIdentifier(parent.name)) return parent.name.text;
+  return ts.isBinaryExpression(at) && ts.isIdentifier(at.left) ? at.left.text : null;
+}
+
+function isFunctionLike(argument: ts.Expression, entities: Entities): boolean {
+  if (ts.isArrowFunction(argument) || ts.isFunctionExpression(argument)) return true;
+  return ts.isIdentifier(argument) && entities.of(argument)?.kind === 'function';
+}
+
+/** A call whose result nobody takes, nor a callback, lends nothing: `client.connect()`. */
+function isUsed(node: ts.CallExpression | ts.NewExpression): boolean {
+  let at: ts.Node = node;
+  while (ts.isAwaitExpression(at.parent) || ts.isParenthesizedExpression(at.parent)) at = at.parent;
+  if (!ts.isExpressionStatement(at.parent)) return true;
+  const last = node.arguments?.at(-1);
+  return last !== undefined && !ts.isObjectLiteralExpression(last) && !ts.isStringLiteralLike(last);
+}

@@ -1,0 +1,130 @@
+/** How a call acquires a lease. */
+export type AcquirePattern = MethodPattern | FunctionPattern | ConstructorPattern;
+
+interface Acquires {
+  readonly name: string;
+  /** For names that are everywhere: only files that have this in them are looked at. */
+  readonly inFilesWith?: string;
+  /** Where in the result the lease is: '' for the result itself, `.client` for a property, `.0` for an element. */
+  readonly at?: string;
+  /** Positions in the callback, for APIs that hand the lease to one: `(err, client, done)`. */
+  readonly callback?: { readonly lease: number; readonly release?: number };
+  /** With a function among the arguments, the library ends the lease by itself. */
+  readonly managedByFunction?: boolean;
+  /** Wherever it comes from, but only where the result goes to a variable of such a name, or is used by `usedBy`. */
+  readonly usedAs?: RegExp;
+  /** Where the type cannot be told: only where one of these methods is called on the result. */
+  readonly usedBy?: RegExp;
+  /** Only where the function itself ends it by one of these methods: else it is there for the whole process. */
+  readonly endedBy?: RegExp;
+  /** Holds nothing before one of these methods was called on it. */
+  readonly armedBy?: readonly string[];
+  /** Holds nothing before any method was called on it. */
+  readonly lazy?: boolean;
+}
+
+export interface MethodPattern extends Acquires {
+  readonly kind: 'method';
+  /** What it is called on: `pg#Pool`, an export of a package, or `mysql2#createPool()`, what a function of it returned. */
+  readonly on: readonly string[];
+  /** Where the type cannot be told: names of the receiver. */
+  readonly named?: RegExp;
+}
+
+export interface FunctionPattern extends Acquires {
+  readonly kind: 'function';
+  /** The packages that export it; `*` for any. */
+  readonly from: readonly string[];
+}
+
+export interface ConstructorPattern extends Acquires {
+  readonly kind: 'new';
+  readonly from: readonly string[];
+}
+
+/** What the analyser knows of one kind of lease. Data only. */
+export interface ResourceSpec {
+  readonly id: string;
+  readonly title: string;
+  readonly acquire: readonly AcquirePattern[];
+  readonly release: {
+    /** Methods of the lease. */
+    readonly methods: readonly string[];
+    /** Methods and functions that take the lease: `pool.release(client)`. */
+    readonly takes: readonly string[];
+    /** Methods of what lent it that end all its leases: `pool.end()`. */
+    readonly ofParent: readonly string[];
+    /** The methods of which a second call does harm, and what it does; left out where it does none. */
+    readonly twice?: { readonly methods: readonly string[]; readonly does: string };
+    /** What using the lease after its release does; left out where it may be used again. */
+    readonly usedAfter?: string;
+  };
+  /** Methods of the lease that only open or close things: their failure is no ordinary one. */
+  readonly protocol: readonly string[];
+  /** Calls after which the lease is somebody else's: methods of the lease. */
+  readonly handoff?: readonly string[];
+  /** Work on it is done without promises. */
+  readonly isSync?: boolean;
+  readonly docs: {
+    readonly why: string;
+    readonly leaks: string;
+    readonly fixed: string;
+    readonly exceptions: string;
+  };
+}
+
+/** Rule ids of findings. */
+export type Rule = 'leak' | Misuse;
+export type Severity = 'error' | 'note';
+export type Confidence = 'high' | 'medium' | 'low';
+export type Misuse = 'released-twice' | 'used-after-release' | 'dead-release' | 'released-not-owned';
+export type LeakKind = 'never-released' | 'not-released-on-return' | 'not-released-on-throw' | 'overwritten';
+
+export interface TrailStep {
+  readonly role: 'acquire' | 'bypass' | 'exit' | 'release' | 'misuse';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  /** The line of code. */
+  readonly source: string;
+}
+
+export interface Finding {
+  readonly rule: Rule;
+  readonly resource: string;
+  /** How a lease leaks; of a misuse its rule. */
+  readonly kind: LeakKind | Misuse;
+  readonly severity: Severity;
+  readonly confidence: Confidence;
+  /** Relative to the audited path, with forward slashes. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endLine: number;
+  readonly endColumn: number;
+  readonly message: string;
+  readonly trail: readonly TrailStep[];
+  readonly fingerprint: string;
+}
+
+export interface AuditWarning {
+  readonly file: string;
+  readonly line: number | null;
+  readonly reason: string;
+}
+
+export interface AuditResult {
+  readonly schema: 1;
+  readonly findings: readonly Finding[];
+  /** Files that could not be audited, and comments that suppress nothing. */
+  readonly warnings: readonly AuditWarning[];
+  readonly summary: {
+    readonly files: number;
+    /** How many of them had to be parsed. */
+    readonly parsed: number;
+    readonly acquireCalls: number;
+    readonly suppressed: number;
+    readonly baselined: number;
+  };
+}

@@ -1,0 +1,168 @@
+import { maskSecrets } from '../base/secrets.js';
+import { harmless, printable } from '../report/text.js';
+import { ExitCode } from './exit-codes.js';
+import type { Interruption } from './interrupts.js';
+
+/** One thing that is wrong with how poolctl was called. */
+export interface Problem {
+  /** Says where: `--pool-size: 'x' is not a whole number`. */
+  readonly message: string;
+  /** What to do about it; null where the message says so already. */
+  readonly hint: string | null;
+}
+
+/** poolctl was called wrongly: all that is wrong, at once. Nothing has been touched. Exit 2. */
+export class UsageError extends Error {
+  readonly code = 'ERR_USAGE';
+  readonly hint: string | null = null;
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly (Problem | string)[]) {
+    const list = problems.map((one) => (typeof one === 'string' ? { message: one, hint: null } : one));
+    super(list.map(({ message }) => message).join('; '));
+    this.name = 'UsageError';
+    this.problems = list;
+  }
+}
+
+/** A target, a file or an optional package that is needed is not there or does not work. Exit 3. */
+export class UnavailableError extends Error {
+  readonly code: string;
+  readonly hint: string | null;
+
+  constructor(message: string, options: { code?: string; hint?: string; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'UnavailableError';
+    this.code = options.code ?? 'ERR_UNAVAILABLE';
+    this.hint = options.hint ?? null;
+  }
+}
+
+/** How an error that ended a command is shown, and the code to exit with. */
+export interface ErrorReport {
+  readonly exitCode: ExitCode;
+  /** Lines without the `poolctl: ` in front, passwords masked. */
+  readonly text: string;
+}
+
+export interface ErrorContext {
+  /** The command that ran; null before one was found. */
+  readonly command: string | null;
+  /** The signal that stopped the run, if one did. */
+  readonly interruption: Interruption | null;
+  readonly nodeVersion: string;
+}
+
+/**
+ * Turns whatever a command threw into what the user sees. A typed error (one with a `code` and a `hint`, or one of
+ * the system's) is expected and told in its own words; anything else is a defect in poolctl and told with its stack.
+ */
+export function reportOf(error: unknown, where: ErrorContext): ErrorReport {
+  const program = where.command === null ? 'poolctl' : `poolctl ${where.command}`;
+  if (error instanceof UsageError) {
+    return { exitCode: ExitCode.Usage, text: shown(usageText(error, program)) };
+  }
+  if (where.interruption !== null && isAbort(error)) {
+    return { exitCode: where.interruption.exitCode, text: `stopped by ${where.interruption.signal}` };
+  }
+  if (isExpected(error)) {
+    return { exitCode: exitCodeOfExpected(error), text: shown(expectedText(error)) };
+  }
+  return { exitCode: ExitCode.Defect, text: defectText(error, where.nodeVersion) };
+}
+
+/** What is shown of an error that should not have happened, passwords masked. */
+export function defectText(error: unknown, nodeVersion: string): string {
+  const lines = [
+    'something went wrong inside poolctl; this is a defect in poolctl, not in what you did',
+    ...stackOf(error),
+    `  (Node ${nodeVersion}; please report the lines above)`,
+  ];
+  return shown(lines.join('\n'));
+}
+
+/** Messages quote what was typed and what servers said: neither may show a password or steer the terminal. */
+function shown(text: string): string {
+  return harmless(maskSecrets(text));
+}
+
+function usageText(error: UsageError, program: string): string {
+  // Each problem is one line, even where what was typed is not.
+  const problems = error.problems.map(({ message, hint }) => ({ message: printable(message), hint }));
+  const [first] = problems;
+  const lines =
+    problems.length === 1 && first !== undefined
+      ? [first.message, ...hintLine(first.hint)]
+      : [
+          `${problems.length} problems, nothing was run:`,
+          ...problems.flatMap(({ message, hint }) => [`  ${message}`, ...hintLine(hint, '    ')]),
+        ];
+  return [...lines, `Run '${program} --help' for usage.`].join('\n');
+}
+
+function expectedText(error: ExpectedError): string {
+  const { code, hint } = error;
+  // Only a time-out's message has lines of its own. Elsewhere a line break comes from a file name or a server.
+  const text = code === 'ERR_POOL_TIMEOUT' ? error.message : printable(error.message);
+  const message = text.includes(code) ? text : appendToFirstLine(text, ` (${code})`);
+  const cause = causesOf(error).filter((each) => !message.includes(each));
+  const advice =
+    hint === null || hint === undefined || message.includes(hint) ? [] : hintLine(printable(hint));
+  return [message, ...cause.map((text) => `  caused by: ${text}`), ...advice].join('\n');
+}
+
+interface ExpectedError extends Error {
+  readonly code: string;
+  readonly hint?: string | null;
+}
+
+/** Ours carry a hint (null where there is nothing to advise); the system's carry the call that failed. */
+function isExpected(error: unknown): error is ExpectedError {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    ('hint' in error || 'syscall' in error)
+  );
+}
+
+function exitCodeOfExpected({ code }: ExpectedError): ExitCode {
+  // What is wrong with the options of a library part is wrong with those that poolctl was given.
+  return /^ERR_(POOL_OPTION|DB_OPTION|VALUE)$/.test(code) ? ExitCode.Usage : ExitCode.Unavailable;
+}
+
+function isAbort(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    error.name === 'AbortError' ||
+    ('code' in error && /^(ABORT_ERR|ERR_[A-Z]+_ABORTED)$/.test(String(error.code)))
+  );
+}
+
+function causesOf(error: Error): string[] {
+  const texts: string[] = [];
+  let cause = error.cause;
+  // A chain of causes is short; the bound is for one that bites its own tail.
+  for (let depth = 0; cause instanceof Error && depth < 5; depth++) {
+    texts.push(printable(cause.message.split('\n')[0] ?? ''));
+    cause = cause.cause;
+  }
+  return texts.filter((text) => text !== '');
+}
+
+function stackOf(error: unknown, depth = 0): string[] {
+  if (!(error instanceof Error)) return [`  ${String(error)}`];
+  const lines = (error.stack ?? `${error.name}: ${error.message}`).split('\n').map((line) => `  ${line}`);
+  if (error.cause === undefined || depth >= 5) return lines;
+  const [first = '', ...rest] = stackOf(error.cause, depth + 1);
+  return [...lines, `  caused by:${first.replace(/^ +/, ' ')}`, ...rest];
+}
+
+function appendToFirstLine(text: string, suffix: string): string {
+  const end = text.indexOf('\n');
+  return end < 0 ? text + suffix : text.slice(0, end) + suffix + text.slice(end);
+}
+
+function hintLine(hint: string | null, indent = '  '): string[] {
+  return hint === null ? [] : [`${indent}hint: ${hint}`];
+}

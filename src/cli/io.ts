@@ -1,0 +1,159 @@
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import type { Clock } from '../base/clock.js';
+import { systemClock } from '../base/clock.js';
+import type { Interrupts } from './interrupts.js';
+import { colorWanted, unicodeWanted } from './terminal.js';
+
+/**
+ * All that a command may know of the process it runs in. The only file under src that reads `process`: whole
+ * commands can be run in a test with an Io made up of strings.
+ */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** All of standard input as text, for `--password-stdin` and `-` in place of a file. */
+  readStdin(): Promise<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly pid: number;
+  readonly host: Host;
+  readonly interrupts: Interrupts;
+  readonly clock: Clock;
+  /** CPU time of this whole process so far, its worker threads included. Only differences mean anything. */
+  cpuTime(): CpuTime;
+  /** CPU time of all processes of the machine so far; null where the system does not tell. */
+  hostCpuTime(): HostCpuTime | null;
+  /** How busy the main thread's event loop was since `since` (default: since the start): see node:perf_hooks. */
+  eventLoopUtilization(since?: EventLoopUtilization): EventLoopUtilization;
+  /** Resident memory of this process, in bytes. */
+  memoryBytes(): number;
+}
+
+export interface Output {
+  /** Columns to draw within; 80 where it is not a terminal. Read it each time: windows are resized. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly isTty: boolean;
+  /** Whether colour is welcome: NO_COLOR, FORCE_COLOR, TERM and isTty considered. */
+  readonly color: boolean;
+  /** Whether its locale shows more than ASCII. */
+  readonly unicode: boolean;
+  /** Takes the text at once; resolves when the system has it. Rejects when it cannot be written, as on a full disk;
+   * a reader that has gone away (EPIPE) is no error: the text is dropped and `closed` becomes true. */
+  write(text: string): Promise<void>;
+  /** Writes, and does not care whether anybody can read it: for progress and remarks. */
+  tell(text: string): void;
+  /** Whether the reader has gone away. */
+  readonly closed: boolean;
+}
+
+/** The machine, for reports that are compared later. */
+export interface Host {
+  readonly platform: string;
+  readonly arch: string;
+  readonly nodeVersion: string;
+  /** CPUs this process may use. */
+  readonly cpuCount: number;
+  readonly cpuModel: string | null;
+  readonly memoryBytes: number;
+}
+
+export interface CpuTime {
+  readonly userMs: number;
+  readonly systemMs: number;
+}
+
+export interface HostCpuTime {
+  readonly busyMs: number;
+  readonly totalMs: number;
+}
+
+/** The Io of the real process. Registers nothing: signals are handled by whoever made `interrupts`. */
+export function processIo(interrupts: Interrupts): Io {
+  return {
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    readStdin,
+    env: process.env,
+    // Asked for late: it throws where the directory was removed, and --help needs none.
+    get cwd() {
+      return process.cwd();
+    },
+    pid: process.pid,
+    host: {
+      platform: process.platform,
+      arch: process.arch,
+      nodeVersion: process.version,
+      cpuCount: availableParallelism(),
+      cpuModel: cpus()[0]?.model.trim() || null,
+      memoryBytes: totalmem(),
+    },
+    interrupts,
+    clock: systemClock,
+    cpuTime() {
+      const { user, system } = process.cpuUsage();
+      return { userMs: user / 1000, systemMs: system / 1000 };
+    },
+    hostCpuTime,
+    eventLoopUtilization: (since) => performance.eventLoopUtilization(since),
+    memoryBytes: () => process.memoryUsage.rss(),
+  };
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  let closed = false;
+  // Without a listener an EPIPE would be an uncaught exception. Each write reports its own error.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (isReaderGone(error)) closed = true;
+  });
+  const write = (text: string): Promise<void> => {
+    if (closed || text === '') return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      stream.write(text, (error?: NodeJS.ErrnoException | null) => {
+        if (error && !isReaderGone(error)) return reject(error);
+        if (error) closed = true;
+        resolve();
+      });
+    });
+  };
+  return {
+    get columns() {
+      return stream.columns || 80;
+    },
+    get rows() {
+      return stream.rows || 24;
+    },
+    isTty: stream.isTTY === true,
+    color: colorWanted(process.env, stream.isTTY === true),
+    unicode: unicodeWanted(process.env, process.platform),
+    write,
+    tell: (text) => void write(text).catch(() => {}),
+    get closed() {
+      return closed;
+    },
+  };
+}
+
+/** EIO is what writing to a terminal gives whose window was closed. */
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EIO' || code === 'ERR_STREAM_DESTROYED';
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function hostCpuTime(): HostCpuTime | null {
+  const times = cpus().map((cpu) => cpu.times);
+  if (times.length === 0) return null;
+  let idleMs = 0;
+  let totalMs = 0;
+  for (const { user, nice, sys, idle, irq } of times) {
+    idleMs += idle;
+    totalMs += user + nice + sys + idle + irq;
+  }
+  return { busyMs: totalMs - idleMs, totalMs };
+}

@@ -1,0 +1,141 @@
+import type { ResetMode } from '../pool/driver.js';
+import type { PoolOptions } from '../pool/options.js';
+
+/**
+ * Positional parameters, or named ones where the database has those. Numbers, strings, BigInts, booleans, Dates,
+ * bytes (Uint8Array, Buffer) and null can be bound; `undefined` is refused, since it is nearly always a mistake.
+ */
+export type QueryParams = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+export interface QueryOptions {
+  /**
+   * Gives the query up. While it waits for its turn that costs nothing. Once it runs, the connection is closed with
+   * it and the session is over; other sessions are not touched.
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface QueryResult<Row = Record<string, unknown>> {
+  readonly rows: Row[];
+  readonly columns: readonly string[];
+  /** Rows returned; for a statement that returns none, rows changed. */
+  readonly rowCount: number;
+  /** The key of the last row that an INSERT made; null for other statements, and where the database has no such thing. */
+  readonly lastInsertRowid: number | bigint | null;
+}
+
+export interface TransactionOptions {
+  /**
+   * SQLite only: when the write lock is taken. Default 'immediate', at once, waiting up to the busy timeout. A 'deferred'
+   * one takes it at its first write, and there fails with SQLITE_BUSY without waiting if another has written since.
+   */
+  readonly mode?: 'deferred' | 'immediate' | 'exclusive';
+  /** Only reads: takes no write lock in SQLite; PostgreSQL refuses all else. */
+  readonly readOnly?: boolean;
+}
+
+/** What a database says beside its results: of PostgreSQL, warnings and what RAISE NOTICE tells. */
+export interface Notice {
+  /** 'NOTICE', 'WARNING', 'INFO', ... */
+  readonly severity: string;
+  readonly code: string | null;
+  readonly message: string;
+  readonly detail: string | null;
+  readonly hint: string | null;
+}
+
+/** What a database driver makes and the pool lends. Sessions are the usual way to it. */
+export interface Connection {
+  /** As the database said with its last answer. */
+  readonly inTransaction: boolean;
+  query<Row = Record<string, unknown>>(
+    sql: string,
+    params?: QueryParams,
+    options?: QueryOptions,
+  ): Promise<QueryResult<Row>>;
+  /** Runs a script of any number of statements, without parameters or results. */
+  exec(sql: string, options?: QueryOptions): Promise<void>;
+  ping(): Promise<boolean>;
+  /** Ends an open transaction; returns nothing if there is none. Waits for a query that is still running. */
+  reset(mode: ResetMode): Promise<void> | void;
+  close(): Promise<void> | void;
+  /**
+   * SQLite: closes the database and opens it anew on the same thread, so that what opening costs can be measured
+   * without what starting a thread costs.
+   */
+  reopen?(): Promise<void>;
+  /** Calls back once if the connection breaks while no query is running; those that run are rejected instead. */
+  onBroken(listener: (cause: Error) => void): () => void;
+}
+
+/** A kind of database. To add one: write this, and its line in the registry. */
+export interface DatabaseDriver {
+  readonly dialect: string;
+  /** The options that it has beside the pool's; the others are refused. */
+  readonly options: readonly (keyof DatabaseOptions)[];
+  /** Reads what the user asked for, and adds to `problems` what is wrong with it. Opens nothing, loads nothing. */
+  configure(url: DatabaseUrl, options: DatabaseOptions, problems: string[]): DatabaseTarget;
+}
+
+/** One database, as configured. */
+export interface DatabaseTarget {
+  /** Names it in messages; never holds a password. */
+  readonly label: string;
+  readonly poolDefaults: PoolDefaults;
+  connect(signal: AbortSignal): Promise<Connection>;
+  /** Whether an error means that the connection is gone. */
+  isDisconnect(error: unknown): boolean;
+  /** The statement that begins a transaction. */
+  begin(options: TransactionOptions): string;
+}
+
+/** A database URL, cut into its parts and not decoded: what they mean is the driver's to say. */
+export interface DatabaseUrl {
+  readonly scheme: string;
+  /** What follows `scheme:`, up to the question mark. */
+  readonly rest: string;
+  readonly params: URLSearchParams;
+}
+
+export type PoolDefaults = Omit<PoolOptions<Connection>, 'driver'>;
+
+/** The pool's options with the dialect's defaults, and those of the database itself. Durations are in milliseconds. */
+export interface DatabaseOptions extends PoolDefaults {
+  /**
+   * SQLite: where statements run. Default 'worker': each connection on a thread of its own, so that they run side
+   * by side. 'inline': in the calling thread, which stands still meanwhile; quickest for small in-process use.
+   */
+  readonly mode?: 'worker' | 'inline';
+  /** Opens the database for reading only. Default false. */
+  readonly readOnly?: boolean;
+  /** SQLite: the file must be there already. Default: as readOnly, else false, and a missing file is created. */
+  readonly mustExist?: boolean;
+  /** SQLite: how long a statement waits for a lock. Default 5,000. */
+  readonly busyTimeoutMs?: number;
+  /**
+   * SQLite: 'wal' (default) turns on the write-ahead log, so that readers and a writer do not block each other; the
+   * file keeps it. 'keep' leaves the file as it is. A file opened readOnly is always left as it is.
+   */
+  readonly journal?: 'wal' | 'keep';
+  /** SQLite, mode 'worker': the heap of each thread, in MB; a larger result ends that connection. Default: Node's. */
+  readonly workerHeapMb?: number;
+  /**
+   * PostgreSQL: instead of one in the URL; a function is asked for each connection. Default: PGPASSWORD, then the
+   * password file, and that only if the server asks for one.
+   */
+  readonly password?: string | (() => string | Promise<string>);
+  /** PostgreSQL: the password file. Default `~/.pgpass`. */
+  readonly passwordFile?: string;
+  /**
+   * PostgreSQL: PgBouncer in transaction mode is between. Nothing is sent that it does not take, no statement is given
+   * a name, and the pool is smaller by default, as the server's connections are pooled once more. Default false.
+   */
+  readonly pgbouncer?: boolean;
+  /**
+   * PostgreSQL: a statement that a connection runs more often than this is prepared under a name, which spares the
+   * server its parsing. Default 0: none. Never where a pooler is found between.
+   */
+  readonly prepareThreshold?: number;
+  /** PostgreSQL: told of every notice, which is also published on the diagnostics channel 'poolctl:db:notice'. */
+  readonly onNotice?: (notice: Notice) => void;
+}

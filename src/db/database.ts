@@ -1,0 +1,160 @@
+import { maskSecrets } from '../base/secrets.js';
+import type { Driver, ResetMode } from '../pool/driver.js';
+import { PoolError } from '../pool/errors.js';
+import type { AcquireOptions } from '../pool/queue-pool.js';
+import { QueuePool } from '../pool/queue-pool.js';
+import type {
+  Connection,
+  DatabaseDriver,
+  DatabaseOptions,
+  DatabaseTarget,
+  DatabaseUrl,
+} from './connection.js';
+import { DRIVERS } from './drivers/registry.js';
+import { DatabaseError } from './errors.js';
+import type { Session, SessionHost } from './session.js';
+import { openSession } from './session.js';
+
+export type { Session } from './session.js';
+
+/** A database behind a pool of connections. */
+export interface Database extends AsyncDisposable {
+  /** As the pool is named; never holds a password. */
+  readonly name: string;
+  readonly dialect: string;
+  /** Its events, hooks and snapshot are there for use; connections are better borrowed as sessions. */
+  readonly pool: QueuePool<Connection>;
+  /**
+   * Borrows a connection as a session, which the caller must close: `await using session = await db.getDb()`.
+   * Rejects as the pool's `acquire` does: ERR_POOL_TIMEOUT, ERR_POOL_CREATE (its cause says why), ERR_POOL_CLOSED.
+   */
+  getDb(options?: AcquireOptions): Promise<Session>;
+  /** Runs `work` with a session that is closed when it returns and when it throws; what it threw is thrown on. */
+  withSession<T>(work: (session: Session) => Promise<T> | T, options?: AcquireOptions): Promise<T>;
+  /**
+   * Closes the pool. Sessions that are out have `graceMs` (default 5,000) to be closed, then their connections are
+   * closed under them. Never rejects.
+   */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/**
+ * Makes a database from its URL: `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite::memory:`,
+ * `postgres://user@host:5432/database?sslmode=verify-full`. Nothing is opened before the first session is asked for. Throws ERR_DB_OPTION, naming everything that is wrong with URL and options.
+ *
+ * ```ts
+ * const db = createDatabase('sqlite:app.db', { size: 5 });
+ * const orders = await db.withSession((session) => session.query('select * from orders where day = ?', [day]));
+ * await db.close();
+ * ```
+ */
+export function createDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const problems: string[] = [];
+  const parts = cutUrl(url);
+  const driver = parts === null ? undefined : DRIVERS.get(parts.scheme);
+  if (parts === null || driver === undefined) throw optionError(url, [unknownScheme(url, parts)]);
+  problems.push(...foreignOptions(driver, options));
+  const target = driver.configure(parts, options, problems);
+  const resets = new WeakMap<Connection, Promise<void>>();
+  const pool = makePool(target, driver.dialect, options, resets, problems);
+  if (pool === null || problems.length > 0) throw optionError(url, problems);
+
+  const host: SessionHost = {
+    begin: target.begin,
+    resetOf: (connection) => resets.get(connection),
+  };
+  // Not an async function: the pool keeps the caller's stack as the place of acquisition, which ends at an await.
+  const getDb = (acquire?: AcquireOptions): Promise<Session> =>
+    pool.acquire(acquire).then((lease) => openSession(lease, host));
+  return {
+    name: pool.name,
+    dialect: driver.dialect,
+    pool,
+    getDb,
+    withSession: (work, acquire) => getDb(acquire).then((session) => useSession(session, work)),
+    close: (close) => pool.close(close),
+    [Symbol.asyncDispose]: () => pool.close(),
+  };
+}
+
+async function useSession<T>(session: Session, work: (session: Session) => Promise<T> | T): Promise<T> {
+  try {
+    return await work(session);
+  } finally {
+    // Never rejects, so what `work` threw stays what is thrown.
+    await session.close();
+  }
+}
+
+/** Collects the pool's complaints with the others instead of throwing them; null if there were any. */
+function makePool(
+  target: DatabaseTarget,
+  dialect: string,
+  options: DatabaseOptions,
+  resets: WeakMap<Connection, Promise<void>>,
+  problems: string[],
+): QueuePool<Connection> | null {
+  try {
+    return new QueuePool<Connection>({
+      name: target.label,
+      ...target.poolDefaults,
+      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+      driver: poolDriver(target, dialect, resets),
+    });
+  } catch (error) {
+    if (!(error instanceof PoolError)) throw error;
+    problems.push(error.message.replace(/^pool '.*?': /, ''));
+    return null;
+  }
+}
+
+function poolDriver(
+  target: DatabaseTarget,
+  dialect: string,
+  resets: WeakMap<Connection, Promise<void>>,
+): Driver<Connection> {
+  return {
+    name: dialect,
+    create: (signal) => target.connect(signal),
+    destroy: (connection) => connection.close(),
+    ping: (connection) => connection.ping(),
+    reset(connection: Connection, mode: ResetMode): Promise<void> | void {
+      const pending = connection.reset(mode);
+      if (pending === undefined) return;
+      resets.set(connection, pending);
+      return pending.finally(() => resets.delete(connection));
+    },
+    onBroken: (connection, listener) => connection.onBroken(listener),
+    isDisconnect: (error) => target.isDisconnect(error),
+  };
+}
+
+/** What is another database's option would be silently without effect. */
+function foreignOptions(driver: DatabaseDriver, options: DatabaseOptions): string[] {
+  const others = [...DRIVERS.values()].filter((other) => other !== driver).flatMap((other) => other.options);
+  return [...new Set(others)]
+    .filter((name) => options[name] !== undefined && !driver.options.includes(name))
+    .map((name) => `${name} is no option of ${driver.dialect}`);
+}
+
+export function cutUrl(url: string): DatabaseUrl | null {
+  const [, scheme, rest, query = ''] = /^([a-z][a-z0-9+.-]+):([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
+  if (scheme === undefined || rest === undefined) return null;
+  return { scheme: scheme.toLowerCase(), rest, params: new URLSearchParams(query) };
+}
+
+function unknownScheme(url: string, parts: DatabaseUrl | null): string {
+  const known = [...DRIVERS.keys()].join(', ');
+  if (url.trim() === '') return 'it is empty; for a SQLite file write sqlite:FILE';
+  // A path, then: also C:\data\app.db, whose drive looks like a scheme.
+  if (parts === null) return `it has no scheme; for a SQLite file write sqlite:${url}`;
+  return `the scheme '${parts.scheme}' is not known; there is: ${known}`;
+}
+
+function optionError(url: string, problems: readonly string[]): DatabaseError {
+  // Where a URL lacks its @, the password stands in the place of the port; where it lacks its slashes, anywhere.
+  const shown = maskSecrets(url)
+    .replace(/^([a-z+.-]+:\/\/[^/?#:[]*):(?!\d*(?:[/?#]|$))[^/?#]*/i, '$1:***')
+    .replace(/^([a-z+.-]+:[^/:@]+):.*@/i, '$1:***@');
+  return new DatabaseError('ERR_DB_OPTION', `database '${shown}': ${problems.join('; ')}`);
+}

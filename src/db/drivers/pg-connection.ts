@@ -1,0 +1,448 @@
+import { channel } from 'node:diagnostics_channel';
+import { readFile } from 'node:fs/promises';
+import { onAbort } from '../../base/abort.js';
+import { asError, ignore, invoke } from '../../base/promises.js';
+import type { ResetMode } from '../../pool/driver.js';
+import type { Connection, Notice, QueryOptions, QueryParams, QueryResult } from '../connection.js';
+import { connectionLost, DatabaseError, queryAborted } from '../errors.js';
+import { Turns } from '../turns.js';
+import { connectError, lost, statementError } from './pg-errors.js';
+import { passwordFromFile } from './pg-pass.js';
+import { bindable, refuseZeroBytes, toResult, typesOf } from './pg-values.js';
+import {
+  loadPg,
+  type Pg,
+  type PgClient,
+  type PgConfig,
+  type PgNotice,
+  type PgQuery,
+  type PgResult,
+  type TlsOptions,
+} from './pg-wire.js';
+
+export interface PgSettings {
+  /** What is null is filled in from the environment, or with the defaults of `pg`. */
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly user: string | null;
+  readonly password: string | (() => string | Promise<string>) | null;
+  readonly database: string | null;
+  readonly passwordFile: string | null;
+  readonly tls: TlsSettings;
+  readonly session: Pick<PgConfig, 'application_name' | 'options' | SessionLimit>;
+  readonly pgbouncer: boolean;
+  readonly prepareThreshold: number;
+  readonly onNotice: ((notice: Notice) => void) | null;
+}
+
+type SessionLimit = 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout';
+
+export interface TlsSettings {
+  /** null leaves it to PGSSLMODE. */
+  readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full' | null;
+  /** Files, in PEM. */
+  readonly rootCert: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** A dead peer is found by the system after this long without a word, and some minutes more. */
+const KEEP_ALIVE_MS = 60_000;
+/** A request to cancel is one packet; where it takes longer than this, there is nobody to hear it. */
+const CANCEL_TIMEOUT_MS = 5000;
+/** Statements named on one connection; each takes memory in the server. */
+const MOST_NAMED = 200;
+const MOST_COUNTED = 2000;
+
+const notices = channel('poolctl:db:notice');
+
+/** Opens a connection. Rejects with what the server or the system says, in typed errors without the password. */
+export async function connectPg(settings: PgSettings, signal: AbortSignal): Promise<PgConnection> {
+  const pg = await loadPg();
+  const ssl = await tlsOf(settings.tls);
+  try {
+    return await open(pg, settings, ssl, signal);
+  } catch (error) {
+    const mayDoWithout =
+      settings.tls.mode === 'prefer' && error instanceof DatabaseError && error.code === 'ERR_DB_TLS';
+    if (!mayDoWithout || signal.aborted) throw error;
+    return open(pg, settings, false, signal);
+  }
+}
+
+async function open(
+  pg: Pg,
+  settings: PgSettings,
+  ssl: TlsOptions | false | undefined,
+  signal: AbortSignal,
+): Promise<PgConnection> {
+  signal.throwIfAborted();
+  const client = new pg.Client(configOf(pg, settings, ssl));
+  // Neither in the URL nor in the environment: then it is looked up, if the server asks for one.
+  client.password ||= () => passwordFromFile(settings.passwordFile, client);
+  const connection = new PgConnection(pg, client, settings);
+  const stopWatching = onAbort(signal, () => void client.connection.stream.destroy(asError(signal.reason)));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.connect((error) => (error ? reject(error) : resolve()));
+    });
+    await connection.settleNaming();
+    client.unref();
+    return connection;
+  } catch (error) {
+    client.connection.stream.destroy();
+    throw signal.aborted ? asError(signal.reason) : connectError(error, client);
+  } finally {
+    stopWatching();
+  }
+}
+
+function configOf(pg: Pg, settings: PgSettings, ssl: TlsOptions | false | undefined): PgConfig {
+  const { host, port, user, database, password, session } = settings;
+  return {
+    ...(host === null ? {} : { host }),
+    ...(port === null ? {} : { port }),
+    ...(user === null ? {} : { user }),
+    ...(database === null ? {} : { database }),
+    ...(password === null
+      ? {}
+      : { password: typeof password === 'string' ? password : () => given(password) }),
+    ...(ssl === undefined ? {} : { ssl }),
+    ...session,
+    fallback_application_name: 'poolctl',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    types: typesOf(pg.types),
+  };
+}
+
+/** What the user's function gives. */
+async function given(password: () => string | Promise<string>): Promise<string> {
+  const text: unknown = await invoke(async () => password()).catch((cause: unknown) => {
+    const message = `the function in the option password failed: ${asError(cause).message}`;
+    throw new DatabaseError('ERR_DB_PASSWORD', message, { cause });
+  });
+  if (typeof text === 'string') return text;
+  throw new DatabaseError(
+    'ERR_DB_PASSWORD',
+    `the function in the option password gave ${typeof text}, and no text`,
+  );
+}
+
+/** As libpq understands the modes; undefined leaves it to `pg`, which asks the environment. */
+async function tlsOf({ mode, rootCert, cert, key }: TlsSettings): Promise<TlsOptions | false | undefined> {
+  if (mode === null && rootCert === null && cert === null) return undefined;
+  if (mode === 'disable') return false;
+  const checks = mode === 'verify-ca' || mode === 'verify-full' || rootCert !== null;
+  return {
+    rejectUnauthorized: checks,
+    ...(mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+    ...(rootCert === null ? {} : { ca: await pemOf(rootCert, 'sslrootcert') }),
+    ...(cert === null ? {} : { cert: await pemOf(cert, 'sslcert') }),
+    ...(key === null ? {} : { key: await pemOf(key, 'sslkey') }),
+  };
+}
+
+async function pemOf(file: string, parameter: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new DatabaseError('ERR_DB_TLS', `cannot read ${parameter}: ${asError(cause).message}`, { cause });
+  }
+}
+
+/** What runs at this moment. */
+interface Pending {
+  /** The server is ready for the next query: the outcome of this one counts. */
+  ready(): void;
+  fail(cause: Error): void;
+}
+
+/**
+ * Counts answers after which no transaction is open: each has ended one, be it that of a single statement. Those that
+ * end several, or begin the next at once (COMMIT AND CHAIN, procedures), it cannot know.
+ */
+export interface Tally {
+  transactions: number;
+}
+
+/** A connection to PostgreSQL, or to PgBouncer. Its queries take turns. */
+export class PgConnection implements Connection {
+  /** The server's own words, as `16.3`; of PgBouncer's admin console, `1.18.0/bouncer`. */
+  serverVersion: string | null = null;
+  /** Transactions that have ended here, as the server counts them; whoever adds several connections up puts its own. */
+  tally: Tally = { transactions: 0 };
+  readonly #pg: Pg;
+  readonly #client: PgClient;
+  readonly #settings: PgSettings;
+  readonly #turns = new Turns();
+  readonly #ended: Promise<void>;
+  #pending: Pending | null = null;
+  /** What the server or the system said last, for whoever asks why the connection ended. */
+  #lastError: Error | null = null;
+  /** Why the connection is of no use any more; null while it works. */
+  #broken: Error | null = null;
+  #closing = false;
+  #listener: ((cause: Error) => void) | null = null;
+  #prepareThreshold: number;
+  /** How often each statement was run, up to the threshold; its name once it has one. */
+  readonly #uses = new Map<string, number | string>();
+  #named = 0;
+
+  constructor(pg: Pg, client: PgClient, settings: PgSettings) {
+    this.#pg = pg;
+    this.#client = client;
+    this.#settings = settings;
+    this.#prepareThreshold = settings.pgbouncer ? 0 : settings.prepareThreshold;
+    client.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'server_version') this.serverVersion = parameterValue;
+    });
+    client.on('drain', () => this.#ready());
+    client.on('notice', (notice) => this.#tell(notice));
+    client.on('error', (error) => this.#break(error));
+    this.#ended = new Promise((resolve) => {
+      client.on('end', () => {
+        this.#break(null);
+        resolve();
+      });
+    });
+  }
+
+  /** From ReadyForQuery, with which the server ends every answer. */
+  get inTransaction(): boolean {
+    const status = this.#client.getTransactionStatus();
+    return status === 'T' || status === 'E';
+  }
+
+  /** What pg_stat_activity calls pid; of PgBouncer a number of its own. */
+  get processId(): number | null {
+    return this.#client.processID;
+  }
+
+  async query<Row>(
+    sql: string,
+    params?: QueryParams,
+    { signal }: QueryOptions = {},
+  ): Promise<QueryResult<Row>> {
+    const values = bindable(params, sql);
+    // PgBouncer's admin console hangs up on anything else than a simple query.
+    const query: PgQuery = this.#isConsole ? { text: sql } : { text: sql, values, queryMode: 'extended' };
+    const result = await (this.#isConsole ? this.#run(query, signal) : this.#runNamed(query, signal));
+    return toResult<Row>(Array.isArray(result) ? (result.at(-1) as PgResult) : result);
+  }
+
+  async exec(sql: string, { signal }: QueryOptions = {}): Promise<void> {
+    refuseZeroBytes(sql);
+    await this.#run({ text: sql }, signal);
+  }
+
+  async ping(): Promise<boolean> {
+    // The empty query: answered by the server without any work.
+    await this.#run({ text: this.#isConsole ? 'show version' : '' });
+    return true;
+  }
+
+  reset(mode: ResetMode): Promise<void> | void {
+    if (this.#broken !== null) throw this.#broken;
+    if (this.#pending !== null) return this.#resetInTurn(mode);
+    // A failed transaction can only be rolled back.
+    if (this.inTransaction) return this.exec(this.#client.getTransactionStatus() === 'E' ? 'rollback' : mode);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#pending !== null)
+      this.#abandon(connectionLost('the connection was closed under a running query'));
+    else if (this.#broken === null) this.#hangUp();
+    await this.#ended;
+  }
+
+  onBroken(listener: (cause: Error) => void): () => void {
+    this.#listener = listener;
+    return () => {
+      this.#listener = null;
+    };
+  }
+
+  /**
+   * Gives names up where a pooler is between, which would run the statement on another server than the one that knows
+   * the name: the number that the server gave at the start is then not that of its process.
+   */
+  async settleNaming(): Promise<void> {
+    if (this.#prepareThreshold === 0) return;
+    const result = await this.#run({ text: 'select pg_backend_pid() as pid' });
+    const [row] = (result as PgResult).rows as { pid: number }[];
+    if (row?.pid !== this.processId) this.#prepareThreshold = 0;
+  }
+
+  get #isConsole(): boolean {
+    return this.serverVersion?.endsWith('/bouncer') ?? false;
+  }
+
+  async #resetInTurn(mode: ResetMode): Promise<void> {
+    const turn = this.#turns.take(undefined, null);
+    if (turn !== null) await turn;
+    this.#turns.pass();
+    await this.reset(mode);
+  }
+
+  async #run(query: PgQuery, signal?: AbortSignal): Promise<PgResult | PgResult[]> {
+    const turn = this.#turns.take(signal, query.text);
+    if (turn !== null) await turn;
+    try {
+      if (this.#broken !== null) throw this.#broken;
+      if (this.#closing) throw connectionLost('the connection was closed');
+      if (signal?.aborted) throw queryAborted(signal, query.text);
+      const result = await this.#send(query, signal);
+      refuseFalseCommit(query.text, result);
+      return result;
+    } catch (error) {
+      // Made here, where the stack leads back to whoever asked.
+      throw error instanceof DatabaseError ? error : statementError(error, query.text);
+    } finally {
+      this.#turns.pass();
+    }
+  }
+
+  #send(query: PgQuery, signal: AbortSignal | undefined): Promise<PgResult | PgResult[]> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        if (signal !== undefined) this.#abandon(queryAborted(signal, query.text));
+      };
+      const stopWatching = signal === undefined ? ignore : onAbort(signal, abort);
+      let settle: (() => void) | null = null;
+      this.#pending = {
+        // Not before: until then the state of the transaction is not known, and after some errors the server hangs up.
+        ready() {
+          stopWatching();
+          settle?.();
+        },
+        fail(cause) {
+          stopWatching();
+          reject(cause);
+        },
+      };
+      this.#client.ref();
+      const answered = (error: Error | null, result: PgResult | PgResult[]): void => {
+        if (error) this.#lastError = error;
+        settle ??= error ? () => reject(error) : () => resolve(result);
+      };
+      const { text, values, name } = query;
+      // Means the same, but spares `pg` a copy of the object, which is 5 % of all it does for a small query.
+      if (values !== undefined && values.length > 0 && name === undefined) {
+        this.#client.query(text, values, answered);
+      } else this.#client.query(query, answered);
+    });
+  }
+
+  #ready(): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    this.#lastError = null;
+    if (!this.inTransaction) this.tally.transactions++;
+    // An idle connection does not keep the process alive; one that runs a query does.
+    this.#client.unref();
+    pending?.ready();
+  }
+
+  async #runNamed(query: PgQuery, signal?: AbortSignal): Promise<PgResult | PgResult[]> {
+    const name = this.#nameOf(query.text);
+    if (name === null) return this.#run(query, signal);
+    try {
+      return await this.#run({ ...query, name }, signal);
+    } catch (error) {
+      if (!isStalePlan(error)) throw error;
+      // The table was altered, and nothing has been run. Within a transaction that has failed with it.
+      this.#uses.delete(query.text);
+      if (this.inTransaction) throw error;
+      return this.#run(query, signal);
+    }
+  }
+
+  /** The name of a statement that is run often; null for the others. */
+  #nameOf(sql: string): string | null {
+    if (this.#prepareThreshold === 0) return null;
+    const known = this.#uses.get(sql) ?? 0;
+    if (typeof known === 'string') return known;
+    const isDue = known >= this.#prepareThreshold && this.#named < MOST_NAMED;
+    const name = isDue ? `poolctl_${++this.#named}` : null;
+    if (known > 0 || this.#uses.size < MOST_COUNTED) this.#uses.set(sql, name ?? known + 1);
+    return name;
+  }
+
+  /** Says goodbye, and does not wait for an answer, which a server that has gone would never give. */
+  #hangUp(): void {
+    const { stream } = this.#client.connection;
+    stream.once('finish', () => stream.destroy());
+    this.#client.end(ignore);
+  }
+
+  /** Leaves the running query to the server, which is told to stop it. */
+  #abandon(cause: Error): void {
+    if (this.#broken !== null) return;
+    this.#broken = cause;
+    this.#pending?.fail(cause);
+    this.#pending = null;
+    // The connection stays open until then: PgBouncer knows by it which query is meant.
+    void this.#cancel().then(() => void this.#client.connection.stream.destroy());
+  }
+
+  /** Sends the request on a connection of its own. Never rejects. */
+  #cancel(): Promise<void> {
+    const { processID, secretKey, host, port, ssl } = this.#client;
+    if (processID === null || secretKey === null) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wire = new this.#pg.Connection({ ssl });
+      const send = (): void => wire.cancel(processID, secretKey);
+      wire.on('connect', () => (ssl ? wire.requestSsl() : send()));
+      wire.on('sslconnect', send);
+      wire.on('error', ignore);
+      wire.on('end', resolve);
+      wire.stream.setTimeout(CANCEL_TIMEOUT_MS, () => void wire.stream.destroy());
+      if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`);
+      else wire.connect(port, host);
+    });
+  }
+
+  #break(error: Error | null): void {
+    if (this.#broken !== null || this.#closing) return;
+    const cause = lost(this.#lastError ?? error ?? new Error('it was closed by the other side'));
+    this.#broken = cause;
+    const pending = this.#pending;
+    this.#pending = null;
+    // Whoever runs a query hears of it that way, and tells the pool.
+    if (pending === null) this.#listener?.(cause);
+    else pending.fail(cause);
+    this.#client.connection.stream.destroy();
+  }
+
+  #tell({ severity, code, message, detail, hint }: PgNotice): void {
+    const { onNotice } = this.#settings;
+    if (onNotice === null && !notices.hasSubscribers) return;
+    const notice: Notice = {
+      severity: severity ?? 'NOTICE',
+      code: code ?? null,
+      message: message ?? '',
+      detail: detail ?? null,
+      hint: hint ?? null,
+    };
+    notices.publish(notice);
+    // In a turn of its own: what a listener throws must not stop the reading of the answer.
+    if (onNotice !== null) queueMicrotask(() => onNotice(notice));
+  }
+}
+
+/** The server says so of a statement whose columns are others than when it was prepared. */
+function isStalePlan(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '0A000' && /cached plan/.test(error.message);
+}
+
+/** A commit of a transaction in which a statement failed is answered with ROLLBACK, and no error. */
+function refuseFalseCommit(sql: string, result: PgResult | PgResult[]): void {
+  const first = Array.isArray(result) ? result[0] : result;
+  if (first?.command !== 'ROLLBACK' || !/^\s*(commit|end)\b/i.test(sql)) return;
+  throw new DatabaseError('25P02', 'the transaction was rolled back, since a statement in it had failed', {
+    hint: 'let the error through, or run what may fail in a transaction within, which is a savepoint',
+    sql,
+  });
+}

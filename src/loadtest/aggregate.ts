@@ -1,0 +1,123 @@
+import { Histogram } from '../base/histogram.js';
+import { BurstRecorder } from './bursts.js';
+import { distributionOf } from './distribution.js';
+import { StageRecorder } from './stages.js';
+import { TimelineRecorder } from './timeline.js';
+import type { ErrorCount, Interval, LoadModel, Measurements, Sample } from './types.js';
+
+/** What the samples cannot tell. */
+export interface RunTotals {
+  readonly elapsedMs: number;
+  readonly started: number;
+  readonly abandoned: number;
+  readonly dropped: number;
+}
+
+/**
+ * Adds iterations up as they end, so that the length of a run costs no memory.
+ *
+ * The response time of an iteration counts from when it was due, not from when it was started: what a busy
+ * generator or a stalled target held back stays visible. It is the sum of how late it was started (nothing in a closed
+ * load), waiting for the pool (started to acquired) and being served (acquired to ended). The figures are those of iterations that succeeded; the time
+ * that failed ones took is kept apart, since a refusal in 1 ms would flatter them and a time-out of 10 s is told by
+ * its count. An iteration whose workload has no pool has a response time, but no parts.
+ */
+export class Aggregator {
+  readonly #response = new Histogram();
+  readonly #wait = new Histogram();
+  readonly #service = new Histogram();
+  readonly #failure = new Histogram();
+  readonly #lag = new Histogram();
+  readonly #errors = new Map<string, { count: number; example: string }>();
+  readonly #timeline: TimelineRecorder;
+  readonly #bursts: BurstRecorder | null;
+  readonly #stages: StageRecorder | null;
+
+  constructor(model: LoadModel, onInterval?: (interval: Interval) => void) {
+    this.#timeline = new TimelineRecorder(onInterval);
+    const { burstSize, dueAt, ramp } =
+      model.kind === 'open' ? model : { burstSize: null, dueAt: () => 0, ramp: null };
+    this.#bursts = burstSize === null ? null : new BurstRecorder(burstSize, dueAt);
+    this.#stages = ramp === null ? null : new StageRecorder(ramp);
+  }
+
+  get ended(): number {
+    return this.#response.count + this.#failure.count;
+  }
+
+  get failed(): number {
+    return this.#failure.count;
+  }
+
+  /** Whether there is no point in more load: a step of a ramp is broken. */
+  isBroken(nowMs: number): boolean {
+    return this.#stages?.isBroken(nowMs) ?? false;
+  }
+
+  /** An iteration that was due then begins. */
+  begin(dueMs: number): void {
+    this.#stages?.begin(dueMs);
+  }
+
+  /** An iteration that was due then does not begin: too many are under way. */
+  drop(dueMs: number): void {
+    this.#stages?.drop(dueMs);
+  }
+
+  /** Takes one iteration in, in the order in which they end; with the error's message if it failed. */
+  record(sample: Sample, message = ''): void {
+    const { dueMs, startedMs, acquiredMs, endedMs, errorCode } = sample;
+    this.#lag.recordMs(startedMs - dueMs);
+    this.#timeline.record(sample);
+    this.#bursts?.record(sample);
+    this.#stages?.record(sample);
+    if (errorCode !== null) {
+      this.#failure.recordMs(endedMs - dueMs);
+      this.#countError(errorCode, message);
+      return;
+    }
+    this.#response.recordMs(endedMs - dueMs);
+    if (acquiredMs === null) return;
+    this.#wait.recordMs(acquiredMs - startedMs);
+    this.#service.recordMs(endedMs - acquiredMs);
+  }
+
+  /** Notes how many iterations wait for a connection at this moment. */
+  gauge(atMs: number, waiting: number): void {
+    this.#timeline.gauge(atMs, waiting);
+  }
+
+  finish(totals: RunTotals): Measurements {
+    const { elapsedMs } = totals;
+    const succeeded = this.#response.count;
+    return {
+      ...totals,
+      succeeded,
+      failed: this.failed,
+      throughputPerSecond: elapsedMs > 0 ? (succeeded / elapsedMs) * 1000 : 0,
+      successRate: this.ended > 0 ? succeeded / this.ended : null,
+      response: distributionOf(this.#response),
+      wait: distributionOf(this.#wait),
+      service: distributionOf(this.#service),
+      failure: distributionOf(this.#failure),
+      lag: distributionOf(this.#lag),
+      errors: this.#errorCounts(),
+      timeline: this.#timeline.finish(elapsedMs),
+      bursts: this.#bursts?.finish() ?? null,
+      stages: this.#stages?.finish(elapsedMs) ?? null,
+    };
+  }
+
+  #countError(code: string, message: string): void {
+    const known = this.#errors.get(code);
+    if (known !== undefined) known.count++;
+    else this.#errors.set(code, { count: 1, example: message.split('\n', 1)[0] ?? '' });
+  }
+
+  /** The most frequent first. */
+  #errorCounts(): ErrorCount[] {
+    return [...this.#errors]
+      .map(([code, { count, example }]) => ({ code, count, example }))
+      .sort((a, b) => b.count - a.count || a.code.localeCompare(b.code));
+  }
+}

@@ -1,0 +1,309 @@
+import type { Unit } from '../base/figure.js';
+import { type Random, seededRandom } from '../base/random.js';
+import type { LoadResult, Measurements, TimelineRow } from './types.js';
+
+/** How two runs of a load test differ, figure by figure: plain data, the JSON report as it is. */
+export interface Comparison {
+  readonly schema: 1;
+  readonly kind: 'compare';
+  readonly before: ComparedRun;
+  readonly after: ComparedRun;
+  /** What the runs did not have in common: whoever compares should mean these, and no others. */
+  readonly differences: readonly Difference[];
+  /** Changes for the worse beyond this share of the value before are regressions. */
+  readonly tolerance: number;
+  readonly confidence: number;
+  readonly metrics: readonly MetricChange[];
+  /** Ids of the metrics that regressed. */
+  readonly regressions: readonly string[];
+}
+
+export interface ComparedRun {
+  readonly startedAt: string;
+  readonly iterations: number;
+  readonly elapsedMs: number;
+  /** How many stretches of its timeline could be compared. */
+  readonly stretches: number;
+  readonly partial: boolean;
+}
+
+export interface Difference {
+  readonly what: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** `same` is: no difference was shown. There may be one that is smaller than the spread. */
+export type Shift = 'better' | 'worse' | 'same';
+
+export interface MetricChange {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: Unit;
+  readonly before: number | null;
+  readonly after: number | null;
+  /** As a share of the value before, or for shares the difference itself; null where it cannot be told. */
+  readonly change: number | null;
+  /** Within these limits the change lies, with the confidence of the comparison; null where it cannot be told. */
+  readonly interval: readonly [low: number, high: number] | null;
+  /** null where it cannot be told; `why` says the reason. */
+  readonly shift: Shift | null;
+  readonly why: string | null;
+  readonly regressed: boolean;
+}
+
+export interface CompareOptions {
+  /** Default 0.15: two runs on the same machine differ by so much without any cause. */
+  readonly tolerance?: number;
+  readonly seed?: number;
+}
+
+export const DEFAULT_TOLERANCE = 0.15;
+const CONFIDENCE = 0.95;
+const RESAMPLES = 2000;
+/** With fewer stretches than this a run says nothing about its own spread. */
+const LEAST_STRETCHES = 5;
+/** Changes below these are not told, however regular they are: nobody can do anything with them. */
+const LEAST_MS = 0.1;
+const LEAST_SHARE = 0.001;
+/** More failures than before are no matter of tolerance. */
+const FAILURE_TOLERANCE = 0.005;
+
+interface Metric {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: Unit;
+  readonly higherIsBetter: boolean;
+  /** Whether a change for the worse can make the comparison fail; the others explain. */
+  readonly gates: boolean;
+  readonly of: (measurements: Measurements) => number | null;
+  readonly inStretch: (row: TimelineRow) => number | null;
+}
+
+const METRICS: readonly Metric[] = [
+  {
+    ...{ id: 'throughput', title: 'throughput', unit: 'per-second', higherIsBetter: true, gates: true },
+    of: ({ throughputPerSecond }) => throughputPerSecond,
+    inStretch: ({ throughputPerSecond }) => throughputPerSecond,
+  },
+  {
+    ...{ id: 'mean', title: 'response mean', unit: 'ms', higherIsBetter: false, gates: true },
+    of: ({ response }) => response.meanMs,
+    inStretch: ({ meanMs }) => meanMs,
+  },
+  {
+    ...{ id: 'p50', title: 'response p50', unit: 'ms', higherIsBetter: false, gates: true },
+    of: ({ response }) => response.p50Ms,
+    inStretch: ({ p50Ms }) => p50Ms,
+  },
+  {
+    ...{ id: 'p99', title: 'response p99', unit: 'ms', higherIsBetter: false, gates: true },
+    of: ({ response }) => response.p99Ms,
+    inStretch: ({ p99Ms }) => p99Ms,
+  },
+  {
+    ...{ id: 'wait.mean', title: 'waiting mean', unit: 'ms', higherIsBetter: false, gates: false },
+    of: ({ wait }) => wait.meanMs,
+    inStretch: ({ waitMeanMs }) => waitMeanMs,
+  },
+  {
+    ...{ id: 'wait.p99', title: 'waiting p99', unit: 'ms', higherIsBetter: false, gates: false },
+    of: ({ wait }) => wait.p99Ms,
+    inStretch: ({ waitP99Ms }) => waitP99Ms,
+  },
+  {
+    ...{ id: 'failed', title: 'failed', unit: 'share', higherIsBetter: false, gates: true },
+    of: ({ successRate }) => (successRate === null ? null : 1 - successRate),
+    inStretch: ({ succeeded, failed }) => (succeeded + failed === 0 ? null : failed / (succeeded + failed)),
+  },
+];
+
+/**
+ * Compares two runs. A figure's change is that of the whole runs; how far it can be trusted is learnt from the
+ * stretches of their timelines, by a block bootstrap (Künsch 1989): stretches are drawn again and again in blocks,
+ * since one slow stretch is seldom alone. The spread from run to run is not in it: that takes more runs.
+ */
+export function compareRuns(
+  before: LoadResult,
+  after: LoadResult,
+  { tolerance = DEFAULT_TOLERANCE, seed = 1 }: CompareOptions = {},
+): Comparison {
+  const metrics = METRICS.map((metric) => changeOf(metric, before, after, tolerance, seededRandom(seed)));
+  return {
+    schema: 1,
+    kind: 'compare',
+    before: runOf(before),
+    after: runOf(after),
+    differences: differencesOf(before, after),
+    tolerance,
+    confidence: CONFIDENCE,
+    metrics,
+    regressions: metrics.filter(({ regressed }) => regressed).map(({ id }) => id),
+  };
+}
+
+/** Why two runs cannot be compared: they did not do the same work, or one of them did not do all of it. */
+export function incomparable(before: LoadResult, after: LoadResult): string | null {
+  if (before.partial !== null) return 'the run before was interrupted';
+  if (after.partial !== null) return 'the run after was interrupted';
+  const work = ({ workload }: LoadResult) => JSON.stringify([workload.name, workload.statements]);
+  return work(before) === work(after)
+    ? null
+    : `the runs did different work: ${before.workload.name} before, ${after.workload.name} after`;
+}
+
+function changeOf(
+  metric: Metric,
+  before: LoadResult,
+  after: LoadResult,
+  tolerance: number,
+  random: Random,
+): MetricChange {
+  const { id, title, unit, of, inStretch } = metric;
+  const [a, b] = [of(before.measurements), of(after.measurements)];
+  const untold = { id, title, unit, before: a, after: b, change: null, interval: null, regressed: false };
+  if (a === null || b === null) return { ...untold, shift: null, why: 'not measured in both runs' };
+  const scale = unit === 'share' ? POINTS : FACTORS;
+  const onScale = scale.between(a, b);
+  const change = Number.isFinite(onScale) ? scale.toChange(onScale) : null;
+  if (Math.abs(b - a) < leastOf(unit))
+    return { ...untold, change, shift: 'same', why: 'too small to matter' };
+  const [rowsA, rowsB] = [valuesOf(before, inStretch), valuesOf(after, inStretch)];
+  const shortest = Math.min(rowsA.length, rowsB.length);
+  if (shortest < LEAST_STRETCHES) {
+    return { ...untold, change, shift: null, why: `only ${shortest} stretches to judge the spread by` };
+  }
+  const interval = change === null ? null : intervalOf(onScale, rowsA, rowsB, scale, random);
+  if (change === null || interval === null) return { ...untold, change, shift: null, why: 'it was 0' };
+  const shift = shiftOf(interval, metric.higherIsBetter);
+  const allowed = unit === 'share' ? FAILURE_TOLERANCE : tolerance;
+  const regressed = metric.gates && shift === 'worse' && Math.abs(change) > allowed;
+  return { ...untold, change, interval, shift, why: null, regressed };
+}
+
+function leastOf(unit: Unit): number {
+  return unit === 'ms' ? LEAST_MS : unit === 'share' ? LEAST_SHARE : 0;
+}
+
+function shiftOf([low, high]: readonly [number, number], higherIsBetter: boolean): Shift {
+  if (low <= 0 && high >= 0) return 'same';
+  return low > 0 === higherIsBetter ? 'better' : 'worse';
+}
+
+/** The values in the stretches, but for a last one that is too short to be like the others. */
+function valuesOf(
+  { measurements: { timeline } }: LoadResult,
+  inStretch: (row: TimelineRow) => number | null,
+): number[] {
+  return timeline.rows
+    .filter(({ lengthMs }) => lengthMs >= timeline.intervalMs / 2)
+    .map(inStretch)
+    .filter((value) => value !== null);
+}
+
+/** How a change is expressed: it is resampled on a scale on which changes add up. */
+interface Scale {
+  /** The change on that scale; not finite where there is none. */
+  between(before: number, after: number): number;
+  /** As it is told. */
+  toChange(onScale: number): number;
+}
+
+/** Times and rates change by factors. */
+const FACTORS: Scale = {
+  between: (before, after) => Math.log(after / before),
+  toChange: (onScale) => Math.exp(onScale) - 1,
+};
+
+/** Shares may well be 0, and change by points. */
+const POINTS: Scale = {
+  between: (before, after) => after - before,
+  toChange: (onScale) => onScale,
+};
+
+/**
+ * The interval of the change of the whole runs. Its width is that of the change between the means of the stretches,
+ * which moves as the figure of the whole run does (a p99 of a second is not that of the run, but in proportion).
+ */
+function intervalOf(
+  wholeRuns: number,
+  before: readonly number[],
+  after: readonly number[],
+  { between, toChange }: Scale,
+  random: Random,
+): [number, number] | null {
+  const stretches = between(meanOf(before), meanOf(after));
+  const drawn = Array.from({ length: RESAMPLES }, () =>
+    between(meanOf(resample(before, random)), meanOf(resample(after, random))),
+  )
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
+  // Where a figure was 0 in most stretches, factors between them mean nothing.
+  if (!Number.isFinite(stretches) || drawn.length < RESAMPLES / 2) return null;
+  const at = (share: number) =>
+    toChange((drawn[Math.round(share * (drawn.length - 1))] ?? stretches) - stretches + wholeRuns);
+  return [at((1 - CONFIDENCE) / 2), at((1 + CONFIDENCE) / 2)];
+}
+
+/** As many values, drawn in blocks of neighbours; the end is joined to the beginning. */
+function resample(values: readonly number[], random: Random): number[] {
+  const { length } = values;
+  const block = Math.ceil(length ** (1 / 3));
+  const drawn: number[] = [];
+  while (drawn.length < length) {
+    const from = Math.floor(random() * length);
+    for (let i = 0; i < block && drawn.length < length; i++)
+      drawn.push(values[(from + i) % length] as number);
+  }
+  return drawn;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function runOf({ startedAt, measurements, partial }: LoadResult): ComparedRun {
+  const { succeeded, failed, elapsedMs, timeline } = measurements;
+  return {
+    startedAt,
+    iterations: succeeded + failed,
+    elapsedMs,
+    stretches: timeline.rows.length,
+    partial: partial !== null,
+  };
+}
+
+/** What a reader must know to take the changes for what they are. */
+function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
+  const facts = (result: LoadResult): Record<string, unknown> => ({
+    workload: result.workload.name,
+    target: result.workload.target,
+    statements: result.workload.statements.join('; '),
+    load: result.model,
+    'pool size': result.pool.options.size,
+    'max overflow': result.pool.options.maxOverflow,
+    'pool time-out in ms': result.pool.options.timeoutMs,
+    'recycle in ms': result.pool.options.recycleMs,
+    'pre-ping': result.pool.options.prePing,
+    seed: result.seed,
+    Node: result.environment.node,
+    cores: result.environment.cores,
+    poolctl: result.environment.poolctl,
+  });
+  const [a, b] = [facts(before), facts(after)];
+  return Object.keys(a)
+    .map((what) => ({ what, before: inWords(a[what]), after: inWords(b[what]) }))
+    .filter((each) => each.before !== each.after);
+}
+
+function inWords(fact: unknown): string {
+  if (typeof fact !== 'object' || fact === null) return shortened(String(fact ?? 'none'));
+  return Object.entries(fact)
+    .map(([name, value]) => `${name} ${value ?? 'none'}`)
+    .join(', ');
+}
+
+/** Statements may be long, and what matters is that they differ. */
+function shortened(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,23 @@
+import type { Measurements } from './types.js';
+
+/** How many acquires timed out. */
+export function timeoutsIn({ errors }: Pick<Measurements, 'errors'>): number {
+  return errors.find(({ code }) => code === 'ERR_POOL_TIMEOUT')?.count ?? 0;
+}
+
+/** The code by which a failure is counted: the error's own, else its name. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'ERR_UNKNOWN';
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && code !== '') return code;
+  if (typeof code === 'number') return String(code);
+  return error.name;
+}
+
+/** That the pool could open nothing is told by why, which names the place that was tried. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return codeOf(error) === 'ERR_POOL_CREATE' && error.cause instanceof Error
+    ? error.cause.message
+    : error.message;
+}

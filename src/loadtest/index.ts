@@ -1,0 +1,33 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** The library door of load tests: `import { runLoadTest } from 'poolctl/loadtest'`. */
+export type { Unit } from '../base/figure.js';
+export type { Random } from '../base/random.js';
+export type { ClientSource, ThreadTime } from './client-meter.js';
+export { type LoadTestOptions, runLoadTest } from './load-test.js';
+export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
+export type * from './types.js';
+export { hasPassed } from './verdict.js';
+export type { QueryType } from './workloads/candles.js';
+export { WorkloadError } from './workloads/errors.js';
+export type { Value } from './workloads/expression.js';
+export { poolWorkload, sessionWorkload, type WorkloadWords } from './workloads/own.js';
+export { parseRows, type Row } from './workloads/parameters.js';
+export { type PostgresTargetOptions, postgresDatabase } from './workloads/postgres.js';
+export { type Observer, openObserver } from './workloads/postgres-observer.js';
+export { locatePostgres, type PostgresAccess, type PostgresPlace } from './workloads/postgres-place.js';
+export { type Parameter, parseScript, type Script, type Statement, type Step } from './workloads/script.js';
+export {
+  type BuiltIn,
+  type OpenTarget,
+  type SqlTarget,
+  type SqlWork,
+  type SqlWorkloadOptions,
+  sqlWorkload,
+} from './workloads/sql.js';
+export {
+  type PoolSize,
+  type SqliteFileOptions,
+  type SqliteTargetOptions,
+  sqliteFile,
+  temporarySqlite,
+} from './workloads/sqlite.js';

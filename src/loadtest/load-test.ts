@@ -1,0 +1,151 @@
+import { arch, availableParallelism, platform } from 'node:os';
+import { type Clock, systemClock } from '../base/clock.js';
+import { seededRandom } from '../base/random.js';
+import { advise } from './advice.js';
+import { judgeBottleneck } from './bottleneck.js';
+import { type ClientSource, eventLoop, startClientMeter } from './client-meter.js';
+import { createModel, iterationsOf } from './models.js';
+import { poolFigures } from './pool-figures.js';
+import { type RunOutcome, runLoad } from './runner.js';
+import { judgeThresholds, type Threshold } from './thresholds.js';
+import type {
+  ClientFigures,
+  Environment,
+  Interval,
+  LoadProgress,
+  LoadResult,
+  ModelInfo,
+  PoolInfo,
+  ServerFigures,
+  WarmupPlan,
+  Workload,
+  WorkloadRun,
+} from './types.js';
+import { judge } from './verdict.js';
+
+export interface LoadTestOptions {
+  readonly workload: Workload;
+  readonly model: ModelInfo;
+  /** The run ends at whichever comes first; null: no such limit. Bursts also end after their count. */
+  readonly iterations?: number | null;
+  readonly durationMs?: number | null;
+  /** Default null: none. */
+  readonly warmup?: WarmupPlan | null;
+  /** Makes runs repeatable. Default 1. */
+  readonly seed?: number;
+  readonly thresholds?: readonly Threshold[];
+  /** For results that are compared later. Default: what the system tells. */
+  readonly environment?: Environment;
+  /** Readings of this process, to tell whether it was the bottleneck. Default: its event loop only; null: none. */
+  readonly client?: ClientSource | null;
+  readonly clock?: Clock;
+  /** Aborts when no new iteration may begin. */
+  readonly stop?: AbortSignal;
+  /** Aborts when everything is to be dropped. */
+  readonly abort?: AbortSignal;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Told of each stretch of the timeline, with its histograms, when it is over. */
+  readonly onInterval?: (interval: Interval) => void;
+}
+
+/**
+ * Opens a workload, drives it, closes it, and says what came of it. Rejects if the workload cannot be opened;
+ * iterations that fail are counted. The workload is closed whatever happens.
+ */
+export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult> {
+  const { workload, model, clock = systemClock, seed = 1, client = eventLoop } = options;
+  const never = new AbortController().signal;
+  const { stop = never, abort = never } = options;
+  const run = await workload.open({ stop, signal: abort, random: seededRandom(seed) });
+  const meter = client === null ? null : startClientMeter(client, clock);
+  let outcome: RunOutcome;
+  let figures: ClientFigures;
+  try {
+    const plan = {
+      model: createModel(model),
+      iterations: least(options.iterations ?? null, iterationsOf(model)),
+      durationMs: options.durationMs ?? null,
+      warmup: options.warmup ?? null,
+    };
+    outcome = await runLoad(run, plan, {
+      clock,
+      stop,
+      abort,
+      onBegin: () => run.server?.begin(),
+      onActive: (active) => (active ? meter?.resume() : meter?.pause()),
+      ...(options.onProgress && { onProgress: options.onProgress }),
+      ...(options.onInterval && { onInterval: options.onInterval }),
+    });
+  } finally {
+    figures = meter?.stop() ?? NOT_MEASURED;
+    run.server?.end();
+    await run.close();
+  }
+  return resultOf(options, run, outcome, figures, run.server?.figures() ?? null);
+}
+
+/** Puts everything together that is known after a run. */
+export function resultOf(
+  options: LoadTestOptions,
+  { description, pool: settings = NO_POOL }: Pick<WorkloadRun, 'description' | 'pool'>,
+  outcome: RunOutcome,
+  client: ClientFigures,
+  server: ServerFigures | null = null,
+): LoadResult {
+  const { model, workload, seed = 1, thresholds = [], environment = hostEnvironment() } = options;
+  const { measurements, partial } = outcome;
+  const pool = { options: settings, figures: poolFigures(outcome.poolBefore, outcome.poolAfter) };
+  const verdict = judge({ measurements, simple: description.simple, model });
+  const observed = { measurements, model, pool, server, workload: description, client };
+  const bottleneck = judgeBottleneck(observed);
+  const judged = { ...observed, partial, verdict, client: { ...client, bottleneck } };
+  return {
+    schema: 1,
+    kind: 'loadtest',
+    startedAt: new Date(outcome.startedAtMs).toISOString(),
+    environment,
+    workload: { name: workload.name, ...description },
+    model,
+    limits: { iterations: options.iterations ?? iterationsOf(model), durationMs: options.durationMs ?? null },
+    warmup: outcome.warmup,
+    seed,
+    partial,
+    verdict,
+    thresholds: judgeThresholds(thresholds, { measurements, pool }),
+    measurements,
+    pool,
+    server,
+    client: judged.client,
+    advice: advise(judged),
+  };
+}
+
+function hostEnvironment(): Environment {
+  return { poolctl: null, node: null, platform: `${platform()} ${arch()}`, cores: availableParallelism() };
+}
+
+const NO_POOL: PoolInfo = {
+  profile: null,
+  size: 0,
+  maxOverflow: 0,
+  timeoutMs: null,
+  recycleMs: null,
+  prePing: false,
+};
+
+const NOT_MEASURED: ClientFigures = {
+  loopBusy: null,
+  loopRan: null,
+  loopQueued: null,
+  loopDelayMeanMs: null,
+  loopDelayP99Ms: null,
+  loopDelayMaxMs: null,
+  cpuCores: null,
+  machineBusy: null,
+  otherCores: null,
+  cores: null,
+};
+
+function least(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.min(a, b);
+}

@@ -1,0 +1,201 @@
+import type { Clock } from '../base/clock.js';
+import type { PoolSnapshot } from '../pool/stats.js';
+import { Aggregator } from './aggregate.js';
+import { arrive } from './arrivals.js';
+import { codeOf, messageOf } from './failures.js';
+import type {
+  Interruption,
+  Interval,
+  LoadPlan,
+  LoadProgress,
+  Measurements,
+  Phase,
+  Sample,
+  WorkloadRun,
+} from './types.js';
+
+const LOOK_MS = 100;
+
+export interface RunOptions {
+  readonly clock: Clock;
+  /** Aborts when no new iteration may begin: what is under way is waited for, and the result is partial. */
+  readonly stop: AbortSignal;
+  /** Aborts when not even that may be waited for. */
+  readonly abort: AbortSignal;
+  /** Told when the measurement begins; never, if it was interrupted before. */
+  readonly onBegin?: () => void;
+  /** Told when measured iterations get under way, and when none is: between bursts, and at the end. */
+  readonly onActive?: (active: boolean) => void;
+  /** Told of each stretch of the timeline when it is over. */
+  readonly onInterval?: (interval: Interval) => void;
+  /** Called ten times a second. */
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface RunOutcome {
+  /** What ended before the measurement began; null if there was no warm-up. */
+  readonly warmup: {
+    readonly iterations: number;
+    readonly failed: number;
+    readonly elapsedMs: number;
+  } | null;
+  readonly measurements: Measurements;
+  readonly partial: Interruption | null;
+  /** Wall clock, ms since the epoch. */
+  readonly startedAtMs: number;
+  /** The pool when the measurement began, and when it was over. */
+  readonly poolBefore: PoolSnapshot | null;
+  readonly poolAfter: PoolSnapshot | null;
+}
+
+/** The moment at which the measurement begins, and what there was before. */
+interface Start {
+  readonly at: number;
+  readonly wallMs: number;
+  readonly pool: PoolSnapshot | null;
+  readonly warmup: RunOutcome['warmup'];
+}
+
+/** Drives an opened workload by a plan. Never rejects because an iteration failed: failures are counted. */
+export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOptions): Promise<RunOutcome> {
+  const { clock, stop, abort, onBegin = () => {}, onActive = () => {}, onProgress } = options;
+  const openedAt = clock.now();
+  const aggregator = new Aggregator(plan.model, options.onInterval);
+  /** The run ends by itself where more load would show nothing new. */
+  const enough = new AbortController();
+  const warm = { ended: 0, failed: 0 };
+  const measurement: { start: Start | null } = { start: null };
+  let started = 0;
+  let waiting = 0;
+  let endedMs = 0;
+  /** After an abort, what still comes in is no longer part of the result. */
+  let sealed = false;
+
+  function begin(): Start {
+    run.begin?.();
+    const at = clock.now();
+    const warmup = { iterations: warm.ended, failed: warm.failed, elapsedMs: at - openedAt };
+    const start = { at, wallMs: clock.wallTime(), pool: run.snapshot(), warmup: plan.warmup && warmup };
+    measurement.start = start;
+    return start;
+  }
+
+  async function iterate(seq: number, dueAt: number, startedAt: number, measured: boolean): Promise<number> {
+    let acquiredAt: number | null = null;
+    let error: unknown = null;
+    if (measured) {
+      started++;
+      aggregator.begin(dueAt - (measurement.start?.at ?? dueAt));
+    }
+    waiting++;
+    const probe = {
+      acquired() {
+        if (acquiredAt !== null) return;
+        acquiredAt = clock.now();
+        waiting--;
+      },
+    };
+    try {
+      await run.iterate(seq, probe);
+    } catch (thrown) {
+      error = thrown ?? new Error('the iteration failed without an error');
+    }
+    const endedAt = clock.now();
+    const { start } = measurement;
+    if (acquiredAt === null) waiting--;
+    if (measured && start !== null && !sealed) {
+      const { at } = start;
+      const sample: Sample = {
+        seq,
+        dueMs: dueAt - at,
+        startedMs: startedAt - at,
+        acquiredMs: acquiredAt === null ? null : acquiredAt - at,
+        endedMs: endedAt - at,
+        errorCode: error === null ? null : codeOf(error),
+      };
+      endedMs = sample.endedMs;
+      aggregator.record(sample, error === null ? '' : messageOf(error));
+    } else if (start === null) {
+      warm.ended++;
+      if (error !== null) warm.failed++;
+    }
+    return endedAt;
+  }
+
+  const settled = () => (run.snapshot()?.creating ?? 0) === 0;
+  const arrivals = arrive(plan, {
+    ...{ clock, abort, iterate, settled, onActive },
+    stop: AbortSignal.any([stop, enough.signal]),
+    begin() {
+      const { at } = begin();
+      onBegin();
+      return at;
+    },
+    onDrop: (dueAt) => aggregator.drop(dueAt - (measurement.start?.at ?? dueAt)),
+  });
+  const stopLooking = every(LOOK_MS, clock, () => {
+    const { start } = measurement;
+    const elapsedMs = clock.now() - (start?.at ?? openedAt);
+    if (start !== null) {
+      aggregator.gauge(elapsedMs, waiting);
+      if (aggregator.isBroken(elapsedMs)) enough.abort();
+    }
+    onProgress?.({
+      phase: phaseOf(start, arrivals.ended),
+      elapsedMs,
+      fraction:
+        start === null
+          ? fractionOf(plan.warmup ?? plan, warm.ended, elapsedMs)
+          : fractionOf(plan, aggregator.ended, elapsedMs),
+      ended: start === null ? warm.ended : aggregator.ended,
+      failed: start === null ? warm.failed : aggregator.failed,
+      waiting,
+    });
+  });
+  await arrivals.drained;
+  stopLooking();
+  sealed = true;
+
+  // There is none yet if it was interrupted while it was warming up.
+  const { at, wallMs, pool, warmup } = measurement.start ?? begin();
+  const abandoned = started - aggregator.ended;
+  const elapsedMs = abandoned > 0 ? clock.now() - at : endedMs;
+  return {
+    warmup,
+    measurements: aggregator.finish({ elapsedMs, started, abandoned, dropped: arrivals.dropped }),
+    partial: abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
+    startedAtMs: wallMs,
+    poolBefore: pool,
+    poolAfter: run.snapshot(),
+  };
+}
+
+function phaseOf(start: Start | null, ended: boolean): Phase {
+  return start === null ? 'warm-up' : ended ? 'drain' : 'load';
+}
+
+/** How much of a run is done: by whichever limit is nearer; null where there is none. */
+function fractionOf(
+  { iterations, durationMs }: Pick<LoadPlan, 'iterations' | 'durationMs'>,
+  ended: number,
+  elapsedMs: number,
+): number | null {
+  if (iterations === null && durationMs === null) return null;
+  const byCount = iterations === null ? 0 : ended / Math.max(1, iterations);
+  const byTime = durationMs === null ? 0 : elapsedMs / Math.max(1, durationMs);
+  return Math.min(1, Math.max(byCount, byTime));
+}
+
+/** Calls back half an interval from now, and from there on at equal distances: in the middle of each stretch. */
+function every(intervalMs: number, clock: Clock, callback: () => void): () => void {
+  let dueAt = clock.now() + intervalMs / 2;
+  const set = () => clock.setTimer(tick, dueAt - clock.now(), { background: true });
+  let timer = set();
+  function tick(): void {
+    callback();
+    // Those that a blocked loop has missed are left out.
+    while (dueAt <= clock.now()) dueAt += intervalMs;
+    timer = set();
+  }
+  return () => timer.cancel();
+}

@@ -1,0 +1,111 @@
+import { Histogram } from '../base/histogram.js';
+import { formatCount, formatMs, formatShare } from '../base/units.js';
+import { distributionOf } from './distribution.js';
+import { arrivalsIn } from './models.js';
+import type { RampPlan, Sample, StageRow } from './types.js';
+
+/** A p99 breaks with more slow ones than this; and no more than this may fail. */
+const FEW = 0.01;
+interface Stage {
+  readonly index: number;
+  readonly response: Histogram;
+  readonly wait: Histogram;
+  due: number;
+  ended: number;
+  failed: number;
+  dropped: number;
+  /** Slower than allowed, or failed. */
+  slow: number;
+  waitedLong: number;
+  /** Successes that ended within the step, whenever they were due. */
+  served: number;
+}
+
+/** Collects what became of each step of a ramp, and sees when the target no longer keeps up. */
+export class StageRecorder {
+  readonly #plan: RampPlan;
+  readonly #stages: Stage[];
+
+  constructor(plan: RampPlan) {
+    this.#plan = plan;
+    this.#stages = plan.rates.map((_, index) => ({
+      ...{ index, response: new Histogram(), wait: new Histogram() },
+      ...{ due: 0, ended: 0, failed: 0, dropped: 0, slow: 0, waitedLong: 0, served: 0 },
+    }));
+  }
+
+  begin(dueMs: number): void {
+    const stage = this.#at(dueMs);
+    if (stage !== undefined) stage.due++;
+  }
+
+  drop(dueMs: number): void {
+    const stage = this.#at(dueMs);
+    if (stage === undefined) return;
+    stage.due++;
+    stage.dropped++;
+  }
+
+  record({ dueMs, startedMs, acquiredMs, endedMs, errorCode }: Sample): void {
+    const stage = this.#at(dueMs);
+    if (stage === undefined) return;
+    const { limits } = this.#plan;
+    stage.ended++;
+    if (errorCode !== null || endedMs - dueMs >= limits.p99Ms) stage.slow++;
+    if (acquiredMs !== null && acquiredMs - startedMs >= limits.waitP99Ms) stage.waitedLong++;
+    if (errorCode !== null) {
+      stage.failed++;
+      return;
+    }
+    stage.response.recordMs(endedMs - dueMs);
+    if (acquiredMs !== null) stage.wait.recordMs(acquiredMs - startedMs);
+    const during = this.#at(endedMs);
+    if (during !== undefined) during.served++;
+  }
+
+  /** Whether a step is known to be broken by now, so that higher ones need not be tried. */
+  isBroken(nowMs: number): boolean {
+    return this.#stages.some((stage) => stage.due > 0 && this.#verdictOf(stage, nowMs).held === false);
+  }
+
+  /** The steps that were begun, in order. */
+  finish(elapsedMs: number): StageRow[] {
+    return this.#stages.filter(({ due }) => due > 0).map((stage) => this.#rowOf(stage, elapsedMs));
+  }
+
+  #at(ms: number): Stage | undefined {
+    return this.#stages[Math.floor(ms / this.#plan.stepMs)];
+  }
+
+  #rowOf(stage: Stage, elapsedMs: number): StageRow {
+    const { stepMs, rates } = this.#plan;
+    const { index, due, ended, failed, dropped, served } = stage;
+    const [response, wait] = [distributionOf(stage.response), distributionOf(stage.wait)];
+    const lengthMs = Math.min(stepMs, Math.max(1, elapsedMs - index * stepMs));
+    return {
+      ...{ index, atMs: index * stepMs, targetPerSecond: rates[index] ?? 0, due, failed, dropped },
+      unfinished: due - dropped - ended,
+      throughputPerSecond: (served / lengthMs) * 1000,
+      ...{ p50Ms: response.p50Ms, p99Ms: response.p99Ms, waitMeanMs: wait.meanMs, waitP99Ms: wait.p99Ms },
+      ...this.#verdictOf(stage, elapsedMs),
+    };
+  }
+
+  #verdictOf(stage: Stage, nowMs: number): Pick<StageRow, 'held' | 'why'> {
+    const { stepMs, rates, limits } = this.#plan;
+    const { index, due, ended, failed, dropped, slow, waitedLong } = stage;
+    const all = arrivalsIn(rates[index] ?? 0, stepMs);
+    // Whatever is still under way so long after the step is slow for certain.
+    const isLate = nowMs >= (index + 1) * stepMs + limits.p99Ms;
+    const late = isLate ? due - dropped - ended : 0;
+    const broken = (why: string) => ({ held: false, why });
+    if (dropped > 0) return broken(`${formatCount(dropped)} dropped: too many under way`);
+    if (failed > FEW * all) return broken(`${formatShare(failed / all)} failed`);
+    if (waitedLong > FEW * all) return broken(`p99 of waiting from ${formatMs(limits.waitP99Ms)} on`);
+    if (slow + late > FEW * all) return broken(`p99 from ${formatMs(limits.p99Ms)} on`);
+    return due >= all && (isLate || ended >= all) ? HELD : UNKNOWN;
+  }
+}
+
+const HELD = { held: true, why: null } as const;
+const UNKNOWN = { held: null, why: null } as const;

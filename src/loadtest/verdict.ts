@@ -1,0 +1,188 @@
+import { formatFigure } from '../base/figure.js';
+import { formatRate } from '../base/units.js';
+import { timeoutsIn } from './failures.js';
+import { concurrencyOf } from './models.js';
+import type { Band, Criterion, LoadResult, Measurements, ModelInfo, StageRow, Verdict } from './types.js';
+import { waitTrend } from './wait-trend.js';
+
+/** From this share of iterations on, time-outs of the pool are "many". */
+const MANY_TIMEOUTS = 0.01;
+
+/** What the verdict rests on. */
+export interface Judged {
+  readonly measurements: Measurements;
+  /** Whether an iteration is one simple query: the bar for the mean is for those only. */
+  readonly simple: boolean;
+  readonly model: ModelInfo;
+}
+
+/**
+ * The three bands of the system that poolctl replaces (seed 004, "Interpreting Results"): good is a success rate
+ * above 99 %, a mean below 50 ms for simple queries, a p95 below 100 ms and a p99 below 500 ms; bad is a success
+ * rate below 95 %, a p99 above 1 s, many connection time-outs (here: 1 % of the iterations), or waits that rise
+ * over the run (see waitTrend); marginal is what lies between. The worst criterion decides.
+ */
+export function judge({ measurements, simple, model }: Judged): Verdict {
+  if (measurements.stages !== null) return judgeRamp(measurements.stages);
+  const { successRate, response } = measurements;
+  // The queue has settled once as many have ended as go on side by side.
+  const trend = waitTrend(measurements, concurrencyOf(model) ?? 0);
+  const criteria = [
+    criterion({
+      id: 'success',
+      title: 'success',
+      unit: 'share',
+      value: successRate,
+      good: 'above 99 %',
+      bad: 'below 95 %',
+      bandOf: (share) => (share > 0.99 ? 'good' : share < 0.95 ? 'bad' : 'marginal'),
+    }),
+    criterion({
+      id: 'mean',
+      title: 'mean',
+      unit: 'ms',
+      value: response.meanMs,
+      good: 'below 50 ms',
+      bandOf: (ms) => (ms < 50 ? 'good' : 'marginal'),
+      why: simple ? null : 'counts for simple queries only',
+    }),
+    criterion({
+      id: 'p95',
+      title: 'p95',
+      unit: 'ms',
+      value: response.p95Ms,
+      good: 'below 100 ms',
+      bandOf: (ms) => (ms < 100 ? 'good' : 'marginal'),
+    }),
+    criterion({
+      id: 'p99',
+      title: 'p99',
+      unit: 'ms',
+      value: response.p99Ms,
+      good: 'below 500 ms',
+      bad: 'above 1 s',
+      bandOf: (ms) => (ms < 500 ? 'good' : ms > 1000 ? 'bad' : 'marginal'),
+    }),
+    criterion({
+      id: 'timeouts',
+      title: 'time-outs',
+      unit: 'share',
+      value: timeoutShare(measurements),
+      good: 'at 0',
+      bad: 'from 1 %',
+      bandOf: (share) => (share === 0 ? 'good' : share >= MANY_TIMEOUTS ? 'bad' : 'marginal'),
+    }),
+    criterion({
+      id: 'wait-trend',
+      title: 'rise of waits',
+      unit: 'factor',
+      value: trend.factor,
+      good: 'below x 2',
+      bad: 'if steadily above',
+      bandOf: () => (trend.rising ? 'bad' : 'good'),
+      why: trend.why,
+    }),
+    ...(model.kind === 'rate' ? [rateReached(measurements, model.perSecond)] : []),
+  ];
+  const band = worst(criteria);
+  return { band, reason: reasonOf(band, criteria), criteria };
+}
+
+/** Whether what arrived was also served: if not, the figures are those of a smaller load than was asked for. */
+function rateReached({ started, dropped, succeeded, failed, elapsedMs }: Measurements, perSecond: number) {
+  // Of a run at a steady rate the last arrival is due one distance before the end.
+  const dueMs = ((started + dropped) * 1000) / perSecond;
+  const ended = ((succeeded + failed) * 1000) / Math.max(elapsedMs, dueMs);
+  return criterion({
+    id: 'rate',
+    title: 'target rate',
+    unit: 'share',
+    value: started + dropped === 0 ? null : Math.min(1, ended / perSecond),
+    good: 'from 95 %',
+    bad: 'below 80 %',
+    bandOf: (share) => (share >= 0.95 ? 'good' : share < 0.8 ? 'bad' : 'marginal'),
+  });
+}
+
+/** A ramp goes up until something breaks: that something broke says nothing, at which rate it did says all. */
+function judgeRamp(stages: readonly StageRow[]): Verdict {
+  const held = highestHeld(stages);
+  const broken = stages.find((stage) => stage.held === false);
+  const highest = criterion({
+    id: 'held',
+    title: 'highest rate held',
+    unit: 'per-second',
+    value: held?.targetPerSecond ?? (broken === undefined ? null : 0),
+    good: 'if any was',
+    bad: 'if not even the first was',
+    bandOf: (perSecond) => (perSecond > 0 ? 'good' : 'bad'),
+  });
+  const breaks =
+    broken === undefined
+      ? 'nothing broke up to there'
+      : `at ${formatRate(broken.targetPerSecond)} it broke: ${broken.why}`;
+  const reason =
+    highest.value === null
+      ? 'No step came to its end, so there is nothing to judge.'
+      : held === undefined
+        ? `Not even the first step was held: ${breaks}.`
+        : `${formatRate(held.targetPerSecond)} were held; ${breaks}.`;
+  return { band: highest.band, reason, criteria: [highest] };
+}
+
+/** The last step of a ramp that held, with all before it. */
+export function highestHeld(stages: readonly StageRow[]): StageRow | undefined {
+  const end = stages.findIndex(({ held }) => held !== true);
+  return stages[(end < 0 ? stages.length : end) - 1];
+}
+
+/** Whether the run counts as passed: by its verdict (with `strict` only if good), and by the user's own thresholds. */
+export function hasPassed(
+  result: LoadResult,
+  { strict = false }: { readonly strict?: boolean } = {},
+): boolean {
+  const { band } = result.verdict;
+  const bandPassed = band === 'good' || (band === 'marginal' && !strict);
+  return bandPassed && result.thresholds.every(({ passed }) => passed);
+}
+
+interface Rule extends Pick<Criterion, 'id' | 'title' | 'unit' | 'value' | 'good'> {
+  readonly bad?: string;
+  readonly bandOf: (value: number) => Band;
+  /** Why it does not apply. */
+  readonly why?: string | null;
+}
+
+function criterion({ bandOf, bad, why = null, ...facts }: Rule): Criterion {
+  const { value, good } = facts;
+  const bounds = bad === undefined ? `good ${good}` : `good ${good}, bad ${bad}`;
+  if (why !== null || value === null) return { ...facts, bounds, band: null, why: why ?? 'not measured' };
+  return { ...facts, bounds, band: bandOf(value), why: null };
+}
+
+function worst(criteria: readonly Criterion[]): Band | null {
+  // Without one iteration that ended there is nothing to judge, though no time-out was counted either.
+  if (criteria.find(({ id }) => id === 'success')?.value === null) return null;
+  const bands = criteria.map(({ band }) => band);
+  return bands.includes('bad') ? 'bad' : bands.includes('marginal') ? 'marginal' : 'good';
+}
+
+function reasonOf(band: Band | null, criteria: readonly Criterion[]): string {
+  if (band === null) return 'No iteration ended, so there is nothing to judge.';
+  if (band === 'good') {
+    const figure = (id: string) => {
+      const found = criteria.find((each) => each.id === id);
+      return found === undefined ? '-' : formatFigure(found.value, found.unit);
+    };
+    return `${figure('success')} succeeded, 95 % of them within ${figure('p95')} and 99 % within ${figure('p99')}.`;
+  }
+  const reasons = criteria
+    .filter((each) => each.band === band)
+    .map(({ title, value, unit, bounds }) => `${title} ${formatFigure(value, unit)} (${bounds})`);
+  return `${reasons.join('; ')}.`;
+}
+
+function timeoutShare(measurements: Measurements): number | null {
+  const ended = measurements.succeeded + measurements.failed;
+  return ended > 0 ? timeoutsIn(measurements) / ended : null;
+}

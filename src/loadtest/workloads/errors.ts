@@ -1,0 +1,26 @@
+export type WorkloadErrorCode =
+  /** A statement is wrong; found before the load began. */
+  | 'ERR_STATEMENT'
+  /** A script does not end its transaction. */
+  | 'ERR_OPEN_TRANSACTION'
+  /** A statement would write, and that was not allowed. */
+  | 'ERR_WRITES'
+  /** What the target names takes connections, and is no database. */
+  | 'ERR_NO_DATABASE'
+  /** The server takes connections, and then says nothing. */
+  | 'ERR_NO_ANSWER'
+  /** A script, or the file of its parameters, cannot be read. */
+  | 'ERR_SCRIPT_FILE';
+
+/** A workload cannot be opened. */
+export class WorkloadError extends Error {
+  readonly code: WorkloadErrorCode;
+  readonly hint: string | null;
+
+  constructor(code: WorkloadErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'WorkloadError';
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Database, Session } from '../../db/database.js';
+import type { QueuePool } from '../../pool/queue-pool.js';
+import { poolInfo } from '../pool-figures.js';
+import type { Workload, WorkloadDescription } from '../types.js';
+
+/** How the report calls what is tested. */
+export interface WorkloadWords extends Partial<Pick<WorkloadDescription, 'target' | 'work' | 'simple'>> {
+  /** Default 'own'. */
+  readonly name?: string;
+}
+
+/**
+ * Iterations that borrow a session of a database, work with it, and close it. The database is the caller's, and stays
+ * open. An iteration fails if its work rejects.
+ */
+export function sessionWorkload(
+  database: Database,
+  work: (session: Session, seq: number) => Promise<unknown>,
+  words: WorkloadWords = {},
+): Workload {
+  const { pool, dialect } = database;
+  return own(pool, (use) => database.withSession(use), work, { inProcess: dialect === 'sqlite', ...words });
+}
+
+/** The same with a pool of anything: iterations acquire a resource and release it. */
+export function poolWorkload<R>(
+  pool: QueuePool<R>,
+  work: (resource: R, seq: number) => Promise<unknown>,
+  words: WorkloadWords = {},
+): Workload {
+  return own(pool, (use) => pool.use(use), work, words);
+}
+
+function own<T>(
+  pool: Pick<QueuePool<unknown>, 'name' | 'settings' | 'snapshot' | 'resetPeaks'>,
+  lend: (use: (borrowed: T) => Promise<void>) => Promise<void>,
+  work: (borrowed: T, seq: number) => Promise<unknown>,
+  words: WorkloadWords & { readonly inProcess?: boolean },
+): Workload {
+  const { name = 'own', target = pool.name, work: what = 'work of your own' } = words;
+  const { simple = false, inProcess = false } = words;
+  return {
+    name,
+    open: async () => ({
+      description: { target, work: what, simple, inProcess, statements: [] },
+      pool: poolInfo(pool.settings),
+      iterate: (seq, probe) =>
+        lend(async (borrowed) => {
+          probe.acquired();
+          await work(borrowed, seq);
+        }),
+      begin: () => pool.resetPeaks(),
+      snapshot: () => pool.snapshot(),
+      async close() {},
+    }),
+  };
+}

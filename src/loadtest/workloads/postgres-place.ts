@@ -1,0 +1,137 @@
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP } from 'node:net';
+import { parseBoolean, ValueError } from '../../base/units.js';
+import type { DatabaseOptions } from '../../db/connection.js';
+import { cutUrl } from '../../db/database.js';
+import { pgDriver, serverOf } from '../../db/drivers/pg.js';
+
+/** How to reach a PostgreSQL server, as the URL and the environment say. */
+export interface PostgresPlace {
+  /** Complete, but for the password: it names the host, and where the environment has them port, user and database. */
+  readonly url: string;
+  /** A name, an address, or the folder of a Unix socket. */
+  readonly host: string;
+  /** null: the driver looks into the password file, if the server asks for one. */
+  readonly password: string | null;
+  /** null: `~/.pgpass`. */
+  readonly passwordFile: string | null;
+}
+
+/** The same, with how to connect. */
+export interface PostgresAccess extends PostgresPlace {
+  /** A pooler in transaction mode is between. */
+  readonly pgbouncer: boolean;
+  /** null: as the URL says, else the driver's default. */
+  readonly prepareThreshold: number | null;
+  readonly connectTimeoutMs: number | null;
+}
+
+/** Throws a ValueError that names everything that is wrong with the URL; its password is in none of it. */
+export function checkPostgresUrl(url: string): void {
+  const problems: string[] = [];
+  const parts = cutUrl(url);
+  if (parts === null) throw new ValueError('it is no URL; write postgres://user@host:5432/database');
+  pgDriver.configure(parts, {}, problems);
+  if (problems.length > 0) throw new ValueError(problems.join('; '));
+}
+
+/** What the URL itself says of a pooler between; null where it says nothing. */
+export function saysPgbouncer(url: string): boolean | null {
+  const said = cutUrl(url)?.params.get('pgbouncer') ?? null;
+  return said === null ? null : parseBoolean(said);
+}
+
+/**
+ * Fills a URL up from the environment, as libpq does: what `pg` would look up later must be known before, to judge
+ * where the load would go. The URL must have been checked.
+ */
+export function locatePostgres(
+  url: string,
+  env: Readonly<Record<string, string | undefined>>,
+): PostgresPlace {
+  const parts = cutUrl(url);
+  if (parts === null) throw new ValueError('it is no URL');
+  const server = serverOf(parts, []);
+  // An empty variable is what `PGHOST= cmd` writes for "not set".
+  const from = (name: string) => env[name] || null;
+  const host = server.host ?? from('PGHOST') ?? 'localhost';
+  const user = server.user ?? from('PGUSER') ?? from('USER') ?? from('USERNAME');
+  const database = server.database ?? from('PGDATABASE') ?? user;
+  const port = server.port ?? from('PGPORT');
+  const params = new URLSearchParams(parts.params);
+  for (const name of ['password', 'host']) params.delete(name);
+  // A folder has signs in it that no host in a URL may have.
+  if (host.startsWith('/')) params.set('host', host);
+  const place = host.startsWith('/') ? '' : host.includes(':') ? `[${host}]` : encodeURIComponent(host);
+  const sslMode = from('PGSSLMODE');
+  if (sslMode !== null && !params.has('sslmode') && sslMode !== 'no-verify') params.set('sslmode', sslMode);
+  const who = user === null ? '' : `${encodeURIComponent(user)}@`;
+  const where = port === null ? '' : `:${port}`;
+  const query = params.size === 0 ? '' : `?${params}`;
+  const complete = `postgres://${who}${place}${where}/${encodeURIComponent(database ?? '')}${query}`;
+  // What came from the environment has not been looked at yet.
+  checkPostgresUrl(complete);
+  return {
+    url: complete,
+    host,
+    password: server.password ?? from('PGPASSWORD'),
+    passwordFile: from('PGPASSFILE'),
+  };
+}
+
+/**
+ * The same server for poolctl's own questions: without the time-outs that the load is to have, and, for another
+ * database of it, without settings that are only for the first.
+ */
+export function serverUrl(url: string, database?: string): string {
+  const [before = '', query = ''] = url.split('?');
+  const params = new URLSearchParams(query);
+  const dropped = database === undefined ? TIME_OUTS : [...TIME_OUTS, 'options'];
+  for (const name of dropped) params.delete(name);
+  const name = database === undefined ? before : `${before.slice(0, before.lastIndexOf('/'))}/${database}`;
+  return params.size === 0 ? name : `${name}?${params}`;
+}
+
+const TIME_OUTS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+
+/** As the URL names it: a pooler may know it by another name than the server. */
+export function databaseOf(url: string): string {
+  const [path = ''] = url.split('?');
+  return decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+}
+
+/** The options with which a database at that place is made. */
+export function accessOptions({
+  password,
+  passwordFile,
+  pgbouncer,
+  prepareThreshold,
+  connectTimeoutMs,
+}: PostgresAccess): DatabaseOptions {
+  return {
+    ...(password === null ? {} : { password }),
+    ...(passwordFile === null ? {} : { passwordFile }),
+    pgbouncer,
+    ...(prepareThreshold === null ? {} : { prepareThreshold }),
+    ...(connectTimeoutMs === null ? {} : { createTimeoutMs: connectTimeoutMs }),
+  };
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/**
+ * Whether what is sent there stays on this machine: a Unix socket, a loopback address, or a name of which every
+ * address is one. Rejects with the system's error if a name is not known.
+ */
+export async function isLoopback(host: string): Promise<boolean> {
+  if (host.startsWith('/')) return true;
+  if (isIP(host) !== 0) return isLoopbackAddress(host, isIP(host));
+  const addresses = await lookup(host, { all: true });
+  return addresses.every(({ address, family }) => isLoopbackAddress(address, family));
+}
+
+function isLoopbackAddress(address: string, family: number): boolean {
+  return LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}

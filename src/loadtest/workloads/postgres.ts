@@ -1,0 +1,58 @@
+import { type Clock, systemClock } from '../../base/clock.js';
+import { createDatabase, type Database } from '../../db/database.js';
+import { tooManyConnections } from '../connection-limits.js';
+import { inspect, tryWriting } from './postgres-inspect.js';
+import type { Observer } from './postgres-observer.js';
+import { accessOptions, type PostgresAccess } from './postgres-place.js';
+import { queriesFor } from './postgres-queries.js';
+import { watchPostgres } from './postgres-watch.js';
+import type { SqlTarget } from './sql.js';
+import type { PoolSize } from './sqlite.js';
+
+export interface PostgresTargetOptions {
+  readonly access: PostgresAccess;
+  readonly pool: PoolSize;
+  readonly allowWrites: boolean;
+  /** Looks at the server meanwhile, and stays open. Default null: nobody looks. */
+  readonly observer?: Observer | null;
+  readonly clock?: Clock;
+  /** Calls back with the database as soon as it is made: to watch its pool. */
+  readonly onOpen?: (database: Database) => void;
+  /** Told what the user should know before the load begins. */
+  readonly onRemark?: (text: string) => void;
+}
+
+/** A PostgreSQL database, direct or through PgBouncer; it is only read unless writes are allowed, see `inspect`. */
+export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
+  const { access, pool, allowWrites, observer = null, clock = systemClock } = options;
+  return {
+    placeholder: (position) => `$${position}`,
+    async open({ stop }) {
+      const database = createDatabase(access.url, {
+        ...accessOptions(access),
+        ...pool,
+        ...(allowWrites || access.pgbouncer ? {} : { readOnly: true }),
+      });
+      options.onOpen?.(database);
+      const watch =
+        observer === null ? null : await watchPostgres(observer, database, access, { clock, stop });
+      const remark = watch && tooManyConnections(pool, watch.figures());
+      if (remark !== null) options.onRemark?.(remark);
+      const between = access.pgbouncer ? ' through PgBouncer' : '';
+      return {
+        database,
+        title: `${database.name}${between}, ${allowWrites ? 'writes allowed' : 'read-only'}`,
+        inProcess: false,
+        ...(watch === null ? {} : { server: watch }),
+        builtIn: queriesFor,
+        inspect,
+        tryWriting,
+        async close({ atOnce }) {
+          // What the server still has to say comes after the last connection, if there is time for it at all.
+          if (atOnce) await Promise.all([database.close({ graceMs: 0 }), watch?.finish({ atOnce })]);
+          else await database.close().then(() => watch?.finish({ atOnce }));
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { type Random, seededRandom } from '../../base/random.js';
+import { ValueError } from '../../base/units.js';
+import type { Session } from '../../db/database.js';
+import { messageOf } from '../failures.js';
+import { type Bindings, bindingsFor } from './bindings.js';
+import { WorkloadError } from './errors.js';
+import { renderStatement, type Script, type Statement, statementsOf } from './script.js';
+import type { OpenTarget, SqlWork, SqlWorkloadOptions } from './sql.js';
+
+/** What will run, tried out, with its SQL as the database wants it. */
+export interface Prepared {
+  readonly scripts: readonly Script[];
+  /** What one iteration does, in words. */
+  readonly work: string;
+  readonly sqlOf: (statement: Statement) => string;
+  readonly bindings: (seq: number, random: Random) => Bindings;
+}
+
+/** For connections that get things ready. The pool's own time-out is part of the test, and may be short. */
+export const SET_UP_MS = 30_000;
+
+/**
+ * Has every statement read by the database, and runs those that only read once: a mistake shows here, once, with
+ * its line, and not as a thousand failed iterations.
+ */
+export async function prepare(
+  target: OpenTarget,
+  options: SqlWorkloadOptions,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { work } = options;
+  const withSession = <T>(use: (session: Session) => Promise<T>): Promise<T> =>
+    target.database.withSession(use, { signal, timeoutMs: SET_UP_MS });
+  const { scripts, work: words } =
+    work.kind === 'built-in'
+      ? await withSession((session) => target.builtIn(work.type, session))
+      : { scripts: work.scripts, work: wordsFor(work.scripts) };
+  const texts = new Map(
+    scripts.flatMap(statementsOf).map((each) => [each, renderStatement(each, options.target.placeholder)]),
+  );
+  const prepared: Prepared = {
+    scripts,
+    work: words,
+    sqlOf: (statement) => texts.get(statement) ?? '',
+    bindings: bindingsOf(work),
+  };
+  // A session for each, so that a transaction that one leaves open is over before the next.
+  for (const script of scripts) {
+    const trial = { script, target, prepared, options, signal };
+    const { writes } = await withSession((session) => tryOut(trial, session));
+    if (writes) await withSession(target.tryWriting);
+  }
+  return prepared;
+}
+
+interface Trial {
+  readonly script: Script;
+  readonly target: OpenTarget;
+  readonly prepared: Prepared;
+  readonly options: SqlWorkloadOptions;
+  readonly signal: AbortSignal;
+}
+
+async function tryOut(
+  { script, target, prepared, options, signal }: Trial,
+  session: Session,
+): Promise<{ readonly writes: boolean }> {
+  const bindings = prepared.bindings(0, seededRandom(1));
+  let writes = false;
+  for (const step of script.steps) {
+    if (step.kind === 'sleep') continue;
+    const line = step.kind === 'set' ? step.line : step.statement.line;
+    try {
+      if (step.kind === 'set') {
+        bindings.variables.set(step.variable, step.to.evaluate(bindings));
+        continue;
+      }
+      const sql = prepared.sqlOf(step.statement);
+      const values = bindings.valuesOf(step.statement);
+      const inspected = await target.inspect(session, sql, values, signal);
+      writes ||= inspected.writes;
+      const isOwn = options.work.kind === 'scripts';
+      if (inspected.writes && !options.allowWrites && isOwn) throw refusedWrite(step.statement);
+      if (!writes) await session.query(sql, values, { signal });
+    } catch (error) {
+      if (error instanceof WorkloadError) throw error;
+      throw statementError(script, line, step.kind === 'statement' ? step.statement : null, error);
+    }
+  }
+  return { writes };
+}
+
+function bindingsOf(work: SqlWork): Prepared['bindings'] {
+  const { rows, defined } = work.kind === 'scripts' ? work : { rows: [], defined: new Map() };
+  return (seq, random) => bindingsFor(rows, defined, seq, random);
+}
+
+function wordsFor(scripts: readonly Script[]): string {
+  const [only] = scripts;
+  if (scripts.length === 1 && only !== undefined) {
+    const statements = statementsOf(only).length;
+    return statements === 1
+      ? `one statement of your own (${only.name})`
+      : `${statements} statements of your own (${only.name})`;
+  }
+  return `your own scripts, by weight: ${scripts.map(({ name, weight }) => `${name} ${weight}`).join(', ')}`;
+}
+
+function refusedWrite({ text }: Statement): WorkloadError {
+  return new WorkloadError(
+    'ERR_WRITES',
+    `this statement writes, which a load test does not do unasked: ${oneLine(text)}`,
+    {
+      hint: 'give --allow-writes if the data may be changed',
+    },
+  );
+}
+
+function statementError(script: Script, line: number, statement: Statement | null, cause: unknown): Error {
+  // What the pool or the connection has to say is no fault of the statement.
+  if (!(cause instanceof ValueError) && !isStatementFault(cause)) return cause as Error;
+  const said = statement === null ? '' : `: ${oneLine(statement.text)}`;
+  return new WorkloadError('ERR_STATEMENT', `${script.name}, line ${line}: ${messageOf(cause)}${said}`, {
+    cause,
+  });
+}
+
+/**
+ * SQLITE_ERROR and its like; of SQLSTATE the classes 0A (not supported), 21 and 22 (data), 26 (statement name), 3F (schema),
+ * 42 (syntax, access, names), 54 (too complex) and P0 (raised by a function).
+ */
+function isStatementFault(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^(SQLITE_(ERROR|RANGE|MISMATCH|TOOBIG|AUTH|READONLY)|ERR_DB_(SQL|PARAM)$|(0A|21|22|26|3F|42|54|P0)\w{3}$)/.test(
+    code,
+  );
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 100 ? `${line.slice(0, 97)}...` : line;
+}

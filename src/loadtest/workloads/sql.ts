@@ -1,0 +1,232 @@
+import { type Clock, systemClock } from '../../base/clock.js';
+import { type Random, seededRandom } from '../../base/random.js';
+import type { Database, Session } from '../../db/database.js';
+import { poolInfo } from '../pool-figures.js';
+import type { Probe, ServerWatch, Workload, WorkloadContext, WorkloadRun } from '../types.js';
+import type { Bindings } from './bindings.js';
+import type { QueryType } from './candles.js';
+import { WorkloadError } from './errors.js';
+import type { Value } from './expression.js';
+import type { Row } from './parameters.js';
+import { type Prepared, prepare } from './prepare.js';
+import { type Script, statementsOf } from './script.js';
+
+/** A database under test: what the SQL workload must know of each kind. */
+export interface SqlTarget {
+  /** The parameter at a position, from 1, as this database writes it. */
+  placeholder(position: number): string;
+  /** Connects, and gets the data ready. What it rejects with, it has cleaned up after. */
+  open(context: WorkloadContext): Promise<OpenTarget>;
+}
+
+export interface OpenTarget {
+  readonly database: Database;
+  /** For the report: `a temporary SQLite file with ...`. */
+  readonly title: string;
+  readonly inProcess: boolean;
+  /** Watches the server meanwhile; left out where there is none. */
+  readonly server?: ServerWatch;
+  /** The built-in queries for the data that is there, and what they do, in words. */
+  builtIn(type: QueryType, session: Session): Promise<BuiltIn>;
+  /** Has the database read a statement, without any effect. Rejects if it does not understand it. */
+  inspect(
+    session: Session,
+    sql: string,
+    values: readonly Value[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly writes: boolean }>;
+  /** Rejects if the database cannot be written at all; changes nothing. */
+  tryWriting(session: Session): Promise<void>;
+  /** Closes the database, at once if asked to, and removes what was temporary. */
+  close(options: { readonly atOnce: boolean }): Promise<void>;
+}
+
+export interface BuiltIn {
+  readonly scripts: readonly Script[];
+  readonly work: string;
+}
+
+/** What is run: a built-in kind of query, or the user's own scripts. */
+export type SqlWork =
+  | { readonly kind: 'built-in'; readonly type: QueryType }
+  | {
+      readonly kind: 'scripts';
+      readonly scripts: readonly Script[];
+      /** Iteration n gets row n, and after the last the first again. Empty: no parameters. */
+      readonly rows: readonly Row[];
+      readonly defined: ReadonlyMap<string, Value>;
+    };
+
+export interface SqlWorkloadOptions {
+  readonly target: SqlTarget;
+  readonly work: SqlWork;
+  /** Names where the pool's settings came from, for the report. Default null. */
+  readonly profile?: string | null;
+  /** Statements that write are refused unless it is true. */
+  readonly allowWrites: boolean;
+  readonly clock?: Clock;
+  /** Each iteration opens a connection of its own and closes it again, to see what the pool is worth. Default false. */
+  readonly unpooled?: boolean;
+}
+
+/** Iterations that borrow a session, run one script on it, and give it back. */
+export function sqlWorkload(options: SqlWorkloadOptions): Workload {
+  const { work } = options;
+  return {
+    name: work.kind === 'built-in' ? work.type : 'sql',
+    async open(context) {
+      let target: OpenTarget | null = null;
+      try {
+        target = await options.target.open(context);
+        const prepared = await prepare(target, options, context.stop);
+        return startRun(target, prepared, options, context);
+      } catch (error) {
+        await target?.close({ atOnce: true });
+        throw openError(error);
+      }
+    },
+  };
+}
+
+function startRun(
+  { database, title, inProcess, server, close }: OpenTarget,
+  { scripts, work: words, sqlOf, bindings }: Prepared,
+  { work, clock = systemClock, profile = null, unpooled = false }: SqlWorkloadOptions,
+  context: WorkloadContext,
+): WorkloadRun {
+  const seed = Math.floor(context.random() * 2 ** 32);
+  const pick = picker(scripts);
+  const sleeps = sleeper(clock);
+  const borrow = unpooled ? connectionPerIteration(database) : sessionPerIteration(database);
+  const run = async (script: Script, session: Queries, bound: Bindings): Promise<void> => {
+    for (const step of script.steps) {
+      if (step.kind === 'statement') {
+        await session.query(sqlOf(step.statement), bound.valuesOf(step.statement));
+      } else if (step.kind === 'set') bound.variables.set(step.variable, step.to.evaluate(bound));
+      else await sleeps.sleep(step.ms);
+    }
+  };
+  return {
+    description: {
+      target: title,
+      work: words,
+      simple: work.kind === 'built-in' && work.type === 'simple',
+      inProcess,
+      statements: scripts.flatMap(statementsOf).map(({ text }) => text),
+    },
+    pool: poolInfo(database.pool.settings, profile),
+    async iterate(seq, probe) {
+      // A generator for each iteration, so that number n does the same in every run, in whatever order they go.
+      const random = seededRandom(seed ^ Math.imul(seq + 1, 0x9e3779b1));
+      const script = pick(random);
+      const bound = bindings(seq, random);
+      await borrow(probe, (session) => run(script, session, bound));
+    },
+    begin: () => database.pool.resetPeaks(),
+    snapshot: () => database.pool.snapshot(),
+    ...(server === undefined ? {} : { server }),
+    async close() {
+      sleeps.end();
+      await close({ atOnce: context.signal.aborted });
+    },
+  };
+}
+
+/** The pool rolls it back, so that nothing of what it did lasts: no success. */
+function openTransaction(): WorkloadError {
+  return new WorkloadError(
+    'ERR_OPEN_TRANSACTION',
+    'the script leaves a transaction open, which is rolled back',
+    {
+      hint: 'end it with COMMIT or ROLLBACK',
+    },
+  );
+}
+
+type Queries = Pick<Session, 'query'>;
+type Borrow = (probe: Probe, use: (queries: Queries) => Promise<void>) => Promise<void>;
+
+function sessionPerIteration(database: Database): Borrow {
+  return async (probe, use) => {
+    const session = await database.getDb();
+    probe.acquired();
+    try {
+      await use(session);
+      if (session.inTransaction) throw openTransaction();
+    } finally {
+      await session.close();
+    }
+  };
+}
+
+/**
+ * What an application without a pool does. Where a connection is a thread of ours (SQLite), the thread is still
+ * borrowed, and only the database is opened anew on it: to start a thread is nothing that such an application does.
+ */
+function connectionPerIteration({ pool, dialect }: Database): Borrow {
+  if (dialect === 'sqlite') {
+    return (probe, use) =>
+      pool.use(async (connection) => {
+        await connection.reopen?.();
+        probe.acquired();
+        await use(connection);
+      });
+  }
+  const { driver } = pool.settings;
+  return async (probe, use) => {
+    const connection = await driver.create(NEVER, { slotId: 0, info: {} });
+    try {
+      probe.acquired();
+      await use(connection);
+    } finally {
+      await driver.destroy(connection, 'unwanted');
+    }
+  };
+}
+
+const NEVER = new AbortController().signal;
+
+/** Chooses among scripts by their weights. */
+function picker(scripts: readonly Script[]): (random: Random) => Script {
+  const [first] = scripts;
+  if (first === undefined) throw new Error('a workload has at least one script');
+  if (scripts.length === 1) return () => first;
+  const total = scripts.reduce((sum, { weight }) => sum + weight, 0);
+  return (random) => {
+    let left = random() * total;
+    for (const script of scripts) {
+      left -= script.weight;
+      if (left < 0) return script;
+    }
+    return first;
+  };
+}
+
+/** Pauses that can be cut short, so that a run can end while it sleeps. */
+function sleeper(clock: Clock): { sleep(ms: number): Promise<void>; end(): void } {
+  const wakes = new Set<() => void>();
+  let ended = false;
+  return {
+    sleep: (ms) =>
+      new Promise((resolve) => {
+        if (ended) return resolve();
+        const wake = () => {
+          timer.cancel();
+          wakes.delete(wake);
+          resolve();
+        };
+        const timer = clock.setTimer(wake, ms);
+        wakes.add(wake);
+      }),
+    end() {
+      ended = true;
+      for (const wake of wakes) wake();
+    },
+  };
+}
+
+/** That nothing could be opened is told by what the database said, which knows why and what to do. */
+function openError(error: unknown): unknown {
+  const isCreate = error instanceof Error && 'code' in error && error.code === 'ERR_POOL_CREATE';
+  return isCreate && error.cause instanceof Error && 'hint' in error.cause ? error.cause : error;
+}

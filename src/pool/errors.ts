@@ -1,0 +1,60 @@
+import type { Holder } from './stats.js';
+
+/** The stable codes of what can go wrong with a pool. */
+export type PoolErrorCode =
+  | 'ERR_POOL_TIMEOUT'
+  | 'ERR_POOL_CREATE'
+  | 'ERR_POOL_CLOSED'
+  | 'ERR_POOL_QUEUE_FULL'
+  | 'ERR_POOL_ABORTED'
+  | 'ERR_POOL_OPTION'
+  | 'ERR_LEASE_RELEASED';
+
+/** An error of the pool itself; what the driver threw is its `cause`. */
+export class PoolError extends Error {
+  readonly code: PoolErrorCode;
+  /** What to do about it; null where there is nothing to advise. */
+  readonly hint: string | null;
+
+  constructor(code: PoolErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'PoolError';
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+}
+
+/** Why an acquire was not served in time. */
+export type TimeoutReason = 'all-in-use' | 'creating' | 'create-failing' | 'loop-blocked' | 'nested';
+
+export interface TimeoutFacts {
+  readonly pool: string;
+  readonly waitedMs: number;
+  readonly reason: TimeoutReason;
+  readonly size: number;
+  readonly maxOverflow: number;
+  readonly inUse: number;
+  readonly overflow: number;
+  readonly creating: number;
+  readonly waiting: number;
+  /** The longest the event loop stood still while this acquire waited. */
+  readonly loopBlockedMs: number;
+  /** Oldest first; at most ten. */
+  readonly holders: readonly Holder[];
+  /** Where the acquire that timed out was called; null where it was not sampled. */
+  readonly site: string | null;
+  /** The site of the lease that this very flow holds, if it waits for itself. */
+  readonly nestedIn: string | null;
+}
+
+/** An acquire was not served in time; the message says why, who holds what, and what to do. */
+export class PoolTimeoutError extends PoolError {
+  readonly facts: TimeoutFacts;
+
+  /** Made by the pool, in timeout.ts. */
+  constructor(message: string, hint: string, facts: TimeoutFacts, cause: Error | null) {
+    super('ERR_POOL_TIMEOUT', message, cause === null ? { hint } : { cause, hint });
+    this.name = 'PoolTimeoutError';
+    this.facts = facts;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Clock } from '../base/clock.js';
+import { systemClock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { Driver, ResetMode } from './driver.js';
+import { PoolError } from './errors.js';
+import type { LeakWatchOptions } from './leak-watch.js';
+
+/** How a pool works. Durations are in milliseconds; the defaults are SQLAlchemy's, where it has the option. */
+export interface PoolOptions<R> {
+  readonly driver: Driver<R>;
+  /** Told in errors, events and snapshots. Default: the driver's name. */
+  readonly name?: string;
+  /** Resources kept. Default 5; 0 is no limit. */
+  readonly size?: number;
+  /** Extra resources allowed while all are in use, closed when they come back. Default 10; -1 is no limit. */
+  readonly maxOverflow?: number;
+  /** How long an acquire waits. Default 30,000; null waits for ever. */
+  readonly timeoutMs?: number | null;
+  /** Resources older than this are replaced at their next acquire. Default null: never. */
+  readonly recycleMs?: number | null;
+  /** Each resource's age limit is up to this share shorter, so that they do not expire together. Default 0.025. */
+  readonly recycleJitter?: number;
+  /** Ask an idle resource whether it works before lending it. Default false. */
+  readonly prePing?: boolean;
+  /** With prePing: not if it was in use less than this ago (HikariCP's bypass). Default 500; 0 asks each time. */
+  readonly pingIdleMs?: number;
+  /** Lend the resource that came back last, so that the others can age out. Default false: the oldest. */
+  readonly lifo?: boolean;
+  /** How a returned resource is reset. Default 'rollback', also as true; false and null are 'none'. */
+  readonly reset?: ResetMode | 'none' | boolean | null;
+  /**
+   * Acquires beyond this many waiting for a release are refused at once; those for whom there is a place left to
+   * open do not count. Default null: no bound.
+   */
+  readonly maxWaiting?: number | null;
+  /** Idle resources kept ready, within `size`; from the first acquire or `fill()` on. Default 0. */
+  readonly minIdle?: number;
+  /** Idle resources beyond minIdle are closed after this long without use. Default null: never. */
+  readonly maxIdleMs?: number | null;
+  /** Idle resources are pinged when not used for this long (up to 10 % earlier). Default null: never. */
+  readonly keepaliveMs?: number | null;
+  /** A create that takes longer, with its connect hooks, has failed. Default 30,000; null waits for ever. */
+  readonly createTimeoutMs?: number | null;
+  /** A ping, reset, destroy or acquire hook that takes longer has failed. Default 5,000. */
+  readonly operationTimeoutMs?: number;
+  /** Keep the histograms of waiting and holding. Default true. */
+  readonly histograms?: boolean;
+  /** Watch for leaks. Default on, with LeakWatchOptions' defaults. */
+  readonly leakWatch?: boolean | LeakWatchOptions;
+  /**
+   * What becomes of a resource whose lease was garbage-collected. Default 'destroy', since a copy of the resource
+   * may still be in use; 'reset' where it cannot outlive its lease.
+   */
+  readonly collected?: 'destroy' | 'reset';
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** The options with every default filled in. */
+export interface PoolSettings<R> {
+  readonly driver: Driver<R>;
+  readonly name: string;
+  readonly size: number;
+  readonly maxOverflow: number;
+  /** size + maxOverflow; Infinity if there is no limit. */
+  readonly limit: number;
+  /** How many are kept idle; Infinity if there is no limit. */
+  readonly keep: number;
+  readonly timeoutMs: number | null;
+  readonly recycleMs: number | null;
+  readonly recycleJitter: number;
+  readonly prePing: boolean;
+  readonly pingIdleMs: number;
+  readonly lifo: boolean;
+  readonly reset: ResetMode | 'none';
+  readonly maxWaiting: number;
+  readonly minIdle: number;
+  readonly maxIdleMs: number | null;
+  readonly keepaliveMs: number | null;
+  readonly createTimeoutMs: number | null;
+  readonly operationTimeoutMs: number;
+  readonly histograms: boolean;
+  readonly leakWatch: LeakWatchOptions | null;
+  readonly collected: 'destroy' | 'reset';
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Fills in the defaults. Throws ERR_POOL_OPTION, naming every value that is wrong. */
+export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
+  const problems: string[] = [];
+  const number = (
+    name: keyof PoolOptions<R>,
+    fallback: number | null,
+    range: { least?: number; most?: number; whole?: boolean; orNull?: boolean } = {},
+  ): number | null => {
+    const { least = 0, most = Number.POSITIVE_INFINITY, whole = false, orNull = false } = range;
+    const value = options[name] === undefined ? fallback : options[name];
+    if (value === null && (orNull || fallback === null)) return null;
+    const good =
+      typeof value === 'number' && value >= least && value <= most && (!whole || Number.isSafeInteger(value));
+    if (good && Number.isFinite(value)) return value;
+    problems.push(
+      `${name} must be ${whole ? 'a whole number' : 'a number'} from ${least}, got ${String(value)}`,
+    );
+    return fallback;
+  };
+  const size = number('size', 5, { whole: true }) ?? 5;
+  const maxOverflow = number('maxOverflow', 10, { least: -1, whole: true }) ?? 10;
+  const unlimited = size === 0 || maxOverflow === -1;
+  const minIdle = number('minIdle', 0, { whole: true }) ?? 0;
+  if (size > 0 && minIdle > size) problems.push(`minIdle must not be above size (${size}), got ${minIdle}`);
+  const reset = resetModeOf(options.reset);
+  if (reset === null) {
+    problems.push(
+      `reset must be 'rollback', 'commit', 'none', true, false or null, got ${String(options.reset)}`,
+    );
+  }
+  const leakWatch = options.leakWatch ?? true;
+  const settings: PoolSettings<R> = {
+    driver: options.driver,
+    name: options.name ?? options.driver.name,
+    size,
+    maxOverflow,
+    limit: unlimited ? Number.POSITIVE_INFINITY : size + maxOverflow,
+    keep: size === 0 ? Number.POSITIVE_INFINITY : size,
+    timeoutMs: number('timeoutMs', 30_000, { orNull: true }),
+    recycleMs: number('recycleMs', null),
+    recycleJitter: number('recycleJitter', 0.025, { most: 1 }) ?? 0,
+    prePing: options.prePing ?? false,
+    pingIdleMs: number('pingIdleMs', 500) ?? 500,
+    lifo: options.lifo ?? false,
+    reset: reset ?? 'none',
+    maxWaiting: number('maxWaiting', null, { whole: true }) ?? Number.POSITIVE_INFINITY,
+    minIdle,
+    maxIdleMs: number('maxIdleMs', null),
+    keepaliveMs: number('keepaliveMs', null),
+    createTimeoutMs: number('createTimeoutMs', 30_000, { orNull: true }),
+    operationTimeoutMs: number('operationTimeoutMs', 5000) ?? 5000,
+    histograms: options.histograms ?? true,
+    leakWatch: leakWatch === false ? null : leakWatch === true ? {} : leakWatch,
+    collected: options.collected ?? 'destroy',
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+  if (problems.length > 0)
+    throw new PoolError('ERR_POOL_OPTION', `pool '${settings.name}': ${problems.join('; ')}`);
+  return settings;
+}
+
+function resetModeOf(reset: unknown): ResetMode | 'none' | null {
+  switch (reset) {
+    case undefined:
+    case true:
+    case 'rollback':
+      return 'rollback';
+    case 'commit':
+      return 'commit';
+    case false:
+    case null:
+    case 'none':
+      return 'none';
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,1124 @@
+import { Deque } from '../base/deque.js';
+import { Histogram } from '../base/histogram.js';
+import { allowManyListeners, asError } from '../base/promises.js';
+import { Alarm } from './alarm.js';
+import { newCounters } from './counters.js';
+import { CreatePacer } from './create-pacer.js';
+import type { DestroyReason } from './driver.js';
+import { PoolError } from './errors.js';
+import type { Events, PoolEventName, PoolEvents } from './events.js';
+import { copyListeners, newEvents } from './events.js';
+import { isHeld } from './flow-watch.js';
+import type { HookName, PoolHooks } from './hooks.js';
+import { addHook, copyHooks, newHooks } from './hooks.js';
+import { LeakWatch, type WatchedAcquire } from './leak-watch.js';
+import type { Detached, ErrorVerdict, InvalidateOptions, LeaseOwner, ReleaseOptions } from './lease.js';
+import { Lease } from './lease.js';
+import type { PoolOptions, PoolSettings } from './options.js';
+import { resolveOptions } from './options.js';
+import { ResourceLife } from './resource-life.js';
+import { formatSite, formatStack, isSameCall } from './site.js';
+import { Slot } from './slot.js';
+import type { Holder, PoolSnapshot } from './stats.js';
+import { timeoutErrors } from './timeout.js';
+import { Waiter, WaiterQueue } from './waiter-queue.js';
+
+export interface AcquireOptions {
+  /** How long to wait, in milliseconds; null waits for ever. Default: the pool's `timeoutMs`. */
+  readonly timeoutMs?: number | null;
+  /** Gives up when it aborts; the error's cause is its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** While acquires wait, the pool looks at the clock at least this often: that is how it sees a blocked loop. */
+const PROBE_MS = 100;
+/** A timer this late means that the event loop stood still, and not the pool. */
+const BLOCKED_MS = 20;
+/** Expired waiters are rejected in portions of so many, or so long, so that ten thousands do not stop the loop. */
+const EXPIRE_PORTION = 200;
+const EXPIRE_MS = 1;
+/** Idle resources that were lent are made up for after this long: a spike of short leases is over by then. */
+const REFILL_MS = 100;
+/** A flow that waits for itself is reported after this long, or half of its time-out if that is less. */
+const NESTED_REPORT_MS = 1000;
+/** So many suspects are looked at more closely at a time, since that means to format stacks. */
+const NESTED_PORTION = 20;
+const HOLDERS_IN_ERRORS = 10;
+const DEFAULT_GRACE_MS = 5000;
+
+/**
+ * A pool in the manner of SQLAlchemy's QueuePool, for any kind of resource.
+ *
+ * `size` resources are kept, `maxOverflow` more are opened while all are in use and closed when they come back.
+ * Every resource lives in a slot, and every slot is in exactly one state (see SlotState). Three rules carry the
+ * algorithm:
+ *
+ * 1. Acquires that cannot be served at once wait in one queue, and whatever becomes free (released, created,
+ *    checked) goes to the longest waiter: nothing is tied to a waiter that may give up. See `#offer`.
+ * 2. A slot counts as live from the start of its create until its resource has been closed, so the limit holds
+ *    on the server as well. See `#occupy` and `#vacate`, the only places that change the count.
+ * 3. Whenever waiters, idle resources or places change, `#pump` matches them up again.
+ *
+ * An example, size 2 and no overflow, with three acquires at once: all three wait in the queue, `#pump` opens two
+ * resources, and `#created` offers each to the longest waiter, the first and the second. The third is served by
+ * whatever comes first: a release goes from `#returned` by way of `#place` to `#grant`, in the same turn, without
+ * ever being idle; a resource that breaks is `#retire`d, and once it is closed `#vacate` pumps again, which opens
+ * another for it.
+ *
+ * From the top: acquire, matching, opening, release, the end of a resource; then what goes on beside them: time-outs,
+ * upkeep, leaks, watching, close.
+ */
+export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
+  readonly settings: PoolSettings<R>;
+  readonly #options: PoolOptions<R>;
+  readonly #events: Events<R>;
+  readonly #hooks = newHooks<R>();
+  readonly #life: ResourceLife<R>;
+  readonly #pacer: CreatePacer;
+  readonly #leaks: LeakWatch<R> | null;
+  readonly #minIdle: number;
+  readonly #waitTimes: Histogram | null;
+  readonly #holdTimes: Histogram | null;
+  /** Whether lending and releasing read the clock at all. */
+  readonly #timed: boolean;
+  /** Whether idle resources age, or are pinged. */
+  readonly #tendsIdle: boolean;
+
+  readonly #idle = new Deque<Slot<R>>();
+  readonly #waiters = new WaiterQueue<R>();
+  /** Every slot ever made; those that are vacant are used again first. */
+  readonly #slots: Slot<R>[] = [];
+  readonly #vacant: Slot<R>[] = [];
+  readonly #counters = newCounters();
+  #leasesMade = 0;
+  #live = 0;
+  #inUse = 0;
+  #creating = 0;
+  #checking = 0;
+  #resetting = 0;
+  #closing = 0;
+  #peakWaiting = 0;
+  #peakInUse = 0;
+  /** Resources of an older generation are stale: closed instead of lent. */
+  #generation = 0;
+  #createError: Error | null = null;
+  #pumping = false;
+
+  /** Rings while acquires wait. */
+  readonly #wake: Alarm;
+  /** Rings when leases, or idle resources, are to be looked at. */
+  readonly #upkeep: Alarm;
+  /** The event loop was seen standing still: how long, and when that ended. */
+  #blocked = { ms: 0, endedAt: Number.NEGATIVE_INFINITY };
+  #rejecting = false;
+  /** Waiters whose own flow seems to hold a lease. */
+  #nested: Waiter<R>[] = [];
+  /** No lease has come back since then, as far as was looked: leases counted by then, and when. */
+  #standstill = { released: 0, since: Number.NEGATIVE_INFINITY };
+
+  readonly #closeSignal = new AbortController();
+  #closed = false;
+  #closeDone: Promise<void> | null = null;
+  #onEmpty: (() => void) | null = null;
+
+  /** Connects to nothing yet. Throws ERR_POOL_OPTION if an option is wrong. */
+  constructor(options: PoolOptions<R>) {
+    this.#options = options;
+    this.settings = resolveOptions(options);
+    const { name, histograms, leakWatch, recycleMs, prePing, maxIdleMs, keepaliveMs, random, clock } =
+      this.settings;
+    this.#events = newEvents(name);
+    this.#life = new ResourceLife(this.settings, this.#hooks, this.#events);
+    this.#pacer = new CreatePacer(random);
+    this.#wake = new Alarm(clock, (lateMs) => this.#awake(lateMs), { background: false });
+    this.#upkeep = new Alarm(clock, () => this.#lookAfter(), { background: true });
+    allowManyListeners(this.#closeSignal.signal);
+    this.#minIdle = this.settings.minIdle;
+    this.#waitTimes = histograms ? new Histogram() : null;
+    this.#holdTimes = histograms ? new Histogram() : null;
+    this.#leaks =
+      leakWatch === null
+        ? null
+        : new LeakWatch(name, leakWatch, (slot, leaseId) => this.#collect(slot, leaseId));
+    this.#tendsIdle = maxIdleMs !== null || keepaliveMs !== null;
+    this.#timed = this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing;
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  // ---- acquire -------------------------------------------------------------------------------------------------
+
+  /**
+   * Borrows a resource: an idle one, a new one, or the next that is released; waiters are served first come, first
+   * served. Rejects with ERR_POOL_TIMEOUT (saying why), ERR_POOL_ABORTED, ERR_POOL_QUEUE_FULL, ERR_POOL_CREATE
+   * (nothing could be opened, and no lease is out that could come back) or ERR_POOL_CLOSED.
+   */
+  acquire(options?: AcquireOptions): Promise<Lease<R>> {
+    if (this.#closed || options?.signal?.aborted) return this.#refuse(options?.signal);
+    const now = this.#now();
+    const watched = this.#leaks === null ? null : this.#leaks.watch(now, this.acquire);
+    const slot = this.#takeIdle(now);
+    if (slot === null) return this.#enqueue(options, watched, now);
+    this.#waitTimes?.record(0);
+    return Promise.resolve(this.#lend(slot, now, watched, 0));
+  }
+
+  #refuse(signal: AbortSignal | undefined): Promise<never> {
+    return Promise.reject(
+      this.#closed ? this.#closedError() : abortedError(this.name, signal as AbortSignal),
+    );
+  }
+
+  /** Borrows an idle resource if one can be lent this very moment, else answers null. Never waits nor connects. */
+  tryAcquire(): Lease<R> | null {
+    if (this.#closed) return null;
+    const now = this.#now();
+    const slot = this.#takeIdle(now);
+    if (slot === null) return null;
+    const watched = this.#leaks === null ? null : this.#leaks.watch(now, this.tryAcquire);
+    this.#waitTimes?.record(0);
+    return this.#lend(slot, now, watched, 0);
+  }
+
+  /** Borrows a resource for the time that `work` takes; it is released whether that succeeds or throws. */
+  async use<T>(work: (resource: R, lease: Lease<R>) => Promise<T> | T, options?: AcquireOptions): Promise<T> {
+    const lease = await this.acquire(options);
+    try {
+      return await work(lease.resource, lease);
+    } finally {
+      lease[Symbol.dispose]();
+    }
+  }
+
+  /** The time, where lending and releasing need it. */
+  #now(): number {
+    return this.#timed ? this.settings.clock.now() : 0;
+  }
+
+  /** An idle resource that can be lent as it is; null if there is none, or others wait for it. */
+  #takeIdle(now: number): Slot<R> | null {
+    if (this.#waiters.length > 0) return null;
+    const slot = this.#nextIdle();
+    if (slot === undefined) return null;
+    if (!this.#isStale(slot) && !this.#isTooOld(slot, now) && !this.#needsCheck(slot, now)) return slot;
+    if (this.settings.lifo) this.#idle.push(slot);
+    else this.#idle.unshift(slot);
+    return null;
+  }
+
+  #nextIdle(): Slot<R> | undefined {
+    return this.settings.lifo ? this.#idle.pop() : this.#idle.shift();
+  }
+
+  #enqueue(
+    options: AcquireOptions | undefined,
+    watched: WatchedAcquire | null,
+    calledAt: number,
+  ): Promise<Lease<R>> {
+    const refusal = this.#refusalFor(options);
+    if (refusal !== null) return Promise.reject(refusal);
+    const now = this.#timed ? calledAt : this.settings.clock.now();
+    const timeoutMs = options?.timeoutMs === undefined ? this.settings.timeoutMs : options.timeoutMs;
+    const waiter = new Waiter<R>(now, timeoutMs ?? Number.POSITIVE_INFINITY, watched);
+    const waiting = this.#waiters.push(waiter);
+    if (waiting === 1) this.#pacer.restart();
+    if (waiting > this.#peakWaiting) this.#peakWaiting = waiting;
+    this.#counters.waited++;
+    if (watched !== null && watched.nestedIn !== null) {
+      this.#nested.push(waiter);
+      this.#lookForReleases(now);
+    }
+    if (options?.signal) this.#watchAbort(waiter, options.signal);
+    if (this.#events.wait.active) this.#events.wait.emit({ waiting });
+    if (this.#idle.length > 0 || this.#live < this.settings.limit) this.#pump(now);
+    // A timer that is armed goes off within PROBE_MS anyway.
+    if (this.#wake.at === Number.POSITIVE_INFINITY || waiter.timeoutMs < PROBE_MS)
+      this.#armWake(waiter.deadline, now);
+    return waiter.promise;
+  }
+
+  /** Why an acquire may not wait; null if it may. */
+  #refusalFor(options: AcquireOptions | undefined): PoolError | null {
+    const { limit, maxWaiting } = this.settings;
+    // As many as there are places not lent can be served without a release, and are no crowd.
+    if (this.#waiters.length >= maxWaiting + limit - this.#inUse) return this.#crowded();
+    const timeoutMs = options?.timeoutMs ?? null;
+    if (timeoutMs === null || timeoutMs >= 0) return null;
+    const message = `pool '${this.name}': timeoutMs must be a number from 0 or null, got ${timeoutMs}`;
+    return new PoolError('ERR_POOL_OPTION', message);
+  }
+
+  #crowded(): PoolError {
+    this.#counters.refused++;
+    const message = `pool '${this.name}': ${this.#waiters.length} acquires wait already, the most that maxWaiting allows`;
+    return new PoolError('ERR_POOL_QUEUE_FULL', message, { hint: 'shed load earlier, or enlarge the pool' });
+  }
+
+  #watchAbort(waiter: Waiter<R>, signal: AbortSignal): void {
+    const listener = (): void => {
+      this.#waiters.remove(waiter);
+      this.#counters.aborted++;
+      if (this.#events.acquireAborted.active) {
+        this.#events.acquireAborted.emit({ waitedMs: this.settings.clock.now() - waiter.since });
+      }
+      waiter.reject(abortedError(this.name, signal));
+    };
+    waiter.abort = { signal, listener };
+    allowManyListeners(signal);
+    signal.addEventListener('abort', listener);
+  }
+
+  /** Begins a lease. The slot is in no list. */
+  #lend(slot: Slot<R>, now: number, watched: WatchedAcquire | null, waitedMs: number): Lease<R> {
+    slot.state = 'leased';
+    slot.leaseId = ++this.#leasesMade;
+    slot.acquiredAt = now;
+    slot.fresh = false;
+    this.#counters.acquired++;
+    if (++this.#inUse > this.#peakInUse) this.#peakInUse = this.#inUse;
+    const lease = new Lease<R>(this, slot, slot.leaseId);
+    if (this.#idle.length < this.#minIdle) this.#armUpkeep(this.settings.clock.now() + REFILL_MS);
+    if (this.#leaks !== null) this.#watchLease(this.#leaks, lease, slot, watched);
+    if (this.#events.acquire.active) this.#tellAcquired(slot, waitedMs);
+    return lease;
+  }
+
+  #watchLease(leaks: LeakWatch<R>, lease: Lease<R>, slot: Slot<R>, watched: WatchedAcquire | null): void {
+    if (watched !== null) leaks.begin(watched, lease, slot);
+    // The timer may be set for something later.
+    const { thresholdMs } = leaks;
+    if (thresholdMs !== null && slot.acquiredAt + thresholdMs < this.#upkeep.at) {
+      this.#armUpkeep(slot.acquiredAt + thresholdMs);
+    }
+  }
+
+  #tellAcquired(slot: Slot<R>, waitedMs: number): void {
+    const { leaseId, resource, slotInfo } = slot;
+    this.#events.acquire.emit({
+      ...{ leaseId, slotId: slotInfo.slotId, resource: resource as R },
+      waitedMs: this.#timed ? waitedMs : null,
+    });
+  }
+
+  // ---- matching waiters with resources -----------------------------------------------------------------------
+
+  /** Hands idle resources to waiters, and opens more for those that are left. */
+  #pump(now: number): void {
+    // Closing a stale one leads back here: ten thousands of them would be as many calls deep.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#idle.length > 0 && this.#waiters.length > this.#checking)
+        this.#offer(this.#nextIdle()!, now);
+    } finally {
+      this.#pumping = false;
+    }
+    this.#openForWaiters(now);
+  }
+
+  /** A resource has become free after a while, in which much may have happened. */
+  #offer(slot: Slot<R>, now: number): void {
+    if (this.#isStale(slot)) this.#retireStale(slot);
+    else this.#place(slot, now);
+  }
+
+  /** A good resource is free: it goes to the longest waiter, or is kept, or was one too many. */
+  #place(slot: Slot<R>, now: number): void {
+    if (this.#waiters.length === 0) this.#keep(slot, now);
+    else if (this.#isTooOld(slot, now)) this.#recycle(slot);
+    else if (this.#needsCheck(slot, now)) void this.#check(slot, false);
+    else this.#grant(slot, now);
+  }
+
+  #grant(slot: Slot<R>, now: number): void {
+    const waiter = this.#waiters.shift()!;
+    const waitedMs = now - waiter.since;
+    this.#waitTimes?.recordMs(waitedMs);
+    waiter.resolve(this.#lend(slot, now, waiter.watched, waitedMs));
+  }
+
+  #keep(slot: Slot<R>, now: number): void {
+    if (this.#idle.length >= this.settings.keep) {
+      this.#retire(slot, 'overflow');
+      return;
+    }
+    slot.state = 'idle';
+    this.#idle.push(slot);
+    if (this.#tendsIdle) this.#armTending(slot, now);
+  }
+
+  /** Invalidated softly, or with all others, or left over when the pool was closed: not to be lent again. */
+  #isStale(slot: Slot<R>): boolean {
+    return slot.soft || slot.generation !== this.#generation;
+  }
+
+  #retireStale(slot: Slot<R>): void {
+    this.#retire(slot, this.#closed ? 'closed' : 'invalidated');
+  }
+
+  #isTooOld(slot: Slot<R>, now: number): boolean {
+    return now - slot.createdAt > slot.recycleAfterMs;
+  }
+
+  #recycle(slot: Slot<R>): void {
+    this.#counters.recycled++;
+    this.#retire(slot, 'recycled');
+  }
+
+  #needsCheck(slot: Slot<R>, now: number): boolean {
+    return this.#needsPing(slot, now) || this.#hooks.acquire.length > 0;
+  }
+
+  #needsPing(slot: Slot<R>, now: number): boolean {
+    return this.settings.prePing && !slot.fresh && now - slot.usedAt >= this.settings.pingIdleMs;
+  }
+
+  /** Validates a resource, then lends or keeps it. Nobody is tied to it meanwhile. */
+  async #check(slot: Slot<R>, keepalive: boolean): Promise<void> {
+    const { clock } = this.settings;
+    slot.state = 'checking';
+    this.#checking++;
+    let alive = true;
+    let failed: Error | null = null;
+    try {
+      if (keepalive || this.#needsPing(slot, clock.now())) alive = await this.#life.ping(slot);
+      if (alive && !keepalive) await this.#life.runAcquireHooks(slot);
+    } catch (error) {
+      failed = asError(error);
+    }
+    this.#checking--;
+    if (!alive) this.#pingFailed(slot);
+    else if (failed !== null) this.#acquireHookFailed(slot, failed);
+    else this.#checked(slot, clock.now(), keepalive);
+    // Those for whom this one was no good do not wait until it is closed.
+    if (this.#waiters.length > 0) this.#pump(clock.now());
+  }
+
+  #checked(slot: Slot<R>, now: number, keepalive: boolean): void {
+    slot.usedAt = now;
+    // After a keepalive a waiter may have come for whom the acquire hooks are still to be run.
+    if (keepalive || this.#isStale(slot) || this.#waiters.length === 0) this.#offer(slot, now);
+    else this.#grant(slot, now);
+  }
+
+  #pingFailed(slot: Slot<R>): void {
+    this.#counters.pingFailed++;
+    // What is as old as this one has most likely died with it.
+    this.#endGeneration(slot.generation, new Error('pre-ping failed'));
+    this.#retire(slot, 'ping-failed');
+  }
+
+  #acquireHookFailed(slot: Slot<R>, error: Error): void {
+    const waiter = this.#waiters.first;
+    const disconnect = this.#life.isDisconnect(error);
+    if (waiter !== null) waiter.attempts++;
+    if (disconnect) this.#endGeneration(slot.generation, error);
+    if (waiter !== null && (!disconnect || waiter.attempts >= 2)) {
+      this.#waiters.remove(waiter);
+      waiter.reject(error);
+    }
+    this.#retire(slot, 'hook-failed');
+  }
+
+  // ---- opening -------------------------------------------------------------------------------------------------
+
+  #openForWaiters(now: number): void {
+    const wanted = Math.min(
+      this.#waiters.length - this.#creating - this.#checking,
+      this.settings.limit - this.#live,
+    );
+    if (
+      wanted > 0 &&
+      this.#openSome(now, wanted, this.#inUse + this.#checking + this.#resetting > 0) < wanted
+    ) {
+      this.#armWake(this.#pacer.nextAt(now), now);
+    }
+    if (this.settings.minIdle > 0) this.#openForMinIdle(now);
+  }
+
+  #openForMinIdle(now: number): void {
+    const { minIdle, keep, limit } = this.settings;
+    // While acquires wait, it is they who decide how many are opened.
+    if (this.#closed || this.#waiters.length > 0) return;
+    const ready = this.#idle.length + this.#creating + this.#checking;
+    const wanted = Math.min(minIdle - ready, Math.min(keep, limit) - this.#live);
+    if (wanted > 0 && this.#openSome(now, wanted, false) < wanted) this.#armUpkeep(this.#pacer.nextAt(now));
+  }
+
+  /** Opens as many as the pacer allows now, and answers how many. */
+  #openSome(now: number, wanted: number, busy: boolean): number {
+    const allowed = this.#pacer.allowed(now, {
+      wanted,
+      waiting: this.#waiters.length,
+      busy,
+      overflow: this.#live >= this.settings.keep,
+      served: this.#counters.acquired,
+    });
+    for (let i = 0; i < Math.min(wanted, allowed); i++) {
+      this.#pacer.started(now);
+      this.#open();
+    }
+    return allowed;
+  }
+
+  /** Opens until `minIdle` resources are idle; resolves when they are, or a create has failed. */
+  async fill(): Promise<void> {
+    if (this.#closed) return;
+    this.#openForMinIdle(this.settings.clock.now());
+    while (this.#creating > 0 && !this.#closed) await this.#creatingChanged();
+  }
+
+  #creatingChanged(): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        for (const off of offs) off();
+        resolve();
+      };
+      const offs = [this.on('create', settle), this.on('createFailed', settle)];
+    });
+  }
+
+  #open(): void {
+    const slot = this.#occupy();
+    const startedAt = this.settings.clock.now();
+    void this.#life
+      .open(slot, this.#closeSignal.signal, (cause) => this.#broken(slot, cause))
+      .then(
+        () => this.#created(slot, startedAt),
+        (error: unknown) => this.#createFailed(slot, asError(error)),
+      );
+  }
+
+  #occupy(): Slot<R> {
+    const slot = this.#vacant.pop() ?? this.#newSlot();
+    slot.state = 'creating';
+    // The generation of the beginning: what is opened while the server goes down is as suspect as what was open.
+    slot.generation = this.#generation;
+    this.#creating++;
+    this.#live++;
+    slot.beyondSize = this.#live > this.settings.keep;
+    return slot;
+  }
+
+  #newSlot(): Slot<R> {
+    const slot = new Slot<R>(this.#slots.length + 1);
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #created(slot: Slot<R>, startedAt: number): void {
+    const now = this.settings.clock.now();
+    this.#creating--;
+    slot.fresh = true;
+    slot.usedAt = now;
+    this.#counters.created++;
+    if (slot.beyondSize) this.#counters.overflowCreated++;
+    this.#createError = null;
+    this.#pacer.succeeded(now - startedAt);
+    const { slotId } = slot.slotInfo;
+    if (this.#events.create.active) {
+      this.#events.create.emit({ resource: slot.resource as R, slotId, tookMs: now - startedAt });
+    }
+    this.#offer(slot, now);
+    // After failures one create at a time is tried; this one shows that the way is clear.
+    if (this.#waiters.length > 0 || this.settings.minIdle > 0) this.#pump(now);
+  }
+
+  #createFailed(slot: Slot<R>, error: Error): void {
+    const now = this.settings.clock.now();
+    const { resource } = slot;
+    this.#creating--;
+    this.#counters.createFailed++;
+    this.#createError = error;
+    const retryAt = this.#pacer.failed(now);
+    const { failures } = this.#pacer;
+    if (resource !== null) this.#retire(slot, 'hook-failed');
+    else this.#vacate(slot);
+    if (this.#events.createFailed.active) {
+      this.#events.createFailed.emit({ error, failures, retryInMs: retryAt - now });
+    }
+    // A lease that is out will come back and serve a waiter; with none out nothing else can.
+    if (this.#inUse === 0 && !this.#closed) this.#rejectForWantOf(error);
+    if (this.#waiters.length > 0) this.#armWake(retryAt, now);
+    if (this.settings.minIdle > 0) this.#armUpkeep(retryAt);
+  }
+
+  /** One failed create, one disappointed waiter; when no other create is under way, all of them. */
+  #rejectForWantOf(error: Error): void {
+    const supply = this.#creating + this.#checking + this.#resetting + this.#idle.length;
+    const disappointed = supply === 0 ? this.#waiters.length : this.#waiters.length > supply ? 1 : 0;
+    for (let i = 0; i < disappointed; i++) {
+      const message = `pool '${this.name}': opening a connection failed: ${error.message}`;
+      const hint = adviceOf(error) ?? 'check that the server is up, reachable, and has connections left';
+      this.#waiters.shift()!.reject(new PoolError('ERR_POOL_CREATE', message, { cause: error, hint }));
+    }
+  }
+
+  // ---- release -------------------------------------------------------------------------------------------------
+
+  /** @internal for Lease */
+  releaseLease(slot: Slot<R>, leaseId: number, options: ReleaseOptions): void {
+    if (slot.leaseId !== leaseId) return;
+    const now = this.#now();
+    this.#endLease(slot, now);
+    if (slot.finalizers !== null) this.#runFinalizers(slot, slot.finalizers);
+    if (this.#isStale(slot)) this.#retireStale(slot);
+    else if (this.#life.resets) this.#reset(slot, now, options.alreadyReset === true);
+    else {
+      // Nothing has been done to it since the check above, so it need not be offered again from the start.
+      slot.usedAt = now;
+      this.#place(slot, now);
+    }
+  }
+
+  /** @internal for Lease */
+  invalidateLease(slot: Slot<R>, leaseId: number, options: InvalidateOptions): void {
+    if (slot.leaseId !== leaseId) return;
+    const { cause = null, soft = false } = options;
+    this.#tellInvalidated(slot, soft, cause);
+    if (soft) {
+      slot.soft = true;
+      return;
+    }
+    this.#endLease(slot, this.#now());
+    slot.finalizers = null;
+    this.#retire(slot, 'invalidated');
+  }
+
+  /** @internal for Lease */
+  detachLease(slot: Slot<R>, leaseId: number): Detached<R> | null {
+    if (slot.leaseId !== leaseId) return null;
+    const resource = slot.resource as R;
+    const detached = { resource, info: { ...slot.info }, closed: false };
+    this.#endLease(slot, this.#now());
+    slot.finalizers = null;
+    this.#counters.detached++;
+    if (this.#events.detach.active) this.#events.detach.emit({ resource, slotId: slot.slotInfo.slotId });
+    slot.stopListening?.();
+    this.#vacate(slot);
+    return detached;
+  }
+
+  /** @internal for Lease */
+  destroyDetached(detached: Detached<R>): void {
+    if (detached.closed) return;
+    detached.closed = true;
+    void this.#life.closeDetached(detached.resource);
+  }
+
+  /** @internal for Lease */
+  failLease(slot: Slot<R>, leaseId: number, error: unknown): ErrorVerdict {
+    if (this.#life.isDisconnect(error)) {
+      if (slot.leaseId === leaseId) {
+        this.#endGeneration(slot.generation, asError(error));
+        this.invalidateLease(slot, leaseId, { cause: asError(error) });
+      }
+      return 'disconnect';
+    }
+    if (!(error instanceof Error) || error.name !== 'AbortError') return 'ordinary';
+    if (slot.leaseId === leaseId) this.invalidateLease(slot, leaseId, { cause: error });
+    return 'cancelled';
+  }
+
+  #endLease(slot: Slot<R>, now: number): void {
+    const { leaseId } = slot;
+    slot.leaseId = 0;
+    this.#inUse--;
+    this.#counters.released++;
+    this.#holdTimes?.recordMs(now - slot.acquiredAt);
+    if (this.#leaks !== null) this.#unwatchLease(this.#leaks, slot, leaseId, now);
+    if (this.#events.release.active) this.#tellReleased(slot, leaseId, now);
+  }
+
+  #tellReleased(slot: Slot<R>, leaseId: number, now: number): void {
+    const heldMs = this.#timed ? now - slot.acquiredAt : null;
+    this.#events.release.emit({ leaseId, slotId: slot.slotInfo.slotId, heldMs });
+  }
+
+  #runFinalizers(slot: Slot<R>, finalizers: readonly (() => void)[]): void {
+    slot.finalizers = null;
+    for (const finalizer of finalizers) {
+      try {
+        finalizer();
+      } catch (error) {
+        this.#events.listenerFailed.emit({ event: 'onRelease', error });
+      }
+    }
+  }
+
+  /** Brings a returned resource back to a clean state; in the same turn if there is nothing to wait for. */
+  #reset(slot: Slot<R>, now: number, alreadyReset: boolean, asyncSafe = true): void {
+    let pending: Promise<void> | undefined;
+    try {
+      pending = this.#life.reset(slot, alreadyReset, asyncSafe);
+    } catch (error) {
+      this.#resetFailed(slot, asError(error));
+      return;
+    }
+    if (pending === undefined) this.#returned(slot, now);
+    else this.#awaitReset(slot, pending);
+  }
+
+  #awaitReset(slot: Slot<R>, pending: Promise<void>): void {
+    slot.state = 'resetting';
+    this.#resetting++;
+    pending.then(
+      () => {
+        this.#resetting--;
+        if (this.#isStale(slot)) this.#retireStale(slot);
+        else this.#returned(slot, this.settings.clock.now());
+      },
+      (error: unknown) => {
+        this.#resetting--;
+        this.#resetFailed(slot, asError(error));
+      },
+    );
+  }
+
+  #returned(slot: Slot<R>, now: number): void {
+    if (this.#hooks.release.length > 0 && !this.#runReleaseHooks(slot)) return;
+    slot.usedAt = now;
+    // Not straight to #place: a reset or a hook may have found out that the resource is broken.
+    this.#offer(slot, now);
+  }
+
+  /** Whether they all went well; if not, the resource is done with. */
+  #runReleaseHooks(slot: Slot<R>): boolean {
+    try {
+      this.#life.runReleaseHooks(slot);
+      return true;
+    } catch (error) {
+      this.#resetFailed(slot, asError(error));
+      return false;
+    }
+  }
+
+  #resetFailed(slot: Slot<R>, error: Error): void {
+    this.#counters.resetFailed++;
+    this.#events.resetFailed.emit({ resource: slot.resource as R, slotId: slot.slotInfo.slotId, error });
+    if (this.#life.isDisconnect(error)) this.#endGeneration(slot.generation, error);
+    this.#tellInvalidated(slot, false, error);
+    this.#retire(slot, 'reset-failed');
+  }
+
+  /** @internal for Lease */
+  doubleRelease(leaseId: number): void {
+    this.#counters.doubleReleased++;
+    if (!this.#events.doubleRelease.active) return;
+    const site = formatSite(this.#leaks?.capture(this.doubleRelease) ?? null);
+    this.#events.doubleRelease.emit({ leaseId, site });
+  }
+
+  // ---- invalidation and the end of a resource ------------------------------------------------------------------
+
+  /**
+   * Says that every resource opened so far may be dead. Those that are out are closed when they come back, idle
+   * ones when they would be lent next.
+   */
+  invalidateAll(cause: Error): void {
+    this.#endGeneration(this.#generation, cause);
+  }
+
+  /** Ends a generation, once: of a storm of errors about it only the first counts. */
+  #endGeneration(generation: number, cause: Error): void {
+    if (generation !== this.#generation) return;
+    this.#generation++;
+    if (this.#events.invalidateAll.active) this.#events.invalidateAll.emit({ cause });
+  }
+
+  /** Closes what is idle now. What is out comes back as usual; the pool stays in use. */
+  async dispose(): Promise<void> {
+    const slots = [...this.#idle];
+    while (this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'disposed');
+    await Promise.all(slots.map((slot) => slot.closing));
+  }
+
+  /** A new pool of the same class, settings, hooks and listeners, with nothing open. */
+  recreate(): this {
+    const Same = this.constructor as new (options: PoolOptions<R>) => this;
+    const pool = new Same(this.#options);
+    copyListeners(this.#events, pool.#events);
+    copyHooks(this.#hooks, pool.#hooks);
+    return pool;
+  }
+
+  /** A resource broke by itself: closed if idle; if it is out, when it comes back. */
+  #broken(slot: Slot<R>, cause: Error): void {
+    if (slot.state === 'closing' || slot.state === 'vacant') return;
+    this.#tellInvalidated(slot, slot.state !== 'idle', cause);
+    if (slot.state === 'idle' && this.#idle.remove(slot)) this.#retire(slot, 'broken');
+    else slot.soft = true;
+  }
+
+  #tellInvalidated(slot: Slot<R>, soft: boolean, cause: Error | null): void {
+    if (soft) this.#counters.softInvalidated++;
+    else this.#counters.invalidated++;
+    if (!this.#events.invalidate.active) return;
+    this.#events.invalidate.emit({
+      resource: slot.resource as R,
+      slotId: slot.slotInfo.slotId,
+      soft,
+      cause,
+    });
+  }
+
+  /** Closes a resource that is in no list. Its place stays taken until it is really closed. */
+  #retire(slot: Slot<R>, reason: DestroyReason): void {
+    const resource = slot.resource as R;
+    slot.state = 'closing';
+    slot.stopListening?.();
+    this.#closing++;
+    this.#counters.destroyed++;
+    if (this.#events.destroy.active) {
+      this.#events.destroy.emit({ resource, slotId: slot.slotInfo.slotId, reason });
+    }
+    const closed = (): void => {
+      this.#closing--;
+      this.#vacate(slot);
+    };
+    const closing = this.#life.close(resource, reason);
+    if (closing === undefined) closed();
+    else slot.closing = closing.then(closed);
+  }
+
+  /** The slot holds nothing any more, and its place is free. */
+  #vacate(slot: Slot<R>): void {
+    slot.state = 'vacant';
+    slot.resource = null;
+    slot.info = {};
+    slot.soft = false;
+    slot.reported = false;
+    slot.stopListening = null;
+    this.#live--;
+    this.#vacant.push(slot);
+    if (this.#closed) {
+      if (this.#live === 0) this.#onEmpty?.();
+    } else if (this.#waiters.length > 0 || this.settings.minIdle > 0) this.#pump(this.settings.clock.now());
+  }
+
+  // ---- time: deadlines, pacing, upkeep -------------------------------------------------------------------------
+
+  /** One timer serves all who wait. It is left armed when they are served: an early look costs less than a cancel. */
+  #armWake(soonest: number, now: number): void {
+    this.#wake.set(Math.min(soonest, now + PROBE_MS), now);
+  }
+
+  #awake(lateMs: number): void {
+    const { clock } = this.settings;
+    if (lateMs >= BLOCKED_MS) {
+      this.#noteBlocked(lateMs, clock.now());
+      // What came back while the loop stood still has not been read yet. Let it serve before anybody is turned away.
+      clock.defer(() => this.#attend());
+    } else this.#attend();
+  }
+
+  /** Keeps the longest of those that anybody waiting has lived through. */
+  #noteBlocked(ms: number, now: number): void {
+    const { first } = this.#waiters;
+    if (ms >= this.#blocked.ms || first === null || this.#blocked.endedAt <= first.since) {
+      this.#blocked = { ms, endedAt: now };
+    }
+  }
+
+  #attend(): void {
+    if (this.#closed) return;
+    const now = this.settings.clock.now();
+    this.#reportNested(now);
+    if (this.#waiters.nextDeadline() <= now) this.#rejectDue();
+    if (this.#waiters.length === 0) return;
+    this.#pump(now);
+    const deadline = this.#rejecting ? Number.POSITIVE_INFINITY : this.#waiters.nextDeadline();
+    this.#armWake(deadline, now);
+  }
+
+  /** Rejects those whose time is up, a portion in each turn of the loop. */
+  #rejectDue(): void {
+    if (this.#rejecting) return;
+    this.#rejecting = true;
+    const portion = (): void => {
+      const startedAt = this.settings.clock.now();
+      const errorFor = this.#timeoutErrors(startedAt);
+      let now = startedAt;
+      for (let i = 0; i < EXPIRE_PORTION && now - startedAt < EXPIRE_MS; i++) {
+        const waiter = this.#waiters.shiftDue(now);
+        if (waiter === null) {
+          this.#rejecting = false;
+          if (this.#waiters.length > 0) this.#armWake(this.#waiters.nextDeadline(), now);
+          return;
+        }
+        this.#counters.timedOut++;
+        const error = errorFor(waiter, now, this.#waiters.length + 1);
+        if (this.#events.acquireTimeout.active) this.#events.acquireTimeout.emit({ error });
+        waiter.reject(error);
+        now = this.settings.clock.now();
+      }
+      this.settings.clock.defer(portion);
+    };
+    portion();
+  }
+
+  #timeoutErrors(now: number): ReturnType<typeof timeoutErrors> {
+    const { size, maxOverflow, keep, limit } = this.settings;
+    return timeoutErrors({
+      pool: this.name,
+      size,
+      maxOverflow,
+      full: this.#live >= limit,
+      inUse: this.#inUse,
+      overflow: Math.max(0, this.#live - keep),
+      creating: this.#creating,
+      createError: this.#createError,
+      blocked: this.#blocked,
+      holders: this.#holdersOf(this.#leased().slice(0, HOLDERS_IN_ERRORS), now),
+    });
+  }
+
+  /**
+   * Reports waiters that hold up themselves. Where leases still come back it is a queue and no deadlock, and who
+   * only shares a starter with a holder does not hold its lease (see isSameCall).
+   */
+  #reportNested(now: number): void {
+    this.#lookForReleases(now);
+    if (this.#nested.length === 0) return;
+    this.#nested = this.#nested.filter(({ settled, watched }) => !settled && isHeld(watched!.nestedIn!));
+    // What is being opened, say, will come without a release.
+    if (this.#inUse < this.settings.limit) return;
+    const due = this.#nested.filter(({ since, timeoutMs, watched }) => {
+      const stoodStillMs = now - Math.max(since, this.#standstill.since);
+      return !watched!.nestedReported && stoodStillMs >= Math.min(NESTED_REPORT_MS, timeoutMs / 2);
+    });
+    for (const waiter of due.slice(0, NESTED_PORTION)) this.#reportIfNested(waiter, now);
+  }
+
+  #reportIfNested({ since, watched }: Waiter<R>, now: number): void {
+    const { nestedIn, site } = watched!;
+    if (isSameCall(nestedIn!.site, site)) {
+      watched!.nestedIn = null;
+      this.#nested = this.#nested.filter((waiter) => waiter.watched !== watched);
+      return;
+    }
+    watched!.nestedReported = true;
+    this.#counters.nested++;
+    if (!this.#events.nested.active) return;
+    this.#events.nested.emit({
+      pool: this.name,
+      outerSite: formatSite(nestedIn!.site),
+      innerSite: formatSite(site),
+      waitedMs: now - since,
+    });
+  }
+
+  #lookForReleases(now: number): void {
+    const { released } = this.#counters;
+    if (released !== this.#standstill.released) this.#standstill = { released, since: now };
+  }
+
+  #armUpkeep(at: number): void {
+    this.#upkeep.set(at, this.settings.clock.now());
+  }
+
+  /** Leaks, idle resources too old or too quiet, and idle ones missing. */
+  #lookAfter(): void {
+    if (this.#closed) return;
+    const now = this.settings.clock.now();
+    if (this.#leaks !== null) {
+      const { leaked, reports, nextAt } = this.#leaks.sweep(this.#leased(), now);
+      this.#counters.leaked += leaked;
+      for (const report of reports) this.#events.leak.emit(report);
+      this.#armUpkeep(nextAt);
+    }
+    this.#tendIdle(now);
+    this.#openForMinIdle(now);
+  }
+
+  #tendIdle(now: number): void {
+    if (!this.#tendsIdle) return;
+    const { maxIdleMs, keepaliveMs, minIdle, random } = this.settings;
+    for (const slot of [...this.#idle]) {
+      // A listener may have acquired it while another was being closed.
+      if (slot.state !== 'idle') continue;
+      const idleMs = now - slot.usedAt;
+      if (maxIdleMs !== null && idleMs >= maxIdleMs && this.#idle.length > minIdle) {
+        this.#idle.remove(slot);
+        this.#retire(slot, 'max-idle');
+      } else if (keepaliveMs !== null && idleMs >= keepaliveMs * (1 - random() / 10)) {
+        this.#idle.remove(slot);
+        void this.#check(slot, true);
+      } else this.#armTending(slot, now);
+    }
+  }
+
+  /** Sees to it that an idle resource is looked at again when there may be something to do. */
+  #armTending(slot: Slot<R>, now: number): void {
+    const { maxIdleMs, keepaliveMs } = this.settings;
+    if (maxIdleMs !== null && now < slot.usedAt + maxIdleMs) this.#armUpkeep(slot.usedAt + maxIdleMs);
+    if (keepaliveMs !== null) {
+      this.#armUpkeep(Math.max(slot.usedAt + keepaliveMs * 0.9, now + keepaliveMs / 20));
+    }
+  }
+
+  // ---- leaks ---------------------------------------------------------------------------------------------------
+
+  #unwatchLease(leaks: LeakWatch<R>, slot: Slot<R>, leaseId: number, now: number): void {
+    if (slot.reported) {
+      slot.reported = false;
+      this.#events.leakReturned.emit({ ...leaks.describe(slot, now), leaseId });
+    }
+    slot.site = null;
+  }
+
+  /** A lease was dropped without a release. */
+  #collect(slot: Slot<R>, leaseId: number): void {
+    this.#counters.collected++;
+    if (this.#events.collected.active) {
+      this.#events.collected.emit({ leaseId, site: formatSite(slot.site), stack: formatStack(slot.site) });
+    }
+    const now = this.settings.clock.now();
+    this.#endLease(slot, now);
+    if (slot.finalizers !== null) this.#runFinalizers(slot, slot.finalizers);
+    if (this.#isStale(slot)) this.#retireStale(slot);
+    else if (this.settings.collected === 'reset') this.#reset(slot, now, false, false);
+    else this.#retire(slot, 'collected');
+  }
+
+  // ---- watching ------------------------------------------------------------------------------------------------
+
+  /** Calls back at an event, in the same turn. What a listener throws is told as `listenerFailed`, and stops nothing. */
+  on<E extends PoolEventName>(
+    event: E,
+    listener: (payload: PoolEvents<R>[E]) => void,
+    options: { first?: boolean } = {},
+  ): () => void {
+    return this.#events[event].add(listener as never, options);
+  }
+
+  /** Adds a step to the life of resources; unlike a listener it is awaited, and its errors count. */
+  hook<N extends HookName>(name: N, hook: PoolHooks<R>[N], options: { first?: boolean } = {}): () => void {
+    return addHook(this.#hooks, name, hook, options);
+  }
+
+  /** The pool's numbers at this moment. */
+  snapshot(): PoolSnapshot {
+    const { clock, driver, size, maxOverflow, keep } = this.settings;
+    const now = clock.now();
+    const [oldest] = this.#leased();
+    const first = this.#waiters.first;
+    return {
+      schema: 1,
+      name: this.name,
+      driver: driver.name,
+      takenAtMs: clock.wallTime(),
+      size: size === 0 ? null : size,
+      maxOverflow: size === 0 || maxOverflow === -1 ? null : maxOverflow,
+      live: this.#live,
+      overflow: Math.max(0, this.#live - keep),
+      idle: this.#idle.length,
+      inUse: this.#inUse,
+      creating: this.#creating,
+      checking: this.#checking,
+      resetting: this.#resetting,
+      closing: this.#closing,
+      waiting: this.#waiters.length,
+      peakWaiting: this.#peakWaiting,
+      peakInUse: this.#peakInUse,
+      longestWaitMs: first === null ? null : now - first.since,
+      longestHoldMs: oldest === undefined || !this.#timed ? null : now - oldest.acquiredAt,
+      createError: this.#createError?.message ?? null,
+      counters: { ...this.#counters },
+      wait: this.#waitTimes?.snapshot() ?? null,
+      hold: this.#holdTimes?.snapshot() ?? null,
+      holders: this.#holdersOf(this.#leased(), now),
+      closed: this.#closed,
+    };
+  }
+
+  /** Lets the peaks of the snapshot begin anew, at what is so now. */
+  resetPeaks(): void {
+    this.#peakWaiting = this.#waiters.length;
+    this.#peakInUse = this.#inUse;
+  }
+
+  /** The slots that are lent, longest first: lease ids only grow. */
+  #leased(): Slot<R>[] {
+    return this.#slots.filter((slot) => slot.leaseId > 0).sort((a, b) => a.leaseId - b.leaseId);
+  }
+
+  #holdersOf(slots: readonly Slot<R>[], now: number): Holder[] {
+    return slots.map((slot) => ({
+      leaseId: slot.leaseId,
+      ageMs: this.#timed ? now - slot.acquiredAt : null,
+      site: formatSite(slot.site),
+      stack: formatStack(slot.site),
+      leaked: slot.reported,
+    }));
+  }
+
+  // ---- close ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Ends the pool: waiters are rejected, idle resources closed, creates aborted. Leases that are out have
+   * `graceMs` (default 5,000) to come back, then their resources are closed under them. Never rejects; a second
+   * call gives the same promise.
+   */
+  close(options: { graceMs?: number } = {}): Promise<void> {
+    this.#closeDone ??= this.#close(options.graceMs ?? DEFAULT_GRACE_MS);
+    return this.#closeDone;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { clock } = this.settings;
+    this.#closed = true;
+    this.#generation++;
+    this.#wake.turnOff();
+    this.#upkeep.turnOff();
+    for (let waiter = this.#waiters.shift(); waiter !== null; waiter = this.#waiters.shift()) {
+      waiter.reject(this.#closedError());
+    }
+    this.#closeSignal.abort(this.#closedError());
+    for (let slot = this.#idle.shift(); slot !== undefined; slot = this.#idle.shift())
+      this.#retire(slot, 'closed');
+    let leasesLeft = 0;
+    if (this.#live > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(() => {
+          leasesLeft = this.#inUse;
+          this.#closeLeased();
+        }, graceMs);
+        this.#onEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    this.#leaks?.flows.rest();
+    this.#events.close.emit({ leasesLeft });
+  }
+
+  #closeLeased(): void {
+    for (const slot of this.#leased()) {
+      // What a listener has released meanwhile is closed already.
+      if (slot.leaseId === 0) continue;
+      this.#endLease(slot, this.settings.clock.now());
+      this.#retire(slot, 'closed');
+    }
+  }
+
+  #closedError(): PoolError {
+    return new PoolError('ERR_POOL_CLOSED', `pool '${this.name}' is closed`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** What the driver itself advises is nearer to the point. */
+function adviceOf(error: Error): string | null {
+  return 'hint' in error && typeof error.hint === 'string' ? error.hint : null;
+}
+
+function abortedError(pool: string, signal: AbortSignal): PoolError {
+  return new PoolError('ERR_POOL_ABORTED', `pool '${pool}': acquire was aborted`, { cause: signal.reason });
+}

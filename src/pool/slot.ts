@@ -1,0 +1,56 @@
+import type { SlotInfo } from './driver.js';
+
+/**
+ * What a slot is doing. `vacant` slots hold no resource and take up no place; all others count as live.
+ *
+ * ```
+ * vacant --#occupy--> creating --#created--> (offered) --#grant, #lend--> leased
+ *   ^                    |                    |   ^  |                     |
+ *   |              #createFailed        #keep |   |  | #check       #endLease, #reset
+ *   |                    |                    v   |  v                     v
+ *   |                    |                  idle  +-- checking          resetting
+ *   |                    |                    |          |                 |
+ *   +---- #vacate -------+----- closing <-----+----------+-----------------+
+ *                                  #retire: surplus, stale, broken, too old, closed
+ * ```
+ */
+export type SlotState = 'vacant' | 'creating' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing';
+
+/**
+ * A place in the pool. It outlives the resource in it: after an invalidation the same slot reconnects
+ * (SQLAlchemy's connection record). It also carries the current lease, so that lending allocates only the handle.
+ */
+export class Slot<R> {
+  state: SlotState = 'vacant';
+  resource: R | null = null;
+  info: Record<string, unknown> = {};
+  readonly slotInfo: SlotInfo;
+  /** The pool's generation when the connect began; an older one is stale. */
+  generation = 0;
+  /** Opened while `size` places were taken. */
+  beyondSize = false;
+  /** Invalidated softly: to be replaced when it comes back. */
+  soft = false;
+  /** Connected, and not lent yet: needs no ping. */
+  fresh = true;
+  createdAt = 0;
+  /** This resource's own age limit, jitter included. */
+  recycleAfterMs = Number.POSITIVE_INFINITY;
+  /** When it was last known to work: created, returned or pinged. */
+  usedAt = 0;
+  stopListening: (() => void) | null = null;
+  /** Settles when the last resource of this slot was closed. */
+  closing: Promise<void> | null = null;
+
+  /** The lease that is out, or 0. */
+  leaseId = 0;
+  acquiredAt = 0;
+  /** An error object that holds the acquisition stack, unformatted; null where not sampled. */
+  site: Error | null = null;
+  /** The leak has been reported. */
+  reported = false;
+  finalizers: (() => void)[] | null = null;
+  constructor(id: number) {
+    this.slotInfo = { slotId: id, info: {} };
+  }
+}

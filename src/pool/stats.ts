@@ -1,0 +1,90 @@
+import type { HistogramSnapshot } from '../base/histogram.js';
+
+/** One lease that is out. */
+export interface Holder {
+  readonly leaseId: number;
+  /** How long it has been out, in milliseconds; null where neither histograms nor leak watch are on. */
+  readonly ageMs: number | null;
+  /** `file:line:column` of the code that acquired it; null where it was not sampled. */
+  readonly site: string | null;
+  /** The same, as the whole stack of the user's own frames; null where it was not sampled. */
+  readonly stack: string | null;
+  /** Out for so long that it has been reported as a leak. */
+  readonly leaked: boolean;
+}
+
+/** What has happened since the pool was made. Only ever grows. */
+export interface PoolCounters {
+  /** Leases handed out. */
+  readonly acquired: number;
+  readonly released: number;
+  readonly created: number;
+  readonly createFailed: number;
+  /** Resources whose closing has begun. */
+  readonly destroyed: number;
+  /** Resources opened beyond `size`. */
+  readonly overflowCreated: number;
+  /** Acquires that could not be served at once. */
+  readonly waited: number;
+  readonly timedOut: number;
+  readonly aborted: number;
+  /** Acquires refused because the queue was full. */
+  readonly refused: number;
+  readonly invalidated: number;
+  readonly softInvalidated: number;
+  readonly recycled: number;
+  readonly pingFailed: number;
+  readonly resetFailed: number;
+  readonly detached: number;
+  /** Leases that have passed the leak threshold. */
+  readonly leaked: number;
+  /** Leases reclaimed because their handle was garbage-collected. */
+  readonly collected: number;
+  readonly doubleReleased: number;
+  /** Acquires found to be waiting for what their own flow holds. */
+  readonly nested: number;
+}
+
+/** One pool's numbers at one moment, as plain data. What was not measured is null, never 0. */
+export interface PoolSnapshot {
+  readonly schema: 1;
+  readonly name: string;
+  readonly driver: string;
+  /** Milliseconds since the epoch. */
+  readonly takenAtMs: number;
+  /** Resources the pool keeps; null if unlimited. */
+  readonly size: number | null;
+  /** Extra resources allowed; null if unlimited. */
+  readonly maxOverflow: number | null;
+  /** Resources that take up a place: creating, idle, in use, being checked or reset, closing. */
+  readonly live: number;
+  /** How many of those are beyond `size`. */
+  readonly overflow: number;
+  readonly idle: number;
+  /** Leases out. */
+  readonly inUse: number;
+  readonly creating: number;
+  /** Idle resources being validated before a reuse. */
+  readonly checking: number;
+  /** Returned resources whose reset is under way. */
+  readonly resetting: number;
+  readonly closing: number;
+  /** Acquires that wait. */
+  readonly waiting: number;
+  /** The most that ever waited, or were out, at once. */
+  readonly peakWaiting: number;
+  readonly peakInUse: number;
+  /** How long the oldest waiter has waited; null if nobody waits. */
+  readonly longestWaitMs: number | null;
+  readonly longestHoldMs: number | null;
+  /** The message of the last failed create, until one succeeds. */
+  readonly createError: string | null;
+  readonly counters: PoolCounters;
+  /** Time from acquire to hand-over; null if histograms are off. Acquires served at once count as 0. */
+  readonly wait: HistogramSnapshot | null;
+  /** Time from hand-over to release. */
+  readonly hold: HistogramSnapshot | null;
+  /** Oldest first. */
+  readonly holders: readonly Holder[];
+  readonly closed: boolean;
+}

@@ -1,0 +1,118 @@
+import type { AuditResult, Finding, TrailStep } from '../../audit/types.js';
+
+/** SARIF 2.1.0, for code scanning: a code flow per finding, from the acquire call to what gets past the release. */
+export function renderSarif(result: AuditResult, { version }: { readonly version: string }): string {
+  const ids = [...new Set(result.findings.map(ruleId))].sort();
+  const log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'poolctl',
+            version,
+            informationUri: 'https://www.npmjs.com/package/poolctl',
+            rules: ids.map(ruleOf),
+          },
+        },
+        columnKind: 'utf16CodeUnits',
+        originalUriBaseIds: { ROOT: { description: { text: 'The audited path.' } } },
+        results: result.findings.map((finding) => resultOf(finding, ids)),
+        invocations: [
+          {
+            executionSuccessful: true,
+            toolExecutionNotifications: result.warnings.map(({ file, line, reason }) => ({
+              level: 'warning',
+              message: { text: reason },
+              locations: [{ physicalLocation: physical({ file, line: line ?? 1, column: 1 }) }],
+            })),
+          },
+        ],
+      },
+    ],
+  };
+  return `${JSON.stringify(log, null, 2)}\n`;
+}
+
+function ruleId({ rule, kind }: Finding): string {
+  return rule === kind ? rule : `${rule}/${kind}`;
+}
+
+const RULES: Readonly<Record<Finding['kind'], string>> = {
+  'never-released': 'A lease is never released.',
+  'not-released-on-return': 'A lease is not released where the function returns.',
+  'not-released-on-throw': 'A lease is not released if a statement between acquire and release throws.',
+  overwritten: 'A lease is acquired again before the one before is released.',
+  'released-twice': 'A lease is released twice.',
+  'used-after-release': 'A lease is used after its release.',
+  'dead-release': 'A release is named but not called.',
+  'released-not-owned': 'A lease is released that belongs to the caller.',
+};
+
+function ruleOf(id: string): object {
+  const kind = id.split('/').at(-1) as Finding['kind'];
+  return {
+    id,
+    shortDescription: { text: RULES[kind] },
+    helpUri: 'https://cwe.mitre.org/data/definitions/772.html',
+    defaultConfiguration: { level: 'error' },
+    properties: { tags: ['reliability', 'external/cwe/cwe-772'] },
+  };
+}
+
+function resultOf(finding: Finding, ids: readonly string[]): object {
+  const {
+    severity,
+    confidence,
+    file,
+    line,
+    column,
+    endLine,
+    endColumn,
+    message,
+    trail,
+    fingerprint,
+    resource,
+  } = finding;
+  const region = { startLine: line, startColumn: column, endLine, endColumn };
+  const bypass = trail.filter(({ role }) => role !== 'acquire');
+  return {
+    ruleId: ruleId(finding),
+    ruleIndex: ids.indexOf(ruleId(finding)),
+    level: severity === 'error' ? 'error' : 'note',
+    message: { text: message },
+    locations: [{ physicalLocation: { artifactLocation: artifact(file), region } }],
+    relatedLocations: bypass.map((step, id) => ({
+      id,
+      message: { text: step.message },
+      physicalLocation: physical(step),
+    })),
+    codeFlows: [{ threadFlows: [{ locations: trail.map(flowLocation) }] }],
+    partialFingerprints: { 'poolctl/v1': fingerprint },
+    properties: { resource, confidence },
+  };
+}
+
+function flowLocation(step: TrailStep): object {
+  return {
+    location: { message: { text: step.message }, physicalLocation: physical(step) },
+    kinds: [step.role === 'acquire' ? 'acquire' : 'branch'],
+  };
+}
+
+function physical({
+  file,
+  line,
+  column,
+}: {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}): object {
+  return { artifactLocation: artifact(file), region: { startLine: line, startColumn: column } };
+}
+
+function artifact(file: string): object {
+  return { uri: file.split('/').map(encodeURIComponent).join('/'), uriBaseId: 'ROOT' };
+}

@@ -1,0 +1,43 @@
+import type { AuditResult, Finding } from '../../audit/types.js';
+
+/** `3 leaks and 1 note in 120 files`, with what was left out. */
+export function summaryWords({ findings, summary }: AuditResult): string {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const notes = findings.length - errors.length;
+  const leaks = errors.filter(({ rule }) => rule === 'leak').length;
+  const misuses = errors.length - leaks;
+  const found = [
+    leaks > 0 || findings.length === 0 ? counted(leaks, 'leak') : '',
+    misuses > 0 ? counted(misuses, 'misuse') : '',
+    notes > 0 ? counted(notes, 'note') : '',
+  ];
+  const left = [
+    summary.suppressed > 0 ? `${summary.suppressed} suppressed` : '',
+    summary.baselined > 0 ? `${summary.baselined} in the baseline` : '',
+  ].filter((text) => text !== '');
+  const where = `in ${counted(summary.files, 'file')}, ${counted(summary.acquireCalls, 'acquire call')} followed`;
+  const words = `${found
+    .filter((text) => text !== '')
+    .join(', ')
+    .replace(/, ([^,]* notes?)$/, ' and $1')} ${where}`;
+  return left.length === 0 ? words : `${words} (${left.join(', ')})`;
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count === 0 ? 'no' : count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** How many findings share a word: [word, count], most first. */
+export function countBy(
+  findings: readonly Finding[],
+  word: (finding: Finding) => string,
+): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const finding of findings) counts.set(word(finding), (counts.get(word(finding)) ?? 0) + 1);
+  return [...counts].sort(([a, first], [b, second]) => second - first || (a < b ? -1 : 1));
+}
+
+/** What is said about how sure the analyser is; nothing where it is. */
+export function confidenceWords({ confidence }: Finding): string {
+  return confidence === 'high' ? '' : `${confidence} confidence`;
+}

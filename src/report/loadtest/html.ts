@@ -1,0 +1,267 @@
+import { formatFigure } from '../../base/figure.js';
+import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '../../base/units.js';
+import type { Distribution, LoadResult, ServerSample, TimelineRow } from '../../loadtest/types.js';
+import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
+import { histogramRows } from './histogram.js';
+import { serverFacts } from './server.js';
+import { STAGE_COLUMNS, stageWord } from './stages.js';
+import { STYLE } from './style.js';
+import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
+
+/** One file with everything in it: it loads nothing and runs nothing, so it can be mailed and kept. */
+export function renderHtml(result: LoadResult): string {
+  const { verdict, workload, startedAt } = result;
+  const band = verdict.band ?? 'none';
+  const title = `Load test: ${verdict.band === null ? 'no verdict' : BAND_WORDS[verdict.band]}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeXml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header class="${band}">
+<h1>${escapeXml(verdict.band === null ? 'NONE' : BAND_WORDS[verdict.band])}</h1>
+<p>${escapeXml(verdict.reason)}</p>
+<p class="faint">${escapeXml(summaryWords(result))}</p>
+${result.partial === null ? '' : `<p><strong>Partial:</strong> ${escapeXml(PARTIAL_WORDS[result.partial])}</p>`}
+</header>
+<main>
+${[
+  section('What was tested', facts(result)),
+  section('Response time', times(result), histogram(result.measurements.response)),
+  section('Over time', ...course(result)),
+  section('Steps', stages(result)),
+  section('Bursts', bursts(result)),
+  section('Errors', errors(result)),
+  section('Criteria', criteria(result)),
+  section('Connections', connections(result)),
+  section('Server', server(result), serverCourse(result)),
+  section('What limited it', bottleneck(result)),
+  section('What to try next', advice(result)),
+]
+  .filter((text) => text !== '')
+  .join('\n')}
+</main>
+<footer>poolctl ${escapeXml(result.environment.poolctl ?? '')}, ${escapeXml(startedAt)}, ${escapeXml(workload.name)}</footer>
+</body>
+</html>
+`;
+}
+
+/** Nothing where there is nothing to show. */
+function section(title: string, ...parts: readonly string[]): string {
+  const shown = parts.filter((part) => part !== '');
+  return shown.length === 0 ? '' : `<section><h2>${escapeXml(title)}</h2>\n${shown.join('\n')}\n</section>`;
+}
+
+function facts(result: LoadResult): string {
+  const { workload, environment } = result;
+  const rows = [
+    ['target', workload.target],
+    ['work', workload.name === 'sql' ? workload.work : `${workload.name}: ${workload.work}`],
+    ...workload.statements.map((sql, at) => [at === 0 ? 'statements' : '', sql]),
+    ['pool', poolWords(result)],
+    ['load', loadWords(result)],
+    ['on', [environment.platform, environment.node, cores(environment.cores)].filter(Boolean).join(', ')],
+  ];
+  const cells = rows.map(([name = '', text = '']) => {
+    const value = name === 'statements' || name === '' ? `<code>${escapeXml(text)}</code>` : escapeXml(text);
+    return `<tr><th>${escapeXml(name)}</th><td>${value}</td></tr>`;
+  });
+  return `<table class="facts">${cells.join('')}</table>`;
+}
+
+function cores(count: number | null): string {
+  return count === null ? '' : `${count} ${count === 1 ? 'core' : 'cores'}`;
+}
+
+function times({ measurements }: LoadResult): string {
+  const { response, wait, service, failure } = measurements;
+  if (response.count + failure.count === 0) return '';
+  const rows: [string, Distribution][] = [
+    ['response', response],
+    ...(isLate(measurements)
+      ? [['started late by poolctl', measurements.lag] as [string, Distribution]]
+      : []),
+    ['waiting for the pool', wait],
+    ['being served', service],
+    ...(failure.count > 0 ? [['failed', failure] as [string, Distribution]] : []),
+  ];
+  const cells = rows.map(([label, of]) => [
+    label,
+    ...[of.meanMs, of.p50Ms, of.p90Ms, of.p95Ms, of.p99Ms, of.p999Ms, of.maxMs].map(formatMs),
+  ]);
+  return table(['', 'mean', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'], cells);
+}
+
+function histogram(distribution: Distribution): string {
+  const columns = histogramRows(distribution).map(({ upToMs, count }) => ({
+    label: formatMs(upToMs),
+    value: count / distribution.count,
+    detail: `up to ${formatMs(upToMs)}: ${formatCount(count)}, ${formatShare(count / distribution.count)}`,
+  }));
+  const title = 'Response times, by their share of all';
+  return figure(title, columnChart(columns, { title, y: (share) => formatShare(share, 0) }));
+}
+
+function course({ measurements: { timeline } }: LoadResult): string[] {
+  const whole = timeline.rows.filter(({ lengthMs }) => lengthMs >= timeline.intervalMs / 2);
+  if (whole.length < 3) return [];
+  const line = (name: string, style: string, value: (row: TimelineRow) => number | null): Series => ({
+    name,
+    style,
+    points: whole.map((row) => [row.atMs, value(row)]),
+  });
+  const chart = (title: string, y: (value: number) => string, ...series: readonly Series[]) =>
+    figure(title, lineChart(series, { title, x: (ms) => formatDuration(ms), y }), series);
+  return [
+    chart(
+      'Throughput',
+      formatRate,
+      line('succeeded', 'one', (row) => row.throughputPerSecond),
+      ...(whole.some(({ failed }) => failed > 0)
+        ? [line('failed', 'bad', ({ failed, lengthMs }) => (failed / lengthMs) * 1000)]
+        : []),
+    ),
+    chart(
+      'Response time',
+      formatMs,
+      line('p50', 'one', (row) => row.p50Ms),
+      line('p99', 'two', (row) => row.p99Ms),
+      line('p99 of waiting for the pool', 'three', (row) => row.waitP99Ms),
+    ),
+    chart(
+      'Iterations waiting for a connection',
+      (value) => formatCount(value),
+      line('waiting', 'three', (row) => row.waiting),
+    ),
+  ];
+}
+
+function figure(title: string, svg: string, series: readonly Series[] = []): string {
+  if (svg === '') return '';
+  const legend = series
+    .map(({ name, style }) => `<span class="key ${style}">${escapeXml(name)}</span>`)
+    .join('');
+  return `<figure><figcaption>${escapeXml(title)}${series.length > 1 ? legend : ''}</figcaption>${svg}</figure>`;
+}
+
+function bursts({ measurements }: LoadResult): string {
+  if (measurements.bursts === null) return '';
+  const rows = measurements.bursts.map((row) => [
+    String(row.index + 1),
+    formatMs(row.atMs),
+    formatCount(row.size),
+    formatCount(row.failed),
+    ...[row.p50Ms, row.p99Ms, row.maxMs, row.waitMeanMs, row.drainMs].map(formatMs),
+    row.overran ? 'overran' : '',
+  ]);
+  return table(['burst', 'at', 'size', 'failed', 'p50', 'p99', 'max', 'waiting', 'drained', ''], rows);
+}
+
+function stages({ measurements }: LoadResult): string {
+  if (measurements.stages === null) return '';
+  const rows = measurements.stages.map((row) => [
+    ...STAGE_COLUMNS.map(({ cell }) => cell(row)),
+    stageWord(row),
+  ]);
+  return table([...STAGE_COLUMNS.map(({ title }) => title), ''], rows);
+}
+
+function errors({ measurements }: LoadResult): string {
+  const rows = measurements.errors.map(({ code, count, example }) => [code, formatCount(count), example]);
+  return rows.length === 0 ? '' : table(['code', 'times', 'the first one'], rows, 'words');
+}
+
+function criteria({ verdict, thresholds }: LoadResult): string {
+  const own = thresholds.map(({ expression, actual, unit, passed }) => [
+    passed ? 'passed' : 'FAILED',
+    `threshold ${expression}`,
+    formatFigure(actual, unit),
+    '',
+  ]);
+  const bands = verdict.criteria.map(({ title, value, unit, band, bounds, why }) => [
+    band ?? '-',
+    title,
+    formatFigure(value, unit),
+    why ?? bounds,
+  ]);
+  return table(['', 'criterion', 'figure', 'bounds'], [...bands, ...own], 'words');
+}
+
+function connections({ pool: { figures } }: LoadResult): string {
+  if (figures === null) return '';
+  const rows: [string, number | null][] = [
+    ['most in use', figures.peakInUse],
+    ['most beyond the size', figures.peakOverflow],
+    ['most waiting', figures.peakWaiting],
+    ['opened', figures.created],
+    ['opened before', figures.createdBefore],
+    ['closed', figures.destroyed],
+    ['recycled', figures.recycled],
+    ['timed out', figures.timedOut],
+    ['failed to open', figures.createFailed],
+    ['found dead', figures.pingFailed + figures.invalidated + figures.resetFailed],
+  ];
+  return table(
+    ['', ''],
+    rows.map(([name, value]) => [name, formatCount(value)]),
+  );
+}
+
+function server(result: LoadResult): string {
+  const rows = serverFacts(result).map(
+    ([label, text]) => `<tr><th>${escapeXml(label)}</th><td>${escapeXml(text)}</td></tr>`,
+  );
+  return rows.length === 0 ? '' : `<table class="facts">${rows.join('')}</table>`;
+}
+
+function serverCourse({ server }: LoadResult): string {
+  if (server === null || server.course.length < 3) return '';
+  const line = (name: string, style: string, value: (sample: ServerSample) => number | null): Series => ({
+    name,
+    style,
+    points: server.course.map((sample) => [sample.atMs, value(sample)]),
+  });
+  const series = [
+    line('active', 'one', ({ active }) => active),
+    line('idle', 'two', ({ idle }) => idle),
+    line('in an open transaction', 'three', ({ inTransaction }) => inTransaction),
+    ...(server.pgbouncer === null
+      ? []
+      : [line('clients waiting in PgBouncer', 'bad', ({ queued }) => queued)]),
+  ];
+  const title = 'Backends';
+  return figure(
+    title,
+    lineChart(series, { title, x: (ms) => formatDuration(ms), y: (n) => formatCount(n) }),
+    series,
+  );
+}
+
+function bottleneck({ client }: LoadResult): string {
+  return client.bottleneck === null ? '' : `<p>${escapeXml(client.bottleneck.sentence)}</p>`;
+}
+
+function advice(result: LoadResult): string {
+  const items = result.advice.map(
+    ({ text, options }) =>
+      `<li>${escapeXml(text)}${options === null ? '' : ` <code>${escapeXml(options)}</code>`}</li>`,
+  );
+  return items.length === 0 ? '' : `<ul>${items.join('')}</ul>`;
+}
+
+function table(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  kind: 'figures' | 'words' = 'figures',
+): string {
+  const head = titles.some((title) => title !== '')
+    ? `<thead><tr>${titles.map((title) => `<th>${escapeXml(title)}</th>`).join('')}</tr></thead>`
+    : '';
+  const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${escapeXml(cell)}</td>`).join('')}</tr>`);
+  return `<div class="scroll"><table class="${kind}">${head}<tbody>${body.join('')}</tbody></table></div>`;
+}

@@ -1,0 +1,107 @@
+import { formatFigure } from '../../base/figure.js';
+import { formatCount, formatMs } from '../../base/units.js';
+import type { Distribution, LoadResult } from '../../loadtest/types.js';
+import { markdownTable, markdownText } from '../markdown.js';
+import { serverFacts } from './server.js';
+import { STAGE_COLUMNS, stageWord } from './stages.js';
+import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
+
+/** The result as a comment for a pull request. */
+export function renderMarkdown(result: LoadResult): string {
+  const { verdict, workload, thresholds, client, partial, advice } = result;
+  const band = verdict.band === null ? 'no verdict' : BAND_WORDS[verdict.band];
+  const sections = [
+    `**Load test: ${band}.** ${markdownText(verdict.reason)} ${markdownText(summaryWords(result))}.`,
+    partial === null ? '' : `**Partial:** ${PARTIAL_WORDS[partial]}`,
+    stages(result),
+    times(result),
+    errors(result),
+    verdict.band === 'good' ? '' : criteria(result),
+    thresholds.length === 0
+      ? ''
+      : markdownTable(
+          ['threshold', 'was', ''],
+          thresholds.map(({ expression, actual, unit, passed }) => [
+            markdownText(expression),
+            formatFigure(actual, unit),
+            passed ? 'passed' : '**failed**',
+          ]),
+          [1],
+        ),
+    server(result),
+    client.bottleneck === null ? '' : markdownText(client.bottleneck.sentence),
+    advice
+      .map(({ text, options }) => `- ${markdownText(text)}${options === null ? '' : ` \`${options}\``}`)
+      .join('\n'),
+    [
+      `Target: ${markdownText(workload.target)}`,
+      `work: ${markdownText(workload.name === 'sql' ? workload.work : `${workload.name}, ${workload.work}`)}`,
+      `pool: ${markdownText(poolWords(result))}`,
+      `load: ${markdownText(loadWords(result))}.`,
+    ].join('; '),
+  ];
+  return `${sections.filter((text) => text !== '').join('\n\n')}\n`;
+}
+
+function stages({ measurements }: LoadResult): string {
+  if (measurements.stages === null) return '';
+  return markdownTable(
+    [...STAGE_COLUMNS.map(({ title }) => title), ''],
+    measurements.stages.map((row) => [
+      ...STAGE_COLUMNS.map(({ cell }) => cell(row)),
+      markdownText(stageWord(row)),
+    ]),
+    STAGE_COLUMNS.map((_, at) => at),
+  );
+}
+
+function times({ measurements }: LoadResult): string {
+  const { response, wait, service, failure } = measurements;
+  const row = (label: string, of: Distribution) => [
+    label,
+    ...[of.meanMs, of.p50Ms, of.p95Ms, of.p99Ms, of.maxMs].map(formatMs),
+  ];
+  if (response.count + failure.count === 0) return '';
+  return markdownTable(
+    ['', 'mean', 'p50', 'p95', 'p99', 'max'],
+    [
+      row('response', response),
+      ...(isLate(measurements) ? [row('started late by poolctl', measurements.lag)] : []),
+      row('waiting for the pool', wait),
+      row('being served', service),
+      ...(failure.count > 0 ? [row('failed', failure)] : []),
+    ],
+    [1, 2, 3, 4, 5],
+  );
+}
+
+function server(result: LoadResult): string {
+  const facts = serverFacts(result).map(([label, text]) => [label, markdownText(text)]);
+  return facts.length === 0 ? '' : markdownTable(['server', ''], facts, []);
+}
+
+function errors({ measurements }: LoadResult): string {
+  if (measurements.errors.length === 0) return '';
+  return markdownTable(
+    ['error', 'times', 'the first one'],
+    measurements.errors.map(({ code, count, example }) => [
+      markdownText(code),
+      formatCount(count),
+      markdownText(example),
+    ]),
+    [1],
+  );
+}
+
+function criteria({ verdict }: LoadResult): string {
+  return markdownTable(
+    ['', 'criterion', 'figure', 'bounds'],
+    verdict.criteria.map(({ band, title, value, unit, bounds, why }) => [
+      band === 'bad' ? '**bad**' : (band ?? '-'),
+      title,
+      formatFigure(value, unit),
+      markdownText(why ?? bounds),
+    ]),
+    [2],
+  );
+}

@@ -1,0 +1,75 @@
+import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
+import type { Band, LoadResult, PoolInfo } from '../../loadtest/types.js';
+
+export const BAND_WORDS: Readonly<Record<Band, string>> = { good: 'GOOD', marginal: 'MARGINAL', bad: 'BAD' };
+
+export const PARTIAL_WORDS: Readonly<Record<NonNullable<LoadResult['partial']>, string>> = {
+  interrupted: 'interrupted before its end; the figures are those of what had ended by then.',
+  aborted: 'aborted; what was under way was abandoned.',
+};
+
+/** What was done, and how much of it, in a line; `emphasis` marks the figure that counts. */
+export function summaryWords(
+  { measurements }: LoadResult,
+  emphasis: (text: string) => string = (text) => text,
+): string {
+  const ended = measurements.succeeded + measurements.failed;
+  return [
+    `${counted(ended, 'iteration')} in ${formatMs(measurements.elapsedMs)}`,
+    ...(ended === 0 ? [] : [`${emphasis(formatRate(measurements.throughputPerSecond))} succeeded`]),
+    ...(measurements.failed > 0 ? [`${formatCount(measurements.failed)} failed`] : []),
+    ...(measurements.dropped > 0 ? [`${formatCount(measurements.dropped)} dropped`] : []),
+    ...(measurements.abandoned > 0 ? [`${formatCount(measurements.abandoned)} abandoned`] : []),
+  ].join(', ');
+}
+
+export function poolWords({ pool: { options, figures } }: LoadResult): string {
+  return figures === null ? 'none' : poolInfoWords(options);
+}
+
+export function poolInfoWords(options: PoolInfo): string {
+  const { profile, size, maxOverflow, timeoutMs, recycleMs, prePing } = options;
+  const overflow = maxOverflow < 0 ? 'unlimited' : maxOverflow;
+  return (
+    `${size === 0 ? 'unlimited' : size} + ${overflow} overflow, time-out ${formatDuration(timeoutMs)}, recycle ${formatDuration(recycleMs)}, ` +
+    `${prePing ? '' : 'no '}pre-ping${profile === null ? '' : ` (profile ${profile})`}`
+  );
+}
+
+export function loadWords({ model, limits, warmup, seed }: LoadResult): string {
+  const what = modelWords(model, limits);
+  const before = warmup === null ? 'no warm-up' : `after ${formatCount(warmup.iterations)} to warm up`;
+  return `${what}, ${before}; seed ${seed}`;
+}
+
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** How the load arrives, and until when. */
+export function modelWords(model: LoadResult['model'], limits: LoadResult['limits']): string {
+  const duration = limits.durationMs === null ? null : `for ${formatDuration(limits.durationMs)}`;
+  const iterations = limits.iterations === null ? null : `${formatCount(limits.iterations)} iterations`;
+  const until = [iterations, duration].filter((part) => part !== null).join(' or ');
+  switch (model.kind) {
+    case 'closed':
+      return `${counted(model.workers, 'worker')}, ${until}`;
+    case 'burst': {
+      const bursts = `${model.count === null ? 'bursts' : counted(model.count, 'burst')} of ${formatCount(model.size)}`;
+      const every = `one every ${formatDuration(model.intervalMs)}`;
+      return [bursts, every, ...(duration === null ? [] : [duration])].join(', ');
+    }
+    case 'rate':
+      return `${formatRate(model.perSecond)} by the clock, ${until}, at most ${formatCount(model.maxInFlight)} under way`;
+    case 'ramp':
+      return (
+        `${formatRate(model.fromPerSecond)} to ${formatRate(model.toPerSecond)} in steps of ` +
+        `${formatRate(model.stepPerSecond)}, ${formatDuration(model.stepMs)} each`
+      );
+  }
+}
+
+/** Whether poolctl itself began iterations so much later than due that it shows in the response times. */
+export function isLate({ lag }: LoadResult['measurements']): boolean {
+  return (lag.meanMs ?? 0) >= 0.05;
+}

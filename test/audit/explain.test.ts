@@ -1,0 +1,40 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { audit } from '../../src/audit/audit.js';
+import { explain, topics } from '../../src/audit/explain.js';
+import { RESOURCES } from '../../src/audit/resources/index.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'poolctl-explain-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function findingsIn(code: string) {
+  const file = join(folder, 'example.ts');
+  await writeFile(file, code);
+  return audit([file], { cwd: folder }).findings;
+}
+
+describe('what --explain prints', () => {
+  it('has a text for each resource', () => {
+    expect(new Set(topics()).size).toBe(RESOURCES.length);
+    for (const topic of topics()) expect(explain(topic)).toContain('Repaired:');
+  });
+
+  it.each(RESOURCES.map(({ id, docs }) => ({ id, ...docs })))(
+    'is true of $id: its leak is found',
+    async ({ id, leaks }) => {
+      expect(await findingsIn(leaks)).toMatchObject([{ resource: id, severity: 'error' }]);
+    },
+  );
+
+  it.each(RESOURCES.map(({ id, docs }) => ({ id, ...docs })))(
+    'is true of $id: its repair is clean',
+    async ({ fixed }) => {
+      expect((await findingsIn(fixed)).filter(({ severity }) => severity === 'error')).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,299 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { commands } from '../../commands/index.js';
+import type { AuditResult } from '../../src/audit/types.js';
+import { runMain } from '../../src/cli/main.js';
+import { testIo } from '../helpers/io.js';
+
+const LEAK = `import { Pool } from 'pg';
+const pool = new Pool();
+export async function total() {
+  const client = await pool.connect();
+  await client.query('select 1');
+  client.release();
+}
+`;
+const SAFE = LEAK.replace("await client.query('select 1');\n  client.release();", 'client.release();');
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'poolctl-audit-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function write(name: string, text: string) {
+  await mkdir(dirname(join(folder, name)), { recursive: true });
+  await writeFile(join(folder, name), text);
+}
+
+async function run(...argv: string[]) {
+  const io = testIo({ cwd: folder });
+  const code = await runMain({ commands, version: () => '1.2.3' }, ['audit-leaks', ...argv], io);
+  return { code, out: io.out(), err: io.err() };
+}
+
+async function json(...argv: string[]): Promise<AuditResult & { code: number }> {
+  const { code, out } = await run('--format', 'json', ...argv);
+  return { ...(JSON.parse(out) as AuditResult), code };
+}
+
+describe('audit-leaks', () => {
+  it('exits 0 where nothing leaks, and 1 where something does', async () => {
+    await write('a.ts', SAFE);
+    expect(await run()).toMatchObject({ code: 0, err: '' });
+    await write('b.ts', LEAK);
+    const { code, out } = await run();
+    expect(code).toBe(1);
+    expect(out).toContain('b.ts:4:29  leak');
+    expect(out).toContain('1 leak in 2 files, 2 acquire calls followed');
+  });
+
+  it('writes a finding as JSON with its trail', async () => {
+    await write('src/b.ts', LEAK);
+    const { findings } = await json();
+    expect(findings).toEqual([
+      {
+        rule: 'leak',
+        resource: 'pg-pool',
+        kind: 'not-released-on-throw',
+        severity: 'error',
+        confidence: 'high',
+        file: 'src/b.ts',
+        line: 4,
+        column: 29,
+        endLine: 4,
+        endColumn: 38,
+        message: 'a client of a node-postgres pool is not released if this throws (line 5)',
+        trail: [
+          {
+            role: 'acquire',
+            file: 'src/b.ts',
+            line: 4,
+            column: 24,
+            message: 'acquired here',
+            source: '  const client = await pool.connect();',
+          },
+          {
+            role: 'bypass',
+            file: 'src/b.ts',
+            line: 5,
+            column: 9,
+            message: 'this may throw',
+            source: "  await client.query('select 1');",
+          },
+        ],
+        fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+      },
+    ]);
+  });
+
+  it.each(['sarif', 'github', 'junit', 'markdown'])('writes %s', async (format) => {
+    await write('b.ts', LEAK);
+    const { code, out } = await run('--format', format);
+    expect(code).toBe(1);
+    expect(out).toContain('not released if this throws');
+    expect(out).toContain('b.ts');
+  });
+
+  it('gives SARIF a code flow and a fingerprint for each result', async () => {
+    await write('b.ts', LEAK);
+    const { out } = await run('--format', 'sarif');
+    const [log] = JSON.parse(out).runs;
+    expect(log.results[0]).toMatchObject({
+      ruleId: 'leak/not-released-on-throw',
+      ruleIndex: 0,
+      level: 'error',
+      locations: [{ physicalLocation: { artifactLocation: { uri: 'b.ts' }, region: { startLine: 4 } } }],
+      partialFingerprints: { 'poolctl/v1': expect.any(String) },
+    });
+    expect(log.results[0].codeFlows[0].threadFlows[0].locations).toHaveLength(2);
+  });
+
+  it('leaves out what .gitignore and --exclude name, in all the ways they can name it', async () => {
+    for (const name of ['a.ts', 'out/b.ts', 'lib/gen/c.ts', 'lib/kept.ts', 'node_modules/x/d.ts', 'd.d.ts']) {
+      await write(name, LEAK);
+    }
+    await write('.gitignore', 'out/\n/lib/*\n!/lib/kept.ts\n');
+    const files = async (...argv: string[]) => (await json(...argv)).findings.map(({ file }) => file);
+    expect(await files()).toEqual(['a.ts', 'lib/kept.ts']);
+    expect(await files('--no-ignore-files')).toEqual(['a.ts', 'lib/gen/c.ts', 'lib/kept.ts', 'out/b.ts']);
+    expect(await files('--exclude', 'a.ts')).toEqual(['lib/kept.ts']);
+    expect(await files('--exclude', 'lib/**')).toEqual(['a.ts']);
+  });
+
+  it('names files relative to the audited folder, or to the current one where there are several', async () => {
+    await write('one/a.ts', LEAK);
+    await write('two/a.ts', LEAK);
+    expect((await json('one')).findings.map(({ file }) => file)).toEqual(['a.ts']);
+    expect((await json('one', 'two/a.ts')).findings.map(({ file }) => file)).toEqual([
+      'one/a.ts',
+      'two/a.ts',
+    ]);
+  });
+
+  it('suppresses a finding for a reason, and says which suppressions are none', async () => {
+    const comment = '// poolctl-ignore-next-line leak';
+    await write(
+      'a.ts',
+      LEAK.replace('  const client', `  ${comment} -- closed by the framework\n  const client`),
+    );
+    expect(await json()).toMatchObject({ code: 0, findings: [], warnings: [], summary: { suppressed: 1 } });
+    await write('a.ts', LEAK.replace('  const client', `  ${comment}\n  const client`));
+    const without = await run();
+    expect(without.code).toBe(1);
+    expect(without.err).toContain('a.ts:4: poolctl-ignore-next-line needs a reason');
+    await write('a.ts', `${comment} -- no more\n${SAFE}`);
+    const unused = await run();
+    expect(unused.code).toBe(0);
+    expect(unused.err).toContain('a.ts:1: poolctl-ignore-next-line suppresses nothing');
+  });
+
+  it('gates on new leaks only, with a baseline that survives inserted lines and a renamed file', async () => {
+    await write('a.ts', LEAK);
+    expect(await run('--baseline', 'known.json', '--update-baseline')).toMatchObject({ code: 0 });
+    expect(await json('--baseline', 'known.json')).toMatchObject({ code: 0, summary: { baselined: 1 } });
+    await write('a.ts', `// a line more\n\n${LEAK}`);
+    expect((await run('--baseline', 'known.json')).code).toBe(0);
+    await rename(join(folder, 'a.ts'), join(folder, 'renamed.ts'));
+    expect((await run('--baseline', 'known.json')).code).toBe(0);
+    await write('again.ts', LEAK);
+    expect(await json('--baseline', 'known.json')).toMatchObject({ code: 1, summary: { baselined: 1 } });
+  });
+
+  it('tells a baseline that is not there (3) from one that is none (2)', async () => {
+    await write('a.ts', LEAK);
+    expect(await run('--baseline', 'none.json')).toMatchObject({ code: 3, out: '' });
+    await write('none.json', '{"schema":9}');
+    expect(await run('--baseline', 'none.json')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('reports changed files only with --since', async () => {
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], {
+        cwd: folder,
+        stdio: 'pipe',
+      });
+    git('init', '-q');
+    await write('old.ts', LEAK);
+    git('add', '.');
+    git('commit', '-q', '-m', 'old');
+    await write('src/new.ts', LEAK);
+    expect((await json('--since', 'HEAD')).findings.map(({ file }) => file)).toEqual(['src/new.ts']);
+    expect((await json('src', '--since', 'HEAD')).findings.map(({ file }) => file)).toEqual(['new.ts']);
+    expect(await run('--since', 'no-such-ref')).toMatchObject({ code: 3, out: '' });
+  });
+
+  it('lets the number and the severity of findings be chosen that fail', async () => {
+    await write('a.ts', LEAK);
+    await write('b.ts', LEAK);
+    expect((await run('--max-findings', '1')).code).toBe(1);
+    expect((await run('--max-findings', '2')).code).toBe(0);
+    await write('b.ts', SAFE);
+    await write('a.ts', LEAK.replace('select 1', 'BEGIN'));
+    expect(await run()).toMatchObject({ code: 0 });
+    const strict = await run('--severity', 'note');
+    expect(strict.code).toBe(1);
+    expect(strict.out).toContain('note');
+  });
+
+  it('takes what tests leak as notes, unless asked', async () => {
+    await write('test/a.test.ts', LEAK);
+    expect((await run()).code).toBe(0);
+    expect((await run('--include-tests')).code).toBe(1);
+  });
+
+  it('learns of a factory of the user', async () => {
+    const code = `import { borrow } from 'house';
+export async function f() {
+  const thing = await borrow();
+  await thing.work();
+  thing.giveBack();
+}
+`;
+    await write('a.ts', code);
+    expect((await run()).code).toBe(0);
+    expect((await json('--acquire', 'borrow', '--release', 'giveBack')).findings).toMatchObject([
+      { resource: 'custom', line: 3, kind: 'not-released-on-throw' },
+    ]);
+    expect(await run('--acquire', 'borrow')).toMatchObject({ code: 2 });
+  });
+
+  it('says what it could not read, and audits the rest', async () => {
+    await write('a.ts', LEAK);
+    await write('broken.ts', `${LEAK.slice(0, -3)} const = ((`);
+    await write('binary.ts', 'a\0b');
+    await write('bundle.js', `${'var a=1;'.repeat(10_000)}`);
+    await symlink(folder, join(folder, 'loop'));
+    await symlink(join(folder, 'nowhere.ts'), join(folder, 'dangling.ts'));
+    const { findings, warnings } = await json();
+    expect(findings.map(({ file }) => file)).toEqual(['a.ts', 'broken.ts']);
+    expect(warnings.map(({ file }) => file)).toEqual(['binary.ts', 'bundle.js', 'dangling.ts']);
+  });
+
+  it('survives code that is nested deeper than the stack', async () => {
+    await write('a.ts', LEAK);
+    await write('deep.ts', `${LEAK}\nexport const deep = ${'('.repeat(20_000)}1${')'.repeat(20_000)};\n`);
+    await write('chain.ts', `${LEAK}\nexport const sum = ${'1 + '.repeat(30_000)}1;\n`);
+    const { findings, warnings } = await json();
+    expect(findings.map(({ file }) => file)).toContain('a.ts');
+    expect([...findings, ...warnings].map(({ file }) => file)).toEqual(
+      expect.arrayContaining(['deep.ts', 'chain.ts']),
+    );
+  });
+
+  it('exits 3 for a path that is not there, and 2 for a topic that is unknown', async () => {
+    expect(await run('nowhere')).toMatchObject({ code: 3, out: '' });
+    expect(await run('--explain', 'pg-pol')).toMatchObject({ code: 2, out: '' });
+  });
+
+  it('explains a resource', async () => {
+    const { code, out } = await run('--explain', 'typeorm-query-runner');
+    expect(code).toBe(0);
+    expect(out).toContain('commitTransaction() and rollbackTransaction() do not release');
+  });
+
+  it('writes the report to a file', async () => {
+    await write('a.ts', LEAK);
+    expect(await run('--format', 'sarif', '-o', 'leaks.sarif')).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(await readFile(join(folder, 'leaks.sarif'), 'utf8')).version).toBe('2.1.0');
+  });
+
+  it('shows a repair as a diff, makes it, and finds nothing afterwards', async () => {
+    await write('src/b.ts', LEAK);
+    const { code, out } = await run('src', '--fix', '--dry-run');
+    expect(code).toBe(0);
+    expect(out).toBe(`--- a/src/b.ts
++++ b/src/b.ts
+@@ -2,6 +2,9 @@
+ const pool = new Pool();
+ export async function total() {
+   const client = await pool.connect();
+-  await client.query('select 1');
+-  client.release();
++  try {
++    await client.query('select 1');
++  } finally {
++    client.release();
++  }
+ }
+`);
+    expect(await readFile(join(folder, 'src/b.ts'), 'utf8')).toBe(LEAK);
+    await writeFile(join(folder, 'b.diff'), out);
+    expect(await run('src', '--fix')).toMatchObject({ code: 0, out: expect.stringContaining('no leaks in') });
+    const fixed = await readFile(join(folder, 'src/b.ts'), 'utf8');
+    execFileSync('git', ['apply', '--reverse', 'b.diff'], { cwd: folder });
+    expect(await readFile(join(folder, 'src/b.ts'), 'utf8')).toBe(LEAK);
+    expect(fixed).toContain('finally');
+  });
+
+  it('repairs nothing that is known, and says what it needs', async () => {
+    await write('b.ts', LEAK);
+    await run('--baseline', 'known.json', '--update-baseline');
+    await run('--fix', '--baseline', 'known.json');
+    expect(await readFile(join(folder, 'b.ts'), 'utf8')).toBe(LEAK);
+    expect(await run('--dry-run')).toMatchObject({ code: 2, err: expect.stringContaining('needs --fix') });
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { ValueError } from '../../src/base/units.js';
+import { reportOf, UnavailableError, UsageError } from '../../src/cli/errors.js';
+import { createInterrupts, type Interruption } from '../../src/cli/interrupts.js';
+import { PoolError } from '../../src/pool/errors.js';
+
+const report = (error: unknown, interruption: Interruption | null = null) =>
+  reportOf(error, { command: 'draw', interruption, nodeVersion: 'v20.19.0' });
+
+describe('the report of an error', () => {
+  it('has all of a usage error, and exit 2', () => {
+    expect(report(new UsageError(['a is wrong', { message: 'b is wrong', hint: 'try c' }]))).toEqual({
+      exitCode: 2,
+      text: "2 problems, nothing was run:\n  a is wrong\n  b is wrong\n    hint: try c\nRun 'poolctl draw --help' for usage.",
+    });
+  });
+
+  it('says what was not available, why, and what to do, and exit 3', () => {
+    const cause = new Error('connect ECONNREFUSED 127.0.0.1:5432');
+    const error = new UnavailableError('no server at postgres://anna:s3cret@db', { cause, hint: 'start it' });
+    expect(report(error)).toEqual({
+      exitCode: 3,
+      text: [
+        'no server at postgres://anna:***@db (ERR_UNAVAILABLE)',
+        '  caused by: connect ECONNREFUSED 127.0.0.1:5432',
+        '  hint: start it',
+      ].join('\n'),
+    });
+  });
+
+  it('puts the code of a time-out, which says why in several lines, behind its first', () => {
+    const error = new PoolError('ERR_POOL_TIMEOUT', 'pool dry\n  and more', {
+      cause: new Error('pool dry'),
+      hint: 'rain',
+    });
+    expect(report(error).text).toBe('pool dry (ERR_POOL_TIMEOUT)\n  and more\n  hint: rain');
+  });
+
+  it('takes a wrong option of the pool for a wrong option', () => {
+    expect(report(new PoolError('ERR_POOL_OPTION', 'size must be a whole number')).exitCode).toBe(2);
+  });
+
+  it("takes the system's errors as they are", () => {
+    const error = Object.assign(new Error("EACCES: permission denied, open 'x'"), {
+      code: 'EACCES',
+      syscall: 'open',
+    });
+    expect(report(error)).toEqual({ exitCode: 3, text: "EACCES: permission denied, open 'x'" });
+  });
+
+  it('takes anything else for a defect, with all causes', () => {
+    const error = new RangeError('too far', { cause: new TypeError('no map') });
+    const { exitCode, text } = report(error);
+    expect(exitCode).toBe(70);
+    expect(text).toContain('RangeError: too far');
+    expect(text).toContain('caused by: TypeError: no map');
+    expect(report('a string').exitCode).toBe(70);
+    expect(report(undefined).exitCode).toBe(70);
+    // Only the shell reads values: one that cannot be read at any other place was not foreseen.
+    expect(report(new ValueError('odd')).exitCode).toBe(70);
+  });
+
+  it('lets nothing steer the terminal', () => {
+    const error = new UnavailableError('said \u001b[2Jno\r\n  and \u0008more');
+    expect(report(error).text).toBe('said no and \\x08more (ERR_UNAVAILABLE)');
+  });
+
+  it('survives a cause that bites its own tail', () => {
+    const error = new Error('a');
+    error.cause = error;
+    expect(report(error).exitCode).toBe(70);
+    const expected = new UnavailableError('b');
+    expected.cause = expected;
+    expect(report(expected).exitCode).toBe(3);
+  });
+
+  it('is the interrupt, where one made the command give up', () => {
+    const interrupts = createInterrupts();
+    interrupts.receive('SIGTERM');
+    const interruption = interrupts.interruption();
+    const closed = new PoolError('ERR_POOL_ABORTED', 'gave up');
+    expect(report(interrupts.stop.reason, interruption)).toEqual({
+      exitCode: 143,
+      text: 'stopped by SIGTERM',
+    });
+    expect(report(closed, interruption).exitCode).toBe(143);
+    expect(report(new UnavailableError('gone'), interruption).exitCode).toBe(3);
+    expect(report(interrupts.stop.reason).exitCode).toBe(70);
+  });
+});
+
+describe('interrupts', () => {
+  it('stop at the first and abort at the second, and the first one counts', () => {
+    const interrupts = createInterrupts();
+    const state = () => [
+      interrupts.stop.aborted,
+      interrupts.abort.aborted,
+      interrupts.interruption()?.signal,
+    ];
+    expect(state()).toEqual([false, false, undefined]);
+    interrupts.receive('SIGINT');
+    expect(state()).toEqual([true, false, 'SIGINT']);
+    interrupts.receive('SIGTERM');
+    expect(state()).toEqual([true, true, 'SIGINT']);
+  });
+
+  it('are both there after a defect, which is no interruption', () => {
+    const interrupts = createInterrupts();
+    interrupts.giveUp(new Error('x'));
+    expect([interrupts.stop.aborted, interrupts.abort.aborted, interrupts.interruption()]).toEqual([
+      true,
+      true,
+      null,
+    ]);
+  });
+});

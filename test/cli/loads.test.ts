@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bin, root, start } from '../helpers/bin.js';
+
+const recorder = pathToFileURL(join(root, 'test/helpers/record-loads.mjs')).href;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'poolctl-loads-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Runs a script, and tells which npm packages and which rooms of src it loaded. */
+async function loadedBy(script: string, argv: readonly string[]) {
+  const list = join(folder, 'loads.txt');
+  await writeFile(list, '');
+  const options = { nodeArgs: ['--import', recorder], env: { RECORDED_LOADS: list } };
+  const { stderr } = await start(script, argv, options).finished;
+  const urls = (await readFile(list, 'utf8')).split('\n');
+  const names = (pattern: RegExp) => [...new Set(urls.flatMap((url) => pattern.exec(url)?.[1] ?? []))].sort();
+  return {
+    stderr,
+    packages: names(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//),
+    rooms: names(/\/src\/([^/]+)\/[^/]+\.js$/),
+    commands: names(/\/commands\/([^/]+)\.js$/),
+  };
+}
+
+describe('what is loaded', () => {
+  it('by poolctl itself is commander, the shell, and no command', async () => {
+    for (const argv of [['--help'], ['--version'], ['no-such-command'], []]) {
+      const { packages, rooms, commands } = await loadedBy(bin, argv);
+      expect({ packages, commands }).toEqual({ packages: ['commander'], commands: ['index'] });
+      expect(['base', 'cli', 'report']).toEqual(expect.arrayContaining(rooms));
+    }
+  });
+
+  it('is really seen, ES modules and CommonJS ones', async () => {
+    const { resolve } = createRequire(import.meta.url);
+    const script = join(folder, 'both.mjs');
+    await writeFile(
+      script,
+      [
+        "import { createRequire } from 'node:module';",
+        `import '${pathToFileURL(resolve('chalk')).href}';`,
+        `createRequire(import.meta.url)('${resolve('commander')}');`,
+      ].join('\n'),
+    );
+    expect(await loadedBy(script, [])).toMatchObject({ stderr: '', packages: ['chalk', 'commander'] });
+  });
+});

@@ -1,0 +1,128 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LoadResult } from '../../src/loadtest/types.js';
+import { bin, start } from '../helpers/bin.js';
+import { describeWithPostgres } from '../helpers/postgres.js';
+import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';
+import { resultOf } from './loadtest-helpers.js';
+
+const RATE = 200;
+const SECONDS = 6;
+const STALL_MS = 1000;
+const PLACES = 20;
+const EVERY_MS = 1000 / RATE;
+/** Nothing takes that long but for the stall. */
+const SLOW_MS = 50;
+
+/** Stops every process of the server, and gives the way to have them go on. */
+async function stop(server: PostgresServer): Promise<() => void> {
+  const postmaster = await server.pid();
+  // The postmaster first, so that it makes no more.
+  process.kill(postmaster, 'SIGSTOP');
+  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8');
+  const all = [postmaster, ...children.trim().split(' ').map(Number)];
+  for (const pid of all) process.kill(pid, 'SIGSTOP');
+  return () => {
+    for (const pid of all) process.kill(pid, 'SIGCONT');
+  };
+}
+
+/** Stops the server for a while, and tells for how long that really was. */
+async function stall(server: PostgresServer): Promise<number> {
+  const goOn = await stop(server);
+  const stoppedAt = performance.now();
+  // This is what is tested, and nothing that could be waited for in another way.
+  await setTimeout(STALL_MS);
+  const stoppedMs = performance.now() - stoppedAt;
+  goOn();
+  return stoppedMs;
+}
+
+/** Resolves when so many iterations have been given a connection. */
+function lent(count: number): Promise<void> {
+  return new Promise((resolve) => {
+    let left = count;
+    const onAcquire = (message: unknown): void => {
+      if (!(message as { pool: string }).pool.startsWith('postgres://') || --left > 0) return;
+      unsubscribe('poolctl:pool:acquire', onAcquire);
+      resolve();
+    };
+    subscribe('poolctl:pool:acquire', onAcquire);
+  });
+}
+
+function slowOnesOf({ measurements }: LoadResult): number {
+  return measurements.response.bucketsUs
+    .filter(([upToUs]) => upToUs > SLOW_MS * 1000)
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+describeWithPostgres('a server that stands still', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server?.remove());
+
+  const url = (): string => {
+    const { user, password, port } = server;
+    return `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+  };
+
+  describe.skipIf(process.platform !== 'linux')('under load', () => {
+    it('keeps nobody from giving up', async () => {
+      const argv = ['--warmup=none', '--num-workers=4', '--duration=20d', '--verbose', '--format=json'];
+      const { child, finished, seen } = start(bin, ['loadtest', url(), ...argv]);
+      await seen('by lease 100');
+      const goOn = await stop(server);
+      child.kill('SIGINT');
+      child.kill('SIGTERM');
+      const { code, signal, stdout } = await finished;
+      goOn();
+      expect([130, 143]).toContain(code);
+      expect({ signal, stdout: JSON.parse(stdout) }).toMatchObject({
+        signal: null,
+        stdout: { partial: 'aborted' },
+      });
+    });
+
+    // A machine that stands still itself for as long would be seen as well: then once more.
+    it('for a second is seen by every arrival of that second, and in the p99', { retry: 2 }, async () => {
+      const load = ['--test-type=rate', `--rate=${RATE}/s`, `--duration=${SECONDS}s`];
+      // Every connection is open by then: to open them would make the end of the stall a long one.
+      const warmUp = 2000;
+      const underWay = lent(warmUp + PLACES + 2 * RATE);
+      const running = resultOf([
+        ...[
+          url(),
+          ...load,
+          `--warmup=${warmUp}`,
+          `--pool-size=${PLACES}`,
+          '--max-overflow=0',
+          '--no-pre-ping',
+        ],
+        ...['--sql', 'SELECT 1'],
+      ]);
+      await underWay;
+      const stalledMs = await stall(server);
+      const result = await running;
+      const { measurements } = result;
+      expect(measurements).toMatchObject({ succeeded: RATE * SECONDS, failed: 0, dropped: 0 });
+      // An arrival that was due when the server stopped waits all of it, the next 5 ms less, and so on.
+      const arrivals = Array.from(
+        { length: Math.floor(stalledMs / EVERY_MS) },
+        (_, n) => stalledMs - n * EVERY_MS,
+      );
+      const slow = arrivals.filter((ms) => ms > SLOW_MS).length;
+      const p99 = arrivals[Math.floor(0.01 * RATE * SECONDS)] ?? 0;
+      expect(slowOnesOf(result)).toBeGreaterThanOrEqual(slow - 2);
+      expect(slowOnesOf(result)).toBeLessThan(slow * 1.1);
+      expect((measurements.response.p99Ms ?? 0) / p99).toBeGreaterThan(0.95);
+      expect((measurements.response.p99Ms ?? 0) / p99).toBeLessThan(1.05);
+      expect(measurements.response.p50Ms).toBeLessThan(SLOW_MS);
+    });
+  });
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Aggregator } from '../../src/loadtest/aggregate.js';
+import { percentileMs } from '../../src/loadtest/distribution.js';
+import { createModel } from '../../src/loadtest/models.js';
+import type { Sample } from '../../src/loadtest/types.js';
+import { sampleOf } from './helpers.js';
+
+const CLOSED = createModel({ kind: 'closed', workers: 1 });
+const TOTALS = { elapsedMs: 1000, started: 0, abandoned: 0, dropped: 0 };
+
+function addUp(samples: readonly Sample[], elapsedMs = samples.at(-1)?.endedMs ?? 0, model = CLOSED) {
+  const aggregator = new Aggregator(model);
+  for (const sample of samples) aggregator.record(sample);
+  return aggregator.finish({ ...TOTALS, elapsedMs, started: samples.length });
+}
+
+describe('response times', () => {
+  it('count from the due start and split into lateness, waiting and being served', () => {
+    const { response, wait, service, lag } = addUp([
+      sampleOf({ dueMs: 10, startedMs: 15, acquiredMs: 40, endedMs: 100 }),
+    ]);
+    expect(response.meanMs).toBe(90);
+    expect(wait.meanMs).toBe(25);
+    expect(service.meanMs).toBe(60);
+    expect(lag.meanMs).toBe(5);
+  });
+
+  it('have no parts where the workload has no pool', () => {
+    const { response, wait, service } = addUp([sampleOf({ acquiredMs: null, endedMs: 7 })]);
+    expect(response.count).toBe(1);
+    expect(wait).toMatchObject({ count: 0, meanMs: null, p99Ms: null, bucketsUs: [] });
+    expect(service.count).toBe(0);
+  });
+
+  it('add up: mean wait and mean service make the mean response', () => {
+    const sample = fc
+      .tuple(fc.nat(1000), fc.nat(1000), fc.nat(1000))
+      .map(([due, wait, service]) =>
+        sampleOf({ dueMs: due, acquiredMs: due + wait, endedMs: due + wait + service }),
+      );
+    fc.assert(
+      fc.property(fc.array(sample, { minLength: 1, maxLength: 50 }), (samples) => {
+        const inOrder = samples.toSorted((a, b) => a.endedMs - b.endedMs);
+        const { response, wait, service, timeline } = addUp(inOrder);
+        expect((wait.meanMs ?? 0) + (service.meanMs ?? 0)).toBeCloseTo(response.meanMs ?? 0, 6);
+        expect(timeline.rows.reduce((sum, row) => sum + row.succeeded, 0)).toBe(samples.length);
+      }),
+    );
+  });
+
+  it('give any percentile, by the nearest rank', () => {
+    const { response } = addUp(Array.from({ length: 200 }, (_, i) => sampleOf({ endedMs: (i + 1) / 10 })));
+    expect(response).toMatchObject({ p50Ms: 10.047, p99Ms: 19.839, maxMs: 20, p999Ms: 20 });
+    expect(percentileMs(response, 50)).toBe(response.p50Ms);
+    expect(percentileMs(response, 100)).toBe(20);
+    expect(percentileMs(addUp([]).response, 50)).toBeNull();
+  });
+
+  it('are null, never 0, where nothing ended', () => {
+    const { response, successRate, throughputPerSecond, errors } = addUp([]);
+    expect(response).toMatchObject({ count: 0, meanMs: null, p50Ms: null, maxMs: null });
+    expect({ successRate, throughputPerSecond, errors }).toEqual({
+      successRate: null,
+      throughputPerSecond: 0,
+      errors: [],
+    });
+  });
+});
+
+describe('the timeline', () => {
+  const every = (stepMs: number, untilMs: number) =>
+    Array.from({ length: untilMs / stepMs }, (_, i) =>
+      sampleOf({ dueMs: i * stepMs, acquiredMs: i * stepMs + 1, endedMs: i * stepMs + 3 }),
+    );
+
+  it('of a short run goes by tenths of a second, the last one cut to what it was', () => {
+    const { timeline } = addUp(every(10, 350), 350);
+    expect(timeline.intervalMs).toBe(100);
+    expect(timeline.rows.map(({ atMs, lengthMs, succeeded }) => [atMs, lengthMs, succeeded])).toEqual([
+      [0, 100, 10],
+      [100, 100, 10],
+      [200, 100, 10],
+      [300, 50, 5],
+    ]);
+    expect(timeline.rows[0]).toMatchObject({ throughputPerSecond: 100, p99Ms: 3, waitMeanMs: 1 });
+  });
+
+  it('of a longer run goes by seconds, and loses nothing on the way there', () => {
+    const { timeline } = addUp(every(50, 12_500), 12_500);
+    expect(timeline.intervalMs).toBe(1000);
+    expect(timeline.rows.map(({ succeeded }) => succeeded)).toEqual([...new Array(12).fill(20), 10]);
+    expect(timeline.rows.at(-1)).toMatchObject({ atMs: 12_000, lengthMs: 500 });
+  });
+
+  it('has a row for a stretch in which nothing ended', () => {
+    const { timeline } = addUp([sampleOf({ endedMs: 50 }), sampleOf({ endedMs: 350 })], 350);
+    expect(timeline.rows.map(({ succeeded, p99Ms }) => [succeeded, p99Ms])).toEqual([
+      [1, 50],
+      [0, null],
+      [0, null],
+      [1, 350],
+    ]);
+  });
+
+  it('keeps the most waiting that was seen in each stretch, and null where nobody looked', () => {
+    const aggregator = new Aggregator(CLOSED);
+    aggregator.gauge(10, 5);
+    aggregator.gauge(90, 3);
+    aggregator.record(sampleOf({ endedMs: 250 }));
+    aggregator.gauge(260, 0);
+    // Looked at after the run had ended: belongs to no stretch of it.
+    aggregator.gauge(420, 9);
+    const { timeline } = aggregator.finish({ ...TOTALS, elapsedMs: 300 });
+    expect(timeline.rows.map(({ waiting }) => waiting)).toEqual([5, null, 0]);
+  });
+});
+
+describe('bursts', () => {
+  it('are told one by one, and one that never drained has no time to drain', () => {
+    const model = createModel({ kind: 'burst', size: 2, count: 2, intervalMs: 100 });
+    const { bursts } = addUp(
+      [
+        sampleOf({ seq: 0, endedMs: 10, acquiredMs: 4 }),
+        sampleOf({ seq: 1, endedMs: 20, errorCode: 'ERR_POOL_TIMEOUT' }),
+        sampleOf({ seq: 3, dueMs: 100, endedMs: 130 }),
+      ],
+      200,
+      model,
+    );
+    expect(bursts).toEqual([
+      {
+        index: 0,
+        atMs: 0,
+        size: 2,
+        failed: 1,
+        p50Ms: 10,
+        p99Ms: 10,
+        maxMs: 10,
+        waitMeanMs: 4,
+        drainMs: 20,
+        overran: false,
+      },
+      {
+        index: 1,
+        atMs: 100,
+        size: 1,
+        failed: 0,
+        p50Ms: 30,
+        p99Ms: 30,
+        maxMs: 30,
+        waitMeanMs: 0,
+        drainMs: null,
+        overran: true,
+      },
+    ]);
+  });
+});
