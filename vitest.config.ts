@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: more workers than that only makes process-spawning tests slower.
     maxWorkers: 2,
+    // Real servers on a machine that others use as well: what passes only on the second try is shown as such.
+    retry: process.env.CI ? 1 : 0,
   },
 });
