@@ -29,6 +29,7 @@ export type TimeoutReason = 'all-in-use' | 'creating' | 'create-failing' | 'loop
 
 export interface TimeoutFacts {
   readonly pool: string;
+  /** In whole milliseconds. */
   readonly waitedMs: number;
   readonly reason: TimeoutReason;
   readonly size: number;
@@ -36,6 +37,7 @@ export interface TimeoutFacts {
   readonly inUse: number;
   readonly overflow: number;
   readonly creating: number;
+  /** How many waited when the first of those that timed out together was rejected, itself included. */
   readonly waiting: number;
   /** The longest the event loop stood still while this acquire waited. */
   readonly loopBlockedMs: number;

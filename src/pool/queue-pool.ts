@@ -849,7 +849,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
           return;
         }
         this.#counters.timedOut++;
-        const error = errorFor(waiter, now, this.#waiters.length + 1);
+        const error = errorFor(waiter, now);
         if (this.#events.acquireTimeout.active) this.#events.acquireTimeout.emit({ error });
         waiter.reject(error);
         now = this.settings.clock.now();
@@ -869,6 +869,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
       inUse: this.#inUse,
       overflow: Math.max(0, this.#live - keep),
       creating: this.#creating,
+      waiting: this.#waiters.length,
       createError: this.#createError,
       blocked: this.#blocked,
       holders: this.#holdersOf(this.#leased().slice(0, HOLDERS_IN_ERRORS), now),

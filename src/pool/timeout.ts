@@ -14,6 +14,8 @@ export interface PoolCondition {
   readonly inUse: number;
   readonly overflow: number;
   readonly creating: number;
+  /** Those that time out included. */
+  readonly waiting: number;
   readonly createError: Error | null;
   /** The event loop was seen standing still for so long, and that ended then. */
   readonly blocked: { readonly ms: number; readonly endedAt: number };
@@ -22,45 +24,61 @@ export interface PoolCondition {
 }
 
 /**
- * A way to make the errors of waiters that were not served, which say why, as far as the pool can tell. What all
- * have in common is put into words once: ten thousands may expire together.
+ * A way to make the errors of waiters that were not served, which say why, as far as the pool can tell. Ten thousands
+ * may expire together, so what they have in common is put into words once, and shared: the less of each error is
+ * its own, the shorter the garbage collector stops the loop for them.
  */
 export function timeoutErrors(
   condition: PoolCondition,
-): (waiter: Pick<Waiter<unknown>, 'since' | 'watched'>, now: number, waiting: number) => PoolTimeoutError {
-  const { pool, size, maxOverflow, inUse, overflow, creating, createError, holders } = condition;
-  const state = `: pool '${pool}' ${stateOf(condition)}, `;
-  const held = heldBy(holders);
-  return (waiter, now, waiting) => {
-    const { site = null, nestedIn = null, nestedReported = false } = waiter.watched ?? {};
-    const waitedMs = now - waiter.since;
-    const loopBlockedMs = condition.blocked.endedAt > waiter.since ? condition.blocked.ms : 0;
+): (waiter: Pick<Waiter<unknown>, 'since' | 'watched'>, now: number) => PoolTimeoutError {
+  const held = heldBy(condition.holders);
+  let last: Explanation | null = null;
+  return ({ since, watched }, now) => {
+    const { site = null, nestedIn = null, nestedReported = false } = watched ?? {};
+    const waitedMs = Math.round(now - since);
+    const loopBlockedMs = condition.blocked.endedAt > since ? condition.blocked.ms : 0;
     const nested = nestedReported && nestedIn !== null && isHeld(nestedIn) ? formatSite(nestedIn.site) : null;
-    const reason = reasonFor(condition, nested !== null, loopBlockedMs * 2 >= waitedMs && loopBlockedMs > 0);
-    const facts: TimeoutFacts = {
-      pool,
-      waitedMs,
-      reason,
-      size,
-      maxOverflow,
-      inUse,
-      overflow,
-      creating,
-      waiting,
-      loopBlockedMs,
-      holders,
-      site: formatSite(site),
-      nestedIn: nested,
-    };
-    const what = `acquire timed out after ${ms(waitedMs)}${state}${waiting} waiting (ERR_POOL_TIMEOUT)`;
-    const hint = HINTS[reason];
-    const message = `${what}${reasonText(facts)}${held}\n  hint: ${hint}`;
-    const cause = reason === 'create-failing' ? createError : null;
+    const isLikeLast =
+      last !== null &&
+      last.facts.waitedMs === waitedMs &&
+      last.facts.loopBlockedMs === loopBlockedMs &&
+      last.facts.nestedIn === nested &&
+      last.facts.site === null &&
+      site === null;
+    if (!isLikeLast) last = explain(condition, held, { waitedMs, loopBlockedMs, nested, site });
+    const { facts, message, hint, cause } = last!;
     const error = withoutStack(() => new PoolTimeoutError(message, hint, facts, cause));
     const stack = formatStack(site);
     if (stack !== null) error.stack = `${error.name}: ${message}\n    ${stack.replaceAll('\n', '\n    ')}`;
     return error;
   };
+}
+
+interface Explanation {
+  readonly facts: TimeoutFacts;
+  readonly message: string;
+  readonly hint: string;
+  readonly cause: Error | null;
+}
+
+function explain(
+  condition: PoolCondition,
+  held: string,
+  own: { waitedMs: number; loopBlockedMs: number; nested: string | null; site: Error | null },
+): Explanation {
+  const { waitedMs, loopBlockedMs, nested, site } = own;
+  const { pool, size, maxOverflow, inUse, overflow, creating, waiting, createError, holders } = condition;
+  const reason = reasonFor(condition, nested !== null, loopBlockedMs * 2 >= waitedMs && loopBlockedMs > 0);
+  const facts: TimeoutFacts = {
+    ...{ pool, waitedMs, reason, size, maxOverflow, inUse, overflow, creating, waiting, loopBlockedMs, holders },
+    site: formatSite(site),
+    nestedIn: nested,
+  };
+  const state = `pool '${pool}' ${stateOf(condition)}, ${waiting} waiting`;
+  const what = `acquire timed out after ${ms(waitedMs)}: ${state} (ERR_POOL_TIMEOUT)`;
+  const hint = HINTS[reason];
+  const message = `${what}${reasonText(facts)}${held}\n  hint: ${hint}`;
+  return { facts, message, hint, cause: reason === 'create-failing' ? createError : null };
 }
 
 const HINTS: Readonly<Record<TimeoutReason, string>> = {

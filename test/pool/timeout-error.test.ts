@@ -83,12 +83,26 @@ describe('the error of an acquire that timed out', () => {
     expect(error.facts).toMatchObject({ site: null, holders: [{ leaseId: 1, ageMs: null, site: null }] });
   });
 
-  it('counts each waiter, and those who still wait', async () => {
+  it('counts all who waited, those that time out with it among them', async () => {
     const { pool, clock } = newPool({ size: 1, maxOverflow: 0, timeoutMs: 500 });
     await pool.acquire();
     const crowd = Array.from({ length: 3 }, () => follow(pool.acquire(), clock));
     await clock.advance(500);
-    expect(crowd.map((each) => timeoutOf(each).facts.waiting)).toEqual([3, 2, 1]);
+    expect(crowd.map((each) => timeoutOf(each).facts.waiting)).toEqual([3, 3, 3]);
+  });
+
+  it('says of each how long it waited, and where it was called, though they time out together', async () => {
+    const { pool, clock } = newPool({ size: 1, maxOverflow: 0, timeoutMs: null });
+    await pool.acquire();
+    const early = follow(pool.acquire({ timeoutMs: 500 }), clock);
+    await clock.advance(100);
+    const late = follow(pool.acquire({ timeoutMs: 400 }), clock);
+    await clock.advance(400);
+    const [one, other] = [timeoutOf(early), timeoutOf(late)];
+    expect([one.facts.waitedMs, other.facts.waitedMs]).toEqual([500, 400]);
+    expect(one.message).toContain('after 500 ms');
+    expect(other.message).toContain('after 400 ms');
+    expect(one.facts.site).not.toBe(other.facts.site);
   });
 });
 
