@@ -88,3 +88,44 @@ export interface PoolSnapshot {
   readonly holders: readonly Holder[];
   readonly closed: boolean;
 }
+
+/** A holder in any pool: what a foreign one can say too, and what only a watcher sees. */
+export interface WatchedHolder {
+  /** Unique within its pool. */
+  readonly leaseId: number;
+  readonly ageMs: number | null;
+  readonly site: string | null;
+  readonly stack: string | null;
+  readonly leaked: boolean;
+  /** The last SQL text sent through it, cut to 1,000 characters; null if there was none, or nobody looked. */
+  readonly lastSql: string | null;
+  /** Whether a query of it is under way now; null if nobody can tell. */
+  readonly busy: boolean | null;
+  /** The local port of its connection; null over a Unix socket, or where it is not known. */
+  readonly localPort: number | null;
+  /** The process that the server said serves it: the backend, or what a pooler makes up; null if not known. */
+  readonly backendPid: number | null;
+}
+
+/**
+ * What any pool can say of itself at one moment. Every PoolSnapshot is one but for its holders; of a foreign pool
+ * (pg.Pool, mysql2, ...) that which it does not keep is null.
+ */
+export type WatchedSnapshot = Readonly<
+  Pick<
+    PoolSnapshot,
+    'schema' | 'name' | 'driver' | 'takenAtMs' | 'size' | 'maxOverflow' | 'live' | 'idle' | 'inUse' | 'waiting'
+  > & {
+    [Field in
+      | 'overflow'
+      | 'creating'
+      | 'peakWaiting'
+      | 'peakInUse'
+      | 'longestWaitMs'
+      | 'longestHoldMs']: number | null;
+  } & Pick<PoolSnapshot, 'createError' | 'wait' | 'hold' | 'closed'> & {
+      counters: { readonly [Counter in keyof PoolCounters]: number | null };
+      /** Oldest first. */
+      holders: readonly WatchedHolder[];
+    }
+>;

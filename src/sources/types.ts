@@ -1,0 +1,154 @@
+import type { WatchedSnapshot } from '../pool/stats.js';
+import type { App } from '../watch/protocol.js';
+
+export type SourceKind = 'pool' | 'postgres' | 'pgbouncer' | 'prometheus';
+
+/** Something that can be asked, again and again, how pools and what is behind them are doing. */
+export interface StatsSource extends AsyncDisposable {
+  /** What the user called it, without a password. */
+  readonly label: string;
+  readonly kind: SourceKind;
+  /** Rejects where it cannot be reached; what it may only not tell is a gap of the reading. */
+  read(signal: AbortSignal): Promise<Reading>;
+}
+
+/** One poll of a source. A part that this kind of source does not have is empty, or null. */
+export interface Reading {
+  readonly source: string;
+  readonly kind: SourceKind;
+  /** Milliseconds since the epoch, by this machine's clock. */
+  readonly takenAtMs: number;
+  readonly pools: readonly PoolReading[];
+  readonly backends: readonly Backend[];
+  readonly server: ServerReading | null;
+  readonly pooler: PoolerReading | null;
+  readonly gaps: readonly Gap[];
+}
+
+/** What could not be read, and why: `query texts of other users`: `needs pg_read_all_stats`. */
+export interface Gap {
+  readonly what: string;
+  readonly why: string;
+}
+
+/** A pool of an application. */
+export interface PoolReading extends WatchedSnapshot {
+  readonly app: App | null;
+}
+
+/** A backend of PostgreSQL that serves a client. What the role may not see is null. */
+export interface Backend {
+  readonly pid: number;
+  readonly database: string | null;
+  readonly user: string | null;
+  readonly application: string | null;
+  readonly clientAddress: string | null;
+  /** null over a Unix socket. */
+  readonly clientPort: number | null;
+  /** `active`, `idle`, `idle in transaction`, ... as pg_stat_activity has it. */
+  readonly state: string | null;
+  /** How long in that state, in this transaction, since the start of the last query, and connected. */
+  readonly stateMs: number | null;
+  readonly transactionMs: number | null;
+  readonly queryMs: number | null;
+  readonly connectedMs: number | null;
+  readonly waitType: string | null;
+  readonly waitEvent: string | null;
+  readonly query: string | null;
+  /** Those that it waits for; empty if it waits for nobody. Asked only of lock waiters. */
+  readonly blockedBy: readonly number[];
+}
+
+export interface ServerReading {
+  readonly version: string;
+  readonly maxConnections: number;
+  /** Kept for superusers, and (from version 16) for pg_use_reserved_connections. */
+  readonly reservedConnections: number;
+  /** Client backends now, of all databases; null if not known. */
+  readonly usedConnections: number | null;
+  readonly databases: readonly DatabaseReading[];
+}
+
+/** Counters of pg_stat_database since its last reset; what came with version 14 is null before. */
+export interface DatabaseReading {
+  readonly name: string;
+  readonly transactions: number;
+  readonly sessions: number | null;
+  readonly activeMs: number | null;
+  readonly idleInTransactionMs: number | null;
+  readonly sessionMs: number | null;
+  readonly sessionsAbandoned: number | null;
+  readonly sessionsFatal: number | null;
+  readonly sessionsKilled: number | null;
+}
+
+/** PgBouncer, by the columns of whichever version it is. */
+export interface PoolerReading {
+  readonly version: string;
+  readonly pools: readonly PoolerPool[];
+  readonly databases: readonly PoolerDatabase[];
+  readonly clients: readonly PoolerClient[];
+  readonly servers: readonly PoolerServer[];
+  readonly maxClients: number | null;
+  /** Clients logged in now. */
+  readonly usedClients: number | null;
+  /** All settings, as SHOW CONFIG has them. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** One pair of database and user. */
+export interface PoolerPool {
+  readonly database: string;
+  readonly user: string;
+  readonly mode: string;
+  readonly clientsActive: number;
+  readonly clientsWaiting: number;
+  readonly serversActive: number;
+  /** Free to be used: `sv_idle` and `sv_used`. */
+  readonly serversIdle: number;
+  /** Logging in, being tested, or cancelling. */
+  readonly serversOther: number;
+  /** The age of the oldest client that waits, in milliseconds; 0 while nobody waits. */
+  readonly longestWaitMs: number;
+  /** The most connections to the server; null if not known. */
+  readonly size: number | null;
+}
+
+/** Rates since the reading before; null in the first, and after a restart. */
+export interface PoolerDatabase {
+  readonly name: string;
+  readonly size: number | null;
+  readonly reserve: number | null;
+  readonly paused: boolean;
+  readonly transactionsPerSecond: number | null;
+  readonly queriesPerSecond: number | null;
+  /** The mean wait of a client for a server connection, in milliseconds. */
+  readonly waitMs: number | null;
+  /** Connections to the server busy on average: transaction time less what of it was waiting in the queue. */
+  readonly busy: number | null;
+}
+
+export interface PoolerClient {
+  readonly id: string;
+  readonly user: string;
+  readonly database: string;
+  readonly application: string | null;
+  readonly state: string;
+  readonly address: string | null;
+  readonly port: number | null;
+  /** How long it has waited, in milliseconds; null where it does not wait. */
+  readonly waitMs: number | null;
+  /** The id of the server connection that it has; null while it has none. */
+  readonly link: string | null;
+}
+
+export interface PoolerServer {
+  readonly id: string;
+  readonly user: string;
+  readonly database: string;
+  readonly state: string;
+  /** The pid of the backend at its other end; null if not known. */
+  readonly backendPid: number | null;
+  readonly localPort: number | null;
+  readonly link: string | null;
+}

@@ -1,0 +1,29 @@
+import type { WatchedSnapshot } from '../pool/stats.js';
+
+/**
+ * What is spoken on the socket of a published application: lines of JSON. The application says hello once; then, for
+ * each line that comes in (its text does not matter), answers one PublishedPools. Nothing is sent unasked, so a reader
+ * that is slow or stands still costs the application nothing.
+ */
+export interface Hello {
+  readonly schema: 1;
+  readonly app: App;
+}
+
+/** A process that publishes its pools. */
+export interface App {
+  /** `--name`, or that of its package or script. */
+  readonly name: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly node: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+}
+
+export interface PublishedPools {
+  readonly takenAtMs: number;
+  readonly pools: readonly WatchedSnapshot[];
+  /** What could not be watched, and why: a bundled copy of a driver, say. */
+  readonly gaps: readonly string[];
+}
