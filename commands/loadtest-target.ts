@@ -1,18 +1,13 @@
 import { asError } from '../src/base/promises.js';
 import { readEnvFile } from '../src/cli/env-file.js';
 import { UsageError } from '../src/cli/errors.js';
+import { isLoopback, locatePostgres, type PostgresPlace, saysPgbouncer } from '../src/db/postgres-place.js';
 import {
   CANDLE_TABLE,
   makeCandleTable,
   removeCandleTable,
 } from '../src/loadtest/workloads/postgres-candles.js';
 import { type Observer, openObserver } from '../src/loadtest/workloads/postgres-observer.js';
-import {
-  isLoopback,
-  locatePostgres,
-  type PostgresPlace,
-  saysPgbouncer,
-} from '../src/loadtest/workloads/postgres-place.js';
 import type { ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import { type LoadContext, type Options, PROFILES, type Profile } from './loadtest-options.js';

@@ -9,6 +9,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   db: ['pool', 'base'],
   loadtest: ['pool', 'db', 'base'],
   audit: ['base'],
+  watch: ['pool', 'base'],
+  sources: ['watch', 'pool', 'db', 'base'],
   report: ['base'],
   cli: ['report', 'base'],
   testing: ['pool', 'db', 'base'],

@@ -2,6 +2,7 @@
 /** The library door of load tests: `import { runLoadTest } from 'poolctl/loadtest'`. */
 export type { Unit } from '../base/figure.js';
 export type { Random } from '../base/random.js';
+export { locatePostgres, type PostgresAccess, type PostgresPlace } from '../db/postgres-place.js';
 export type { ClientSource, ThreadTime } from './client-meter.js';
 export { type LoadTestOptions, runLoadTest } from './load-test.js';
 export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
@@ -14,7 +15,6 @@ export { poolWorkload, sessionWorkload, type WorkloadWords } from './workloads/o
 export { parseRows, type Row } from './workloads/parameters.js';
 export { type PostgresTargetOptions, postgresDatabase } from './workloads/postgres.js';
 export { type Observer, openObserver } from './workloads/postgres-observer.js';
-export { locatePostgres, type PostgresAccess, type PostgresPlace } from './workloads/postgres-place.js';
 export { type Parameter, parseScript, type Script, type Statement, type Step } from './workloads/script.js';
 export {
   type BuiltIn,

@@ -1,8 +1,8 @@
 import { createDatabase, type Database } from '../../db/database.js';
 import { PgConnection, type Tally } from '../../db/drivers/pg-connection.js';
+import { accessOptions, type PostgresAccess, serverUrl } from '../../db/postgres-place.js';
 import { PoolError } from '../../pool/errors.js';
 import { WorkloadError } from './errors.js';
-import { accessOptions, type PostgresAccess, serverUrl } from './postgres-place.js';
 
 /**
  * poolctl's own connection to the server under test, outside of its pool: it finds out what is there, makes and removes

@@ -3,12 +3,12 @@ import type { Clock, Timer } from '../../base/clock.js';
 import { asError } from '../../base/promises.js';
 import type { Database, Session } from '../../db/database.js';
 import type { PgConnection, Tally } from '../../db/drivers/pg-connection.js';
+import type { PostgresAccess } from '../../db/postgres-place.js';
 import { PoolError } from '../../pool/errors.js';
 import { BackendSamples, countsOf, SampleCourse } from '../server-figures.js';
 import type { ServerFigures, ServerWatch, TransactionFigures } from '../types.js';
 import { openPgBouncerWatch } from './pgbouncer-watch.js';
 import { countInto, type Observer } from './postgres-observer.js';
-import type { PostgresAccess } from './postgres-place.js';
 import { type Counters, readBackends, readCounters, readLimits, untilGone } from './postgres-statistics.js';
 
 /** What the target tells its watch. */

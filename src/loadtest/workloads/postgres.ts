@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../../base/clock.js';
 import { createDatabase, type Database } from '../../db/database.js';
+import { accessOptions, type PostgresAccess } from '../../db/postgres-place.js';
 import { tooManyConnections } from '../connection-limits.js';
 import { inspect, tryWriting } from './postgres-inspect.js';
 import type { Observer } from './postgres-observer.js';
-import { accessOptions, type PostgresAccess } from './postgres-place.js';
 import { queriesFor } from './postgres-queries.js';
 import { watchPostgres } from './postgres-watch.js';
 import type { SqlTarget } from './sql.js';

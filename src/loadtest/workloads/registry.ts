@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.js';
 import { ValueError } from '../../base/units.js';
 import type { Database } from '../../db/database.js';
+import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
 import { postgresDatabase } from './postgres.js';
 import type { Observer } from './postgres-observer.js';
-import { checkPostgresUrl, type PostgresAccess } from './postgres-place.js';
 import type { SqlTarget } from './sql.js';
 import { type PoolSize, sqliteFile, temporarySqlite } from './sqlite.js';
 

@@ -6,7 +6,7 @@ import {
   locatePostgres,
   saysPgbouncer,
   serverUrl,
-} from '../../src/loadtest/workloads/postgres-place.js';
+} from '../../src/db/postgres-place.js';
 
 describe('what stays on this machine', () => {
   it.each(['127.0.0.1', '127.9.8.7', '::1', '::ffff:127.0.0.1', '/var/run/postgresql', 'localhost', '127.1'])(

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import { parseBoolean, ValueError } from '../../base/units.js';
-import type { DatabaseOptions } from '../../db/connection.js';
-import { cutUrl } from '../../db/database.js';
-import { pgDriver, serverOf } from '../../db/drivers/pg.js';
+import { parseBoolean, ValueError } from '../base/units.js';
+import type { DatabaseOptions } from './connection.js';
+import { cutUrl } from './database.js';
+import { pgDriver, serverOf } from './drivers/pg.js';
 
 /** How to reach a PostgreSQL server, as the URL and the environment say. */
 export interface PostgresPlace {
