@@ -9,12 +9,12 @@ export const SHIFT_WORDS: Readonly<Record<Shift, string>> = {
 
 /** What the comparison comes to, in a sentence. */
 export function reasonOf({ metrics, regressions, tolerance }: Comparison): string {
-  const allowed = `the tolerance is ${formatShare(tolerance, Number.isInteger(tolerance * 100) ? 0 : 1)}`;
+  const allowed = `tolerance of ${formatShare(tolerance, Number.isInteger(tolerance * 100) ? 0 : 1)}`;
   if (regressions.length > 0) {
     const worse = metrics
       .filter(({ regressed }) => regressed)
       .map((metric) => `${metric.title} ${changeWords(metric)}`);
-    return `${worse.join(', ')} (${allowed})`;
+    return `${worse.join(', ')}: beyond the ${allowed}`;
   }
   const told = metrics.filter(({ shift }) => shift !== null);
   const untold = metrics.find(({ shift }) => shift === null);
@@ -22,7 +22,8 @@ export function reasonOf({ metrics, regressions, tolerance }: Comparison): strin
   const better = told.filter(({ shift }) => shift === 'better').length;
   const worse = told.filter(({ shift }) => shift === 'worse').length;
   if (better + worse === 0) return `no difference shown${but}`;
-  return `nothing is worse beyond the tolerance: ${better === 1 ? '1 figure' : `${better} figures`} better, ${worse} worse (${allowed})${but}`;
+  const counts = `${better === 1 ? '1 figure' : `${better} figures`} better, ${worse} worse`;
+  return `throughput, responses and failures are no worse than the ${allowed} allows: ${counts}${but}`;
 }
 
 /** `+12.3 %`; for shares the difference in percentage points. */
