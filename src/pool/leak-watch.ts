@@ -1,5 +1,6 @@
 import { deliver, type FlowMark, FlowWatch } from './flow-watch.js';
 import { formatSite, formatStack } from './site.js';
+import { captureSite, SiteSampler } from './site-sampler.js';
 import type { Slot } from './slot.js';
 
 export interface LeakWatchOptions {
@@ -60,31 +61,20 @@ interface SiteLeaks {
   told: number;
 }
 
-/** The acquisition stack is cut off here: deep enough to leave the libraries in between. */
-const STACK_FRAMES = 8;
-const WINDOW_MS = 1000;
-
 /** Decides which acquires are watched closely, and remembers what became of them. */
 export class LeakWatch<R> {
   readonly thresholdMs: number | null;
   readonly flows = new FlowWatch();
   readonly #pool: string;
-  readonly #budget: number;
+  readonly #sampler: SiteSampler;
   readonly #reclaim: (slot: Slot<R>, leaseId: number) => void;
   readonly #sites = new Map<string, SiteLeaks>();
   readonly #registry: FinalizationRegistry<{ slot: Slot<R>; leaseId: number }>;
-  /** One acquire in so many is watched. */
-  #stride = 1;
-  /** Acquires to pass over until the next one that is watched. */
-  #skip = 0;
-  #windowStart = Number.NEGATIVE_INFINITY;
-  #seen = 0;
-  #watched = 0;
 
   constructor(pool: string, options: LeakWatchOptions, reclaim: (slot: Slot<R>, leaseId: number) => void) {
     this.#pool = pool;
     this.thresholdMs = options.thresholdMs === undefined ? 60_000 : options.thresholdMs;
-    this.#budget = options.samplesPerSecond ?? 1000;
+    this.#sampler = new SiteSampler(options.samplesPerSecond ?? 1000, () => this.flows.rest());
     this.#reclaim = reclaim;
     this.#registry = new FinalizationRegistry((held) => {
       // A lease that was released properly is forgotten here, which is cheaper than to unregister it each time.
@@ -97,39 +87,17 @@ export class LeakWatch<R> {
    * caller is the site.
    */
   watch(now: number, acquire: (...args: never[]) => unknown): WatchedAcquire | null {
-    if (!this.#sample(now)) return null;
+    if (!this.#sampler.turn(now)) return null;
     const site = this.capture(acquire);
-    if (this.#stride > 1) return { site, mark: null, nestedIn: null, nestedReported: false };
+    if (!this.#sampler.seesAll) return { site, mark: null, nestedIn: null, nestedReported: false };
     // Flows are followed only while every acquire is watched: a sample of them would prove nothing.
     const nestedIn = this.flows.held();
     return { site, mark: this.flows.mark(site), nestedIn, nestedReported: false };
   }
 
-  /** Nearly always one subtraction: the window is looked at only when the count has run out. */
-  #sample(now: number): boolean {
-    if (--this.#skip > 0) return false;
-    this.#seen += this.#stride;
-    if (now - this.#windowStart >= WINDOW_MS) this.#nextWindow(now);
-    else if (this.#watched >= this.#budget) {
-      // More than foreseen within this window: widen the net's meshes at once.
-      this.#stride *= 2;
-      this.#skip = this.#stride;
-      this.flows.rest();
-      return false;
-    }
-    this.#skip = this.#stride;
-    this.#watched++;
-    return true;
-  }
-
   /** Remembers where the caller of `above` was called from. Formatted only if it is ever reported. */
   capture(above: (...args: never[]) => unknown): Error {
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = STACK_FRAMES;
-    const site = {} as Error;
-    Error.captureStackTrace(site, above);
-    Error.stackTraceLimit = before;
-    return site;
+    return captureSite(above);
   }
 
   /** The lease of a watched acquire begins. The slot is reclaimed if the handle is garbage-collected before it ends. */
@@ -146,8 +114,7 @@ export class LeakWatch<R> {
    */
   sweep(holders: readonly Slot<R>[], now: number): LeakSweep {
     const { thresholdMs } = this;
-    // A rush has left the meshes wide. Where it has been quiet since, the next acquire is looked at again.
-    if (now - this.#windowStart >= WINDOW_MS) this.#skip = 0;
+    this.#sampler.rested(now);
     const reports: LeakReport[] = [];
     const oldestBySite = new Map<SiteLeaks, Slot<R>>();
     let leaked = 0;
@@ -191,14 +158,5 @@ export class LeakWatch<R> {
       this.#sites.set(key, site);
     }
     return site;
-  }
-
-  #nextWindow(now: number): void {
-    const seconds = Math.max(1, (now - this.#windowStart) / WINDOW_MS);
-    this.#stride = Math.max(1, Math.ceil(this.#seen / seconds / this.#budget));
-    if (this.#stride > 1) this.flows.rest();
-    this.#windowStart = now;
-    this.#seen = 0;
-    this.#watched = 0;
   }
 }
