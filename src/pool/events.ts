@@ -1,7 +1,8 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { DestroyReason } from './driver.js';
 import type { PoolTimeoutError } from './errors.js';
-import type { LeakReport, NestedReport } from './leak-watch.js';
+import type { LeakReport } from './leak-watch.js';
+import type { NestedReport } from './nested-watch.js';
 
 /** What a pool tells its listeners. Durations are in milliseconds. */
 export interface PoolEvents<R> {

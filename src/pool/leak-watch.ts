@@ -25,14 +25,6 @@ export interface LeakReport {
   readonly count: number;
 }
 
-/** A flow waits for a resource of a pool whose last free place it holds itself. */
-export interface NestedReport {
-  readonly pool: string;
-  readonly outerSite: string | null;
-  readonly innerSite: string | null;
-  readonly waitedMs: number;
-}
-
 /** What is known of an acquire that is watched closely. */
 export interface WatchedAcquire {
   /** Holds the stack of the call, unformatted. */

@@ -8,16 +8,16 @@ import type { DestroyReason } from './driver.js';
 import { PoolError } from './errors.js';
 import type { Events, PoolEventName, PoolEvents } from './events.js';
 import { copyListeners, newEvents } from './events.js';
-import { isHeld } from './flow-watch.js';
 import type { HookName, PoolHooks } from './hooks.js';
 import { addHook, copyHooks, newHooks } from './hooks.js';
 import { LeakWatch, type WatchedAcquire } from './leak-watch.js';
 import type { Detached, ErrorVerdict, InvalidateOptions, LeaseOwner, ReleaseOptions } from './lease.js';
 import { Lease } from './lease.js';
+import { NestedWatch } from './nested-watch.js';
 import type { PoolOptions, PoolSettings } from './options.js';
 import { resolveOptions } from './options.js';
 import { ResourceLife } from './resource-life.js';
-import { formatSite, formatStack, isSameCall } from './site.js';
+import { formatSite, formatStack } from './site.js';
 import { Slot } from './slot.js';
 import type { Holder, PoolSnapshot } from './stats.js';
 import { timeoutErrors } from './timeout.js';
@@ -39,10 +39,6 @@ const EXPIRE_PORTION = 200;
 const EXPIRE_MS = 1;
 /** Idle resources that were lent are made up for after this long: a spike of short leases is over by then. */
 const REFILL_MS = 100;
-/** A flow that waits for itself is reported after this long, or half of its time-out if that is less. */
-const NESTED_REPORT_MS = 1000;
-/** So many suspects are looked at more closely at a time, since that means to format stacks. */
-const NESTED_PORTION = 20;
 const HOLDERS_IN_ERRORS = 10;
 const DEFAULT_GRACE_MS = 5000;
 
@@ -111,10 +107,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
   /** The event loop was seen standing still: how long, and when that ended. */
   #blocked = { ms: 0, endedAt: Number.NEGATIVE_INFINITY };
   #rejecting = false;
-  /** Waiters whose own flow seems to hold a lease. */
-  #nested: Waiter<R>[] = [];
-  /** No lease has come back since then, as far as was looked: leases counted by then, and when. */
-  #standstill = { released: 0, since: Number.NEGATIVE_INFINITY };
+  readonly #nested: NestedWatch<R>;
 
   readonly #closeSignal = new AbortController();
   #closed = false;
@@ -130,6 +123,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
     this.#events = newEvents(name);
     this.#life = new ResourceLife(this.settings, this.#hooks, this.#events);
     this.#pacer = new CreatePacer(random);
+    this.#nested = new NestedWatch(name);
     this.#wake = new Alarm(clock, (lateMs) => this.#awake(lateMs), { background: false });
     this.#upkeep = new Alarm(clock, () => this.#lookAfter(), { background: true });
     allowManyListeners(this.#closeSignal.signal);
@@ -226,10 +220,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
     if (waiting === 1) this.#pacer.restart();
     if (waiting > this.#peakWaiting) this.#peakWaiting = waiting;
     this.#counters.waited++;
-    if (watched !== null && watched.nestedIn !== null) {
-      this.#nested.push(waiter);
-      this.#lookForReleases(now);
-    }
+    if (watched !== null && watched.nestedIn !== null) this.#nested.add(waiter, this.#counters.released, now);
     if (options?.signal) this.#watchAbort(waiter, options.signal);
     if (this.#events.wait.active) this.#events.wait.emit({ waiting });
     if (this.#idle.length > 0 || this.#live < this.settings.limit) this.#pump(now);
@@ -876,44 +867,12 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
     });
   }
 
-  /**
-   * Reports waiters that hold up themselves. Where leases still come back it is a queue and no deadlock, and who
-   * only shares a starter with a holder does not hold its lease (see isSameCall).
-   */
+  /** Waiters that hold up themselves. */
   #reportNested(now: number): void {
-    this.#lookForReleases(now);
-    if (this.#nested.length === 0) return;
-    this.#nested = this.#nested.filter(({ settled, watched }) => !settled && isHeld(watched!.nestedIn!));
-    // What is being opened, say, will come without a release.
-    if (this.#inUse < this.settings.limit) return;
-    const due = this.#nested.filter(({ since, timeoutMs, watched }) => {
-      const stoodStillMs = now - Math.max(since, this.#standstill.since);
-      return !watched!.nestedReported && stoodStillMs >= Math.min(NESTED_REPORT_MS, timeoutMs / 2);
-    });
-    for (const waiter of due.slice(0, NESTED_PORTION)) this.#reportIfNested(waiter, now);
-  }
-
-  #reportIfNested({ since, watched }: Waiter<R>, now: number): void {
-    const { nestedIn, site } = watched!;
-    if (isSameCall(nestedIn!.site, site)) {
-      watched!.nestedIn = null;
-      this.#nested = this.#nested.filter((waiter) => waiter.watched !== watched);
-      return;
-    }
-    watched!.nestedReported = true;
-    this.#counters.nested++;
-    if (!this.#events.nested.active) return;
-    this.#events.nested.emit({
-      pool: this.name,
-      outerSite: formatSite(nestedIn!.site),
-      innerSite: formatSite(site),
-      waitedMs: now - since,
-    });
-  }
-
-  #lookForReleases(now: number): void {
-    const { released } = this.#counters;
-    if (released !== this.#standstill.released) this.#standstill = { released, since: now };
+    const isFull = this.#inUse >= this.settings.limit;
+    const reports = this.#nested.sweep(this.#counters.released, isFull, now);
+    this.#counters.nested += reports.length;
+    for (const report of reports) this.#events.nested.emit(report);
   }
 
   #armUpkeep(at: number): void {

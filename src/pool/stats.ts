@@ -114,15 +114,20 @@ export interface WatchedHolder {
 export type WatchedSnapshot = Readonly<
   Pick<
     PoolSnapshot,
-    'schema' | 'name' | 'driver' | 'takenAtMs' | 'size' | 'maxOverflow' | 'live' | 'idle' | 'inUse' | 'waiting'
+    | 'schema'
+    | 'name'
+    | 'driver'
+    | 'takenAtMs'
+    | 'size'
+    | 'maxOverflow'
+    | 'live'
+    | 'idle'
+    | 'inUse'
+    | 'waiting'
   > & {
-    [Field in
-      | 'overflow'
-      | 'creating'
-      | 'peakWaiting'
-      | 'peakInUse'
-      | 'longestWaitMs'
-      | 'longestHoldMs']: number | null;
+    [Field in 'overflow' | 'creating' | 'peakWaiting' | 'peakInUse' | 'longestWaitMs' | 'longestHoldMs']:
+      | number
+      | null;
   } & Pick<PoolSnapshot, 'createError' | 'wait' | 'hold' | 'closed'> & {
       counters: { readonly [Counter in keyof PoolCounters]: number | null };
       /** Oldest first. */

@@ -70,7 +70,19 @@ function explain(
   const { pool, size, maxOverflow, inUse, overflow, creating, waiting, createError, holders } = condition;
   const reason = reasonFor(condition, nested !== null, loopBlockedMs * 2 >= waitedMs && loopBlockedMs > 0);
   const facts: TimeoutFacts = {
-    ...{ pool, waitedMs, reason, size, maxOverflow, inUse, overflow, creating, waiting, loopBlockedMs, holders },
+    ...{
+      pool,
+      waitedMs,
+      reason,
+      size,
+      maxOverflow,
+      inUse,
+      overflow,
+      creating,
+      waiting,
+      loopBlockedMs,
+      holders,
+    },
     site: formatSite(site),
     nestedIn: nested,
   };
