@@ -23,7 +23,8 @@ export type { PoolErrorCode, TimeoutFacts, TimeoutReason } from './pool/errors.j
 export { PoolError, PoolTimeoutError } from './pool/errors.js';
 export type { PoolEventName, PoolEvents } from './pool/events.js';
 export type { HookContext, HookName, PoolHooks, ResetState } from './pool/hooks.js';
-export type { LeakReport, LeakWatchOptions, NestedReport } from './pool/leak-watch.js';
+export type { LeakReport, LeakWatchOptions } from './pool/leak-watch.js';
+export type { NestedReport } from './pool/nested-watch.js';
 export type { ErrorVerdict, Lease, ReleaseOptions } from './pool/lease.js';
 export { logLifeCycle } from './pool/life-cycle-log.js';
 export type { PoolOptions, PoolSettings } from './pool/options.js';

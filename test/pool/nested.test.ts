@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NestedReport } from '../../src/pool/leak-watch.js';
+import type { NestedReport } from '../../src/pool/nested-watch.js';
 import type { Lease } from '../../src/pool/lease.js';
 import type { PoolOptions } from '../../src/pool/options.js';
 import type { Thing } from '../helpers/fake-driver.js';
