@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.js';
 import type { WatchedSnapshot } from '../pool/stats.js';
 import type { App } from '../watch/protocol.js';
 
@@ -10,6 +11,13 @@ export interface StatsSource extends AsyncDisposable {
   readonly kind: SourceKind;
   /** Rejects where it cannot be reached; what it may only not tell is a gap of the reading. */
   read(signal: AbortSignal): Promise<Reading>;
+}
+
+/** What a source is given beside its address. */
+export interface SourceOptions {
+  /** PGHOST, PGPASSWORD and the like fill up what an address leaves out. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
 }
 
 /** One poll of a source. A part that this kind of source does not have is empty, or null. */

@@ -1,0 +1,34 @@
+import { maskSecrets } from '../base/secrets.js';
+
+/** The stable codes of what can go wrong with a source of readings. */
+export type SourceErrorCode =
+  /** The address is wrong; nothing was opened. */
+  | 'ERR_SOURCE_ADDRESS'
+  /** Nobody is there, or it has gone. */
+  | 'ERR_SOURCE_UNREACHABLE'
+  /** What answered speaks something else, or too much. */
+  | 'ERR_SOURCE_ANSWER'
+  /** No answer in time. */
+  | 'ERR_SOURCE_TIMEOUT';
+
+export class SourceError extends Error {
+  readonly code: SourceErrorCode;
+  /** What to do about it; null where there is nothing to advise. */
+  readonly hint: string | null;
+
+  constructor(code: SourceErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'SourceError';
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+}
+
+/** Says what is wrong with an address, without its password. */
+export function addressError(address: string, what: string, hint: string): SourceError {
+  return new SourceError('ERR_SOURCE_ADDRESS', `'${maskSecrets(address)}' is no source: ${what}`, { hint });
+}
+
+/** Two bounds of what is taken from others: text beyond it is cut, lists beyond it end. */
+export const MOST_TEXT = 10_000;
+export const MOST_ITEMS = 20_000;

@@ -1,0 +1,162 @@
+import { connect, type Socket } from 'node:net';
+import { onAbort } from '../base/abort.js';
+import type { Clock } from '../base/clock.js';
+import { asError } from '../base/promises.js';
+import type { App } from '../watch/protocol.js';
+import { addressError, SourceError } from './errors.js';
+import { malformed, toApp, toReading } from './published.js';
+import type { Reading, SourceOptions, StatsSource } from './types.js';
+
+/** Where a published application listens: a Unix socket or named pipe, or a port. */
+export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/** More than pools with thousands of leases need; what sends on and on is not an application. */
+const MOST_BYTES = 32_000_000;
+
+/** `pool:PATH`, `pool:HOST:PORT`. */
+export function openPoolSource(address: string, { clock }: SourceOptions): StatsSource {
+  const place = address.slice('pool:'.length);
+  const [, host, port = ''] = /^(\[[^\]]+\]|[^/\\:]+):(\d+)$/.exec(place) ?? [];
+  if (host !== undefined) {
+    if (Number(port) < 1 || Number(port) > 65_535)
+      throw addressError(address, 'the port must be a number from 1 to 65535', FORMS);
+    return poolSource(address, { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }, clock);
+  }
+  if (!/[/\\]/.test(place)) throw addressError(address, 'that is neither a path nor HOST:PORT', FORMS);
+  return poolSource(address, { path: place }, clock);
+}
+
+const FORMS = 'write pool:/path/to/the.sock or pool:127.0.0.1:9100';
+
+/** The pools of one published application, whose connection is kept from reading to reading. */
+export function poolSource(label: string, address: SocketAddress, clock: Clock): StatsSource {
+  let line: Line | null = null;
+  const hangUp = (): void => {
+    line?.close();
+    line = null;
+  };
+  return {
+    label,
+    kind: 'pool',
+    async read(signal) {
+      try {
+        signal.throwIfAborted();
+        line ??= await Line.open(address, signal);
+        return await line.ask(label, clock, signal);
+      } catch (error) {
+        // An answer that is still to come would be taken for the next one.
+        hangUp();
+        throw signal.aborted ? asError(signal.reason) : asUnreachable(error, address);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      hangUp();
+    },
+  };
+}
+
+/** A connection on which each line sent is answered by one. */
+class Line {
+  readonly #socket: Socket;
+  readonly #address: SocketAddress;
+  #app: App | null = null;
+  #received = '';
+  /** What of it has been searched for the end of a line. */
+  #searched = 0;
+  #ended: Error | null = null;
+  #wake: () => void = () => {};
+
+  static async open(address: SocketAddress, signal: AbortSignal): Promise<Line> {
+    const line = new Line(address);
+    try {
+      line.#app = toApp(await line.#next(signal));
+      return line;
+    } catch (error) {
+      line.close();
+      throw error;
+    }
+  }
+
+  private constructor(address: SocketAddress) {
+    this.#address = address;
+    this.#socket = connect(address).setEncoding('utf8');
+    this.#socket.on('data', (text: string) => {
+      this.#received += text;
+      if (this.#received.length > MOST_BYTES) this.#end(malformed('it does not stop sending'));
+      else this.#wake();
+    });
+    this.#socket.on('error', (error) => this.#end(error));
+    this.#socket.on('close', () => this.#end(new Error('it has hung up')));
+  }
+
+  async ask(label: string, clock: Clock, signal: AbortSignal): Promise<Reading> {
+    this.#socket.ref();
+    this.#socket.write('read\n');
+    const answer = await this.#next(signal);
+    // Between two readings it keeps nobody's process alive.
+    this.#socket.unref();
+    if (this.#app === null) throw malformed('it has not said hello');
+    return toReading(answer, this.#app, label, clock.wallTime());
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #end(cause: Error): void {
+    this.#ended ??= asUnreachable(cause, this.#address);
+    this.#received = '';
+    this.#socket.destroy();
+    this.#wake();
+  }
+
+  #next(signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const line = this.#take();
+        if (line === null && this.#ended === null && !signal.aborted) return;
+        this.#wake = () => {};
+        stopWatching();
+        if (signal.aborted) reject(asError(signal.reason));
+        else if (line !== null) resolve(line);
+        else reject(asError(this.#ended));
+      };
+      const stopWatching = onAbort(signal, look);
+      this.#wake = look;
+      look();
+    });
+  }
+
+  #take(): string | null {
+    const end = this.#received.indexOf('\n', this.#searched);
+    this.#searched = this.#received.length;
+    if (end < 0) return null;
+    const line = this.#received.slice(0, end);
+    this.#received = this.#received.slice(end + 1);
+    this.#searched = 0;
+    return line;
+  }
+}
+
+function asUnreachable(error: unknown, address: SocketAddress): Error {
+  if (error instanceof SourceError) return error;
+  const cause = asError(error);
+  const code = 'code' in cause ? String(cause.code) : '';
+  const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
+  const hint = HINTS[code];
+  return new SourceError(
+    'ERR_SOURCE_UNREACHABLE',
+    `cannot read pools at ${where}: ${cause.message || code}`,
+    {
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    },
+  );
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the application has ended, or does not publish there',
+  ENOENT: 'there is no such socket: start the application with poolctl run',
+  ENOTSOCK: 'that is no socket',
+  EACCES: 'it belongs to another user',
+};

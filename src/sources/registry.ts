@@ -1,0 +1,23 @@
+import { addressError } from './errors.js';
+import { openPoolSource } from './pool-socket.js';
+import type { SourceOptions, StatsSource } from './types.js';
+
+/** Kinds of addresses, as help texts name them. */
+export const SOURCE_FORMS = 'pool:PATH, pool:HOST:PORT';
+
+/** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
+type OpenSource = (address: string, options: SourceOptions) => StatsSource;
+
+const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([['pool', openPoolSource]]);
+
+/**
+ * Makes a source of an address. Nothing is connected to before the first reading, and again whenever a connection was
+ * lost. Throws a SourceError (ERR_SOURCE_ADDRESS) that says what is wrong with the address; its password is in none.
+ */
+export function openSource(address: string, options: SourceOptions): StatsSource {
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
+  const open = SCHEMES.get(scheme.toLowerCase());
+  if (open !== undefined) return open(address, options);
+  const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
+  throw addressError(address, what, `there is ${SOURCE_FORMS}`);
+}
