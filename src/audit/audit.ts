@@ -3,9 +3,10 @@ import { Entities } from './code/entities.js';
 import { findFiles } from './code/files.js';
 import { Project } from './code/project.js';
 import { type Body, functionName, isFunction } from './code/scope.js';
-import { byPlace, toFinding, toMisuse } from './findings.js';
+import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/walk.js';
+import { type HabitFound, habitsOf, PoolMakers, poolsPerCall } from './habits.js';
 import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
 import { RESOURCES } from './resources/index.js';
@@ -38,13 +39,23 @@ export function audit(paths: readonly string[], options: AuditOptions): AuditRes
     honourIgnoreFiles: options.honourIgnoreFiles ?? true,
   });
   const project = new Project(found.files);
-  const resources = new Resources([...(options.resources ?? []), ...RESOURCES]);
-  const { judged, warnings } = follow(project, resources, options);
+  const specs = [...(options.resources ?? []), ...RESOURCES];
+  const entities = new Entities(project);
+  const { judged, warnings } = follow(project, new Resources(specs), entities, options);
   const raised: Finding[] = [];
-  for (const { site, verdict, misused } of judged.values()) {
+  for (const { site, verdict, misused, habits } of judged.values()) {
     const includeTests = options.includeTests === true;
     if (verdict.leak !== null) raised.push(toFinding(site, verdict.leak, project, includeTests));
     for (const one of misused) raised.push(toMisuse(site, one, project, includeTests));
+    if (!isTest(site, project, includeTests))
+      for (const one of habits) raised.push(toHabit(site, one, project));
+  }
+  const makers = new PoolMakers(specs);
+  for (const unit of project.files) {
+    const found = guarded(unit.name, warnings, () => poolsPerCall(unit, project, makers, entities)) ?? [];
+    for (const one of found) {
+      if (!isTest(one, project, options.includeTests === true)) raised.push(toPoolHabit(one, project));
+    }
   }
   const { findings, suppressed, problems } = suppress(raised.sort(byPlace), project.files);
   return {
@@ -70,15 +81,16 @@ type Judged = Map<ts.Node, Followed>;
 
 interface Followed extends Wrapper {
   readonly misused: readonly MisuseFound[];
+  readonly habits: readonly HabitFound[];
 }
 
 /** Follows every lease; a function that hands one on makes its calls acquire calls, which are the next round. */
 function follow(
   project: Project,
   resources: Resources,
+  entities: Entities,
   { onProgress }: AuditOptions,
 ): { judged: Judged; warnings: AuditWarning[] } {
-  const entities = new Entities(project);
   const functions = new Functions(project, entities);
   const judged: Judged = new Map();
   const warnings: AuditWarning[] = [];
@@ -101,7 +113,10 @@ function follow(
       const misused = guarded(project.unitOf(site.node).name, warnings, () =>
         misuses(site, verdict, functions),
       );
-      judged.set(site.node, { site, verdict, misused: misused ?? [] });
+      const habits = guarded(project.unitOf(site.node).name, warnings, () =>
+        habitsOf(site, verdict, functions),
+      );
+      judged.set(site.node, { site, verdict, misused: misused ?? [], habits: habits ?? [] });
       if (verdict.returns.length === 0 || !isFunction(verdict.body)) continue;
       wrappers.set(verdict.body, { site, verdict });
     }

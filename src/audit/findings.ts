@@ -3,9 +3,10 @@ import { ts } from 'ts-morph';
 import type { Project } from './code/project.js';
 import { functionName, isFunction } from './code/scope.js';
 import type { Site } from './flow/walk.js';
+import type { HabitFound, PoolFound } from './habits.js';
 import type { Leak } from './leaks.js';
 import type { MisuseFound } from './misuse.js';
-import type { Finding, Misuse, TrailStep } from './types.js';
+import type { Finding, Habit, Misuse, TrailStep } from './types.js';
 
 /** In the order of files and lines. */
 export function byPlace(a: Finding, b: Finding): number {
@@ -49,6 +50,38 @@ export function toMisuse(site: Site, misuse: MisuseFound, project: Project, incl
   };
 }
 
+/** What is told of a lease that is held in a way that empties pools. */
+export function toHabit(site: Site, habit: HabitFound, project: Project): Finding {
+  return noteOf(site, habit, step('acquire', site.node, 'acquired here', project), project);
+}
+
+/** What is told of a pool that is made anew in each call. */
+export function toPoolHabit(found: PoolFound, project: Project): Finding {
+  const made = step('acquire', found.node, 'made here', project);
+  return noteOf({ ...found, confidence: 'high' }, found, made, project);
+}
+
+function noteOf(
+  place: Place,
+  { rule, at, here, message }: HabitFound,
+  first: TrailStep,
+  project: Project,
+): Finding {
+  return {
+    rule,
+    kind: rule,
+    severity: 'note',
+    confidence: place.confidence,
+    message,
+    trail: [first, step('misuse', at, here, project)],
+    ...placeOf(place, project),
+    fingerprint: fingerprintOf(place, rule),
+  };
+}
+
+/** What a finding needs to know of the call that it is about. */
+type Place = Pick<Site, 'node' | 'spec' | 'confidence'>;
+
 const MISUSES: Readonly<Record<Misuse, { readonly words: string; readonly here: string }>> = {
   'released-twice': { words: 'is released twice', here: 'released again here' },
   'used-after-release': { words: 'is used after its release', here: 'used here' },
@@ -56,13 +89,14 @@ const MISUSES: Readonly<Record<Misuse, { readonly words: string; readonly here: 
   'released-not-owned': { words: 'is released where it may be a borrowed one', here: 'released here' },
 };
 
-function isTest(site: Site, project: Project, includeTests: boolean): boolean {
-  return TEST_FILE.test(project.unitOf(site.node).name) && !includeTests;
+/** Whether what is found there counts less: in tests and examples, unless these are asked for. */
+export function isTest({ node }: Pick<Site, 'node'>, project: Project, includeTests: boolean): boolean {
+  return TEST_FILE.test(project.unitOf(node).name) && !includeTests;
 }
 
 /** What a finding says of the acquire call. */
 function placeOf(
-  site: Site,
+  site: Place,
   project: Project,
 ): Pick<Finding, 'resource' | 'file' | 'line' | 'column' | 'endLine' | 'endColumn'> {
   const unit = project.unitOf(site.node);
@@ -130,7 +164,7 @@ function lineAndColumn(file: ts.SourceFile, position: number): { line: number; c
 }
 
 /** The same for the same code in another place of the file, or in a file of another name. */
-function fingerprintOf({ node, spec }: Site, rule: Misuse | null): string {
+function fingerprintOf({ node, spec }: Place, rule: Misuse | Habit | null): string {
   const words = node.getText().replace(/\s+/g, ' ');
   let name: string | null = null;
   for (let at: ts.Node | undefined = node.parent; at !== undefined && name === null; at = at.parent) {

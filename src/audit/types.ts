@@ -42,11 +42,24 @@ export interface ConstructorPattern extends Acquires {
   readonly from: readonly string[];
 }
 
+/** What makes a pool: `new Pool()` of pg, `createPool()` of mysql2. */
+export interface PoolPattern {
+  readonly kind: 'new' | 'function';
+  readonly name: string;
+  readonly from: readonly string[];
+}
+
 /** What the analyser knows of one kind of lease. Data only. */
 export interface ResourceSpec {
   readonly id: string;
   readonly title: string;
   readonly acquire: readonly AcquirePattern[];
+  /** What makes the pool that lends it, which is made once and not per call. */
+  readonly pools?: readonly PoolPattern[];
+  /** Is for one piece of work at a time: one that a whole module shares is a habit to lose. */
+  readonly isPersonal?: boolean;
+  /** How `--fix` ends it; left out where it does not repair. */
+  readonly repair?: Repairing;
   readonly release: {
     /** Methods of the lease. */
     readonly methods: readonly string[];
@@ -73,11 +86,27 @@ export interface ResourceSpec {
   };
 }
 
+/** How a lease is ended by a repair. */
+export interface Repairing {
+  /** The calls that acquire what is repaired. */
+  readonly acquire: readonly string[];
+  /** The method of the lease that releases. */
+  readonly release: string;
+  /** Whether the release is a promise. */
+  readonly awaits: boolean;
+  /** Whether a transaction that is still open ends with the release, and is not handed on with the connection. */
+  readonly endsTransaction?: boolean;
+  /** What can be declared with `await using`: what this version of this package lends, or a later one. */
+  readonly using?: { readonly module: string; readonly since: string };
+}
+
 /** Rule ids of findings. */
-export type Rule = 'leak' | Misuse;
+export type Rule = 'leak' | Misuse | Habit;
 export type Severity = 'error' | 'note';
 export type Confidence = 'high' | 'medium' | 'low';
 export type Misuse = 'released-twice' | 'used-after-release' | 'dead-release' | 'released-not-owned';
+/** No leak, but how pools run dry all the same: always a note. */
+export type Habit = 'pool-per-call' | 'held-through-work' | 'module-session';
 export type LeakKind = 'never-released' | 'not-released-on-return' | 'not-released-on-throw' | 'overwritten';
 
 export interface TrailStep {
@@ -93,8 +122,8 @@ export interface TrailStep {
 export interface Finding {
   readonly rule: Rule;
   readonly resource: string;
-  /** How a lease leaks; of a misuse its rule. */
-  readonly kind: LeakKind | Misuse;
+  /** How a lease leaks; of a misuse or habit its rule. */
+  readonly kind: LeakKind | Misuse | Habit;
   readonly severity: Severity;
   readonly confidence: Confidence;
   /** Relative to the audited path, with forward slashes. */

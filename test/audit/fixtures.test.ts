@@ -60,9 +60,23 @@ describe('the analyser', () => {
     },
   );
 
-  it('finds no misuse where none is marked', () => {
+  const withHabits = 'pools sessions held listener'.split(' ').map((name) => `habits/${name}.ts`);
+  it.each([...withHabits, 'pg/owners.ts', 'pools/generic.ts'])(
+    'finds the habits that are marked in %s, as notes',
+    (name) => {
+      const found = findings.filter(({ file, rule }) => file === name && rule !== 'leak');
+      expect(found.map(({ line, severity, kind }) => `${line} ${severity} ${kind}`)).toEqual(
+        linesOf(name, /\/\/ habit: ([\w-]+)$/).map(([line, rule]) => `${line} note ${rule}`),
+      );
+      const shown = found.flatMap(({ trail }) => trail.filter(({ role }) => role === 'misuse'));
+      expect(shown.map(({ line }) => line)).toEqual(linesOf(name, /\/\/ shown$/).map(([line]) => line));
+    },
+  );
+
+  it('finds no misuse or habit where none is marked', () => {
     const others = findings.filter(
-      ({ file, rule }) => !/^misuse\/|^pg\/paths|^shapes\/repository/.test(file) && rule !== 'leak',
+      ({ file, rule }) =>
+        !/^(misuse|habits)\/|^pg\/(paths|owners)|^shapes\/repository|^pools/.test(file) && rule !== 'leak',
     );
     expect(others.map(({ file, line, kind }) => `${file}:${line} ${kind}`)).toEqual([]);
   });

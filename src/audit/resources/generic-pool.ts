@@ -21,6 +21,10 @@ export const genericPool: ResourceSpec = {
     },
     { kind: 'method', name: 'getClient', on: [], named: /pool/i },
   ],
+  pools: [
+    { kind: 'function', name: 'createPool', from: ['generic-pool', 'lightning-pool'] },
+    { kind: 'new', name: 'Pool', from: ['tarn'] },
+  ],
   release: {
     methods: ['release', 'close', 'end', 'destroy', 'disconnect', 'drop', 'detach', 'dispose', 'invalidate'],
     takes: ['release', 'destroy', 'releaseConnection', 'releaseClient', 'remove'],

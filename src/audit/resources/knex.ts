@@ -13,6 +13,7 @@ export const knex: ResourceSpec = {
     },
     { kind: 'method', name: 'startTransaction', on: ['objection#*'], named: /(?!)/ },
   ],
+  pools: [{ kind: 'function', name: 'knex', from: ['knex'] }],
   release: {
     methods: ['commit', 'rollback'],
     takes: ['commit', 'rollback'],

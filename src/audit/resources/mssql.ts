@@ -9,6 +9,7 @@ export const mssqlTransaction: ResourceSpec = {
     { kind: 'new', name: 'Transaction', from: PACKAGES, armedBy: ['begin'] },
     { kind: 'method', name: 'transaction', on: ['mssql#*'], armedBy: ['begin'] },
   ],
+  pools: [{ kind: 'new', name: 'ConnectionPool', from: PACKAGES }],
   release: {
     methods: ['commit', 'rollback'],
     takes: [],

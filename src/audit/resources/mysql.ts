@@ -15,6 +15,20 @@ export const mysql: ResourceSpec = {
     { kind: 'function', name: 'createConnection', from: ['mysql2/promise', 'promise-mysql', 'mariadb'] },
     { kind: 'method', name: 'createConnection', on: ['mysql2/promise#', 'mariadb#', 'promise-mysql#'] },
   ],
+  pools: [
+    {
+      kind: 'function',
+      name: 'createPool',
+      from: ['mysql2', 'mysql2/promise', 'mysql', 'mariadb', 'promise-mysql'],
+    },
+  ],
+  isPersonal: true,
+  repair: {
+    acquire: ['getConnection'],
+    release: 'release',
+    awaits: false,
+    using: { module: 'mysql2/promise', since: '3.18.0' },
+  },
   release: {
     methods: ['release', 'destroy', 'end', 'close'],
     takes: ['releaseConnection'],

@@ -4,6 +4,9 @@ export const neo4j: ResourceSpec = {
   id: 'neo4j-session',
   title: 'a Neo4j session',
   acquire: [{ kind: 'method', name: 'session', on: ['neo4j-driver#*'], named: /driver|neo4j/i }],
+  pools: [{ kind: 'function', name: 'driver', from: ['neo4j-driver'] }],
+  isPersonal: true,
+  repair: { acquire: ['session'], release: 'close', awaits: true, endsTransaction: true },
   release: {
     methods: ['close'],
     takes: [],

@@ -6,6 +6,9 @@ export const oracledb: ResourceSpec = {
   acquire: [
     { kind: 'method', name: 'getConnection', on: ['oracledb#*'], named: /oracle/i, callback: { lease: 1 } },
   ],
+  pools: [{ kind: 'function', name: 'createPool', from: ['oracledb'] }],
+  isPersonal: true,
+  repair: { acquire: ['getConnection'], release: 'close', awaits: true },
   release: {
     methods: ['close', 'release'],
     takes: [],

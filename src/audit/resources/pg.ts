@@ -19,6 +19,9 @@ export const pg: ResourceSpec = {
       callback: { lease: 1, release: 2 },
     },
   ],
+  pools: [{ kind: 'new', name: 'Pool', from: ['pg', 'pg-pool'] }],
+  isPersonal: true,
+  repair: { acquire: ['connect'], release: 'release', awaits: false },
   release: {
     methods: ['release', 'end'],
     takes: ['release', 'releaseClient'],

@@ -14,6 +14,18 @@ export const poolctl: ResourceSpec = {
     { kind: 'method', name: 'acquire', on: ['poolctl#*'], named: /(?!)/ },
     { kind: 'method', name: 'tryAcquire', on: ['poolctl#*'], named: /pool$/i },
   ],
+  pools: [
+    { kind: 'function', name: 'createDatabase', from: ['poolctl'] },
+    { kind: 'new', name: 'QueuePool', from: ['poolctl'] },
+  ],
+  isPersonal: true,
+  repair: {
+    acquire: ['getDb'],
+    release: 'close',
+    awaits: true,
+    endsTransaction: true,
+    using: { module: 'poolctl', since: '0.0.0' },
+  },
   release: {
     methods: ['close', 'release', 'invalidate', 'detach'],
     takes: [],

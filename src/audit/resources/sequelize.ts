@@ -18,6 +18,7 @@ export const sequelize: ResourceSpec = {
       named: /sequelize|orm$/i,
     },
   ],
+  pools: [{ kind: 'new', name: 'Sequelize', from: ['sequelize', 'sequelize-typescript', '@sequelize/core'] }],
   release: {
     methods: ['commit', 'rollback'],
     takes: ['commit', 'rollback'],

@@ -12,6 +12,9 @@ export const typeorm: ResourceSpec = {
       lazy: true,
     },
   ],
+  pools: [{ kind: 'new', name: 'DataSource', from: ['typeorm'] }],
+  isPersonal: true,
+  repair: { acquire: ['createQueryRunner'], release: 'release', awaits: true },
   release: {
     methods: ['release'],
     takes: ['releaseQueryRunner'],

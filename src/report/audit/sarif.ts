@@ -48,7 +48,16 @@ const RULES: Readonly<Record<Finding['kind'], string>> = {
   'used-after-release': 'A lease is used after its release.',
   'dead-release': 'A release is named but not called.',
   'released-not-owned': 'A lease is released that belongs to the caller.',
+  'pool-per-call': 'A pool is made anew in each call.',
+  'held-through-work': 'A lease is held through work that does not need it.',
+  'module-session': 'A whole module shares one lease.',
 };
+
+const HABITS: ReadonlySet<Finding['kind']> = new Set([
+  'pool-per-call',
+  'held-through-work',
+  'module-session',
+]);
 
 function ruleOf(id: string): object {
   const kind = id.split('/').at(-1) as Finding['kind'];
@@ -56,7 +65,7 @@ function ruleOf(id: string): object {
     id,
     shortDescription: { text: RULES[kind] },
     helpUri: 'https://cwe.mitre.org/data/definitions/772.html',
-    defaultConfiguration: { level: 'error' },
+    defaultConfiguration: { level: HABITS.has(kind) ? 'note' : 'error' },
     properties: { tags: ['reliability', 'external/cwe/cwe-772'] },
   };
 }

@@ -1,0 +1,369 @@
+import { ts } from 'ts-morph';
+import type { Entities } from './code/entities.js';
+import type { Project, SourceUnit } from './code/project.js';
+import { type Body, bodyAround, functionName, isFunction, variableOf } from './code/scope.js';
+import type { Program, Site } from './flow/walk.js';
+import type { Verdict } from './leaks.js';
+import { callNames } from './sites.js';
+import type { Habit, PoolPattern, ResourceSpec } from './types.js';
+
+/** Nothing leaks, and the pool runs dry all the same: always a note. */
+export interface HabitFound {
+  readonly rule: Habit;
+  readonly at: ts.Node;
+  /** What the trail says of that place. */
+  readonly here: string;
+  readonly message: string;
+}
+
+/** The habits that show at one acquire call. */
+export function habitsOf(site: Site, verdict: Verdict, program: Program): HabitFound[] {
+  return [...moduleSession(site, verdict), ...heldThroughWork(site, verdict, program)];
+}
+
+// --- a module-level session
+
+/** `const session = await getDb()` outside of any function, or kept there by one. */
+function moduleSession({ node, spec }: Site, { hasReleased }: Verdict): HabitFound[] {
+  const kept = spec.isPersonal === true && !hasReleased ? moduleVariableOf(node) : null;
+  if (kept === null) return [];
+  const file = node.getSourceFile();
+  const methods = spec.release.methods.join('|');
+  // One that is released somewhere has an owner; one that listens is kept on purpose.
+  if (new RegExp(`(?<![\\w$.])${escaped(kept)}\\s*[?!]?\\.\\s*(${methods})\\b`).test(file.text)) return [];
+  if (/\bLISTEN\b|['"]notification['"]/.test(file.text)) return [];
+  const use = firstUseIn(file, kept, node);
+  if (use === null) return [];
+  const message = `${spec.title} is kept for the whole module: all callers share it, one at a time, and none gets past it once it is broken`;
+  return [{ rule: 'module-session', at: use, here: 'used here, by every caller', message }];
+}
+
+/** The variable of the file that the result of a call goes to. */
+function moduleVariableOf(node: ts.Node): string | null {
+  let at = node.parent;
+  while (ts.isAwaitExpression(at) || ts.isParenthesizedExpression(at) || ts.isAsExpression(at))
+    at = at.parent;
+  if (ts.isBinaryExpression(at) && isAssignment(at) && ts.isIdentifier(at.left)) {
+    const variable = variableOf(at.left);
+    return variable !== null && ts.isSourceFile(variable.owner) ? variable.name : null;
+  }
+  if (!ts.isVariableDeclaration(at) || !ts.isIdentifier(at.name)) return null;
+  return ts.isSourceFile(at.parent.parent.parent) ? at.name.text : null;
+}
+
+function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean {
+  return (
+    kind === ts.SyntaxKind.EqualsToken ||
+    kind === ts.SyntaxKind.QuestionQuestionEqualsToken ||
+    kind === ts.SyntaxKind.BarBarEqualsToken
+  );
+}
+
+/** Where a function calls a method of a variable of its file. */
+function firstUseIn(file: ts.SourceFile, name: string, acquire: ts.Node): ts.Node | null {
+  let found: ts.Node | null = null;
+  const visit = (node: ts.Node): void => {
+    if (found !== null) return;
+    if (ts.isIdentifier(node) && node.text === name && isMethodCall(node) && node.pos > acquire.pos) {
+      if (isFunction(bodyAround(node)) && ts.isSourceFile(variableOf(node)?.owner ?? node))
+        found = node.parent;
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+// --- a lease held through work
+
+/** Waits for somebody else, and knows nothing of databases. */
+const ELSEWHERE = /^(fetch|got|axios|request|sendMail|sleep|delay)$/;
+const CLIENTS = /^(axios|got|ky|superagent|https?|undici|mailer|transporter|stripe|s3|openai)$/i;
+const SAYS = /^(log|debug|info|warn|error|trace|emit)$/;
+
+/**
+ * Work that is awaited while the lease is out and that does nothing with it: after its last use, or, for what is known
+ * to wait for another server, anywhere. Says nothing where a part of the lease may have gone elsewhere.
+ */
+function heldThroughWork(
+  { node, spec }: Site,
+  { hasReleased, leak }: Verdict,
+  { acquires }: Program,
+): HabitFound[] {
+  const declaration = declarationOf(node);
+  const body = bodyAround(node);
+  const isScoped = declaration !== null && isUsing(declaration);
+  if (declaration === null || !isFunction(body) || (!hasReleased && !isScoped)) return [];
+  if (leak?.kind === 'never-released') return [];
+  const life = lifeOf(declaration, body, spec);
+  if (life === null) return [];
+  for (const work of awaitedCalls(body)) {
+    if (work.pos < declaration.end || work.end > life.end || life.touches(work)) continue;
+    const callee = work.expression;
+    const [name, on] = ts.isPropertyAccessExpression(callee)
+      ? [callee.name.text, rootName(callee.expression)]
+      : [callee.getText(), ''];
+    if (SAYS.test(name) || acquires.has(work) || isOfLease(work, acquires)) continue;
+    if (life.releases.some((at) => life.lastUse <= at && at < work.pos)) continue;
+    const isElsewhere = ELSEWHERE.test(name) || CLIENTS.test(on);
+    const isLast = life.lastUse < work.pos && !isInLoopOf(work, declaration);
+    // Before its first use it need not be there yet; after the last one no more.
+    if (!isElsewhere && !isLast) continue;
+    const why = isLast
+      ? 'nothing uses it any more: release it before'
+      : 'which waits for somebody else: do that before the acquire, or after the release';
+    const message = `${spec.title} is held through ${name}() (line ${lineOf(work)}), ${isLast ? `though ${why}` : why}`;
+    return [{ rule: 'held-through-work', at: work, here: 'held through this', message }];
+  }
+  return [];
+}
+
+/** A call of another lease: two that are held together are nested on purpose. */
+function isOfLease({ expression: callee }: ts.CallExpression, acquires: ReadonlySet<ts.Node>): boolean {
+  if (!ts.isPropertyAccessExpression(callee) || !ts.isIdentifier(callee.expression)) return false;
+  const declared = variableOf(callee.expression)?.declaration;
+  if (declared === undefined || !ts.isVariableDeclaration(declared)) return false;
+  const value = declared.initializer;
+  return value !== undefined && acquires.has(ts.isAwaitExpression(value) ? value.expression : value);
+}
+
+interface Life {
+  /** Where the last use ends that is no release. */
+  readonly lastUse: number;
+  /** Where it is released at the latest. */
+  readonly end: number;
+  /** Where the calls stand that release. */
+  readonly releases: readonly number[];
+  /** Whether a call has to do with the lease, or with what is not done yet of it. */
+  touches(call: ts.CallExpression): boolean;
+}
+
+/** Where a lease is used in its function; null where something else may use it. */
+function lifeOf(declaration: ts.VariableDeclaration, body: Body, spec: ResourceSpec): Life | null {
+  const name = (declaration.name as ts.Identifier).text;
+  let [lastUse, end, isKnown] = [declaration.end, -1, true];
+  const derived = new Set<string>();
+  const releases: number[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && node.text === name && node !== declaration.name && isMention(node)) {
+      if (variableOf(node)?.declaration !== declaration) return;
+      const release = releaseOf(node, spec);
+      if (release !== null) {
+        end = Math.max(end, releaseEnd(release, body));
+        releases.push(release.pos);
+      } else if (isMethodCall(node) && bodyAround(node) === body) {
+        const call = node.parent.parent as ts.CallExpression;
+        lastUse = Math.max(lastUse, call.end);
+        if (!ts.isAwaitExpression(call.parent)) for (const one of namesFor(call)) derived.add(one);
+      } else isKnown = false;
+    }
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(body, visit);
+  if (isUsing(declaration)) end = declaration.parent.parent.parent.end;
+  if (!isKnown || end < 0) return null;
+  return {
+    lastUse,
+    end,
+    releases,
+    touches(call) {
+      let does = false;
+      const look = (node: ts.Node): void => {
+        if (ts.isIdentifier(node) && (node.text === name || derived.has(node.text))) does = true;
+        ts.forEachChild(node, look);
+      };
+      look(call);
+      return does;
+    },
+  };
+}
+
+/** A release in a finally block ends the lease after all that its try has. */
+function releaseEnd(release: ts.Node, body: Body): number {
+  for (let at = release; at !== body; at = at.parent) {
+    if (ts.isBlock(at) && ts.isTryStatement(at.parent) && at.parent.finallyBlock === at) return at.pos;
+    if (ts.isCatchClause(at)) return -1;
+  }
+  return release.pos;
+}
+
+/** `client.release()` or `pool.release(client)`. */
+function releaseOf(node: ts.Identifier, { release }: ResourceSpec): ts.CallExpression | null {
+  if (isMethodCall(node)) {
+    const access = node.parent as ts.PropertyAccessExpression;
+    return release.methods.includes(access.name.text) ? (access.parent as ts.CallExpression) : null;
+  }
+  const call = node.parent;
+  if (!ts.isCallExpression(call) || !call.arguments.includes(node)) return null;
+  const callee = ts.isPropertyAccessExpression(call.expression) ? call.expression.name : call.expression;
+  return release.takes.includes(callee.getText()) ? call : null;
+}
+
+/** The variables that a result which is not awaited goes to: a cursor, a statement, a promise. */
+function namesFor(call: ts.CallExpression): string[] {
+  let at: ts.Node = call;
+  while (!ts.isStatement(at) && !ts.isVariableDeclaration(at)) at = at.parent;
+  return ts.isVariableDeclaration(at) && ts.isIdentifier(at.name) ? [at.name.text] : [];
+}
+
+/** The calls that a function awaits itself. */
+function awaitedCalls(body: Body): ts.CallExpression[] {
+  const found: ts.CallExpression[] = [];
+  const visit = (node: ts.Node): void => {
+    if (isFunction(node)) return;
+    if (ts.isAwaitExpression(node) && ts.isCallExpression(node.expression)) found.push(node.expression);
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(body, visit);
+  return found;
+}
+
+/** Whether a loop may come back from a place to the uses of a lease that is declared outside of it. */
+function isInLoopOf(node: ts.Node, declaration: ts.Node): boolean {
+  for (let at = node.parent; at !== undefined && !isFunction(at); at = at.parent) {
+    const has = at.pos <= declaration.pos && declaration.end <= at.end;
+    if (ts.isIterationStatement(at, false) && !has) return true;
+  }
+  return false;
+}
+
+function isUsing({ parent }: ts.VariableDeclaration): boolean {
+  return (parent.flags & ts.NodeFlags.Using) === ts.NodeFlags.Using;
+}
+
+// --- a pool made per call
+
+/** A pool that is made, used and left behind, or ended, within one function. */
+export interface PoolFound extends HabitFound {
+  readonly node: ts.CallExpression | ts.NewExpression;
+  readonly spec: ResourceSpec;
+}
+
+/** What runs once: there is nothing wrong with a pool of its own. */
+const ONCE =
+  /^(main|run|start|boot|bootstrap|setup|init(ialize)?|seed\w*|migrate\w*|(run|apply)(Migration|Seed)\w*)$/i;
+const SCRIPTS = /(^|\/)(scripts?|bin|migrations?|seeds?|tools?|cli|benchmarks?)\//i;
+
+/** The pools that one file makes anew in each call of a function. */
+export function poolsPerCall(
+  unit: SourceUnit,
+  project: Project,
+  makers: PoolMakers,
+  entities: Entities,
+): PoolFound[] {
+  if (SCRIPTS.test(unit.name) || !makers.mayBeIn(unit.text)) return [];
+  return project.callsNamed(unit, makers.names).flatMap((node) => {
+    const spec = makers.specOf(node, entities);
+    const found = spec === null ? null : perCall(node, spec);
+    return spec === null || found === null ? [] : [{ ...found, node, spec }];
+  });
+}
+
+/** What makes pools, by the specs. */
+export class PoolMakers {
+  readonly names: RegExp;
+  readonly #modules: RegExp;
+  readonly #makers: readonly { readonly spec: ResourceSpec; readonly pattern: PoolPattern }[];
+
+  constructor(specs: readonly ResourceSpec[]) {
+    this.#makers = specs.flatMap((spec) => (spec.pools ?? []).map((pattern) => ({ spec, pattern })));
+    this.names = callNames(new Set(this.#makers.map(({ pattern }) => pattern.name)));
+    const modules = new Set(this.#makers.flatMap(({ pattern }) => pattern.from.map(escaped)));
+    this.#modules = new RegExp(`['"](?:${[...modules].join('|')})['"]`);
+  }
+
+  mayBeIn(text: string): boolean {
+    return this.#modules.test(text);
+  }
+
+  specOf(node: ts.CallExpression | ts.NewExpression, entities: Entities): ResourceSpec | null {
+    const entity = entities.of(node.expression);
+    if (entity?.kind !== 'package') return null;
+    const [module = '', path = ''] = entity.path.split('#');
+    const fits = this.#makers.find(
+      ({ pattern: { kind, name, from } }) =>
+        (kind === 'new') === ts.isNewExpression(node) &&
+        from.includes(module) &&
+        (path === '' || path === 'default' || path.split('.').at(-1) === name),
+    );
+    return fits?.spec ?? null;
+  }
+}
+
+function perCall(node: ts.CallExpression | ts.NewExpression, spec: ResourceSpec): HabitFound | null {
+  const declaration = declarationOf(node);
+  const body = bodyAround(node);
+  if (declaration === null || !isFunction(body) || isUsing(declaration) || runsOnce(body)) return null;
+  const name = (declaration.name as ts.Identifier).text;
+  let [end, use, escapes]: [ts.Node | null, ts.Node | null, boolean] = [null, null, false];
+  const visit = (child: ts.Node): void => {
+    if (ts.isIdentifier(child) && child.text === name && child !== declaration.name && isMention(child)) {
+      if (variableOf(child)?.declaration !== declaration) return;
+      if (!isMethodCall(child)) escapes = true;
+      else if (spec.release.ofParent.includes((child.parent as ts.PropertyAccessExpression).name.text))
+        end ??= child.parent.parent;
+      else use ??= child.parent.parent;
+    }
+    ts.forEachChild(child, visit);
+  };
+  ts.forEachChild(body, visit);
+  if (escapes || use === null) return null;
+  const message =
+    end === null
+      ? 'a pool is made in each call and never ended: each leaves its connections behind'
+      : 'a pool is made and ended in each call: every one connects anew, and no limit holds for all of them';
+  return { rule: 'pool-per-call', at: end ?? use, here: end === null ? 'used here' : 'ended here', message };
+}
+
+/** A constructor, a function that the file calls itself, or one that is named for what is done once. */
+function runsOnce(body: ts.SignatureDeclaration): boolean {
+  if (ts.isConstructorDeclaration(body)) return true;
+  let callee: ts.Node = body;
+  while (ts.isParenthesizedExpression(callee.parent)) callee = callee.parent;
+  if (ts.isCallExpression(callee.parent) && callee.parent.expression === callee) return true;
+  const name = functionName(body);
+  if (name === null) return false;
+  const isCalledByFile = new RegExp(`^(?:void |await )?${escaped(name)}\\(`, 'm');
+  return ONCE.test(name) || isCalledByFile.test(body.getSourceFile().text);
+}
+
+// --- what they share
+
+/** The variable that a call is the value of. */
+function declarationOf(node: ts.Node): ts.VariableDeclaration | null {
+  let at = node.parent;
+  while (ts.isAwaitExpression(at) || ts.isParenthesizedExpression(at) || ts.isAsExpression(at))
+    at = at.parent;
+  return ts.isVariableDeclaration(at) && ts.isIdentifier(at.name) ? at : null;
+}
+
+/** Whether an identifier is a value, and not the name of a property. */
+function isMention(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
+  return !(ts.isPropertyAssignment(parent) && parent.name === node);
+}
+
+function isMethodCall(node: ts.Identifier): boolean {
+  const access = node.parent;
+  return (
+    ts.isPropertyAccessExpression(access) &&
+    access.expression === node &&
+    ts.isCallExpression(access.parent) &&
+    access.parent.expression === access
+  );
+}
+
+function rootName(expression: ts.Expression): string {
+  let at = expression;
+  while (ts.isPropertyAccessExpression(at) || ts.isCallExpression(at)) at = at.expression;
+  return at.getText();
+}
+
+function lineOf(node: ts.Node): number {
+  return node.getSourceFile().getLineAndCharacterOfPosition(node.getStart()).line + 1;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}
