@@ -1,14 +1,19 @@
 import { addressError } from './errors.js';
 import { openPoolSource } from './pool-socket.js';
+import { openPostgresSource } from './postgres.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
 /** Kinds of addresses, as help texts name them. */
-export const SOURCE_FORMS = 'pool:PATH, pool:HOST:PORT';
+export const SOURCE_FORMS = 'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE';
 
 /** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
 type OpenSource = (address: string, options: SourceOptions) => StatsSource;
 
-const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([['pool', openPoolSource]]);
+const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
+  ['pool', openPoolSource],
+  ['postgres', openPostgresSource],
+  ['postgresql', openPostgresSource],
+]);
 
 /**
  * Makes a source of an address. Nothing is connected to before the first reading, and again whenever a connection was
