@@ -1,0 +1,50 @@
+import type { WatchedSnapshot } from '../pool/stats.js';
+import type { LeaseBookOptions } from './lease-book.js';
+import { processWatcher } from './process-watcher.js';
+import type { Published } from './publish.js';
+import { publishProcess } from './publish-process.js';
+
+export type { HistogramSnapshot } from '../base/histogram.js';
+export type { WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+export type { App, Hello, PublishedPools } from './protocol.js';
+export type { Published } from './publish.js';
+
+export interface WatchOptions extends LeaseBookOptions {
+  /** What it is called in snapshots. Default: the place and database that it connects to. */
+  readonly name?: string;
+}
+
+/** A pool that is watched, or several of one DataSource. */
+export interface Watched {
+  /** How they are doing now. Leases taken before they were watched are in use, but not among the holders. */
+  snapshots(): readonly WatchedSnapshot[];
+}
+
+/**
+ * Watches a pool from now on: pg.Pool, a pool of mysql2, tarn, generic-pool, sequelize-pool, and what has such a one
+ * (knex, a TypeORM DataSource, Sequelize), and our own. The pool works as before. Throws a TypeError where it is none
+ * of them.
+ */
+export function watch(pool: object, { name, ...options }: WatchOptions = {}): Watched {
+  const watched = processWatcher().add(pool, name ?? null, options);
+  if (watched.length === 0) throw new TypeError('watch() does not know this kind of pool');
+  return { snapshots: () => watched.map((one) => one.snapshot()) };
+}
+
+export interface PublishWatchedOptions {
+  /** What the application is called. Default: the name of its package, or its script. */
+  readonly name?: string;
+  /** A port of this machine, in place of a socket in the user's own folder. */
+  readonly port?: number;
+}
+
+/**
+ * Lets `poolctl top` see the pools that are watched, those to come included. Never keeps the process alive. Rejects
+ * where the place cannot be had.
+ */
+export function publish({ name, port }: PublishWatchedOptions = {}): Promise<Published> {
+  return publishProcess({
+    name: name ?? null,
+    port: port === undefined ? null : { host: '127.0.0.1', port },
+  });
+}

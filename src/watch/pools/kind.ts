@@ -1,0 +1,35 @@
+import type { LeaseBook } from '../lease-book.js';
+
+/** A kind of pool, as data and three functions: how it is told from others, what it says of itself, where it is hooked. */
+export interface PoolKind<P extends object> {
+  /** As the snapshots have it. */
+  readonly driver: string;
+  /** Recognises its prototype as well as one pool: by structure, since there may be several copies of a library. */
+  isOne(value: object): value is P;
+  /**
+   * Puts our methods in the place of its own, in one pool or in the prototype of all. They find the book of a pool
+   * (null: not watched) when they are called.
+   */
+  hook(target: P, bookOf: (pool: P) => LeaseBook | null): void;
+  /** What it is called if its user gives it no name; never holds a password. */
+  nameOf(pool: P): string;
+  /** Read now, and not counted: what events tell misses waiters, and mixes pools up. */
+  read(pool: P, book: LeaseBook): PoolFacts;
+}
+
+/** What a pool itself says. What it does not is null. */
+export interface PoolFacts {
+  readonly size: number | null;
+  readonly live: number;
+  readonly idle: number;
+  readonly inUse: number;
+  readonly waiting: number;
+  readonly creating: number | null;
+  /** Since when its longest waiter waits, by the book's clock; null if nobody does, or that is not known. */
+  readonly waitingSince: number | null;
+  readonly closed: boolean;
+  /** Whatever may be lent. */
+  readonly resources: Iterable<object>;
+  /** Acquires without an outcome as yet, where the rest of those asked for has timed out; null: that cannot be told. */
+  readonly pending: number | null;
+}

@@ -1,0 +1,137 @@
+import { hasMethods, hook } from '../hooking.js';
+import type { Asked, LeaseBook } from '../lease-book.js';
+import type { PoolKind } from './kind.js';
+
+/** The parts of pg.Pool (pg-pool from version 3) that are read or hooked. */
+export interface PgPool {
+  readonly options: { readonly max?: number; readonly host?: unknown; readonly database?: unknown };
+  readonly _clients: readonly PgClient[];
+  readonly _idle: readonly unknown[];
+  readonly _pendingQueue: readonly PendingItem[];
+  readonly ending?: boolean;
+}
+
+interface PgClient {
+  /** False until the server is ready for the first query; not there in other clients than pg's own. */
+  readonly _connected?: boolean;
+  readonly host?: unknown;
+  readonly port?: unknown;
+  readonly database?: unknown;
+}
+
+interface PendingItem {
+  callback(error: unknown, client?: unknown, done?: unknown): unknown;
+  readonly timedOut?: boolean;
+  [ASKED]?: Asked;
+}
+
+const ASKED = Symbol('poolctl.asked');
+
+export const pgPool: PoolKind<PgPool> = {
+  driver: 'pg',
+  isOne: (value): value is PgPool =>
+    hasMethods(value, ['connect', 'newClient', '_acquireClient', '_release', '_pulseQueue']),
+  hook: hookPgPool,
+  nameOf({ options, _clients: [client] }) {
+    const { host, port, database } = client ?? { ...options, port: undefined };
+    const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
+    const name = typeof database === 'string' ? database : '';
+    return place === '' && name === '' ? 'pg' : `${place}/${name}`;
+  },
+  read(pool) {
+    const creating = pool._clients.filter((client) => client._connected === false).length;
+    const live = pool._clients.length;
+    const idle = pool._idle.length;
+    const waiting = pool._pendingQueue.length;
+    return {
+      size: pool.options.max ?? null,
+      live,
+      idle,
+      // One that ends is out of the list; one whose connection broke while it is lent is still in it.
+      inUse: Math.max(0, live - idle - creating),
+      waiting,
+      creating,
+      waitingSince: pool._pendingQueue[0]?.[ASKED]?.since ?? null,
+      closed: pool.ending === true,
+      resources: pool._clients,
+      pending: waiting + creating,
+    };
+  },
+};
+
+/** The acquire whose `connect` is running: what it makes, a waiter or a client, is made for it. */
+let asking: Asked | null = null;
+
+function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null): void {
+  hook(
+    target,
+    'connect',
+    (connect) =>
+      function connectWatched(this: PgPool, ...args) {
+        const asked = askFor(this, bookOf, connectWatched);
+        const waiting = this._pendingQueue.length;
+        const outer = asking;
+        asking = asked;
+        try {
+          return connect.apply(this, args);
+        } finally {
+          asking = outer;
+          const last = this._pendingQueue[this._pendingQueue.length - 1];
+          if (asked !== null && last !== undefined && this._pendingQueue.length > waiting)
+            last[ASKED] = asked;
+        }
+      },
+  );
+  hook(
+    target,
+    'newClient',
+    (newClient) =>
+      function newClientWatched(this: PgPool, ...args) {
+        const [item] = args as [PendingItem];
+        const book = bookOf(this);
+        if (asking !== null) item[ASKED] = asking;
+        asking = null;
+        if (book !== null) tellFailure(item, book);
+        return newClient.apply(this, args);
+      },
+  );
+  hook(
+    target,
+    '_acquireClient',
+    (acquireClient) =>
+      function acquireClientWatched(this: PgPool, ...args) {
+        const [client, item] = args as [object, PendingItem];
+        const asked = item[ASKED];
+        // Before the call: it hands the client over, and may get it back, before it returns.
+        if (asked !== undefined && item.timedOut !== true) bookOf(this)?.lend(client, asked);
+        return acquireClient.apply(this, args);
+      },
+  );
+  hook(
+    target,
+    '_release',
+    (release) =>
+      function releaseWatched(this: PgPool, ...args) {
+        bookOf(this)?.release(args[0] as object);
+        return release.apply(this, args);
+      },
+  );
+}
+
+/** An acquire begins, unless the pool is one that refuses it. */
+function askFor(
+  pool: PgPool,
+  bookOf: (pool: PgPool) => LeaseBook | null,
+  connect: (...args: never[]) => unknown,
+): Asked | null {
+  return pool.ending === true ? null : (bookOf(pool)?.ask(connect) ?? null);
+}
+
+function tellFailure(item: PendingItem, book: LeaseBook): void {
+  const { callback } = item;
+  item.callback = (error, client, done) => {
+    if (error) book.createFailed(error);
+    else book.created();
+    return callback(error, client, done);
+  };
+}

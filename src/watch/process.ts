@@ -1,0 +1,86 @@
+import { readFileSync, writeSync } from 'node:fs';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import type { SocketOwner } from './directory.js';
+import type { App } from './protocol.js';
+
+/**
+ * The process that is watched from within: a program of the user's, which hands nothing in. The one file of this room
+ * that reads `process`, as src/cli/io.ts does for poolctl itself.
+ */
+export interface WatchedProcess {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  /** 0 in the main thread. */
+  readonly thread: number;
+  readonly owner: SocketOwner;
+  readonly script: string | null;
+  app(name: string | null): App;
+  /** To be called when it exits; then only what is synchronous is done. */
+  onExit(callback: () => void): void;
+  /** Writes to stderr at once, whatever it is, and never throws. */
+  tell(text: string): void;
+}
+
+export function thisProcess(): WatchedProcess {
+  const { env, pid, platform } = process;
+  const script = process.argv[1] === undefined ? null : resolve(process.argv[1]);
+  return {
+    env,
+    pid,
+    thread: threadId,
+    owner: {
+      platform,
+      env,
+      uid: process.getuid?.() ?? null,
+      userName: userName(),
+      tempFolder: tmpdir(),
+    },
+    script,
+    app: (name) => ({
+      name: `${name ?? nameOf(script)}${threadId === 0 ? '' : ` (thread ${threadId})`}`,
+      pid,
+      host: hostname(),
+      node: process.version,
+      startedAtMs: Math.round(Date.now() - process.uptime() * 1000),
+    }),
+    onExit: (callback) => void process.on('exit', callback),
+    tell(text) {
+      try {
+        writeSync(2, text);
+      } catch {
+        // Nobody is there to read it, or the pipe is full.
+      }
+    },
+  };
+}
+
+/** Of the nearest package around the script, else the script itself. */
+function nameOf(script: string | null): string {
+  if (script === null) return 'node';
+  for (let folder = dirname(script); ; folder = dirname(folder)) {
+    const name = packageName(join(folder, 'package.json'));
+    if (name !== null) return name;
+    if (folder === dirname(folder)) return basename(script);
+  }
+}
+
+function packageName(path: string): string | null {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const isNamed = typeof content === 'object' && content !== null && 'name' in content;
+    return isNamed && typeof content.name === 'string' ? content.name : null;
+  } catch {
+    return null;
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without a name, as containers have.
+    return 'user';
+  }
+}

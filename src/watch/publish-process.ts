@@ -1,0 +1,42 @@
+import { systemClock } from '../base/clock.js';
+import { thisProcess } from './process.js';
+import { processWatcher } from './process-watcher.js';
+import { type Published, publish } from './publish.js';
+
+export interface PublishProcessOptions {
+  /** null: that of its package, or its script. */
+  readonly name: string | null;
+  /** null: a socket in the user's own folder. */
+  readonly port: { readonly host: string; readonly port: number } | null;
+}
+
+/** Publishes what is watched in this process, or thread; once, however often it is asked to. */
+export function publishProcess({ name, port }: PublishProcessOptions): Promise<Published> {
+  const watcher = processWatcher();
+  watcher.published ??= start().catch((error: unknown) => {
+    watcher.published = null;
+    throw error;
+  });
+  return watcher.published;
+
+  async function start(): Promise<Published> {
+    const self = thisProcess();
+    const published = await publish({
+      app: self.app(name),
+      at:
+        port === null
+          ? { kind: 'socket', owner: self.owner, pid: self.pid, thread: self.thread }
+          : { kind: 'port', ...port },
+      read: () => watcher.read(),
+      clock: systemClock,
+    });
+    self.onExit(() => published.close());
+    return {
+      address: published.address,
+      close() {
+        watcher.published = null;
+        published.close();
+      },
+    };
+  }
+}

@@ -1,0 +1,184 @@
+import type { Clock } from '../base/clock.js';
+import { asError } from '../base/promises.js';
+import { QueuePool } from '../pool/queue-pool.js';
+import type { WatchedSnapshot } from '../pool/stats.js';
+import { isObject, plainValue } from './hooking.js';
+import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
+import { ownPool } from './own-pool.js';
+import type { PoolKind } from './pools/kind.js';
+import { POOL_KINDS } from './pools/registry.js';
+import type { PublishedPools } from './protocol.js';
+import type { Published } from './publish.js';
+import { poolsWithin } from './unwrap.js';
+import { type WatchedPool, watchedPool } from './watched-pool.js';
+
+/** What a pool carries that is watched; the same for all copies of poolctl in a process. */
+interface Watch {
+  /** null for our own pools, which keep their own. */
+  readonly book: LeaseBook | null;
+  readonly pool: WatchedPool;
+  /** null until somebody asks for it. */
+  name: string | null;
+}
+
+const WATCH = Symbol.for('poolctl.watch');
+
+/** The pools that are watched, and what cannot be. Whoever owns a pool may forget it: the watcher does not hold it. */
+export class Watcher {
+  /** Where they are published, if they are. */
+  published: Promise<Published> | null = null;
+  readonly #clock: Clock;
+  #watches: WeakRef<Watch>[] = [];
+  readonly #gaps = new Set<string>();
+  readonly #onFirst: (() => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Watches one pool, or those within a DataSource, a knex or the like, from now on. One that is watched already only
+   * gets the name. Answers none where nothing in it is known.
+   */
+  add(value: object, name: string | null = null, options: LeaseBookOptions = {}): readonly WatchedPool[] {
+    return poolsWithin(value).flatMap((pool) => this.#addOne(pool, name, options) ?? []);
+  }
+
+  #addOne(pool: object, name: string | null, options: LeaseBookOptions): WatchedPool | null {
+    const before = watchOn(pool);
+    if (before !== null) {
+      if (name !== null) before.name = this.#freeName(name);
+      return before.pool;
+    }
+    if (pool instanceof QueuePool) return this.#addOwn(pool, name);
+    const kind = kindOf(pool);
+    if (kind === null) return null;
+    const watched = this.#begin(pool, kind, name, options);
+    kind.hook(pool, bookOn);
+    return watched;
+  }
+
+  #addOwn(pool: QueuePool<object>, name: string | null): WatchedPool {
+    const watch: Watch = {
+      book: null,
+      name: this.#freeName(name ?? pool.name),
+      pool: ownPool(pool, () => watch.name ?? pool.name),
+    };
+    return this.#keep(pool, watch);
+  }
+
+  /** Watches all pools of a class as they are first used, if it is a class of pools. */
+  addClass(value: unknown): boolean {
+    const prototype = typeof value === 'function' ? plainValue(value, 'prototype') : undefined;
+    const kind = isObject(prototype) ? kindOf(prototype) : null;
+    if (kind === null) return false;
+    kind.hook(prototype as object, (pool) => bookOn(pool) ?? this.#adopt(pool, kind));
+    return true;
+  }
+
+  #adopt(pool: object, kind: PoolKind<object>): LeaseBook | null {
+    try {
+      this.#begin(pool, kind, null, {});
+      return bookOn(pool);
+    } catch (error) {
+      this.gap(`a pool of ${kind.driver} cannot be watched: ${asError(error).message}`);
+      return null;
+    }
+  }
+
+  #begin(pool: object, kind: PoolKind<object>, name: string | null, options: LeaseBookOptions): WatchedPool {
+    const clock = this.#clock;
+    const book = new LeaseBook(clock, options);
+    const watch: Watch = {
+      book,
+      name: name === null ? null : this.#freeName(name),
+      pool: watchedPool({
+        // By the first time it is asked it has a connection, which knows better than its options where it leads.
+        name: () => {
+          watch.name ??= this.#freeName(kind.nameOf(pool));
+          return watch.name;
+        },
+        driver: kind.driver,
+        read: () => kind.read(pool, book),
+        book,
+        clock,
+      }),
+    };
+    return this.#keep(pool, watch);
+  }
+
+  #keep(pool: object, watch: Watch): WatchedPool {
+    // The pool holds it, and it the pool: they go together.
+    Object.defineProperty(pool, WATCH, { value: watch, configurable: true });
+    this.#watches.push(new WeakRef(watch));
+    for (const tell of this.#onFirst.splice(0)) tell();
+    return watch.pool;
+  }
+
+  /** Calls back as soon as there is a pool, in that very turn. */
+  whenAny(callback: () => void): void {
+    if (this.#watches.length > 0) callback();
+    else this.#onFirst.push(callback);
+  }
+
+  /** Notes what cannot be watched, and why. */
+  gap(text: string): void {
+    this.#gaps.add(text);
+  }
+
+  get gaps(): readonly string[] {
+    return [...this.#gaps];
+  }
+
+  /** All pools that are in use, as they are now. One that cannot be read is a gap. */
+  read(): PublishedPools {
+    const pools: WatchedSnapshot[] = [];
+    for (const { pool } of this.#current()) {
+      try {
+        pools.push(pool.snapshot());
+      } catch (error) {
+        this.gap(`${pool.name} cannot be read: ${asError(error).message}`);
+      }
+    }
+    return { takenAtMs: this.#clock.wallTime(), pools, gaps: this.gaps };
+  }
+
+  /** Forgets the pools that are gone, or closed and empty. */
+  #current(): Watch[] {
+    const current: Watch[] = [];
+    this.#watches = this.#watches.filter((reference) => {
+      const watch = reference.deref();
+      if (watch === undefined || isOver(watch)) return false;
+      current.push(watch);
+      return true;
+    });
+    return current;
+  }
+
+  #freeName(wanted: string): string {
+    const taken = new Set(this.#current().map((watch) => watch.name));
+    let name = wanted;
+    for (let n = 2; taken.has(name); n++) name = `${wanted} #${n}`;
+    return name;
+  }
+}
+
+function isOver({ pool }: Watch): boolean {
+  try {
+    return pool.over;
+  } catch {
+    return false;
+  }
+}
+
+function watchOn(pool: object): Watch | null {
+  return (pool as { readonly [WATCH]?: Watch })[WATCH] ?? null;
+}
+
+function bookOn(pool: object): LeaseBook | null {
+  return watchOn(pool)?.book ?? null;
+}
+
+function kindOf(value: object): PoolKind<object> | null {
+  return POOL_KINDS.find((kind) => kind.isOne(value)) ?? null;
+}
