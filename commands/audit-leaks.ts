@@ -98,7 +98,7 @@ const options = {
     group: 'Output',
   }),
   explain: value({
-    summary: 'print why a resource leaks, an example and its repair',
+    summary: 'print why a resource leaks or what a rule finds, with an example and its repair',
     type: topicType,
     default: null,
     config: false,
@@ -157,6 +157,7 @@ export const command = defineCommand({
       meaning: 'a gate for new leaks in CI',
     },
     { command: 'poolctl audit-leaks --explain pg-pool', meaning: 'why it leaks, and how to repair it' },
+    { command: 'poolctl audit-leaks --explain held-through-work', meaning: 'what a rule finds, and why' },
   ],
   async run(context) {
     const { options, render, version } = context;

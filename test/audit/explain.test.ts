@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audit } from '../../src/audit/audit.js';
 import { explain, topics } from '../../src/audit/explain.js';
 import { RESOURCES } from '../../src/audit/resources/index.js';
+import { RULES } from '../../src/audit/rules.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -19,8 +20,8 @@ async function findingsIn(code: string) {
 }
 
 describe('what --explain prints', () => {
-  it('has a text for each resource', () => {
-    expect(new Set(topics()).size).toBe(RESOURCES.length);
+  it('has a text for each resource and each rule', () => {
+    expect(new Set(topics()).size).toBe(RESOURCES.length + Object.keys(RULES).length);
     for (const topic of topics()) expect(explain(topic)).toContain('Repaired:');
   });
 
@@ -37,4 +38,13 @@ describe('what --explain prints', () => {
       expect((await findingsIn(fixed)).filter(({ severity }) => severity === 'error')).toEqual([]);
     },
   );
+
+  const rules = Object.entries(RULES).map(([rule, docs]) => ({ rule, ...docs }));
+  it.each(rules)('is true of $rule: it is found in the example', async ({ rule, leaks }) => {
+    expect((await findingsIn(leaks)).map(({ kind }) => kind)).toContain(rule);
+  });
+
+  it.each(rules)('is true of $rule: nothing is found in the repaired one', async ({ fixed }) => {
+    expect(await findingsIn(fixed)).toEqual([]);
+  });
 });
