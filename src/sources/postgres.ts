@@ -24,7 +24,8 @@ export function openPostgresSource(address: string, { env, clock }: SourceOption
 async function readSettings(ask: Ask): Promise<SettingsRow> {
   const [row] = await ask<SettingsRow>(SETTINGS).catch((error: unknown) => {
     const cause = asError(error);
-    if (!/invalid command/.test(cause.message)) throw cause;
+    // What is no SHOW it calls a failure, and hangs up.
+    if (!/invalid command|connection: failure \(08P01\)/.test(cause.message)) throw cause;
     throw new SourceError('ERR_SOURCE_ANSWER', "that is PgBouncer's admin console, and no PostgreSQL", {
       cause,
       hint: 'write pgbouncer:// instead of postgres://',

@@ -1,10 +1,12 @@
 import { addressError } from './errors.js';
+import { openPgBouncerSource } from './pgbouncer.js';
 import { openPoolSource } from './pool-socket.js';
 import { openPostgresSource } from './postgres.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
 /** Kinds of addresses, as help texts name them. */
-export const SOURCE_FORMS = 'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE';
+export const SOURCE_FORMS =
+  'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/';
 
 /** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
 type OpenSource = (address: string, options: SourceOptions) => StatsSource;
@@ -13,6 +15,7 @@ const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
   ['pool', openPoolSource],
   ['postgres', openPostgresSource],
   ['postgresql', openPostgresSource],
+  ['pgbouncer', openPgBouncerSource],
 ]);
 
 /**
