@@ -6,6 +6,7 @@ import { changedFiles } from '../src/audit/changed.js';
 import { explain, topics } from '../src/audit/explain.js';
 import { diff, repair } from '../src/audit/fix.js';
 import { customResource } from '../src/audit/resources/custom.js';
+import { targetOf } from '../src/audit/target.js';
 import type { AuditResult, Finding } from '../src/audit/types.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
@@ -92,7 +93,11 @@ const options = {
     config: false,
     group: 'Repair',
   }),
-  dryRun: flag({ summary: 'with --fix: print what would change as a diff', config: false, group: 'Repair' }),
+  dryRun: flag({
+    summary: 'with --fix: print what would change as a diff, and fail as the audit does',
+    config: false,
+    group: 'Repair',
+  }),
   notes: flag({
     summary: 'show notes too: leaks that only a failing connect, BEGIN or ROLLBACK can cause',
     group: 'Output',
@@ -173,7 +178,7 @@ export const command = defineCommand({
       const repairs = await repairsOf(findings, context, paths);
       if (options.dryRun) {
         await context.write(repairs.map(({ name, before, after }) => diff(name, before, after)).join(''));
-        return ExitCode.Ok;
+        return verdictOf(findings, options);
       }
       for (const { path, after } of repairs) await saveRepair(path, after);
       context.log(
@@ -190,13 +195,16 @@ export const command = defineCommand({
     for (const { file, line, reason } of result.warnings) {
       context.warn(`${file}${line === null ? '' : `:${line}`}: ${reason}`);
     }
-    const failing = result.findings.filter(
-      ({ severity }) => severity === 'error' || options.severity === 'note',
-    );
     await context.write(auditReports[options.format](result, { ...render, version }));
-    return failing.length > options.maxFindings ? ExitCode.Failed : ExitCode.Ok;
+    return verdictOf(result.findings, options);
   },
 });
+
+/** Fails where more findings count than are let pass. A dry run judges the code as it is. */
+function verdictOf(findings: readonly Finding[], { severity, maxFindings }: Context['options']): ExitCode {
+  const failing = findings.filter((one) => one.severity === 'error' || severity === 'note');
+  return failing.length > maxFindings ? ExitCode.Failed : ExitCode.Ok;
+}
 
 /** What there is to tell: without what is in the baseline, in files that did not change, or not asked for. */
 async function reported(
@@ -227,7 +235,7 @@ async function repairsOf(
     const own = findings.filter(({ file }) => file === name);
     const found = await sourceOf(name, own, [io.cwd, ...paths.map((path) => resolve(io.cwd, path))]);
     if (found === null) continue;
-    const { text: after, repaired } = repair(name, found.text, own);
+    const { text: after, repaired } = repair(name, found.text, own, targetOf(found.path));
     if (repaired.length > 0)
       repairs.push({
         name: relative(io.cwd, found.path).split(sep).join('/'),

@@ -96,8 +96,8 @@ export interface Repairing {
   readonly awaits: boolean;
   /** Whether a transaction that is still open ends with the release, and is not handed on with the connection. */
   readonly endsTransaction?: boolean;
-  /** What can be declared with `await using`: what this version of this package lends, or a later one. */
-  readonly using?: { readonly module: string; readonly since: string };
+  /** What can be declared with `await using`: what this version of this module lends, or a later one; null for any. */
+  readonly using?: { readonly module: string | null; readonly since: string | null };
 }
 
 /** Rule ids of findings. */

@@ -264,7 +264,7 @@ export async function f() {
   it('shows a repair as a diff, makes it, and finds nothing afterwards', async () => {
     await write('src/b.ts', LEAK);
     const { code, out } = await run('src', '--fix', '--dry-run');
-    expect(code).toBe(0);
+    expect(code).toBe(1); // the code is still as it is
     expect(out).toBe(`--- a/src/b.ts
 +++ b/src/b.ts
 @@ -2,6 +2,9 @@
@@ -284,6 +284,7 @@ export async function f() {
     await writeFile(join(folder, 'b.diff'), out);
     expect(await run('src', '--fix')).toMatchObject({ code: 0, out: expect.stringContaining('no leaks in') });
     const fixed = await readFile(join(folder, 'src/b.ts'), 'utf8');
+    expect(await run('src', '--fix', '--dry-run')).toMatchObject({ code: 0, out: '' });
     execFileSync('git', ['apply', '--reverse', 'b.diff'], { cwd: folder });
     expect(await readFile(join(folder, 'src/b.ts'), 'utf8')).toBe(LEAK);
     expect(fixed).toContain('finally');

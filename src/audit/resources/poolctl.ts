@@ -24,7 +24,7 @@ export const poolctl: ResourceSpec = {
     release: 'close',
     awaits: true,
     endsTransaction: true,
-    using: { module: 'poolctl', since: '0.0.0' },
+    using: { module: null, since: null },
   },
   release: {
     methods: ['close', 'release', 'invalidate', 'detach'],

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ts } from 'ts-morph';
+import { isAtLeast, type RepairOptions } from './fix.js';
+
+/** The first version of Node that runs `await using` as it stands, and of TypeScript that compiles it. */
+const NODE = '24.0.0';
+const TYPESCRIPT = '5.2.0';
+
+/**
+ * What can be written in a file, by the tsconfig.json, package.json and node_modules that are around it. Where these do
+ * not say so for sure, `await using` cannot: then a repair takes try/finally.
+ */
+export function targetOf(path: string): RepairOptions {
+  const folders = foldersAbove(path);
+  const manifests = folders.flatMap((folder) => readManifest(join(folder, 'package.json')) ?? []);
+  const versionOf = (name: string): string | null => {
+    for (const folder of folders) {
+      const installed = readManifest(join(folder, 'node_modules', name, 'package.json'))?.version;
+      if (typeof installed === 'string') return installed;
+    }
+    const [range] = manifests.flatMap((one) => one.dependencies?.[name] ?? one.devDependencies?.[name] ?? []);
+    return range === undefined ? null : leastOf(range);
+  };
+  const node = leastOf(manifests.find(({ engines }) => engines?.node !== undefined)?.engines?.node ?? '');
+  const runsIt = node !== null && isAtLeast(node, NODE);
+  if (!/\.[cm]?tsx?$/.test(path)) return { parsesUsing: runsIt, versionOf };
+  const compiler = compilerOptionsFor(folders);
+  const typescript = versionOf('typescript');
+  const compilesIt = typescript === null ? null : isAtLeast(typescript, TYPESCRIPT);
+  return { parsesUsing: compiler !== null && parses(compiler, compilesIt, runsIt), versionOf };
+}
+
+function parses(options: ts.CompilerOptions, compilesIt: boolean | null, runsIt: boolean): boolean {
+  const target = options.target ?? ts.ScriptTarget.ES5;
+  const lib = options.lib?.map((one) => one.toLowerCase());
+  const namesIt = lib?.some((one) => one.includes('esnext.disposable')) === true;
+  const hasTypes =
+    namesIt || (lib?.some((one) => /^lib\.esnext\.d\.ts$/.test(one)) ?? target === ts.ScriptTarget.ESNext);
+  // A compiler that knows the library file knows the syntax.
+  if (!hasTypes || compilesIt === false || (compilesIt === null && !namesIt)) return false;
+  // The newest target leaves the syntax as it is; others have it compiled away.
+  return target === ts.ScriptTarget.ESNext ? runsIt : true;
+}
+
+/** Of the nearest tsconfig.json, with what it extends. */
+function compilerOptionsFor(folders: readonly string[]): ts.CompilerOptions | null {
+  for (const folder of folders) {
+    const path = join(folder, 'tsconfig.json');
+    if (!ts.sys.fileExists(path)) continue;
+    const { config, error } = ts.readConfigFile(path, ts.sys.readFile);
+    if (error !== undefined) return null;
+    // No files are looked for: only the options matter.
+    const host: ts.ParseConfigHost = {
+      useCaseSensitiveFileNames: ts.sys.useCaseSensitiveFileNames,
+      fileExists: ts.sys.fileExists,
+      readFile: ts.sys.readFile,
+      readDirectory: () => [],
+    };
+    return ts.parseJsonConfigFileContent(config, host, folder).options;
+  }
+  return null;
+}
+
+interface Manifest {
+  readonly version?: unknown;
+  readonly engines?: { readonly node?: string };
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+function readManifest(path: string): Manifest | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof value === 'object' && value !== null ? value : null;
+  } catch {
+    return null; // not there, or not for us to complain about
+  }
+}
+
+/** The lowest version that a range allows: `>=20.19` is 20.19.0; null where that cannot be told. */
+export function leastOf(range: string): string | null {
+  const parts = range
+    .split('||')
+    .map((part) => /^\s*(?:[\^~]|>=)?\s*v?(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(part));
+  const versions = parts.map((found) =>
+    found === null ? null : [found[1], found[2] ?? '0', found[3] ?? '0'].join('.'),
+  );
+  if (versions.some((one) => one === null)) return null;
+  return versions.reduce(
+    (least, one) => (least !== null && one !== null && isAtLeast(one, least) ? least : one),
+    null,
+  );
+}
+
+function foldersAbove(path: string): string[] {
+  const folders: string[] = [];
+  for (let at = dirname(path); folders.at(-1) !== at; at = dirname(at)) folders.push(at);
+  return folders;
+}
