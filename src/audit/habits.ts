@@ -112,7 +112,8 @@ function heldThroughWork(
     const why = isLast
       ? 'nothing uses it any more: release it before'
       : 'which waits for somebody else: do that before the acquire, or after the release';
-    const message = `${spec.title} is held through ${name}() (line ${lineOf(work)}), ${isLast ? `though ${why}` : why}`;
+    const called = /^\w[\w.]*$/.test(callee.getText()) ? callee.getText() : name;
+    const message = `${spec.title} is held through ${called}() (line ${lineOf(work)}), ${isLast ? `though ${why}` : why}`;
     return [{ rule: 'held-through-work', at: work, here: 'held through this', message }];
   }
   return [];
@@ -154,8 +155,12 @@ function lifeOf(declaration: ts.VariableDeclaration, body: Body, spec: ResourceS
       } else if (isMethodCall(node) && bodyAround(node) === body) {
         const call = node.parent.parent as ts.CallExpression;
         lastUse = Math.max(lastUse, call.end);
-        if (!ts.isAwaitExpression(call.parent)) for (const one of namesFor(call)) derived.add(one);
       } else isKnown = false;
+    }
+    if (ts.isVariableDeclaration(node) && node !== declaration && node.initializer !== undefined) {
+      const names = [name, ...derived];
+      if (!isData(node.initializer, name) && names.some((one) => mentions(node.initializer as ts.Node, one)))
+        for (const one of namesIn(node.name)) derived.add(one);
     }
     ts.forEachChild(node, visit);
   };
@@ -166,16 +171,35 @@ function lifeOf(declaration: ts.VariableDeclaration, body: Body, spec: ResourceS
     lastUse,
     end,
     releases,
-    touches(call) {
-      let does = false;
-      const look = (node: ts.Node): void => {
-        if (ts.isIdentifier(node) && (node.text === name || derived.has(node.text))) does = true;
-        ts.forEachChild(node, look);
-      };
-      look(call);
-      return does;
-    },
+    touches: (call) => [name, ...derived].some((one) => mentions(call, one)),
   };
+}
+
+/** Rows and the like: what has been read stays without the lease. A cursor, a statement or a transaction does not. */
+const READS =
+  /^(\$?query\w*|execute\w*|exec|run|all|get|find\w*|select\w*|fetch\w*|one|many|none|any|count)$/i;
+
+function isData(value: ts.Expression, name: string): boolean {
+  let at = value;
+  while (ts.isParenthesizedExpression(at) || ts.isAsExpression(at)) at = at.expression;
+  if (!ts.isAwaitExpression(at) || !ts.isCallExpression(at.expression)) return false;
+  const callee = at.expression.expression;
+  return (
+    ts.isPropertyAccessExpression(callee) &&
+    ts.isIdentifier(callee.expression) &&
+    callee.expression.text === name &&
+    READS.test(callee.name.text)
+  );
+}
+
+function mentions(node: ts.Node, name: string): boolean {
+  if (ts.isIdentifier(node) && node.text === name && isMention(node)) return true;
+  return ts.forEachChild(node, (child) => mentions(child, name) || undefined) === true;
+}
+
+function namesIn(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  return name.elements.flatMap((element) => (ts.isBindingElement(element) ? namesIn(element.name) : []));
 }
 
 /** A release in a finally block ends the lease after all that its try has. */
@@ -197,13 +221,6 @@ function releaseOf(node: ts.Identifier, { release }: ResourceSpec): ts.CallExpre
   if (!ts.isCallExpression(call) || !call.arguments.includes(node)) return null;
   const callee = ts.isPropertyAccessExpression(call.expression) ? call.expression.name : call.expression;
   return release.takes.includes(callee.getText()) ? call : null;
-}
-
-/** The variables that a result which is not awaited goes to: a cursor, a statement, a promise. */
-function namesFor(call: ts.CallExpression): string[] {
-  let at: ts.Node = call;
-  while (!ts.isStatement(at) && !ts.isVariableDeclaration(at)) at = at.parent;
-  return ts.isVariableDeclaration(at) && ts.isIdentifier(at.name) ? [at.name.text] : [];
 }
 
 /** The calls that a function awaits itself. */
