@@ -20,3 +20,21 @@ function userPart(site: Error | null): Error | null {
   const users = frames.filter((frame) => !/[\\/]node_modules[\\/]|[( ]node:|\(<anonymous>\)$/.test(frame));
   return users.length === 0 ? site : ({ stack: [head, ...users].join('\n') } as Error);
 }
+
+let behalf: Error | null = null;
+
+/** While `work` runs, until it returns, acquires are those of the call at `site`. */
+export function onBehalfOf<T>(site: Error, work: () => T): T {
+  const outer = behalf;
+  behalf = site;
+  try {
+    return work();
+  } finally {
+    behalf = outer;
+  }
+}
+
+/** On whose behalf is acquired now, if that is said; else null. */
+export function siteOnBehalf(): Error | null {
+  return behalf;
+}

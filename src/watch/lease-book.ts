@@ -3,7 +3,7 @@ import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { captureSite, SiteSampler } from '../pool/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../pool/stats.js';
-import { siteOf, stackOf } from './call-site.js';
+import { siteOf, siteOnBehalf, stackOf } from './call-site.js';
 import { type Note, newNote, noteOn } from './note.js';
 import { type ResourceState, watchQueries } from './resources.js';
 
@@ -37,6 +37,7 @@ export class LeaseBook {
   #released = 0;
   #created = 0;
   #createFailed = 0;
+  #timedOut = 0;
   /** Of leases that have ended. */
   #leaked = 0;
   #peakInUse = 0;
@@ -61,7 +62,8 @@ export class LeaseBook {
   ask(acquire: (...args: never[]) => unknown): Asked {
     const since = this.clock.now();
     this.#asked++;
-    return { since, site: this.#sampler.turn(since) ? captureSite(acquire, STACK_FRAMES) : null };
+    const site = siteOnBehalf() ?? (this.#sampler.turn(since) ? captureSite(acquire, STACK_FRAMES) : null);
+    return { since, site };
   }
 
   lend(resource: object, asked: Asked | null): void {
@@ -124,7 +126,11 @@ export class LeaseBook {
     return holders.sort((a, b) => a.leaseId - b.leaseId);
   }
 
-  /** What is counted of a foreign pool. Of its acquires `pending` have no outcome yet; null where nobody can tell. */
+  timedOut(): void {
+    this.#timedOut++;
+  }
+
+  /** What is counted of a foreign pool. Of its acquires `pending` have no outcome yet; null: time-outs are told. */
   counters(holders: readonly WatchedHolder[], pending: number | null): Partial<PoolCounters> {
     const unanswered = this.#asked - this.#acquired - this.#createFailed;
     return {
@@ -132,8 +138,8 @@ export class LeaseBook {
       released: this.#released,
       created: this.#created,
       createFailed: this.#createFailed,
-      // Libraries do not tell; but who has got neither a resource nor an error of ours, and waits no more, has.
-      ...(pending === null ? {} : { timedOut: Math.max(0, unanswered - pending) }),
+      // Who has got neither a resource nor an error that was seen, and waits no more, has timed out.
+      timedOut: pending === null ? this.#timedOut : Math.max(0, unanswered - pending),
       leaked: this.#leaked + holders.filter(({ leaked }) => leaked).length,
     };
   }

@@ -1,4 +1,5 @@
 import type { QueuePool } from '../pool/queue-pool.js';
+import { hasMethods } from './hooking.js';
 import { stateOf } from './resources.js';
 import type { WatchedPool } from './watched-pool.js';
 
@@ -21,6 +22,11 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
       };
     },
   };
+}
+
+/** Of this copy of poolctl, or another. */
+export function isOwnPool(value: object): value is QueuePool<object> {
+  return hasMethods(value, ['acquire', 'tryAcquire', 'invalidateAll', 'snapshot', 'resetPeaks']);
 }
 
 const UNSEEN = { lastSql: null, ...stateOf({}) };

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
-import { QueuePool } from '../pool/queue-pool.js';
+import type { QueuePool } from '../pool/queue-pool.js';
 import type { WatchedSnapshot } from '../pool/stats.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
-import { ownPool } from './own-pool.js';
+import { isOwnPool, ownPool } from './own-pool.js';
 import type { PoolKind } from './pools/kind.js';
+import { isKnexClient, watchKnexClass, watchTransactions } from './pools/knex.js';
 import { POOL_KINDS } from './pools/registry.js';
 import type { PublishedPools } from './protocol.js';
 import type { Published } from './publish.js';
@@ -27,9 +28,12 @@ const WATCH = Symbol.for('poolctl.watch');
 export class Watcher {
   /** Where they are published, if they are. */
   published: Promise<Published> | null = null;
+  /** How pools are watched that nobody has said anything else of. */
+  defaults: LeaseBookOptions = {};
   readonly #clock: Clock;
   #watches: WeakRef<Watch>[] = [];
   readonly #gaps = new Set<string>();
+  readonly #known = new Set<string>();
   readonly #onFirst: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -41,6 +45,8 @@ export class Watcher {
    * gets the name. Answers none where nothing in it is known.
    */
   add(value: object, name: string | null = null, options: LeaseBookOptions = {}): readonly WatchedPool[] {
+    const client = 'client' in value ? value.client : null;
+    if (isKnexClient(client)) watchTransactions(client);
     return poolsWithin(value).flatMap((pool) => this.#addOne(pool, name, options) ?? []);
   }
 
@@ -50,7 +56,7 @@ export class Watcher {
       if (name !== null) before.name = this.#freeName(name);
       return before.pool;
     }
-    if (pool instanceof QueuePool) return this.#addOwn(pool, name);
+    if (isOwnPool(pool)) return this.#addOwn(pool, name);
     const kind = kindOf(pool);
     if (kind === null) return null;
     const watched = this.#begin(pool, kind, name, options);
@@ -70,10 +76,18 @@ export class Watcher {
   /** Watches all pools of a class as they are first used, if it is a class of pools. */
   addClass(value: unknown): boolean {
     const prototype = typeof value === 'function' ? plainValue(value, 'prototype') : undefined;
-    const kind = isObject(prototype) ? kindOf(prototype) : null;
+    if (!isObject(prototype)) return false;
+    if (isKnexClient(prototype)) watchKnexClass(prototype);
+    const kind = kindOf(prototype);
     if (kind === null) return false;
-    kind.hook(prototype as object, (pool) => bookOn(pool) ?? this.#adopt(pool, kind));
+    this.#known.add(kind.driver);
+    kind.hook(prototype, (pool) => bookOn(pool) ?? this.#adopt(pool, kind));
     return true;
+  }
+
+  /** Whether a class of pools of that kind has been met. */
+  knows(driver: string): boolean {
+    return this.#known.has(driver);
   }
 
   #adopt(pool: object, kind: PoolKind<object>): LeaseBook | null {
@@ -88,7 +102,7 @@ export class Watcher {
 
   #begin(pool: object, kind: PoolKind<object>, name: string | null, options: LeaseBookOptions): WatchedPool {
     const clock = this.#clock;
-    const book = new LeaseBook(clock, options);
+    const book = new LeaseBook(clock, { ...this.defaults, ...options });
     const watch: Watch = {
       book,
       name: name === null ? null : this.#freeName(name),

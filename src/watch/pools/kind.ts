@@ -30,6 +30,6 @@ export interface PoolFacts {
   readonly closed: boolean;
   /** Whatever may be lent. */
   readonly resources: Iterable<object>;
-  /** Acquires without an outcome as yet, where the rest of those asked for has timed out; null: that cannot be told. */
+  /** Acquires without an outcome as yet, so that the rest has timed out; null: time-outs are told by themselves. */
   readonly pending: number | null;
 }

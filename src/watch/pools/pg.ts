@@ -1,10 +1,11 @@
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
+import { placeOf } from './requests.js';
 
 /** The parts of pg.Pool (pg-pool from version 3) that are read or hooked. */
 export interface PgPool {
-  readonly options: { readonly max?: number; readonly host?: unknown; readonly database?: unknown };
+  readonly options: { readonly max?: number };
   readonly _clients: readonly PgClient[];
   readonly _idle: readonly unknown[];
   readonly _pendingQueue: readonly PendingItem[];
@@ -14,9 +15,6 @@ export interface PgPool {
 interface PgClient {
   /** False until the server is ready for the first query; not there in other clients than pg's own. */
   readonly _connected?: boolean;
-  readonly host?: unknown;
-  readonly port?: unknown;
-  readonly database?: unknown;
 }
 
 interface PendingItem {
@@ -32,12 +30,7 @@ export const pgPool: PoolKind<PgPool> = {
   isOne: (value): value is PgPool =>
     hasMethods(value, ['connect', 'newClient', '_acquireClient', '_release', '_pulseQueue']),
   hook: hookPgPool,
-  nameOf({ options, _clients: [client] }) {
-    const { host, port, database } = client ?? { ...options, port: undefined };
-    const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
-    const name = typeof database === 'string' ? database : '';
-    return place === '' && name === '' ? 'pg' : `${place}/${name}`;
-  },
+  nameOf: ({ options, _clients: [client] }) => placeOf(client ?? options, 'pg'),
   read(pool) {
     const creating = pool._clients.filter((client) => client._connected === false).length;
     const live = pool._clients.length;

@@ -1,5 +1,15 @@
+import { genericPool } from './generic-pool.js';
 import type { PoolKind } from './kind.js';
+import { mysqlPool } from './mysql.js';
 import { pgPool } from './pg.js';
+import { sequelizePool } from './sequelize-pool.js';
+import { tarnPool } from './tarn.js';
 
-/** The kinds of pools that can be watched, the most particular first. */
-export const POOL_KINDS: readonly PoolKind<object>[] = [pgPool as unknown as PoolKind<object>];
+/** The kinds of pools that can be watched. None is taken for another: each looks for methods that only it has. */
+export const POOL_KINDS: readonly PoolKind<object>[] = [
+  pgPool,
+  mysqlPool,
+  tarnPool,
+  genericPool,
+  sequelizePool,
+].map((kind) => kind as unknown as PoolKind<object>);

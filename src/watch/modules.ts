@@ -1,0 +1,58 @@
+import Module from 'node:module';
+import { isObject } from './hooking.js';
+import type { Watcher } from './watcher.js';
+
+/** Libraries whose pools are known, and as which kind. */
+const KNOWN: Readonly<Record<string, string>> = {
+  'pg-pool': 'pg',
+  mysql2: 'mysql2',
+  tarn: 'tarn',
+  'generic-pool': 'generic-pool',
+  'sequelize-pool': 'sequelize-pool',
+};
+/** Libraries that have pools of a kind of their own. */
+const UNKNOWN = ['postgres', 'mariadb', 'oracledb'];
+
+/**
+ * Looks at each CommonJS module as it is loaded, whoever asks for it (an ES module too), for classes of pools, by their
+ * structure: every copy of a library is found, under whatever name. Their prototypes are patched before the program
+ * has them.
+ */
+export function watchModules(watcher: Watcher): void {
+  const loader = Module as unknown as { _load(...args: unknown[]): unknown };
+  const load = loader._load;
+  const seen = new WeakSet<object>();
+  loader._load = function loadWatched(this: unknown, ...args) {
+    const exports = load.apply(this, args);
+    try {
+      for (const one of candidates(exports)) {
+        if (seen.has(one)) continue;
+        seen.add(one);
+        watcher.addClass(one);
+      }
+      noteGaps(args[0], watcher);
+    } catch {
+      // Whatever a module exports, it is none of the program's concern that we looked.
+    }
+    return exports;
+  };
+}
+
+/** What may be a class of pools: the exports, or what they call so. Getters are left alone. */
+function candidates(exports: unknown): object[] {
+  if (!isObject(exports)) return [];
+  const named = ['Pool', 'default'].map(
+    (name) => Object.getOwnPropertyDescriptor(exports, name)?.value as unknown,
+  );
+  return [exports, ...named].filter((one) => typeof one === 'function');
+}
+
+function noteGaps(request: unknown, watcher: Watcher): void {
+  if (typeof request !== 'string') return;
+  const kind = Object.hasOwn(KNOWN, request) ? KNOWN[request] : undefined;
+  if (kind !== undefined && !watcher.knows(kind)) {
+    watcher.gap(`${request} is of a version that poolctl does not know: its pools are not watched`);
+  } else if (UNKNOWN.includes(request)) {
+    watcher.gap(`${request} is in use, whose pools poolctl does not know`);
+  }
+}

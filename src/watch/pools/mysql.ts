@@ -1,0 +1,103 @@
+import { hasMethods, hook } from '../hooking.js';
+import type { Asked, LeaseBook } from '../lease-book.js';
+import type { PoolKind } from './kind.js';
+import { placeOf } from './requests.js';
+
+/** The parts of a pool of mysql2 that are read or hooked; its promise pool has one of these within. */
+export interface MysqlPool {
+  readonly config: { readonly connectionLimit: number; readonly connectionConfig?: unknown };
+  readonly _allConnections: Queue<MysqlConnection>;
+  readonly _freeConnections: Queue<MysqlConnection>;
+  readonly _connectionQueue: Queue<Callback>;
+  readonly _closed: boolean;
+}
+
+interface MysqlConnection {
+  /** The server has let it in. */
+  readonly authorized?: boolean;
+}
+
+/** A denque, or since version 3.15 one of mysql2's own. */
+interface Queue<T> {
+  readonly length: number;
+  get(index: number): T | undefined;
+}
+
+interface Callback {
+  (error: unknown, connection?: object): unknown;
+  [ASKED]?: Asked;
+}
+
+const ASKED = Symbol('poolctl.asked');
+
+export const mysqlPool: PoolKind<MysqlPool> = {
+  driver: 'mysql2',
+  isOne: (value): value is MysqlPool =>
+    hasMethods(value, ['getConnection', 'releaseConnection', '_removeConnection']),
+  hook(target, bookOf) {
+    hook(
+      target,
+      'getConnection',
+      (getConnection) =>
+        function getConnectionWatched(this: MysqlPool, ...args) {
+          const [callback, ...rest] = args;
+          const book = this._closed ? null : bookOf(this);
+          // The pool calls itself again for one that was in line.
+          if (book === null || typeof callback !== 'function' || ASKED in callback) {
+            return getConnection.apply(this, args);
+          }
+          const asked = book.ask(getConnectionWatched);
+          return getConnection.call(this, followed(callback as Callback, asked, book), ...rest);
+        },
+    );
+    // Also what is destroyed goes this way.
+    hook(
+      target,
+      'releaseConnection',
+      (releaseConnection) =>
+        function releaseConnectionWatched(this: MysqlPool, ...args) {
+          bookOf(this)?.release(args[0] as object);
+          return releaseConnection.apply(this, args);
+        },
+    );
+  },
+  nameOf: ({ config }) => placeOf(config.connectionConfig, 'mysql2'),
+  read(pool) {
+    const all = itemsOf(pool._allConnections);
+    const idle = pool._freeConnections.length;
+    const creating = all.filter(({ authorized }) => authorized === false).length;
+    const waiting = pool._connectionQueue.length;
+    return {
+      size: pool.config.connectionLimit === 0 ? null : pool.config.connectionLimit,
+      live: all.length,
+      idle,
+      inUse: Math.max(0, all.length - idle - creating),
+      waiting,
+      creating,
+      waitingSince: waiting === 0 ? null : (pool._connectionQueue.get(0)?.[ASKED]?.since ?? null),
+      closed: pool._closed,
+      resources: all,
+      // It has no time-out: whoever gets none has been refused, or its connect failed.
+      pending: null,
+    };
+  },
+};
+
+function followed(callback: Callback, asked: Asked, book: LeaseBook): Callback {
+  const heard: Callback = (error, connection, ...rest: unknown[]) => {
+    if (error) book.createFailed(error);
+    else if (connection !== undefined) book.lend(connection, asked);
+    return (callback as (...args: unknown[]) => unknown)(error, connection, ...rest);
+  };
+  heard[ASKED] = asked;
+  return heard;
+}
+
+function itemsOf<T>(queue: Queue<T>): T[] {
+  const items: T[] = [];
+  for (let index = 0; index < queue.length; index++) {
+    const item = queue.get(index);
+    if (item !== undefined) items.push(item);
+  }
+  return items;
+}

@@ -1,0 +1,61 @@
+import type { Asked, LeaseBook } from '../lease-book.js';
+
+/**
+ * Pools that hand over by resolving a record of the request: the record is told apart by what it carries, and its own
+ * `resolve` tells when it is served. Promises are left alone: to listen to one is to handle its rejection, which would
+ * then no longer be reported as unhandled.
+ */
+export interface Request {
+  resolve(resource: object): unknown;
+  reject?(error: unknown): unknown;
+  [ASKED]?: Asked;
+}
+
+const ASKED = Symbol('poolctl.asked');
+
+/** Since when a request waits; null if it is none of those that were seen coming. */
+export function askedSince(request: unknown): number | null {
+  return typeof request === 'object' && request !== null
+    ? ((request as Request)[ASKED]?.since ?? null)
+    : null;
+}
+
+/** From now on the book learns what becomes of a request. */
+export function follow(request: Request, asked: Asked, book: LeaseBook): void {
+  const { resolve } = request;
+  Object.defineProperty(request, ASKED, { value: asked });
+  Object.defineProperty(request, 'resolve', {
+    value(this: Request, resource: object) {
+      // Also a string can be pooled; what cannot carry a note has no lease.
+      if (typeof resource === 'object' && resource !== null) book.lend(resource, asked);
+      return resolve.call(this, resource);
+    },
+  });
+}
+
+/** The book is told as well where a request is rejected: it has waited too long, or nothing could be made for it. */
+export function followRejection(request: Request, book: LeaseBook): void {
+  const { reject } = request;
+  if (reject === undefined) return;
+  Object.defineProperty(request, 'reject', {
+    value(this: Request, error: unknown) {
+      if (isTimeout(error)) book.timedOut();
+      else book.createFailed(error);
+      return reject.call(this, error);
+    },
+  });
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && /time(d )?[ -]?out/i.test(`${error.name} ${error.message}`);
+}
+
+/** What a pool whose user gives it no name is called by the configuration that it was made with. */
+export function placeOf(config: unknown, otherwise: string): string {
+  const { host, port, database } = (typeof config === 'object' && config !== null ? config : {}) as Readonly<
+    Record<string, unknown>
+  >;
+  const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
+  const name = typeof database === 'string' ? database : '';
+  return place === '' && name === '' ? otherwise : `${place}/${name}`;
+}

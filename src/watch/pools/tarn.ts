@@ -1,0 +1,77 @@
+import { hasMethods, hook } from '../hooking.js';
+import type { PoolKind } from './kind.js';
+import { askedSince, follow, followRejection, placeOf, type Request } from './requests.js';
+
+/** The parts of tarn's pool (knex, mssql) that are read or hooked. */
+export interface TarnPool {
+  readonly max: number;
+  readonly used: readonly { readonly resource: object }[];
+  readonly free: readonly { readonly resource: object }[];
+  readonly pendingAcquires: readonly unknown[];
+  readonly pendingValidations: readonly unknown[];
+  readonly pendingCreates: readonly unknown[];
+  readonly destroyed: boolean;
+}
+
+export const tarnPool: PoolKind<TarnPool> = {
+  driver: 'tarn',
+  isOne: (value): value is TarnPool =>
+    hasMethods(value, ['acquire', 'release', 'numUsed', 'numPendingAcquires', 'numPendingValidations']),
+  hook(target, bookOf) {
+    hook(
+      target,
+      'acquire',
+      (acquire) =>
+        function acquireWatched(this: TarnPool, ...args) {
+          const book = bookOf(this);
+          const asked = book?.ask(acquireWatched) ?? null;
+          const request = acquire.apply(this, args);
+          // It is served in a later turn at the earliest.
+          if (book !== null && asked !== null && hasMethods(request, ['resolve'])) {
+            follow(request as Request, asked, book);
+            // Only a failed create comes this way, and the end of the pool; a time-out is what is left.
+            followRejection(request as Request, book);
+          }
+          return request;
+        },
+    );
+    hook(
+      target,
+      'release',
+      (release) =>
+        function releaseWatched(this: TarnPool, ...args) {
+          // Before the call, which hands it to the next in line.
+          if (this.used.some(({ resource }) => resource === args[0]))
+            bookOf(this)?.release(args[0] as object);
+          return release.apply(this, args);
+        },
+    );
+    hook(
+      target,
+      '_destroy',
+      (destroy) =>
+        function destroyWatched(this: TarnPool, ...args) {
+          bookOf(this)?.release(args[0] as object);
+          return destroy.apply(this, args);
+        },
+    );
+  },
+  nameOf: ({ used: [used], free: [free] }) => placeOf(used?.resource ?? free?.resource, 'tarn'),
+  read(pool) {
+    // One that is being validated is among those in use already.
+    const inUse = pool.used.length - pool.pendingValidations.length;
+    const waiting = pool.pendingAcquires.length + pool.pendingValidations.length;
+    const creating = pool.pendingCreates.length;
+    const first = pool.pendingValidations[0] ?? pool.pendingAcquires[0];
+    return {
+      size: pool.max,
+      live: pool.used.length + pool.free.length + creating,
+      idle: pool.free.length + pool.pendingValidations.length,
+      ...{ inUse, waiting, creating },
+      waitingSince: askedSince(first),
+      closed: pool.destroyed,
+      resources: pool.used.map(({ resource }) => resource),
+      pending: waiting,
+    };
+  },
+};

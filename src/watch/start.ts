@@ -1,0 +1,51 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { asError } from '../base/promises.js';
+import { parseDuration } from '../base/units.js';
+import { bundledIn } from './bundled.js';
+import { watchModules } from './modules.js';
+import { thisProcess } from './process.js';
+import { processWatcher } from './process-watcher.js';
+import { parsePublishPort } from './publish-port.js';
+import { publishProcess } from './publish-process.js';
+import { summaryOf } from './summary.js';
+
+const STARTED = Symbol.for('poolctl.started');
+
+/**
+ * Watches whatever pools this process, or thread, will have. From the environment: POOLCTL_NAME (the application's
+ * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`; else a socket in the user's own folder) and POOLCTL_LEAK_AFTER
+ * (`60s`). Never throws, and whatever goes wrong is told on stderr: the program has not asked for us.
+ */
+export function startWatching(): void {
+  const self = thisProcess();
+  try {
+    // A preload and an import of the same, or of two copies of poolctl.
+    if (STARTED in globalThis) return;
+    Object.defineProperty(globalThis, STARTED, { value: true });
+    const { POOLCTL_NAME: name, POOLCTL_PUBLISH: where, POOLCTL_LEAK_AFTER: leakAfter } = self.env;
+    const watcher = processWatcher();
+    if (leakAfter) watcher.defaults = { leakAfterMs: parseDuration(leakAfter) };
+    watchModules(watcher);
+    subscribe('poolctl:pool:open', (message) => {
+      watcher.add((message as { readonly pool: object }).pool);
+    });
+    const port = where && where !== 'off' ? parsePublishPort(where) : null;
+    const publish = () => {
+      if (where === 'off') return;
+      publishProcess({ name: name || null, port }).catch((error) =>
+        self.tell(`poolctl: ${asError(error).message}\n`),
+      );
+    };
+    // A process without pools, as npm itself is one, is nobody's concern.
+    watcher.whenAny(publish);
+    const bundled = self.thread === 0 && self.script !== null ? bundledIn(self.script) : null;
+    if (bundled !== null) {
+      watcher.gap(bundled);
+      self.tell(`poolctl: ${bundled}\n`);
+      publish();
+    }
+    self.onExit(() => self.tell(summaryOf(watcher.read().pools, self.thread)));
+  } catch (error) {
+    self.tell(`poolctl: the pools of this process are not watched: ${asError(error).message}\n`);
+  }
+}
