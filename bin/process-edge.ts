@@ -31,10 +31,11 @@ export async function runProcess(commands: CommandTable): Promise<void> {
   let defects = 0;
   const onDefect = (error: unknown) => {
     process.exitCode = ExitCode.Defect;
-    io.stderr.tell(`poolctl: ${defectText(error, process.version)}\n`);
     defects++;
+    // First of all: a screen gives the terminal back, else the text below would go with it.
+    if (defects === 1) interrupts.giveUp(error);
+    io.stderr.tell(`poolctl: ${defectText(error, process.version)}\n`);
     if (defects > 1) return;
-    interrupts.giveUp(error);
     setTimeout(endTheHardWay, GIVE_UP_MS, onDefect).unref();
   };
   // Unhandled rejections come here too.

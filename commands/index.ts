@@ -10,8 +10,16 @@ export const commands: CommandTable = {
     summary: 'put a connection pool under load and judge it',
     load: async () => (await import('./loadtest.js')).command,
   },
+  run: {
+    summary: 'run an application with its connection pools watched',
+    load: async () => (await import('./run.js')).command,
+  },
   compare: {
     summary: 'compare two load tests, figure by figure',
     load: async () => (await import('./compare.js')).command,
+  },
+  top: {
+    summary: 'watch pools, who holds their connections, and what blocks them',
+    load: async () => (await import('./top.js')).command,
   },
 };

@@ -11,6 +11,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: ['base'],
   watch: ['pool', 'base'],
   sources: ['watch', 'pool', 'db', 'base'],
+  ib: ['pool', 'base'],
+  top: ['sources', 'watch', 'pool', 'report', 'base'],
   report: ['base'],
   cli: ['report', 'base'],
   testing: ['pool', 'db', 'base'],
@@ -20,11 +22,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const READS_ALL_TYPES = ['report'];
 /** Where each npm package may be imported, so that nothing is loaded that a run does not use. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@stoqey/ib': ['src/ib/'],
   'better-sqlite3': ['src/db/drivers/'],
   chalk: ['src/report/'],
   commander: ['src/cli/'],
   'hdr-histogram-js': ['src/report/loadtest/'],
+  ink: ['src/top/'],
   pg: ['src/db/drivers/'],
+  react: ['src/top/'],
   'ts-morph': ['src/audit/'],
 };
 /** Words that must not stand in the code of a place, strings and comments aside. */

@@ -1,7 +1,8 @@
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, tmpdir, totalmem, userInfo } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { endBySignal, type ForegroundProgram, type ProgramEnd, runForeground } from './foreground.js';
 import type { Interrupts } from './interrupts.js';
 import { colorWanted, unicodeWanted } from './terminal.js';
 
@@ -14,10 +15,14 @@ export interface Io {
   readonly stderr: Output;
   /** All of standard input as text, for `--password-stdin` and `-` in place of a file. */
   readStdin(): Promise<string>;
+  readonly keyboard: Keyboard;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Sets a variable of this process, for packages that look at the environment as they are loaded. */
+  setEnv(name: string, value: string): void;
   readonly cwd: string;
   readonly pid: number;
   readonly host: Host;
+  readonly user: User;
   readonly interrupts: Interrupts;
   readonly clock: Clock;
   /** CPU time of this whole process so far, its worker threads included. Only differences mean anything. */
@@ -28,6 +33,10 @@ export interface Io {
   eventLoopUtilization(since?: EventLoopUtilization): EventLoopUtilization;
   /** Resident memory of this process, in bytes. */
   memoryBytes(): number;
+  /** Runs another program in poolctl's place: see runForeground. */
+  foreground(program: ForegroundProgram): Promise<ProgramEnd>;
+  /** Ends this process by a signal, as the program in its place was ended. */
+  endBy(signal: string): void;
 }
 
 export interface Output {
@@ -46,6 +55,18 @@ export interface Output {
   tell(text: string): void;
   /** Whether the reader has gone away. */
   readonly closed: boolean;
+  /** Calls back when the window has got another size, until what it gives is called. */
+  onResize(listener: () => void): () => void;
+}
+
+/** The terminal that keys come from, for screens. */
+export interface Keyboard {
+  readonly isTty: boolean;
+  /**
+   * Hands over what is typed, as it comes and without showing it (raw mode), until what it gives is called: then the
+   * terminal is as it was. Keys such as Ctrl-C come as text, and send no signal.
+   */
+  listen(onText: (text: string) => void): () => void;
 }
 
 /** The machine, for reports that are compared later. */
@@ -57,6 +78,15 @@ export interface Host {
   readonly cpuCount: number;
   readonly cpuModel: string | null;
   readonly memoryBytes: number;
+}
+
+/** Whose process this is. */
+export interface User {
+  /** null on Windows. */
+  readonly uid: number | null;
+  /** '' where the system has no name for it. */
+  readonly name: string;
+  readonly tempFolder: string;
 }
 
 export interface CpuTime {
@@ -75,7 +105,11 @@ export function processIo(interrupts: Interrupts): Io {
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     readStdin,
+    keyboard: { isTty: process.stdin.isTTY === true, listen: listenToKeys },
     env: process.env,
+    setEnv(name, value) {
+      process.env[name] = value;
+    },
     // Asked for late: it throws where the directory was removed, and --help needs none.
     get cwd() {
       return process.cwd();
@@ -89,6 +123,9 @@ export function processIo(interrupts: Interrupts): Io {
       cpuModel: cpus()[0]?.model.trim() || null,
       memoryBytes: totalmem(),
     },
+    get user() {
+      return { uid: process.getuid?.() ?? null, name: userName(), tempFolder: tmpdir() };
+    },
     interrupts,
     clock: systemClock,
     cpuTime() {
@@ -98,6 +135,8 @@ export function processIo(interrupts: Interrupts): Io {
     hostCpuTime,
     eventLoopUtilization: (since) => performance.eventLoopUtilization(since),
     memoryBytes: () => process.memoryUsage.rss(),
+    foreground: (program) => runForeground(program, process),
+    endBy: (signal) => endBySignal(signal, process),
   };
 }
 
@@ -132,12 +171,40 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     get closed() {
       return closed;
     },
+    onResize(listener) {
+      stream.on('resize', listener);
+      return () => stream.off('resize', listener);
+    },
+  };
+}
+
+function listenToKeys(onText: (text: string) => void): () => void {
+  const { stdin } = process;
+  const onData = (chunk: string | Buffer) => onText(String(chunk));
+  // A terminal whose window was closed gives an error; that it is gone is told by a signal.
+  const onError = () => {};
+  stdin.setRawMode?.(true);
+  stdin.setEncoding('utf8').on('data', onData).on('error', onError).resume();
+  return () => {
+    stdin.off('data', onData).off('error', onError).pause();
+    stdin.setRawMode?.(false);
+    // Else a terminal keeps the process from ending.
+    stdin.unref?.();
   };
 }
 
 /** EIO is what writing to a terminal gives whose window was closed. */
 function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
   return code === 'EPIPE' || code === 'EIO' || code === 'ERR_STREAM_DESTROYED';
+}
+
+/** A container may run as a user that it has no entry for. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
 }
 
 async function readStdin(): Promise<string> {

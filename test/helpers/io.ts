@@ -14,6 +14,7 @@ export interface TestIoOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  readonly tempFolder?: string;
   readonly isTty?: boolean;
   readonly columns?: number;
   readonly unicode?: boolean;
@@ -31,7 +32,9 @@ export function testIo(options: TestIoOptions = {}): TestIo {
     out: stdout.text,
     err: stderr.text,
     readStdin: async () => options.stdin ?? '',
+    keyboard: { isTty: false, listen: () => () => {} },
     env: options.env ?? {},
+    setEnv() {},
     cwd: options.cwd ?? '/nowhere',
     pid: 4711,
     host: {
@@ -42,12 +45,15 @@ export function testIo(options: TestIoOptions = {}): TestIo {
       cpuModel: null,
       memoryBytes: 1e9,
     },
+    user: { uid: 1000, name: 'somebody', tempFolder: options.tempFolder ?? '/nowhere' },
     interrupts: createInterrupts(),
     clock: systemClock,
     cpuTime: () => ({ userMs: 0, systemMs: 0 }),
     hostCpuTime: () => null,
     eventLoopUtilization: () => ({ idle: 0, active: 0, utilization: 0 }),
     memoryBytes: () => 50e6,
+    foreground: () => Promise.reject(new Error('a test starts programs by the built poolctl')),
+    endBy: () => {},
   };
 }
 
@@ -69,6 +75,7 @@ function recordingOutput(options: TestIoOptions, error?: Error): Output & { text
       tell(more);
     },
     tell,
+    onResize: () => () => {},
     text: () => text,
   };
 }

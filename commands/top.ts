@@ -1,0 +1,324 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileFault } from '../src/base/file-fault.js';
+import { ValueError } from '../src/base/units.js';
+import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { flag, value } from '../src/cli/options.js';
+import { duration, text } from '../src/cli/value-types.js';
+import { printable } from '../src/report/text.js';
+import { findSockets } from '../src/sources/discovery.js';
+import { openSource, SOURCE_FORMS } from '../src/sources/registry.js';
+import type { StatsSource } from '../src/sources/types.js';
+import { demoSources } from '../src/top/demo.js';
+import type { Tick } from '../src/top/feed.js';
+import { liveFeed, readOnce } from '../src/top/live.js';
+import {
+  parseRecording,
+  type Recording,
+  recordingHeader,
+  recordingLine,
+  replayFeed,
+} from '../src/top/recording.js';
+import { jsonLine, onceReport } from '../src/top/report.js';
+import type { Feed } from '../src/top/session.js';
+import { actOn } from './top-actions.js';
+
+const options = {
+  demo: flag({
+    summary: 'show a simulated application whose pool runs dry by a leak',
+    config: false,
+    group: 'Sources',
+  }),
+  replay: value({
+    summary: 'show what was recorded in FILE, a reading at each interval',
+    type: text('FILE'),
+    default: null,
+    config: false,
+    group: 'Sources',
+  }),
+  interval: value({
+    summary: 'read so often; + and - change it',
+    short: 'i',
+    type: duration({ leastMs: 100 }),
+    default: 1000,
+    group: 'Sources',
+  }),
+  once: flag({
+    summary: 'read once and print it; also where stdout is no terminal, TERM is dumb, or in CI',
+    config: false,
+    group: 'Output',
+  }),
+  json: flag({
+    summary: 'print each reading as a line of JSON instead of showing a screen',
+    config: false,
+    group: 'Output',
+  }),
+  record: value({
+    summary: 'write all readings to FILE, for --replay; an old one is replaced',
+    type: text('FILE'),
+    default: null,
+    config: false,
+    group: 'Output',
+  }),
+  allowActions: flag({
+    summary: 'let the keys c and t cancel a query and end a backend, after a question',
+    config: false,
+    group: 'Safety',
+  }),
+};
+
+const sourcesArgument = {
+  sources: restArguments({
+    summary: `${SOURCE_FORMS}; left out: the applications of this user that publish their pools`,
+    type: text('SOURCE'),
+  }),
+};
+
+type Context = CommandContext<typeof options, typeof sourcesArgument>;
+
+export const command = defineCommand({
+  name: 'top',
+  summary: 'watch pools, who holds their connections, and what blocks them',
+  description:
+    'Shows the pools of running applications, the PgBouncer and the PostgreSQL behind them, and in the first line what\n' +
+    'is wrong and why: a leak (with its line of code), lock waits, slow queries, a queue in the pooler, a full database,\n' +
+    'or a pool that is too small. It only reads. ? on the screen lists the keys.',
+  arguments: sourcesArgument,
+  options,
+  endsByInterrupt: true,
+  rules: [
+    {
+      of: ['demo', 'replay'],
+      check: ({ options: { demo, replay }, arguments: { sources } }) =>
+        [demo, replay !== null, sources.length > 0].filter(Boolean).length > 1
+          ? '--demo, --replay and sources do not go together'
+          : null,
+    },
+    {
+      of: ['record', 'replay'],
+      check: ({ options: { record, replay } }) =>
+        record !== null && replay !== null ? '--record and --replay do not go together' : null,
+    },
+    {
+      of: ['allowActions', 'demo', 'replay'],
+      check: ({ options: { allowActions, demo, replay } }) =>
+        allowActions && (demo || replay !== null) ? '--allow-actions needs a real database' : null,
+    },
+  ],
+  examples: [
+    { command: 'poolctl top --demo', meaning: 'have a look, with nothing running' },
+    { command: 'poolctl top', meaning: 'every application of yours that was started by poolctl run' },
+    {
+      command: 'poolctl top pool:127.0.0.1:7070 postgres://app@db/shop pgbouncer://stats@db:6432/pgbouncer',
+      meaning: 'from the line of code to the backend and whoever blocks it',
+    },
+    { command: 'poolctl top --once --json postgres://app@db/shop', meaning: 'one reading, for a script' },
+  ],
+  async run(context) {
+    const { options: given, io } = context;
+    const recording = given.replay === null ? null : await readRecording(given.replay, context);
+    const sources = recording === null ? await sourcesOf(context) : [];
+    const recorder = given.record === null ? null : await openRecorder(given.record, context);
+    try {
+      if (isScreen(context)) await showScreen(context, sources, recording, recorder);
+      else return await print(context, sources, recording, recorder);
+    } finally {
+      await Promise.allSettled(sources.map(async (source) => source[Symbol.asyncDispose]()));
+      await recorder?.close();
+    }
+    const interruption = io.interrupts.interruption();
+    // Ctrl-C is how many end a screen; being ended from outside is something else.
+    return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
+  },
+});
+
+/** Whether there is somebody to look and to press keys. */
+function isScreen({ options: { once, json, output }, io }: Context): boolean {
+  const { TERM, CI } = io.env;
+  const inCi = CI !== undefined && CI !== '' && CI !== '0' && CI !== 'false';
+  return (
+    !once && !json && output === null && io.stdout.isTty && io.keyboard.isTty && TERM !== 'dumb' && !inCi
+  );
+}
+
+async function showScreen(
+  context: Context,
+  sources: readonly StatsSource[],
+  recording: Recording | null,
+  recorder: Recorder | null,
+): Promise<void> {
+  const { io, options: given } = context;
+  const { clock } = io;
+  // React looks at it as it is loaded; its development build costs half as much again.
+  io.setEnv('NODE_ENV', 'production');
+  const { runSession } = await import('../src/top/session.js');
+  const timing = { clock, intervalMs: given.interval };
+  const feed = recorded(
+    recording === null ? liveFeed(sources, timing) : replayFeed(recording, timing),
+    recorder,
+  );
+  try {
+    await runSession({
+      terminal: io.stdout,
+      keyboard: io.keyboard,
+      feed,
+      clock,
+      drawing: { color: context.render.color, unicode: io.stdout.unicode, cwd: io.cwd },
+      state: {
+        intervalMs: given.interval,
+        allowActions: given.allowActions,
+        mode: given.demo ? 'demo' : recording === null ? null : 'replay',
+      },
+      act: given.allowActions ? (action) => actOn(action, context.arguments.sources, io) : null,
+      stop: io.interrupts.stop,
+    });
+  } finally {
+    await feed[Symbol.asyncDispose]();
+  }
+}
+
+async function print(
+  context: Context,
+  sources: readonly StatsSource[],
+  recording: Recording | null,
+  recorder: Recorder | null,
+): Promise<ExitCode> {
+  const { io, options: given, render } = context;
+  const { clock } = io;
+  const { stop } = io.interrupts;
+  const timing = { clock, intervalMs: given.interval };
+  const drawing = { color: render.color, unicode: render.unicode, cwd: io.cwd, width: render.width };
+  if (given.once || !given.json) {
+    const tick = recording?.ticks.at(-1) ?? (await readOnce(sources, timing, stop));
+    recorder?.write(tick);
+    await context.write(given.json ? jsonLine(tick, io.cwd) : onceReport(tick, drawing));
+    return exitCodeOf(tick);
+  }
+  if (recording !== null) {
+    for (const tick of recording.ticks) {
+      if (stop.aborted || io.stdout.closed) break;
+      await context.write(jsonLine(tick, io.cwd));
+    }
+    return ExitCode.Ok;
+  }
+  const feed = recorded(liveFeed(sources, timing), recorder);
+  try {
+    await printLines(context, feed);
+  } finally {
+    await feed[Symbol.asyncDispose]();
+  }
+  const interruption = io.interrupts.interruption();
+  return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
+}
+
+/** Until the reader goes away, or a signal comes. */
+function printLines(context: Context, feed: Feed): Promise<void> {
+  const { io } = context;
+  return new Promise((resolvePromise, reject) => {
+    const { stop } = io.interrupts;
+    const end = (): void => resolvePromise();
+    stop.addEventListener('abort', end, { once: true });
+    if (stop.aborted) return end();
+    feed.start((tick) => {
+      context.write(jsonLine(tick, io.cwd)).then(() => {
+        if (io.stdout.closed) end();
+      }, reject);
+    });
+  });
+}
+
+/** Not one source could be read: there is nothing to say of the pools. */
+function exitCodeOf({ sources }: Tick): ExitCode {
+  return sources.every(({ reading }) => reading === null) ? ExitCode.Unavailable : ExitCode.Ok;
+}
+
+async function sourcesOf({ options: given, arguments: { sources }, io }: Context): Promise<StatsSource[]> {
+  const { clock, env } = io;
+  if (given.demo) return demoSources({ clock });
+  const addresses = sources.length > 0 ? sources : await liveSockets(io);
+  const opened: StatsSource[] = [];
+  const problems: string[] = [];
+  for (const address of addresses) {
+    try {
+      opened.push(openSource(address, { env, clock }));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ERR_SOURCE_ADDRESS')) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new UsageError(problems);
+  return opened;
+}
+
+async function liveSockets({ host, env, user, interrupts }: Context['io']): Promise<string[]> {
+  const { uid, name: userName, tempFolder } = user;
+  const owner = { platform: host.platform, env, uid, userName, tempFolder };
+  const found = await findSockets(owner, interrupts.abort);
+  if (found.length > 0) return found.map(({ address }) => address);
+  throw new UnavailableError('no application of this user publishes its pools', {
+    hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
+  });
+}
+
+async function readRecording(path: string, { io }: Context): Promise<Recording> {
+  const source = await readFile(resolve(io.cwd, path), 'utf8').catch((cause: unknown) => {
+    throw new UnavailableError(`cannot read the recording ${printable(path)}: ${fileFault(cause)}`, {
+      cause,
+    });
+  });
+  try {
+    return parseRecording(source);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new UsageError([`--replay: ${printable(path)}: ${error.message}`]);
+  }
+}
+
+/** Writes ticks to a file, in their order. */
+interface Recorder {
+  write(tick: Tick): void;
+  /** Rejects if something could not be written. */
+  close(): Promise<void>;
+}
+
+async function openRecorder(path: string, { io }: Context): Promise<Recorder> {
+  const unavailable = (step: string) => (cause: unknown) => {
+    throw new UnavailableError(`the recording ${printable(path)} cannot be ${step}: ${fileFault(cause)}`, {
+      cause,
+    });
+  };
+  const file: FileHandle = await open(resolve(io.cwd, path), 'w', 0o600).catch(unavailable('opened'));
+  let failed: unknown = null;
+  let written: Promise<unknown> = file.appendFile(recordingHeader());
+  return {
+    write(tick) {
+      written = written
+        .then(() => file.appendFile(recordingLine(tick)))
+        .catch((error: unknown) => {
+          failed ??= error;
+        });
+    },
+    async close() {
+      await written.catch((error: unknown) => {
+        failed ??= error;
+      });
+      await file.close();
+      if (failed !== null) unavailable('written')(failed);
+    },
+  };
+}
+
+function recorded(feed: Feed, recorder: Recorder | null): Feed {
+  if (recorder === null) return feed;
+  return {
+    ...feed,
+    start: (onTick) =>
+      feed.start((tick) => {
+        recorder.write(tick);
+        onTick(tick);
+      }),
+    [Symbol.asyncDispose]: () => feed[Symbol.asyncDispose](),
+  };
+}

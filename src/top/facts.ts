@@ -1,0 +1,292 @@
+import type {
+  Backend,
+  Gap,
+  PoolerClient,
+  PoolerPool,
+  PoolerReading,
+  PoolReading,
+  ServerReading,
+} from '../sources/types.js';
+import type { Tick } from './feed.js';
+
+/** A lease that has been out for longer, and does nothing, is taken for a leak. */
+export const LEAK_MS = 30_000;
+
+/** All that a tick says, by kind and tied together. */
+export interface Facts {
+  readonly pools: readonly PoolFact[];
+  /** Leak suspects first, then the oldest. */
+  readonly holders: readonly HolderFact[];
+  readonly backends: readonly BackendFact[];
+  /** The forest of who waits for whom, each blocker above those that wait for it. */
+  readonly blocking: readonly BlockFact[];
+  readonly poolerPools: readonly PoolerPoolFact[];
+  readonly servers: readonly { readonly source: string; readonly server: ServerReading }[];
+  readonly gaps: readonly (Gap & { readonly source: string })[];
+}
+
+export interface PoolFact {
+  readonly key: string;
+  readonly source: string;
+  readonly stale: boolean;
+  readonly app: string;
+  readonly pool: PoolReading;
+  /** The most leases at once; null if there is no limit. */
+  readonly capacity: number | null;
+}
+
+export interface HolderFact {
+  readonly key: string;
+  readonly pool: PoolFact;
+  readonly holder: PoolReading['holders'][number];
+  readonly doing: Doing | null;
+  readonly suspect: boolean;
+  readonly backend: BackendFact | null;
+  /** The client of the pooler that it is, where it goes through one. */
+  readonly client: ClientFact | null;
+}
+
+/** What a lease is used for at this moment. */
+export type Doing = 'query' | 'lock wait' | 'idle in transaction' | 'idle';
+
+export interface BackendFact {
+  readonly key: string;
+  readonly source: string;
+  readonly stale: boolean;
+  readonly backend: Backend;
+  /** How many wait for it, those that wait for them included. */
+  readonly blocks: number;
+}
+
+export interface BlockFact {
+  readonly key: string;
+  readonly backend: BackendFact;
+  readonly depth: number;
+  /** For each level, whether another one follows on it. */
+  readonly follows: readonly boolean[];
+}
+
+export interface PoolerPoolFact {
+  readonly key: string;
+  readonly source: string;
+  readonly stale: boolean;
+  readonly pooler: PoolerReading;
+  readonly pool: PoolerPool;
+}
+
+export interface ClientFact {
+  readonly key: string;
+  readonly source: string;
+  readonly client: PoolerClient;
+  readonly backendPid: number | null;
+}
+
+const NO_FACTS: Facts = {
+  pools: [],
+  holders: [],
+  backends: [],
+  blocking: [],
+  poolerPools: [],
+  servers: [],
+  gaps: [],
+};
+const known = new WeakMap<Tick, Facts>();
+
+/** Made once for each tick, which may be drawn many times. */
+export function factsOf(tick: Tick | null): Facts {
+  if (tick === null) return NO_FACTS;
+  const before = known.get(tick);
+  if (before !== undefined) return before;
+  const facts = findFacts(tick);
+  known.set(tick, facts);
+  return facts;
+}
+
+export function poolKey(source: string, pool: PoolReading): string {
+  return `${source} ${pool.app?.pid ?? ''} ${pool.name}`;
+}
+
+/** Names a backend where only its pid is known, and not the source that reads it. */
+export function pidKey(pid: number): string {
+  return `pid ${pid}`;
+}
+
+export function backendOf({ backends }: Facts, key: string): BackendFact | null {
+  return backends.find((one) => one.key === key || pidKey(one.backend.pid) === key) ?? null;
+}
+
+/** The most leases that a pool lends at once; null if there is no limit. */
+export function capacityOf({ size, maxOverflow }: PoolReading): number | null {
+  // A pool without overflow says 0 or, being a foreign one, nothing.
+  return size === null ? null : size + (maxOverflow ?? 0);
+}
+
+/** The clients of one pool of the pooler: not part of the facts, since there may be thousands. */
+export function clientsOf({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
+  const pids = new Map(pooler.servers.map(({ id, backendPid }) => [id, backendPid]));
+  return pooler.clients
+    .filter(({ database, user }) => database === pool.database && user === pool.user)
+    .map((client) => ({
+      key: `${source} ${client.id}`,
+      source,
+      client,
+      backendPid: client.link === null ? null : (pids.get(client.link) ?? null),
+    }));
+}
+
+function findFacts(tick: Tick): Facts {
+  const pools: PoolFact[] = [];
+  const backends: BackendFact[] = [];
+  const poolerPools: PoolerPoolFact[] = [];
+  const servers: { source: string; server: ServerReading }[] = [];
+  const gaps: (Gap & { source: string })[] = [];
+  for (const { label: source, reading, stale: failure } of tick.sources) {
+    if (reading === null) continue;
+    const stale = failure !== null;
+    for (const pool of reading.pools) {
+      const key = poolKey(source, pool);
+      pools.push({
+        key,
+        source,
+        stale,
+        app: pool.app?.name ?? source,
+        pool,
+        capacity: capacityOf(pool),
+      });
+    }
+    const blocks = blockedCounts(reading.backends);
+    for (const backend of reading.backends) {
+      backends.push({
+        key: `${source} ${backend.pid}`,
+        source,
+        stale,
+        backend,
+        blocks: blocks.get(backend.pid) ?? 0,
+      });
+    }
+    const { pooler } = reading;
+    if (pooler !== null) {
+      for (const pool of pooler.pools) {
+        poolerPools.push({ key: `${source} ${pool.database} ${pool.user}`, source, stale, pooler, pool });
+      }
+    }
+    if (reading.server !== null) servers.push({ source, server: reading.server });
+    gaps.push(...reading.gaps.map((gap) => ({ ...gap, source })));
+  }
+  return {
+    pools,
+    holders: holdersOf(pools, backends, tick),
+    backends,
+    blocking: forestOf(backends),
+    poolerPools,
+    servers,
+    gaps,
+  };
+}
+
+function holdersOf(pools: readonly PoolFact[], backends: readonly BackendFact[], tick: Tick): HolderFact[] {
+  const byPort = new Map(backends.map((one) => [one.backend.clientPort, one]));
+  const byPid = new Map(backends.map((one) => [one.backend.pid, one]));
+  const clients = clientsByPort(tick);
+  const facts = pools.flatMap((pool) =>
+    pool.pool.holders.map((holder): HolderFact => {
+      const { localPort, backendPid } = holder;
+      const client = localPort === null ? null : (clients.get(localPort) ?? null);
+      const direct = localPort === null ? byPid.get(backendPid ?? -1) : byPort.get(localPort);
+      const backend = client === null ? (direct ?? null) : (byPid.get(client.backendPid ?? -1) ?? null);
+      const doing = doingOf(holder.busy, backend?.backend ?? null);
+      const old = holder.ageMs !== null && holder.ageMs > LEAK_MS;
+      const works = doing === 'query' || doing === 'lock wait';
+      return {
+        key: `${pool.key} ${holder.leaseId}`,
+        pool,
+        holder,
+        doing,
+        suspect: !works && (holder.leaked || old),
+        backend,
+        client,
+      };
+    }),
+  );
+  return facts.sort(
+    (one, other) =>
+      Number(other.suspect) - Number(one.suspect) || (other.holder.ageMs ?? 0) - (one.holder.ageMs ?? 0),
+  );
+}
+
+function clientsByPort(tick: Tick): Map<number, ClientFact> {
+  const found = new Map<number, ClientFact>();
+  for (const { label: source, reading } of tick.sources) {
+    if (reading?.pooler == null) continue;
+    const pids = new Map(reading.pooler.servers.map(({ id, backendPid }) => [id, backendPid]));
+    for (const client of reading.pooler.clients) {
+      if (client.port === null) continue;
+      found.set(client.port, {
+        key: `${source} ${client.id}`,
+        source,
+        client,
+        backendPid: client.link === null ? null : (pids.get(client.link) ?? null),
+      });
+    }
+  }
+  return found;
+}
+
+function doingOf(busy: boolean | null, backend: Backend | null): Doing | null {
+  if (backend?.state?.startsWith('idle in transaction')) return 'idle in transaction';
+  if (backend?.state === 'active') return backend.waitType === 'Lock' ? 'lock wait' : 'query';
+  if (backend?.state === 'idle') return 'idle';
+  return busy === null ? null : busy ? 'query' : 'idle';
+}
+
+/** For each pid how many wait for it, directly or through others. */
+function blockedCounts(backends: readonly Backend[]): Map<number, number> {
+  const waiters = waitersOf(backends);
+  const counts = new Map<number, number>();
+  for (const pid of waiters.keys()) {
+    const seen = new Set<number>();
+    const open = [...(waiters.get(pid) ?? [])];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (seen.has(next) || next === pid) continue;
+      seen.add(next);
+      open.push(...(waiters.get(next) ?? []));
+    }
+    counts.set(pid, seen.size);
+  }
+  return counts;
+}
+
+function waitersOf(backends: readonly Backend[]): Map<number, number[]> {
+  const waiters = new Map<number, number[]>();
+  for (const { pid, blockedBy } of backends) {
+    for (const blocker of new Set(blockedBy)) waiters.set(blocker, [...(waiters.get(blocker) ?? []), pid]);
+  }
+  return waiters;
+}
+
+/** Trees from those that block and wait for nobody; a ring of waiters starts at its lowest pid. */
+function forestOf(backends: readonly BackendFact[]): BlockFact[] {
+  const rows: BlockFact[] = [];
+  for (const source of new Set(backends.map((one) => one.source))) {
+    const own = backends.filter((one) => one.source === source);
+    const waiters = waitersOf(own.map(({ backend }) => backend));
+    const byPid = new Map(own.map((one) => [one.backend.pid, one]));
+    const drawn = new Set<number>();
+    const draw = (pid: number, follows: readonly boolean[]): void => {
+      const backend = byPid.get(pid);
+      if (backend === undefined || drawn.has(pid)) return;
+      drawn.add(pid);
+      rows.push({ key: backend.key, backend, depth: follows.length, follows });
+      const next = (waiters.get(pid) ?? []).filter((one) => !drawn.has(one));
+      next.forEach((one, at) => {
+        draw(one, [...follows, at < next.length - 1]);
+      });
+    };
+    const pids = [...waiters.keys()].filter((pid) => byPid.has(pid)).sort((one, other) => one - other);
+    const roots = pids.filter((pid) => byPid.get(pid)?.backend.blockedBy.length === 0);
+    for (const pid of [...roots, ...pids]) draw(pid, []);
+    // Whose blocker is not seen: one that has gone since, or a prepared transaction.
+    for (const { backend } of own) if (backend.blockedBy.length > 0) draw(backend.pid, []);
+  }
+  return rows;
+}

@@ -1,0 +1,312 @@
+import { type Diagnosis, diagnose } from './diagnose.js';
+import { type Facts, factsOf } from './facts.js';
+import type { Tick } from './feed.js';
+import { type PoolSample, sampleOf, withSample } from './history.js';
+import { bindingOf, type KeyCommand } from './keys.js';
+import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
+import { bodyRows } from './sizes.js';
+import {
+  GROUPINGS,
+  here,
+  INTERVALS_MS,
+  type ScreenEvent,
+  type Size,
+  type Spot,
+  type State,
+  spotAt,
+  VIEWS,
+} from './state.js';
+import { counted, shortSite, shortTime } from './words.js';
+
+/** What happens to the screen. */
+export type Message =
+  | { readonly type: 'tick'; readonly tick: Tick }
+  | { readonly type: 'key'; readonly key: string }
+  | { readonly type: 'resize'; readonly size: Size }
+  /** What became of the action that was asked for. */
+  | { readonly type: 'acted'; readonly done: boolean; readonly words: string }
+  | { readonly type: 'mode'; readonly mode: string | null };
+
+const EVENTS_KEPT = 500;
+const LONGEST_FILTER = 80;
+
+/** The next state. Everything that the screen does is decided here; nothing is read, written or waited for. */
+export function reduce(state: State, message: Message, options: SelectOptions): State {
+  switch (message.type) {
+    case 'tick':
+      return onTick(state, message.tick, options);
+    case 'key':
+      return onKey({ ...state, notice: null }, message.key, options);
+    case 'resize':
+      return { ...state, size: message.size };
+    case 'mode':
+      return { ...state, mode: message.mode };
+    case 'acted':
+      return {
+        ...state,
+        action: null,
+        notice: { words: message.words, tone: message.done ? 'good' : 'bad' },
+        events: withEvents(state.events, [
+          {
+            atMs: state.tick?.atMs ?? 0,
+            tone: message.done ? 'warn' : 'bad',
+            about: 'you',
+            words: message.words,
+          },
+        ]),
+      };
+  }
+}
+
+function onTick(state: State, tick: Tick, { cwd }: SelectOptions): State {
+  const facts = factsOf(tick);
+  const history = new Map<string, readonly PoolSample[]>();
+  for (const { key, pool } of facts.pools)
+    history.set(key, withSample(state.history.get(key) ?? [], sampleOf(pool)));
+  const events = withEvents(state.events, happened(state, tick, diagnose(facts, { history, cwd }), cwd));
+  return { ...state, tick, shown: state.paused ? state.shown : tick, history, events };
+}
+
+/** What is different from the tick before, in words. */
+function happened(state: State, tick: Tick, now: Diagnosis, cwd: string): ScreenEvent[] {
+  const { atMs } = tick;
+  const found: ScreenEvent[] = [];
+  const add = (tone: ScreenEvent['tone'], about: string, words: string): void => {
+    found.push({ atMs, tone, about, words });
+  };
+  const [before, after] = [factsOf(state.tick), factsOf(tick)];
+  for (const { label, stale } of tick.sources) {
+    const last = state.tick?.sources.find((one) => one.label === label);
+    if (stale !== null && last?.stale == null) add('bad', label, `cannot be read: ${stale.why}`);
+    if (stale === null && last?.stale != null)
+      add('good', label, `is read again, after ${shortTime(atMs - last.stale.sinceMs)}`);
+  }
+  for (const { source, what, why } of after.gaps) {
+    const known = before.gaps.some((one) => one.source === source && one.what === what && one.why === why);
+    if (!known) add('warn', source, `not read: ${what}: ${why}`);
+  }
+  addPoolEvents(before, after, cwd, add);
+  const blocked = new Set(before.blocking.filter(({ depth }) => depth > 0).map(({ key }) => key));
+  for (const { key, depth, backend } of after.blocking) {
+    if (depth === 0 || blocked.has(key)) continue;
+    const { pid, blockedBy, application } = backend.backend;
+    add('warn', application ?? backend.source, `backend ${pid} waits for a lock of ${blockedBy.join(', ')}`);
+  }
+  if (state.tick !== null) {
+    const last = diagnose(before, { history: state.history, cwd });
+    const changed = last.cause !== now.cause || last.severity !== now.severity;
+    const tone = now.severity === 'none' ? 'faint' : now.severity;
+    if (changed) add(tone, 'diagnosis', now.words);
+  }
+  return found;
+}
+
+function addPoolEvents(
+  before: Facts,
+  after: Facts,
+  cwd: string,
+  add: (tone: ScreenEvent['tone'], about: string, words: string) => void,
+): void {
+  const last = new Map(before.pools.map((pool) => [pool.key, pool]));
+  for (const { key, pool, app } of after.pools) {
+    const old = last.get(key);
+    last.delete(key);
+    if (old === undefined) {
+      if (before.pools.length > 0) add('faint', pool.name, `is there (${app})`);
+      continue;
+    }
+    if (pool.waiting > 0 && old.pool.waiting === 0)
+      add('bad', pool.name, `exhausted: ${pool.inUse} leases out, ${pool.waiting} waiting`);
+    if (pool.waiting === 0 && old.pool.waiting > 0) add('good', pool.name, 'nobody waits any more');
+    const timedOut = (pool.counters.timedOut ?? 0) - (old.pool.counters.timedOut ?? 0);
+    if (timedOut > 0) add('bad', pool.name, `${counted(timedOut, 'acquire')} timed out`);
+    if (pool.createError !== null && pool.createError !== old.pool.createError)
+      add('bad', pool.name, `cannot connect: ${pool.createError}`);
+  }
+  for (const { pool, app } of last.values()) add('faint', pool.name, `is gone (${app})`);
+  const suspects = new Set(before.holders.filter(({ suspect }) => suspect).map(({ key }) => key));
+  for (const { key, suspect, holder, pool } of after.holders) {
+    if (!suspect || suspects.has(key)) continue;
+    add(
+      'bad',
+      pool.pool.name,
+      `leak: lease ${holder.leaseId} out for ${shortTime(holder.ageMs)}, acquired at ${shortSite(holder.site, cwd)}`,
+    );
+  }
+}
+
+function withEvents(events: readonly ScreenEvent[], more: readonly ScreenEvent[]): readonly ScreenEvent[] {
+  return more.length === 0 ? events : [...[...more].reverse(), ...events].slice(0, EVENTS_KEPT);
+}
+
+function onKey(state: State, key: string, options: SelectOptions): State {
+  if (state.prompt?.kind === 'filter') return onFilterKey(state, key);
+  if (state.prompt?.kind === 'confirm') {
+    if (key === 'ctrl-c') return { ...state, prompt: null, ended: true };
+    const { action } = state.prompt;
+    if (key === 'y') return { ...state, prompt: null, action };
+    return { ...state, prompt: null, notice: { words: 'nothing was done', tone: 'good' } };
+  }
+  const binding = bindingOf(key);
+  if (binding === null) return state;
+  if (binding.acts === true && !state.allowActions) {
+    return { ...state, notice: { words: 'read-only: start with --allow-actions', tone: 'warn' } };
+  }
+  return onCommand(state, binding.command, options);
+}
+
+function onFilterKey(state: State, key: string): State {
+  const { prompt } = state;
+  if (prompt?.kind !== 'filter') return state;
+  const typed = (text: string): State =>
+    onSpot({ ...state, prompt: { ...prompt, text } }, { filter: text, row: null, index: 0 });
+  switch (key) {
+    case 'ctrl-c':
+      return { ...state, prompt: null, ended: true };
+    case 'escape':
+      return onSpot({ ...state, prompt: null }, { filter: prompt.before });
+    case 'enter':
+      return { ...state, prompt: null };
+    case 'backspace':
+      return typed([...prompt.text].slice(0, -1).join(''));
+    case 'ctrl-u':
+      return typed('');
+    default: {
+      const isText = [...key].length === 1;
+      return isText && prompt.text.length < LONGEST_FILTER ? typed(prompt.text + key) : state;
+    }
+  }
+}
+
+function onCommand(state: State, command: KeyCommand, options: SelectOptions): State {
+  const spot = here(state);
+  switch (command.do) {
+    case 'quit':
+      return { ...state, ended: true };
+    case 'view':
+      return toView(state, command.at);
+    case 'nextView': {
+      const [root] = state.trail;
+      const at = root?.place.kind === 'view' ? VIEWS.findIndex((view) => isView(root, view)) : 0;
+      return toView(state, (Math.max(0, at) + command.by + VIEWS.length) % VIEWS.length);
+    }
+    case 'help':
+      if (isView(spot, 'help')) return back(state);
+      return { ...state, trail: [...state.trail, spotAt({ kind: 'view', view: 'help' })] };
+    case 'move':
+      return move(state, command.by, options);
+    case 'open':
+      return open(state, options);
+    case 'back':
+      return spot.filter === '' ? back(state) : onSpot(state, { filter: '' });
+    case 'filter':
+      if (contentOf(state, options).kind === 'text') return state;
+      return { ...state, prompt: { kind: 'filter', text: spot.filter, before: spot.filter } };
+    case 'sort':
+      return sortByNext(state, command.by, options);
+    case 'reverse':
+      return reverse(state, options);
+    case 'group':
+      return group(state);
+    case 'pause':
+      return { ...state, paused: !state.paused, shown: state.paused ? state.tick : state.shown };
+    case 'interval':
+      return { ...state, intervalMs: nextInterval(state.intervalMs, command.by) };
+    case 'cancel':
+    case 'terminate': {
+      const fact = selectedBackend(state, options);
+      if (fact === null) return { ...state, notice: { words: 'no backend is selected here', tone: 'warn' } };
+      const { pid, user, database } = fact.backend;
+      const action = { verb: command.do, source: fact.source, pid, user, database };
+      return { ...state, prompt: { kind: 'confirm', action } };
+    }
+  }
+}
+
+function toView(state: State, at: number): State {
+  const view = VIEWS[at] ?? 'pools';
+  const [root] = state.trail;
+  const kept = root !== undefined && isView(root, view) ? root : spotAt({ kind: 'view', view });
+  return { ...state, trail: [kept] };
+}
+
+function isView({ place }: Spot, view: string): boolean {
+  return place.kind === 'view' && place.view === view;
+}
+
+function back(state: State): State {
+  return state.trail.length > 1 ? { ...state, trail: state.trail.slice(0, -1) } : state;
+}
+
+function open(state: State, options: SelectOptions): State {
+  const content = contentOf(state, options);
+  if (content.kind === 'text') return state;
+  const at = selectedIndex(content.table, here(state));
+  const place = content.table.open(at);
+  if (place === null) return state;
+  // On the way back the selection is where it was.
+  const left = onSpot(state, { row: content.table.keys[at] ?? null, index: at });
+  return { ...left, trail: [...left.trail, spotAt(place)] };
+}
+
+function move(state: State, by: number | 'page' | '-page' | 'first' | 'last', options: SelectOptions): State {
+  const content = contentOf(state, options);
+  const page = bodyRows(state.size);
+  const spot = here(state);
+  const count = content.kind === 'table' ? content.table.keys.length : content.lines.length;
+  const from =
+    content.kind === 'table'
+      ? selectedIndex(content.table, spot)
+      : Math.min(spot.index, Math.max(0, count - page));
+  const last = content.kind === 'table' ? count - 1 : count - page;
+  const wanted =
+    by === 'first' ? 0 : by === 'last' ? last : from + (by === 'page' ? page : by === '-page' ? -page : by);
+  const index = Math.max(0, Math.min(wanted, last));
+  // On the first row of all, the selection stays with the first, whichever that becomes.
+  const row = content.kind === 'table' && index > 0 ? (content.table.keys[index] ?? null) : null;
+  return onSpot(state, { row, index });
+}
+
+function sortByNext(state: State, by: 1 | -1, options: SelectOptions): State {
+  const content = contentOf(state, options);
+  if (content.kind === 'text') return state;
+  const { name, sort, columns } = content.table;
+  const at = columns.findIndex(({ id }) => id === sort?.column);
+  const next = at < 0 ? (by === 1 ? 0 : columns.length - 1) : (at + by + columns.length) % columns.length;
+  const column = columns[next];
+  if (column === undefined) return state;
+  // Of figures the largest are looked for, of words the first.
+  return {
+    ...state,
+    sorts: { ...state.sorts, [name]: { column: column.id, descending: column.align === 'right' } },
+  };
+}
+
+function reverse(state: State, options: SelectOptions): State {
+  const content = contentOf(state, options);
+  if (content.kind === 'text') return state;
+  const { name, sort, columns } = content.table;
+  const column = sort?.column ?? columns[0]?.id;
+  if (column === undefined) return state;
+  return { ...state, sorts: { ...state.sorts, [name]: { column, descending: !(sort?.descending ?? true) } } };
+}
+
+/** None, then one after the other; only holders and backends have groups. */
+function group(state: State): State {
+  const spot = here(state);
+  if (!isView(spot, 'holders') && !isView(spot, 'backends')) {
+    return { ...state, notice: { words: 'holders (2) and backends (3) can be grouped', tone: 'warn' } };
+  }
+  const at = state.grouping === null ? -1 : GROUPINGS.indexOf(state.grouping);
+  return onSpot({ ...state, grouping: GROUPINGS[at + 1] ?? null }, { row: null, index: 0 });
+}
+
+function nextInterval(intervalMs: number, by: 1 | -1): number {
+  const longer = INTERVALS_MS.filter((one) => one > intervalMs);
+  const shorter = INTERVALS_MS.filter((one) => one < intervalMs);
+  return (by === 1 ? longer[0] : shorter.at(-1)) ?? intervalMs;
+}
+
+function onSpot(state: State, change: Partial<Spot>): State {
+  return { ...state, trail: [...state.trail.slice(0, -1), { ...here(state), ...change }] };
+}

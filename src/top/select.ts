@@ -1,0 +1,201 @@
+import { type BackendFact, backendOf, clientsOf, type Facts, factsOf, type HolderFact } from './facts.js';
+import { type Grouping, here, type Place, type Spot, type State } from './state.js';
+import { type Table, type TableQuery, type TableSpec, tableOf } from './table.js';
+import {
+  type BackendGroup,
+  type BackendRow,
+  backendGroupTable,
+  backendTable,
+  blockTable,
+} from './views/backends.js';
+import { backendLines, goneLines, helpLines, type Line, leaseLines } from './views/details.js';
+import { eventTable } from './views/events.js';
+import { type HolderGroup, holderGroupTable, holderTable } from './views/holders.js';
+import { clientTable, poolerTable } from './views/pgbouncer.js';
+import { poolRow, poolTable } from './views/pools.js';
+
+/** What is shown between the first lines and the last. */
+export type Content =
+  | { readonly kind: 'table'; readonly title: string; readonly table: Table }
+  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly Line[] };
+
+export interface SelectOptions {
+  /** Sites are shown relative to it. */
+  readonly cwd: string;
+}
+
+const lastContent = new WeakMap<State, { readonly cwd: string; readonly content: Content }>();
+
+/** What is to be seen at the place where the screen is. Made once for each state, which is asked more than once. */
+export function contentOf(state: State, options: SelectOptions): Content {
+  const before = lastContent.get(state);
+  if (before !== undefined && before.cwd === options.cwd) return before.content;
+  const content = findContent(state, options);
+  lastContent.set(state, { cwd: options.cwd, content });
+  return content;
+}
+
+/** Which row the selection is on; where the row has gone, the one that has its place. */
+export function selectedIndex(table: Table, { row, index }: Spot): number {
+  const last = Math.max(0, table.keys.length - 1);
+  if (row === null) return Math.min(index, last);
+  const found = table.keys.indexOf(row);
+  return found >= 0 ? found : Math.min(index, last);
+}
+
+/** The backend that the selection means: that of the row, or that of the lease. */
+export function selectedBackend(state: State, options: SelectOptions): BackendFact | null {
+  const facts = factsOf(state.shown);
+  const spot = here(state);
+  const content = contentOf(state, options);
+  const place =
+    content.kind === 'table' ? content.table.open(selectedIndex(content.table, spot)) : spot.place;
+  if (place?.kind === 'backend') return backendOf(facts, place.backend);
+  if (place?.kind === 'lease') return facts.holders.find(({ key }) => key === place.lease)?.backend ?? null;
+  return null;
+}
+
+function findContent(state: State, options: SelectOptions): Content {
+  const facts = factsOf(state.shown);
+  const spot = here(state);
+  const { place } = spot;
+  const table = <Row>(spec: TableSpec<Row>, rows: readonly Row[], title = spec.title): Content => {
+    const query: TableQuery = { sort: state.sorts[spec.name] ?? null, filter: spot.filter };
+    return { kind: 'table', title, table: tableOf(spec, rows, query) };
+  };
+  switch (place.kind) {
+    case 'view':
+      switch (place.view) {
+        case 'pools':
+          return table(
+            poolTable,
+            facts.pools.map((pool) => poolRow(pool, state.history.get(pool.key))),
+          );
+        case 'holders':
+          if (state.grouping !== null) return table(...holderGroups(facts, state.grouping));
+          return table(holderTable, facts.holders);
+        case 'backends':
+          if (state.grouping !== null) return table(...backendGroups(facts, state.grouping));
+          return table(backendTable, backendRows(facts));
+        case 'blocking':
+          return table(
+            blockTable,
+            withSites(facts.blocking, facts, ({ backend }) => backend.key),
+          );
+        case 'pgbouncer':
+          return table(poolerTable, facts.poolerPools);
+        case 'events':
+          return table(eventTable, state.events);
+        case 'help':
+          return { kind: 'text', title: 'Help', lines: helpLines(state) };
+      }
+      break;
+    case 'pool': {
+      const own = facts.holders.filter(({ pool }) => pool.key === place.pool);
+      const name = facts.pools.find(({ key }) => key === place.pool)?.pool.name ?? 'a pool that has gone';
+      return table(holderTable, own, `Pool ${name}`);
+    }
+    case 'group':
+      return place.view === 'holders'
+        ? table(
+            holderTable,
+            facts.holders.filter((one) => holderGroup(one, place.by) === place.value),
+            `Holders, ${place.by} ${place.value}`,
+          )
+        : table(
+            backendTable,
+            backendRows(facts).filter((one) => backendGroup(one, place.by) === place.value),
+            `Backends, ${place.by} ${place.value}`,
+          );
+    case 'clients': {
+      const pool = facts.poolerPools.find(({ key }) => key === place.poolerPool);
+      const title = pool === undefined ? 'Clients' : `Clients of ${pool.pool.database}/${pool.pool.user}`;
+      return table(clientTable, pool === undefined ? [] : clientsOf(pool), title);
+    }
+    case 'lease': {
+      const holder = facts.holders.find(({ key }) => key === place.lease);
+      const lines = holder === undefined ? goneLines('lease') : leaseLines(holder, facts, options);
+      return { kind: 'text', title: 'Lease', lines };
+    }
+    case 'backend': {
+      const backend = backendOf(facts, place.backend);
+      const lines = backend === null ? goneLines('backend') : backendLines(backend, facts, options);
+      return { kind: 'text', title: 'Backend', lines };
+    }
+  }
+}
+
+function backendRows(facts: Facts): BackendRow[] {
+  return withSites(facts.backends, facts, ({ key }) => key);
+}
+
+/** With the line of code that has acquired the lease on this backend. */
+function withSites<Row>(
+  rows: readonly Row[],
+  { holders }: Facts,
+  keyOf: (row: Row) => string,
+): (Row & { site: string | null })[] {
+  const sites = new Map(
+    holders.flatMap(({ backend, holder }) => (backend === null ? [] : [[backend.key, holder.site] as const])),
+  );
+  return rows.map((row) => ({ ...row, site: sites.get(keyOf(row)) ?? null }));
+}
+
+function holderGroups(facts: Facts, by: Grouping): [TableSpec<HolderGroup>, HolderGroup[], string] {
+  const open = ({ name }: HolderGroup): Place => ({ kind: 'group', view: 'holders', by, value: name });
+  const groups = grouped(facts.holders, (one) => holderGroup(one, by));
+  return [
+    { ...holderGroupTable, open },
+    groups.map(([name, holders]) => ({ name, holders })),
+    `Holders by ${by}`,
+  ];
+}
+
+function backendGroups(facts: Facts, by: Grouping): [TableSpec<BackendGroup>, BackendGroup[], string] {
+  const open = ({ name }: BackendGroup): Place => ({ kind: 'group', view: 'backends', by, value: name });
+  const groups = grouped(backendRows(facts), (one) => backendGroup(one, by));
+  return [
+    { ...backendGroupTable, open },
+    groups.map(([name, backends]) => ({ name, backends })),
+    `Backends by ${by}`,
+  ];
+}
+
+const UNKNOWN = '(not known)';
+
+function holderGroup({ pool, holder, backend, client }: HolderFact, by: Grouping): string {
+  switch (by) {
+    case 'application':
+      return pool.app;
+    case 'user':
+      return backend?.backend.user ?? client?.client.user ?? UNKNOWN;
+    case 'database':
+      return backend?.backend.database ?? client?.client.database ?? UNKNOWN;
+    case 'site':
+      return holder.site ?? UNKNOWN;
+  }
+}
+
+function backendGroup({ backend, site }: BackendRow, by: Grouping): string {
+  switch (by) {
+    case 'application':
+      return backend.application || UNKNOWN;
+    case 'user':
+      return backend.user ?? UNKNOWN;
+    case 'database':
+      return backend.database ?? UNKNOWN;
+    case 'site':
+      return site ?? UNKNOWN;
+  }
+}
+
+function grouped<Row>(rows: readonly Row[], nameOf: (row: Row) => string): [string, Row[]][] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const name = nameOf(row);
+    const own = groups.get(name);
+    if (own === undefined) groups.set(name, [row]);
+    else own.push(row);
+  }
+  return [...groups];
+}
