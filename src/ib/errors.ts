@@ -1,0 +1,115 @@
+/** The stable codes of what can go wrong with an IB connection. */
+export type IbErrorCode =
+  /** Nobody listens there, or the connection broke before it was ready. */
+  | 'ERR_IB_CONNECT'
+  /** The port was open, and the gateway was not ready in time. */
+  | 'ERR_IB_HANDSHAKE'
+  /** Something else listens on that port. */
+  | 'ERR_IB_NOT_A_GATEWAY'
+  /** The gateway speaks only what the client library does not. */
+  | 'ERR_IB_VERSION'
+  /** 326: another connection has that client id. */
+  | 'ERR_IB_CLIENT_ID_IN_USE'
+  /** All client ids of the gateway are taken. */
+  | 'ERR_IB_POOL_EXHAUSTED'
+  /** The connection broke while this was under way. */
+  | 'ERR_IB_CONNECTION_LOST'
+  | 'ERR_IB_TIMEOUT'
+  /** 100: more than 50 messages a second. */
+  | 'ERR_IB_PACING'
+  /** 162, and it says pacing violation. */
+  | 'ERR_IB_HISTORY_PACING'
+  /** 162, and it says otherwise: no data, say. */
+  | 'ERR_IB_HISTORY'
+  /** 200: no such contract, or more than one. */
+  | 'ERR_IB_NO_CONTRACT'
+  /** 354, 10090, 10197: the account may not see this data. */
+  | 'ERR_IB_NOT_SUBSCRIBED'
+  /** 101: no market data lines left. */
+  | 'ERR_IB_TOO_MANY_LINES'
+  /** 102, 103, 322: the id of a request or order is taken. */
+  | 'ERR_IB_DUPLICATE_ID'
+  /** 201, 202 and other refusals of an order. */
+  | 'ERR_IB_ORDER_REJECTED'
+  /** Any other error that the gateway says of a request; `ibCode` tells which. */
+  | 'ERR_IB_REQUEST'
+  | 'ERR_IB_CLOSED'
+  | 'ERR_IB_OPTION'
+  /** The optional package @stoqey/ib is not installed. */
+  | 'ERR_IB_PACKAGE';
+
+/** An error of an IB connection, or one that the gateway says of a request. */
+export class IbError extends Error {
+  readonly code: IbErrorCode;
+  /** IB's own number; null where the error is not IB's. */
+  readonly ibCode: number | null;
+  /** What to do about it; null where there is nothing to advise. */
+  readonly hint: string | null;
+
+  constructor(
+    code: IbErrorCode,
+    message: string,
+    options: { cause?: unknown; hint?: string; ibCode?: number } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'IbError';
+    this.code = code;
+    this.ibCode = options.ibCode ?? null;
+    this.hint = options.hint ?? null;
+  }
+}
+
+/** No client id is left: thrown before anything is dialled, since the gateway would only close the connection. */
+export class PoolExhaustedError extends IbError {
+  constructor(message: string, hint: string) {
+    super('ERR_IB_POOL_EXHAUSTED', message, { hint });
+    this.name = 'PoolExhaustedError';
+  }
+}
+
+/** What the gateway says of a request, as a typed error. */
+export function requestError(ibCode: number, text: string, request: string): IbError {
+  const [code, hint] = kindOf(ibCode, text);
+  return new IbError(code, `${request}: ${text} (IB ${ibCode})`, {
+    ibCode,
+    ...(hint === null ? {} : { hint }),
+  });
+}
+
+/** Codes that come with the id of a request and only tell something: the request goes on. */
+export function isNotice(ibCode: number): boolean {
+  // 2100..2199 are warnings, 10167 says that the data is delayed, 399 is a remark on an order that stands.
+  return (ibCode >= 2100 && ibCode < 2200) || ibCode === 10_167 || ibCode === 399;
+}
+
+function kindOf(ibCode: number, text: string): readonly [IbErrorCode, string | null] {
+  switch (ibCode) {
+    case 100:
+      return ['ERR_IB_PACING', 'let all that talks to this gateway share one pacing'];
+    case 101:
+      return [
+        'ERR_IB_TOO_MANY_LINES',
+        'end subscriptions that are not needed; 100 lines are the usual limit',
+      ];
+    case 102:
+    case 103:
+    case 322:
+      return ['ERR_IB_DUPLICATE_ID', null];
+    case 162:
+      return /pacing violation/i.test(text)
+        ? ['ERR_IB_HISTORY_PACING', 'let all that talks to this gateway share one pacing']
+        : ['ERR_IB_HISTORY', null];
+    case 200:
+      return ['ERR_IB_NO_CONTRACT', 'say more of the contract: secType, exchange, currency, or its conId'];
+    case 201:
+    case 202:
+    case 203:
+      return ['ERR_IB_ORDER_REJECTED', null];
+    case 354:
+    case 10_090:
+    case 10_197:
+      return ['ERR_IB_NOT_SUBSCRIBED', null];
+    default:
+      return ['ERR_IB_REQUEST', null];
+  }
+}

@@ -1,0 +1,362 @@
+import { onAbort } from '../base/abort.js';
+import type { Clock } from '../base/clock.js';
+import { systemClock } from '../base/clock.js';
+import { Deque } from '../base/deque.js';
+import { Histogram, type HistogramSnapshot } from '../base/histogram.js';
+import { asError, ignore, isPromise } from '../base/promises.js';
+import { Alarm } from '../pool/alarm.js';
+import { HistoryLog } from './history-log.js';
+import { SlidingLog } from './sliding-log.js';
+
+/** How fast a gateway may be sent messages. The gateway counts all its clients together. */
+export interface PacingOptions {
+  /** What the gateway allows, for the headroom. Default 50. */
+  readonly limitPerSecond?: number;
+  /** Requests are sent no faster than this. Default 45, or what keeps the same distance to another limit. */
+  readonly messagesPerSecond?: number;
+  /** Orders and cancels may go beyond that, up to here. Default half way between the two above, rounded up: 48. */
+  readonly urgentPerSecond?: number;
+  /**
+   * A window is this much longer than the gateway's, in milliseconds: what was sent early may arrive late, and stand
+   * closer to what comes after it. Default 50.
+   */
+  readonly marginMs?: number;
+  /** What may be asked of history; false: whatever. Default: HistoryRules' defaults. */
+  readonly history?: HistoryRules | false;
+  /** Whether there is any pacing. Off only to show what happens without. Default true. */
+  readonly enabled?: boolean;
+  readonly clock?: Clock;
+}
+
+/** IB's rules for history. Those with a window are for bars of 30 seconds or less. */
+export interface HistoryRules {
+  /** The same request not again within this many milliseconds. Default 15,000. */
+  readonly identicalMs?: number;
+  /** At most this many of one contract, exchange and tick type within 2 seconds. Default 5, since IB refuses 6. */
+  readonly perSeries?: number;
+  /** At most this many within 10 minutes; BID_ASK counts twice. Default 60. */
+  readonly perTenMinutes?: number;
+  /** At most this many open at once, whatever their bars. Default 50. */
+  readonly open?: number;
+}
+
+/** What a message is to the pacing. */
+export type Paced =
+  | { readonly kind: 'request' }
+  /** An order or a cancel: it jumps the queue. */
+  | { readonly kind: 'urgent' }
+  | { readonly kind: 'history'; readonly history: HistoryFacts };
+
+/** What a request for history is to IB's rules. */
+export interface HistoryFacts {
+  /** The same for identical requests. */
+  readonly identity: string;
+  /** The same for one contract, exchange and tick type. */
+  readonly series: string;
+  /** BID_ASK counts as two. */
+  readonly weight: 1 | 2;
+  /** Bars of 30 seconds or less. */
+  readonly smallBars: boolean;
+}
+
+/** A message that was sent. */
+export interface Sent {
+  /** How long it stood in the queue, in milliseconds. */
+  readonly waitedMs: number;
+  /** A request for history is no longer open: answered, failed or cancelled. Nothing for other messages. */
+  over(): void;
+}
+
+/** Lets messages go when they may. Shared by all who talk to one gateway. */
+export interface Pacer {
+  /**
+   * Calls `transmit` when the message may be sent, in order of asking but for urgent ones. The message counts from
+   * then until a second after `transmit` is done, so one that goes by another thread gives a promise. Rejects with
+   * the signal's reason if that aborts first, and with what `transmit` throws.
+   */
+  send(message: Paced, transmit: () => void | Promise<void>, signal?: AbortSignal): Promise<Sent>;
+  /** null while nothing is known: over a port, before the first message was sent. */
+  snapshot(): PacingSnapshot | null;
+}
+
+/** The figures of the pacing, as plain data. */
+export interface PacingSnapshot {
+  readonly limitPerSecond: number;
+  readonly messagesPerSecond: number;
+  readonly sent: number;
+  /** Sent in the last second. */
+  readonly lastSecond: number;
+  /** The most sent in any one second so far, wherever it began. */
+  readonly peakSecond: number;
+  /** The share of the gateway's limit that was never used: 1 - peakSecond / limitPerSecond. Below 0 means broken. */
+  readonly headroom: number;
+  readonly waiting: number;
+  readonly longestWaitMs: number | null;
+  readonly wait: HistogramSnapshot;
+  /** null where history is not watched. */
+  readonly history: {
+    readonly waiting: number;
+    readonly open: number;
+    readonly openLimit: number;
+    /** By weight. */
+    readonly tenMinutes: number;
+    readonly tenMinutesLimit: number;
+  } | null;
+}
+
+/** So many urgent messages go before an ordinary one gets its turn: a flood of cancels must not starve requests. */
+const URGENT_IN_A_ROW = 9;
+const SECOND_MS = 1000;
+
+/** The pacing of one gateway, on the thread that owns it. Throws a RangeError where a figure makes no sense. */
+export function createPacer(options: PacingOptions = {}): LocalPacer {
+  return new LocalPacer(options);
+}
+
+interface Waiter {
+  readonly message: Paced;
+  readonly order: number;
+  readonly since: number;
+  readonly go: () => void;
+}
+
+/** See Pacer. */
+export class LocalPacer implements Pacer {
+  readonly #clock: Clock;
+  readonly #enabled: boolean;
+  readonly #limit: number;
+  readonly #budget: number;
+  readonly #urgentBudget: number;
+  readonly #seconds: SlidingLog;
+  /** Send stamps of the last second as it is on the clock, for the figures. */
+  readonly #stamps = new Deque<number>();
+  readonly #history: HistoryLog | null;
+  readonly #urgent = new Deque<Waiter>();
+  readonly #requests = new Deque<Waiter>();
+  readonly #histories: Waiter[] = [];
+  readonly #alarm: Alarm;
+  readonly #wait = new Histogram();
+  #order = 0;
+  #urgentInARow = 0;
+  #sent = 0;
+  #peak = 0;
+  #pumping = false;
+
+  constructor(options: PacingOptions) {
+    const { limitPerSecond = 50, marginMs = 50, clock = systemClock } = options;
+    const messagesPerSecond = options.messagesPerSecond ?? Math.max(1, Math.floor(limitPerSecond * 0.9));
+    const urgentPerSecond = options.urgentPerSecond ?? Math.ceil((messagesPerSecond + limitPerSecond) / 2);
+    for (const [name, value] of Object.entries({ limitPerSecond, messagesPerSecond, urgentPerSecond })) {
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new RangeError(`${name} must be a whole number from 1, got ${value}`);
+      }
+    }
+    if (!(marginMs >= 0)) throw new RangeError(`marginMs must not be negative, got ${marginMs}`);
+    this.#clock = clock;
+    this.#enabled = options.enabled ?? true;
+    this.#limit = limitPerSecond;
+    this.#budget = messagesPerSecond;
+    this.#urgentBudget = Math.max(messagesPerSecond, urgentPerSecond);
+    // One that leaves the window at its very edge may still be within the gateway's.
+    this.#seconds = new SlidingLog(messagesPerSecond, SECOND_MS + Math.max(1, marginMs));
+    this.#history = options.history === false ? null : new HistoryLog(options.history ?? {}, marginMs);
+    this.#alarm = new Alarm(clock, () => this.#pump(), { background: false });
+  }
+
+  send(message: Paced, transmit: () => void | Promise<void>, signal?: AbortSignal): Promise<Sent> {
+    if (signal?.aborted) return Promise.reject(asError(signal.reason));
+    return new Promise((resolve, reject) => {
+      const since = this.#clock.now();
+      const stopWatching =
+        signal === undefined
+          ? ignore
+          : onAbort(signal, () => {
+              this.#remove(waiter);
+              reject(asError(signal.reason));
+              this.#pump();
+            });
+      const waiter: Waiter = {
+        message,
+        order: this.#order++,
+        since,
+        go: () => {
+          stopWatching();
+          this.#transmit(waiter, transmit).then(resolve, reject);
+        },
+      };
+      this.#line(message).push(waiter);
+      this.#pump();
+    });
+  }
+
+  snapshot(): PacingSnapshot {
+    const now = this.#clock.now();
+    this.#forgetStamps(now);
+    const waiting = [...this.#urgent, ...this.#requests, ...this.#histories];
+    const oldest = waiting.reduce((since, waiter) => Math.min(since, waiter.since), Number.POSITIVE_INFINITY);
+    return {
+      limitPerSecond: this.#limit,
+      messagesPerSecond: this.#budget,
+      sent: this.#sent,
+      lastSecond: this.#stamps.length,
+      peakSecond: this.#peak,
+      headroom: 1 - this.#peak / this.#limit,
+      waiting: waiting.length,
+      longestWaitMs: waiting.length === 0 ? null : now - oldest,
+      wait: this.#wait.snapshot(),
+      history:
+        this.#history === null ? null : { waiting: this.#histories.length, ...this.#history.figures(now) },
+    };
+  }
+
+  #line({ kind }: Paced): { push(waiter: Waiter): unknown } {
+    switch (kind) {
+      case 'urgent':
+        return this.#urgent;
+      case 'request':
+        return this.#requests;
+      case 'history':
+        return this.#histories;
+    }
+  }
+
+  #remove(waiter: Waiter): void {
+    if (this.#urgent.remove(waiter) || this.#requests.remove(waiter)) return;
+    const at = this.#histories.indexOf(waiter);
+    if (at >= 0) this.#histories.splice(at, 1);
+  }
+
+  #pump(): void {
+    // What a message sets off in `go` must not be let through ahead of the one whose turn it is.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (let next = this.#next(); next !== null; next = this.#next()) next.go();
+    } finally {
+      this.#pumping = false;
+    }
+    this.#setAlarm();
+  }
+
+  /** The one whose turn it is, taken out of its line; null if there is none, or no room. */
+  #next(): Waiter | null {
+    const now = this.#clock.now();
+    const ordinary = (): Waiter | null => {
+      if (!this.#mayGo(now, this.#budget)) return null;
+      const [request] = this.#requests;
+      const history = this.#eligibleHistory(now);
+      if (history !== null && (request === undefined || history.order < request.order)) {
+        this.#histories.splice(this.#histories.indexOf(history), 1);
+        return history;
+      }
+      return this.#requests.shift() ?? null;
+    };
+    if (this.#urgent.length > 0 && this.#urgentInARow >= URGENT_IN_A_ROW) {
+      this.#urgentInARow = 0;
+      // The urgent ones must not fill the part of the window that requests may use, or their turn would never come.
+      if (this.#requests.length > 0 || this.#eligibleHistory(now) !== null) {
+        const waiter = ordinary();
+        if (waiter === null) this.#urgentInARow = URGENT_IN_A_ROW;
+        return waiter;
+      }
+    }
+    if (this.#urgent.length > 0) {
+      if (!this.#mayGo(now, this.#urgentBudget)) return null;
+      this.#urgentInARow++;
+      return this.#urgent.shift() ?? null;
+    }
+    const waiter = ordinary();
+    if (waiter !== null) this.#urgentInARow = 0;
+    return waiter;
+  }
+
+  #mayGo(now: number, most: number): boolean {
+    return !this.#enabled || this.#seconds.hasRoom(now, 1, most);
+  }
+
+  #eligibleHistory(now: number): Waiter | null {
+    if (this.#history === null || !this.#enabled) return this.#histories[0] ?? null;
+    const pass = this.#history.pass(now);
+    return (
+      this.#histories.find(({ message }) => message.kind !== 'history' || pass.mayGo(message.history)) ?? null
+    );
+  }
+
+  #setAlarm(): void {
+    if (this.#urgent.length + this.#requests.length + this.#histories.length === 0) return;
+    const now = this.#clock.now();
+    const ordinaryAt = (at: number): number => Math.max(at, this.#seconds.roomAt(now, 1, this.#budget));
+    let at = Number.POSITIVE_INFINITY;
+    // Where it is the ordinary ones' turn, urgent ones wait for that and not for room of their own.
+    if (this.#urgent.length > 0 && this.#urgentInARow < URGENT_IN_A_ROW) {
+      at = this.#seconds.roomAt(now, 1, this.#urgentBudget);
+    }
+    if (this.#requests.length > 0) at = Math.min(at, ordinaryAt(now));
+    if (this.#histories.length > 0) at = Math.min(at, ordinaryAt(this.#historyAt(now)));
+    // Infinity: that hangs on one which is being sent, or open, and those call back. A timer that Node fires a
+    // fraction early must find the room it was set for, hence the millisecond.
+    if (at < Number.POSITIVE_INFINITY) this.#alarm.set(Math.max(at, now + 1), now);
+  }
+
+  #historyAt(now: number): number {
+    if (this.#eligibleHistory(now) !== null) return now;
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const { message } of this.#histories) {
+      const at = message.kind === 'history' ? (this.#history?.roomAt(now, message.history) ?? now) : now;
+      // One that has room, and may not go, waits for another in front of it.
+      if (at > now) soonest = Math.min(soonest, at);
+    }
+    return soonest;
+  }
+
+  async #transmit(waiter: Waiter, transmit: () => void | Promise<void>): Promise<Sent> {
+    const { message } = waiter;
+    const waitedMs = this.#clock.now() - waiter.since;
+    this.#wait.recordMs(waitedMs);
+    const second = this.#seconds.letIn(1);
+    const history = message.kind === 'history' ? (this.#history?.letIn(message.history) ?? null) : null;
+    const done = (): void => {
+      const now = this.#clock.now();
+      this.#seconds.sent(second, now);
+      history?.sent(now);
+      this.#stamp(now);
+    };
+    try {
+      const sending = transmit();
+      if (isPromise(sending)) {
+        await sending;
+        done();
+        this.#pump();
+      } else done();
+    } catch (error) {
+      // It may have got out all the same, so it counts.
+      done();
+      history?.over();
+      this.#pump();
+      throw error;
+    }
+    return {
+      waitedMs,
+      over: () => {
+        history?.over();
+        this.#pump();
+      },
+    };
+  }
+
+  #stamp(now: number): void {
+    this.#sent++;
+    this.#stamps.push(now);
+    this.#forgetStamps(now);
+    this.#peak = Math.max(this.#peak, this.#stamps.length);
+  }
+
+  #forgetStamps(now: number): void {
+    for (let stamp = this.#stamps.shift(); stamp !== undefined; stamp = this.#stamps.shift()) {
+      if (stamp + SECOND_MS > now) {
+        this.#stamps.unshift(stamp);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { Deque } from '../base/deque.js';
+
+interface Entry {
+  readonly weight: number;
+  /** When it was sent; null while whoever was allowed to has not yet said so. */
+  sentAt: number | null;
+}
+
+/** One that was let in, to be told when it really was sent. */
+export type LogEntry = Entry;
+
+/**
+ * What was sent within the last `windowMs`, by its own times: the limit holds in every window, wherever it begins.
+ * A bucket that fills up at a rate does not do that: "5 a second" with a burst of 5 lets 9 through in one second.
+ *
+ * One that was let in counts from that moment until `windowMs` after it was sent, however late that was.
+ */
+export class SlidingLog {
+  readonly most: number;
+  readonly #windowMs: number;
+  readonly #sent = new Deque<Entry>();
+  readonly #pending = new Set<Entry>();
+  #weight = 0;
+
+  constructor(most: number, windowMs: number) {
+    this.most = most;
+    this.#windowMs = windowMs;
+  }
+
+  used(now: number): number {
+    this.#forget(now);
+    return this.#weight;
+  }
+
+  /** Whether there is room for one of this weight. One heavier than the whole log gets through when it is empty. */
+  hasRoom(now: number, weight: number, most = this.most): boolean {
+    this.#forget(now);
+    return this.#weight === 0 || this.#weight + weight <= most;
+  }
+
+  /** When there will be room, if nothing else is let in; Infinity if that hangs on one not yet sent. */
+  roomAt(now: number, weight: number, most = this.most): number {
+    this.#forget(now);
+    let left = this.#weight;
+    if (left === 0 || left + weight <= most) return now;
+    for (const entry of this.#sent) {
+      left -= entry.weight;
+      if (left === 0 || left + weight <= most) return (entry.sentAt ?? now) + this.#windowMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  letIn(weight: number): LogEntry {
+    const entry: Entry = { weight, sentAt: null };
+    this.#pending.add(entry);
+    this.#weight += weight;
+    return entry;
+  }
+
+  /** Times must not go backwards. */
+  sent(entry: LogEntry, now: number): void {
+    if (!this.#pending.delete(entry)) return;
+    entry.sentAt = now;
+    this.#sent.push(entry);
+  }
+
+  #forget(now: number): void {
+    for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {
+      if ((entry.sentAt ?? 0) + this.#windowMs > now) {
+        this.#sent.unshift(entry);
+        return;
+      }
+      this.#weight -= entry.weight;
+    }
+  }
+}
