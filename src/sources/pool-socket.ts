@@ -11,7 +11,9 @@ import type { Reading, SourceOptions, StatsSource } from './types.js';
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** More than pools with thousands of leases need; what sends on and on is not an application. */
-const MOST_BYTES = 32_000_000;
+const MOST_LENGTH = 32_000_000;
+/** Hello, and one answer. */
+const MOST_LINES = 2;
 
 /** `pool:PATH`, `pool:HOST:PORT`. */
 export function openPoolSource(address: string, { clock }: SourceOptions): StatsSource {
@@ -41,6 +43,8 @@ export function poolSource(label: string, address: SocketAddress, clock: Clock):
     async read(signal) {
       try {
         signal.throwIfAborted();
+        // It may have been started anew since: that is no failed reading.
+        if (line?.isOver) hangUp();
         line ??= await Line.open(address, signal);
         return await line.ask(label, clock, signal);
       } catch (error) {
@@ -60,9 +64,10 @@ class Line {
   readonly #socket: Socket;
   readonly #address: SocketAddress;
   #app: App | null = null;
-  #received = '';
-  /** What of it has been searched for the end of a line. */
-  #searched = 0;
+  /** Whole ones that nobody has taken yet, and the pieces of the next. */
+  readonly #lines: string[] = [];
+  #pieces: string[] = [];
+  #length = 0;
   #ended: Error | null = null;
   #wake: () => void = () => {};
 
@@ -80,16 +85,18 @@ class Line {
   private constructor(address: SocketAddress) {
     this.#address = address;
     this.#socket = connect(address).setEncoding('utf8');
-    this.#socket.on('data', (text: string) => {
-      this.#received += text;
-      if (this.#received.length > MOST_BYTES) this.#end(malformed('it does not stop sending'));
-      else this.#wake();
-    });
+    this.#socket.on('data', (text: string) => this.#add(text));
     this.#socket.on('error', (error) => this.#end(error));
     this.#socket.on('close', () => this.#end(new Error('it has hung up')));
   }
 
+  get isOver(): boolean {
+    return this.#ended !== null;
+  }
+
   async ask(label: string, clock: Clock, signal: AbortSignal): Promise<Reading> {
+    // Else all later answers would be those to the questions before.
+    if (this.#lines.length > 0) throw malformed('it speaks unasked');
     this.#socket.ref();
     this.#socket.write('read\n');
     const answer = await this.#next(signal);
@@ -105,15 +112,30 @@ class Line {
 
   #end(cause: Error): void {
     this.#ended ??= asUnreachable(cause, this.#address);
-    this.#received = '';
+    this.#pieces = [];
     this.#socket.destroy();
     this.#wake();
+  }
+
+  #add(text: string): void {
+    // Each piece is looked at once: to search all that has come, again and again, would take the square of its length.
+    const [first = '', ...rest] = text.split('\n');
+    this.#pieces.push(first);
+    this.#length += text.length;
+    for (const piece of rest) {
+      this.#lines.push(this.#pieces.join(''));
+      this.#pieces = [piece];
+      this.#length = piece.length;
+    }
+    if (this.#length > MOST_LENGTH || this.#lines.length > MOST_LINES)
+      this.#end(malformed('it does not stop sending'));
+    else if (this.#lines.length > 0) this.#wake();
   }
 
   #next(signal: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        const line = this.#take();
+        const line = this.#lines.shift() ?? null;
         if (line === null && this.#ended === null && !signal.aborted) return;
         this.#wake = () => {};
         stopWatching();
@@ -125,16 +147,6 @@ class Line {
       this.#wake = look;
       look();
     });
-  }
-
-  #take(): string | null {
-    const end = this.#received.indexOf('\n', this.#searched);
-    this.#searched = this.#received.length;
-    if (end < 0) return null;
-    const line = this.#received.slice(0, end);
-    this.#received = this.#received.slice(end + 1);
-    this.#searched = 0;
-    return line;
   }
 }
 

@@ -196,6 +196,28 @@ describe('the source pool:', () => {
     expect((await second).pools[0]?.name).toBe('in time');
   });
 
+  it('one that speaks unasked is refused, since its answers would be those to older questions', async () => {
+    const answer = lineOf({ takenAtMs: 1, pools: [], gaps: [] });
+    const source = sourceOf(await listen(lineOf(HELLO), (socket) => void socket.write(answer + answer)));
+    await read(source);
+    await expect(read(source)).rejects.toThrow('unasked');
+  });
+
+  it('one that has gone between two readings is connected to again', async () => {
+    const source = sourceOf(
+      await listen(
+        lineOf(HELLO),
+        (socket) => void socket.write(lineOf({ takenAtMs: 1, pools: [], gaps: [] })),
+      ),
+    );
+    await read(source);
+    const [first] = sockets;
+    first?.destroy();
+    // The other end hears of it a moment later.
+    await eventually(async () => (await read(source).catch(() => null)) !== null);
+    expect(sockets).toHaveLength(2);
+  });
+
   it('one that hangs up is told, and connected to again', async () => {
     let times = 0;
     const address = await listen(lineOf(HELLO), (socket) => {
