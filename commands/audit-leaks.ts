@@ -5,7 +5,7 @@ import { type Baseline, baselineOf, parseBaseline, withoutBaseline } from '../sr
 import { changedFiles } from '../src/audit/changed.js';
 import { explain, topics } from '../src/audit/explain.js';
 import { diff, repair } from '../src/audit/fix.js';
-import { customResource } from '../src/audit/resources/custom.js';
+import { type CustomResource, customResource, readCustomResource } from '../src/audit/resources/custom.js';
 import { targetOf } from '../src/audit/target.js';
 import type { AuditResult, Finding } from '../src/audit/types.js';
 import { fileFault } from '../src/base/file-fault.js';
@@ -41,6 +41,24 @@ const nameType: ValueType<string> = {
   show: (name) => name,
 };
 
+const resourceType: ValueType<CustomResource> = {
+  placeholder: 'JSON',
+  parse(source) {
+    const found = readCustomResource(parsed(source));
+    if (typeof found === 'string') throw new ValueError(found);
+    return found;
+  },
+  show: (resource) => JSON.stringify(resource),
+};
+
+function parsed(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    throw new ValueError(`'${source}' is not JSON`);
+  }
+}
+
 const options = {
   exclude: list({
     summary: 'leave out what fits; a glob without a slash is a name anywhere',
@@ -68,6 +86,17 @@ const options = {
   release: list({
     summary: 'what ends the lease: a method of it, or a function that takes it',
     type: nameType,
+    group: 'Resources',
+  }),
+  handoff: list({
+    summary: 'what takes it over for later: a method of it, or a function that takes it',
+    type: nameType,
+    group: 'Resources',
+  }),
+  resources: list({
+    summary: 'more of them: {"acquire": [...], "release": [...], "handoff": [...], "from": [...]}',
+    type: resourceType,
+    takesObjects: true,
     group: 'Resources',
   }),
   severity: value({
@@ -131,6 +160,11 @@ export const command = defineCommand({
       of: ['release', 'acquire'],
       check: ({ options: { acquire, release } }) =>
         acquire.length > 0 === release.length > 0 ? null : '--acquire and --release go together',
+    },
+    {
+      of: ['handoff', 'acquire'],
+      check: ({ options: { handoff, acquire } }) =>
+        handoff.length > 0 && acquire.length === 0 ? '--handoff needs --acquire and --release' : null,
     },
     {
       of: ['updateBaseline', 'baseline'],
@@ -286,13 +320,14 @@ async function pathsOf({ arguments: { paths }, io }: Context): Promise<readonly 
 }
 
 function runAudit({ options, io, progress }: Context, paths: readonly string[]): AuditResult {
-  const { acquire, release } = options;
+  const { acquire, release, handoff } = options;
+  const flagged = acquire.length === 0 ? [] : [{ acquire, release, handoff }];
   const result = audit(paths, {
     cwd: io.cwd,
     exclude: options.exclude,
     honourIgnoreFiles: options.ignoreFiles,
     includeTests: options.includeTests,
-    resources: acquire.length === 0 ? [] : [customResource(acquire, release)],
+    resources: [...flagged, ...options.resources].map(customResource),
     onProgress: (done, total) =>
       progress.update({
         label: 'auditing',

@@ -1,6 +1,7 @@
 /** The door for programs: `poolctl/audit`. */
 export { type AuditOptions, audit } from './audit.js';
 export { type Baseline, type BaselineEntry, baselineOf, parseBaseline, withoutBaseline } from './baseline.js';
+export { type CustomResource, customResource } from './resources/custom.js';
 export type {
   AcquirePattern,
   AuditResult,

@@ -74,7 +74,7 @@ export interface ResourceSpec {
   };
   /** Methods of the lease that only open or close things: their failure is no ordinary one. */
   readonly protocol: readonly string[];
-  /** Calls after which the lease is somebody else's: methods of the lease. */
+  /** Calls after which the lease is somebody else's: methods of it, and what takes it as an argument. */
   readonly handoff?: readonly string[];
   /** Work on it is done without promises. */
   readonly isSync?: boolean;

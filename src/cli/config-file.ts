@@ -84,7 +84,7 @@ export function configSource(
       });
       continue;
     }
-    const found = textsOf(value, spec.kind);
+    const found = textsOf(value, spec);
     if (found === null)
       problems.push({ message: `${source.label(key)}: ${expectedOf(spec.kind)}`, hint: null });
     else texts.set(key, found);
@@ -93,10 +93,12 @@ export function configSource(
 }
 
 /** A JSON value as the text that a flag would have; null if it is of a wrong type. */
-function textsOf(value: unknown, kind: 'value' | 'list' | 'flag'): readonly string[] | null {
+function textsOf(value: unknown, { kind, takesObjects }: OptionTable[string]): readonly string[] | null {
   if (kind === 'flag') return typeof value === 'boolean' ? [String(value)] : null;
   const entries: readonly unknown[] = kind === 'list' && Array.isArray(value) ? value : [value];
-  const texts = entries.filter((one) => typeof one === 'string' || typeof one === 'number').map(String);
+  const texts = entries
+    .filter((one) => typeof one === 'string' || typeof one === 'number' || (takesObjects && isObject(one)))
+    .map((one) => (isObject(one) ? JSON.stringify(one) : String(one)));
   return texts.length === entries.length ? texts : null;
 }
 

@@ -20,6 +20,8 @@ export interface OptionSpec<T> {
   readonly env: string | null;
   /** Whether the config file may set it. */
   readonly config: boolean;
+  /** Whether an entry may be an object in the config file; as text it is JSON. */
+  readonly takesObjects: boolean;
   /** For a flag: whether `--no-...` exists too. */
   readonly negatable: boolean;
   readonly fallback: T;
@@ -44,6 +46,8 @@ interface Common {
   readonly env?: string;
   /** Default true. */
   readonly config?: boolean;
+  /** Default false. */
+  readonly takesObjects?: boolean;
   readonly defaultText?: string;
 }
 
@@ -102,6 +106,7 @@ function common(spec: Common, defaultText: string) {
     group: spec.group ?? 'Options',
     env: spec.env ?? null,
     config: spec.config ?? true,
+    takesObjects: spec.takesObjects ?? false,
     defaultText: spec.defaultText ?? (defaultText === '' ? null : defaultText),
   };
 }

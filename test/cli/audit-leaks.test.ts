@@ -221,6 +221,83 @@ export async function f() {
     expect(await run('--acquire', 'borrow')).toMatchObject({ code: 2 });
   });
 
+  it('takes resources from the config file, with what hands them on and where they come from', async () => {
+    await write(
+      'poolctl.config.json',
+      JSON.stringify({
+        'audit-leaks': {
+          resources: [
+            {
+              id: 'house-desk',
+              title: 'a desk',
+              acquire: 'openDesk',
+              release: ['leave', 'clearDesk'],
+              handoff: 'seat',
+              from: '@house/desks',
+            },
+            { acquire: ['lend'], release: ['giveBack'] },
+          ],
+        },
+      }),
+    );
+    await write(
+      'a.ts',
+      `import { clearDesk, openDesk, seat } from '@house/desks';
+import { lend } from './library.js';
+export async function leaks() {
+  const desk = await openDesk();
+  await desk.work();
+  desk.leave();
+}
+export async function released() {
+  const desk = await openDesk();
+  try {
+    await desk.work();
+  } finally {
+    clearDesk(desk);
+  }
+}
+export async function handedOn(guest: string) {
+  const desk = await openDesk();
+  seat(guest, desk);
+  await fetch(guest);
+}
+export async function book() {
+  const book = await lend();
+  await book.read();
+  book.giveBack();
+}
+`,
+    );
+    await write(
+      'b.ts',
+      `${'export async function elsewhere(openDesk: () => Promise<{ work(): unknown }>) {'}
+  const desk = await openDesk();
+  await desk.work();
+}
+`,
+    );
+    const { findings } = await json();
+    expect(
+      findings.map(({ file, line, resource, confidence }) => [file, line, resource, confidence]),
+    ).toEqual([
+      ['a.ts', 4, 'house-desk', 'high'],
+      ['a.ts', 22, 'custom', 'medium'],
+    ]);
+    expect(findings[0]?.message).toBe('a desk is not released if this throws (line 5)');
+  });
+
+  it.each([
+    [{ acquire: ['a'] }, 'acquire and release go together'],
+    [{ acquire: ['a b'], release: ['c'] }, 'acquire: "a b" is not the name of a function or method'],
+    [{ acquire: ['a'], release: ['c'], releases: 1 }, "there is no 'releases'"],
+    ['openDesk', "'openDesk' is not JSON"],
+    [{ acquire: ['a'], release: ['c'], title: 5 }, 'title: a text is expected'],
+  ])('says what is wrong with the resource %j', async (resource, complaint) => {
+    await write('poolctl.config.json', JSON.stringify({ 'audit-leaks': { resources: [resource] } }));
+    expect(await run()).toMatchObject({ code: 2, out: '', err: expect.stringContaining(complaint) });
+  });
+
   it('says what it could not read, and audits the rest', async () => {
     await write('a.ts', LEAK);
     await write('broken.ts', `${LEAK.slice(0, -3)} const = ((`);

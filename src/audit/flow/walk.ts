@@ -575,7 +575,8 @@ export class Walk {
   #handsOff(state: State, call: Call): boolean {
     const { receiver, name, args, node } = call;
     const onLease = receiver !== null && holds(state, receiver);
-    if (onLease && (this.#site.spec.handoff ?? []).includes(name)) return true;
+    const isTaken = onLease || args.some((arg) => isPlace(arg) && contains(state, arg));
+    if (isTaken && this.#site.spec.handoff?.includes(name) === true) return true;
     // A client that listens is kept for as long as the process runs.
     if (onLease && LISTENS.test(name) && firstText(node) === 'notification') return true;
     if (onLease && /^\s*LISTEN\b/i.test(firstText(node) ?? '')) return true;
