@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../commands/index.js';
-import type { CommandTable } from '../src/cli/command.js';
+import { allCommands, type CommandTable } from '../src/cli/command.js';
 import { commonOptions } from '../src/cli/common-options.js';
 import { flagOf } from '../src/cli/options.js';
 import { madeUpProgram } from './cli/made-up-command.js';
@@ -39,9 +39,13 @@ function linesOf(code: string): string[] {
 /** What is wrong with a command line: an unknown command or option. */
 async function lineProblems(line: string, table: CommandTable): Promise<string[]> {
   const words = line.split(/\s+/).filter((word) => word !== '--');
-  const [name = ''] = words[0] === 'help' ? words.slice(1) : words;
-  if (name.startsWith('-')) return ['--help', '--version'].includes(name) ? [] : [`poolctl has no ${name}`];
-  const entry = table[name];
+  const [first = '', second = ''] = words[0] === 'help' ? words.slice(1) : words;
+  if (first.startsWith('-'))
+    return ['--help', '--version'].includes(first) ? [] : [`poolctl has no ${first}`];
+  const isGroup = table[first] !== undefined && !('load' in table[first]);
+  if (isGroup && ['', '--help', '-h'].includes(second)) return [];
+  const name = isGroup ? `${first} ${second}` : first;
+  const entry = allCommands(table)[name];
   if (entry === undefined) return [`there is no command ${name}`];
   const options = { ...commonOptions, ...(await entry.load()).options };
   const known = Object.entries(options).flatMap(([key, { short, negatable }]) => [

@@ -93,7 +93,25 @@ export interface CommandEntry {
   load(): Promise<Command>;
 }
 
-export type CommandTable = Readonly<Record<string, CommandEntry>>;
+/** Commands that belong together: `poolctl pgbouncer pause`. Such a command's name has both words. */
+export interface CommandGroup {
+  readonly summary: string;
+  /** By the second word. */
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+}
+
+export type CommandTable = Readonly<Record<string, CommandEntry | CommandGroup>>;
+
+/** Every command by its whole name, those of groups by both words. */
+export function allCommands(table: CommandTable): Readonly<Record<string, CommandEntry>> {
+  return Object.fromEntries(
+    Object.entries(table).flatMap(([name, one]) =>
+      'load' in one
+        ? [[name, one]]
+        : Object.entries(one.commands).map(([second, entry]) => [`${name} ${second}`, entry]),
+    ),
+  );
+}
 
 /** Ties a command's types together; changes nothing. */
 export function defineCommand<Options extends OptionTable, Arguments extends ArgumentTable>(

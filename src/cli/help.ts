@@ -1,5 +1,5 @@
 import { Option, Command as Program } from 'commander';
-import type { ArgumentTable, Command, CommandTable } from './command.js';
+import type { ArgumentTable, Command, CommandGroup, CommandTable } from './command.js';
 import type { Output } from './io.js';
 import { flagOf, type OptionSpec, type OptionTable } from './options.js';
 
@@ -15,6 +15,18 @@ export function programHelp(commands: CommandTable, output: Output): string {
     .configureHelp({ helpWidth: helpWidth(output) });
   for (const [name, { summary }] of Object.entries(commands)) program.command(name).description(summary);
   program.helpCommand('help <command>', 'show all options of a command');
+  return program.helpInformation();
+}
+
+/** The help of a group: what commands there are in it. */
+export function groupHelp(name: string, { summary, commands }: CommandGroup, output: Output): string {
+  const program = new Program(`poolctl ${name}`)
+    .usage('<command> [options]')
+    .description(`${capitalized(summary)}.`)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .configureHelp({ helpWidth: helpWidth(output) });
+  for (const [second, entry] of Object.entries(commands)) program.command(second).description(entry.summary);
   return program.helpInformation();
 }
 

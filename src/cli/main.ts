@@ -1,13 +1,21 @@
 import { maskSecrets } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 import type { RenderOptions } from '../report/render-options.js';
-import type { ArgumentTable, Command, CommandContext, CommandTable } from './command.js';
+import {
+  type ArgumentTable,
+  allCommands,
+  type Command,
+  type CommandContext,
+  type CommandEntry,
+  type CommandGroup,
+  type CommandTable,
+} from './command.js';
 import { commonOptions } from './common-options.js';
 import { configSource, readConfigFile } from './config-file.js';
 import { readEnvFile } from './env-file.js';
 import { type Problem, reportOf, UsageError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
-import { commandHelp, programHelp } from './help.js';
+import { commandHelp, groupHelp, programHelp } from './help.js';
 import type { Io } from './io.js';
 import { envSource, type OptionTable, type Origin, type Resolved, resolveOptions } from './options.js';
 import { openResultOutput, type ResultOutput } from './output.js';
@@ -34,13 +42,19 @@ export async function runMain(program: Program, argv: readonly string[], io: Io)
       throw new UsageError([{ message: 'no command given', hint: commandsHint(program) }]);
     if (first === '--help' || first === '-h') return await say(io, programHelp(program.commands, io.stdout));
     if (first === '--version' || first === '-V') return await say(io, `${program.version()}\n`);
-    const name = first === 'help' ? argv[1] : first;
+    const words = first === 'help' ? argv.slice(1) : argv;
+    const [name] = words;
     if (name === undefined || name === '--help' || name === '-h') {
       return await say(io, programHelp(program.commands, io.stdout));
     }
-    const loaded = await loadCommand(program, name);
+    const entry = entryOf(program, name);
+    const isGroup = !('load' in entry);
+    if (isGroup && (words[1] === undefined ? first === 'help' : /^(--help|-h)$/.test(words[1]))) {
+      return await say(io, groupHelp(name, entry, io.stdout));
+    }
+    const loaded = await (isGroup ? entryInGroup(name, entry, words[1]) : entry).load();
     command = loaded.name;
-    return await runCommand(program, loaded, first === 'help' ? ['--help'] : argv.slice(1), io);
+    return await runCommand(program, loaded, first === 'help' ? ['--help'] : argv.slice(isGroup ? 2 : 1), io);
   } catch (error) {
     const interruption = io.interrupts.interruption();
     const report = reportOf(error, { command, interruption, nodeVersion: io.host.nodeVersion });
@@ -49,9 +63,9 @@ export async function runMain(program: Program, argv: readonly string[], io: Io)
   }
 }
 
-async function loadCommand({ commands }: Program, name: string): Promise<Command> {
+function entryOf({ commands }: Program, name: string): CommandEntry | CommandGroup {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (entry !== undefined) return entry.load();
+  if (entry !== undefined) return entry;
   if (name.startsWith('-')) {
     const meant = didYouMean(name, ['--help', '--version']);
     throw new UsageError([
@@ -64,6 +78,21 @@ async function loadCommand({ commands }: Program, name: string): Promise<Command
       message: `there is no command '${name}'`,
       hint: didYouMean(name, [...names, 'help']) ?? commandsHint({ commands }),
     },
+  ]);
+}
+
+function entryInGroup(group: string, { commands }: CommandGroup, name: string | undefined): CommandEntry {
+  const entry = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry;
+  const names = Object.keys(commands);
+  const listed = `its commands are ${names.join(', ')}`;
+  throw new UsageError([
+    name === undefined
+      ? { message: `${group} needs a command behind it`, hint: listed }
+      : {
+          message: `there is no command '${group} ${name}'`,
+          hint: (name.startsWith('-') ? null : didYouMean(name, names)) ?? listed,
+        },
   ]);
 }
 
@@ -80,7 +109,7 @@ async function runCommand(
   const args = readArguments(command.arguments, line.operands, problems);
   const text = (key: string) => line.flags.texts.get(key)?.at(-1) ?? null;
   const config = await readConfigFile(text('config'), io.cwd, problems);
-  const section = { command: command.name, commands: Object.keys(program.commands) };
+  const section = { command: command.name, commands: Object.keys(allCommands(program.commands)) };
   const sources = [
     line.flags,
     envSource(table, io.env, await readEnvFile(text('envFile'), io.cwd, problems)),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
+import { allCommands } from '../../src/cli/command.js';
 import { bin, poolctl, root, start } from '../helpers/bin.js';
 
 describe('the built poolctl', () => {
@@ -34,12 +35,11 @@ describe('the built poolctl', () => {
     expect(await poolctl([])).toMatchObject({ code: 2, stdout: '' });
   });
 
-  it.each(Object.keys(commands))(
+  it.each(Object.entries(allCommands(commands)))(
     'explains %s, whose name and summary are those of the list',
-    async (name) => {
-      const command = await commands[name]?.load();
-      expect(command).toMatchObject({ name, summary: commands[name]?.summary });
-      const { code, stdout } = await poolctl([name, '--help']);
+    async (name, entry) => {
+      expect(await entry.load()).toMatchObject({ name, summary: entry.summary });
+      const { code, stdout } = await poolctl([...name.split(' '), '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain(`Usage: poolctl ${name}`);
       // Examples stay in one line, to be copied.
