@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { allowManyListeners, asError } from '../base/promises.js';
@@ -22,6 +23,9 @@ import { Slot } from './slot.js';
 import type { Holder, PoolSnapshot } from './stats.js';
 import { timeoutErrors } from './timeout.js';
 import { Waiter, WaiterQueue } from './waiter-queue.js';
+
+/** Every pool that is made, for those who watch a whole process. */
+const opened = channel('poolctl:pool:open');
 
 export interface AcquireOptions {
   /** How long to wait, in milliseconds; null waits for ever. Default: the pool's `timeoutMs`. */
@@ -136,6 +140,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
         : new LeakWatch(name, leakWatch, (slot, leaseId) => this.#collect(slot, leaseId));
     this.#tendsIdle = maxIdleMs !== null || keepaliveMs !== null;
     this.#timed = this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing;
+    if (opened.hasSubscribers) opened.publish({ pool: this });
   }
 
   get name(): string {

@@ -1,0 +1,117 @@
+import { delimiter } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fileFault } from '../src/base/file-fault.js';
+import { ValueError } from '../src/base/units.js';
+import { defineCommand, restArguments } from '../src/cli/command.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import type { ExitCode } from '../src/cli/exit-codes.js';
+import { codeOfSignal } from '../src/cli/foreground.js';
+import { value } from '../src/cli/options.js';
+import { duration, text, type ValueType } from '../src/cli/value-types.js';
+import { parsePublishPort } from '../src/watch/publish-port.js';
+
+/** `off`, or an address of this machine. */
+const publishType: ValueType<string> = {
+  placeholder: 'ADDRESS',
+  parse(source) {
+    if (source.trim() === 'off') return 'off';
+    const { host, port } = parsePublishPort(source);
+    if (port === 0) throw new ValueError(`'${source}' names no port that could be found`);
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  },
+  show: (address) => address,
+};
+
+const options = {
+  name: value({
+    summary: 'what the application is called in poolctl top',
+    type: text('NAME'),
+    default: null,
+    defaultText: 'the name of its package',
+    env: 'POOLCTL_NAME',
+  }),
+  publish: value({
+    summary: 'publish on this port of 127.0.0.1, for a reader outside of its container; off: publish nothing',
+    type: publishType,
+    default: null,
+    defaultText: 'a socket of your own',
+    env: 'POOLCTL_PUBLISH',
+  }),
+  leakAfter: value({
+    summary: 'a lease out for longer is called a leak',
+    type: duration({ leastMs: 1 }),
+    default: 60_000,
+    env: 'POOLCTL_LEAK_AFTER',
+  }),
+};
+
+/** As it is: an argument of somebody else's may be empty. */
+const anyText: ValueType<string> = { placeholder: 'COMMAND', parse: (source) => source, show: (one) => one };
+
+const programArguments = {
+  program: restArguments({ summary: 'the command and its arguments, behind --', type: anyText }),
+};
+
+export const command = defineCommand({
+  name: 'run',
+  summary: 'run an application with its connection pools watched',
+  description:
+    'Runs a command, and watches the pools of every Node process in it (pg, mysql2, knex, tarn, generic-pool, TypeORM,\n' +
+    'Sequelize), ES modules and CommonJS, workers and child processes, with no change to the code. poolctl top shows\n' +
+    'them. Input, output, signals and exit code are those of the command. A process that exits with leases out says\n' +
+    'on stderr where they were acquired.',
+  arguments: programArguments,
+  options,
+  endsByInterrupt: true,
+  examples: [
+    { command: 'poolctl run -- node app.js', meaning: 'then look at it: poolctl top' },
+    { command: 'poolctl run --name orders -- npm start', meaning: 'under a name of its own' },
+    {
+      command: 'poolctl run --publish 127.0.0.1:9876 -- node app.js',
+      meaning: 'in a container, whose files are not yours',
+    },
+    {
+      command: 'node --import poolctl/register app.js',
+      meaning: 'the same for one process, without poolctl',
+    },
+  ],
+  async run({ options: { name, publish, leakAfter }, arguments: { program }, io }) {
+    const [first = '', ...args] = program;
+    if (first === '') {
+      throw new UsageError([{ message: 'there is nothing to run', hint: 'poolctl run -- node app.js' }]);
+    }
+    const env = {
+      ...io.env,
+      NODE_OPTIONS: [`--require ${quoted(PRELOAD)}`, io.env.NODE_OPTIONS].filter(Boolean).join(' '),
+      POOLCTL_LEAK_AFTER: `${leakAfter}ms`,
+      ...(name === null ? {} : { POOLCTL_NAME: name }),
+      ...(publish === null ? {} : { POOLCTL_PUBLISH: publish }),
+    };
+    const end = await io.foreground({ command: first, args, cwd: io.cwd, env }).catch((error: unknown) => {
+      throw notStarted(first, error, io.env.PATH ?? '');
+    });
+    if (end.signal !== null) io.endBy(end.signal);
+    // Whatever the command means by it.
+    return (end.code ?? codeOfSignal(end.signal ?? '')) as ExitCode;
+  },
+});
+
+/** Beside this file in the build, and made from CommonJS, which is what --require takes. */
+const PRELOAD = fileURLToPath(new URL('../src/watch/preload.cjs', import.meta.url));
+
+/** As NODE_OPTIONS wants it: a path may hold blanks. */
+function quoted(path: string): string {
+  return `"${path.replace(/[\\"]/g, '\\$&')}"`;
+}
+
+function notStarted(program: string, error: unknown, path: string): UnavailableError {
+  const places = path.split(delimiter).length;
+  const missing = /[\\/]/.test(program)
+    ? 'there is no such file'
+    : `it is in none of the ${places} folders of PATH`;
+  const hint = /\.[cm]?[jt]s$/.test(program) ? { hint: `poolctl run -- node ${program}` } : {};
+  return new UnavailableError(`cannot run ${program}: ${fileFault(error, missing)}`, {
+    cause: error,
+    ...hint,
+  });
+}
