@@ -198,11 +198,11 @@ function rootBlocker(waiters: readonly BackendFact[], { backends }: Facts): Back
 }
 
 function queueBehind(holders: readonly HolderFact[], facts: Facts): string | null {
-  const waiting = holders.filter(({ client }) => client?.client.waitMs != null);
+  const waiting = holders.filter(({ client }) => client?.waitMs != null);
   if (waiting.length === 0 || waiting.length * 2 < holders.length) return null;
   const [first] = waiting;
   const own = facts.poolerPools.find(
-    ({ pool }) => pool.database === first?.client?.client.database && pool.user === first.client.client.user,
+    ({ pool }) => pool.database === first?.client?.database && pool.user === first.client.user,
   );
   return `${waiting.length} of ${counted(holders.length, 'lease')} queue in PgBouncer${own === undefined ? '' : ` for ${counted(serversOf(own.pool), 'server connection')}`}`;
 }

@@ -1,3 +1,4 @@
+import { type Chain, joinReadings } from '../sources/join.js';
 import type {
   Backend,
   Gap,
@@ -43,7 +44,9 @@ export interface HolderFact {
   readonly suspect: boolean;
   readonly backend: BackendFact | null;
   /** The client of the pooler that it is, where it goes through one. */
-  readonly client: ClientFact | null;
+  readonly client: PoolerClient | null;
+  /** The way from the line of code to the backend, or to where it is lost. */
+  readonly chain: Chain;
 }
 
 /** What a lease is used for at this moment. */
@@ -184,52 +187,38 @@ function findFacts(tick: Tick): Facts {
   };
 }
 
+/** Each lease, followed to its backend as far as that can be done: see src/sources/join.ts. */
 function holdersOf(pools: readonly PoolFact[], backends: readonly BackendFact[], tick: Tick): HolderFact[] {
-  const byPort = new Map(backends.map((one) => [one.backend.clientPort, one]));
-  const byPid = new Map(backends.map((one) => [one.backend.pid, one]));
-  const clients = clientsByPort(tick);
-  const facts = pools.flatMap((pool) =>
-    pool.pool.holders.map((holder): HolderFact => {
-      const { localPort, backendPid } = holder;
-      const client = localPort === null ? null : (clients.get(localPort) ?? null);
-      const direct = localPort === null ? byPid.get(backendPid ?? -1) : byPort.get(localPort);
-      const backend = client === null ? (direct ?? null) : (byPid.get(client.backendPid ?? -1) ?? null);
+  const poolFacts = new Map(pools.map((fact) => [fact.pool, fact]));
+  const backendFacts = new Map(backends.map((fact) => [fact.backend, fact]));
+  const facts = joinReadings(tick.sources.flatMap(({ reading }) => reading ?? [])).flatMap(
+    (chain): HolderFact[] => {
+      const { holder } = chain.lease;
+      const pool = poolFacts.get(chain.lease.pool);
+      if (pool === undefined) return [];
+      const backend = chain.backend === null ? null : (backendFacts.get(chain.backend.backend) ?? null);
+      const hop = chain.hops.find(({ kind }) => kind === 'client');
       const doing = doingOf(holder.busy, backend?.backend ?? null);
       const old = holder.ageMs !== null && holder.ageMs > LEAK_MS;
       const works = doing === 'query' || doing === 'lock wait';
-      return {
-        key: `${pool.key} ${holder.leaseId}`,
-        pool,
-        holder,
-        doing,
-        suspect: !works && (holder.leaked || old),
-        backend,
-        client,
-      };
-    }),
+      return [
+        {
+          key: `${pool.key} ${holder.leaseId}`,
+          pool,
+          holder,
+          doing,
+          suspect: !works && (holder.leaked || old),
+          backend,
+          client: hop?.kind === 'client' ? hop.client : null,
+          chain,
+        },
+      ];
+    },
   );
   return facts.sort(
     (one, other) =>
       Number(other.suspect) - Number(one.suspect) || (other.holder.ageMs ?? 0) - (one.holder.ageMs ?? 0),
   );
-}
-
-function clientsByPort(tick: Tick): Map<number, ClientFact> {
-  const found = new Map<number, ClientFact>();
-  for (const { label: source, reading } of tick.sources) {
-    if (reading?.pooler == null) continue;
-    const pids = new Map(reading.pooler.servers.map(({ id, backendPid }) => [id, backendPid]));
-    for (const client of reading.pooler.clients) {
-      if (client.port === null) continue;
-      found.set(client.port, {
-        key: `${source} ${client.id}`,
-        source,
-        client,
-        backendPid: client.link === null ? null : (pids.get(client.link) ?? null),
-      });
-    }
-  }
-  return found;
 }
 
 function doingOf(busy: boolean | null, backend: Backend | null): Doing | null {

@@ -210,37 +210,22 @@ function bodyOf(content: Content, state: State, shares: Shares, pen: Pen): Body 
 }
 
 function textBody(lines: readonly Line[], index: number, rows: number, pen: Pen): Body {
-  const wrapped = lines.flatMap((line) => wrapLine(line, pen));
-  const first = Math.max(0, Math.min(index, wrapped.length - rows));
-  const shown = wrapped.slice(first, first + rows);
-  const more = wrapped.length - shown.length;
+  const first = Math.max(0, Math.min(index, lines.length - rows));
+  const shown = lines.slice(first, first + rows).map((line) => {
+    let room = pen.width;
+    return line
+      .map(({ text, tone }) => {
+        const part = pen.fit(text, room);
+        room -= widthOf(part);
+        return pen.tone(tone, part);
+      })
+      .join('');
+  });
+  const more = lines.length - shown.length;
   return {
     lines: ['', ...shown],
     hidden: more === 0 ? '' : `hidden: ${counted(more, 'line')} (Down, PgDn)`,
   };
-}
-
-/** A line of one or two spans; what is too long goes on below the second one. */
-function wrapLine(line: Line, pen: Pen): string[] {
-  const [first, second] = line;
-  if (first === undefined) return [''];
-  if (second === undefined) {
-    const indent = ' '.repeat(first.text.length - first.text.trimStart().length);
-    const parts = wrapClean(first.text, pen.width - indent.length, pen);
-    return parts.map((part) => pen.tone(first.tone, pen.fit(indent + part)));
-  }
-  const room = Math.max(8, pen.width - widthOf(first.text));
-  const parts = wrapClean(second.text, room, pen);
-  return (parts.length === 0 ? [''] : parts).map(
-    (part, at) =>
-      pen.tone(first.tone, at === 0 ? first.text : ' '.repeat(widthOf(first.text))) +
-      pen.tone(second.tone, pen.fit(part, room)),
-  );
-}
-
-function wrapClean(text: string, width: number, pen: Pen): string[] {
-  const clean = pen.fit(text.trim(), 4000);
-  return widthOf(clean) <= width ? [clean] : wrap(clean, width);
 }
 
 interface Layout {

@@ -8,7 +8,7 @@ import {
   backendTable,
   blockTable,
 } from './views/backends.js';
-import { backendLines, goneLines, helpLines, type Line, leaseLines } from './views/details.js';
+import { backendLines, goneLines, helpLines, type Line, leaseLines, wrapLines } from './views/details.js';
 import { eventTable } from './views/events.js';
 import { type HolderGroup, holderGroupTable, holderTable } from './views/holders.js';
 import { clientTable, poolerTable } from './views/pgbouncer.js';
@@ -63,6 +63,9 @@ function findContent(state: State, options: SelectOptions): Content {
     const query: TableQuery = { sort: state.sorts[spec.name] ?? null, filter: spot.filter };
     return { kind: 'table', title, table: tableOf(spec, rows, query) };
   };
+  const text = (title: string, lines: readonly Line[]): Content => {
+    return { kind: 'text', title, lines: wrapLines(lines, state.size.columns - 1) };
+  };
   switch (place.kind) {
     case 'view':
       switch (place.view) {
@@ -87,7 +90,7 @@ function findContent(state: State, options: SelectOptions): Content {
         case 'events':
           return table(eventTable, state.events);
         case 'help':
-          return { kind: 'text', title: 'Help', lines: helpLines(state) };
+          return text('Help', helpLines(state));
       }
       break;
     case 'pool': {
@@ -114,13 +117,13 @@ function findContent(state: State, options: SelectOptions): Content {
     }
     case 'lease': {
       const holder = facts.holders.find(({ key }) => key === place.lease);
-      const lines = holder === undefined ? goneLines('lease') : leaseLines(holder, facts, options);
-      return { kind: 'text', title: 'Lease', lines };
+      const lines = holder === undefined ? goneLines('lease') : leaseLines(holder, options);
+      return text('Lease', lines);
     }
     case 'backend': {
       const backend = backendOf(facts, place.backend);
       const lines = backend === null ? goneLines('backend') : backendLines(backend, facts, options);
-      return { kind: 'text', title: 'Backend', lines };
+      return text('Backend', lines);
     }
   }
 }
@@ -168,9 +171,9 @@ function holderGroup({ pool, holder, backend, client }: HolderFact, by: Grouping
     case 'application':
       return pool.app;
     case 'user':
-      return backend?.backend.user ?? client?.client.user ?? UNKNOWN;
+      return backend?.backend.user ?? client?.user ?? UNKNOWN;
     case 'database':
-      return backend?.backend.database ?? client?.client.database ?? UNKNOWN;
+      return backend?.backend.database ?? client?.database ?? UNKNOWN;
     case 'site':
       return holder.site ?? UNKNOWN;
   }

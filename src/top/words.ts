@@ -66,11 +66,16 @@ const LONGEST = 1000;
 /** Text from outside as what one cell of a terminal can show, and nothing that it would obey. */
 export function cellText(text: string, width: number, place: { readonly unicode: boolean }): string {
   if (/^[ -~]*$/.test(text) && text.length <= width) return text;
-  // White space is kept, but for what would begin another line: SQL is often written in several.
-  const clean = harmless(text.slice(0, LONGEST).replace(/[\t\n\v\f\r\u0085\u2028\u2029]\s*/g, ' '));
+  const clean = oneLine(text.slice(0, LONGEST));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: every character outside of ASCII is meant
   const shown = place.unicode ? clean : clean.replace(/[^\x00-\x7f]/gu, '?');
   return widthOf(shown) <= width ? shown : truncate(shown, width, place);
+}
+
+/** Text from outside as one line that does nothing to a terminal. */
+export function oneLine(text: string): string {
+  // White space is kept, but for what would begin another line: SQL is often written in several.
+  return harmless(text.replace(/[\t\n\v\f\r\u0085\u2028\u2029]\s*/g, ' '));
 }
 
 function two(value: number): string {

@@ -1,8 +1,10 @@
+import { wrap } from '../../report/text.js';
+import type { Blocking, Hop } from '../../sources/join.js';
 import { type BackendFact, type Facts, type HolderFact, LEAK_MS } from '../facts.js';
 import { BINDINGS } from '../keys.js';
 import type { State } from '../state.js';
 import type { Tone } from '../table.js';
-import { counted, shortSite, shortTime } from '../words.js';
+import { oneLine, shortSite, shortTime } from '../words.js';
 
 /** A line of a text, of parts that differ in colour. */
 export type Line = readonly Span[];
@@ -17,9 +19,8 @@ interface Place {
 }
 
 /** Everything about one lease, and the way from its line of code to the backend and whoever waits for it. */
-export function leaseLines(fact: HolderFact, facts: Facts, { cwd }: Place): Line[] {
-  const { holder, pool, suspect, doing, backend, client } = fact;
-  const { app } = pool.pool;
+export function leaseLines(fact: HolderFact, { cwd }: Place): Line[] {
+  const { holder, pool, suspect, doing, chain } = fact;
   return [
     field('lease', `${holder.leaseId} of pool ${pool.pool.name}, read from ${pool.source}`),
     field('held for', shortTime(holder.ageMs), suspect ? 'bad' : undefined),
@@ -29,23 +30,9 @@ export function leaseLines(fact: HolderFact, facts: Facts, { cwd }: Place): Line
     field('last SQL', holder.lastSql ?? 'not known'),
     [],
     heading('From the code to the database'),
-    [
-      {
-        text: `  application   ${pool.app}${app === null ? '' : `, pid ${app.pid} on ${app.host}`}, local port ${holder.localPort ?? 'not known'}`,
-      },
-    ],
-    ...(client === null
-      ? []
-      : [
-          [
-            {
-              text: `  pooler        ${client.source}: client ${client.client.user}@${client.client.database}, ${client.client.state}`,
-            },
-          ],
-        ]),
-    ...backendHop(fact),
-    ...(backend === null ? [] : lockLines(backend, facts)),
-    ...(client === null && backend === null ? [] : []),
+    ...chain.hops.map((hop) => hopLine(hop, pool.app)),
+    ...chain.blockedBy.map((end) => endLine('waits for', end, cwd)),
+    ...chain.blocks.map((end) => endLine('blocks', end, cwd)),
     ...(holder.stack === null
       ? []
       : [[], heading('Acquired by'), ...holder.stack.split('\n').map((text) => [{ text: `  ${text}` }])]),
@@ -105,6 +92,25 @@ export function helpLines({ allowActions }: Pick<State, 'allowActions'>): Line[]
   return [...keys, ...actions];
 }
 
+/** What is too long goes on below; below its second part, where a line has two. */
+export function wrapLines(lines: readonly Line[], width: number): Line[] {
+  return lines.flatMap((line): Line[] => {
+    const [first, second] = line;
+    if (first === undefined) return [line];
+    if (second === undefined) {
+      const parts = wrap(oneLine(first.text.trim()), width - 2);
+      const indent = first.text.startsWith(' ') ? '  ' : '';
+      return parts.map((part) => [{ ...first, text: indent + part }]);
+    }
+    const parts = wrap(oneLine(second.text), Math.max(8, width - first.text.length));
+    const blank = { text: ' '.repeat(first.text.length) };
+    return (parts.length === 0 ? [''] : parts).map((part, at) => [
+      at === 0 ? first : blank,
+      { ...second, text: part },
+    ]);
+  });
+}
+
 function verdictOf({ suspect, holder }: HolderFact): string {
   if (suspect)
     return holder.leaked
@@ -113,40 +119,61 @@ function verdictOf({ suspect, holder }: HolderFact): string {
   return 'none: in use, or not for long';
 }
 
-function backendHop({ backend, client, holder }: HolderFact): Line[] {
-  if (backend !== null) {
-    const { pid, state, stateMs } = backend.backend;
-    return [
-      [
-        {
-          text: `  backend       ${pid} (${backend.source}): ${state ?? 'state not known'} for ${shortTime(stateMs)}`,
-        },
-      ],
-    ];
+function hopLine(hop: Hop, app: string): Line {
+  switch (hop.kind) {
+    case 'lease': {
+      const { pool, holder } = hop.lease;
+      const process = pool.app === null ? '' : `, pid ${pool.app.pid} on ${pool.app.host}`;
+      const port = holder.localPort === null ? '' : `, from port ${holder.localPort}`;
+      return step('application', `${app}${process}${port}`);
+    }
+    case 'client': {
+      const { user, database, state } = hop.client;
+      return step('pooler', `${hop.source}: client ${user}@${database}, ${state}`);
+    }
+    case 'server':
+      return step('', `server connection, ${hop.server.state}`);
+    case 'backend': {
+      const { pid, state, stateMs } = hop.backend;
+      return step(
+        'backend',
+        `${pid} of ${hop.source}: ${state ?? 'state not known'} for ${shortTime(stateMs)}`,
+      );
+    }
+    case 'broken':
+      return [{ text: 'lost'.padEnd(14), tone: 'warn' }, { text: hop.why }];
   }
-  const why =
-    client !== null
-      ? 'the pooler has given it no server connection, or the database is not read'
-      : holder.localPort === null
-        ? 'its local port is not known'
-        : `no source knows port ${holder.localPort}: add the pooler and the database`;
-  return [[{ text: `  backend       not found: ${why}`, tone: 'faint' }]];
+}
+
+/** One that waits for a lock, or that has it, and the line of code behind it. */
+function endLine(name: string, { pid, backend, lease, gap }: Blocking, cwd: string): Line {
+  const site = lease === null ? '' : `, acquired at ${shortSite(lease.holder.site, cwd)}`;
+  const what =
+    backend === null
+      ? ''
+      : ` ${backend.application ?? ''} ${backend.state ?? ''} ${shortTime(backend.transactionMs)}${site}: ${backend.query ?? ''}`;
+  const why = gap === null ? '' : ` (${gap})`;
+  return [{ text: name.padEnd(14), tone: 'bad' }, { text: `${pid}${what}${why}` }];
 }
 
 function lockLines(fact: BackendFact, { blocking, backends }: Facts): Line[] {
-  const lines: Line[] = [];
-  for (const pid of fact.backend.blockedBy) {
-    const blocker = backends.find((one) => one.source === fact.source && one.backend.pid === pid);
-    lines.push([
-      { text: `  waits for     ${pid}${blocker === undefined ? '' : aboutBackend(blocker)}`, tone: 'bad' },
-    ]);
-  }
+  const about = (name: string, pid: number, one: BackendFact | undefined): Line => [
+    { text: name.padEnd(14), tone: 'bad' },
+    { text: `${pid}${one === undefined ? '' : aboutBackend(one)}` },
+  ];
   const waiters = blocking.filter(({ backend }) => backend.backend.blockedBy.includes(fact.backend.pid));
-  if (fact.blocks > 0)
-    lines.push([{ text: `  blocks        ${counted(fact.blocks, 'backend')}`, tone: 'bad' }]);
-  for (const { backend } of waiters)
-    lines.push([{ text: `                ${backend.backend.pid}${aboutBackend(backend)}` }]);
-  return lines;
+  const more = fact.blocks - waiters.length;
+  return [
+    ...fact.backend.blockedBy.map((pid) =>
+      about(
+        'waits for',
+        pid,
+        backends.find((one) => one.source === fact.source && one.backend.pid === pid),
+      ),
+    ),
+    ...waiters.map(({ backend }) => about('blocks', backend.backend.pid, backend)),
+    ...(more > 0 ? [step('', `and ${more} more behind them`)] : []),
+  ];
 }
 
 function aboutBackend({ backend }: BackendFact): string {
@@ -155,6 +182,10 @@ function aboutBackend({ backend }: BackendFact): string {
 
 function field(name: string, text: string, tone?: Tone): Line {
   return [{ text: `${name.padEnd(14)}`, tone: 'faint' }, tone === undefined ? { text } : { text, tone }];
+}
+
+function step(name: string, text: string): Line {
+  return [{ text: name.padEnd(14) }, { text }];
 }
 
 function heading(text: string): Line {
