@@ -374,6 +374,10 @@ export const options = {
     group: 'Verdict',
   }),
   strict: flag({ summary: 'exit 1 on a marginal verdict too', group: 'Verdict' }),
+  publish: flag({
+    summary: 'let poolctl top see the pool under load',
+    group: 'Output',
+  }),
   format: formatOption(LOAD_FORMATS),
   hdr: value({
     summary: 'also write the response times to FILE as an HdrHistogram log, which can be merged with others',

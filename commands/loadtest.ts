@@ -4,6 +4,7 @@ import { defineCommand } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { openResultOutput } from '../src/cli/output.js';
+import type { Database } from '../src/db/database.js';
 import { runBaseline } from '../src/loadtest/baseline.js';
 import { compareRuns, incomparable } from '../src/loadtest/compare.js';
 import { type LoadTestOptions, runLoadTest } from '../src/loadtest/load-test.js';
@@ -34,6 +35,7 @@ import {
   targetArgument,
   type Warmup,
 } from './loadtest-options.js';
+import { withPublished } from './loadtest-publish.js';
 import { profileOf, type Subject, withSubject } from './loadtest-target.js';
 
 /** How long a load goes on where neither a number of queries nor a duration is given. */
@@ -92,11 +94,13 @@ export const command = defineCommand({
   async run(context) {
     const work = await workOf(context);
     try {
-      return await withSubject(context, (subject) => {
-        const test: Test = { work, ...subject };
-        if (context.options.sweep.length > 0) return sweep(context, test);
-        return context.options.baseline === null ? once(context, test) : baseline(context, test);
-      });
+      return await withSubject(context, (subject) =>
+        withPublished(context, (opened) => {
+          const test: Test = { work, ...subject, opened };
+          if (context.options.sweep.length > 0) return sweep(context, test);
+          return context.options.baseline === null ? once(context, test) : baseline(context, test);
+        }),
+      );
     } catch (error) {
       throw error instanceof WorkloadError && error.code !== 'ERR_NO_ANSWER' ? usageErrorOf(error) : error;
     }
@@ -106,6 +110,8 @@ export const command = defineCommand({
 /** What is done, and to what. */
 interface Test extends Subject {
   readonly work: SqlWork;
+  /** To be told of each pool. */
+  readonly opened: (database: Database) => void;
 }
 
 async function once(context: LoadContext, test: Test): Promise<ExitCode> {
@@ -219,7 +225,7 @@ function pointsOf({ options, origins }: LoadContext, pool: PoolSize): PoolPoint[
 /** One load test on a pool of that size. */
 async function measure(
   context: LoadContext,
-  { target, work, profile, remark }: Test,
+  { target, work, profile, remark, opened }: Test,
   pool: PoolSize,
   {
     unpooled = false,
@@ -240,6 +246,7 @@ async function measure(
           clock: io.clock,
           onRemark: remark,
           onOpen: (database) => {
+            opened(database);
             if (options.verbose) stopLogs.push(logLifeCycle(database.pool, context.log));
           },
         }),

@@ -32,6 +32,17 @@ export interface Published {
   close(): void;
 }
 
+/** The socket or the port cannot be had. */
+export class PublishError extends Error {
+  readonly code = 'ERR_PUBLISH';
+  readonly hint = null;
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'PublishError';
+  }
+}
+
 /** More readers than that at once: the one that has been silent longest makes way. */
 const MOST_READERS = 16;
 /** Requests that came in one piece; whoever sends more has not waited for answers and is cut off. */
@@ -176,7 +187,7 @@ function listening(
     });
     server.unref();
   }).catch((error: unknown) => {
-    throw new Error(`cannot publish the pools: ${asError(error).message}`, { cause: error });
+    throw new PublishError(`cannot publish the pools: ${asError(error).message}`, error);
   });
 }
 

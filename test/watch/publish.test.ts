@@ -118,11 +118,12 @@ describe.skipIf(process.platform === 'win32')('pools that are published', () => 
   it('are told to a reader that asks and does not listen no more than once', async () => {
     const { address } = await start();
     const big = { takenAtMs: 1, pools: [], gaps: ['x'.repeat(5_000_000)] };
+    let readsOfDeaf = 0;
     const deaf = await publish({
       app,
       at: { kind: 'port', host: '127.0.0.1', port: 0 },
       read: () => {
-        reads++;
+        readsOfDeaf++;
         return big;
       },
       clock: systemClock,
@@ -137,7 +138,7 @@ describe.skipIf(process.platform === 'win32')('pools that are published', () => 
       other.socket.write('\n');
       await other.next();
     }
-    expect(reads).toBe(6);
+    expect(readsOfDeaf).toBe(1);
   });
 
   it('cut a reader off that asks without end', async () => {

@@ -15,7 +15,7 @@ function leakUsers(/** @type {() => void} */ done) {
   });
 }
 
-leakOrders().then(() =>
+void leakOrders().then(() =>
   leakUsers(async () => {
     const { rows } = await pool.query('select $1::int as n', [3]);
     process.stdout.write(

@@ -1,0 +1,47 @@
+import { hostname } from 'node:os';
+import type { Database } from '../src/db/database.js';
+import { publish } from '../src/watch/publish.js';
+import { Watcher } from '../src/watch/watcher.js';
+import type { LoadContext } from './loadtest-options.js';
+
+/**
+ * Does the work with the pools that it opens published for `poolctl top`, where --publish was given. It is told of
+ * each by what `work` is handed.
+ */
+export async function withPublished<T>(
+  { options, io, log }: LoadContext,
+  work: (opened: (database: Database) => void) => Promise<T>,
+): Promise<T> {
+  if (!options.publish) return work(() => {});
+  const { env, pid, host, user, clock } = io;
+  const watcher = new Watcher(clock);
+  const published = await publish({
+    app: {
+      name: 'poolctl loadtest',
+      pid,
+      host: hostname(),
+      node: host.nodeVersion,
+      startedAtMs: clock.wallTime(),
+    },
+    at: {
+      kind: 'socket',
+      owner: {
+        platform: host.platform,
+        env,
+        uid: user.uid,
+        userName: user.name,
+        tempFolder: user.tempFolder,
+      },
+      pid,
+      thread: 0,
+    },
+    read: () => watcher.read(),
+    clock,
+  });
+  log(`published at ${published.address}`);
+  try {
+    return await work(({ pool }) => void watcher.add(pool));
+  } finally {
+    published.close();
+  }
+}
