@@ -106,11 +106,8 @@ function toHistogram(value: unknown): HistogramSnapshot | null {
 }
 
 /** All counters of a pool, each by its name. */
-export function mapCounters(
-  figureOf: (key: keyof PoolCounters) => number | null,
-): Record<keyof PoolCounters, number | null> {
-  const entries = COUNTERS.map((key) => [key, figureOf(key)]);
-  return Object.fromEntries(entries) as Record<keyof PoolCounters, number | null>;
+export function mapCounters<T>(make: (key: keyof PoolCounters) => T): Record<keyof PoolCounters, T> {
+  return Object.fromEntries(COUNTERS.map((key) => [key, make(key)])) as Record<keyof PoolCounters, T>;
 }
 
 /** The type sees to it that none is missing. */

@@ -2,11 +2,12 @@ import { addressError } from './errors.js';
 import { openPgBouncerSource } from './pgbouncer.js';
 import { openPoolSource } from './pool-socket.js';
 import { openPostgresSource } from './postgres.js';
+import { openPrometheusSource } from './prometheus.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
 /** Kinds of addresses, as help texts name them. */
 export const SOURCE_FORMS =
-  'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/';
+  'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, prometheus:URL';
 
 /** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
 type OpenSource = (address: string, options: SourceOptions) => StatsSource;
@@ -16,6 +17,7 @@ const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
   ['postgres', openPostgresSource],
   ['postgresql', openPostgresSource],
   ['pgbouncer', openPgBouncerSource],
+  ['prometheus', openPrometheusSource],
 ]);
 
 /**
