@@ -243,9 +243,7 @@ function backendOf(server: PoolerServer, index: Index): Found<Backend> | Broken 
     return brokenAt('backend', `${same.length} of the servers have a backend with the pid ${backendPid}`);
   return brokenAt(
     'backend',
-    localPort === null
-      ? "PgBouncer reaches the server over a Unix socket, and there knows its main process only, no backend's"
-      : `no backend that is watched has the pid ${backendPid}: it is of another server, or has ended`,
+    `no backend that is watched has the pid ${backendPid}: it is of another server, or has ended`,
   );
 }
 

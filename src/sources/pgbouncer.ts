@@ -3,7 +3,7 @@ import { asError } from '../base/promises.js';
 import { isConnectionLost } from '../db/errors.js';
 import { addressError, SourceError } from './errors.js';
 import { type PgBouncerRows, type Row, type StatsAt, statsAt, toReading } from './pgbouncer-rows.js';
-import { type Ask, serverAt } from './server-connection.js';
+import { type Ask, type ServerConnection, serverAt } from './server-connection.js';
 import type { Gap, Reading, SourceOptions, StatsSource } from './types.js';
 
 const PORT = 6432;
@@ -13,7 +13,7 @@ const PORT = 6432;
  * nothing that stops its work for long, as SHOW FDS would.
  */
 export function openPgBouncerSource(address: string, { env, clock }: SourceOptions): StatsSource {
-  const server = serverAt(consoleUrl(address), consoleEnv(env), address);
+  const server = consoleAt(address, env);
   const label = server.label.replace(/^postgres:/, 'pgbouncer:').replace(/\/pgbouncer$/, '/');
   let before: StatsAt | null = null;
   return {
@@ -27,10 +27,15 @@ export function openPgBouncerSource(address: string, { env, clock }: SourceOptio
           return reading;
         }, signal)
         .catch((error: unknown) => {
-          throw signal.aborted ? error : explained(asError(error));
+          throw signal.aborted ? error : consoleError(asError(error));
         }),
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+/** The admin console that an address means, for questions and commands. Nothing is opened yet. */
+export function consoleAt(address: string, env: SourceOptions['env']): ServerConnection {
+  return serverAt(consoleUrl(address), consoleEnv(env), address);
 }
 
 function consoleUrl(address: string): string {
@@ -91,8 +96,8 @@ async function readAll(
   return { reading: toReading(rows, label, clock.wallTime(), { before, now }, gaps), stats: now };
 }
 
-/** The words of the driver, which takes what it speaks to for a PostgreSQL. */
-function explained(cause: Error): Error {
+/** Without the words of the driver, which takes what it speaks to for a PostgreSQL. */
+export function consoleError(cause: Error): SourceError {
   const code = 'code' in cause ? String(cause.code) : '';
   if (code === '3D000' || code === '42704') {
     return new SourceError('ERR_SOURCE_ANSWER', "that is a PostgreSQL, and no PgBouncer's admin console", {

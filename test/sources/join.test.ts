@@ -93,13 +93,13 @@ describe('the join', () => {
       { kind: 'broken', to: 'server', why: expect.stringContaining('ended between two questions') },
     ],
     [
-      'a server connection over a Unix socket',
+      'a server connection over a Unix socket, which has no port',
       { localPort: 4001 },
       [
-        server({ pid: 7 }),
-        pooler([{ port: 4001, link: 's1' }], [{ id: 's1', backendPid: 1, localPort: null }]),
+        server({ pid: 8 }),
+        pooler([{ port: 4001, link: 's1' }], [{ id: 's1', backendPid: 8, localPort: null }]),
       ],
-      { kind: 'broken', to: 'backend', why: expect.stringContaining('main process') },
+      { kind: 'backend', by: 'pid' },
     ],
     [
       'neither port nor pid',
