@@ -15,6 +15,9 @@ export interface FrameOptions extends Drawing {
   readonly color: boolean;
 }
 
+/** Below it not even the first column of a table has room. */
+const NARROW = 30;
+
 /**
  * The whole screen, as lines with their colours: at most one fewer than the terminal has rows, none wider than it. What
  * comes from outside goes through `cellText`, so that no control character of it gets here.
@@ -35,7 +38,8 @@ export function frameOf(state: State, options: FrameOptions): string[] {
     pen.tone('faint', pen.fit(body.hidden)),
     lastLine(state, pen),
   ];
-  return lines.slice(0, shares.frame);
+  const shown = lines.slice(0, shares.frame);
+  return pen.width >= NARROW ? shown : shown.map((line) => truncateStyled(line, pen.width));
 }
 
 /** A table for plain output: its head and its first rows, nothing selected. */
@@ -86,11 +90,13 @@ function tabs(state: State, pen: Pen): string {
   const isHelp = here(state).place.kind === 'view' && open !== null && placeView(state) === 'help';
   const clock = state.shown === null ? '' : timeOfDay(state.shown.atMs);
   const rate = state.paused ? 'PAUSED' : formatDuration(state.intervalMs);
-  const right = [state.mode, clock, rate].filter((one) => one !== null && one !== '').join(' ');
+  // Where there is a line for the sources, that has the rest.
+  const rest = sharesOf(state.size).sources ? [] : [state.mode, clock];
+  const right = [...rest, rate].filter((one) => one !== null && one !== '').join(' ');
   const name = (view: (typeof VIEWS)[number], at: number, long: boolean) =>
     long || view === open ? `${at + 1} ${TITLES[view]}` : String(at + 1);
   const fits = (long: boolean) =>
-    VIEWS.map((view, at) => name(view, at, long).length + 2).reduce((sum, one) => sum + one, 7) +
+    VIEWS.map((view, at) => name(view, at, long).length + 2).reduce((sum, one) => sum + one, 8) +
       right.length <=
     pen.width;
   const long = fits(true);
@@ -141,7 +147,11 @@ function sourcesLine(state: State, pen: Pen): string {
       return `${label} (${age}: ${stale.why})`;
     },
   );
-  return pen.tone(bad.length > 0 ? 'bad' : 'faint', pen.fit(`Sources: ${parts.join('  ')}`));
+  const mode = state.mode === null ? '' : ` (${state.mode})`;
+  return pen.tone(
+    bad.length > 0 ? 'bad' : 'faint',
+    pen.fit(`${timeOfDay(atMs)}${mode}  ${parts.join('  ')}`),
+  );
 }
 
 /** The way here, and how the table is narrowed down and sorted. */
@@ -200,8 +210,7 @@ function bodyOf(content: Content, state: State, shares: Shares, pen: Pen): Body 
     rowLine(table, first + row, layout, first + row === at, pen),
   );
   const more = table.keys.length - rows.length;
-  const rowWords =
-    more === 0 ? '' : `hidden: ${counted(more, 'row')} (${first + 1}-${last} of ${table.keys.length})`;
+  const rowWords = more === 0 ? '' : `${first + 1}-${last} of ${table.keys.length} rows`;
   const filtered = shares.title || spot.filter === '' ? '' : `filter: ${spot.filter}`;
   return {
     lines: [head, ...rows],
@@ -271,7 +280,8 @@ function hiddenWords({ columns, sort }: Table, layout: Layout): string {
   const needed = columns.reduce((sum, { width }) => sum + width + 1, MARK - 1);
   const by = hidden.find(({ id }) => id === sort?.column);
   const sorted = by === undefined ? '' : `sorted by ${by.title}; `;
-  return `${sorted}hidden: ${counted(hidden.length, 'column')} (${hidden.map(({ title }) => title).join(', ')}), all at ${needed} wide`;
+  const titles = hidden.map(({ title }) => title).join(', ');
+  return `${sorted}${counted(hidden.length, 'column')} hidden: ${titles} (all at ${needed} wide)`;
 }
 
 function headLine({ columns, sort }: Table, layout: Layout, pen: Pen): string {
@@ -310,10 +320,10 @@ function lastLine(state: State, pen: Pen): string {
   }
   if (prompt?.kind === 'confirm') {
     const { verb, pid, user, database } = prompt.action;
-    const what = verb === 'cancel' ? 'Cancel the query of' : 'End';
+    const what = verb === 'cancel' ? 'Cancel' : 'End';
     return pen.tone(
       'bad',
-      pen.fit(`${what} backend ${pid} (${user ?? '?'}@${database ?? '?'})? y / any other key`),
+      pen.fit(`${what} backend ${pid} (${user ?? '?'}@${database ?? '?'})? y: yes, else: no`),
     );
   }
   if (notice !== null) return pen.tone(notice.tone, pen.fit(notice.words));

@@ -100,7 +100,7 @@ export const backendGroupTable: Omit<TableSpec<BackendGroup>, 'open'> = {
       text: ({ name }, width, drawing) => siteText(name, width, drawing),
       tone: () => 'name',
     },
-    sum('backends', 'BACKENDS', 1, ({ backends }) => backends.length),
+    { ...sum('backends', 'BACKENDS', 1, ({ backends }) => backends.length), width: 9 },
     sum('active', 'ACTIVE', 2, (group) => stateCount(group, (one) => one === 'active')),
     sum('idleTx', 'IDLE TX', 2, (group) => stateCount(group, isIdleInTransaction)),
     sum('idle', 'IDLE', 4, (group) => stateCount(group, (one) => one === 'idle')),
@@ -153,7 +153,7 @@ export const blockTable: TableSpec<BlockRow> = {
       title: 'TX AGE',
       align: 'right',
       rank: 2,
-      width: 6,
+      width: 7,
       value: ({ backend }) => backend.backend.transactionMs,
       text: ({ backend }) => shortTime(backend.backend.transactionMs),
     },
@@ -225,7 +225,7 @@ function age(
   rank: number,
   value: (row: BackendRow) => number | null,
 ): Column<BackendRow> {
-  return { id, title, align: 'right', rank, width: 6, value, text: (row) => shortTime(value(row)) };
+  return { id, title, align: 'right', rank, width: 7, value, text: (row) => shortTime(value(row)) };
 }
 
 function sum(

@@ -73,7 +73,7 @@ export const holderTable: TableSpec<HolderFact> = {
       title: 'TX AGE',
       align: 'right',
       rank: 8,
-      width: 6,
+      width: 7,
       value: ({ backend }) => backend?.backend.transactionMs ?? null,
       text: ({ backend }) => shortTime(backend?.backend.transactionMs ?? null),
     },

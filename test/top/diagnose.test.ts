@@ -1,0 +1,283 @@
+import { describe, expect, it } from 'vitest';
+import { Histogram } from '../../src/base/histogram.js';
+import type { SourceState } from '../../src/sources/poller.js';
+import { type Cause, type Diagnosis, diagnose } from '../../src/top/diagnose.js';
+import { factsOf } from '../../src/top/facts.js';
+import { type PoolSample, sampleOf, withSample } from '../../src/top/history.js';
+import { AT_MS, backend, holder, pool, pooler, server, source, tick } from './helpers.js';
+
+/** The diagnosis after these sources were read twice, a second apart; the pools have lent 50 times in between. */
+function diagnosisOf(...sources: SourceState[]): Diagnosis {
+  const facts = factsOf(tick(...sources));
+  const history = new Map<string, readonly PoolSample[]>();
+  for (const { key, pool: one } of facts.pools) {
+    const now = sampleOf(one);
+    const before = { ...now, atMs: now.atMs - 1000, acquired: (now.acquired ?? 0) - 50 };
+    history.set(key, withSample(withSample([], before), now));
+  }
+  return diagnose(facts, { history, cwd: '/app' });
+}
+
+const many = <T>(count: number, make: (at: number) => T): T[] =>
+  Array.from({ length: count }, (_, at) => make(at));
+const leases = (count: number, own: (at: number) => Parameters<typeof holder>[0] = () => ({})) =>
+  many(count, (at) => holder({ leaseId: at + 1, localPort: 1000 + at, ...own(at) }));
+const postgres = { source: 'pg', kind: 'postgres' } as const;
+const bouncer = { source: 'pgb', kind: 'pgbouncer' } as const;
+
+const leaked = { ageMs: 41_000, busy: false };
+const old = new Histogram();
+old.recordMs(21);
+
+const rows: readonly [what: string, sources: SourceState[], Cause | null, words: string][] = [
+  [
+    'old leases that do nothing',
+    [
+      source({
+        pools: [
+          pool({
+            waiting: 23,
+            holders: [
+              ...leases(3, () => leaked),
+              ...leases(12, (at) => ({ leaseId: 20 + at, site: '/app/a.ts:1:1' })),
+            ],
+          }),
+        ],
+      }),
+    ],
+    'leak',
+    'orders: exhausted; 3 of 15 leases held > 30 s by src/orders.ts:88; 23 waiting',
+  ],
+  [
+    'old leases in a pool that still has room',
+    [source({ pools: [pool({ holders: leases(2, () => leaked) })] })],
+    'leak',
+    'orders: 2 of 2 leases held > 30 s by src/orders.ts:88; none waiting',
+  ],
+  [
+    'old leases from two places',
+    [
+      source({
+        pools: [
+          pool({
+            waiting: 1,
+            holders: [
+              ...leases(2, () => leaked),
+              holder({ ...leaked, leaseId: 9, site: '/app/src/b.ts:2:2' }),
+            ],
+          }),
+        ],
+      }),
+    ],
+    'leak',
+    'orders: exhausted; 2 of 3 leases held > 30 s by src/orders.ts:88 and 1 elsewhere; 1 waiting',
+  ],
+  [
+    'leases whose backends wait for a lock',
+    [
+      source({ pools: [pool({ waiting: 4, holders: leases(15, () => ({ ageMs: 4000, busy: true })) })] }),
+      source({
+        ...postgres,
+        server: server(),
+        backends: [
+          backend({ pid: 99, application: 'psql', state: 'idle in transaction', transactionMs: 9000 }),
+          ...many(15, (at) =>
+            backend({
+              pid: 200 + at,
+              clientPort: 1000 + at,
+              waitType: 'Lock',
+              blockedBy: [at === 0 ? 99 : 200],
+            }),
+          ),
+        ],
+      }),
+    ],
+    'lock waits',
+    'orders: exhausted; 15 of 15 leases wait for locks held (pid 99, idle in transaction for 9.0s); 4 waiting; a bigger pool gains nothing',
+  ],
+  [
+    'a leak whose transaction holds the lock',
+    [
+      source({
+        pools: [
+          pool({
+            waiting: 4,
+            holders: [
+              holder({ leaseId: 50, ...leaked, localPort: 999 }),
+              ...leases(14, () => ({ ageMs: 40_000, busy: true, site: '/app/src/stock.ts:3:3' })),
+            ],
+          }),
+        ],
+      }),
+      source({
+        ...postgres,
+        server: server(),
+        backends: [
+          backend({ pid: 99, clientPort: 999, state: 'idle in transaction', transactionMs: 41_000 }),
+          ...many(14, (at) =>
+            backend({ pid: 200 + at, clientPort: 1000 + at, waitType: 'Lock', blockedBy: [99] }),
+          ),
+        ],
+      }),
+    ],
+    'leak',
+    'orders: exhausted; 1 of 15 leases held > 30 s by src/orders.ts:88; 14 of 15 leases wait for locks held by src/orders.ts:88 (pid 99, idle in transaction for 41s); 4 waiting; a bigger pool gains nothing',
+  ],
+  [
+    'leases in long queries',
+    [
+      source({
+        pools: [
+          pool({
+            waiting: 7,
+            holders: leases(15, (at) => ({ ageMs: 2000 + at, busy: true, lastSql: 'SELECT * FROM reports' })),
+          }),
+        ],
+      }),
+    ],
+    'slow queries',
+    'orders: exhausted; 15 of 15 leases in queries > 1.0s, the longest 2.0s: SELECT * FROM reports; 7 waiting',
+  ],
+  [
+    'short leases that come and go, and a queue',
+    [source({ pools: [pool({ waiting: 7, holders: leases(15, () => ({ ageMs: 30, busy: true })) })] })],
+    'pool too small',
+    'orders: exhausted; 15 leases turn over at 50/s, none slow; 7 waiting',
+  ],
+  [
+    'leases that queue in the pooler',
+    [
+      source({ pools: [pool({ waiting: 2, holders: leases(15, () => ({ ageMs: 900, busy: true })) })] }),
+      source({
+        ...bouncer,
+        pooler: pooler(
+          {
+            clients: many(15, (at) => ({
+              id: `c${at}`,
+              user: 'app',
+              database: 'shop',
+              application: 'api',
+              state: 'waiting',
+              address: '127.0.0.1',
+              port: 1000 + at,
+              waitMs: 800,
+              link: null,
+            })),
+          },
+          { clientsWaiting: 1 },
+        ),
+      }),
+    ],
+    'pooler queue',
+    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 2 waiting; 1 more',
+  ],
+  [
+    'a queue in the pooler, seen by itself',
+    [source({ ...bouncer, pooler: pooler({}, { clientsWaiting: 16, longestWaitMs: 353 }) })],
+    'pooler queue',
+    'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms',
+  ],
+  [
+    'a queue in the pooler, and locks behind it',
+    [
+      source({ ...bouncer, pooler: pooler({}, { clientsWaiting: 16, longestWaitMs: 353 }) }),
+      source({
+        ...postgres,
+        server: server(),
+        backends: [
+          backend({ pid: 1, state: 'idle in transaction', transactionMs: 8000, stateMs: 8000 }),
+          ...many(3, (at) => backend({ pid: 10 + at, waitType: 'Lock', blockedBy: [1] })),
+        ],
+      }),
+    ],
+    'lock waits',
+    'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms; 3 of 3 active backends wait for locks held (pid 1, idle in transaction for 8.0s); a bigger pool gains nothing',
+  ],
+  [
+    'a server that refuses connections',
+    [
+      source({
+        pools: [pool({ waiting: 3, holders: leases(4), createError: 'sorry, too many clients already' })],
+      }),
+    ],
+    'database limit',
+    'orders: exhausted; the database refuses connections (sorry, too many clients already); 3 waiting',
+  ],
+  [
+    'a server that is full',
+    [source({ ...postgres, server: server({ usedConnections: 97 }) })],
+    'database limit',
+    'the database has 97 of 97 connections in use (max_connections 100, 3 reserved)',
+  ],
+  [
+    'transactions that nobody goes on with',
+    [
+      source({
+        ...postgres,
+        server: server(),
+        backends: many(2, (at) => backend({ pid: at + 1, state: 'idle in transaction', stateMs: 50_000 })),
+      }),
+    ],
+    'leak',
+    '2 transactions of api idle for up to 50s',
+  ],
+  [
+    'a queue, and leases of which nothing is known',
+    [
+      source({
+        pools: [
+          pool({ waiting: 5, holders: leases(15, () => ({ ageMs: null, site: null })), longestHoldMs: null }),
+        ],
+      }),
+    ],
+    'unclear',
+    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: the ages of leases are not measured',
+  ],
+  [
+    'a queue, and leases that are neither short nor busy nor old',
+    [
+      source({
+        pools: [pool({ waiting: 5, holders: leases(15, () => ({ ageMs: 9000, busy: false })) })],
+      }),
+    ],
+    'unclear',
+    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: add the database as a source to see what leases do',
+  ],
+  [
+    'a pool at ease',
+    [source({ pools: [pool({ holders: leases(2, () => ({ busy: true })) })] })],
+    null,
+    'nothing waits: 2 leases out of 1 pool',
+  ],
+  ['nothing at all', [], null, 'no reading yet'],
+];
+
+describe('the diagnosis', () => {
+  it.each(rows)('of %s', (_, sources, cause, words) => {
+    expect(diagnosisOf(...sources)).toMatchObject({ cause, words });
+  });
+
+  it('is bad while somebody waits, a warning while nobody does', () => {
+    const of = (waiting: number) =>
+      diagnosisOf(source({ pools: [pool({ waiting, holders: leases(15, () => leaked) })] })).severity;
+    expect([of(1), of(0)]).toEqual(['bad', 'warn']);
+  });
+
+  it('is of the pool with the longest queue, and counts the others', () => {
+    const dry = (name: string, waiting: number) => pool({ name, waiting, holders: leases(15, () => leaked) });
+    const { words } = diagnosisOf(
+      source({ pools: [dry('a', 2), dry('b', 9), dry('c', 1)], takenAtMs: AT_MS }),
+    );
+    expect(words).toMatch(/^b: exhausted;.*9 waiting; 2 more$/);
+  });
+
+  it('lets nothing through that a terminal would obey', () => {
+    const evil = '\x1b[2J\u202eorders\x07';
+    const { words } = diagnosisOf(
+      source({
+        pools: [pool({ name: evil, waiting: 1, holders: leases(15, () => ({ ...leaked, site: evil })) })],
+      }),
+    );
+    expect(words).toMatch(/^[\x20-\x7e]*$/);
+  });
+});
