@@ -1,0 +1,34 @@
+export type GatewayErrorCode = 'ERR_IB_GATEWAY_LISTEN' | 'ERR_IB_GATEWAY_OPTION' | 'ERR_IB_GATEWAY_CONTROL';
+
+/** What keeps the simulated gateway from starting, or a program from talking to it. */
+export class GatewayError extends Error {
+  readonly code: GatewayErrorCode;
+  readonly hint: string | null;
+
+  constructor(
+    code: GatewayErrorCode,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'GatewayError';
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+
+  static listening(cause: unknown, host: string, port: number): GatewayError {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const hint = LISTEN_HINTS[code];
+    return new GatewayError('ERR_IB_GATEWAY_LISTEN', `cannot listen at ${host}:${port} (${code})`, {
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something listens there already: choose another port, or 0 for any that is free',
+  EACCES: 'ports below 1024 belong to the administrator: choose another, or 0 for any that is free',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'this machine knows no such name',
+};

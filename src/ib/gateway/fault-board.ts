@@ -1,0 +1,113 @@
+import type { Random } from '../../base/random.js';
+import type { Fault } from './faults.js';
+import type { OutputFault } from './outbox.js';
+import type { RequestName } from './requests.js';
+
+/** Those that hold for a while, and are looked up where they matter; the others happen once. */
+export type LastingFault = Extract<
+  Fault,
+  { readonly kind: 'slow-accept' | 'silent-handshake' | 'server-version' | 'latency' | 'slice' | 'mute' }
+>;
+
+/** What of a connection decides whether a fault is meant for it. */
+export interface FaultSubject {
+  /** null before the client has said it. */
+  readonly clientId: number | null;
+}
+
+interface Holding {
+  readonly id: number;
+  readonly fault: LastingFault;
+  /** The connections that were chosen; null for all that match. */
+  readonly chosen: ReadonlySet<FaultSubject> | null;
+  /** How many connections it is still for; null for any number. */
+  times: number | null;
+}
+
+/** What is done to a connection when it comes. */
+export interface DoorFault {
+  readonly delayMs: number;
+  readonly silent: boolean;
+  /** The version that it is told; null for the right one. */
+  readonly version: number | null;
+}
+
+const OPEN_DOOR: DoorFault = { delayMs: 0, silent: false, version: null };
+
+/** The faults that hold now. */
+export class FaultBoard {
+  readonly #random: Random;
+  #holding: Holding[] = [];
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  hold(id: number, fault: LastingFault, chosen: ReadonlySet<FaultSubject> | null): void {
+    this.#holding.push({ id, fault, chosen, times: fault.times ?? null });
+  }
+
+  /** Whether it was there. */
+  lift(id: number): boolean {
+    const before = this.#holding.length;
+    this.#holding = this.#holding.filter((one) => one.id !== id);
+    return this.#holding.length < before;
+  }
+
+  liftAll(): void {
+    this.#holding = [];
+  }
+
+  /** What a connection that comes now meets; uses up what is for so many connections only. */
+  atDoor(): DoorFault {
+    if (this.#holding.length === 0) return OPEN_DOOR;
+    let { delayMs, silent, version } = OPEN_DOOR;
+    for (const one of this.#holding) {
+      const { fault } = one;
+      if (fault.kind === 'slow-accept') delayMs += this.#between(fault.fromMs, fault.toMs);
+      else if (fault.kind === 'silent-handshake') silent = true;
+      else if (fault.kind === 'server-version') version = fault.version;
+      else continue;
+      if (one.times !== null) one.times--;
+    }
+    this.#holding = this.#holding.filter(({ times }) => times !== 0);
+    return { delayMs, silent, version };
+  }
+
+  /** What disturbs the output to that connection; null for nothing. */
+  output(subject: FaultSubject): OutputFault | null {
+    if (this.#holding.length === 0) return null;
+    let ranges: (readonly [fromMs: number, toMs: number])[] | null = null;
+    let sliceBytes: number | null = null;
+    for (const one of this.#holding) {
+      const { fault } = one;
+      if (!isMeant(one, subject)) continue;
+      if (fault.kind === 'latency') ranges = [...(ranges ?? []), [fault.fromMs, fault.toMs]];
+      if (fault.kind === 'slice') sliceBytes = Math.min(sliceBytes ?? fault.bytes, fault.bytes);
+    }
+    if (ranges === null && sliceBytes === null) return null;
+    const delayMs = () => (ranges ?? []).reduce((sum, [from, to]) => sum + this.#between(from, to), 0);
+    return { delayMs, sliceBytes };
+  }
+
+  /** Whether a request is left without its answer; null asks for what nobody has requested. */
+  mutes(subject: FaultSubject, request: RequestName | null): boolean {
+    return this.#holding.some((one) => {
+      const { fault } = one;
+      if (fault.kind !== 'mute' || !isMeant(one, subject)) return false;
+      return fault.requests === undefined || (request !== null && fault.requests.includes(request));
+    });
+  }
+
+  #between(from: number, to: number): number {
+    return from + (to - from) * this.#random();
+  }
+}
+
+export function isMeantFor({ clientIds }: Fault, { clientId }: FaultSubject): boolean {
+  return clientIds === undefined || (clientId !== null && clientIds.includes(clientId));
+}
+
+function isMeant({ fault, chosen }: Holding, subject: FaultSubject): boolean {
+  return (chosen === null || chosen.has(subject)) && isMeantFor(fault, subject);
+}

@@ -1,0 +1,6 @@
+export type { GatewayCounts } from './census.js';
+export { GatewayError, type GatewayErrorCode } from './errors.js';
+export { type Fault, type PlannedFault, toFault, toFaultPlan } from './faults.js';
+export { type Gateway, type GatewayOptions, startGateway } from './gateway.js';
+export { HISTORY_LIMITS, type HistoryLimits } from './pacing.js';
+export type { RequestName } from './requests.js';

@@ -1,0 +1,289 @@
+import { seededRandom } from '../../base/random.js';
+import type { ContractQuery, HistoryQuery } from './requests.js';
+import { Since } from './versions.js';
+
+/** What is traded: made up from its name, the same in every run. */
+export interface Instrument {
+  readonly conId: number;
+  readonly symbol: string;
+  readonly secType: string;
+  /** `20260619`; empty for what does not expire. */
+  readonly expiry: string;
+  readonly strike: number;
+  readonly right: string;
+  readonly multiplier: string;
+  readonly exchange: string;
+  readonly primaryExchange: string;
+  readonly currency: string;
+  readonly localSymbol: string;
+  readonly tradingClass: string;
+  readonly marketName: string;
+  readonly longName: string;
+  readonly validExchanges: string;
+  readonly tradingHours: string;
+  readonly minTick: number;
+  /** About what it costs. */
+  readonly basePrice: number;
+}
+
+export interface Bar {
+  readonly time: string;
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume: number;
+  readonly average: number;
+  readonly count: number;
+}
+
+export interface Quote {
+  readonly bid: number;
+  readonly ask: number;
+  readonly last: number;
+  readonly bidSize: number;
+  readonly askSize: number;
+  readonly lastSize: number;
+}
+
+export interface Position {
+  readonly instrument: Instrument;
+  readonly quantity: number;
+  readonly averageCost: number;
+  readonly price: number;
+}
+
+export interface Order {
+  readonly id: number;
+  readonly clientId: number;
+  readonly permId: number;
+  readonly quantity: number;
+  readonly status: 'Submitted' | 'Filled' | 'Cancelled';
+  readonly filled: number;
+  /** Average price of what was filled. */
+  readonly price: number;
+}
+
+/** A kind that is not here has a layout of its own (bonds, funds), or no price (combinations). */
+const KINDS: Readonly<Record<string, { readonly multiplier: string; readonly expires: boolean }>> = {
+  STK: { multiplier: '', expires: false },
+  ETF: { multiplier: '', expires: false },
+  IND: { multiplier: '', expires: false },
+  CASH: { multiplier: '', expires: false },
+  CRYPTO: { multiplier: '', expires: false },
+  FUT: { multiplier: '50', expires: true },
+  OPT: { multiplier: '100', expires: true },
+};
+/** The gateway knows every symbol of up to five letters; `NOSUCH` is an example of one that it does not know. */
+const KNOWN_SYMBOL = /^[A-Z]{1,5}$/;
+const DEFAULT_EXPIRY = '20271217';
+/** No history has more, whatever is asked for: the fault of a large one is the client's to see, not the gateway's. */
+const MOST_BARS = 100_000;
+const SECONDS_PER = { S: 1, D: 86_400, W: 7 * 86_400, M: 30 * 86_400, Y: 365 * 86_400 } as const;
+const BAR_SECONDS = {
+  sec: 1,
+  min: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 7 * 86_400,
+  month: 30 * 86_400,
+} as const;
+
+/** Instruments by name and by number. What it makes up depends on the names and the seed alone. */
+export class Market {
+  readonly #seed: number;
+  readonly #byConId = new Map<number, Instrument>();
+  readonly #quotes = new Map<number, { tick: number; quote: Quote }>();
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** The instrument that is meant; null where there is none of that description. */
+  find(query: ContractQuery): Instrument | null {
+    if (query.symbol === '' && query.localSymbol === '') return this.#byConId.get(query.conId) ?? null;
+    const symbol = query.symbol === '' ? query.localSymbol : query.symbol;
+    const kind = KINDS[query.secType];
+    if (kind === undefined || !KNOWN_SYMBOL.test(symbol)) return null;
+    const currency = query.currency === '' ? 'USD' : query.currency;
+    const expiry = kind.expires ? query.expiry || DEFAULT_EXPIRY : '';
+    const strike = Number(query.strike) || 0;
+    const right = query.secType === 'OPT' ? query.right.slice(0, 1) || 'C' : '';
+    const identity = [symbol, query.secType, currency, expiry, strike, right].join('|');
+    const hash = fnv(identity);
+    const conId = 1 + (hash % 900_000_000);
+    const known = this.#byConId.get(conId);
+    const primaryExchange = query.primaryExchange || 'NASDAQ';
+    const exchange = query.exchange || 'SMART';
+    const instrument: Instrument = known ?? {
+      conId,
+      symbol,
+      secType: query.secType,
+      expiry,
+      strike,
+      right,
+      multiplier: kind.multiplier,
+      exchange,
+      primaryExchange,
+      currency,
+      localSymbol: symbol,
+      tradingClass: query.tradingClass || symbol,
+      marketName: symbol,
+      longName: `${symbol} INC`,
+      validExchanges: `SMART,${primaryExchange}`,
+      tradingHours: '20260105:1430-20260105:2100',
+      minTick: 0.01,
+      basePrice: 20 + (hash % 48_000) / 100,
+    };
+    // Whoever asks for ever new ones makes it no larger.
+    if (known === undefined && this.#byConId.size < MOST_INSTRUMENTS) this.#byConId.set(conId, instrument);
+    return exchange === instrument.exchange ? instrument : { ...instrument, exchange };
+  }
+
+  /** The price at a tick; everyone that looks at the same tick sees the same. */
+  quote(instrument: Instrument, tick: number): Quote {
+    const known = this.#quotes.get(instrument.conId);
+    if (known?.tick === tick) return known.quote;
+    const random = seededRandom(this.#seed ^ instrument.conId ^ Math.imul(tick, 0x9e3779b1));
+    const last = round(instrument.basePrice * (1 + (random() - 0.5) / 100));
+    const quote = {
+      bid: round(last - 0.01),
+      ask: round(last + 0.01),
+      last,
+      bidSize: 100 * (1 + Math.floor(random() * 20)),
+      askSize: 100 * (1 + Math.floor(random() * 20)),
+      lastSize: 100 * (1 + Math.floor(random() * 5)),
+    };
+    if (known !== undefined || this.#quotes.size < MOST_INSTRUMENTS)
+      this.#quotes.set(instrument.conId, { tick, quote });
+    return quote;
+  }
+
+  /** The bars asked for, oldest first, and their range; a complaint where the request makes no sense. */
+  history(instrument: Instrument, query: HistoryQuery, nowMs: number, version: number): History | string {
+    const barSeconds = barSecondsOf(query.barSize);
+    const seconds = durationSeconds(query.duration);
+    const endMs = query.end === '' ? nowMs : parseTime(query.end);
+    if (barSeconds === null) return `invalid bar size '${query.barSize}'`;
+    if (seconds === null) return `invalid duration '${query.duration}'`;
+    if (endMs === null) return `invalid end time '${query.end}'`;
+    const count = Math.min(MOST_BARS, Math.max(1, Math.floor(seconds / barSeconds)));
+    const endSeconds = Math.floor(endMs / 1000 / barSeconds) * barSeconds;
+    const show = (at: number): string =>
+      query.epochTimes ? String(at) : timeText(at * 1000, barSeconds >= BAR_SECONDS.day, version);
+    const bars: Bar[] = [];
+    const random = seededRandom(this.#seed ^ instrument.conId ^ endSeconds);
+    let close = instrument.basePrice;
+    for (let index = count - 1; index >= 0; index--) {
+      const open = close;
+      close = round(Math.max(0.01, open * (1 + (random() - 0.5) / 200)));
+      const spread = random() / 10;
+      bars.push({
+        time: show(endSeconds - index * barSeconds),
+        open,
+        high: round(Math.max(open, close) + spread),
+        low: round(Math.max(0.01, Math.min(open, close) - spread)),
+        close,
+        volume: 100 + Math.floor(random() * 10_000),
+        average: round((open + close) / 2),
+        count: 1 + Math.floor(random() * 500),
+      });
+    }
+    const range = (at: number) => timeText(at * 1000, false, version);
+    return { bars, start: range(endSeconds - seconds), end: range(endSeconds) };
+  }
+
+  /** The bar that is being made, for a history that is kept up to date. */
+  currentBar(instrument: Instrument, query: HistoryQuery, tick: number, nowMs: number, version: number): Bar {
+    const { last, lastSize } = this.quote(instrument, tick);
+    const barSeconds = barSecondsOf(query.barSize) ?? 60;
+    const at = Math.floor(nowMs / 1000 / barSeconds) * barSeconds;
+    const time = query.epochTimes ? String(at) : timeText(at * 1000, barSeconds >= BAR_SECONDS.day, version);
+    const base = { time, open: last, high: last, low: last, close: last };
+    return { ...base, volume: lastSize, average: last, count: 1 };
+  }
+
+  /** What each account holds. */
+  positions(accountIndex: number): Position[] {
+    return POSITIONS.flatMap(([symbol, quantity]) => {
+      const instrument = this.find({ ...ANY_STOCK, symbol });
+      if (instrument === null) return [];
+      const averageCost = round(instrument.basePrice * 0.95);
+      return [
+        { instrument, quantity: quantity * (accountIndex + 1), averageCost, price: instrument.basePrice },
+      ];
+    });
+  }
+}
+
+export interface History {
+  readonly bars: readonly Bar[];
+  readonly start: string;
+  readonly end: string;
+}
+
+const MOST_INSTRUMENTS = 10_000;
+const POSITIONS = [
+  ['AAPL', 100],
+  ['MSFT', 50],
+  ['SPY', -20],
+] as const;
+const ANY_STOCK: ContractQuery = {
+  conId: 0,
+  symbol: '',
+  secType: 'STK',
+  expiry: '',
+  strike: '',
+  right: '',
+  multiplier: '',
+  exchange: '',
+  primaryExchange: '',
+  currency: '',
+  localSymbol: '',
+  tradingClass: '',
+};
+
+/** `30 secs` -> 30; null where it is no bar size. */
+export function barSecondsOf(text: string): number | null {
+  const [, count, unit] = /^(\d{1,2}) ?(sec|min|hour|day|week|month|[WM])s?$/.exec(text.trim()) ?? [];
+  if (unit === undefined || Number(count) < 1) return null;
+  const key = unit === 'W' ? 'week' : unit === 'M' ? 'month' : (unit as keyof typeof BAR_SECONDS);
+  return Number(count) * BAR_SECONDS[key];
+}
+
+/** `2 D` -> 172800; null where it is no duration. */
+function durationSeconds(text: string): number | null {
+  const [, count, unit] = /^(\d{1,6}) ([SDWMY])$/.exec(text.trim()) ?? [];
+  if (unit === undefined || Number(count) < 1) return null;
+  return Number(count) * SECONDS_PER[unit as keyof typeof SECONDS_PER];
+}
+
+/** `20260105 16:00:00 UTC`, `20260105-16:00:00`; every zone is taken for UTC. null where it is no time. */
+function parseTime(text: string): number | null {
+  const [, year, month, day, hour, minute, second = '0'] =
+    /^(\d{4})(\d{2})(\d{2})[ -]+(\d{2}):(\d{2})(?::(\d{2}))?(?: \S.*)?$/.exec(text.trim()) ?? [];
+  if (minute === undefined) return null;
+  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+}
+
+/** `20260105`, `20260105 16:00:00 UTC`; before times named their zone there were two blanks and none. */
+function timeText(ms: number, isDay: boolean, version: number): string {
+  const iso = new Date(ms).toISOString();
+  const day = iso.slice(0, 10).replaceAll('-', '');
+  if (isDay) return day;
+  const time = iso.slice(11, 19);
+  return version >= Since.instrumentTimeZone ? `${day} ${time} UTC` : `${day}  ${time}`;
+}
+
+function round(price: number): number {
+  return Math.round(price * 100) / 100;
+}
+
+/** FNV-1a, 32 bits. */
+function fnv(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return hash >>> 0;
+}

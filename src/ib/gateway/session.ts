@@ -1,0 +1,325 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Timer } from '../../base/clock.js';
+import type { DoorFault } from './fault-board.js';
+import { handlers } from './handlers.js';
+import type { House } from './house.js';
+import { type Notice, notices } from './notices.js';
+import { type DropManner, Outbox } from './outbox.js';
+import * as replies from './replies.js';
+import { decodeRequest, type Request } from './requests.js';
+import { Subscriptions } from './subscriptions.js';
+import { negotiate } from './versions.js';
+import { encodeFrame, FrameReader, type Hello, type Inbound } from './wire.js';
+
+/** How far a connection has come. */
+type Phase =
+  /** Its first bytes are awaited. */
+  | 'hello'
+  /** The versions are agreed on, the client's id is awaited. */
+  | 'starting'
+  | 'ready'
+  /** It gets nothing any more, and is closed soon. */
+  | 'rejected'
+  | 'ended';
+
+/** Clients that say nothing are not waited for longer. */
+const HANDSHAKE_MS = 30_000;
+/** A client whose id is in use is told so, and has this long to read it. */
+const REJECTED_MS = 700;
+/** What is left to be sent is not waited for longer. */
+const CLOSING_MS = 1000;
+
+/** One connection of a client, from the first byte to the last. */
+export class Session {
+  clientId: number | null = null;
+  version = 0;
+  readonly subscriptions = new Subscriptions();
+  /** Requests for history that have not been answered. */
+  readonly openHistory = new Set<number>();
+  /** As the client has asked for: 1 live, 3 delayed, ... */
+  marketDataType = 1;
+  /** Whether it neither reads nor writes any more, and nobody has noticed. */
+  frozen = false;
+  readonly #house: House;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #reader = new FrameReader();
+  readonly #door: DoorFault;
+  /** Read, and not yet worked on: the client is behind with reading. */
+  #inbox: Inbound[] = [];
+  #phase: Phase = 'hello';
+  #timer: Timer | null = null;
+  #strikes = 0;
+  #endedByUs = false;
+
+  /** The socket is paused until it may be read. */
+  constructor(socket: Socket, house: House, door: DoorFault) {
+    this.#house = house;
+    this.#socket = socket;
+    this.#door = door;
+    this.#outbox = new Outbox(socket, {
+      clock: house.clock,
+      fault: () => house.faults.output(this),
+      onBytes: (bytes) => {
+        house.census.bytesSent += bytes;
+      },
+      onRoom: () => this.#work(),
+    });
+    // Whatever happens to a client, it is over with it: that is all that matters here.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#end());
+    socket.on('data', (bytes) => this.#receive(bytes));
+    if (door.delayMs > 0) this.#after(door.delayMs, () => this.#open());
+    else this.#open();
+  }
+
+  get isReady(): boolean {
+    return this.#phase === 'ready';
+  }
+
+  /** Whether it gets what it has not asked for just now: ticks are dropped for those who do not keep up. */
+  get takesTicks(): boolean {
+    return this.isReady && !this.frozen && !this.#outbox.isFull && !this.#house.faults.mutes(this, null);
+  }
+
+  send(reply: replies.Reply, onSent: (() => void) | null = null): void {
+    if (this.frozen || this.#phase === 'ended') return;
+    const { census } = this.#house;
+    census.sent++;
+    census.sentByType.add(replies.replyName(reply));
+    this.#outbox.send(encodeFrame(reply), onSent);
+  }
+
+  /** Sends an error or notice; the id is that of the request, -1 for none. */
+  tell({ code, text }: Notice, id = -1): void {
+    if (this.frozen || this.#phase === 'ended') return;
+    this.#house.census.errors.add(code);
+    this.send(replies.errorMessage({ id, code, text }, this.version, this.#house.clock.wallTime()));
+  }
+
+  /** Runs `work`; what it sends goes out together. */
+  batch(work: () => void): void {
+    this.#outbox.batch(work);
+  }
+
+  /** Sends these bytes as they are. */
+  sendRaw(bytes: Buffer): void {
+    if (!this.frozen) this.#outbox.send(bytes);
+  }
+
+  corruptNext(length: number): void {
+    this.#outbox.corruptNext(length);
+  }
+
+  /** Ends the connection when so many bytes more have been sent. */
+  drop(afterBytes: number, manner: DropManner): void {
+    this.#endedByUs = true;
+    this.#outbox.dropAfter(afterBytes, manner);
+  }
+
+  /** Stops reading and writing, without a word to the client. */
+  freeze(): void {
+    this.frozen = true;
+    this.#timer?.cancel();
+    this.#outbox.shut();
+    this.#socket.pause();
+  }
+
+  /** Ends it when all that was sent has left. */
+  finish(): void {
+    this.#endedByUs = true;
+    this.#phase = 'rejected';
+    this.#outbox.flush();
+    this.#socket.destroySoon();
+    // One that does not read would keep it open.
+    this.#after(CLOSING_MS, () => this.#socket.destroy());
+  }
+
+  /** Ends it at once. */
+  destroy(): void {
+    this.#endedByUs = true;
+    this.#socket.destroy();
+  }
+
+  /** Ends it at once; resolves when it is. */
+  async destroyed(): Promise<void> {
+    if (this.#socket.closed) return;
+    const closed = once(this.#socket, 'close');
+    this.destroy();
+    await closed;
+  }
+
+  #open(): void {
+    if (this.#phase === 'ended') return;
+    this.#after(HANDSHAKE_MS, () => {
+      if (!this.#door.silent) this.destroy();
+    });
+    this.#socket.resume();
+  }
+
+  #receive(bytes: Buffer): void {
+    this.#house.census.bytesReceived += bytes.length;
+    if (this.frozen) return;
+    const found = this.#reader.take(bytes);
+    if (this.#inbox.length === 0) this.#inbox = found;
+    else this.#inbox.push(...found);
+    this.#work();
+  }
+
+  /** Works on what has come, for as long as the client takes the answers. */
+  #work(): void {
+    this.batch(() => {
+      let done = 0;
+      while (done < this.#inbox.length && !this.frozen && this.#phase !== 'ended' && !this.#outbox.isFull) {
+        this.#take(this.#inbox[done++] as Inbound);
+      }
+      this.#inbox = done === this.#inbox.length ? [] : this.#inbox.slice(done);
+    });
+    if (this.frozen) return;
+    if (this.#inbox.length > 0) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #take(inbound: Inbound): void {
+    switch (inbound.kind) {
+      case 'bad':
+        this.#refuse(inbound.reason);
+        return;
+      case 'hello':
+        this.#agree(inbound.hello);
+        return;
+      case 'message':
+        this.#hear(inbound.fields);
+        return;
+    }
+  }
+
+  #agree(hello: Hello): void {
+    const { options, clock, census } = this.#house;
+    if (this.#door.silent) {
+      this.#phase = 'rejected';
+      return;
+    }
+    const version = this.#door.version ?? negotiate(hello, options.serverVersion);
+    if (version === null) {
+      this.#refuse('no common version');
+      return;
+    }
+    this.version = version;
+    census.byVersion.add(version);
+    this.#phase = version > 200 ? 'rejected' : 'starting';
+    census.sent++;
+    census.sentByType.add('serverVersion');
+    this.#outbox.send(encodeFrame([version, connectionTime(clock.wallTime())]));
+  }
+
+  #hear(fields: readonly string[]): void {
+    if (this.#phase === 'rejected') return;
+    const { census, clock, options, faults } = this.#house;
+    census.received++;
+    const decoded = decodeRequest(fields, this.version);
+    census.receivedByType.add(decoded.ok ? decoded.request.name : decoded.reason);
+    if (this.#phase === 'starting') {
+      if (decoded.ok && decoded.request.name === 'startApi') {
+        this.#start(decoded.request.clientId);
+        return;
+      }
+      this.#refuse('message before START_API');
+      return;
+    }
+    const rate = census.perSecond.add(clock.now());
+    if (decoded.ok && faults.mutes(this, decoded.request.name)) {
+      census.muted++;
+      if (decoded.request.name === 'history') this.openHistory.add(decoded.request.id);
+      return;
+    }
+    if (options.messagesPerSecond !== null && rate > options.messagesPerSecond) {
+      this.tell(notices.rateExceeded(options.messagesPerSecond));
+      this.#strikes++;
+      if (options.strikes !== null && this.#strikes >= options.strikes) this.finish();
+      return;
+    }
+    if (!decoded.ok) {
+      const what = decoded.reason === 'unknown' ? `message type ${decoded.type}` : 'malformed message';
+      census.badInput.add(what);
+      const invalid = notices.invalid(`${what} is not simulated`);
+      this.tell(decoded.reason === 'unknown' ? invalid : notices.unreadable);
+      return;
+    }
+    this.#answer(decoded.request);
+  }
+
+  #answer(request: Request): void {
+    if (request.name === 'startApi') {
+      this.#house.census.badInput.add('second START_API');
+      this.tell(notices.invalid('the API has been started'));
+      return;
+    }
+    handlers[request.name](this, this.#house, request as never);
+  }
+
+  #start(clientId: number): void {
+    const { census, options, sessions, log, orders } = this.#house;
+    if (clientId < 0) {
+      this.#refuse('negative client id');
+      return;
+    }
+    const holder = [...sessions].find((one) => one.clientId === clientId);
+    if (holder !== undefined) {
+      census.duplicateIds++;
+      log(`client ${clientId} refused: the id is in use`);
+      this.tell(notices.clientIdInUse);
+      this.#phase = 'rejected';
+      this.#after(REJECTED_MS, () => this.finish());
+      return;
+    }
+    this.#timer?.cancel();
+    this.clientId = clientId;
+    this.#phase = 'ready';
+    census.readyById.add(clientId);
+    const ready = [...sessions].filter((one) => one.isReady).length;
+    census.mostReady = Math.max(census.mostReady, ready);
+    log(`client ${clientId} ready, version ${this.version}`);
+    this.send(replies.managedAccounts(options.accounts));
+    this.send(replies.nextValidId(orders.nextId));
+    if (!this.#house.linked) {
+      this.tell(notices.serverLinkBroken);
+      return;
+    }
+    for (const code of [2104, 2106, 2158]) this.tell(notices.farm(code));
+  }
+
+  #refuse(reason: string): void {
+    this.#house.census.badInput.add(reason);
+    this.#house.log(`connection closed: ${reason}`);
+    this.finish();
+  }
+
+  #after(ms: number, callback: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = this.#house.clock.setTimer(callback, ms, { background: true });
+  }
+
+  #end(): void {
+    if (this.#phase === 'ended') return;
+    const { census, log } = this.#house;
+    this.#phase = 'ended';
+    this.#timer?.cancel();
+    this.#outbox.shut();
+    this.#inbox = [];
+    if (this.#endedByUs) census.endedByGateway++;
+    else census.endedByClient++;
+    census.subscriptionsDropped += this.subscriptions.size;
+    this.subscriptions.clear();
+    this.openHistory.clear();
+    if (this.clientId !== null) log(`client ${this.clientId} gone`);
+    this.#house.sessions.delete(this);
+  }
+}
+
+/** `20260105 16:00:00 UTC` */
+function connectionTime(wallMs: number): string {
+  const iso = new Date(wallMs).toISOString();
+  return `${iso.slice(0, 10).replaceAll('-', '')} ${iso.slice(11, 19)} UTC`;
+}
