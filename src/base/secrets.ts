@@ -11,3 +11,13 @@ export function maskSecrets(text: string): string {
       '$1=***',
     );
 }
+
+/**
+ * The same for one URL that somebody typed, well-formed or not: where it lacks its @, the password stands in the place
+ * of the port; where it lacks its slashes, anywhere.
+ */
+export function maskUrl(url: string): string {
+  return maskSecrets(url)
+    .replace(/^([a-z+.-]+:\/\/[^/?#:[]*):(?!\d*(?:[/?#]|$))[^/?#]*/i, '$1:***')
+    .replace(/^([a-z+.-]+:[^/:@]+):.*@/i, '$1:***@');
+}

@@ -1,4 +1,4 @@
-import { maskSecrets } from '../base/secrets.js';
+import { maskUrl } from '../base/secrets.js';
 import type { Driver, ResetMode } from '../pool/driver.js';
 import { PoolError } from '../pool/errors.js';
 import type { AcquireOptions } from '../pool/queue-pool.js';
@@ -152,9 +152,5 @@ function unknownScheme(url: string, parts: DatabaseUrl | null): string {
 }
 
 function optionError(url: string, problems: readonly string[]): DatabaseError {
-  // Where a URL lacks its @, the password stands in the place of the port; where it lacks its slashes, anywhere.
-  const shown = maskSecrets(url)
-    .replace(/^([a-z+.-]+:\/\/[^/?#:[]*):(?!\d*(?:[/?#]|$))[^/?#]*/i, '$1:***')
-    .replace(/^([a-z+.-]+:[^/:@]+):.*@/i, '$1:***@');
-  return new DatabaseError('ERR_DB_OPTION', `database '${shown}': ${problems.join('; ')}`);
+  return new DatabaseError('ERR_DB_OPTION', `database '${maskUrl(url)}': ${problems.join('; ')}`);
 }

@@ -1,4 +1,4 @@
-import { maskSecrets } from '../base/secrets.js';
+import { maskUrl } from '../base/secrets.js';
 
 /** The stable codes of what can go wrong with a source of readings. */
 export type SourceErrorCode =
@@ -26,7 +26,7 @@ export class SourceError extends Error {
 
 /** Says what is wrong with an address, without its password. */
 export function addressError(address: string, what: string, hint: string): SourceError {
-  return new SourceError('ERR_SOURCE_ADDRESS', `'${maskSecrets(address)}' is no source: ${what}`, { hint });
+  return new SourceError('ERR_SOURCE_ADDRESS', `'${maskUrl(address)}' is no source: ${what}`, { hint });
 }
 
 /** Two bounds of what is taken from others: text beyond it is cut, lists beyond it end. */

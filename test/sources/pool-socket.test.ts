@@ -237,6 +237,10 @@ describe('the source pool:', () => {
     ['mysql://app:secret@host/db', expect.stringMatching(/^there is pool:PATH/)],
     ['orders.sock', expect.stringMatching(/^there is pool:PATH/)],
     ['postgres://app:secret@host:99999/db', 'write postgres://user@host:port/database'],
+    ['postgres://app:secret/db', 'write postgres://user@host:port/database'],
+    ['postgres://app:secret?x@host/db', 'write postgres://user@host:port/database'],
+    ['postgres:app:secret@host/db', 'write postgres://user@host:port/database'],
+    ['prometheus:me:secret@host/metrics', 'write prometheus:http://host:9090/metrics'],
     ['pgbouncer://app:secret@host:6432/orders', 'write pgbouncer://user@host:6432/, without one'],
   ])('the address %s is refused with a hint, and without its password', (address, hint) => {
     const thrown = (() => {
