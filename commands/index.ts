@@ -22,4 +22,13 @@ export const commands: CommandTable = {
     summary: 'watch pools, who holds their connections, and what blocks them',
     load: async () => (await import('./top.js')).command,
   },
+  pgbouncer: {
+    summary: 'write the configuration of PgBouncer, look into it, and steer it',
+    commands: {
+      init: {
+        summary: 'write pgbouncer.ini and userlist.txt for a database',
+        load: async () => (await import('./pgbouncer-init.js')).command,
+      },
+    },
+  },
 };

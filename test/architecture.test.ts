@@ -11,6 +11,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: ['base'],
   watch: ['pool', 'base'],
   sources: ['watch', 'pool', 'db', 'base'],
+  pgbouncer: ['base'],
   ib: ['pool', 'base'],
   top: ['sources', 'watch', 'pool', 'report', 'base'],
   report: ['base'],
