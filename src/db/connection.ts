@@ -64,8 +64,21 @@ export interface Connection {
    * without what starting a thread costs.
    */
   reopen?(): Promise<void>;
+  /** How it looks from outside while it is lent, for watchers; not there where nothing is known. */
+  sight?(): ConnectionSight;
   /** Calls back once if the connection breaks while no query is running; those that run are rejected instead. */
   onBroken(listener: (cause: Error) => void): () => void;
+}
+
+/** What can be seen of a connection at one moment. */
+export interface ConnectionSight {
+  /** Whether a query is under way. */
+  readonly busy: boolean;
+  /** The last SQL of this borrower; null while there was none. */
+  readonly lastSql: string | null;
+  /** null over a Unix socket. */
+  readonly localPort: number | null;
+  readonly backendPid: number | null;
 }
 
 /** A kind of database. To add one: write this, and its line in the registry. */

@@ -999,6 +999,11 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
     };
   }
 
+  /** What is lent now, by the id of the lease: what a watcher may look at, and must not use. */
+  leasedResources(): ReadonlyMap<number, R> {
+    return new Map(this.#leased().map((slot) => [slot.leaseId, slot.resource as R]));
+  }
+
   /** Lets the peaks of the snapshot begin anew, at what is so now. */
   resetPeaks(): void {
     this.#peakWaiting = this.#waiters.length;

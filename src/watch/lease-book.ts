@@ -23,7 +23,8 @@ export interface Asked {
 
 /** With the frames of query builders and drivers in between, the user's own are further off than in our own pool. */
 const STACK_FRAMES = 12;
-const MOST_SQL = 1000;
+/** Of the last SQL so many characters are told. */
+export const MOST_SQL = 1000;
 
 /** Keeps account of the acquires and leases of one foreign pool. */
 export class LeaseBook {

@@ -1,6 +1,7 @@
 import type { QueuePool } from '../pool/queue-pool.js';
 import { hasMethods } from './hooking.js';
-import { stateOf } from './resources.js';
+import { MOST_SQL } from './lease-book.js';
+import { type ResourceState, stateOf } from './resources.js';
 import type { WatchedPool } from './watched-pool.js';
 
 /** Our own pool, which says nearly all of it by itself. */
@@ -15,10 +16,11 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
     },
     snapshot() {
       const { holders, ...snapshot } = pool.snapshot();
+      const resources = pool.leasedResources();
       return {
         ...snapshot,
         name: name(),
-        holders: holders.map((holder) => ({ ...holder, ...UNSEEN })),
+        holders: holders.map((holder) => ({ ...holder, ...sightOf(resources.get(holder.leaseId)) })),
       };
     },
   };
@@ -26,7 +28,18 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
 
 /** Of this copy of poolctl, or another. */
 export function isOwnPool(value: object): value is QueuePool<object> {
-  return hasMethods(value, ['acquire', 'tryAcquire', 'invalidateAll', 'snapshot', 'resetPeaks']);
+  return hasMethods(value, ['acquire', 'tryAcquire', 'invalidateAll', 'snapshot', 'leasedResources']);
 }
 
-const UNSEEN = { lastSql: null, ...stateOf({}) };
+interface Sight extends ResourceState {
+  readonly lastSql: string | null;
+}
+
+/** Connections of our own tell by themselves; of other resources it is seen whether they are any that are known. */
+function sightOf(resource: object | undefined): Sight {
+  if (resource === undefined || !hasMethods(resource, ['sight'])) {
+    return { lastSql: null, ...stateOf(resource ?? {}) };
+  }
+  const { lastSql, ...state } = (resource as { sight(): Sight }).sight();
+  return { ...state, lastSql: lastSql?.slice(0, MOST_SQL) ?? null };
+}

@@ -57,6 +57,25 @@ describeWithPostgres('a watched query builder', () => {
     await source.destroy();
   });
 
+  it('our own, on PostgreSQL: says what its sessions do, and where they lead', async () => {
+    const own = createDatabase(database.url(), { size: 2 });
+    const watched = watch(own);
+    const session = await own.getDb();
+    const { rows } = await session.query('select pg_backend_pid() as pid, inet_client_port() as port');
+    expect(seen(watched)?.holders).toMatchObject([
+      {
+        ...{ site: here, lastSql: 'select pg_backend_pid() as pid, inet_client_port() as port', busy: false },
+        ...{ backendPid: rows[0]?.pid, localPort: rows[0]?.port },
+      },
+    ]);
+    await session.query('begin');
+    await session.close();
+    const next = await own.getDb();
+    expect(seen(watched)?.holders).toMatchObject([{ lastSql: null, backendPid: rows[0]?.pid }]);
+    await next.close();
+    await own.close();
+  });
+
   it('Sequelize: says which transaction was never ended', async () => {
     const db = new Sequelize(database.url(), { logging: false, pool: { max: 2 } });
     const watched = watch(db);

@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { onAbort } from '../../base/abort.js';
 import { asError, ignore, invoke } from '../../base/promises.js';
 import type { ResetMode } from '../../pool/driver.js';
-import type { Connection, Notice, QueryOptions, QueryParams, QueryResult } from '../connection.js';
+import type {
+  Connection,
+  ConnectionSight,
+  Notice,
+  QueryOptions,
+  QueryParams,
+  QueryResult,
+} from '../connection.js';
 import { connectionLost, DatabaseError, queryAborted } from '../errors.js';
 import { Turns } from '../turns.js';
 import { connectError, lost, statementError } from './pg-errors.js';
@@ -188,6 +195,7 @@ export class PgConnection implements Connection {
   /** How often each statement was run, up to the threshold; its name once it has one. */
   readonly #uses = new Map<string, number | string>();
   #named = 0;
+  #lastSql: string | null = null;
 
   constructor(pg: Pg, client: PgClient, settings: PgSettings) {
     this.#pg = pg;
@@ -219,12 +227,23 @@ export class PgConnection implements Connection {
     return this.#client.processID;
   }
 
+  sight(): ConnectionSight {
+    const { localPort } = this.#client.connection.stream;
+    return {
+      busy: this.#pending !== null,
+      lastSql: this.#lastSql,
+      localPort: localPort ?? null,
+      backendPid: this.processId,
+    };
+  }
+
   async query<Row>(
     sql: string,
     params?: QueryParams,
     { signal }: QueryOptions = {},
   ): Promise<QueryResult<Row>> {
     const values = bindable(params, sql);
+    this.#lastSql = sql;
     // PgBouncer's admin console hangs up on anything else than a simple query.
     const query: PgQuery = this.#isConsole ? { text: sql } : { text: sql, values, queryMode: 'extended' };
     const result = await (this.#isConsole ? this.#run(query, signal) : this.#runNamed(query, signal));
@@ -233,6 +252,7 @@ export class PgConnection implements Connection {
 
   async exec(sql: string, { signal }: QueryOptions = {}): Promise<void> {
     refuseZeroBytes(sql);
+    this.#lastSql = sql;
     await this.#run({ text: sql }, signal);
   }
 
@@ -243,10 +263,15 @@ export class PgConnection implements Connection {
   }
 
   reset(mode: ResetMode): Promise<void> | void {
+    this.#lastSql = null;
     if (this.#broken !== null) throw this.#broken;
     if (this.#pending !== null) return this.#resetInTurn(mode);
     // A failed transaction can only be rolled back.
-    if (this.inTransaction) return this.exec(this.#client.getTransactionStatus() === 'E' ? 'rollback' : mode);
+    if (this.inTransaction) return this.#end(this.#client.getTransactionStatus() === 'E' ? 'rollback' : mode);
+  }
+
+  async #end(sql: string): Promise<void> {
+    await this.#run({ text: sql });
   }
 
   async close(): Promise<void> {

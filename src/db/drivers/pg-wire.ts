@@ -64,7 +64,11 @@ export interface PgClient extends PgAddress {
 }
 
 export interface PgWire {
-  readonly stream: Duplex & { setTimeout(ms: number, callback: () => void): unknown };
+  /** A socket, or TLS around one. */
+  readonly stream: Duplex & {
+    readonly localPort?: number;
+    setTimeout(ms: number, callback: () => void): unknown;
+  };
   connect(portOrSocket: number | string, host?: string): void;
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;
