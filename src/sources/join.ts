@@ -87,13 +87,13 @@ interface Index {
   readonly hasPooler: boolean;
   /** By source, by pid. */
   readonly backends: ReadonlyMap<string, ReadonlyMap<number, Backend>>;
+  readonly byPid: ReadonlyMap<number, readonly Found<Backend>[]>;
   readonly byClientPort: ReadonlyMap<number, readonly Found<Backend>[]>;
   /** By the port in `app - 10.0.0.7:41234`: application_name_add_host. */
   readonly byNamedPort: ReadonlyMap<number, readonly Found<Backend>[]>;
   readonly clients: ReadonlyMap<number, readonly Found<PoolerClient>[]>;
   /** By source, by id. */
   readonly servers: ReadonlyMap<string, ReadonlyMap<string, PoolerServer>>;
-  readonly poolers: ReadonlyMap<string, string>;
 }
 
 function indexOf(readings: readonly Reading[]): Index {
@@ -106,13 +106,13 @@ function indexOf(readings: readonly Reading[]): Index {
     backends: new Map(
       readings.map(({ source, backends: all }) => [source, new Map(all.map((one) => [one.pid, one]))]),
     ),
+    byPid: groupBy(backends, ({ found }) => found.pid),
     byClientPort: groupBy(backends, ({ found }) => found.clientPort),
     byNamedPort: groupBy(backends, ({ found }) => portInName(found.application)),
     clients: groupBy(clients, ({ found }) => found.port),
     servers: new Map(
       poolers.map(({ source, pooler }) => [source, new Map(pooler.servers.map((one) => [one.id, one]))]),
     ),
-    poolers: new Map(poolers.map(({ source, pooler }) => [source, pooler.version])),
   };
 }
 
@@ -139,13 +139,10 @@ interface DirectBackend {
 function directBackend({ holder }: HeldLease, index: Index): DirectBackend | null {
   const { backendPid, localPort } = holder;
   if (backendPid !== null) {
-    const same = [...index.backends].flatMap(([source, backends]): Found<Backend>[] => {
-      const found = backends.get(backendPid);
-      if (found === undefined) return [];
-      const disagrees =
-        localPort !== null && found.clientPort !== null && !isSamePort(found.clientPort, localPort, index);
-      return disagrees ? [] : [{ source, found }];
-    });
+    const same = (index.byPid.get(backendPid) ?? []).filter(
+      ({ found: { clientPort } }) =>
+        localPort === null || clientPort === null || isSamePort(clientPort, localPort, index),
+    );
     const [only, second] = distinct(same);
     return only === undefined || second !== undefined ? null : { at: only, by: 'pid' };
   }
@@ -232,11 +229,8 @@ function backendOf(server: PoolerServer, index: Index): Found<Backend> | Broken 
     return brokenAt('backend', 'no PostgreSQL server is watched: add its postgres:// address');
   const { backendPid, localPort } = server;
   if (backendPid === null) return brokenAt('backend', 'PgBouncer does not know the pid of its backend yet');
-  const same = [...index.backends].flatMap(([source, backends]): Found<Backend>[] => {
-    const found = backends.get(backendPid);
-    // Of two servers with that pid, it is the one that has PgBouncer at that port.
-    return found === undefined || !mayBe(found.clientPort, localPort) ? [] : [{ source, found }];
-  });
+  // Of two servers with that pid, it is the one that has PgBouncer at that port.
+  const same = (index.byPid.get(backendPid) ?? []).filter(({ found }) => mayBe(found.clientPort, localPort));
   const [only, second] = distinct(same);
   if (only !== undefined && second === undefined) return only;
   if (second !== undefined)
