@@ -118,6 +118,13 @@ function indexOf(readings: readonly Reading[]): Index {
 
 function routeOf(lease: HeldLease, index: Index): Route {
   const start: Hop = { kind: 'lease', lease };
+  const { driver } = lease.pool;
+  if (OTHER_DATABASES.test(driver))
+    return {
+      lease,
+      hops: [start, brokenAt('backend', `PostgreSQL has no part in a pool of ${driver}`)],
+      backend: null,
+    };
   const direct = directBackend(lease, index);
   if (direct !== null) return { lease, ...endingAt([start], direct.at, direct.by) };
   const client = clientOf(lease, index);
@@ -126,6 +133,9 @@ function routeOf(lease: HeldLease, index: Index): Route {
   if (named !== null) return { lease, ...endingAt([start], named, 'name') };
   return { lease, hops: [start, client], backend: null };
 }
+
+/** Their connections have numbers and ports too, which mean nothing here. */
+const OTHER_DATABASES = /mysql|mariadb|sqlite|mssql|oracle/i;
 
 interface DirectBackend {
   readonly at: Found<Backend>;
@@ -140,8 +150,7 @@ function directBackend({ holder }: HeldLease, index: Index): DirectBackend | nul
   const { backendPid, localPort } = holder;
   if (backendPid !== null) {
     const same = (index.byPid.get(backendPid) ?? []).filter(
-      ({ found: { clientPort } }) =>
-        localPort === null || clientPort === null || isSamePort(clientPort, localPort, index),
+      ({ found }) => localPort === null || mayBeAt(localPort, found, index),
     );
     const [only, second] = distinct(same);
     return only === undefined || second !== undefined ? null : { at: only, by: 'pid' };
@@ -152,9 +161,13 @@ function directBackend({ holder }: HeldLease, index: Index): DirectBackend | nul
   return only === undefined || second !== undefined || isPooled ? null : { at: only, by: 'port' };
 }
 
-/** A port that no client of a pooler has is the application's, but for a network that changes ports on the way. */
-function isSamePort(clientPort: number, localPort: number, index: Index): boolean {
-  return clientPort === localPort || !index.clients.has(localPort);
+/**
+ * Whether the client of a backend may be at that port of the application's machine: it is another one where a network
+ * changes ports on the way, which it does not on one machine, nor where a pooler has a client at the port.
+ */
+function mayBeAt(localPort: number, { clientPort, clientAddress }: Backend, { clients }: Index): boolean {
+  if (clientPort === null || clientPort === localPort) return true;
+  return clientAddress !== null && !/^(127\.|::1$)/.test(clientAddress) && !clients.has(localPort);
 }
 
 type Broken = Extract<Hop, { kind: 'broken' }>;

@@ -30,13 +30,19 @@ describe('the join', () => {
     [
       'by pid, where a network changes ports on the way',
       { backendPid: 7, localPort: 4001 },
-      [server({ pid: 7, clientPort: 61_000 })],
+      [server({ pid: 7, clientPort: 61_000, clientAddress: '172.17.0.1' })],
       { kind: 'backend', by: 'pid' },
+    ],
+    [
+      'not by a pid alone, where the port is of another client of the same machine',
+      { backendPid: 7, localPort: 4001 },
+      [server({ pid: 7, clientPort: 61_000, clientAddress: '127.0.0.1' })],
+      { kind: 'broken', to: 'client' },
     ],
     [
       'not by a pid that PgBouncer made up, and which is that of another',
       { backendPid: 7, localPort: 4001 },
-      [server({ pid: 7, clientPort: 61_000 }), pooler([{ port: 4001 }])],
+      [server({ pid: 7, clientPort: 61_000, clientAddress: '172.17.0.1' }), pooler([{ port: 4001 }])],
       { kind: 'broken', to: 'server' },
     ],
     [
@@ -115,6 +121,16 @@ describe('the join', () => {
     ],
   ])('follows %s', (_, holder, others, expected) => {
     expect(last(holder, ...others)).toMatchObject(expected);
+  });
+
+  it('does not look for the leases of another database', () => {
+    const mysql = application({ holder: { backendPid: 7, localPort: 4001 } });
+    const [pool] = mysql.pools;
+    const chains = joinReadings([
+      { ...mysql, pools: pool === undefined ? [] : [{ ...pool, driver: 'mysql2' }] },
+      server({ pid: 7, clientPort: 4001 }),
+    ]);
+    expect(chains[0]?.hops.at(-1)).toMatchObject({ kind: 'broken', why: expect.stringContaining('mysql2') });
   });
 
   it('names the leases at both ends of a wait, and what is not known of an end', () => {
