@@ -97,7 +97,7 @@ export const holderTable: TableSpec<HolderFact> = {
       id: 'sql',
       title: 'LAST SQL',
       rank: 4,
-      width: 16,
+      width: 24,
       grow: 4,
       value: ({ holder, backend }) => holder.lastSql ?? backend?.backend.query ?? null,
     },
