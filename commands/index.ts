@@ -31,4 +31,13 @@ export const commands: CommandTable = {
       },
     },
   },
+  ib: {
+    summary: "simulate the broker's gateway (TWS) to test clients against",
+    commands: {
+      gateway: {
+        summary: "simulate the broker's gateway (TWS), with faults to test clients against",
+        load: async () => (await import('./ib-gateway.js')).command,
+      },
+    },
+  },
 };

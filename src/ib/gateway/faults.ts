@@ -1,5 +1,5 @@
 import { ValueError } from '../../base/units.js';
-import type { RequestName } from './requests.js';
+import { REQUEST_NAMES, type RequestName } from './requests.js';
 
 /** What goes wrong on purpose. Times are in milliseconds. */
 export type Fault = FaultKind & FaultScope;
@@ -103,7 +103,7 @@ const KINDS: Readonly<Record<Fault['kind'], Readonly<Record<string, Rule>>>> = {
   refuse: {},
   latency: { fromMs: milliseconds, toMs: milliseconds },
   slice: { bytes: whole(1, 65_536) },
-  mute: { 'requests?': listOf(text) },
+  mute: { 'requests?': listOf(oneOf(...REQUEST_NAMES)) },
   'half-open': {},
   drop: { 'afterBytes?': whole(0, 1e9), 'manner?': oneOf('reset', 'close') },
   'corrupt-length': { length: whole(0, 2 ** 32 - 1) },

@@ -1,4 +1,6 @@
 export type { GatewayCounts } from './census.js';
+export { type Control, startControl } from './control.js';
+export { type ControlClient, connectControl, type GatewayInfo } from './control-client.js';
 export { GatewayError, type GatewayErrorCode } from './errors.js';
 export { type Fault, type PlannedFault, toFault, toFaultPlan } from './faults.js';
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.js';

@@ -3,6 +3,38 @@ import { Since } from './versions.js';
 /** What a client may ask for, by the name it is counted under. */
 export type RequestName = Request['name'];
 
+const names = {
+  startApi: true,
+  currentTime: true,
+  managedAccounts: true,
+  ids: true,
+  positions: true,
+  cancelPositions: true,
+  openOrders: true,
+  allOpenOrders: true,
+  autoOpenOrders: true,
+  completedOrders: true,
+  globalCancel: true,
+  logLevel: true,
+  executions: true,
+  headTimestamp: true,
+  cancelHeadTimestamp: true,
+  cancelHistory: true,
+  cancelMarketData: true,
+  cancelAccountSummary: true,
+  contractDetails: true,
+  history: true,
+  marketData: true,
+  marketDataType: true,
+  accountSummary: true,
+  accountUpdates: true,
+  placeOrder: true,
+  cancelOrder: true,
+} as const satisfies Readonly<Record<RequestName, true>>;
+
+/** The names of all requests that the gateway answers. */
+export const REQUEST_NAMES = Object.keys(names) as readonly RequestName[];
+
 /** The fields that say which instrument is meant; empty where the client does not say. */
 export interface ContractQuery {
   /** 0 is: not given. */

@@ -1,0 +1,220 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { onAbort } from '../src/base/abort.js';
+import { fileFault } from '../src/base/file-fault.js';
+import { ValueError } from '../src/base/units.js';
+import { defineCommand } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { flag, list, value } from '../src/cli/options.js';
+import { choice, count, duration, number, text } from '../src/cli/value-types.js';
+import { isLoopback } from '../src/db/postgres-place.js';
+import { startControl } from '../src/ib/gateway/control.js';
+import { fasterClock } from '../src/ib/gateway/fast-clock.js';
+import { type PlannedFault, toFaultPlan } from '../src/ib/gateway/faults.js';
+import { startGateway } from '../src/ib/gateway/gateway.js';
+import {
+  DEFAULT_SERVER_VERSION,
+  LEAST_SERVER_VERSION,
+  MOST_SERVER_VERSION,
+} from '../src/ib/gateway/versions.js';
+
+const ADDRESS = 'Address';
+const BEHAVIOUR = 'Behaviour';
+const FAULTS = 'Faults';
+
+const options = {
+  port: value({
+    summary: 'where clients connect; 0 is any free port',
+    type: count({ most: 65_535 }),
+    default: 7497,
+    env: 'IBKR_PORT',
+    group: ADDRESS,
+  }),
+  controlPort: value({
+    summary: 'where faults are injected and counts are read, in lines of JSON; 0 is any free port',
+    type: count({ most: 65_535 }),
+    default: 0,
+    group: ADDRESS,
+  }),
+  host: value({
+    summary: 'the address to listen at',
+    type: text('HOST'),
+    default: '127.0.0.1',
+    group: ADDRESS,
+  }),
+  allowRemote: flag({
+    summary: 'listen at an address that other machines reach; the gateway asks nobody for a password',
+    config: false,
+    group: ADDRESS,
+  }),
+  serverVersion: value({
+    summary: `the newest version of the protocol that it speaks, ${LEAST_SERVER_VERSION} to ${MOST_SERVER_VERSION}`,
+    type: count({ least: LEAST_SERVER_VERSION, most: MOST_SERVER_VERSION }),
+    default: DEFAULT_SERVER_VERSION,
+    group: BEHAVIOUR,
+  }),
+  seed: value({
+    summary: 'decides on prices, delays and who is hit: the same seed, the same run',
+    type: count({ most: 2 ** 32 - 1 }),
+    default: 1,
+    group: BEHAVIOUR,
+  }),
+  account: list({
+    summary: 'an account that clients see; left out, DU1234567',
+    type: text('NAME'),
+    group: BEHAVIOUR,
+  }),
+  clientCap: value({
+    summary: 'connections at once',
+    type: count({ least: 1, most: 10_000 }),
+    default: 32,
+    group: BEHAVIOUR,
+  }),
+  overCap: value({
+    summary: 'what one more sees: close or silence',
+    type: choice(['close', 'silence'], 'WORD'),
+    default: 'close',
+    group: BEHAVIOUR,
+  }),
+  messageLimit: value({
+    summary: 'messages per second of all clients together, before error 100; 0 is no limit',
+    type: count({ most: 1e6 }),
+    default: 50,
+    group: BEHAVIOUR,
+  }),
+  strikes: value({
+    summary: 'errors 100 before a client is disconnected; 0 is never',
+    type: count({ most: 1e6 }),
+    default: 3,
+    group: BEHAVIOUR,
+  }),
+  historyPacing: flag({
+    summary: 'refuse requests for history that come too often, with error 162',
+    default: true,
+    negatable: true,
+    group: BEHAVIOUR,
+  }),
+  marketDataLines: value({
+    summary: 'subscriptions to market data of all clients together, before error 101',
+    type: count({ most: 1e6 }),
+    default: 100,
+    group: BEHAVIOUR,
+  }),
+  tickInterval: value({
+    summary: 'how often prices change',
+    type: duration({ leastMs: 1 }),
+    default: 250,
+    group: BEHAVIOUR,
+  }),
+  faults: value({
+    summary: 'faults that happen by themselves: a JSON list, as in [{"kind":"restart","atMs":5000}]',
+    type: text('FILE'),
+    default: null,
+    config: false,
+    group: FAULTS,
+  }),
+  speed: value({
+    summary: 'its clock runs so many times faster: limits, faults and delays take less time',
+    type: number({ least: 0.01, most: 1000 }),
+    default: 1,
+    group: FAULTS,
+  }),
+  format: formatOption(['text', 'json']),
+};
+
+export const command = defineCommand({
+  name: 'ib gateway',
+  summary: "simulate the broker's gateway (TWS), with faults to test clients against",
+  description:
+    'Plays TWS or IB Gateway on this machine, for any client of its text protocol: contracts, history, market data,\n' +
+    'account, positions, orders, all made up from the seed. It behaves as the real one where that is known (client ids,\n' +
+    'limits, resets), goes wrong where it is told to, and counts all that it sees. One line says where it listens; it\n' +
+    'ends by Ctrl-C.',
+  arguments: {},
+  options,
+  endsByInterrupt: true,
+  examples: [
+    { command: 'poolctl ib gateway', meaning: 'a gateway at 127.0.0.1:7497, where clients look for one' },
+    {
+      command: 'poolctl ib gateway --port 0 --control-port 0 --format json',
+      meaning: 'for a test: any free ports, told in JSON',
+    },
+    {
+      command: 'poolctl ib gateway --server-version 151 --faults bad-day.json --seed 7',
+      meaning: 'an old gateway on a bad day, the same each time',
+    },
+  ],
+  async run(context) {
+    const { options: given, io } = context;
+    const faults = given.faults === null ? [] : await readPlan(given.faults, io.cwd);
+    if (!given.allowRemote) await refuseRemote(given.host);
+    const clock = given.speed === 1 ? io.clock : fasterClock(io.clock, given.speed);
+    await using gateway = await startGateway({
+      host: given.host,
+      port: given.port,
+      serverVersion: given.serverVersion,
+      seed: given.seed,
+      clock,
+      ...(given.account.length > 0 && { accounts: given.account }),
+      clientCap: given.clientCap,
+      overCap: given.overCap,
+      messagesPerSecond: given.messageLimit === 0 ? null : given.messageLimit,
+      strikes: given.strikes === 0 ? null : given.strikes,
+      ...(!given.historyPacing && { historyLimits: null }),
+      marketDataLines: given.marketDataLines,
+      tickIntervalMs: given.tickInterval,
+      faults,
+      log: context.log,
+    });
+    await using control = await startControl(gateway, { host: given.host, port: given.controlPort });
+    const { host, port, serverVersion } = gateway;
+    await context.write(
+      given.format === 'json'
+        ? `${JSON.stringify({ schema: 1, host, port, controlPort: control.port, serverVersion })}\n`
+        : `gateway at ${host}:${port}, control at ${host}:${control.port}, server version ${serverVersion}\n`,
+    );
+    await stopped(io.interrupts.stop);
+    const { connections, messages } = gateway.counts();
+    context.log(`${connections.accepted} connections, ${messages.received} messages`);
+    const interruption = io.interrupts.interruption();
+    // Ctrl-C is how it is ended; being ended from outside is something else.
+    return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
+  },
+});
+
+async function readPlan(file: string, folder: string): Promise<readonly PlannedFault[]> {
+  let content: string;
+  try {
+    content = await readFile(resolve(folder, file), 'utf8');
+  } catch (cause) {
+    throw new UnavailableError(`cannot read ${file}: ${fileFault(cause)}`, { cause });
+  }
+  try {
+    return toFaultPlan(JSON.parse(content));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UsageError([`--faults: ${file} is not JSON`]);
+    if (error instanceof ValueError) throw new UsageError([`--faults: ${file}: ${error.message}`]);
+    throw error;
+  }
+}
+
+async function refuseRemote(host: string): Promise<void> {
+  let local: boolean;
+  try {
+    local = await isLoopback(host);
+  } catch (cause) {
+    throw new UnavailableError(`cannot find the address of ${host}`, { cause });
+  }
+  if (local) return;
+  const message = `--host: other machines reach ${host}, and the gateway asks nobody for a password`;
+  throw new UsageError([{ message, hint: 'give --allow-remote if that is meant' }]);
+}
+
+function stopped(stop: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (stop.aborted) done();
+    else onAbort(stop, done);
+  });
+}

@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+import { asError } from '../../base/promises.js';
+import { ValueError } from '../../base/units.js';
+import { GatewayError } from './errors.js';
+import { toFault } from './faults.js';
+import type { Gateway } from './gateway.js';
+
+/**
+ * What is spoken on the control socket: lines of JSON, each answered by one, in order.
+ * `{"do":"counts"}` `{"do":"clear"}` `{"do":"info"}` `{"do":"inject","fault":{"kind":"drop"}}` `{"do":"heal","id":1}`;
+ * without an id all faults are healed. An answer is `{"ok":true,...}` or `{"ok":false,"error":"..."}`.
+ */
+export interface Control extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A line is a fault at most. */
+const MOST_LINE_BYTES = 64_000;
+const MOST_CONNECTIONS = 64;
+
+/** Lets other programs steer a gateway and read its counts. Rejects with a GatewayError where the port is taken. */
+export async function startControl(
+  gateway: Gateway,
+  place: { readonly host: string; readonly port: number },
+): Promise<Control> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (sockets.size >= MOST_CONNECTIONS) {
+      socket.on('error', () => {}).destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    serve(socket, gateway);
+  });
+  try {
+    const listening = once(server, 'listening');
+    server.listen({ ...place, exclusive: true });
+    await listening;
+  } catch (error) {
+    throw GatewayError.listening(error, place.host, place.port);
+  }
+  server.on('error', () => {});
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  return { host: place.host, port, close, [Symbol.asyncDispose]: close };
+}
+
+/** One connection. While an answer is under way nothing more is read from it, so nothing piles up. */
+function serve(socket: Socket, gateway: Gateway): void {
+  const decoder = new StringDecoder('utf8');
+  let received = '';
+  let busy = false;
+  const work = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
+    socket.pause();
+    for (let end = received.indexOf('\n'); end >= 0 && !socket.destroyed; end = received.indexOf('\n')) {
+      const line = received.slice(0, end).trim();
+      received = received.slice(end + 1);
+      if (line === '') continue;
+      const command = parsed(line);
+      // What is no JSON is no mistake of a client of ours, but another protocol: a browser's, say.
+      if (command === null) {
+        socket.destroy();
+        return;
+      }
+      const answer = await answerTo(command, gateway);
+      if (!socket.write(`${JSON.stringify(answer)}\n`)) await Promise.race([once(socket, 'drain'), gone]);
+    }
+    if (received.length > MOST_LINE_BYTES) socket.destroy();
+    busy = false;
+    socket.resume();
+  };
+  const gone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+  // Whatever happens to one who asks is nothing to the gateway.
+  socket.on('error', () => {});
+  socket.on('data', (bytes) => {
+    received += decoder.write(bytes);
+    void work();
+  });
+}
+
+function parsed(line: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Readonly<Record<string, unknown>>) : null;
+  } catch {
+    return null;
+  }
+}
+
+type Answer = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
+
+async function answerTo(command: Readonly<Record<string, unknown>>, gateway: Gateway): Promise<Answer> {
+  try {
+    switch (command.do) {
+      case 'counts':
+        return { ok: true, counts: gateway.counts() };
+      case 'clear':
+        gateway.clearCounts();
+        return { ok: true };
+      case 'info': {
+        const { host, port, serverVersion } = gateway;
+        return { ok: true, host, port, serverVersion };
+      }
+      case 'inject':
+        return { ok: true, id: await gateway.inject(toFault(command.fault)) };
+      case 'heal': {
+        const { id } = command;
+        if (id !== undefined && typeof id !== 'number') throw new ValueError('id is not a number');
+        return { ok: true, healed: await gateway.heal(id) };
+      }
+      default:
+        throw new ValueError("there is no such command; 'do' is counts, clear, info, inject or heal");
+    }
+  } catch (error) {
+    return { ok: false, error: asError(error).message };
+  }
+}
