@@ -106,7 +106,8 @@ function heldThroughWork(
     if (SAYS.test(name) || acquires.has(work) || isOfLease(work, acquires)) continue;
     if (life.releases.some((at) => life.lastUse <= at && at < work.pos)) continue;
     const isElsewhere = ELSEWHERE.test(name) || CLIENTS.test(on);
-    const isLast = life.lastUse < work.pos && !isInLoopOf(work, declaration);
+    const isLast =
+      life.lastUse > declaration.end && life.lastUse < work.pos && !isInLoopOf(work, declaration);
     // Before its first use it need not be there yet; after the last one no more.
     if (!isElsewhere && !isLast) continue;
     const why = isLast

@@ -591,7 +591,7 @@ export class Walk {
     // `callback(null, client)`: the caller's function has it now.
     const index = args.findIndex((arg) => isPlace(arg) && contains(state, arg));
     if (index < 0 || receiver !== null || call.mode === 'awaited') return false;
-    return CALLBACK.test(name) || (index > 0 && (args[0] === '=null' || args[0] === '=undefined'));
+    return CALLBACK.test(name) || (index > 0 && isErrorFirst(args[0] ?? ''));
   }
 
   /** A call that may have to do with the lease, but does not end it by itself. */
@@ -878,6 +878,11 @@ export class Walk {
 /** Released, with the names that it had. */
 function rememberedAs({ holders, facts }: State, released: State): State {
   return { ...released, holders, facts };
+}
+
+/** `use(null, client)` and `use(error, client)`: who is called that way takes what he is given. */
+function isErrorFirst(first: Place): boolean {
+  return first === '=null' || first === '=undefined' || /^e(rr(or)?)?$/i.test(lastSegment(first));
 }
 
 function within(place: Place, suffix: string): Place {
