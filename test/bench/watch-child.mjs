@@ -73,5 +73,5 @@ async function measure(/** @type {(untilMs: number) => Promise<number>} */ loop)
   const done = await loop(startedAt + job.seconds * 1000);
   const tookMs = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpu);
-  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done };
+  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done, userUs: user / done };
 }
