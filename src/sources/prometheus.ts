@@ -2,6 +2,7 @@ import { get as getHttp, type IncomingMessage } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { onAbort } from '../base/abort.js';
 import { asError } from '../base/promises.js';
+import { maskSecrets } from '../base/secrets.js';
 import { addressError, SourceError } from './errors.js';
 import { notMetrics } from './exposition.js';
 import type { StatsAt } from './pgbouncer-rows.js';
@@ -15,7 +16,7 @@ export function openPrometheusSource(address: string, { clock }: SourceOptions):
   const url = urlOf(address);
   const shown = new URL(url);
   shown.password = '';
-  const label = `prometheus:${shown}`;
+  const label = maskSecrets(`prometheus:${shown}`);
   let before: StatsAt | null = null;
   return {
     label,

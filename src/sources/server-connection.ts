@@ -4,7 +4,7 @@ import type { Connection, DatabaseTarget } from '../db/connection.js';
 import { cutUrl } from '../db/database.js';
 import { pgDriver } from '../db/drivers/pg.js';
 import { accessOptions, locatePostgres, serverUrl } from '../db/postgres-place.js';
-import { addressError } from './errors.js';
+import { addressError, SourceError } from './errors.js';
 
 /** Asks one question, and gives its rows. */
 export type Ask = <Row = Readonly<Record<string, unknown>>>(sql: string) => Promise<readonly Row[]>;
@@ -13,6 +13,7 @@ export type Ask = <Row = Readonly<Record<string, unknown>>>(sql: string) => Prom
 export class ServerConnection {
   readonly #target: DatabaseTarget;
   #open: Connection | null = null;
+  #closed = false;
 
   constructor(target: DatabaseTarget) {
     this.#target = target;
@@ -38,6 +39,7 @@ export class ServerConnection {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const connection = this.#open;
     this.#open = null;
     await connection?.close();
@@ -47,6 +49,10 @@ export class ServerConnection {
     const connection = await this.#target.connect(signal);
     // Broken while nobody asks anything: the next question goes to a new one.
     connection.onBroken(() => this.#drop(connection));
+    if (this.#closed) {
+      this.#drop(connection);
+      throw new SourceError('ERR_SOURCE_UNREACHABLE', 'the source has been closed');
+    }
     this.#open = connection;
     return connection;
   }

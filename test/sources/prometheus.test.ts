@@ -272,11 +272,11 @@ describe('the source prometheus:', () => {
 
   it('the password of its URL is not shown', async () => {
     server = createServer();
-    const { label } = openSource('prometheus:http://me:secret@127.0.0.1:9/metrics', {
+    const { label } = openSource('prometheus:http://me:secret@127.0.0.1:9/metrics?token=secret', {
       env: {},
       clock: systemClock,
     });
-    expect(label).toBe('prometheus:http://me@127.0.0.1:9/metrics');
+    expect(label).toBe('prometheus:http://me@127.0.0.1:9/metrics?token=***');
     expect(() => openSource('prometheus:127.0.0.1:9090', { env: {}, clock: systemClock })).toThrow(
       'no http:// or https:// URL',
     );
