@@ -3,6 +3,7 @@ import { firebird } from './firebird.js';
 import { genericPool } from './generic-pool.js';
 import { ib } from './ib.js';
 import { knex } from './knex.js';
+import { kysely } from './kysely.js';
 import { mongodb } from './mongodb.js';
 import { mssqlStatement, mssqlTransaction } from './mssql.js';
 import { mysql } from './mysql.js';
@@ -12,7 +13,7 @@ import { pg, pgClient } from './pg.js';
 import { poolctl } from './poolctl.js';
 import { redis } from './redis.js';
 import { sequelize } from './sequelize.js';
-import { sqlite } from './sqlite.js';
+import { libsqlTransaction, sqlite } from './sqlite.js';
 import { typeorm } from './typeorm.js';
 
 /** Every kind of lease that is known without being told. The first of two that fit equally well is taken. */
@@ -24,9 +25,11 @@ export const RESOURCES: readonly ResourceSpec[] = [
   typeorm,
   sequelize,
   knex,
+  kysely,
   mongodb,
   neo4j,
   sqlite,
+  libsqlTransaction,
   oracledb,
   firebird,
   mssqlTransaction,

@@ -40,3 +40,38 @@ export function count(file: string) {
     exceptions: 'A handle that a module keeps for the life of the process is no leak.',
   },
 };
+
+export const libsqlTransaction: ResourceSpec = {
+  id: 'libsql-transaction',
+  title: 'a libSQL transaction',
+  acquire: [{ kind: 'method', name: 'transaction', on: ['@libsql/client#*'], managedByFunction: true }],
+  release: {
+    methods: ['commit', 'rollback', 'close'],
+    takes: [],
+    ofParent: ['close'],
+    usedAfter: 'a transaction that has ended cannot be used',
+  },
+  protocol: [],
+  docs: {
+    why: 'A transaction holds a connection, and locks out other writers, until it ends.',
+    leaks: `import { createClient } from '@libsql/client';
+const client = createClient({ url: 'file:app.db' });
+export async function rename(id: number, name: string) {
+  const transaction = await client.transaction('write');
+  await transaction.execute({ sql: 'update users set name = ? where id = ?', args: [name, id] });
+  await transaction.commit();
+}`,
+    fixed: `import { createClient } from '@libsql/client';
+const client = createClient({ url: 'file:app.db' });
+export async function rename(id: number, name: string) {
+  const transaction = await client.transaction('write');
+  try {
+    await transaction.execute({ sql: 'update users set name = ? where id = ?', args: [name, id] });
+    await transaction.commit();
+  } finally {
+    transaction.close();
+  }
+}`,
+    exceptions: 'close() rolls back what is open, and does nothing after commit() or rollback().',
+  },
+};
