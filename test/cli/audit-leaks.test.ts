@@ -310,6 +310,28 @@ export async function book() {
     expect(warnings.map(({ file }) => file)).toEqual(['binary.ts', 'bundle.js', 'dangling.ts']);
   });
 
+  it('reads files that import each other in a circle, a file of 50,000 lines, and one that is not UTF-8', async () => {
+    await write(
+      'one.ts',
+      `import { two } from './two.js';\nexport const one = () => two();\n${LEAK.replace('pool.connect()', 'one()')}`,
+    );
+    await write(
+      'two.ts',
+      `import { one } from './one.js';\nexport const two = () => one();\nexport { one as three };\n`,
+    );
+    await write(
+      'long.ts',
+      `${'export const a = { b: [1, 2, 3] };\n'.replace('a', 'a$').repeat(50_000)}${LEAK}`,
+    );
+    await writeFile(
+      join(folder, 'latin.ts'),
+      Buffer.from(LEAK.replace('select 1', 'select \u00e9'), 'latin1'),
+    );
+    const { findings, warnings } = await json();
+    expect(findings.map(({ file, line }) => `${file}:${line}`)).toEqual(['latin.ts:4', 'long.ts:50004']);
+    expect(warnings).toEqual([]);
+  });
+
   it('survives code that is nested deeper than the stack', async () => {
     await write('a.ts', LEAK);
     await write('deep.ts', `${LEAK}\nexport const deep = ${'('.repeat(20_000)}1${')'.repeat(20_000)};\n`);
