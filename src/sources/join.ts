@@ -92,6 +92,7 @@ interface Index {
   /** By the port in `app - 10.0.0.7:41234`: application_name_add_host. */
   readonly byNamedPort: ReadonlyMap<number, readonly Found<Backend>[]>;
   readonly clients: ReadonlyMap<number, readonly Found<PoolerClient>[]>;
+  readonly clientsOfPid: ReadonlyMap<number, readonly Found<PoolerClient>[]>;
   /** By source, by id. */
   readonly servers: ReadonlyMap<string, ReadonlyMap<string, PoolerServer>>;
 }
@@ -110,6 +111,7 @@ function indexOf(readings: readonly Reading[]): Index {
     byClientPort: groupBy(backends, ({ found }) => found.clientPort),
     byNamedPort: groupBy(backends, ({ found }) => portInName(found.application)),
     clients: groupBy(clients, ({ found }) => found.port),
+    clientsOfPid: groupBy(clients, ({ found }) => found.processId ?? null),
     servers: new Map(
       poolers.map(({ source, pooler }) => [source, new Map(pooler.servers.map((one) => [one.id, one]))]),
     ),
@@ -175,7 +177,8 @@ type Broken = Extract<Hop, { kind: 'broken' }>;
 /** The client that the pooler sees at the other end of the lease's connection, or why it is not known. */
 function clientOf({ holder, pool }: HeldLease, index: Index): Found<PoolerClient> | Broken {
   const { localPort, backendPid } = holder;
-  if (localPort === null) return brokenAt('client', whyNoPort(backendPid, index));
+  if (localPort === null)
+    return clientOfProcess(pool, index) ?? brokenAt('client', whyNoPort(backendPid, index));
   const all = index.clients.get(localPort) ?? [];
   const ofApp = all.filter(({ found }) => pool.app !== null && found.application === pool.app.name);
   // Ports are told apart by the machines they are on, which the pooler knows by their addresses only.
@@ -191,6 +194,20 @@ function clientOf({ holder, pool }: HeldLease, index: Index): Found<PoolerClient
   return brokenAt('client', whyNobody(localPort, index));
 }
 
+/**
+ * Over a Unix socket PgBouncer knows the process alone: it is told apart from others, but not one of its connections
+ * from another. null where no client is of that process.
+ */
+function clientOfProcess({ app }: PoolReading, { clientsOfPid }: Index): Found<PoolerClient> | Broken | null {
+  const all = app === null ? [] : (clientsOfPid.get(app.pid) ?? []);
+  const [only, second] = all;
+  if (only === undefined || second === undefined) return only ?? null;
+  return brokenAt(
+    'client',
+    `process ${app?.pid} has ${all.length} connections to PgBouncer's Unix socket, which cannot be told apart: let it connect to 127.0.0.1 to be followed`,
+  );
+}
+
 function whyNoPort(backendPid: number | null, { hasServer, hasPooler }: Index): string {
   if (backendPid === null) {
     return 'its connection tells neither port nor pid: it goes over a Unix socket, or its driver keeps them back';
@@ -199,7 +216,7 @@ function whyNoPort(backendPid: number | null, { hasServer, hasPooler }: Index): 
     ? `no backend has the pid ${backendPid}, which the server gave it`
     : 'no PostgreSQL server is watched';
   const pooled = hasPooler
-    ? 'over a Unix socket PgBouncer does not tell its clients apart'
+    ? 'PgBouncer has no client of its process: the connection may be new, or have ended'
     : 'if PgBouncer is between, add its pgbouncer:// address';
   return `${where}, and ${pooled}`;
 }

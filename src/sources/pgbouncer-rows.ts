@@ -178,6 +178,7 @@ function toClient(row: Row): PoolerClient {
     port: portOf(row.addr, row.port),
     waitMs: isWaiting ? (figure(row.wait) ?? 0) * 1000 + (figure(row.wait_us) ?? 0) / 1000 : null,
     link: text(row.link) || null,
+    processId: figure(row.remote_pid) || null,
   };
 }
 

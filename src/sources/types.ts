@@ -148,6 +148,8 @@ export interface PoolerClient {
   readonly waitMs: number | null;
   /** The id of the server connection that it has; null while it has none. */
   readonly link: string | null;
+  /** The process at the other end of a Unix socket; null over TCP, and where the system does not tell. */
+  readonly processId?: number | null;
 }
 
 export interface PoolerServer {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -165,5 +165,28 @@ describeWithPgBouncer('the join, of two applications that share one line of code
     });
     await app.end();
     await naming.stop();
+  });
+
+  it('over a Unix socket the process is known: its one lease is followed, several cannot be told apart', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'poolctl-unix-'));
+    await chmod(place, 0o777);
+    const local = await startPgBouncer({ unix_socket_dir: place });
+    const at = `@${encodeURIComponent(place)}:${local.port}/`;
+    const app = await startApp({ name: 'local', url: own.url().replace(/@[^@]*\//, at), folder });
+    apps.push(app);
+    const lease = await app.begin(update(4));
+    await lease.done();
+    const console = own.url({ port: local.port }).replace('postgres:', 'pgbouncer:').replace(own.name, '');
+    const [chain] = await chainsOf(console, serverAddress());
+    expect(kinds(chain)).toEqual(['lease', 'client', 'server', 'backend']);
+    expect(chain?.backend?.backend.pid).toBe(lease.backendPid);
+    await (await app.begin(update(5))).done();
+    const [first] = await chainsOf(console, serverAddress());
+    expect(first?.hops.at(-1)).toMatchObject({
+      why: expect.stringMatching(/^process \d+ has 2 connections to PgBouncer's Unix socket/),
+    });
+    await app.end();
+    await local.stop();
+    await rm(place, { recursive: true, force: true });
   });
 });

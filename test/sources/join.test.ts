@@ -114,10 +114,25 @@ describe('the join', () => {
       { kind: 'broken', to: 'client', why: expect.stringContaining('neither port nor pid') },
     ],
     [
-      'an application at the Unix socket of PgBouncer',
+      'the one connection of a process to the Unix socket of PgBouncer',
+      { backendPid: -5 },
+      [
+        server({ pid: 8 }),
+        pooler([{ processId: 1, link: 's1' }, { processId: 2 }], [{ id: 's1', backendPid: 8 }]),
+      ],
+      { kind: 'backend', by: 'pid' },
+    ],
+    [
+      'several connections of a process, which cannot be told apart',
+      { backendPid: -5 },
+      [server({ pid: 7 }), pooler([{ processId: 1 }, { processId: 1 }])],
+      { kind: 'broken', to: 'client', why: expect.stringContaining('let it connect to 127.0.0.1') },
+    ],
+    [
+      'a process that PgBouncer has no client of',
       { backendPid: -5 },
       [server({ pid: 7 }), pooler([])],
-      { kind: 'broken', to: 'client', why: expect.stringContaining('over a Unix socket') },
+      { kind: 'broken', to: 'client', why: expect.stringContaining('no client of its process') },
     ],
   ])('follows %s', (_, holder, others, expected) => {
     expect(last(holder, ...others)).toMatchObject(expected);
