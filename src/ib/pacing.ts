@@ -18,7 +18,7 @@ export interface PacingOptions {
   readonly urgentPerSecond?: number;
   /**
    * A window is this much longer than the gateway's, in milliseconds: what was sent early may arrive late, and stand
-   * closer to what comes after it. Default 50.
+   * closer to what comes after it. Default 75.
    */
   readonly marginMs?: number;
   /** What may be asked of history; false: whatever. Default: HistoryRules' defaults. */
@@ -43,8 +43,10 @@ export interface HistoryRules {
 /** What a message is to the pacing. */
 export type Paced =
   | { readonly kind: 'request' }
-  /** An order or a cancel: it jumps the queue. */
+  /** An order or a cancel: it jumps the queue, and there is some room kept for it. */
   | { readonly kind: 'urgent' }
+  /** What keeps the connection up: it jumps the queue, in the room that all have. */
+  | { readonly kind: 'upkeep' }
   | { readonly kind: 'history'; readonly history: HistoryFacts };
 
 /** What a request for history is to IB's rules. */
@@ -143,7 +145,7 @@ export class LocalPacer implements Pacer {
   #pumping = false;
 
   constructor(options: PacingOptions) {
-    const { limitPerSecond = 50, marginMs = 50, clock = systemClock } = options;
+    const { limitPerSecond = 50, marginMs = 75, clock = systemClock } = options;
     const messagesPerSecond = options.messagesPerSecond ?? Math.max(1, Math.floor(limitPerSecond * 0.9));
     const urgentPerSecond = options.urgentPerSecond ?? Math.ceil((messagesPerSecond + limitPerSecond) / 2);
     for (const [name, value] of Object.entries({ limitPerSecond, messagesPerSecond, urgentPerSecond })) {
@@ -212,6 +214,7 @@ export class LocalPacer implements Pacer {
   #line({ kind }: Paced): { push(waiter: Waiter): unknown } {
     switch (kind) {
       case 'urgent':
+      case 'upkeep':
         return this.#urgent;
       case 'request':
         return this.#requests;
@@ -261,13 +264,19 @@ export class LocalPacer implements Pacer {
       }
     }
     if (this.#urgent.length > 0) {
-      if (!this.#mayGo(now, this.#urgentBudget)) return null;
+      if (!this.#mayGo(now, this.#urgentMost())) return null;
       this.#urgentInARow++;
       return this.#urgent.shift() ?? null;
     }
     const waiter = ordinary();
     if (waiter !== null) this.#urgentInARow = 0;
     return waiter;
+  }
+
+  /** How far the first in the urgent line may fill the window. */
+  #urgentMost(): number {
+    const [first] = this.#urgent;
+    return first?.message.kind === 'upkeep' ? this.#budget : this.#urgentBudget;
   }
 
   #mayGo(now: number, most: number): boolean {
@@ -289,7 +298,7 @@ export class LocalPacer implements Pacer {
     let at = Number.POSITIVE_INFINITY;
     // Where it is the ordinary ones' turn, urgent ones wait for that and not for room of their own.
     if (this.#urgent.length > 0 && this.#urgentInARow < URGENT_IN_A_ROW) {
-      at = this.#seconds.roomAt(now, 1, this.#urgentBudget);
+      at = this.#seconds.roomAt(now, 1, this.#urgentMost());
     }
     if (this.#requests.length > 0) at = Math.min(at, ordinaryAt(now));
     if (this.#histories.length > 0) at = Math.min(at, ordinaryAt(this.#historyAt(now)));

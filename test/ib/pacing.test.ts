@@ -8,6 +8,7 @@ import { VirtualClock } from '../helpers/virtual-clock.js';
 import { eventually } from '../sources/eventually.js';
 
 const REQUEST: Paced = { kind: 'request' };
+const UPKEEP: Paced = { kind: 'upkeep' };
 const URGENT: Paced = { kind: 'urgent' };
 
 function history(facts: Partial<HistoryFacts> = {}): Paced {
@@ -54,7 +55,7 @@ function mostWithin(times: readonly number[], windowMs: number): number {
 
 describe('the pacing of messages', () => {
   it('lets 45 go at once, and the rest when the second is over', async () => {
-    const { clock, send, times } = start();
+    const { clock, send, times } = start({ marginMs: 50 });
     for (let i = 0; i < 100; i++) void send(String(i));
     await clock.settle();
     expect(times()).toHaveLength(45);
@@ -102,7 +103,7 @@ describe('the pacing of messages', () => {
   });
 
   it('sends in the order of asking, and urgent ones before that, with a little room of their own', async () => {
-    const { clock, send, names } = start({ messagesPerSecond: 3, urgentPerSecond: 4 });
+    const { clock, send, names } = start({ messagesPerSecond: 3, urgentPerSecond: 4, marginMs: 50 });
     for (const name of ['1', '2', '3', '4', '5']) void send(name);
     await clock.settle();
     for (const name of ['cancel', 'another']) void send(name, URGENT);
@@ -110,6 +111,16 @@ describe('the pacing of messages', () => {
     expect(names()).toEqual(['1', '2', '3', 'cancel']);
     await clock.advance(1050);
     expect(names()).toEqual(['1', '2', '3', 'cancel', 'another', '4', '5']);
+  });
+
+  it('lets upkeep jump the queue, without the room that is kept for orders', async () => {
+    const { clock, send, names } = start({ messagesPerSecond: 2, urgentPerSecond: 4, marginMs: 50 });
+    for (const name of ['1', '2', '3']) void send(name);
+    void send('heartbeat', UPKEEP);
+    await clock.settle();
+    expect(names()).toEqual(['1', '2']);
+    await clock.advance(1050);
+    expect(names()).toEqual(['1', '2', 'heartbeat', '3']);
   });
 
   it('gives ordinary ones their turn in a flood of urgent ones', async () => {
@@ -127,7 +138,7 @@ describe('the pacing of messages', () => {
   });
 
   it('forgets one that was aborted in the queue, and rejects one that comes aborted', async () => {
-    const { clock, pacer, send, names } = start({ messagesPerSecond: 1 });
+    const { clock, pacer, send, names } = start({ messagesPerSecond: 1, marginMs: 50 });
     const abort = new AbortController();
     void send('first');
     const second = send('second', REQUEST, abort.signal);
@@ -143,7 +154,7 @@ describe('the pacing of messages', () => {
   });
 
   it('counts a message that takes its time until a second after it was sent', async () => {
-    const { clock, pacer, send, times } = start({ messagesPerSecond: 1 });
+    const { clock, pacer, send, times } = start({ messagesPerSecond: 1, marginMs: 50 });
     const slow = pacer.send(REQUEST, () => new Promise((resolve) => void clock.setTimer(resolve, 5000)));
     void send('next');
     await clock.advance(6049);
@@ -154,7 +165,7 @@ describe('the pacing of messages', () => {
   });
 
   it('counts one whose sending failed, and passes the failure on', async () => {
-    const { clock, pacer, send, times } = start({ messagesPerSecond: 1 });
+    const { clock, pacer, send, times } = start({ messagesPerSecond: 1, marginMs: 50 });
     const failing = pacer.send(REQUEST, () => {
       throw new Error('broken pipe');
     });
@@ -184,14 +195,14 @@ describe('the pacing of messages', () => {
 
 describe('the pacing of history', () => {
   it('holds an identical request back for 15 seconds', async () => {
-    const { clock, send, times } = start();
+    const { clock, send, times } = start({ marginMs: 50 });
     for (let i = 0; i < 3; i++) void send(String(i), history({ series: String(i) }));
     await clock.advance(40_000);
     expect(times()).toEqual([0, 15_050, 30_100]);
   });
 
   it('lets no 6 of one contract, exchange and tick type go within 2 seconds, and others pass', async () => {
-    const { clock, send, names } = start();
+    const { clock, send, names } = start({ marginMs: 50 });
     for (let i = 0; i < 7; i++) void send(`a${i}`, history({ identity: `a${i}` }));
     void send('b', history({ identity: 'b', series: 'b' }));
     void send('request');

@@ -1,0 +1,54 @@
+import { PoolExhaustedError } from './errors.js';
+
+export interface ClientIdOptions {
+  /** The first. Default 1. */
+  readonly base?: number;
+  /** How many clients the gateway serves. Default 32, which is TWS's own limit. */
+  readonly most?: number;
+}
+
+/**
+ * The client ids of one gateway: each is given to one connection at a time, the lowest that is free first. A connection
+ * keeps its id for life: one that takes another at each reconnect walks into its neighbour's.
+ */
+export class ClientIds {
+  readonly base: number;
+  readonly most: number;
+  readonly #taken = new Set<number>();
+
+  /** Throws a RangeError. */
+  constructor({ base = 1, most = 32 }: ClientIdOptions = {}) {
+    if (!Number.isSafeInteger(base) || base < 0 || base + most > 2 ** 31) {
+      throw new RangeError(`the first client id must be a whole number from 0 to 2147483615, got ${base}`);
+    }
+    if (!Number.isSafeInteger(most) || most < 1)
+      throw new RangeError(`most must be a whole number from 1, got ${most}`);
+    this.base = base;
+    this.most = most;
+  }
+
+  get taken(): readonly number[] {
+    return [...this.#taken].sort((a, b) => a - b);
+  }
+
+  get free(): number {
+    return this.most - this.#taken.size;
+  }
+
+  /** Throws PoolExhaustedError. */
+  take(): number {
+    for (let id = this.base; id < this.base + this.most; id++) {
+      if (this.#taken.has(id)) continue;
+      this.#taken.add(id);
+      return id;
+    }
+    throw new PoolExhaustedError(
+      `all ${this.most} client ids are taken (${this.base} to ${this.base + this.most - 1})`,
+      'a gateway serves 32 clients: let more of the work share a connection',
+    );
+  }
+
+  give(id: number): void {
+    this.#taken.delete(id);
+  }
+}

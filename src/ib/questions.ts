@@ -1,0 +1,243 @@
+import {
+  type AccountValue,
+  type Bar,
+  type Contract,
+  type ContractDetails,
+  contractKey,
+  describeContract,
+  type HistoryQuery,
+  type Order,
+  type OrderStatus,
+  type Position,
+} from './contracts.js';
+import type { HistoryFacts } from './pacing.js';
+import type { Question } from './requests.js';
+
+const ANSWER_MS = 10_000;
+const HISTORY_MS = 60_000;
+
+/** What the requests are, one function each: how they are sent and what their answers are made up of. */
+export function currentTime(): Question<number> {
+  return {
+    ...read('the current time'),
+    anonymous: true,
+    send: () => ['reqCurrentTime', []],
+    answer: () => ({ events: { currentTime: ([seconds]) => ({ value: Number(seconds) * 1000 }) } }),
+  };
+}
+
+export function contractDetails(contract: Contract): Question<ContractDetails[]> {
+  return {
+    ...read(`contract details of ${describeContract(contract)}`),
+    send: (id) => ['reqContractDetails', [id, contract]],
+    answer() {
+      const all: ContractDetails[] = [];
+      const take = ([, details]: readonly unknown[]): null => {
+        all.push(toDetails(details as Readonly<Record<string, unknown>>));
+        return null;
+      };
+      return {
+        events: {
+          contractDetails: take,
+          bondContractDetails: take,
+          contractDetailsEnd: () => ({ value: all }),
+        },
+      };
+    },
+  };
+}
+
+export function history(query: HistoryQuery): Question<Bar[]> {
+  const { contract, end, duration, barSize, whatToShow = 'TRADES', regularHoursOnly = true } = query;
+  return {
+    ...read(`history of ${describeContract(contract)}`),
+    timeoutMs: HISTORY_MS,
+    paced: { kind: 'history', history: historyFacts(query) },
+    send: (id) => [
+      'reqHistoricalData',
+      // Times as text; no updates.
+      [id, contract, end ?? '', duration, barSize, whatToShow, regularHoursOnly ? 1 : 0, 1, false],
+    ],
+    cancel: (id) => ['cancelHistoricalData', [id]],
+    answer() {
+      const bars: Bar[] = [];
+      return {
+        events: {
+          historicalData([, time, open, high, low, close, volume, count, wap]) {
+            // The library ends an answer with a bar that is none.
+            if (String(time).startsWith('finished')) return { value: bars };
+            bars.push({
+              time: String(time),
+              open: Number(open),
+              high: Number(high),
+              low: Number(low),
+              close: Number(close),
+              volume: Number(volume),
+              wap: Number(wap),
+              count: Number(count),
+            });
+            return null;
+          },
+        },
+      };
+    },
+  };
+}
+
+/** What a request for history is to IB's rules: `historical_limitations` of the TWS API's documentation. */
+export function historyFacts({
+  contract,
+  barSize,
+  duration,
+  end,
+  whatToShow = 'TRADES',
+  regularHoursOnly = true,
+}: HistoryQuery): HistoryFacts {
+  const key = contractKey(contract);
+  const [, count, unit] = /^\s*(\d+)\s*(sec)/i.exec(barSize) ?? [];
+  return {
+    identity: JSON.stringify([key, barSize, duration, end ?? '', whatToShow, regularHoursOnly]),
+    series: JSON.stringify([key, whatToShow]),
+    weight: whatToShow === 'BID_ASK' ? 2 : 1,
+    smallBars: unit !== undefined && Number(count) <= 30,
+  };
+}
+
+export function positions(): Question<Position[]> {
+  return {
+    ...read('positions'),
+    anonymous: true,
+    send: () => ['reqPositions', []],
+    // The gateway goes on to tell of every change.
+    cancel: () => ['cancelPositions', []],
+    finish: () => ['cancelPositions', []],
+    answer() {
+      const all: Position[] = [];
+      return {
+        events: {
+          position([account, contract, quantity, averageCost]) {
+            all.push({
+              account: String(account),
+              contract: contract as Contract,
+              quantity: Number(quantity),
+              averageCost: Number(averageCost),
+            });
+            return null;
+          },
+          positionEnd: () => ({ value: all }),
+        },
+      };
+    },
+  };
+}
+
+export function accountValues(account: string): Question<AccountValue[]> {
+  const stop = (): readonly [string, readonly unknown[]] => ['reqAccountUpdates', [false, account]];
+  return {
+    ...read(`account values of ${account}`),
+    anonymous: true,
+    send: () => ['reqAccountUpdates', [true, account]],
+    cancel: stop,
+    finish: stop,
+    answer() {
+      const all: AccountValue[] = [];
+      return {
+        events: {
+          updateAccountValue([key, value, currency, of]) {
+            all.push({
+              key: String(key),
+              value: String(value),
+              currency: String(currency ?? ''),
+              account: String(of),
+            });
+            return null;
+          },
+          accountDownloadEnd: () => ({ value: all }),
+        },
+      };
+    },
+  };
+}
+
+export function placeOrder(orderId: number, contract: Contract, order: Order): Question<OrderStatus> {
+  return {
+    ...read(`order ${orderId} for ${describeContract(contract)}`),
+    idempotent: false,
+    paced: { kind: 'urgent' },
+    id: orderId,
+    send: (id) => ['placeOrder', [id, contract, order]],
+    answer: orderAnswer,
+  };
+}
+
+/** Of an order that was cancelled, the gateway may say no more than that: `filled` is 0 then. */
+export function cancelOrder(orderId: number): Question<OrderStatus> {
+  return {
+    ...read(`cancelling order ${orderId}`),
+    idempotent: false,
+    paced: { kind: 'urgent' },
+    id: orderId,
+    send: (id) => ['cancelOrder', [id, '']],
+    errorAnswer: (code) =>
+      code === 202
+        ? { value: { orderId, status: 'Cancelled', filled: 0, remaining: 0, averageFillPrice: 0 } }
+        : null,
+    answer: () => ({
+      events: {
+        orderStatus(args) {
+          const complete = toStatus(args);
+          return /cancel/i.test(complete.value.status) ? complete : null;
+        },
+      },
+    }),
+  };
+}
+
+function read(name: string): Pick<Question<never>, 'name' | 'idempotent' | 'paced' | 'timeoutMs' | 'cancel'> {
+  return { name, idempotent: true, paced: { kind: 'request' }, timeoutMs: ANSWER_MS, cancel: null };
+}
+
+function orderAnswer(): { events: { orderStatus: typeof toStatus } } {
+  return { events: { orderStatus: toStatus } };
+}
+
+function toStatus([id, status, filled, remaining, averageFillPrice]: readonly unknown[]): {
+  value: OrderStatus;
+} {
+  return {
+    value: {
+      orderId: Number(id),
+      status: String(status),
+      filled: Number(filled),
+      remaining: Number(remaining),
+      averageFillPrice: Number(averageFillPrice),
+    },
+  };
+}
+
+function toDetails({
+  contract,
+  marketName,
+  longName,
+  minTick,
+  orderTypes,
+  validExchanges,
+  timeZoneId,
+  tradingHours,
+  liquidHours,
+  ...rest
+}: Readonly<Record<string, unknown>>): ContractDetails {
+  const text = (value: unknown): string | null => (value === undefined ? null : String(value));
+  return {
+    contract: contract as Contract,
+    marketName: text(marketName),
+    longName: text(longName),
+    minTick: minTick === undefined ? null : Number(minTick),
+    orderTypes: text(orderTypes),
+    validExchanges: text(validExchanges),
+    timeZoneId: text(timeZoneId),
+    tradingHours: text(tradingHours),
+    liquidHours: text(liquidHours),
+    rest,
+  };
+}
