@@ -2,8 +2,36 @@ import { ts } from 'ts-morph';
 import type { Entities } from '../code/entities.js';
 import { type Body, isFunction } from '../code/scope.js';
 import type { AcquirePattern, ResourceSpec } from '../types.js';
+import {
+  dropLocals,
+  dropTemporaries,
+  forget,
+  framed,
+  isOut,
+  keep,
+  renameThis,
+  STATES_AT_A_NODE,
+  swapBack,
+  swapThis,
+  withFewerFacts,
+  withLiveFacts,
+  wrapped,
+} from './frames.js';
 import { type Call, type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import type { Liveness } from './live.js';
+import {
+  ATTACHING,
+  CALLBACK,
+  COMBINES,
+  EACH,
+  LISTENS,
+  READS,
+  READS_ALL,
+  RELEASING,
+  SAME_THING,
+  STORES,
+  WRAPPING,
+} from './names.js';
 import {
   ELEMENT,
   isPlace,
@@ -86,44 +114,7 @@ interface Outcome {
 /** How deep calls are followed; a function literal counts for less than a function of the project. */
 const CALL_DEPTH = 100;
 const DEPTH = 8 * CALL_DEPTH;
-const STATES_AT_A_NODE = 48;
 const BUDGET = 60_000;
-
-const EACH = new Set([
-  'forEach',
-  'map',
-  'flatMap',
-  'filter',
-  'some',
-  'every',
-  'find',
-  'reduce',
-  'mapSeries',
-  'each',
-]);
-const LISTENS = /^(on|once|(add|prepend)\w*Listener|subscribe|(after|before)[A-Z]\w*|hook\w*)$/;
-const COMBINES = new Set(['all', 'allSettled', 'race', 'any']);
-const STORES = new Set(['push', 'unshift', 'add', 'set', 'enqueue', 'assign', 'append']);
-const READS = new Set(['get', 'pop', 'shift', 'at', 'find', 'dequeue']);
-/** Give the collection, or a part of it. */
-const READS_ALL = new Set([
-  'values',
-  'slice',
-  'filter',
-  'concat',
-  'reverse',
-  'toSorted',
-  'toReversed',
-  'flat',
-]);
-const SAME_THING = new Set(['bind', 'promise', 'asPromise', 'resolve', 'as', 'asSession']);
-const RELEASING =
-  /^(_|\$)?(safe(ly)?|maybe|try|close|end|force)?_?(release|close|end|destroy|dispose|free|return|giveBack|checkin|disconnect|shutdown|cleanup|finish|drop|discard|tearDown|recycle)/i;
-const WRAPPING = /^(wrap|create|make|build|from|to|drizzle|new|as|promisify|decorate|proxy|bless)(?![a-z])/;
-/** What takes a lease to keep it. */
-const ATTACHING =
-  /^(connect|attach|register|adopt|own|manage|track|set(Client|Connection|Session)|defineProperty)$/;
-const CALLBACK = /^(cb|callback|next|done|resolve|fulfill|onConnection|onConnect)$/i;
 
 /** Follows one lease along every path of the function that acquires it, and of what that calls. */
 export class Walk {
@@ -896,123 +887,8 @@ function isInLoop(node: ts.Node): boolean {
   return false;
 }
 
-function isOut(state: State): boolean {
-  return state.status === 'held' || state.status === 'lazy';
-}
-
 function threw(state: State, node: ts.Node): Trail {
   return { ...state.trail, bypass: node, how: 'throw' };
-}
-
-/** The call's own result and the temporaries it was given are of no further use. */
-function forget(state: State, call: Call): State {
-  // The answer to a question stays the same: `als.getStore()`.
-  const isAnswer = call.to.endsWith('()');
-  return dropTemporaries(isAnswer ? state : assign(state, call.to, UNKNOWN, false, NONE), call);
-}
-
-const NONE: Knowledge = { releasers: new Set(), interest: () => 0 };
-
-function dropTemporaries(state: State, call: Call): State {
-  const dead = call.args.filter(isTemporary);
-  if (dead.length === 0) return state;
-  const stays = (place: Place) => !dead.some((one) => isWithin(place.replace('!', ''), one));
-  const holders = state.holders.filter(stays);
-  if (holders.length === 0) return state; // the only trace of the lease
-  const facts = new Map([...state.facts].filter(([place]) => stays(place)));
-  return { ...state, holders, facts };
-}
-
-function withLiveFacts(state: State, node: number, isLive: Liveness): State {
-  if (state.facts.size === 0) return state;
-  let dead = false;
-  for (const place of state.facts.keys()) if (!isLive(node, place)) dead = true;
-  if (!dead) return state;
-  const kept = new Map<Place, string>();
-  for (const [place, fact] of state.facts) {
-    if (!isLive(node, place)) continue;
-    kept.set(place, fact);
-    // What a live name stands for lives on with it.
-    const target = fact.startsWith('&') ? state.facts.get(fact.slice(1)) : undefined;
-    if (target !== undefined) kept.set(fact.slice(1), target);
-  }
-  return { ...state, facts: kept };
-}
-
-/** Where paths are too many: what is known of fields goes first, then everything. */
-function withFewerFacts(state: State, count: number): State {
-  const kept = count < 2 * STATES_AT_A_NODE ? [...state.facts].filter(([place]) => !place.includes('.')) : [];
-  return { ...state, facts: new Map(kept) };
-}
-
-/** What a function that is called cannot see is put aside, and brought back afterwards. */
-function framed(
-  state: State,
-  args: readonly Place[],
-  body: Body,
-  program: Program,
-): { readonly entry: State; readonly restore: (after: State) => State } {
-  const around = new Set<string>();
-  for (let at: ts.Node | undefined = body.parent; at !== undefined; at = at.parent) {
-    if (isFunction(at) || ts.isSourceFile(at)) around.add(program.idOf(at));
-  }
-  const inside = new Map<Place, string>();
-  const aside = new Map<Place, string>();
-  for (const [place, fact] of state.facts) {
-    const isVisible =
-      around.has(ownerOf(place) ?? '') || args.some((arg) => isPlace(arg) && isWithin(place, arg));
-    (isVisible || isWithin(place, 'this') ? inside : aside).set(place, fact);
-  }
-  return {
-    entry: { ...state, facts: inside },
-    restore(after) {
-      if (!isOut(after) && after.holders.length === 0) return after;
-      // What it found out by itself about fields would only multiply the paths.
-      const learnt = [...after.facts].filter(([place]) => rootOf(place) !== 'this' || inside.has(place));
-      return { ...after, facts: new Map([...aside, ...learnt]) };
-    },
-  };
-}
-
-/** An object that was made of the lease has it in it, wherever its constructor put it. */
-function wrapped(state: State, before: State, call: Call): State {
-  if (!call.isNew || !isOut(state) || contains(state, call.to)) return state;
-  if (!call.args.some((arg) => isPlace(arg) && contains(before, arg))) return state;
-  return withHolders(state, [...state.holders, property(call.to, 'wrapped')]);
-}
-
-/** The second state, with what held the lease before. */
-function keep(before: State, after: State): State {
-  return withHolders(after, [...before.holders, ...after.holders]);
-}
-
-function dropLocals(state: State, id: string): State {
-  const facts = new Map([...state.facts].filter(([place]) => ownerOf(place) !== id));
-  const holders = state.holders.filter((one) => ownerOf(one.replace('!', '')) !== id);
-  // A function literal that was left behind may still know the variable.
-  return { ...state, holders: holders.length > 0 ? holders : state.holders, facts };
-}
-
-function renameThis(place: Place, from: Place, to: Place): Place {
-  const mark = place.startsWith('!') ? '!' : '';
-  const bare = mark === '' ? place : place.slice(1);
-  return isWithin(bare, from) ? mark + to + bare.slice(from.length) : place;
-}
-
-function renamed(state: State, rename: (place: Place) => Place): State {
-  return {
-    ...withHolders(state, state.holders.map(rename)),
-    facts: new Map([...state.facts].map(([place, fact]) => [rename(place), fact])),
-  };
-}
-
-function swapThis(state: State, receiver: Place): State {
-  return renamed(state, (place) => renameThis(renameThis(place, 'this', '^this'), receiver, 'this'));
-}
-
-function swapBack(state: State, receiver: Place): State {
-  const outer = renameThis(receiver, 'this', '^this');
-  return renamed(state, (place) => renameThis(renameThis(place, 'this', outer), '^this', 'this'));
 }
 
 function isArrow(body: Body): boolean {

@@ -1,0 +1,128 @@
+import { ts } from 'ts-morph';
+import { type Body, isFunction } from '../code/scope.js';
+import type { Call } from './graph.js';
+import type { Liveness } from './live.js';
+import { isPlace, isTemporary, isWithin, ownerOf, type Place, property, rootOf, UNKNOWN } from './place.js';
+import { assign, contains, type Knowledge, type State, withHolders } from './state.js';
+import type { Program } from './walk.js';
+
+// What of a state goes with a path into a function that is called, and comes back out of it; and what is dropped.
+
+/** From so many states on, less is known of those that come to the same place. */
+export const STATES_AT_A_NODE = 48;
+
+/** Whether the lease is still to be released on this path. */
+export function isOut(state: State): boolean {
+  return state.status === 'held' || state.status === 'lazy';
+}
+
+/** The call's own result and the temporaries it was given are of no further use. */
+export function forget(state: State, call: Call): State {
+  // The answer to a question stays the same: `als.getStore()`.
+  const isAnswer = call.to.endsWith('()');
+  return dropTemporaries(isAnswer ? state : assign(state, call.to, UNKNOWN, false, NONE), call);
+}
+
+const NONE: Knowledge = { releasers: new Set(), interest: () => 0 };
+
+export function dropTemporaries(state: State, call: Call): State {
+  const dead = call.args.filter(isTemporary);
+  if (dead.length === 0) return state;
+  const stays = (place: Place) => !dead.some((one) => isWithin(place.replace('!', ''), one));
+  const holders = state.holders.filter(stays);
+  if (holders.length === 0) return state; // the only trace of the lease
+  const facts = new Map([...state.facts].filter(([place]) => stays(place)));
+  return { ...state, holders, facts };
+}
+
+export function withLiveFacts(state: State, node: number, isLive: Liveness): State {
+  if (state.facts.size === 0) return state;
+  let dead = false;
+  for (const place of state.facts.keys()) if (!isLive(node, place)) dead = true;
+  if (!dead) return state;
+  const kept = new Map<Place, string>();
+  for (const [place, fact] of state.facts) {
+    if (!isLive(node, place)) continue;
+    kept.set(place, fact);
+    // What a live name stands for lives on with it.
+    const target = fact.startsWith('&') ? state.facts.get(fact.slice(1)) : undefined;
+    if (target !== undefined) kept.set(fact.slice(1), target);
+  }
+  return { ...state, facts: kept };
+}
+
+/** Where paths are too many: what is known of fields goes first, then everything. */
+export function withFewerFacts(state: State, count: number): State {
+  const kept = count < 2 * STATES_AT_A_NODE ? [...state.facts].filter(([place]) => !place.includes('.')) : [];
+  return { ...state, facts: new Map(kept) };
+}
+
+/** What a function that is called cannot see is put aside, and brought back afterwards. */
+export function framed(
+  state: State,
+  args: readonly Place[],
+  body: Body,
+  program: Program,
+): { readonly entry: State; readonly restore: (after: State) => State } {
+  const around = new Set<string>();
+  for (let at: ts.Node | undefined = body.parent; at !== undefined; at = at.parent) {
+    if (isFunction(at) || ts.isSourceFile(at)) around.add(program.idOf(at));
+  }
+  const inside = new Map<Place, string>();
+  const aside = new Map<Place, string>();
+  for (const [place, fact] of state.facts) {
+    const isVisible =
+      around.has(ownerOf(place) ?? '') || args.some((arg) => isPlace(arg) && isWithin(place, arg));
+    (isVisible || isWithin(place, 'this') ? inside : aside).set(place, fact);
+  }
+  return {
+    entry: { ...state, facts: inside },
+    restore(after) {
+      if (!isOut(after) && after.holders.length === 0) return after;
+      // What it found out by itself about fields would only multiply the paths.
+      const learnt = [...after.facts].filter(([place]) => rootOf(place) !== 'this' || inside.has(place));
+      return { ...after, facts: new Map([...aside, ...learnt]) };
+    },
+  };
+}
+
+/** An object that was made of the lease has it in it, wherever its constructor put it. */
+export function wrapped(state: State, before: State, call: Call): State {
+  if (!call.isNew || !isOut(state) || contains(state, call.to)) return state;
+  if (!call.args.some((arg) => isPlace(arg) && contains(before, arg))) return state;
+  return withHolders(state, [...state.holders, property(call.to, 'wrapped')]);
+}
+
+/** The second state, with what held the lease before. */
+export function keep(before: State, after: State): State {
+  return withHolders(after, [...before.holders, ...after.holders]);
+}
+
+export function dropLocals(state: State, id: string): State {
+  const facts = new Map([...state.facts].filter(([place]) => ownerOf(place) !== id));
+  const holders = state.holders.filter((one) => ownerOf(one.replace('!', '')) !== id);
+  // A function literal that was left behind may still know the variable.
+  return { ...state, holders: holders.length > 0 ? holders : state.holders, facts };
+}
+
+export function renameThis(place: Place, from: Place, to: Place): Place {
+  const mark = place.startsWith('!') ? '!' : '';
+  const bare = mark === '' ? place : place.slice(1);
+  return isWithin(bare, from) ? mark + to + bare.slice(from.length) : place;
+}
+
+function renamed(state: State, rename: (place: Place) => Place): State {
+  return {
+    ...withHolders(state, state.holders.map(rename)),
+    facts: new Map([...state.facts].map(([place, fact]) => [rename(place), fact])),
+  };
+}
+
+export function swapThis(state: State, receiver: Place): State {
+  return renamed(state, (place) => renameThis(renameThis(place, 'this', '^this'), receiver, 'this'));
+}
+
+export function swapBack(state: State, receiver: Place): State {
+  const outer = renameThis(receiver, 'this', '^this');
+  return renamed(state, (place) => renameThis(renameThis(place, 'this', outer), '^this', 'this'));
+}

@@ -1,0 +1,47 @@
+// What a call that is not of the project does with a lease, by its name.
+
+/** Go through a collection with a function. */
+export const EACH = new Set([
+  'forEach',
+  'map',
+  'flatMap',
+  'filter',
+  'some',
+  'every',
+  'find',
+  'reduce',
+  'mapSeries',
+  'each',
+]);
+/** What they are given runs at any later time. */
+export const LISTENS = /^(on|once|(add|prepend)\w*Listener|subscribe|(after|before)[A-Z]\w*|hook\w*)$/;
+/** Of `Promise`. */
+export const COMBINES = new Set(['all', 'allSettled', 'race', 'any']);
+/** Put it into a collection. */
+export const STORES = new Set(['push', 'unshift', 'add', 'set', 'enqueue', 'assign', 'append']);
+/** Give an element. */
+export const READS = new Set(['get', 'pop', 'shift', 'at', 'find', 'dequeue']);
+/** Give the collection, or a part of it. */
+export const READS_ALL = new Set([
+  'values',
+  'slice',
+  'filter',
+  'concat',
+  'reverse',
+  'toSorted',
+  'toReversed',
+  'flat',
+]);
+/** Give the lease itself, in another form. */
+export const SAME_THING = new Set(['bind', 'promise', 'asPromise', 'resolve', 'as', 'asSession']);
+/** A helper of this name may release what it is given. */
+export const RELEASING =
+  /^(_|\$)?(safe(ly)?|maybe|try|close|end|force)?_?(release|close|end|destroy|dispose|free|return|giveBack|checkin|disconnect|shutdown|cleanup|finish|drop|discard|tearDown|recycle)/i;
+/** What they give has the lease in it. */
+export const WRAPPING =
+  /^(wrap|create|make|build|from|to|drizzle|new|as|promisify|decorate|proxy|bless)(?![a-z])/;
+/** What takes a lease to keep it. */
+export const ATTACHING =
+  /^(connect|attach|register|adopt|own|manage|track|set(Client|Connection|Session)|defineProperty)$/;
+/** A parameter of this name is called with the result. */
+export const CALLBACK = /^(cb|callback|next|done|resolve|fulfill|onConnection|onConnect)$/i;
