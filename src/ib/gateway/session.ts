@@ -144,7 +144,11 @@ export class Session {
 
   /** Ends it at once; resolves when it is. */
   async destroyed(): Promise<void> {
-    if (this.#socket.closed) return;
+    this.frozen = false;
+    if (this.#socket.closed) {
+      this.#end();
+      return;
+    }
     const closed = once(this.#socket, 'close');
     this.destroy();
     await closed;
@@ -302,7 +306,8 @@ export class Session {
   }
 
   #end(): void {
-    if (this.#phase === 'ended') return;
+    // A connection that is half open ends without anybody noticing: its id stays in use.
+    if (this.#phase === 'ended' || this.frozen) return;
     const { census, log } = this.#house;
     this.#phase = 'ended';
     this.#timer?.cancel();
