@@ -20,6 +20,7 @@ import {
   recordingHeader,
   recordingLine,
   replayFeed,
+  ticksOf,
 } from '../src/top/recording.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
@@ -191,13 +192,13 @@ async function print(
   const timing = { clock, intervalMs: given.interval };
   const drawing = { color: render.color, unicode: render.unicode, cwd: io.cwd, width: render.width };
   if (given.once || !given.json) {
-    const tick = recording?.ticks.at(-1) ?? (await readOnce(sources, timing, stop));
+    const tick = recording === null ? await readOnce(sources, timing, stop) : lastTick(recording);
     recorder?.write(tick);
     await context.write(given.json ? jsonLine(tick, io.cwd) : onceReport(tick, drawing));
     return exitCodeOf(tick);
   }
   if (recording !== null) {
-    for (const tick of recording.ticks) {
+    for (const tick of ticksOf(recording)) {
       if (stop.aborted || io.stdout.closed) break;
       await context.write(jsonLine(tick, io.cwd));
     }
@@ -211,6 +212,12 @@ async function print(
   }
   const interruption = io.interrupts.interruption();
   return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
+}
+
+function lastTick(recording: Recording): Tick {
+  const [last] = ticksOf({ ...recording, lines: recording.lines.slice(-1) });
+  if (last === undefined) throw new Error('a recording has a tick at least');
+  return last;
 }
 
 /** Until the reader goes away, or a signal comes. */

@@ -94,6 +94,7 @@ const NO_FACTS: Facts = {
   gaps: [],
 };
 const known = new WeakMap<Tick, Facts>();
+const knownClients = new WeakMap<PoolerPoolFact, readonly ClientFact[]>();
 
 /** Made once for each tick, which may be drawn many times. */
 export function factsOf(tick: Tick | null): Facts {
@@ -125,7 +126,15 @@ export function capacityOf({ size, maxOverflow }: PoolReading): number | null {
 }
 
 /** The clients of one pool of the pooler: not part of the facts, since there may be thousands. */
-export function clientsOf({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
+export function clientsOf(fact: PoolerPoolFact): readonly ClientFact[] {
+  const before = knownClients.get(fact);
+  if (before !== undefined) return before;
+  const clients = findClients(fact);
+  knownClients.set(fact, clients);
+  return clients;
+}
+
+function findClients({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
   const pids = new Map(pooler.servers.map(({ id, backendPid }) => [id, backendPid]));
   return pooler.clients
     .filter(({ database, user }) => database === pool.database && user === pool.user)

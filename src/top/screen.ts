@@ -1,4 +1,4 @@
-import { type Placed, placeWithInk } from './app.js';
+import type { Placed } from './app.js';
 import type { Size } from './state.js';
 
 /** The terminal that the screen is on. */
@@ -26,6 +26,7 @@ const [BEGIN_UPDATE, END_UPDATE] = ['\x1b[?2026h', '\x1b[?2026l'];
 
 /** Takes the terminal over, with the alternate screen, so that what was there before comes back. */
 export function openScreen(terminal: Terminal): Screen {
+  let ink: typeof import('./app.js') | null = null;
   let placed: Placed | null = null;
   let shown: readonly string[] = [];
   let closed = false;
@@ -39,12 +40,17 @@ export function openScreen(terminal: Terminal): Screen {
     placed?.end();
     shown = [];
     terminal.tell(CLEAR);
-    placed = placeWithInk(terminal.columns, onFrame);
+    placed = ink?.placeWithInk(terminal.columns, onFrame) ?? null;
   };
   terminal.tell(ENTER);
   restart();
+  // Ink loads more than 500 modules. The first frame does not wait for that: its lines are shown as they are.
+  void import('./app.js').then((loaded) => {
+    ink = loaded;
+    if (!closed) placed = ink.placeWithInk(terminal.columns, onFrame);
+  });
   return {
-    draw: (lines) => placed?.place(lines),
+    draw: (lines) => (placed === null ? onFrame(lines) : placed.place(lines)),
     resized: restart,
     close() {
       if (closed) return;

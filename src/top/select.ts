@@ -61,7 +61,7 @@ function findContent(state: State, options: SelectOptions): Content {
   const { place } = spot;
   const table = <Row>(spec: TableSpec<Row>, rows: readonly Row[], title = spec.title): Content => {
     const query: TableQuery = { sort: state.sorts[spec.name] ?? null, filter: spot.filter };
-    return { kind: 'table', title, table: tableOf(spec, rows, query) };
+    return { kind: 'table', title, table: tableOnce(spec, rows, query) };
   };
   const text = (title: string, lines: readonly Line[]): Content => {
     return { kind: 'text', title, lines: wrapLines(lines, state.size.columns - 1) };
@@ -128,8 +128,32 @@ function findContent(state: State, options: SelectOptions): Content {
   }
 }
 
-function backendRows(facts: Facts): BackendRow[] {
-  return withSites(facts.backends, facts, ({ key }) => key);
+interface MadeTable {
+  readonly name: string;
+  readonly query: TableQuery;
+  readonly table: Table;
+}
+
+const lastTable = new WeakMap<readonly unknown[], MadeTable>();
+
+/** Thousands of rows are not sorted anew for each key that only moves the selection. */
+function tableOnce<Row>(spec: TableSpec<Row>, rows: readonly Row[], query: TableQuery): Table {
+  const before = lastTable.get(rows);
+  const same = before?.name === spec.name && before.query.filter === query.filter;
+  if (before !== undefined && same && before.query.sort === query.sort) return before.table;
+  const table = tableOf(spec, rows, query);
+  lastTable.set(rows, { name: spec.name, query, table });
+  return table;
+}
+
+const lastBackends = new WeakMap<Facts, readonly BackendRow[]>();
+
+function backendRows(facts: Facts): readonly BackendRow[] {
+  const before = lastBackends.get(facts);
+  if (before !== undefined) return before;
+  const rows = withSites(facts.backends, facts, ({ key }) => key);
+  lastBackends.set(facts, rows);
+  return rows;
 }
 
 /** With the line of code that has acquired the lease on this backend. */
