@@ -364,16 +364,31 @@ function mentions(node: ts.Node, name: string): boolean {
   return found;
 }
 
-/** How many statements go into try: up to the release, or all where what follows does no work and needs their names. */
+/** How many statements go into try: up to the release, or all where what follows needs their names and waits for nothing. */
 function extentOf(rest: readonly ts.Statement[], release: number): number | null {
   if (release < 0) return rest.length;
   const after = rest.slice(release + 1);
   if (after.every(doesNoWork)) return rest.length;
-  return rest.slice(0, release).some(declares) || release === 0 ? null : release;
+  const inside = rest.slice(0, release);
+  if (release === 0 || inside.some(ts.isDeclarationStatement)) return null;
+  const names = inside.flatMap(declaredNames);
+  if (!names.some((name) => after.some((one) => mentions(one, name)))) return release;
+  return after.every(waitsForNothing) ? rest.length : null;
 }
 
-function declares(statement: ts.Statement): boolean {
-  return ts.isVariableStatement(statement) || ts.isDeclarationStatement(statement);
+/** Whether a statement is over at once: the lease is held for no longer than it computes. */
+function waitsForNothing(statement: ts.Statement): boolean {
+  let waits = ts.isDeclarationStatement(statement);
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isAwaitExpression(node) || ts.isYieldExpression(node)) waits = true;
+    if (ts.isForOfStatement(node) && node.awaitModifier !== undefined) waits = true;
+    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.Using) === ts.NodeFlags.Using)
+      waits = true;
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return !waits;
 }
 
 /** `return rows;` */

@@ -81,6 +81,29 @@ select *
     await expectClean(text);
   });
 
+  it('ends try there too where the names of the work are not needed any more', async () => {
+    const { text } = await repaired(
+      inFunction(
+        "  const client = await pool.connect();\n  const sql = 'select 1';\n  await client.query(sql);\n  client.release();\n  await fetch('http://localhost');",
+      ),
+    );
+    expect(text).toContain('    await client.query(sql);\n  } finally {');
+    expect(text).toContain("  }\n  await fetch('http://localhost');\n}");
+    await expectClean(text);
+  });
+
+  it('takes what only computes into try where it needs the names of the work', async () => {
+    const { text } = await repaired(
+      inFunction(
+        "  const client = await pool.connect();\n  const { rows } = await client.query('select 1');\n  client.release();\n  for (const row of rows) delete row.at;\n  return rows.map(String);",
+      ),
+    );
+    expect(text).toContain(
+      '    for (const row of rows) delete row.at;\n    return rows.map(String);\n  } finally {',
+    );
+    await expectClean(text);
+  });
+
   it('keeps line ends of Windows, and tabs', async () => {
     const source = inFunction(
       "\tconst client = await pool.connect();\n\tawait client.query('select 1');\n\tclient.release();",
