@@ -4,7 +4,7 @@ import { asError } from '../base/promises.js';
 import { captureSite, SiteSampler } from '../pool/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../pool/stats.js';
 import { siteOf, siteOnBehalf, stackOf } from './call-site.js';
-import { type Note, newNote, noteOn } from './note.js';
+import { Note, newNote, noteOn } from './note.js';
 import { type ResourceState, watchQueries } from './resources.js';
 
 export interface LeaseBookOptions {
@@ -33,6 +33,7 @@ export class LeaseBook {
   readonly holds = new Histogram();
   readonly #leakAfterMs: number;
   readonly #sampler: SiteSampler;
+  readonly #ofQueries: SiteSampler;
   #asked = 0;
   #acquired = 0;
   #released = 0;
@@ -47,7 +48,9 @@ export class LeaseBook {
   constructor(clock: Clock, { leakAfterMs, sitesPerSecond }: LeaseBookOptions = {}) {
     this.clock = clock;
     this.#leakAfterMs = leakAfterMs ?? 60_000;
-    this.#sampler = new SiteSampler(sitesPerSecond ?? 1000);
+    const perSecond = sitesPerSecond ?? 1000;
+    this.#sampler = new SiteSampler(perSecond);
+    this.#ofQueries = new SiteSampler(Math.ceil(perSecond / 10));
   }
 
   get peakInUse(): number {
@@ -59,11 +62,18 @@ export class LeaseBook {
     return this.#createError;
   }
 
-  /** An acquire begins; to be called from `acquire` itself, whose caller is the site. */
-  ask(acquire: (...args: never[]) => unknown): Asked {
+  /**
+   * An acquire begins; to be called from `acquire` itself, whose caller is the site. One of a query that releases by
+   * itself cannot leak, and is looked at less often: such acquires are the many, and a stack is what costs most.
+   */
+  ask(acquire: (...args: never[]) => unknown, releasesItself = false): Asked {
     const since = this.clock.now();
     this.#asked++;
-    const site = siteOnBehalf() ?? (this.#sampler.turn(since) ? captureSite(acquire, STACK_FRAMES) : null);
+    const site =
+      siteOnBehalf() ??
+      ((releasesItself ? this.#ofQueries : this.#sampler).turn(since)
+        ? captureSite(acquire, STACK_FRAMES)
+        : null);
     return { since, site };
   }
 
@@ -109,6 +119,7 @@ export class LeaseBook {
   holders(resources: Iterable<object>, stateOf: (resource: object) => ResourceState): WatchedHolder[] {
     const now = this.clock.now();
     this.#sampler.rested(now);
+    this.#ofQueries.rested(now);
     const holders: WatchedHolder[] = [];
     for (const resource of resources) {
       const note = noteOn(resource);
@@ -147,6 +158,11 @@ export class LeaseBook {
 }
 
 function noteFor(resource: object): Note {
-  watchQueries(resource);
-  return newNote(resource);
+  try {
+    watchQueries(resource);
+    return newNote(resource);
+  } catch {
+    // One that is frozen, say: its lease is counted, and not seen.
+    return new Note();
+  }
 }

