@@ -41,8 +41,16 @@ export interface Session {
   readonly serverVersion: number;
   readonly accounts: readonly string[];
   readonly nextOrderId: number;
-  /** From dialling on: until the port answered, until the version was there, until it was ready. null: not seen. */
-  readonly phasesMs: { readonly tcp: number | null; readonly version: number | null; readonly ready: number };
+  /**
+   * `load` is what it took to have the library, and the thread if there is one, ready. From dialling on: until the port
+   * answered, until the version was there, until it was ready. null: not seen.
+   */
+  readonly phasesMs: {
+    readonly load: number;
+    readonly tcp: number | null;
+    readonly version: number | null;
+    readonly ready: number;
+  };
 }
 
 /** What a supervisor tells its owner. */
@@ -204,11 +212,13 @@ export class Supervisor {
     this.#socketError = null;
     this.#enter({ kind: 'connecting', attempt, phase: 'dialling' });
     const isCurrent = (): boolean => this.#state.kind === 'connecting' && this.#state.attempt === attempt;
+    const since = this.#clock.now();
     this.#line.prepare().then(
       () => {
         if (!isCurrent()) return;
+        const loadMs = this.#clock.now() - since;
         this.#listener.admit(() => {
-          if (isCurrent()) this.#open(attempt);
+          if (isCurrent()) this.#open(attempt, loadMs);
         });
       },
       (error: unknown) => {
@@ -220,7 +230,7 @@ export class Supervisor {
     );
   }
 
-  #open(attempt: number): void {
+  #open(attempt: number, loadMs: number): void {
     const { handshakeTimeoutMs } = this.#options;
     const dialledAt = this.#clock.now();
     const phases: { tcp: number | null; version: number | null } = { tcp: null, version: null };
@@ -273,7 +283,7 @@ export class Supervisor {
         serverVersion,
         accounts,
         nextOrderId,
-        phasesMs: { ...phases, ready: since() },
+        phasesMs: { load: loadMs, ...phases, ready: since() },
       });
     });
   }

@@ -47,7 +47,7 @@ describe('the first connect', () => {
       serverVersion: 176,
       accounts: ['DU1', 'DU2'],
       nextOrderId: 42,
-      phasesMs: { tcp: 0, version: 5, ready: 5 },
+      phasesMs: { load: 0, tcp: 0, version: 5, ready: 5 },
     });
     await connection.close();
     expect(clock.timers).toEqual({ foreground: 0, background: 0 });

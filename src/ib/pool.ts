@@ -1,0 +1,521 @@
+import { onAbort } from '../base/abort.js';
+import { type Clock, systemClock, type Timer } from '../base/clock.js';
+import { Deque } from '../base/deque.js';
+import { Histogram } from '../base/histogram.js';
+import { asError, ignore } from '../base/promises.js';
+import { newCounters } from '../pool/counters.js';
+import { formatSite, formatStack } from '../pool/site.js';
+import type { PoolCounters, WatchedSnapshot } from '../pool/stats.js';
+import { ClientIds } from './client-ids.js';
+import { Coalescer } from './coalescer.js';
+import { type ConnectionFigures, type ConnectionOptions, IbConnection } from './connection.js';
+import { IbError } from './errors.js';
+import { localLine, threadLine } from './link.js';
+import type { IbLog } from './log.js';
+import { createPacer, type Pacer, type PacingOptions, type PacingSnapshot } from './pacing.js';
+
+/** Who shares a connection with whom. */
+export type Topology =
+  /** All use one connection, in this thread. */
+  | 'shared'
+  /** Each has a connection of its own while it holds the lease: a thread, a client id, an event loop. */
+  | 'worker';
+
+export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histories' | 'line' | 'onState'> {
+  readonly topology?: Topology;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 7497, where TWS listens for paper trading. */
+  readonly port?: number;
+  /** The client id, or the first of several. Default 1. */
+  readonly clientId?: number;
+  /** `worker`: at most so many connections. Default 10; a gateway serves 32. */
+  readonly workers?: number;
+  /** `worker`: how long an acquire waits for a free one, in milliseconds. Default 30,000; null for ever. */
+  readonly acquireTimeoutMs?: number | null;
+  /** A connection that nobody used for this long is closed, in milliseconds. Default null: kept. */
+  readonly idleMs?: number | null;
+  /** A lease out for longer is shown as leaked, in milliseconds. Default 60,000. */
+  readonly leakMs?: number;
+  /** Told in snapshots. Default `ib HOST:PORT`. */
+  readonly name?: string;
+  /** Told of every step in the life of the pool; formatIbLog puts it in words. */
+  readonly log?: (entry: IbLog) => void;
+  /** Shared with whoever else talks to this gateway. Default: one of its own, made of `pacing`. */
+  readonly pacer?: Pacer;
+  readonly pacing?: PacingOptions;
+  /** Shared with other pools of this gateway in this process. Default: its own, from `clientId` on. */
+  readonly clientIds?: ClientIds;
+}
+
+/** One borrowing of a connection. */
+export interface IbLease extends Disposable {
+  /** Counts up from 1 within its pool. */
+  readonly id: number;
+  readonly connection: IbConnection;
+  /** Again has no effect. */
+  release(): void;
+}
+
+export interface AcquireOptions {
+  readonly timeoutMs?: number | null;
+  readonly signal?: AbortSignal;
+}
+
+/** What any pool says of itself, and the figures that matter for IB. */
+export interface IbPoolSnapshot extends WatchedSnapshot {
+  readonly ib: {
+    readonly topology: Topology;
+    readonly host: string;
+    readonly port: number;
+    readonly clientIds: readonly number[];
+    readonly clientIdsFree: number;
+    /** Of the connections that are open. */
+    readonly reconnects: number;
+    /** null where another thread owns the pacing, and has said nothing yet. */
+    readonly pacing: PacingSnapshot | null;
+    /** Requests that were spared because the same one was under way. */
+    readonly historiesShared: number;
+    readonly connections: readonly ConnectionFigures[];
+  };
+}
+
+const DEFAULT_GRACE_MS = 5000;
+
+/** A pool of connections to one gateway. Nothing is dialled before the first acquire. Throws a RangeError. */
+export function createIbPool(options: IbPoolOptions = {}): IbPool {
+  return new IbPool(options);
+}
+
+interface Entry {
+  readonly connection: IbConnection;
+  /** Settles with its first connect. */
+  readonly ready: Promise<unknown>;
+  isReady: boolean;
+  users: number;
+  idleTimer: Timer | null;
+}
+
+interface Holder {
+  readonly since: number;
+  readonly site: Error;
+}
+
+interface Waiter {
+  readonly since: number;
+  /** Something has changed: look again. */
+  readonly retry: () => void;
+}
+
+/** See createIbPool. */
+export class IbPool implements AsyncDisposable {
+  readonly name: string;
+  /** For those who talk to the same gateway past this pool, other threads by sharePacing. */
+  readonly pacer: Pacer;
+  readonly #options: IbPoolOptions;
+  readonly #topology: Topology;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #workers: number;
+  readonly #ids: ClientIds;
+  readonly #clock: Clock;
+  readonly #log: (entry: IbLog) => void;
+  readonly #histories = new Coalescer();
+  readonly #entries = new Set<Entry>();
+  readonly #holders = new Map<number, Holder>();
+  readonly #waiters = new Deque<Waiter>();
+  readonly #counters = newCounters();
+  readonly #wait = new Histogram();
+  readonly #hold = new Histogram();
+  #lastLeaseId = 0;
+  #peakInUse = 0;
+  #peakWaiting = 0;
+  #createError: string | null = null;
+  /** Connections on their way out, whose client ids are not free as yet. */
+  readonly #closing = new Set<Promise<void>>();
+  #closed: Promise<void> | null = null;
+  #onReturn: (() => void) | null = null;
+
+  constructor(options: IbPoolOptions) {
+    const { topology = 'shared', host = '127.0.0.1', port = 7497, clientId = 1, workers = 10 } = options;
+    if (!Number.isSafeInteger(workers) || workers < 1) {
+      throw new RangeError(`workers must be a whole number from 1, got ${workers}`);
+    }
+    if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) {
+      throw new RangeError(`port must be a whole number from 1 to 65535, got ${port}`);
+    }
+    this.#options = options;
+    this.#topology = topology;
+    this.#host = host;
+    this.#port = port;
+    this.#workers = topology === 'shared' ? 1 : workers;
+    this.#ids = options.clientIds ?? new ClientIds({ base: clientId });
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? ignore;
+    this.name = options.name ?? `ib ${host}:${port}`;
+    this.pacer = options.pacer ?? createPacer({ clock: this.#clock, ...options.pacing });
+    this.#log({ kind: 'initialized', topology });
+  }
+
+  /**
+   * Borrows a connection that was ready at least once; while it reconnects, requests wait for it. Rejects with what the
+   * first connect failed with, with PoolExhaustedError where no client id is left, ERR_IB_TIMEOUT where all workers
+   * are in use for too long.
+   */
+  acquire(options: AcquireOptions = {}): Promise<IbLease> {
+    return this.#acquire(options, new Error('acquired here'));
+  }
+
+  /** Borrows a connection for as long as the work takes. */
+  async withIb<T>(
+    work: (connection: IbConnection) => Promise<T> | T,
+    options: AcquireOptions = {},
+  ): Promise<T> {
+    const lease = await this.#acquire(options, new Error('acquired here'));
+    try {
+      return await work(lease.connection);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Opens connections ahead, up to `count` in all: most of the time goes into starting threads. */
+  async warm(count = this.#workers): Promise<void> {
+    const wanted = Math.min(count, this.#workers) - this.#entries.size;
+    const opened = Array.from({ length: wanted }, () => this.#open());
+    await Promise.all(opened.map(({ ready }) => ready));
+  }
+
+  snapshot(): IbPoolSnapshot {
+    const now = this.#clock.now();
+    const connections = [...this.#entries].map(({ connection }) => connection.figures());
+    const [oldestWaiter] = this.#waiters;
+    const holders = [...this.#holders].map(([leaseId, { since, site }]) => ({
+      leaseId,
+      ageMs: now - since,
+      site: formatSite(site),
+      stack: formatStack(site),
+      leaked: now - since >= (this.#options.leakMs ?? 60_000),
+      lastSql: null,
+      busy: null,
+      localPort: null,
+      backendPid: null,
+    }));
+    const isShared = this.#topology === 'shared';
+    const creating = [...this.#entries].filter(({ isReady }) => !isReady).length;
+    return {
+      schema: 1,
+      name: this.name,
+      driver: `ib-${this.#topology}`,
+      takenAtMs: this.#clock.wallTime(),
+      // Any number may share one connection.
+      size: isShared ? null : this.#workers,
+      maxOverflow: isShared ? null : 0,
+      live: this.#entries.size,
+      overflow: 0,
+      idle: [...this.#entries].filter(({ users, isReady }) => users === 0 && isReady).length,
+      inUse: this.#holders.size,
+      creating,
+      waiting: this.#waiters.length,
+      peakWaiting: this.#peakWaiting,
+      peakInUse: this.#peakInUse,
+      longestWaitMs: oldestWaiter === undefined ? null : now - oldestWaiter.since,
+      longestHoldMs: holders[0]?.ageMs ?? null,
+      createError: this.#createError,
+      counters: { ...this.#counters, ...UNKNOWN },
+      wait: this.#wait.snapshot(),
+      hold: this.#hold.snapshot(),
+      holders,
+      closed: this.#closed !== null,
+      ib: {
+        topology: this.#topology,
+        host: this.#host,
+        port: this.#port,
+        clientIds: connections.map(({ clientId }) => clientId).sort((a, b) => a - b),
+        clientIdsFree: this.#ids.free,
+        reconnects: connections.reduce((sum, { reconnects }) => sum + reconnects, 0),
+        pacing: this.pacer.snapshot(),
+        historiesShared: this.#histories.joined,
+        connections,
+      },
+    };
+  }
+
+  /** Lends nothing more, gives those who hold a lease time to return it, and closes all connections. */
+  close({ graceMs = DEFAULT_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #acquire({ timeoutMs, signal }: AcquireOptions, site: Error): Promise<IbLease> {
+    const since = this.#clock.now();
+    const limitMs = timeoutMs === undefined ? (this.#options.acquireTimeoutMs ?? 30_000) : timeoutMs;
+    const forEver =
+      timeoutMs === null || (timeoutMs === undefined && this.#options.acquireTimeoutMs === null);
+    const deadline = forEver || limitMs === null ? null : since + limitMs;
+    for (let isFirst = true; ; isFirst = false) {
+      if (this.#closed !== null) throw new IbError('ERR_IB_CLOSED', `pool '${this.name}' is closed`);
+      if (signal?.aborted) {
+        // It may have been called for something that another can use.
+        this.#wakeOne();
+        throw asError(signal.reason);
+      }
+      // Those who wait go first, but for the one that was just called.
+      const entry = isFirst && this.#waiters.length > 0 ? null : this.#find();
+      if (entry === null) {
+        await this.#turn({ since, deadline, signal, isFirst });
+        continue;
+      }
+      entry.idleTimer?.cancel();
+      // Before it is ready, so that nobody else is given it.
+      entry.users++;
+      try {
+        await this.#untilReady(entry, signal);
+        if (this.#closed !== null) throw new IbError('ERR_IB_CLOSED', `pool '${this.name}' is closed`);
+      } catch (error) {
+        entry.users--;
+        this.#returned(entry);
+        throw error;
+      }
+      return this.#lend(entry, since, site);
+    }
+  }
+
+  #find(): Entry | null {
+    const free = [...this.#entries].filter(({ users }) => this.#topology === 'shared' || users === 0);
+    // One that reconnects is of use later than one that is ready.
+    const best = free.find(({ connection }) => connection.state.kind === 'ready') ?? free[0];
+    if (best !== undefined) return best;
+    return this.#entries.size + this.#closing.size < this.#workers ? this.#open() : null;
+  }
+
+  #open(): Entry {
+    const clientId = this.#ids.take();
+    const { trust1102, onNotice, clock, random, ...rest } = this.#options;
+    const {
+      handshakeTimeoutMs,
+      heartbeatMs,
+      heartbeatTimeoutMs,
+      reconnectMs,
+      reconnectMostMs,
+      firstAttempts,
+    } = rest;
+    this.#log({ kind: 'creating', topology: this.#topology, clientId });
+    const connection = new IbConnection(
+      { host: this.#host, port: this.#port, clientId },
+      {
+        ...given({ trust1102, onNotice, clock, random }),
+        ...given({ handshakeTimeoutMs, heartbeatMs, heartbeatTimeoutMs }),
+        ...given({ reconnectMs, reconnectMostMs, firstAttempts }),
+        pacer: this.pacer,
+        histories: this.#histories,
+        line: this.#topology === 'worker' ? threadLine() : localLine(this.#clock),
+        onState: this.#teller(clientId),
+      },
+    );
+    const entry: Entry = { connection, ready: connection.ready(), isReady: false, users: 0, idleTimer: null };
+    this.#entries.add(entry);
+    entry.ready.then(
+      () => {
+        entry.isReady = true;
+        this.#counters.created++;
+        this.#createError = null;
+        if (entry.users === 0) this.#returned(entry);
+      },
+      (error: unknown) => {
+        this.#counters.createFailed++;
+        this.#createError = asError(error).message;
+        this.#remove(entry);
+      },
+    );
+    return entry;
+  }
+
+  #teller(clientId: number): NonNullable<ConnectionOptions['onState']> {
+    let epochTold = 0;
+    return (state, { host, port }) => {
+      if (state.kind === 'ready' && state.session.epoch > epochTold) {
+        const { epoch, serverVersion } = state.session;
+        epochTold = epoch;
+        this.#log({ kind: 'connected', clientId, place: `${host}:${port}`, epoch, serverVersion });
+      } else if (state.kind === 'waiting') {
+        this.#log({ kind: 'lost', clientId, retryInMs: state.retryInMs, reason: state.cause.message });
+      }
+    };
+  }
+
+  async #untilReady(entry: Entry, signal: AbortSignal | undefined): Promise<void> {
+    if (entry.isReady) return;
+    await new Promise<void>((resolve, reject) => {
+      const stopWatching =
+        signal === undefined ? ignore : onAbort(signal, () => reject(asError(signal.reason)));
+      entry.ready.then(() => resolve(), reject).finally(stopWatching);
+    });
+  }
+
+  #lend(entry: Entry, since: number, site: Error): IbLease {
+    const id = ++this.#lastLeaseId;
+    const acquiredAt = this.#clock.now();
+    this.#wait.recordMs(acquiredAt - since);
+    this.#counters.acquired++;
+    this.#holders.set(id, { since: acquiredAt, site });
+    this.#peakInUse = Math.max(this.#peakInUse, this.#holders.size);
+    const { clientId } = entry.connection;
+    this.#log({ kind: 'acquired', leaseId: id, clientId, users: this.#holders.size });
+    const release = (): void => {
+      if (!this.#holders.delete(id)) {
+        this.#counters.doubleReleased++;
+        return;
+      }
+      this.#hold.recordMs(this.#clock.now() - acquiredAt);
+      this.#counters.released++;
+      this.#log({ kind: 'released', leaseId: id, clientId, users: this.#holders.size });
+      entry.users--;
+      this.#returned(entry);
+      if (this.#holders.size === 0) this.#onReturn?.();
+    };
+    return { id, connection: entry.connection, release, [Symbol.dispose]: release };
+  }
+
+  /** It may be of use to somebody else, or to nobody. */
+  #returned(entry: Entry): void {
+    const { idleMs = null } = this.#options;
+    if (entry.users === 0 && idleMs !== null && this.#entries.has(entry)) {
+      entry.idleTimer?.cancel();
+      entry.idleTimer = this.#clock.setTimer(
+        () => {
+          // Streams may outlive the lease under which they were begun.
+          const streams = entry.connection.figures().subscriptions.wanted;
+          if (streams > 0) this.#returned(entry);
+          else if (entry.users === 0) this.#remove(entry);
+        },
+        idleMs,
+        { background: true },
+      );
+    }
+    this.#wakeOne();
+  }
+
+  #remove(entry: Entry): void {
+    if (!this.#entries.delete(entry)) return;
+    entry.idleTimer?.cancel();
+    this.#counters.destroyed++;
+    const closing = entry.connection.close().then(() => {
+      // Only now, or the gateway might still know another by that id.
+      this.#ids.give(entry.connection.clientId);
+      this.#closing.delete(closing);
+      this.#wakeOne();
+    });
+    this.#closing.add(closing);
+  }
+
+  #wakeOne(): void {
+    this.#waiters.shift()?.retry();
+  }
+
+  #turn({
+    since,
+    deadline,
+    signal,
+    isFirst,
+  }: {
+    since: number;
+    deadline: number | null;
+    signal: AbortSignal | undefined;
+    isFirst: boolean;
+  }): Promise<void> {
+    if (isFirst) this.#counters.waited++;
+    return new Promise((resolve, reject) => {
+      const now = this.#clock.now();
+      const waiter: Waiter = {
+        since,
+        retry: () => {
+          settle();
+          resolve();
+        },
+      };
+      const giveUp = (error: Error): void => {
+        this.#waiters.remove(waiter);
+        settle();
+        reject(error);
+      };
+      const timer =
+        deadline === null
+          ? null
+          : this.#clock.setTimer(() => {
+              this.#counters.timedOut++;
+              giveUp(this.#timeoutError(since));
+            }, deadline - now);
+      const stopWatching =
+        signal === undefined
+          ? ignore
+          : onAbort(signal, () => {
+              this.#counters.aborted++;
+              giveUp(asError(signal.reason));
+            });
+      const settle = (): void => {
+        timer?.cancel();
+        stopWatching();
+      };
+      // One that was called in vain keeps its place.
+      if (isFirst) this.#waiters.push(waiter);
+      else this.#waiters.unshift(waiter);
+      this.#peakWaiting = Math.max(this.#peakWaiting, this.#waiters.length);
+    });
+  }
+
+  #timeoutError(since: number): IbError {
+    const waitedMs = Math.round(this.#clock.now() - since);
+    return new IbError(
+      'ERR_IB_TIMEOUT',
+      `acquire timed out after ${waitedMs} ms: pool '${this.name}' has ${this.#holders.size} of ${this.#workers} workers in use, ${this.#waiters.length} waiting`,
+      { hint: 'poolctl top shows who holds them' },
+    );
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    // In a later turn, so that whoever waits finds the pool closed.
+    await Promise.resolve();
+    this.#log({ kind: 'closing', users: this.#holders.size });
+    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift())
+      waiter.retry();
+    if (this.#holders.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.setTimer(resolve, graceMs);
+        this.#onReturn = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    for (const entry of [...this.#entries]) this.#remove(entry);
+    await Promise.all(this.#closing);
+    this.#log({ kind: 'closed' });
+  }
+}
+
+/** What has no meaning here: nothing is checked, reset or recycled, and nothing collected. */
+const UNKNOWN = {
+  overflowCreated: null,
+  refused: null,
+  invalidated: null,
+  softInvalidated: null,
+  recycled: null,
+  pingFailed: null,
+  resetFailed: null,
+  detached: null,
+  leaked: null,
+  collected: null,
+  nested: null,
+} as const satisfies Partial<Record<keyof PoolCounters, null>>;
+
+/** Without what was not given: defaults belong to whoever takes the options. */
+function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
