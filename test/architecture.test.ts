@@ -13,6 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   sources: ['watch', 'pool', 'db', 'base'],
   pgbouncer: ['base'],
   ib: ['pool', 'base'],
+  ws: ['pool', 'base'],
   top: ['sources', 'watch', 'pool', 'report', 'base'],
   report: ['base'],
   cli: ['report', 'base'],
@@ -32,6 +33,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pg: ['src/db/drivers/'],
   react: ['src/top/'],
   'ts-morph': ['src/audit/'],
+  ws: ['src/ws/'],
 };
 /** Words that must not stand in the code of a place, strings and comments aside. */
 const FORBIDDEN: readonly (readonly [place: RegExp, word: RegExp, reason: string])[] = [

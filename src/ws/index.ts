@@ -1,0 +1,15 @@
+/** The door `poolctl/ws`: subscriptions to WebSocket feeds, pooled. */
+export type { BackoffOptions } from './backoff.js';
+export type { DialLimits } from './dial-gate.js';
+export { type ExhaustedFacts, FeedError, type FeedErrorCode, PoolExhaustedError } from './errors.js';
+export type { FeedEventName, FeedEvents, GapReport, GapSymbol, LossCause } from './events.js';
+export { jsonFeed } from './json-feed.js';
+export type { FeedSettings, SubscriptionPoolOptions } from './options.js';
+export type { PlacementStrategy } from './placement.js';
+export type { FeedLimits, FeedMessage, FeedProtocol, FeedTick, RefusedSymbol } from './protocol.js';
+export type { DialSocket, DialTarget, FeedSocket, SocketEnd, SocketListener, TlsOptions } from './socket.js';
+export type { ConnectionSnapshot, ConnectionState, FeedFigures, FeedSnapshot } from './stats.js';
+export type { SubscribeResult } from './subscribe-call.js';
+export type { SubscribeOptions, Subscriber, SubscriberOptions } from './subscriber.js';
+export { SubscriptionPool } from './subscription-pool.js';
+export type { SlowPolicy, Tick } from './tick-queue.js';

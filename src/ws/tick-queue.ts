@@ -1,0 +1,106 @@
+import { Deque } from '../base/deque.js';
+
+/** A tick as subscribers get it. */
+export interface Tick {
+  readonly symbol: string;
+  /** The server's running number for the symbol; null where it has none. */
+  readonly seq: number | null;
+  /** The message as the protocol parsed it. */
+  readonly data: unknown;
+  /** By the pool's monotonic clock, in milliseconds. */
+  readonly receivedAt: number;
+  /** The connection it came on, and which opening of it that was. */
+  readonly connectionId: number;
+  readonly epoch: number;
+}
+
+/**
+ * What happens when a subscriber is slower than the feed.
+ * - `conflate`: of each symbol the latest tick is kept, at the place of the first. For quotes; the default.
+ * - `drop-oldest`: the oldest tick makes room.
+ * - `disconnect`: the subscriber is closed with ERR_FEED_SLOW. For those who must miss nothing.
+ */
+export type SlowPolicy = 'conflate' | 'drop-oldest' | 'disconnect';
+
+/** The ticks that a subscriber has yet to take. */
+export interface TickQueue {
+  readonly length: number;
+  /** Ticks replaced by a newer one of their symbol. */
+  readonly conflated: number;
+  /** Ticks that were thrown away. */
+  readonly dropped: number;
+  /** False if it was full, and the policy is to disconnect. */
+  push(tick: Tick): boolean;
+  shift(): Tick | undefined;
+}
+
+/** A queue of at most `limit` ticks. */
+export function createTickQueue(policy: SlowPolicy, limit: number): TickQueue {
+  return policy === 'conflate' ? new ConflatingQueue(limit) : new TickLine(limit, policy === 'drop-oldest');
+}
+
+class ConflatingQueue implements TickQueue {
+  readonly #limit: number;
+  /** In the order in which their symbols came to have one. */
+  readonly #latest = new Map<string, Tick>();
+  conflated = 0;
+  dropped = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#latest.size;
+  }
+
+  push(tick: Tick): boolean {
+    const before = this.#latest.size;
+    this.#latest.set(tick.symbol, tick);
+    if (this.#latest.size === before) this.conflated++;
+    else if (before >= this.#limit) {
+      this.shift();
+      this.dropped++;
+    }
+    return true;
+  }
+
+  shift(): Tick | undefined {
+    for (const [symbol, tick] of this.#latest) {
+      this.#latest.delete(symbol);
+      return tick;
+    }
+    return undefined;
+  }
+}
+
+class TickLine implements TickQueue {
+  readonly #limit: number;
+  readonly #dropsOldest: boolean;
+  readonly #ticks = new Deque<Tick>();
+  readonly conflated = 0;
+  dropped = 0;
+
+  constructor(limit: number, dropsOldest: boolean) {
+    this.#limit = limit;
+    this.#dropsOldest = dropsOldest;
+  }
+
+  get length(): number {
+    return this.#ticks.length;
+  }
+
+  push(tick: Tick): boolean {
+    if (this.#ticks.length >= this.#limit) {
+      if (!this.#dropsOldest) return false;
+      this.#ticks.shift();
+      this.dropped++;
+    }
+    this.#ticks.push(tick);
+    return true;
+  }
+
+  shift(): Tick | undefined {
+    return this.#ticks.shift();
+  }
+}
