@@ -72,10 +72,13 @@ const options = {
 
 const sourcesArgument = {
   sources: restArguments({
-    summary: `${SOURCE_FORMS}; left out: the applications of this user that publish their pools`,
+    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
     type: text('SOURCE'),
   }),
 };
+
+/** Stands for whatever is published at this moment. */
+const LIVE = 'pool:';
 
 type Context = CommandContext<typeof options, typeof sourcesArgument>;
 
@@ -112,7 +115,7 @@ export const command = defineCommand({
     { command: 'poolctl top --demo', meaning: 'have a look, with nothing running' },
     { command: 'poolctl top', meaning: 'every application of yours that was started by poolctl run' },
     {
-      command: 'poolctl top pool:127.0.0.1:7070 postgres://app@db/shop pgbouncer://stats@db:6432/pgbouncer',
+      command: 'poolctl top pool: postgres://app@db/shop pgbouncer://stats@db:6432/pgbouncer',
       meaning: 'from the line of code to the backend and whoever blocks it',
     },
     { command: 'poolctl top --once --json postgres://app@db/shop', meaning: 'one reading, for a script' },
@@ -244,7 +247,10 @@ function exitCodeOf({ sources }: Tick): ExitCode {
 async function sourcesOf({ options: given, arguments: { sources }, io }: Context): Promise<StatsSource[]> {
   const { clock, env } = io;
   if (given.demo) return demoSources({ clock });
-  const addresses = sources.length > 0 ? sources : await liveSockets(io);
+  const wanted = sources.length > 0 ? sources : [LIVE];
+  const addresses = (
+    await Promise.all(wanted.map(async (address) => (address === LIVE ? await liveSockets(io) : [address])))
+  ).flat();
   const opened: StatsSource[] = [];
   const problems: string[] = [];
   for (const address of addresses) {

@@ -139,15 +139,18 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   return said('unclear', `${limitText}, ${waiting}; cause unclear${whyUnclear(holders, facts)}`);
 }
 
-/** `3 of 15 leases held > 30s by src/orders.ts:88`. */
+/** `3 of 15 leases held > 30 s by src/orders.ts:88`; of more places than two, the two with most of them. */
 function leakWords(suspects: readonly HolderFact[], inUse: number, { cwd }: DiagnosisContext): string {
-  const site = commonest(suspects.map(({ holder }) => holder.site ?? ''));
-  const own = suspects.filter(({ holder }) => (holder.site ?? '') === site);
-  const more = suspects.length - own.length;
-  const by = site === '' ? '' : ` by ${printable(shortSite(site, cwd))}`;
-  const allOld = own.every(({ holder }) => (holder.ageMs ?? 0) > LEAK_MS);
+  const sites = ranked(suspects.map(({ holder }) => holder.site ?? ''))
+    .filter((site) => site !== '')
+    .slice(0, 2);
+  const more = suspects.filter(({ holder }) => !sites.includes(holder.site ?? '')).length;
+  const names = sites.map((site) => printable(shortSite(site, cwd)));
+  const by =
+    names.length === 0 ? '' : ` by ${[...names, ...(more > 0 ? [`${more} elsewhere`] : [])].join(' and ')}`;
+  const allOld = suspects.every(({ holder }) => (holder.ageMs ?? 0) > LEAK_MS);
   const held = allOld ? `held > ${LEAK_MS / 1000} s` : 'held too long';
-  return `${own.length} of ${counted(inUse, 'lease')} ${held}${by}${more > 0 ? ` and ${more} elsewhere` : ''}`;
+  return `${suspects.length} of ${counted(inUse, 'lease')} ${held}${by}`;
 }
 
 /** What there is to say where most leases wait for locks: who holds them is the cause. */
@@ -307,7 +310,12 @@ function busyMs({ backend, holder }: HolderFact): number {
 
 /** The text that is there most often; '' where there is none. */
 function commonest(texts: readonly string[]): string {
+  return ranked(texts)[0] ?? '';
+}
+
+/** Each text once, those that are there most often first. */
+function ranked(texts: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return [...counts].sort(([, one], [, other]) => other - one)[0]?.[0] ?? '';
+  return [...counts].sort(([, one], [, other]) => other - one).map(([text]) => text);
 }

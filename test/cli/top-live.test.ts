@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { bin, root, start } from '../helpers/bin.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { ask, connectAdmin, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
 import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';
@@ -93,6 +94,50 @@ describeWithPgBouncer('poolctl top on a real server, pooler and application', ()
     // It goes on: keys still work, and what was read last is still there.
     run.type('2');
     await run.shows(/app\.mjs:\d+/);
+  });
+
+  it('names both leaks of an unmodified application, and the one that blocks', async () => {
+    const shop = join(root, 'test/cli/top-shop.mjs');
+    const script = await readFile(shop, 'utf8');
+    const lineOf = (name: string): number => {
+      const lines = script.split('\n');
+      return lines.findIndex((line) => line.includes(`function ${name}(`)) + 2;
+    };
+    const argv = ['run', '--leak-after', '200ms', '--name', 'shop', '--', process.execPath, shop];
+    const app = start(bin, [...argv, own.url({ port: pgbouncer.port })], {
+      env: { XDG_RUNTIME_DIR: folder },
+    });
+    let said = '';
+    app.child.stderr?.on('data', (text: string) => {
+      said += text;
+    });
+    const calls: Promise<unknown>[] = [];
+    ends.push(async () => {
+      app.child.kill('SIGTERM');
+      await Promise.all([app.finished, ...calls]);
+    });
+    await app.seen('listening on');
+    const port = /listening on (\d+)\./.exec(said)?.[1];
+    const call = (route: string): Promise<unknown> =>
+      fetch(`http://127.0.0.1:${port}/${route}`).then(
+        (response) => response.text(),
+        () => null,
+      );
+    await call('refund');
+    await call('report');
+    for (let at = 0; at < 5; at++) calls.push(call('pay'));
+
+    const run = top('pool:', pooler(), own.url());
+    const [refund, report] = [lineOf('refund'), lineOf('report')];
+    await run.shows(
+      new RegExp(`2 of 3 leases held .*top-shop\\.mjs:${refund} and .*top-shop\\.mjs:${report};`),
+    );
+    await run.shows(/\(pid \d+, idle in transaction for /);
+    await run.shows(/4 waiting; a bigger pool gains nothing/);
+    run.type('2');
+    await run.shows(new RegExp(`leak .*top-shop\\.mjs:${refund} .*idle in tx .* 1 `));
+    await run.shows(new RegExp(`leak .*top-shop\\.mjs:${report} `));
+    await run.shows(new RegExp(`top-shop\\.mjs:${lineOf('pay')} .*lock wait`));
   });
 
   it('ends a backend after a question, where it may', async () => {

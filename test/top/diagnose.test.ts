@@ -70,7 +70,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
       }),
     ],
     'leak',
-    'orders: exhausted; 2 of 3 leases held > 30 s by src/orders.ts:88 and 1 elsewhere; 1 waiting',
+    'orders: exhausted; 3 of 3 leases held > 30 s by src/orders.ts:88 and src/b.ts:2; 1 waiting',
   ],
   [
     'leases whose backends wait for a lock',
