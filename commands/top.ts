@@ -12,7 +12,9 @@ import { findSockets } from '../src/sources/discovery.js';
 import { openSource, SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
+import { factsOf } from '../src/top/facts.js';
 import type { Tick } from '../src/top/feed.js';
+import { type History, nextHistory } from '../src/top/history.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
 import {
   parseRecording,
@@ -201,9 +203,11 @@ async function print(
     return exitCodeOf(tick);
   }
   if (recording !== null) {
+    let history: History = new Map();
     for (const tick of ticksOf(recording)) {
       if (stop.aborted || io.stdout.closed) break;
-      await context.write(jsonLine(tick, io.cwd));
+      history = nextHistory(history, factsOf(tick).pools);
+      await context.write(jsonLine(tick, io.cwd, history));
     }
     return ExitCode.Ok;
   }
@@ -231,8 +235,10 @@ function printLines(context: Context, feed: Feed): Promise<void> {
     const end = (): void => resolvePromise();
     stop.addEventListener('abort', end, { once: true });
     if (stop.aborted) return end();
+    let history: History = new Map();
     feed.start((tick) => {
-      context.write(jsonLine(tick, io.cwd)).then(() => {
+      history = nextHistory(history, factsOf(tick).pools);
+      context.write(jsonLine(tick, io.cwd, history)).then(() => {
         if (io.stdout.closed) end();
       }, reject);
     });
@@ -327,11 +333,11 @@ function recorded(feed: Feed, recorder: Recorder | null): Feed {
   if (recorder === null) return feed;
   return {
     ...feed,
-    start: (onTick) =>
+    start: (onTick, onEnd) =>
       feed.start((tick) => {
         recorder.write(tick);
         onTick(tick);
-      }),
+      }, onEnd),
     [Symbol.asyncDispose]: () => feed[Symbol.asyncDispose](),
   };
 }

@@ -66,6 +66,17 @@ export function withSample(samples: readonly PoolSample[], next: PoolSample): re
   return [...slim, next];
 }
 
+/** By the keys of their facts. */
+export type History = ReadonlyMap<string, readonly PoolSample[]>;
+
+/** With what is read of these pools now; those that are gone are forgotten. */
+export function nextHistory(
+  history: History,
+  pools: readonly { readonly key: string; readonly pool: PoolReading }[],
+): History {
+  return new Map(pools.map(({ key, pool }) => [key, withSample(history.get(key) ?? [], sampleOf(pool))]));
+}
+
 /** The last ten seconds of a pool. */
 export function recentOf(samples: readonly PoolSample[]): Recent {
   const now = samples.at(-1);

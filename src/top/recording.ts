@@ -45,30 +45,31 @@ export interface ReplayOptions {
   readonly clock: Clock;
   /** Of one tick after the other; that at which it was recorded plays no part. */
   readonly intervalMs: number;
-  readonly onEnd?: () => void;
 }
 
 /** Plays a recording, a tick at each interval. Pausing stops it. */
-export function replayFeed(recording: Recording, { clock, intervalMs, onEnd }: ReplayOptions): Feed {
+export function replayFeed(recording: Recording, { clock, intervalMs }: ReplayOptions): Feed {
   const ticks = ticksOf(recording);
   let interval = intervalMs;
   let paused = false;
   let timer: Timer | null = null;
   let tell: ((tick: Tick) => void) | null = null;
+  let tellEnd: (() => void) | undefined;
   const next = (): void => {
     timer = null;
     if (tell === null || paused) return;
     const { value: tick, done } = ticks.next();
     if (done === true) {
-      onEnd?.();
+      tellEnd?.();
       return;
     }
     tell(tick);
     timer = clock.setTimer(next, interval);
   };
   return {
-    start(onTick) {
+    start(onTick, onEnd) {
       tell = onTick;
+      tellEnd = onEnd;
       next();
     },
     setInterval(ms) {

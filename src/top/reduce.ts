@@ -1,7 +1,7 @@
 import { type Diagnosis, diagnose } from './diagnose.js';
 import { type Facts, factsOf } from './facts.js';
 import type { Tick } from './feed.js';
-import { type PoolSample, sampleOf, withSample } from './history.js';
+import { nextHistory } from './history.js';
 import { bindingOf, type KeyCommand } from './keys.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
 import { bodyRows } from './sizes.js';
@@ -60,9 +60,7 @@ export function reduce(state: State, message: Message, options: SelectOptions): 
 
 function onTick(state: State, tick: Tick, { cwd }: SelectOptions): State {
   const facts = factsOf(tick);
-  const history = new Map<string, readonly PoolSample[]>();
-  for (const { key, pool } of facts.pools)
-    history.set(key, withSample(state.history.get(key) ?? [], sampleOf(pool)));
+  const history = nextHistory(state.history, facts.pools);
   const events = withEvents(state.events, happened(state, tick, diagnose(facts, { history, cwd }), cwd));
   return { ...state, tick, shown: state.paused ? state.shown : tick, history, events };
 }

@@ -3,7 +3,7 @@ import { diagnose } from './diagnose.js';
 import { factsOf } from './facts.js';
 import type { Tick } from './feed.js';
 import { type FrameOptions, tableLines } from './frame.js';
-import { sampleOf } from './history.js';
+import { type History, sampleOf } from './history.js';
 import { type TableSpec, tableOf } from './table.js';
 import { blockTable } from './views/backends.js';
 import { holderTable } from './views/holders.js';
@@ -17,7 +17,7 @@ export interface ReportOptions extends FrameOptions {
 
 /** Holders beyond these are counted: a report is read from its beginning. */
 const MOST_ROWS = 20;
-const NO_HISTORY = new Map();
+const NO_HISTORY: History = new Map();
 
 /** One tick as plain text: what is wrong, and the tables that have something in them. */
 export function onceReport(tick: Tick, options: ReportOptions): string {
@@ -69,8 +69,8 @@ function backendSummary(backends: ReturnType<typeof factsOf>['backends']): strin
   return ['', `Backends: ${states}; oldest transaction ${shortTime(oldest)}`];
 }
 
-/** One tick as a line of JSON. */
-export function jsonLine(tick: Tick, cwd: string): string {
-  const { severity, cause, words } = diagnose(factsOf(tick), { history: NO_HISTORY, cwd });
+/** One tick as a line of JSON. Without a history it cannot say of a pool that it is too small. */
+export function jsonLine(tick: Tick, cwd: string, history: History = NO_HISTORY): string {
+  const { severity, cause, words } = diagnose(factsOf(tick), { history, cwd });
   return `${JSON.stringify({ schema: 1, atMs: tick.atMs, diagnosis: { severity, cause, words }, sources: tick.sources })}\n`;
 }

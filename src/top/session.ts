@@ -8,8 +8,8 @@ import { type BackendAction, initialState, type State, type StateOptions } from 
 
 /** Where ticks come from: sources that are read, or a recording. */
 export interface Feed extends AsyncDisposable {
-  /** Begins; ticks come from now on. */
-  start(onTick: (tick: Tick) => void): void;
+  /** Begins; ticks come from now on. A recording ends. */
+  start(onTick: (tick: Tick) => void, onEnd?: () => void): void;
   setInterval(intervalMs: number): void;
   /** Told, so that a recording can wait as well. */
   setPaused(paused: boolean): void;
@@ -97,7 +97,10 @@ export async function runSession(options: SessionOptions): Promise<void> {
     if (stop.aborted) finish();
     else {
       draw();
-      feed.start((tick) => dispatch({ type: 'tick', tick }));
+      feed.start(
+        (tick) => dispatch({ type: 'tick', tick }),
+        () => dispatch({ type: 'mode', mode: 'end of the recording' }),
+      );
     }
     await over;
   } finally {

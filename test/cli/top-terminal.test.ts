@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startInTerminal, type TerminalOptions, type TerminalRun } from '../helpers/terminal.js';
 
@@ -97,6 +100,24 @@ describe('poolctl top in a terminal', () => {
     run.type('q');
     expect(await run.ended).toBe(0);
     expectRestored(run);
+  });
+
+  it('plays a recording to its end, and can be asked after it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'poolctl-top-'));
+    try {
+      const file = join(folder, 'a.jsonl');
+      const run = await demo({}, '--interval', '100ms', '--record', file);
+      run.type('2');
+      await run.shows(/src\/orders\.ts:88/);
+      run.type('q');
+      expect(await run.ended).toBe(0);
+      const replay = start(['--replay', file, '--interval', '100ms']);
+      await replay.shows(/end of the recording/);
+      replay.type('2');
+      await replay.shows(/src\/orders\.ts:88 +idle in tx/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('loses no key of many that come at once', async () => {
