@@ -354,6 +354,28 @@ export async function book() {
     expect(out).toContain('commitTransaction() and rollbackTransaction() do not release');
   });
 
+  it('explains a rule, by the name that a report gives it', async () => {
+    const { code, out } = await run('--explain', 'leak/not-released-on-throw');
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /^not-released-on-throw: a statement between the acquire and the release that may throw\n/,
+    );
+    expect((await run('--explain', 'held-through-work')).out).toContain('Always a note.');
+  });
+
+  it('shows habits as notes where they are asked for, and does not fail for them', async () => {
+    await write(
+      'a.ts',
+      `import { Pool } from 'pg';\nexport async function data() {\n  const pool = new Pool();\n  return await pool.query('select 1');\n}\n`,
+    );
+    expect(await run()).toMatchObject({ code: 0, out: 'no leaks in 1 file, no acquire calls followed\n' });
+    const { code, out } = await run('--notes');
+    expect(code).toBe(0);
+    expect(out).toContain('a.ts:3:20  note');
+    expect(out).toContain('made here');
+    expect((await run('--severity', 'note')).code).toBe(1);
+  });
+
   it('writes the report to a file', async () => {
     await write('a.ts', LEAK);
     expect(await run('--format', 'sarif', '-o', 'leaks.sarif')).toMatchObject({ code: 1, out: '' });
