@@ -21,6 +21,7 @@
  * @typedef {object} Api one connection attempt, and the connection that comes of it
  * @property {(method: string, args: readonly unknown[]) => void} call
  * @property {() => void} close
+ * @property {Promise<void>} closed resolves when its socket is gone
  */
 
 /**
@@ -99,6 +100,11 @@ export function openApi(IBApi, target, hear) {
   client?.once('connect', () => say('tcp', []));
   // Requests are small and somebody waits for the answer.
   client?.setNoDelay();
+  /** @type {Promise<void>} */
+  const closed = new Promise((resolve) => {
+    if (client === undefined) resolve();
+    else client.once('close', () => resolve());
+  });
   return {
     call(method, args) {
       /** @type {Record<string, (...args: readonly unknown[]) => unknown>} */ (/** @type {unknown} */ (api))[
@@ -106,6 +112,7 @@ export function openApi(IBApi, target, hear) {
       ]?.(...args);
     },
     close,
+    closed,
   };
 }
 

@@ -30,6 +30,7 @@ export interface Line {
 /** Connections in this very thread. */
 export function localLine(clock: Clock = systemClock): Line {
   let library: LibraryClass | null = null;
+  const open = new Set<Promise<void>>();
   return {
     async prepare() {
       library ??= await loadLibrary().catch(packageMissing);
@@ -37,6 +38,8 @@ export function localLine(clock: Clock = systemClock): Line {
     open(target, hear) {
       if (library === null) throw new TypeError('open() comes after prepare()');
       const api = openApi(library, target, hear);
+      open.add(api.closed);
+      void api.closed.then(() => open.delete(api.closed));
       return {
         call: api.call,
         // Two turns, so that the sockets have been looked at in between.
@@ -44,7 +47,9 @@ export function localLine(clock: Clock = systemClock): Line {
         close: api.close,
       };
     },
-    end: () => Promise.resolve(),
+    async end() {
+      await Promise.all(open);
+    },
   };
 }
 

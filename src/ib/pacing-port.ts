@@ -129,7 +129,8 @@ export function remotePacer(port: MessagePort, clock: Clock = systemClock): Pace
   port.unref();
   return {
     send(message, transmit, signal) {
-      if (signal?.aborted) return Promise.reject(asError(signal.reason));
+      const watched = typeof signal === 'function' ? signal() : signal;
+      if (watched?.aborted) return Promise.reject(asError(watched.reason));
       if (isClosed) {
         return Promise.reject(new IbError('ERR_IB_CLOSED', 'the pacing of this gateway is closed'));
       }
@@ -137,13 +138,13 @@ export function remotePacer(port: MessagePort, clock: Clock = systemClock): Pace
         const id = ++lastId;
         const since = clock.now();
         const stopWatching =
-          signal === undefined
+          watched === undefined
             ? ignore
-            : onAbort(signal, () => {
+            : onAbort(watched, () => {
                 waiting.delete(id);
                 rejects.delete(id);
                 say({ kind: 'abort', id });
-                reject(asError(signal.reason));
+                reject(asError(watched.reason));
               });
         waiting.set(id, () => {
           stopWatching();

@@ -74,9 +74,14 @@ export interface Pacer {
   /**
    * Calls `transmit` when the message may be sent, in order of asking but for urgent ones. The message counts from
    * then until a second after `transmit` is done, so one that goes by another thread gives a promise. Rejects with
-   * the signal's reason if that aborts first, and with what `transmit` throws.
+   * the signal's reason if that aborts first, and with what `transmit` throws. A function that makes a signal is called
+   * only if the message has to wait.
    */
-  send(message: Paced, transmit: () => void | Promise<void>, signal?: AbortSignal): Promise<Sent>;
+  send(
+    message: Paced,
+    transmit: () => void | Promise<void>,
+    signal?: AbortSignal | (() => AbortSignal),
+  ): Promise<Sent>;
   /** null while nothing is known: over a port, before the first message was sent. */
   snapshot(): PacingSnapshot | null;
 }
@@ -161,33 +166,39 @@ export class LocalPacer implements Pacer {
     this.#urgentBudget = Math.max(messagesPerSecond, urgentPerSecond);
     // One that leaves the window at its very edge may still be within the gateway's.
     this.#seconds = new SlidingLog(messagesPerSecond, SECOND_MS + Math.max(1, marginMs));
-    this.#history = options.history === false ? null : new HistoryLog(options.history ?? {}, marginMs);
+    this.#history =
+      options.history === false || !this.#enabled ? null : new HistoryLog(options.history ?? {}, marginMs);
     this.#alarm = new Alarm(clock, () => this.#pump(), { background: false });
   }
 
-  send(message: Paced, transmit: () => void | Promise<void>, signal?: AbortSignal): Promise<Sent> {
-    if (signal?.aborted) return Promise.reject(asError(signal.reason));
+  send(
+    message: Paced,
+    transmit: () => void | Promise<void>,
+    signal?: AbortSignal | (() => AbortSignal),
+  ): Promise<Sent> {
+    if (typeof signal === 'object' && signal.aborted) return Promise.reject(asError(signal.reason));
     return new Promise((resolve, reject) => {
-      const since = this.#clock.now();
-      const stopWatching =
-        signal === undefined
-          ? ignore
-          : onAbort(signal, () => {
-              this.#remove(waiter);
-              reject(asError(signal.reason));
-              this.#pump();
-            });
+      let isWaiting = true;
+      let stopWatching = ignore;
       const waiter: Waiter = {
         message,
         order: this.#order++,
-        since,
+        since: this.#clock.now(),
         go: () => {
+          isWaiting = false;
           stopWatching();
-          this.#transmit(waiter, transmit).then(resolve, reject);
+          this.#transmit(waiter, transmit, resolve, reject);
         },
       };
       this.#line(message).push(waiter);
       this.#pump();
+      if (!isWaiting || signal === undefined) return;
+      const watched = typeof signal === 'function' ? signal() : signal;
+      stopWatching = onAbort(watched, () => {
+        this.#remove(waiter);
+        reject(asError(watched.reason));
+        this.#pump();
+      });
     });
   }
 
@@ -246,9 +257,8 @@ export class LocalPacer implements Pacer {
     const now = this.#clock.now();
     const ordinary = (): Waiter | null => {
       if (!this.#mayGo(now, this.#budget)) return null;
-      const [request] = this.#requests;
       const history = this.#eligibleHistory(now);
-      if (history !== null && (request === undefined || history.order < request.order)) {
+      if (history !== null && history.order < this.#firstRequestOrder()) {
         this.#histories.splice(this.#histories.indexOf(history), 1);
         return history;
       }
@@ -273,6 +283,11 @@ export class LocalPacer implements Pacer {
     return waiter;
   }
 
+  #firstRequestOrder(): number {
+    for (const { order } of this.#requests) return order;
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** How far the first in the urgent line may fill the window. */
   #urgentMost(): number {
     const [first] = this.#urgent;
@@ -284,7 +299,7 @@ export class LocalPacer implements Pacer {
   }
 
   #eligibleHistory(now: number): Waiter | null {
-    if (this.#history === null || !this.#enabled) return this.#histories[0] ?? null;
+    if (this.#history === null || this.#histories.length === 0) return this.#histories[0] ?? null;
     const pass = this.#history.pass(now);
     return (
       this.#histories.find(({ message }) => message.kind !== 'history' || pass.mayGo(message.history)) ?? null
@@ -318,39 +333,46 @@ export class LocalPacer implements Pacer {
     return soonest;
   }
 
-  async #transmit(waiter: Waiter, transmit: () => void | Promise<void>): Promise<Sent> {
+  #transmit(
+    waiter: Waiter,
+    transmit: () => void | Promise<void>,
+    resolve: (sent: Sent) => void,
+    reject: (error: unknown) => void,
+  ): void {
     const { message } = waiter;
     const waitedMs = this.#clock.now() - waiter.since;
     this.#wait.recordMs(waitedMs);
-    const second = this.#seconds.letIn(1);
+    const second = this.#enabled ? this.#seconds.letIn(1) : null;
     const history = message.kind === 'history' ? (this.#history?.letIn(message.history) ?? null) : null;
     const done = (): void => {
       const now = this.#clock.now();
-      this.#seconds.sent(second, now);
+      if (second !== null) this.#seconds.sent(second, now);
       history?.sent(now);
       this.#stamp(now);
+      resolve({
+        waitedMs,
+        over:
+          history === null
+            ? ignore
+            : () => {
+                history.over();
+                this.#pump();
+              },
+      });
+    };
+    const failed = (error: unknown): void => {
+      // It may have got out all the same, so it counts.
+      reject(error);
+      done();
+      history?.over();
     };
     try {
       const sending = transmit();
-      if (isPromise(sending)) {
-        await sending;
-        done();
-        this.#pump();
-      } else done();
+      if (!isPromise(sending)) done();
+      else sending.then(done, failed).finally(() => this.#pump());
     } catch (error) {
-      // It may have got out all the same, so it counts.
-      done();
-      history?.over();
-      this.#pump();
-      throw error;
+      failed(error);
     }
-    return {
-      waitedMs,
-      over: () => {
-        history?.over();
-        this.#pump();
-      },
-    };
   }
 
   #stamp(now: number): void {

@@ -142,19 +142,18 @@ export class Requests {
     try {
       for (let attempt = 0; ; attempt++) {
         limit.check();
-        // An order must not wait for a connection: by then it may not be what is wanted.
-        const { state } = this.#supervisor;
-        if (!question.idempotent && state.kind !== 'ready') throw notSent(question.name, state.kind);
-        await limit.race(this.#supervisor.ready());
+        if (this.#supervisor.state.kind !== 'ready') {
+          // An order must not wait for a connection: by then it may not be what is wanted.
+          if (!question.idempotent) throw notSent(question.name, this.#supervisor.state.kind);
+          await limit.race(this.#supervisor.ready());
+        }
         try {
           const answer = await this.#send(question, limit);
           this.#counters.answered++;
           return answer;
         } catch (error) {
           const lost = error instanceof IbError && error.code === 'ERR_IB_CONNECTION_LOST';
-          if (!lost) throw error;
-          if (!question.idempotent || attempt >= RETRIES || this.#supervisor.state.kind === 'closed')
-            throw error;
+          if (!lost || !question.idempotent || attempt >= RETRIES) throw error;
           this.#counters.retried++;
         }
       }
@@ -226,70 +225,83 @@ export class Requests {
     return undefined;
   }
 
-  async #send<T>(question: Question<T>, limit: TimeLimit): Promise<T> {
-    const { name, anonymous = false, cancel, finish } = question;
+  /** Allocates little: this is the path of every request. */
+  #send<T>(question: Question<T>, limit: TimeLimit): Promise<T> {
+    const { name, idempotent, anonymous = false, cancel, finish, errorAnswer = noAnswer } = question;
     const session = this.#session.signal;
     const id = question.id ?? this.nextId();
-    const stopped = new AbortController();
-    const stops = [
-      onAbort(session, () => stopped.abort(lostUnder(name, false, session.reason as IbError))),
-      onAbort(limit.callerSignal, () => stopped.abort(limit.callerSignal.reason)),
-    ];
-    let sent: Sent | null = null;
-    let wasSent = false;
-    let isAnswered = false;
-    const { events } = question.answer();
-    try {
-      const answer = new Promise<T>((resolve, reject) => {
-        const pending: Pending = {
-          id,
-          name,
-          isOrder: !question.idempotent,
-          anonymous,
-          events,
-          errorAnswer: question.errorAnswer ?? (() => null),
-          resolve: resolve as (value: unknown) => void,
-          reject,
-        };
+    return new Promise<T>((resolve, reject) => {
+      let sent: Sent | null = null;
+      let wasSent = false;
+      let isOver = false;
+      let queue: AbortController | null = null;
+      let stopWatching = ignore;
+      const end = (isAnswered: boolean): void => {
+        isOver = true;
         limit.pause();
-        this.#pacer
-          .send(
-            question.paced,
-            () => {
-              limit.resume();
-              wasSent = true;
-              // Before the message goes, since the library may know at once that it is of no use.
-              this.#pending.set(id, pending);
-              return this.#supervisor.call(...question.send(id));
-            },
-            stopped.signal,
-          )
-          .then((done) => {
-            sent = done;
-            // Whoever asked may have gone while it was being sent.
-            if (!this.#pending.has(id)) done.over();
-          })
-          .catch(reject);
-      });
-      const value = await limit.race(answer);
-      isAnswered = true;
-      return value;
-    } finally {
-      limit.resume();
-      for (const stop of stops) stop();
-      this.#pending.delete(id);
-      (sent as Sent | null)?.over();
-      if (!session.aborted && wasSent) {
-        if (isAnswered && finish !== undefined) this.tell(finish(id));
-        else if (!isAnswered && cancel !== null) this.tell(cancel(id));
-      }
-    }
+        limit.onOver = null;
+        stopWatching();
+        this.#pending.delete(id);
+        sent?.over();
+        if (!wasSent) queue?.abort();
+        else if (!session.aborted) {
+          if (isAnswered && finish !== undefined) this.tell(finish(id));
+          else if (!isAnswered && cancel !== null) this.tell(cancel(id));
+        }
+      };
+      const pending: Pending = {
+        id,
+        name,
+        isOrder: !idempotent,
+        anonymous,
+        errorAnswer,
+        events: question.answer().events,
+        resolve(value) {
+          if (isOver) return;
+          end(true);
+          resolve(value as T);
+        },
+        reject(error) {
+          if (isOver) return;
+          end(false);
+          reject(error);
+        },
+      };
+      limit.onOver = pending.reject;
+      const transmit = (): void | Promise<void> => {
+        wasSent = true;
+        limit.run();
+        // Before the message goes, since the library may know at once that it is of no use.
+        this.#pending.set(id, pending);
+        return this.#supervisor.call(...question.send(id));
+      };
+      const beforeWaiting = (): AbortSignal => {
+        queue = new AbortController();
+        stopWatching = onAbort(session, () =>
+          pending.reject(lostUnder(name, false, session.reason as IbError)),
+        );
+        return queue.signal;
+      };
+      this.#pacer.send(question.paced, transmit, beforeWaiting).then(
+        (done) => {
+          sent = done;
+          // It may have been answered, or given up, while it was being sent.
+          if (isOver) done.over();
+        },
+        (error: unknown) => pending.reject(asError(error)),
+      );
+    });
   }
+}
+
+function noAnswer(): null {
+  return null;
 }
 
 /** The time that a request has, which stands still while it waits for the pacing, and the signal of its caller. */
 class TimeLimit {
-  readonly callerSignal: AbortSignal;
+  /** Called once when the time is up, or the caller has aborted. */
+  onOver: ((error: Error) => void) | null = null;
   readonly #clock: Clock;
   readonly #name: string;
   readonly #timeoutMs: number;
@@ -297,7 +309,6 @@ class TimeLimit {
   #timer: Timer | null = null;
   #runningSince = 0;
   #error: Error | null = null;
-  #fail: ((error: Error) => void) | null = null;
   readonly #stopWatching: () => void;
 
   constructor(clock: Clock, name: string, timeoutMs: number, signal: AbortSignal | undefined) {
@@ -305,11 +316,9 @@ class TimeLimit {
     this.#name = name;
     this.#timeoutMs = timeoutMs;
     this.#leftMs = timeoutMs;
-    this.callerSignal = signal ?? new AbortController().signal;
     this.#stopWatching =
       signal === undefined ? ignore : onAbort(signal, () => this.#over(asError(signal.reason)));
     if (signal?.aborted) this.#error = asError(signal.reason);
-    this.resume();
   }
 
   check(): void {
@@ -317,11 +326,11 @@ class TimeLimit {
   }
 
   race<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#fail = reject;
-      if (this.#error !== null) reject(this.#error);
+    this.run();
+    return new Promise<T>((resolve, reject) => {
+      this.onOver = reject;
       work.then(resolve, reject);
-    });
+    }).finally(() => this.pause());
   }
 
   pause(): void {
@@ -331,7 +340,7 @@ class TimeLimit {
     this.#leftMs -= this.#clock.now() - this.#runningSince;
   }
 
-  resume(): void {
+  run(): void {
     if (this.#timer !== null || this.#error !== null) return;
     this.#runningSince = this.#clock.now();
     this.#timer = this.#clock.setTimer(() => {
@@ -346,9 +355,10 @@ class TimeLimit {
   }
 
   #over(error: Error): void {
-    this.#error ??= error;
+    if (this.#error !== null) return;
+    this.#error = error;
     this.#timer?.cancel();
-    this.#fail?.(this.#error);
+    this.onOver?.(error);
   }
 }
 
