@@ -24,6 +24,9 @@ export type DropManner = 'reset' | 'close';
 /** More bytes than that waiting for a client that does not read, and nothing more is taken on for it. */
 const MOST_WAITING_BYTES = 1_000_000;
 
+/** How long bytes have to arrive and to be read, before the connection is reset behind them. */
+const ARRIVAL_MS = 20;
+
 interface Held {
   bytes: Buffer;
   readonly dueMs: number;
@@ -105,10 +108,12 @@ export class Outbox {
     if (drop !== null && bytes.length >= drop.bytes) bytes = bytes.subarray(0, drop.bytes);
     if (drop !== null) drop.bytes -= bytes.length;
     if (this.#socket.writable) {
-      this.#socket.write(bytes);
+      // No 'drain' follows where the system takes it all at once.
+      if (this.#wasFull) this.#socket.write(bytes, () => this.#options.clock.defer(() => this.#noticeRoom()));
+      else this.#socket.write(bytes);
       this.#options.onBytes(bytes.length);
     }
-    if (drop?.bytes === 0) this.#drop(drop.manner);
+    if (drop?.bytes === 0) this.#drop(drop.manner, bytes.length > 0);
   }
 
   /** Gives the next message another length than it has. */
@@ -119,7 +124,7 @@ export class Outbox {
   /** Ends the connection when that many bytes more have been sent: 0 at once. */
   dropAfter(bytes: number, manner: DropManner): void {
     this.#dropAfter = { bytes, manner };
-    if (bytes === 0) this.#drop(manner);
+    if (bytes === 0) this.#drop(manner, false);
   }
 
   /** Sends nothing from now on, and says nothing of it. */
@@ -170,13 +175,13 @@ export class Outbox {
     if (this.#batchDepth === 0) this.flush();
   }
 
-  #drop(manner: DropManner): void {
+  #drop(manner: DropManner, hasJustSent: boolean): void {
     this.shut();
     const socket = this.#socket;
-    // What was written before has to arrive first.
-    if (manner === 'close') socket.end();
-    else if (socket.writableLength === 0) socket.resetAndDestroy();
-    else socket.write('', () => socket.resetAndDestroy());
+    if (manner === 'close') socket.destroySoon();
+    else if (!hasJustSent) socket.resetAndDestroy();
+    // A reset overtakes what the other side has not read yet.
+    else this.#options.clock.setTimer(() => socket.resetAndDestroy(), ARRIVAL_MS, { background: true });
   }
 
   #noticeRoom(): void {

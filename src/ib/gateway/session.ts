@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Timer } from '../../base/clock.js';
 import type { DoorFault } from './fault-board.js';
@@ -114,6 +113,10 @@ export class Session {
 
   /** Ends the connection when so many bytes more have been sent. */
   drop(afterBytes: number, manner: DropManner): void {
+    if (this.frozen) {
+      void this.destroyed();
+      return;
+    }
     this.#endedByUs = true;
     this.#outbox.dropAfter(afterBytes, manner);
   }
@@ -128,6 +131,10 @@ export class Session {
 
   /** Ends it when all that was sent has left. */
   finish(): void {
+    if (this.frozen) {
+      void this.destroyed();
+      return;
+    }
     this.#endedByUs = true;
     this.#phase = 'rejected';
     this.#outbox.flush();
@@ -149,9 +156,10 @@ export class Session {
       this.#end();
       return;
     }
-    const closed = once(this.#socket, 'close');
-    this.destroy();
-    await closed;
+    await new Promise<void>((resolve) => {
+      this.#socket.once('close', () => resolve());
+      this.destroy();
+    });
   }
 
   #open(): void {
