@@ -5,8 +5,10 @@ import mysqlPromise from 'mysql2/promise';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import { createDatabase } from '../../src/index.js';
 import { type Watched, watch } from '../../src/watch/index.js';
+import { Watcher } from '../../src/watch/watcher.js';
 import { freePort } from '../helpers/guarded.js';
 import { describeWithPostgres, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
 
@@ -160,5 +162,27 @@ describe('a watched pool without a database that answers', () => {
 
   it('is refused if it is none', () => {
     expect(() => watch({ connect() {} })).toThrow('watch() does not know this kind of pool');
+  });
+});
+
+describe('a pool that was found by its class', () => {
+  it('is left alone where its insides are others than expected, and that is said', async () => {
+    class OddPool {
+      async acquire() {
+        return 'a thing';
+      }
+      release() {}
+      numUsed() {}
+      numPendingAcquires() {}
+      numPendingValidations() {}
+    }
+    const watcher = new Watcher(systemClock);
+    expect(watcher.addClass(OddPool)).toBe(true);
+    const pool = new OddPool();
+    expect(await pool.acquire()).toBe('a thing');
+    expect(watcher.read()).toMatchObject({
+      pools: [],
+      gaps: [expect.stringMatching(/^a pool of tarn cannot be watched: /)],
+    });
   });
 });
