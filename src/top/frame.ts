@@ -106,9 +106,11 @@ function tabs(state: State, pen: Pen): string {
   });
   const help = long ? ' ? Help ' : ' ? ';
   const left = parts.join('') + (isHelp ? pen.inverse(help) : help);
-  const room = pen.width - widthOf(left);
-  if (room <= right.length) return truncateStyled(left, pen.width);
-  return `${left}${padStart('', room - right.length)}${pen.tone(state.paused ? 'warn' : 'faint', right)}`;
+  const room = pen.width - widthOf(left) - 1;
+  // That the picture is held must be seen, whatever else is not.
+  const shown = [right, rate].find((text) => text.length <= room);
+  if (shown === undefined) return truncateStyled(left, pen.width);
+  return `${left}${' '.repeat(room + 1 - shown.length)}${pen.tone(state.paused ? 'warn' : 'faint', shown)}`;
 }
 
 function placeView(state: State): string | null {

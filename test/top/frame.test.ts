@@ -116,6 +116,10 @@ describe('the screen', () => {
     );
   });
 
+  it('says at every size that the picture is held', () => {
+    for (const size of SIZES) expect(frame(size, ['2', ' '])[0]).toMatch(/PAUSED$/);
+  });
+
   it('says that no row fits a filter', () => {
     const state = screenAfter([...ticks.map(ticked), ...keys('2', '/'), ...typing('nowhere')]);
     expect(frameOf(state, PLAIN).join('\n')).toContain("no row fits the filter 'nowhere'");
