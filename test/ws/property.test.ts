@@ -40,7 +40,7 @@ const action = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('wait' as const),
-      ms: fc.constantFrom(0, 1, 5, 10, 240, 260, 1000, 6000),
+      ms: fc.constantFrom(0, 1, 5, 10, 240, 252, 260, 1000, 6000),
     }),
   },
 );

@@ -463,6 +463,19 @@ describe('a feed that is silent', () => {
 });
 
 describe('requests', () => {
+  it('to unsubscribe are waited for where the symbol is wanted again meanwhile', async () => {
+    const { clock, pool, feed, onServer } = setUp({ lingerMs: 0 });
+    const subscriber = pool.subscriber();
+    await clock.run(subscriber.subscribe('A'));
+    subscriber.unsubscribe('A');
+    await clock.advance(7);
+    await clock.run(subscriber.subscribe('A'));
+    expect(onServer()).toEqual(['A']);
+    expect(feed.facts()).toMatchObject({ subscribes: 2, unsubscribes: 1, repeated: 0 });
+    expect(pool.snapshot().feed).toMatchObject({ symbols: 1, live: 1 });
+    await clock.run(pool.close());
+  });
+
   it('that come too fast for the server are sent again when it says', async () => {
     const { clock, pool, feed, onServer } = setUp(
       { protocol: jsonFeed({ symbolsPerMessage: 10, messagesPerSecond: 20 }) },
