@@ -61,7 +61,7 @@ const options = {
       'how PgBouncer logs in to the server: password (that of the URL, for all clients) or secret (as its client)',
     type: choice(['password', 'secret'], 'HOW'),
     default: null,
-    defaultText: 'password with one user whose secret is made here, else secret',
+    defaultText: 'password with one user and --secrets md5, else secret',
     group: USERS,
   }),
   adminUser: list({
@@ -140,6 +140,14 @@ export const command = defineCommand({
       check: ({ options: { secrets, user } }) =>
         secrets !== 'copy' && user.length > 0
           ? '--user goes with --secrets copy; passwords name their users'
+          : null,
+    },
+    {
+      // The keys of a client that logged in by SCRAM are tried at the server even where a password stands in the file.
+      of: ['serverLogin', 'secrets'],
+      check: ({ options: { serverLogin, secrets } }) =>
+        serverLogin === 'password' && secrets === 'scram'
+          ? '--server-login password does not go with --secrets scram: PgBouncer then logs in to the server by the made secret all the same; take md5, or copy'
           : null,
     },
     {
@@ -284,7 +292,7 @@ async function usersOf(context: Context, place: PostgresPlace, server: ServerPla
   const passwords = options.secrets === 'copy' ? [] : await passwordsOf(context, place, server);
   const own = passwords.find(({ name }) => name === server.user)?.password ?? place.password;
   const isOnly = passwords.length === 1 && passwords[0]?.name === server.user;
-  const how = options.serverLogin ?? (isOnly ? 'password' : 'secret');
+  const how = options.serverLogin ?? (isOnly && options.secrets === 'md5' ? 'password' : 'secret');
   if (how === 'password' && own === null)
     throw new UsageError([`--server-login password: no password of ${server.user} is known`]);
   const serverPassword = how === 'password' ? own : null;

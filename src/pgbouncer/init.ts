@@ -102,24 +102,30 @@ interface DatabaseLine {
 
 function databaseLine(request: InitRequest, adapted: string[], attempt: Attempt): DatabaseLine {
   const { server, serverPassword, target, extra } = request;
+  const named = attempt(() => iniName(server.database), '');
+  // Any other name is passed on to the server as it is.
+  const name = named ?? '*';
   const own = [
     ['host', server.host],
     ['port', String(server.port)],
-    ['dbname', server.database],
+    ...(named === null ? [] : [['dbname', server.database]]),
     ...(serverPassword === null ? [] : [['user', server.user]]),
   ] as [string, string][];
   for (const { key, value } of ofSection('databases', extra, target, adapted, attempt))
     own.push([key, value]);
   const pairs = own.map(([key, value]) => attempt(() => pairOf(key, value), ''));
   const password = serverPassword === null ? [] : [attempt(() => pairOf('password', serverPassword), '')];
-  const name = attempt(() => iniName(server.database), '');
   const login =
     serverPassword === null
       ? 'Each client logs in to the server as itself, by its secret in userlist.txt.'
       : `All clients are ${printed(server.user)} at the server, whose password stands here.`;
+  const any =
+    named === null
+      ? ` The file cannot hold the name ${printed(server.database)}: * is every database of the server.`
+      : '';
   return {
     shown: {
-      ...{ section: 'databases', key: name, why: login },
+      ...{ section: 'databases', key: name, why: `${login}${any}` },
       value: [...pairs, ...(serverPassword === null ? [] : ['password=***'])].join(' '),
     },
     text: `${name} = ${[...pairs, ...password].join(' ')}`,

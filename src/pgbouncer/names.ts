@@ -21,11 +21,14 @@ export function consoleName(name: string): string {
   return written;
 }
 
-/** A database's name on the left side of its line in pgbouncer.ini. */
-export function iniName(name: string): string {
+/**
+ * A database's name on the left side of its line in pgbouncer.ini; null where the file cannot hold it. Its reader knows
+ * no quotes there, against its documentation (1.18: "syntax error in configuration").
+ */
+export function iniName(name: string): string | null {
   checkName(name, 'the database');
   if (name === 'pgbouncer') throw new ValueError("'pgbouncer' is the name of the admin console");
-  return /^[0-9A-Za-z_]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return /^[0-9A-Za-z_.-]+$/.test(name) ? name : null;
 }
 
 /** One value of a database's line: `host=db`, `password='it''s'`. */
