@@ -19,7 +19,7 @@ const HELP = `npm run bench:watch -- [options]
 `;
 
 /** @typedef {{ perSecond: number, cpuUs: number }} Slice */
-/** @typedef {{ one: Slice[], other: Slice[] }} Figures */
+/** @typedef {{ one: Slice[], other: Slice[], answerMs?: number }} Figures */
 
 const { values: options } = parseArgs({
   options: {
@@ -81,7 +81,7 @@ async function showAcquires() {
  * @param {[string, string]} names
  * @param {Figures} figures
  */
-function show(title, unit, [name, otherName], { one, other }) {
+function show(title, unit, [name, otherName], { one, other, answerMs }) {
   const row = (/** @type {string} */ label, /** @type {Slice[]} */ slices) => [
     label,
     medianAndRange(
@@ -105,6 +105,12 @@ function show(title, unit, [name, otherName], { one, other }) {
   const [low, high] = [0.25, 0.75].map((share) => quantile(percents, share).toFixed(1));
   print(
     `cost in CPU: median of pairs ${median(percents).toFixed(1)} %, half of them within ${low} to ${high} %`,
+  );
+  if (answerMs === undefined) return;
+  const perSecondUs = median(one.map(({ cpuUs, perSecond }) => cpuUs * perSecond));
+  const share = ((answerMs * 1e5) / perSecondUs).toFixed(2);
+  print(
+    `an answer takes ${answerMs.toFixed(2)} ms of CPU: once a second that is ${share} % of the application's`,
   );
 }
 
