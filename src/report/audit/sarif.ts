@@ -12,7 +12,6 @@ export function renderSarif(result: AuditResult, { version }: { readonly version
           driver: {
             name: 'poolctl',
             version,
-            informationUri: 'https://www.npmjs.com/package/poolctl',
             rules: ids.map(ruleOf),
           },
         },
