@@ -1,0 +1,162 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/**
+ * How much the simulated gateway serves: 32 clients on raw sockets, each with so many requests under way, against
+ * `poolctl ib gateway` in another process. The figures are the gateway's own counts over its own CPU time, so that
+ * they do not depend on what the clients cost.
+ *
+ *   npm run bench:ib [-- SECONDS]
+ */
+const CLIENTS = 32;
+const UNDER_WAY = 16;
+const seconds = Number(process.argv[2] ?? 5);
+
+const build = process.env.POOLCTL_DIST ?? join(dirname(import.meta.dirname), '../dist');
+/** @type {typeof import('../../src/ib/gateway/wire.js')} */
+const { encodeFrame, encodeHello } = await import(pathToFileURL(join(build, 'src/ib/gateway/wire.js')).href);
+/** @type {typeof import('../../src/ib/gateway/control-client.js')} */
+const { connectControl } = await import(pathToFileURL(join(build, 'src/ib/gateway/control-client.js')).href);
+
+const stock = [0, 'AAPL', 'STK', '', '', '', '', 'SMART', '', 'USD', '', ''];
+/** What is asked, and the type of the message with which its answer ends. */
+const kinds = {
+  'current time': { request: () => encodeFrame([49, 1]), last: 49 },
+  'contract details': {
+    request: (/** @type {number} */ id) => encodeFrame([9, 8, id, ...stock, 0, '', '', '']),
+    last: 52,
+  },
+  'market data snapshot': {
+    request: (/** @type {number} */ id) => encodeFrame([1, 11, id, ...stock, 0, '', 1, 0, '']),
+    last: 57,
+  },
+  'history of 60 bars': {
+    request: (/** @type {number} */ id) =>
+      encodeFrame([20, id, ...stock, 0, '', '1 min', '3600 S', 1, 'TRADES', 1, 0, '']),
+    last: 17,
+  },
+};
+
+/** @param {string} line */
+const tell = (line) => void process.stdout.write(`${line}\n`);
+
+const gateway = spawn(
+  process.execPath,
+  [
+    join(build, 'bin/poolctl.js'),
+    ...'ib gateway --port 0 --format json --message-limit 0 --no-history-pacing'.split(' '),
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+try {
+  const [line] = await once(gateway.stdout, 'data');
+  const { port, controlPort } = JSON.parse(String(line));
+  const control = await connectControl({ host: '127.0.0.1', port: controlPort });
+  tell(`${CLIENTS} clients, ${UNDER_WAY} requests under way each, ${seconds} s per line\n`);
+  for (const [name, kind] of Object.entries(kinds)) {
+    const load = await startLoad(port, kind);
+    await control.clearCounts();
+    const [cpuBefore, startedAt] = [cpuMs(gateway.pid), performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const { messages, clients } = await control.counts();
+    const elapsedS = (performance.now() - startedAt) / 1000;
+    const cpuAfter = cpuMs(gateway.pid);
+    await load.stop();
+    // Until it has seen them go, there is no place for the next ones.
+    while ((await control.counts()).connections.open > 0);
+    const cpuS = cpuBefore === null || cpuAfter === null ? null : (cpuAfter - cpuBefore) / 1000;
+    const both = messages.received + messages.sent;
+    const perCpu = (/** @type {number} */ count) => (cpuS === null ? '-' : rounded(count / cpuS));
+    const share = cpuS === null ? '-' : `${Math.round((100 * cpuS) / elapsedS)} %`;
+    tell(`${name}: ${clients.ids.length} clients, CPU ${share}`);
+    tell(
+      `  requests ${rounded(messages.received / elapsedS)}/s, ${perCpu(messages.received)} per CPU second`,
+    );
+    tell(`  messages both ways ${rounded(both / elapsedS)}/s, ${perCpu(both)} per CPU second`);
+  }
+  await control.close();
+} finally {
+  gateway.kill('SIGINT');
+  await once(gateway, 'close');
+}
+
+/**
+ * Clients that each keep so many requests under way.
+ * @param {number} port
+ * @param {{ request: (id: number) => Buffer, last: number }} kind
+ */
+async function startLoad(port, { request, last }) {
+  let stopped = false;
+  let id = 1;
+  const sockets = await Promise.all(
+    Array.from({ length: CLIENTS }, async (_, index) => {
+      const socket = connect(port, '127.0.0.1').setNoDelay();
+      socket.on('error', (error) => {
+        if (!stopped) throw error;
+      });
+      await once(socket, 'connect');
+      socket.write(encodeHello('v100..193'));
+      socket.write(encodeFrame([71, 2, index, '']));
+      let rest = Buffer.alloc(0);
+      const send = (/** @type {number} */ count) => {
+        if (stopped) return;
+        socket.write(Buffer.concat(Array.from({ length: count }, () => request(id++))));
+      };
+      const ready = new Promise((resolve) => {
+        socket.on('data', (bytes) => {
+          rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+          let at = 0;
+          let done = 0;
+          while (rest.length - at >= 4 && rest.length - at >= 4 + rest.readUInt32BE(at)) {
+            // The type is all that matters.
+            const type = Number.parseInt(rest.toString('latin1', at + 4, at + 8), 10);
+            at += 4 + rest.readUInt32BE(at);
+            if (type === 9) resolve(null);
+            if (type === last) done++;
+          }
+          rest = rest.subarray(at);
+          if (done > 0) send(done);
+        });
+      });
+      await ready;
+      send(UNDER_WAY);
+      return socket;
+    }),
+  );
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(
+        sockets.map(async (socket) => {
+          const closed = once(socket, 'close');
+          socket.destroy();
+          await closed;
+        }),
+      );
+    },
+  };
+}
+
+/**
+ * CPU time of a process so far; null where the system does not tell.
+ * @param {number | undefined} pid
+ * @returns {number | null}
+ */
+function cpuMs(pid) {
+  try {
+    // Behind the name, which may hold blanks: the 12th and 13th field are user and system time, in hundredths.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {number} count */
+function rounded(count) {
+  return Math.round(count).toLocaleString('en');
+}
