@@ -30,7 +30,9 @@
  *   rateLimiter?: (tokens: unknown[]) => void,
  *   decoder?: { dataQueue: unknown, enqueueMessage(tokens: string[]): void },
  *   socket?: {
- *     client?: { once(event: string, listener: () => void): void, setNoDelay(): void },
+ *     client?: {
+ *       once(event: string, listener: () => void): void, setNoDelay(): void, cork(): void, uncork(): void,
+ *     },
  *     send(tokens: unknown[]): void, onData(data: Buffer): void,
  *   },
  * }} [controller]
@@ -124,8 +126,23 @@ export function openApi(IBApi, target, hear) {
 function mend({ controller }, broken, isOver) {
   const { socket, decoder } = controller ?? {};
   if (controller === undefined || socket === undefined) return;
-  // However high its rate, the limiter sets a timer of 100 ms for each message.
-  if (typeof controller.rateLimiter === 'function') controller.rateLimiter = (tokens) => socket.send(tokens);
+  if (typeof controller.rateLimiter === 'function') {
+    // However high its rate, the limiter sets a timer of 100 ms for each message. What is sent by those whose answers came
+    // together leaves together: a system call for each message costs more than all the rest.
+    let isCorked = false;
+    controller.rateLimiter = (tokens) => {
+      const { client } = socket;
+      if (!isCorked && client !== undefined) {
+        isCorked = true;
+        client.cork();
+        queueMicrotask(() => {
+          isCorked = false;
+          client.uncork();
+        });
+      }
+      socket.send(tokens);
+    };
+  }
   if (typeof socket.onData === 'function') {
     // It waits for ever for the end of a frame that is too long, and one of length -4 is read again and again, in a
     // loop that never ends. What it throws while decoding would be an uncaughtException.

@@ -18,12 +18,7 @@ const HISTORY_MS = 60_000;
 
 /** What the requests are, one function each: how they are sent and what their answers are made up of. */
 export function currentTime(): Question<number> {
-  return {
-    ...read('the current time'),
-    anonymous: true,
-    send: () => ['reqCurrentTime', []],
-    answer: () => ({ events: { currentTime: ([seconds]) => ({ value: Number(seconds) * 1000 }) } }),
-  };
+  return CURRENT_TIME;
 }
 
 export function contractDetails(contract: Contract): Question<ContractDetails[]> {
@@ -192,6 +187,17 @@ export function cancelOrder(orderId: number): Question<OrderStatus> {
     }),
   };
 }
+
+const TIME_ANSWER = {
+  events: { currentTime: ([seconds]: readonly unknown[]) => ({ value: Number(seconds) * 1000 }) },
+};
+/** Made once: this is what round trips are measured with. */
+const CURRENT_TIME: Question<number> = {
+  ...read('the current time'),
+  anonymous: true,
+  send: () => ['reqCurrentTime', []],
+  answer: () => TIME_ANSWER,
+};
 
 function read(name: string): Pick<Question<never>, 'name' | 'idempotent' | 'paced' | 'timeoutMs' | 'cancel'> {
   return { name, idempotent: true, paced: { kind: 'request' }, timeoutMs: ANSWER_MS, cancel: null };
