@@ -1,5 +1,5 @@
 import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { dist, root } from './bin.js';
 
 /** The package as it lies in the node_modules of an application. */
@@ -23,8 +23,9 @@ export async function installPackage(app: string, options: { without?: string } 
     await readFile(join(root, 'package.json'), 'utf8'),
   ) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
-    if (name !== options.without)
-      await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
+    if (name === options.without) continue;
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
   }
   return { folder, bin: join(folder, 'dist/bin/poolctl.js') };
 }
