@@ -40,4 +40,13 @@ export const commands: CommandTable = {
       },
     },
   },
+  ws: {
+    summary: 'test subscriptions to WebSocket feeds',
+    commands: {
+      stress: {
+        summary: 'break a WebSocket feed in every way, and check that no subscription is lost',
+        load: async () => (await import('./ws-stress.js')).command,
+      },
+    },
+  },
 };

@@ -21,6 +21,8 @@ export interface FeedFaults {
   readonly mute: boolean;
   /** No replies to requests. They are carried out. */
   readonly deaf: boolean;
+  /** Messages that one connection may send in any second; null: what the rules say. */
+  readonly messagesPerSecond: number | null;
   /** Openings are refused with this HTTP status. */
   readonly refuseOpening: { readonly status: number; readonly retryAfter: string | null } | null;
 }
@@ -31,6 +33,7 @@ export const NO_FAULTS: FeedFaults = {
   choke: [],
   mute: false,
   deaf: false,
+  messagesPerSecond: null,
   refuseOpening: null,
 };
 
@@ -84,7 +87,8 @@ interface Session {
   readonly id: number;
   readonly peer: FeedPeer;
   readonly symbols: Set<string>;
-  readonly window: SlidingWindow | null;
+  /** By how many it allows a second. */
+  readonly windows: Map<number, SlidingWindow>;
   cursor: Iterator<string>;
   peak: number;
   frozen: boolean;
@@ -132,7 +136,7 @@ export class Feed {
       id: ++this.#ids,
       peer,
       symbols,
-      window: this.#messagesPerSecond === null ? null : new SlidingWindow(this.#messagesPerSecond, 1000),
+      windows: new Map(),
       cursor: symbols.values(),
       peak: 0,
       frozen: false,
@@ -141,7 +145,7 @@ export class Feed {
     this.#peakConnections = Math.max(this.#peakConnections, this.#up().length);
     return {
       receive: (text) => this.#receive(session, text),
-      pinged: () => session.window?.note(this.#clock.now()),
+      pinged: () => this.#windowOf(session)?.note(this.#clock.now()),
       detached: () => void this.#sessions.delete(session),
     };
   }
@@ -232,13 +236,14 @@ export class Feed {
     if (request === null) return;
     this.#requests++;
     const now = this.#clock.now();
-    if (session.window !== null && session.window.roomAt(now) > now) {
+    const window = this.#windowOf(session);
+    if (window !== null && window.roomAt(now) > now) {
       this.#tooFast++;
-      const retryAfterMs = Math.ceil(session.window.roomAt(now) - now);
+      const retryAfterMs = Math.ceil(window.roomAt(now) - now);
       session.peer.send(JSON.stringify({ id: request.id, busy: true, retryAfterMs }));
       return;
     }
-    session.window?.note(now);
+    window?.note(now);
     const { choke, deaf, replyDelayMs } = this.faults;
     if (request.symbols.some((symbol) => choke.includes(symbol))) return;
     const refused =
@@ -252,6 +257,14 @@ export class Feed {
     };
     if (replyDelayMs === 0) send();
     else this.#clock.setTimer(send, replyDelayMs, { background: true });
+  }
+
+  #windowOf({ windows }: Session): SlidingWindow | null {
+    const most = this.faults.messagesPerSecond ?? this.#messagesPerSecond;
+    if (most === null) return null;
+    const window = windows.get(most) ?? new SlidingWindow(most, 1000);
+    windows.set(most, window);
+    return window;
   }
 
   #subscribe(session: Session, symbols: readonly string[]): { symbol: string; reason: string }[] {

@@ -1,0 +1,128 @@
+import { defineCommand } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { list, value } from '../src/cli/options.js';
+import { choice, count, duration, rate } from '../src/cli/value-types.js';
+import { WS_STRESS_FORMATS, wsStressReports } from '../src/report/ws-stress/index.js';
+import { spawnFeed } from '../src/ws/feed-server/spawn-feed.js';
+import { runStress } from '../src/ws/stress/stress.js';
+import { STRESS_FAULTS } from '../src/ws/stress/types.js';
+
+const POOL = 'Pool';
+const FEED = 'Feed';
+
+const options = {
+  maxSymbolsPerWebsocket: value({
+    summary: 'symbols on one connection',
+    type: count({ least: 1, most: 100_000 }),
+    default: 1000,
+    env: 'MAX_SYMBOLS_PER_WEBSOCKET',
+    group: POOL,
+  }),
+  maxWebsocketConnections: value({
+    summary: 'connections at most',
+    type: count({ least: 1, most: 100 }),
+    default: 3,
+    env: 'MAX_WEBSOCKET_CONNECTIONS',
+    group: POOL,
+  }),
+  placement: value({
+    summary: 'where symbols go: first-fit or least-loaded',
+    type: choice(['first-fit', 'least-loaded'], 'WORD'),
+    default: 'first-fit',
+    group: POOL,
+  }),
+  batchRate: value({
+    summary: 'subscribe messages on one connection, of 200 symbols each',
+    type: rate({ least: 1, most: 1000 }),
+    default: 4,
+    group: POOL,
+  }),
+  symbols: value({
+    summary: 'how many symbols are kept subscribed',
+    type: count({ least: 200, most: 1_000_000 }),
+    default: null,
+    defaultText: 'as many as fit',
+    group: FEED,
+  }),
+  tickRate: value({
+    summary: 'ticks that the feed sends, over all symbols',
+    type: rate({ least: 0, most: 1e6 }),
+    default: 5000,
+    group: FEED,
+  }),
+  fault: list({
+    summary: `what is done to the feed, may be repeated: ${STRESS_FAULTS.join(', ')}; left out, all of it`,
+    type: choice(STRESS_FAULTS, 'FAULT'),
+    group: FEED,
+  }),
+  seed: value({
+    summary: 'decides on what comes and goes',
+    type: count({ most: 2 ** 32 - 1 }),
+    default: 1,
+    group: FEED,
+  }),
+  settleTimeout: value({
+    summary: 'how long a round may take to become quiet',
+    type: duration({ leastMs: 1000 }),
+    default: 30_000,
+    group: 'Verdict',
+  }),
+  format: formatOption(WS_STRESS_FORMATS),
+};
+
+export const command = defineCommand({
+  name: 'ws stress',
+  summary: 'break a WebSocket feed in every way, and check that no subscription is lost',
+  description:
+    'Starts a feed in a process of its own, on loopback, and keeps symbols subscribed to it through dropped, half-open,\n' +
+    'slow, mute and rate-limited connections while some come and go. After each fault the symbols that the feed itself\n' +
+    'has must be the wanted ones, none of them on two connections, and no connection ever above its cap. Exits 1 if not.',
+  arguments: {},
+  options,
+  rules: [
+    {
+      of: ['symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
+      check: ({ options: { symbols, maxSymbolsPerWebsocket, maxWebsocketConnections } }) =>
+        symbols !== null && symbols > maxSymbolsPerWebsocket * maxWebsocketConnections
+          ? `--symbols ${symbols} do not fit on ${maxWebsocketConnections} connections of ${maxSymbolsPerWebsocket}`
+          : null,
+    },
+  ],
+  examples: [
+    { command: 'poolctl ws stress', meaning: '3,000 symbols on three connections, and all faults' },
+    {
+      command: 'poolctl ws stress --fault drop --fault half-open -f json',
+      meaning: 'two faults, for a program',
+    },
+  ],
+  async run(context) {
+    const { options, io, progress } = context;
+    const { maxSymbolsPerWebsocket, maxWebsocketConnections, fault } = options;
+    await using feed = await spawnFeed({
+      ticksPerSecond: options.tickRate,
+      // One more than the pool sends, for pings. Too many symbols would be taken: they are to show as a failed check.
+      messagesPerSecond: Math.ceil(options.batchRate) + 3,
+      maxSymbols: Number.MAX_SAFE_INTEGER,
+    });
+    const result = await runStress(feed, {
+      symbols: options.symbols ?? maxSymbolsPerWebsocket * maxWebsocketConnections,
+      maxSymbolsPerConnection: maxSymbolsPerWebsocket,
+      maxConnections: maxWebsocketConnections,
+      placement: options.placement,
+      batchesPerSecond: Math.floor(options.batchRate),
+      faults: fault.length === 0 ? STRESS_FAULTS : STRESS_FAULTS.filter((each) => fault.includes(each)),
+      seed: options.seed,
+      settleMs: options.settleTimeout,
+      clock: io.clock,
+      stop: io.interrupts.stop,
+      onRound: (name, done, all) => {
+        progress.update({ label: 'ws stress', share: done / all, note: name });
+        context.log(`round: ${name}`);
+      },
+    });
+    progress.clear();
+    await context.write(wsStressReports[options.format](result, context.render));
+    return result.passed ? ExitCode.Ok : ExitCode.Failed;
+  },
+});

@@ -1,0 +1,24 @@
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { type FeedServerOptions, startFeedServer } from './feed-server.js';
+import type { FeedOrder } from './orders.js';
+import { carryOut } from './orders.js';
+
+// A feed in a process of its own, see spawnFeed. Orders come and replies go in lines of JSON over the pipe at the
+// file descriptor 4; the first line has the options. The process ends when the pipe does, however its parent ended.
+const pipe = new Socket({ fd: 4, readable: true, writable: true });
+const lines = createInterface({ input: pipe });
+const tell = (value: unknown) => void pipe.write(`${JSON.stringify(value)}\n`);
+let started: ReturnType<typeof startFeedServer> | null = null;
+lines.on('line', async (line) => {
+  try {
+    if (started === null) {
+      started = startFeedServer(JSON.parse(line) as FeedServerOptions);
+      tell({ url: (await started).url });
+    } else tell({ reply: carryOut((await started).feed, JSON.parse(line) as FeedOrder) });
+  } catch (error) {
+    tell({ error: error instanceof Error ? error.message : String(error) });
+  }
+});
+pipe.on('error', () => {});
+pipe.on('close', async () => (await started)?.close());
