@@ -137,7 +137,12 @@ export class Census {
   readonly ordersById = new Tally();
   readonly faults = new Tally();
   readonly badInput = new Tally();
-  readonly perSecond = new SlidingWindow(1000);
+  /** Limits look at it too: it goes on when the counts are begun anew. */
+  readonly perSecond: SlidingWindow;
+
+  constructor(perSecond = new SlidingWindow(1000)) {
+    this.perSecond = perSecond;
+  }
 }
 
 /** What is open now. */

@@ -184,7 +184,15 @@ class SimulatedGateway implements Gateway {
   }
 
   clearCounts(): void {
-    this.#house.census = new Census();
+    const { connections, clients, subscriptions, history } = this.counts();
+    const { perSecond } = this.#house.census;
+    perSecond.most = perSecond.count(this.#house.clock.now());
+    const census = new Census(perSecond);
+    census.mostOpen = connections.open;
+    census.mostReady = clients.ids.length;
+    census.mostHistoryOpen = history.open;
+    census.mostSubscriptions = Object.values(subscriptions.open).reduce((sum, count) => sum + count, 0);
+    this.#house.census = census;
   }
 
   async inject(fault: Fault): Promise<number> {

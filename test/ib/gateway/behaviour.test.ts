@@ -84,6 +84,20 @@ describe('message pacing', () => {
     expect(gateway.counts()).toMatchObject({ messages: { mostPerSecond: 52 }, errors: { 100: 2 } });
   });
 
+  it('goes on as it was when the counts are cleared', async () => {
+    const { gateway, ready } = await gatewayWith({ messagesPerSecond: 5 });
+    const client = await ready(1);
+    for (let n = 0; n < 5; n++) await client.inStep();
+    gateway.clearCounts();
+    expect(gateway.counts()).toMatchObject({
+      messages: { received: 0, mostPerSecond: 5 },
+      connections: { accepted: 0, open: 1, mostOpen: 1 },
+      clients: { mostAtOnce: 1 },
+    });
+    client.say(49, 1);
+    await client.heardCode(100);
+  });
+
   it('ends the connection of a client at its third error 100', async () => {
     const { ready } = await gatewayWith({ messagesPerSecond: 5 });
     const client = await ready(1);

@@ -213,6 +213,19 @@ it('@stoqey/ib misreads nothing at any version that it knows', async () => {
   expect(misread).toEqual({});
 });
 
+it('@stoqey/ib reads the same when each byte comes by itself, late', async () => {
+  const { client, api, gateway } = await connected(193);
+  await gateway.inject({ kind: 'slice', bytes: 1 });
+  await gateway.inject({ kind: 'latency', fromMs: 1, toMs: 20 });
+  api.reqContractDetails(1, aapl);
+  api.reqHistoricalData(2, aapl, '', '3 D', '1 day' as never, 'TRADES' as never, 1, 1, false);
+  api.reqCurrentTime();
+  await client.until('currentTime');
+  expect(client.of('contractDetails')).toHaveLength(1);
+  expect(client.of('historicalData')).toHaveLength(4);
+  expect(client.misread()).toEqual([]);
+});
+
 it('@stoqey/ib meets an id in use as with a real gateway: it says 326, closes, and never gets an order id', async () => {
   const { gateway } = await connected(193);
   const second = new Client(gateway, 7);
