@@ -29,6 +29,42 @@ export const commands: CommandTable = {
         summary: 'write pgbouncer.ini and userlist.txt for a database',
         load: async () => (await import('./pgbouncer-init.js')).command,
       },
+      show: {
+        summary: 'show pools, clients, servers, settings and the like',
+        load: async () => (await import('./pgbouncer-show.js')).command,
+      },
+      pause: {
+        summary: 'pause for a while, and resume in any case',
+        load: async () => (await import('./pgbouncer-admin.js')).pause,
+      },
+      resume: {
+        summary: 'end a pause',
+        load: async () => (await import('./pgbouncer-admin.js')).resume,
+      },
+      reload: {
+        summary: 'read the configuration again, and check what was taken',
+        load: async () => (await import('./pgbouncer-admin.js')).reload,
+      },
+      reconnect: {
+        summary: 'replace each server connection as soon as it is free',
+        load: async () => (await import('./pgbouncer-admin.js')).reconnect,
+      },
+      kill: {
+        summary: 'drop all connections of a database',
+        load: async () => (await import('./pgbouncer-admin.js')).kill,
+      },
+      disable: {
+        summary: 'refuse new clients of a database',
+        load: async () => (await import('./pgbouncer-admin.js')).disable,
+      },
+      enable: {
+        summary: 'take new clients of a database again',
+        load: async () => (await import('./pgbouncer-admin.js')).enable,
+      },
+      shutdown: {
+        summary: 'end the pooler',
+        load: async () => (await import('./pgbouncer-admin.js')).shutdown,
+      },
     },
   },
   ib: {
