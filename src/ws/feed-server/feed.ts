@@ -89,7 +89,8 @@ interface Session {
   readonly symbols: Set<string>;
   /** By how many it allows a second. */
   readonly windows: Map<number, SlidingWindow>;
-  cursor: Iterator<string>;
+  /** Made with the first tick: an iterator that nobody moves on keeps every old table of its set alive. */
+  cursor: Iterator<string> | null;
   peak: number;
   frozen: boolean;
 }
@@ -137,7 +138,7 @@ export class Feed {
       peer,
       symbols,
       windows: new Map(),
-      cursor: symbols.values(),
+      cursor: null,
       peak: 0,
       frozen: false,
     };
@@ -301,8 +302,8 @@ export class Feed {
 }
 
 function nextSymbol(session: Session): string {
-  const next = session.cursor.next();
-  if (next.done !== true) return next.value;
+  const next = session.cursor?.next();
+  if (next !== undefined && next.done !== true) return next.value;
   session.cursor = session.symbols.values();
   return session.cursor.next().value as string;
 }
