@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NestedReport } from '../../src/pool/nested-watch.js';
 import type { Lease } from '../../src/pool/lease.js';
+import type { NestedReport } from '../../src/pool/nested-watch.js';
 import type { PoolOptions } from '../../src/pool/options.js';
 import type { Thing } from '../helpers/fake-driver.js';
 import { follow, later, newPool, type Pooled } from '../helpers/pools.js';
