@@ -77,7 +77,8 @@ describe('the library', () => {
     expect(doors.length).toBeGreaterThan(2);
     for (const door of doors) {
       const { files, packages } = await declarations(door);
-      expect(files.length).toBeGreaterThan(1);
+      // One is there for what it does when it is loaded, and declares nothing.
+      if (!door.includes('register')) expect(files.length).toBeGreaterThan(1);
       expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
     }
   });
