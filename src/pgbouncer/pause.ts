@@ -128,7 +128,10 @@ export async function pauseGuarded(request: PauseRequest, parts: PauseParts): Pr
   return { verb, database, end, waitedMs, heldMs, resumedBefore, blockers };
 }
 
-/** Another's pause would be ended by ours, and does not show in what PAUSE of a database answers. */
+/**
+ * Another's pause would be ended by ours, and does not show in what PAUSE of a database answers. Of a database that only
+ * `*` names, and that nobody is connected to, PgBouncer does not tell at all.
+ */
 async function refusePaused(database: string | null, { ask, isLost, stop }: PauseParts): Promise<void> {
   const rows = await ask('SHOW DATABASES', stop);
   const own = rows.find(({ name }) => name === database);

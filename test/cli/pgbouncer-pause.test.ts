@@ -40,6 +40,17 @@ describeWithPgBouncer('poolctl pgbouncer pause', () => {
     return rows.find(({ name }) => name === own.name)?.paused === 1;
   };
 
+  /**
+   * Resolves when nobody but this test is on the console. The guard of a pause stays for a moment after poolctl was
+   * killed, since the command to pause may still be on its way; it would resume what the next test pauses.
+   */
+  const guardGone = async (): Promise<void> => {
+    for (let others = 1; others > 0; ) {
+      const rows = await askAs(pgbouncer.port, { ...login(), database: 'pgbouncer' }, 'SHOW CLIENTS');
+      others = rows.filter(({ database }) => database === 'pgbouncer').length - 1;
+    }
+  };
+
   it.each([[[]], [['DATABASE']]])('stays paused for --hold, then resumes: %j', async (scope) => {
     await goesOn();
     const names = scope.map(() => own.name);
@@ -96,12 +107,14 @@ describeWithPgBouncer('poolctl pgbouncer pause', () => {
       await held.seen('is paused');
       held.child.kill('SIGKILL');
       expect(await held.finished).toMatchObject({ signal: 'SIGKILL' });
+      await guardGone();
       await goesOn();
       const blocker = await blocked();
       const waiting = begin(...names);
       await waiting.seen('waiting until');
       waiting.child.kill('SIGKILL');
       await waiting.finished;
+      await guardGone();
       await goesOn();
       await blocker.query('commit');
       await blocker.end();
@@ -109,6 +122,9 @@ describeWithPgBouncer('poolctl pgbouncer pause', () => {
   );
 
   it("leaves somebody else's pause alone", async () => {
+    // A database that only `*` names is not listed while nobody is connected to it.
+    const client = new pg.Client({ host: '127.0.0.1', port: pgbouncer.port, ...login(), database: own.name });
+    await client.connect();
     await askAs(pgbouncer.port, { ...login(), database: 'pgbouncer' }, `PAUSE ${own.name}`);
     const done = await begin(own.name).finished;
     expect(done).toMatchObject({
@@ -118,6 +134,7 @@ describeWithPgBouncer('poolctl pgbouncer pause', () => {
     expect(await paused()).toBe(true);
     const resumed = await poolctl(['pgbouncer', 'resume', own.name, ...at()], options());
     expect(resumed).toMatchObject({ code: 0, stdout: `'${own.name}' goes on\n` });
+    await client.end();
     await goesOn();
   });
 
