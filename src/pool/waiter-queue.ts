@@ -2,16 +2,6 @@ import { ignore } from '../base/promises.js';
 import type { WatchedAcquire } from './leak-watch.js';
 import type { Lease } from './lease.js';
 
-/**
- * The waiter whose promise is being made. One executor serves all: a closure for each would be the largest part of
- * what waiting allocates.
- */
-let current: Waiter<unknown> | null = null;
-function takeFunctions(resolve: (lease: Lease<unknown>) => void, reject: (error: Error) => void): void {
-  current!.resolve = resolve;
-  current!.reject = reject;
-}
-
 /** A pending acquire. */
 export class Waiter<R> {
   /** What the caller awaits. */
@@ -30,10 +20,10 @@ export class Waiter<R> {
   attempts = 0;
 
   constructor(since: number, timeoutMs: number, watched: WatchedAcquire | null) {
-    current = this as Waiter<unknown>;
-    this.promise = new Promise<Lease<R>>(takeFunctions as ConstructorParameters<typeof Promise<Lease<R>>>[0]);
-    // Kept here it would keep its lease as well, and a leaked one would never be garbage.
-    current = null;
+    this.promise = new Promise<Lease<R>>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
     this.since = since;
     this.timeoutMs = timeoutMs;
     this.watched = watched;
