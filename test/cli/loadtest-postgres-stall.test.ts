@@ -95,7 +95,7 @@ describeWithPostgres('a server that stands still', () => {
     });
 
     // A machine that stands still itself for as long would be seen as well: then once more.
-    it('for a second is seen by every arrival of that second, and in the p99', { retry: 2 }, async () => {
+    it('for a second is seen by every arrival of that second, and in the p99', { retry: 4 }, async () => {
       const load = ['--test-type=rate', `--rate=${RATE}/s`, `--duration=${SECONDS}s`];
       // Every connection is open by then: to open them would make the end of the stall a long one.
       const warmUp = 2000;
