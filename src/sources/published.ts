@@ -1,4 +1,5 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
+import { newCounters } from '../pool/counters.js';
 import type { PoolCounters, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
 import type { App } from '../watch/protocol.js';
 import { MOST_ITEMS, MOST_TEXT, SourceError } from './errors.js';
@@ -110,29 +111,7 @@ export function mapCounters<T>(make: (key: keyof PoolCounters) => T): Record<key
   return Object.fromEntries(COUNTERS.map((key) => [key, make(key)])) as Record<keyof PoolCounters, T>;
 }
 
-/** The type sees to it that none is missing. */
-const COUNTERS = Object.keys({
-  acquired: 0,
-  released: 0,
-  created: 0,
-  createFailed: 0,
-  destroyed: 0,
-  overflowCreated: 0,
-  waited: 0,
-  timedOut: 0,
-  aborted: 0,
-  refused: 0,
-  invalidated: 0,
-  softInvalidated: 0,
-  recycled: 0,
-  pingFailed: 0,
-  resetFailed: 0,
-  detached: 0,
-  leaked: 0,
-  collected: 0,
-  doubleReleased: 0,
-  nested: 0,
-} satisfies Record<keyof PoolCounters, 0>) as readonly (keyof PoolCounters)[];
+const COUNTERS = Object.keys(newCounters()) as readonly (keyof PoolCounters)[];
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { type Random, seededRandom } from '../base/random.js';
+import { newCounters } from '../pool/counters.js';
 import type { PoolCounters, WatchedHolder } from '../pool/stats.js';
 import type { Backend, PoolReading, Reading, StatsSource } from '../sources/types.js';
 
@@ -365,27 +366,5 @@ function backend(own: Partial<Backend>): Backend {
 }
 
 function counters(own: Partial<PoolCounters>): PoolCounters {
-  return {
-    acquired: 0,
-    released: 0,
-    created: 0,
-    createFailed: 0,
-    destroyed: 0,
-    overflowCreated: 0,
-    waited: 0,
-    timedOut: 0,
-    aborted: 0,
-    refused: 0,
-    invalidated: 0,
-    softInvalidated: 0,
-    recycled: 0,
-    pingFailed: 0,
-    resetFailed: 0,
-    detached: 0,
-    leaked: 0,
-    collected: 0,
-    doubleReleased: 0,
-    nested: 0,
-    ...own,
-  };
+  return { ...newCounters(), ...own };
 }
