@@ -833,9 +833,9 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
   #rejectDue(): void {
     if (this.#rejecting) return;
     this.#rejecting = true;
+    const errorFor = this.#timeoutErrors(this.settings.clock.now());
     const portion = (): void => {
       const startedAt = this.settings.clock.now();
-      const errorFor = this.#timeoutErrors(startedAt);
       let now = startedAt;
       for (let i = 0; i < EXPIRE_PORTION && now - startedAt < EXPIRE_MS; i++) {
         const waiter = this.#waiters.shiftDue(now);

@@ -27,9 +27,17 @@ export function isSameCall(one: Error | null, other: Error | null): boolean {
   return ones[0] !== undefined && ones[0] === others[0] && callerOf(ones) === callerOf(others);
 }
 
-function userFrames(site: Error | null): string[] | null {
+/** Many stacks in a row are often of one line: whoever floods a pool does so from one place. */
+let latest: { readonly stack: string; readonly frames: readonly string[] } | null = null;
+
+function userFrames(site: Error | null): readonly string[] | null {
   const { stack } = site ?? {};
   if (!stack) return null;
+  if (latest?.stack !== stack) latest = { stack, frames: framesOf(stack) };
+  return latest.frames;
+}
+
+function framesOf(stack: string): readonly string[] {
   const frames = stack
     .split('\n')
     .slice(1)

@@ -38,18 +38,19 @@ export function timeoutErrors(
     const waitedMs = Math.round(now - since);
     const loopBlockedMs = condition.blocked.endedAt > since ? condition.blocked.ms : 0;
     const nested = nestedReported && nestedIn !== null && isHeld(nestedIn) ? formatSite(nestedIn.site) : null;
+    const stack = formatStack(site);
     const isLikeLast =
       last !== null &&
       last.facts.waitedMs === waitedMs &&
       last.facts.loopBlockedMs === loopBlockedMs &&
       last.facts.nestedIn === nested &&
-      last.facts.site === null &&
-      site === null;
-    if (!isLikeLast) last = explain(condition, held, { waitedMs, loopBlockedMs, nested, site });
-    const { facts, message, hint, cause } = last!;
+      last.stack === stack;
+    if (!isLikeLast) {
+      last = explain(condition, held, { waitedMs, loopBlockedMs, nested, site: formatSite(site), stack });
+    }
+    const { facts, message, hint, cause, trace } = last!;
     const error = withoutStack(() => new PoolTimeoutError(message, hint, facts, cause));
-    const stack = formatStack(site);
-    if (stack !== null) error.stack = `${error.name}: ${message}\n    ${stack.replaceAll('\n', '\n    ')}`;
+    if (trace !== null) error.stack = trace;
     return error;
   };
 }
@@ -59,14 +60,19 @@ interface Explanation {
   readonly message: string;
   readonly hint: string;
   readonly cause: Error | null;
+  /** Of the acquire call; null where it was not kept. */
+  readonly stack: string | null;
+  /** What the error shows as its stack: its message, then that of the call. */
+  readonly trace: string | null;
 }
 
-function explain(
-  condition: PoolCondition,
-  held: string,
-  own: { waitedMs: number; loopBlockedMs: number; nested: string | null; site: Error | null },
-): Explanation {
-  const { waitedMs, loopBlockedMs, nested, site } = own;
+interface OwnFacts extends Pick<TimeoutFacts, 'waitedMs' | 'loopBlockedMs' | 'site'> {
+  readonly nested: string | null;
+  readonly stack: string | null;
+}
+
+function explain(condition: PoolCondition, held: string, own: OwnFacts): Explanation {
+  const { waitedMs, loopBlockedMs, nested, site, stack } = own;
   const { pool, size, maxOverflow, inUse, overflow, creating, waiting, createError, holders } = condition;
   const reason = reasonFor(condition, nested !== null, loopBlockedMs * 2 >= waitedMs && loopBlockedMs > 0);
   const facts: TimeoutFacts = {
@@ -83,14 +89,15 @@ function explain(
       loopBlockedMs,
       holders,
     },
-    site: formatSite(site),
+    site,
     nestedIn: nested,
   };
   const state = `pool '${pool}' ${stateOf(condition)}, ${waiting} waiting`;
   const what = `acquire timed out after ${ms(waitedMs)}: ${state} (ERR_POOL_TIMEOUT)`;
   const hint = HINTS[reason];
   const message = `${what}${reasonText(facts)}${held}\n  hint: ${hint}`;
-  return { facts, message, hint, cause: reason === 'create-failing' ? createError : null };
+  const trace = stack && `${PoolTimeoutError.name}: ${message}\n    ${stack.replaceAll('\n', '\n    ')}`;
+  return { facts, message, hint, cause: reason === 'create-failing' ? createError : null, stack, trace };
 }
 
 const HINTS: Readonly<Record<TimeoutReason, string>> = {
