@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
 import { connectControl } from '../../src/ib/gateway/control-client.js';
+import { eventually } from '../helpers/eventually.js';
 import { type TestIo, testIo } from '../helpers/io.js';
 import { RawClient } from '../ib/gateway/raw-client.js';
-import { eventually } from '../sources/eventually.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import type { Tick } from '../../src/ib/contracts.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { threadLine } from '../../src/ib/link.js';
 import { createPacer } from '../../src/ib/pacing.js';
-import { eventually } from '../sources/eventually.js';
+import { eventually } from '../helpers/eventually.js';
 
 const AAPL = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };
 const HISTORY = { contract: AAPL, barSize: '1 min', duration: '3600 S' };

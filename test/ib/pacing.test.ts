@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createPacer, type HistoryFacts, type Paced, type PacingOptions } from '../../src/ib/pacing.js';
 import { remotePacer, sharePacing } from '../../src/ib/pacing-port.js';
+import { eventually } from '../helpers/eventually.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
-import { eventually } from '../sources/eventually.js';
 
 const REQUEST: Paced = { kind: 'request' };
 const UPKEEP: Paced = { kind: 'upkeep' };

@@ -3,7 +3,7 @@ import { ClientIds } from '../../src/ib/client-ids.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { formatIbLog, type IbLog } from '../../src/ib/log.js';
 import { createIbPool, type IbLease, type IbPool, type IbPoolOptions } from '../../src/ib/pool.js';
-import { eventually } from '../sources/eventually.js';
+import { eventually } from '../helpers/eventually.js';
 
 const AAPL = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };
 const QUICK = { handshakeTimeoutMs: 2000, heartbeatMs: 1000, heartbeatTimeoutMs: 1000, reconnectMs: 20 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { dist, root } from '../helpers/bin.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../helpers/eventually.js';
 
 /** A process of test/sources/app.mjs. */
 export interface App {

@@ -6,10 +6,10 @@ import { systemClock } from '../../src/base/clock.js';
 import { type Chain, joinReadings } from '../../src/sources/join.js';
 import { openSource } from '../../src/sources/registry.js';
 import type { Reading } from '../../src/sources/types.js';
+import { eventually } from '../helpers/eventually.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { ask, connectAdmin, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
 import { type App, startApp } from './apps.js';
-import { eventually } from './eventually.js';
 
 describeWithPgBouncer('the join, of two applications that share one line of code', () => {
   let own: OwnDatabase;

@@ -5,6 +5,7 @@ import { type PgBouncerRows, type Row, statsAt, toReading } from '../../src/sour
 import { Poller } from '../../src/sources/poller.js';
 import { openSource } from '../../src/sources/registry.js';
 import type { PoolerReading, Reading, StatsSource } from '../../src/sources/types.js';
+import { eventually } from '../helpers/eventually.js';
 import {
   describeWithPgBouncer,
   type PgBouncer,
@@ -12,7 +13,6 @@ import {
   startPgBouncer,
 } from '../helpers/pgbouncer.js';
 import { newDatabase, type OwnDatabase } from '../helpers/postgres.js';
-import { eventually } from './eventually.js';
 import { sampleOf, VERSIONS } from './pgbouncer-samples.js';
 
 const options = { env: {}, clock: systemClock };

@@ -10,9 +10,9 @@ import { Poller } from '../../src/sources/poller.js';
 import { openSource } from '../../src/sources/registry.js';
 import type { StatsSource } from '../../src/sources/types.js';
 import type { SocketOwner } from '../../src/watch/directory.js';
+import { eventually } from '../helpers/eventually.js';
 import { describeWithPostgres, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
 import { type App, startApp } from './apps.js';
-import { eventually } from './eventually.js';
 
 const options = { env: {}, clock: systemClock };
 const HELLO = {

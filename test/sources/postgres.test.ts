@@ -5,6 +5,7 @@ import { Poller } from '../../src/sources/poller.js';
 import { type PostgresRows, toReading } from '../../src/sources/postgres-rows.js';
 import { openSource } from '../../src/sources/registry.js';
 import type { Reading, StatsSource } from '../../src/sources/types.js';
+import { eventually } from '../helpers/eventually.js';
 import {
   ask,
   connectAdmin,
@@ -13,7 +14,6 @@ import {
   type OwnDatabase,
 } from '../helpers/postgres.js';
 import { startPostgres } from '../helpers/postgres-server.js';
-import { eventually } from './eventually.js';
 
 const options = { env: {}, clock: systemClock };
 

@@ -5,8 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/base/random.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../../src/ib/gateway/gateway.js';
 import { encodeFrame, encodeHello } from '../../../src/ib/gateway/wire.js';
+import { eventually } from '../../helpers/eventually.js';
 import { VirtualClock } from '../../helpers/virtual-clock.js';
-import { eventually } from '../../sources/eventually.js';
 import { historyRequest, RawClient, stock } from './raw-client.js';
 
 const gateways: Gateway[] = [];
