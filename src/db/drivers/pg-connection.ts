@@ -55,8 +55,8 @@ export interface TlsSettings {
 
 /** A dead peer is found by the system after this long without a word, and some minutes more. */
 const KEEP_ALIVE_MS = 60_000;
-/** A request to cancel is one packet; where it takes longer than this, there is nobody to hear it. */
-const CANCEL_TIMEOUT_MS = 5000;
+/** A request to cancel is one packet, which may be lost once; after this long there is nobody to hear it. */
+const CANCEL_TIMEOUT_MS = 2000;
 /** Statements named on one connection; each takes memory in the server. */
 const MOST_NAMED = 200;
 const MOST_COUNTED = 2000;
