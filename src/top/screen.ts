@@ -40,14 +40,14 @@ export function openScreen(terminal: Terminal): Screen {
     placed?.end();
     shown = [];
     terminal.tell(CLEAR);
-    placed = ink?.placeWithInk(terminal.columns, onFrame) ?? null;
+    placed = ink?.placeWithInk(onFrame) ?? null;
   };
   terminal.tell(ENTER);
   restart();
   // Ink loads more than 500 modules. The first frame does not wait for that: its lines are shown as they are.
   void import('./app.js').then((loaded) => {
     ink = loaded;
-    if (!closed) placed = ink.placeWithInk(terminal.columns, onFrame);
+    if (!closed) placed = ink.placeWithInk(onFrame);
   });
   return {
     draw: (lines) => (placed === null ? onFrame(lines) : placed.place(lines)),
