@@ -14,7 +14,7 @@ import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { factsOf } from '../src/top/facts.js';
 import type { Tick } from '../src/top/feed.js';
-import { type History, nextHistory } from '../src/top/history.js';
+import { NO_HISTORY, nextHistory } from '../src/top/history.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
 import {
   parseRecording,
@@ -49,7 +49,8 @@ const options = {
     group: 'Sources',
   }),
   once: flag({
-    summary: 'read once and print it; also where stdout is no terminal, TERM is dumb, or in CI',
+    summary:
+      'print it once, read twice a second apart where there are rates; also where stdout is no terminal, TERM is dumb, or in CI',
     config: false,
     group: 'Output',
   }),
@@ -197,17 +198,20 @@ async function print(
   const timing = { clock, intervalMs: given.interval };
   const drawing = { color: render.color, unicode: render.unicode, cwd: io.cwd, width: render.width };
   if (given.once || !given.json) {
-    const tick = recording === null ? await readOnce(sources, timing, stop) : lastTick(recording);
-    recorder?.write(tick);
-    await context.write(given.json ? jsonLine(tick, io.cwd) : onceReport(tick, drawing));
+    const ticks = recording === null ? await readOnce(sources, timing, stop) : lastTicks(recording);
+    for (const tick of ticks) recorder?.write(tick);
+    const tick = ticks.at(-1);
+    if (tick === undefined) throw new Error('there is a tick at least, also in a recording');
+    const history = ticks.reduce((before, one) => nextHistory(before, factsOf(one).pools), NO_HISTORY);
+    await context.write(given.json ? jsonLine(tick, history, io.cwd) : onceReport(tick, history, drawing));
     return exitCodeOf(tick);
   }
   if (recording !== null) {
-    let history: History = new Map();
+    let history = NO_HISTORY;
     for (const tick of ticksOf(recording)) {
       if (stop.aborted || io.stdout.closed) break;
       history = nextHistory(history, factsOf(tick).pools);
-      await context.write(jsonLine(tick, io.cwd, history));
+      await context.write(jsonLine(tick, history, io.cwd));
     }
     return ExitCode.Ok;
   }
@@ -221,10 +225,9 @@ async function print(
   return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
 }
 
-function lastTick(recording: Recording): Tick {
-  const [last] = ticksOf({ ...recording, lines: recording.lines.slice(-1) });
-  if (last === undefined) throw new Error('a recording has a tick at least');
-  return last;
+/** The end of a recording, as far back as rates are told from at the usual interval. */
+function lastTicks(recording: Recording): readonly Tick[] {
+  return [...ticksOf({ ...recording, lines: recording.lines.slice(-12) })];
 }
 
 /** Until the reader goes away, or a signal comes. */
@@ -235,10 +238,10 @@ function printLines(context: Context, feed: Feed): Promise<void> {
     const end = (): void => resolvePromise();
     stop.addEventListener('abort', end, { once: true });
     if (stop.aborted) return end();
-    let history: History = new Map();
+    let history = NO_HISTORY;
     feed.start((tick) => {
       history = nextHistory(history, factsOf(tick).pools);
-      context.write(jsonLine(tick, io.cwd, history)).then(() => {
+      context.write(jsonLine(tick, history, io.cwd)).then(() => {
         if (io.stdout.closed) end();
       }, reject);
     });

@@ -69,6 +69,8 @@ export function withSample(samples: readonly PoolSample[], next: PoolSample): re
 /** By the keys of their facts. */
 export type History = ReadonlyMap<string, readonly PoolSample[]>;
 
+export const NO_HISTORY: History = new Map();
+
 /** With what is read of these pools now; those that are gone are forgotten. */
 export function nextHistory(
   history: History,

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { Poller } from '../sources/poller.js';
+import { Poller, type SourceState } from '../sources/poller.js';
 import type { StatsSource } from '../sources/types.js';
 import type { Tick } from './feed.js';
 import type { Feed } from './session.js';
@@ -48,23 +48,36 @@ export function liveFeed(sources: readonly StatsSource[], { clock, intervalMs }:
   };
 }
 
-/** One tick: resolves when every source has answered or failed. */
+/** Rates are told from this long at most. */
+const RATES_OVER_MS = 1000;
+
+/**
+ * Each source read once, and a second time where there are rates, which are differences: one tick, or two. Resolves
+ * when every source has answered or failed.
+ */
 export async function readOnce(
   sources: readonly StatsSource[],
   { clock, intervalMs }: LiveOptions,
   stop: AbortSignal,
-): Promise<Tick> {
-  const { promise, resolve } = deferred<Tick>();
+): Promise<readonly Tick[]> {
+  const { promise, resolve } = deferred<readonly Tick[]>();
+  let first: Tick | null = null;
   const poller = new Poller(sources, {
     clock,
-    intervalMs,
+    intervalMs: Math.min(intervalMs, RATES_OVER_MS),
     onChange() {
-      const states = poller.states();
-      if (states.every(({ reading, stale }) => reading !== null || stale !== null))
-        resolve({ atMs: clock.wallTime(), sources: states });
+      const tick = { atMs: clock.wallTime(), sources: poller.states() };
+      if (first === null) {
+        if (!tick.sources.every(isAnswered)) return;
+        first = tick;
+        if (!tick.sources.some(hasRates)) resolve([tick]);
+      } else if (tick.sources.every((state, at) => state.stale !== null || state !== first?.sources[at]))
+        // All of them again, also those without rates: leases are joined with backends of the same moment.
+        resolve([first, tick]);
     },
   });
-  const giveUp = (): void => resolve({ atMs: clock.wallTime(), sources: poller.states() });
+  const giveUp = (): void =>
+    resolve([...(first === null ? [] : [first]), { atMs: clock.wallTime(), sources: poller.states() }]);
   stop.addEventListener('abort', giveUp, { once: true });
   try {
     return await promise;
@@ -72,6 +85,15 @@ export async function readOnce(
     stop.removeEventListener('abort', giveUp);
     await poller[Symbol.asyncDispose]();
   }
+}
+
+function isAnswered({ reading, stale }: SourceState): boolean {
+  return reading !== null || stale !== null;
+}
+
+/** Counters that only go up say more when they are read again. */
+function hasRates({ reading }: SourceState): boolean {
+  return reading !== null && (reading.pools.length > 0 || reading.pooler !== null);
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {

@@ -3,7 +3,7 @@ import { diagnose } from './diagnose.js';
 import { factsOf } from './facts.js';
 import type { Tick } from './feed.js';
 import { type FrameOptions, tableLines } from './frame.js';
-import { type History, sampleOf } from './history.js';
+import { type History, recentOf } from './history.js';
 import { type TableSpec, tableOf } from './table.js';
 import { blockTable } from './views/backends.js';
 import { holderTable } from './views/holders.js';
@@ -17,14 +17,13 @@ export interface ReportOptions extends FrameOptions {
 
 /** Holders beyond these are counted: a report is read from its beginning. */
 const MOST_ROWS = 20;
-const NO_HISTORY: History = new Map();
 
 /** One tick as plain text: what is wrong, and the tables that have something in them. */
-export function onceReport(tick: Tick, options: ReportOptions): string {
+export function onceReport(tick: Tick, history: History, options: ReportOptions): string {
   const { width, cwd } = options;
   const facts = factsOf(tick);
   const colors = palette(options);
-  const { severity, words } = diagnose(facts, { history: NO_HISTORY, cwd });
+  const { severity, words } = diagnose(facts, { history, cwd });
   const paint = severity === 'none' ? colors.faint : colors[severity];
   const section = <Row>(spec: TableSpec<Row>, rows: readonly Row[]): string[] => {
     if (rows.length === 0) return [];
@@ -47,7 +46,7 @@ export function onceReport(tick: Tick, options: ReportOptions): string {
     ...gaps,
     ...section(
       poolTable,
-      facts.pools.map((pool) => poolRow(pool, [sampleOf(pool.pool)])),
+      facts.pools.map((pool) => poolRow(pool, history.get(pool.key))),
     ),
     ...section(holderTable, facts.holders),
     ...section(poolerTable, facts.poolerPools),
@@ -69,8 +68,15 @@ function backendSummary(backends: ReturnType<typeof factsOf>['backends']): strin
   return ['', `Backends: ${states}; oldest transaction ${shortTime(oldest)}`];
 }
 
-/** One tick as a line of JSON. Without a history it cannot say of a pool that it is too small. */
-export function jsonLine(tick: Tick, cwd: string, history: History = NO_HISTORY): string {
-  const { severity, cause, words } = diagnose(factsOf(tick), { history, cwd });
-  return `${JSON.stringify({ schema: 1, atMs: tick.atMs, diagnosis: { severity, cause, words }, sources: tick.sources })}\n`;
+/** One tick as a line of JSON, with what the ticks before it say of the rates of each pool. */
+export function jsonLine(tick: Tick, history: History, cwd: string): string {
+  const facts = factsOf(tick);
+  const { severity, cause, words } = diagnose(facts, { history, cwd });
+  const rates = facts.pools.map(({ key, source, pool }) => ({
+    source,
+    pid: pool.app?.pid ?? null,
+    pool: pool.name,
+    ...recentOf(history.get(key) ?? []),
+  }));
+  return `${JSON.stringify({ schema: 1, atMs: tick.atMs, diagnosis: { severity, cause, words }, rates, sources: tick.sources })}\n`;
 }

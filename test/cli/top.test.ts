@@ -13,6 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+/** Rates are told from two readings, this far apart. */
+const SOON = ['--once', '--interval', '100ms'];
+
 async function top(argv: readonly string[], options: TestIoOptions = {}) {
   const io = testIo({ cwd: folder, tempFolder: folder, ...options });
   const code = await runMain({ commands, version: () => '1.2.3' }, ['top', ...argv], io);
@@ -21,7 +24,7 @@ async function top(argv: readonly string[], options: TestIoOptions = {}) {
 
 describe('poolctl top without a terminal', () => {
   it('prints what is wrong, and the tables, once', async () => {
-    const { code, out, err } = await top(['--demo']);
+    const { code, out, err } = await top(['--demo', '--interval', '100ms']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const [first] = out.split('\n');
     expect(first).toMatch(/^orders: exhausted; 3 of 15 leases held > 30 s by src\/orders.ts:88; \d+ waiting/);
@@ -38,17 +41,27 @@ describe('poolctl top without a terminal', () => {
   });
 
   it('is ASCII where the locale is', async () => {
-    const { out } = await top(['--demo', '--once'], { unicode: false });
+    const { out } = await top(['--demo', ...SOON], { unicode: false });
     expect(out).toMatch(/^[\n\x20-\x7e]*$/);
   });
 
   it('prints a reading as a line of JSON', async () => {
-    const { code, out } = await top(['--demo', '--once', '--json']);
+    const { code, out } = await top(['--demo', ...SOON, '--json']);
     expect(code).toBe(0);
     expect(out.endsWith('\n')).toBe(true);
     expect(JSON.parse(out)).toMatchObject({
       schema: 1,
       diagnosis: { severity: 'bad', cause: 'leak' },
+      rates: [
+        {
+          ...{ source: 'demo:orders-api', pid: 4182, pool: 'orders', overMs: expect.any(Number) as number },
+          ...{
+            acquiresPerSecond: expect.any(Number) as number,
+            timeoutsPerSecond: expect.any(Number) as number,
+          },
+        },
+        { pool: 'sessions' },
+      ],
       sources: [
         {
           label: 'demo:orders-api',
@@ -68,7 +81,7 @@ describe('poolctl top without a terminal', () => {
   });
 
   it('records what it reads, and shows it again', async () => {
-    const recorded = await top(['--demo', '--once', '--record', 'a.jsonl']);
+    const recorded = await top(['--demo', ...SOON, '--record', 'a.jsonl']);
     const again = await top(['--replay', 'a.jsonl', '--once']);
     expect(again.code).toBe(0);
     expect(again.out).toBe(recorded.out);
@@ -76,9 +89,10 @@ describe('poolctl top without a terminal', () => {
     expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
       { poolctl: 'top', schema: 1 },
       { sources: [{}, {}, {}] },
+      { sources: [{}, {}, {}] },
     ]);
     const json = await top(['--replay', 'a.jsonl', '--json']);
-    expect(json.out.trim().split('\n')).toHaveLength(1);
+    expect(json.out.trim().split('\n')).toHaveLength(2);
   });
 
   it.each([
@@ -100,7 +114,7 @@ describe('poolctl top without a terminal', () => {
   });
 
   it('passes over what is damaged in a recording', async () => {
-    await top(['--demo', '--once', '--record', 'b.jsonl']);
+    await top(['--demo', ...SOON, '--record', 'b.jsonl']);
     const [header = '', tick = ''] = (await readFile(join(folder, 'b.jsonl'), 'utf8')).split('\n');
     const damaged = [header, 'x', tick.replace('"holders":[', '"holders":[7,'), tick, tick.slice(0, 500)];
     await writeFile(join(folder, 'b.jsonl'), damaged.join('\n'));

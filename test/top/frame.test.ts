@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { widthOf } from '../../src/report/text.js';
 import type { Tick } from '../../src/top/feed.js';
 import { type FrameOptions, frameOf } from '../../src/top/frame.js';
+import { NO_HISTORY } from '../../src/top/history.js';
 import { onceReport } from '../../src/top/report.js';
 import type { Size } from '../../src/top/state.js';
 import {
@@ -169,7 +170,7 @@ describe('text from outside', () => {
 
   it('is no more than text in plain output either', () => {
     for (const evil of EVIL) {
-      const report = onceReport(hostileTick(evil), { ...PLAIN, width: 80 });
+      const report = onceReport(hostileTick(evil), NO_HISTORY, { ...PLAIN, width: 80 });
       expect(report.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
     }
   });
