@@ -22,6 +22,10 @@ export const commands: CommandTable = {
     summary: 'watch pools, who holds their connections, and what blocks them',
     load: async () => (await import('./top.js')).command,
   },
+  health: {
+    summary: 'say whether pools are healthy, for scripts and container probes',
+    load: async () => (await import('./health.js')).command,
+  },
   pgbouncer: {
     summary: 'write the configuration of PgBouncer, look into it, and steer it',
     commands: {
@@ -68,11 +72,15 @@ export const commands: CommandTable = {
     },
   },
   ib: {
-    summary: "simulate the broker's gateway (TWS) to test clients against",
+    summary: 'broker connections (TWS): is a gateway usable, and a simulated one to test against',
     commands: {
       gateway: {
         summary: "simulate the broker's gateway (TWS), with faults to test clients against",
         load: async () => (await import('./ib-gateway.js')).command,
+      },
+      ping: {
+        summary: 'tell in one line whether a gateway (TWS) is usable',
+        load: async () => (await import('./ib-ping.js')).command,
       },
     },
   },

@@ -28,6 +28,7 @@ export {
   type Sent,
 } from './pacing.js';
 export { remotePacer, sharePacing } from './pacing-port.js';
+export { type Ping, type PingOptions, pingGateway } from './ping.js';
 export {
   type AcquireOptions,
   createIbPool,

@@ -89,6 +89,8 @@ export interface SupervisorCounters {
 const GOOD_SESSION_MS = 1000;
 /** A thread that does not come back to its loop for so long is taken for dead, however much it has to decode. */
 const LONGEST_STALL_MS = 120_000;
+/** Where gateways listen unless told otherwise: the advice where none was found. */
+export const PORTS = 'TWS listens at 7496 (live) and 7497 (paper), IB Gateway at 4001 and 4002';
 
 /**
  * Keeps one connection, with one client id, to one gateway. Each attempt has a fresh link; nothing but nextValidId
@@ -263,6 +265,11 @@ export class Supervisor {
         case 'server':
           phases.version = since();
           heard.serverVersion = Number(args[0]);
+          if (!Number.isSafeInteger(heard.serverVersion)) {
+            // The library takes what is no number for a version that it knows.
+            this.#hearEarly('broken', ['its first message is not a version', true]);
+            return;
+          }
           this.#enter({ kind: 'connecting', attempt, phase: 'handshake' });
           return;
         case 'managedAccounts':
@@ -314,7 +321,8 @@ export class Supervisor {
         const code = Number(args[1]);
         if (code === 506 || code === 503) {
           const text = `the gateway at ${place} speaks another version: ${args[0]}`;
-          fail(new IbError('ERR_IB_VERSION', text, { ibCode: code }), true);
+          const hint = '@stoqey/ib 1.6.10 speaks versions 100 to 193; from 201 on messages are protobuf';
+          fail(new IbError('ERR_IB_VERSION', text, { ibCode: code, hint }), true);
         } else if (code === 505) this.#counters.unreadable++;
         else this.#socketError = String(args[0]);
         return;
@@ -323,7 +331,7 @@ export class Supervisor {
         fail(
           args[1] === true
             ? new IbError('ERR_IB_NOT_A_GATEWAY', `no gateway listens at ${place}: ${args[0]}`, {
-                hint: 'TWS listens at 7496 (live) and 7497 (paper), IB Gateway at 4001 and 4002',
+                hint: PORTS,
               })
             : new IbError('ERR_IB_CONNECT', `the connection to ${place} is of no use: ${args[0]}`),
         );
@@ -335,8 +343,13 @@ export class Supervisor {
             this.#socketError === null
               ? `the gateway at ${place} hung up before it was ready`
               : `cannot connect to ${place}: ${this.#socketError}`,
-            // A gateway that is full accepts and hangs up.
-            this.#socketError === null ? { hint: 'a gateway serves 32 clients at once' } : {},
+            {
+              hint:
+                this.#socketError === null
+                  ? // A gateway that is full accepts and hangs up.
+                    'a gateway serves 32 clients at once'
+                  : `start the gateway and enable its API; ${PORTS}`,
+            },
           ),
         );
         return;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ValueError } from '../../src/base/units.js';
 import { reportOf, UnavailableError, UsageError } from '../../src/cli/errors.js';
 import { createInterrupts, type Interruption } from '../../src/cli/interrupts.js';
+import { IbError, type IbErrorCode, PoolExhaustedError } from '../../src/ib/errors.js';
 import { PoolError } from '../../src/pool/errors.js';
 
 const report = (error: unknown, interruption: Interruption | null = null) =>
@@ -38,6 +39,26 @@ describe('the report of an error', () => {
 
   it('takes a wrong option of the pool for a wrong option', () => {
     expect(report(new PoolError('ERR_POOL_OPTION', 'size must be a whole number')).exitCode).toBe(2);
+  });
+
+  it.each<IbErrorCode>([
+    'ERR_IB_CONNECT',
+    'ERR_IB_HANDSHAKE',
+    'ERR_IB_NOT_A_GATEWAY',
+    'ERR_IB_VERSION',
+    'ERR_IB_CLIENT_ID_IN_USE',
+    'ERR_IB_CONNECTION_LOST',
+    'ERR_IB_PACKAGE',
+  ])('takes %s for a gateway, or a package, that is not available', (code) => {
+    expect(report(new IbError(code, 'no gateway', { hint: 'start it' }))).toEqual({
+      exitCode: 3,
+      text: `no gateway (${code})\n  hint: start it`,
+    });
+  });
+
+  it('takes a gateway that is full for one that is not available, a wrong option for what it is', () => {
+    expect(report(new PoolExhaustedError('all are taken', 'share')).exitCode).toBe(3);
+    expect(report(new IbError('ERR_IB_OPTION', 'no such thing')).exitCode).toBe(2);
   });
 
   it("takes the system's errors as they are", () => {

@@ -1,0 +1,109 @@
+import { formatMs } from '../src/base/units.js';
+import { defineCommand } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { value } from '../src/cli/options.js';
+import { count, duration, text } from '../src/cli/value-types.js';
+import type { IbError } from '../src/ib/errors.js';
+import { type Ping, pingGateway } from '../src/ib/ping.js';
+import { printable } from '../src/report/text.js';
+
+const GATEWAY = 'Gateway';
+
+const options = {
+  host: value({
+    summary: 'where the gateway runs',
+    type: text('HOST'),
+    default: '127.0.0.1',
+    env: 'IBKR_HOST',
+    group: GATEWAY,
+  }),
+  port: value({
+    summary: 'where it listens: TWS at 7496 or 7497 (paper), IB Gateway at 4001 or 4002 (paper)',
+    type: count({ least: 1, most: 65_535 }),
+    default: 7497,
+    env: 'IBKR_PORT',
+    group: GATEWAY,
+  }),
+  clientId: value({
+    summary: 'the client id to connect with; one that nobody else uses',
+    type: count({ most: 2 ** 31 - 1 }),
+    default: 1,
+    env: 'IBKR_CLIENT_ID',
+    group: GATEWAY,
+  }),
+  timeout: value({
+    summary: 'how long it may take to be ready, and to answer',
+    type: duration({ leastMs: 1 }),
+    default: 10_000,
+    group: GATEWAY,
+  }),
+  format: formatOption(['text', 'json']),
+};
+
+export const command = defineCommand({
+  name: 'ib ping',
+  summary: 'tell in one line whether a gateway (TWS) is usable',
+  description:
+    'Connects as a pool would, asks for the time, and hangs up. Exits 0 if the gateway is usable, 1 if it answers and has\n' +
+    'lost its own connection to IB, and 3 if it is not usable: nobody listens, something else does (an HTTP server, say),\n' +
+    'it speaks only a newer protocol, says nothing, or another has the client id. It places no orders and reads no data.',
+  arguments: {},
+  options,
+  examples: [
+    { command: 'poolctl ib ping', meaning: 'is TWS there, for paper trading on this machine?' },
+    {
+      command: 'poolctl ib ping --port 4001 --client-id 99 -f json',
+      meaning: 'IB Gateway, with an id that no other client has, for a script',
+    },
+  ],
+  async run(context) {
+    const { host, port, clientId, timeout, format } = context.options;
+    const { clock, interrupts } = context.io;
+    const target = { host, port, clientId };
+    const ping = await pingGateway(target, { timeoutMs: timeout, signal: interrupts.stop, clock });
+    await context.write(format === 'json' ? jsonOf(target, ping) : `${lineOf(target, ping)}\n`);
+    if (ping.kind === 'failed') {
+      const hint = hintOf(ping.error);
+      if (format === 'text' && hint !== null) context.warn(`hint: ${hint}`);
+      return ExitCode.Unavailable;
+    }
+    return ping.upstream === 'up' ? ExitCode.Ok : ExitCode.Failed;
+  },
+});
+
+type Target = Parameters<typeof pingGateway>[0];
+
+function lineOf({ host, port, clientId }: Target, ping: Ping): string {
+  if (ping.kind === 'failed') return printable(`not usable: ${ping.error.message} (${ping.error.code})`);
+  const { upstream, serverVersion, accounts, phasesMs, roundTripMs } = ping;
+  const verdict = upstream === 'up' ? 'usable' : 'not usable, it has lost its connection to IB';
+  const facts = [
+    `server version ${serverVersion}`,
+    `${accounts.length === 1 ? 'account' : 'accounts'} ${accounts.join(' ') || 'none'}`,
+    `ready in ${formatMs(phasesMs.ready)}`,
+    `round trip ${formatMs(roundTripMs)}`,
+    `client id ${clientId}`,
+  ];
+  return printable(`${verdict}: gateway at ${host}:${port}, ${facts.join(', ')}`);
+}
+
+function jsonOf(target: Target, ping: Ping): string {
+  const result =
+    ping.kind === 'answered'
+      ? { usable: ping.upstream === 'up', ...ping, error: null }
+      : {
+          usable: false,
+          kind: ping.kind,
+          error: { code: ping.error.code, message: ping.error.message, hint: hintOf(ping.error) },
+        };
+  const { kind: _, ...rest } = result;
+  return `${JSON.stringify({ schema: 1, ...target, ...rest })}\n`;
+}
+
+/** A ping has one id, and no base to choose. */
+function hintOf({ code, hint }: IbError): string | null {
+  return code === 'ERR_IB_CLIENT_ID_IN_USE'
+    ? 'the gateway is alive; give --client-id another number to see more of it'
+    : hint;
+}
