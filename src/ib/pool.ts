@@ -10,7 +10,7 @@ import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
 import { type ConnectionFigures, type ConnectionOptions, IbConnection } from './connection.js';
 import { IbError } from './errors.js';
-import { localLine, threadLine } from './link.js';
+import { type Line, localLine, threadLine } from './link.js';
 import type { IbLog } from './log.js';
 import { createPacer, type Pacer, type PacingOptions, type PacingSnapshot } from './pacing.js';
 
@@ -46,6 +46,8 @@ export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histor
   readonly pacing?: PacingOptions;
   /** Shared with other pools of this gateway in this process. Default: its own, from `clientId` on. */
   readonly clientIds?: ClientIds;
+  /** Makes the place where a connection lives. Default: a thread of its own for `worker`, this one for `shared`. */
+  readonly line?: () => Line;
 }
 
 /** One borrowing of a connection. */
@@ -305,6 +307,7 @@ export class IbPool implements AsyncDisposable {
       firstAttempts,
     } = rest;
     this.#log({ kind: 'creating', topology: this.#topology, clientId });
+    const defaultLine = (): Line => (this.#topology === 'worker' ? threadLine() : localLine(this.#clock));
     const connection = new IbConnection(
       { host: this.#host, port: this.#port, clientId },
       {
@@ -313,7 +316,7 @@ export class IbPool implements AsyncDisposable {
         ...given({ reconnectMs, reconnectMostMs, firstAttempts }),
         pacer: this.pacer,
         histories: this.#histories,
-        line: this.#topology === 'worker' ? threadLine() : localLine(this.#clock),
+        line: (this.#options.line ?? defaultLine)(),
         onState: this.#teller(clientId),
       },
     );
