@@ -4,6 +4,7 @@ import type {
   PoolerDatabase,
   PoolerPool,
   PoolerReading,
+  PoolerRow,
   PoolerServer,
   Reading,
 } from './types.js';
@@ -63,6 +64,11 @@ export function toReading(
     maxClients: figure(config.max_client_conn),
     usedClients: figure(rows.lists?.find(({ list }) => list === 'used_clients')?.items),
     config,
+    columns: {
+      pools: ofUsers(rows.pools, 'database').map((row) => toRow(row, 'database')),
+      databases: databases.map((row) => toRow(row, 'name')),
+      stats: ofUsers(rows.stats, 'database').map((row) => toRow(row, 'database')),
+    },
   };
   return {
     ...{ source, kind: 'pgbouncer', takenAtMs, pooler },
@@ -132,6 +138,20 @@ function toDatabase(
       : ratesOf(first, last, spanMs, mode)),
   };
 }
+
+function toRow(row: Row, key: string): PoolerRow {
+  const figures = Object.entries(row).flatMap(([column, value]): [string, number][] => {
+    const number = TEXTS.has(column) ? null : figure(value);
+    // Renamed in 1.24.
+    return number === null ? [] : [[column === 'reserve_pool' ? 'reserve_pool_size' : column, number]];
+  });
+  return { database: text(row[key]), figures: Object.fromEntries(figures) };
+}
+
+/** Names that may look like numbers. */
+const TEXTS: ReadonlySet<string> = new Set([
+  ...['name', 'host', 'port', 'database', 'user', 'force_user', 'pool_mode', 'load_balance_hosts'],
+]);
 
 type Rates = Pick<PoolerDatabase, 'transactionsPerSecond' | 'queriesPerSecond' | 'waitMs' | 'busy'>;
 

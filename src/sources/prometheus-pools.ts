@@ -2,6 +2,22 @@ import type { HistogramSnapshot } from '../base/histogram.js';
 import type { PoolCounters } from '../pool/stats.js';
 import { type MetricSample, parseExposition } from './exposition.js';
 import {
+  PGBOUNCER_CLIENTS,
+  PGBOUNCER_DATABASES,
+  PGBOUNCER_MAXWAIT,
+  PGBOUNCER_POOLS,
+  PGBOUNCER_STATS,
+  PGBOUNCER_VERSION,
+  type PgBouncerColumn,
+  POOL_AGES,
+  POOL_COUNTERS,
+  POOL_GAUGES,
+  POOL_HISTOGRAMS,
+  POOL_INFO,
+  POOL_PREFIX,
+  SQLALCHEMY_PREFIX,
+} from './metric-names.js';
+import {
   type PgBouncerRows,
   type Row,
   type StatsAt,
@@ -34,7 +50,12 @@ export function toReading(
     if (same === undefined) byName.set(sample.name, [sample]);
     else same.push(sample);
   }
-  const found = FAMILIES.flatMap((family) => poolsOf(family, byName, takenAtMs));
+  const found: FoundPool[] = [];
+  for (const family of FAMILIES) {
+    // An endpoint may have the same pools under several families of names, as ours has with --compat.
+    const names = new Set(found.map(({ pool }) => pool.name));
+    found.push(...poolsOf(family, byName, takenAtMs).filter(({ pool }) => !names.has(pool.name)));
+  }
   const pools = found.map(({ pool }) => pool);
   const gaps: Gap[] = [
     ...found.flatMap(({ missing, pool }) =>
@@ -61,7 +82,7 @@ export function toReading(
   };
 }
 
-type Field = 'size' | 'maxOverflow' | 'live' | 'idle' | 'inUse' | 'overflow' | 'creating' | 'waiting';
+type Field = keyof typeof POOL_GAUGES;
 
 /** How one library names its metrics. Each thing has one or more names, of which the first that is there counts. */
 interface Family {
@@ -70,44 +91,46 @@ interface Family {
   /** The label that names the pool. */
   readonly label: readonly string[];
   readonly gauges: { readonly [K in Field]?: readonly Metric[] };
+  /** In seconds. */
+  readonly ages?: { readonly [K in keyof typeof POOL_AGES]: readonly Metric[] };
   readonly counters: { readonly [K in keyof PoolCounters]?: readonly Metric[] };
   /** In seconds. */
   readonly wait: readonly string[];
   readonly hold: readonly string[];
+  /** Whose label `driver` names the driver of a pool. */
+  readonly info?: string;
 }
 
 /** A name, and a label that it must have. */
 type Metric = string | { readonly name: string; readonly label: string; readonly is: string };
 
-/** The names of seed 004's system, under its own prefix and ours, and our own words for them. */
+/** The names of our exporter, under its prefix and SQLAlchemy's. */
 const ours = (prefix: string, driver: string): Family => {
-  const names = (...suffixes: string[]): string[] => suffixes.map((suffix) => prefix + suffix);
+  const named = (name: string): readonly string[] => [prefix + name];
   return {
     driver,
     prefix,
-    label: ['pool', 'pool_name'],
+    label: ['pool_name', 'pool'],
     gauges: {
-      size: names('size'),
-      maxOverflow: names('max_overflow'),
-      live: names('live'),
-      idle: names('idle', 'checked_in'),
-      inUse: names('in_use', 'checked_out'),
-      overflow: names('overflow'),
-      creating: names('creating'),
-      waiting: names('waiting', 'waiters'),
+      size: named(POOL_GAUGES.size),
+      maxOverflow: named(POOL_GAUGES.maxOverflow),
+      live: named(POOL_GAUGES.live),
+      idle: named(POOL_GAUGES.idle),
+      inUse: named(POOL_GAUGES.inUse),
+      overflow: named(POOL_GAUGES.overflow),
+      creating: named(POOL_GAUGES.creating),
+      waiting: named(POOL_GAUGES.waiting),
+      peakWaiting: named(POOL_GAUGES.peakWaiting),
+      peakInUse: named(POOL_GAUGES.peakInUse),
     },
-    counters: {
-      ...mapCounters((key) => names(`${snakeCase(key)}_total`)),
-      acquired: names('acquired_total', 'checkouts_total'),
-      released: names('released_total', 'checkins_total'),
-      created: names('created_total', 'connects_total'),
-      destroyed: names('destroyed_total', 'disconnects_total'),
-      invalidated: names('invalidated_total', 'invalidations_total'),
-      timedOut: names('timed_out_total', 'timeouts_total'),
-      leaked: names('leaked_total', 'leaks_total'),
+    ages: {
+      longestWaitMs: named(POOL_AGES.longestWaitMs),
+      longestHoldMs: named(POOL_AGES.longestHoldMs),
     },
-    wait: names('wait_seconds', 'wait_duration_seconds', 'checkout_duration_seconds'),
-    hold: names('hold_seconds', 'hold_duration_seconds'),
+    counters: mapCounters((key) => named(POOL_COUNTERS[key])),
+    wait: named(POOL_HISTOGRAMS.wait),
+    hold: named(POOL_HISTOGRAMS.hold),
+    info: prefix + POOL_INFO,
   };
 };
 
@@ -135,8 +158,8 @@ const openTelemetry = (
 };
 
 const FAMILIES: readonly Family[] = [
-  ours('poolctl_pool_', 'poolctl'),
-  ours('sqlalchemy_pool_', 'sqlalchemy'),
+  ours(POOL_PREFIX, 'poolctl'),
+  ours(SQLALCHEMY_PREFIX, 'sqlalchemy'),
   {
     driver: 'hikaricp',
     prefix: 'hikaricp_connections',
@@ -185,14 +208,18 @@ function poolsOf(family: Family, byName: ByName, takenAtMs: number): readonly Fo
       value === null ? [what] : [],
     );
     const pool: PoolReading = {
-      ...{ schema: 1, name, driver: family.driver, takenAtMs, app: null, closed: false, createError: null },
+      ...{ schema: 1, name, takenAtMs, app: null, closed: false, createError: null },
+      driver: ofPool.get(family.info ?? '')?.[0]?.labels.driver ?? family.driver,
       ...{ idle: idle ?? 0, inUse: inUse ?? 0, waiting: waiting ?? 0, holders: [] },
       live: gauge('live') ?? (idle ?? 0) + (inUse ?? 0),
       size: gauge('size'),
       maxOverflow: gauge('maxOverflow'),
       overflow: gauge('overflow'),
       creating: gauge('creating'),
-      ...{ peakWaiting: null, peakInUse: null, longestWaitMs: null, longestHoldMs: null },
+      peakWaiting: gauge('peakWaiting'),
+      peakInUse: gauge('peakInUse'),
+      longestWaitMs: toMs(figure(family.ages?.longestWaitMs)),
+      longestHoldMs: toMs(figure(family.ages?.longestHoldMs)),
       counters: mapCounters((key) => figure(family.counters[key])),
       wait: histogramOf(family.wait, ofPool),
       hold: histogramOf(family.hold, ofPool),
@@ -203,19 +230,26 @@ function poolsOf(family: Family, byName: ByName, takenAtMs: number): readonly Fo
 
 /** The samples of each pool, by their names. */
 function groupByPool(family: Family, byName: ByName): ReadonlyMap<string, ByName> {
-  const pools = new Map<string, Map<string, MetricSample[]>>();
-  for (const [name, samples] of byName) {
-    if (!name.startsWith(family.prefix)) continue;
+  const pools = new Map<string, { name: string; source: string; ofPool: Map<string, MetricSample[]> }>();
+  const sources = new Map<string, Set<string>>();
+  for (const [metric, samples] of byName) {
+    if (!metric.startsWith(family.prefix)) continue;
     for (const sample of samples) {
-      const key = nameOf(sample, family);
-      const pool = pools.get(key) ?? new Map<string, MetricSample[]>();
-      const same = pool.get(name);
-      if (same === undefined) pool.set(name, [sample]);
+      const [name, source] = [nameOf(sample, family), sample.labels.source ?? ''];
+      const key = JSON.stringify([name, source]);
+      const pool = pools.get(key) ?? { name, source, ofPool: new Map<string, MetricSample[]>() };
+      const same = pool.ofPool.get(metric);
+      if (same === undefined) pool.ofPool.set(metric, [sample]);
       else same.push(sample);
       pools.set(key, pool);
+      sources.set(name, (sources.get(name) ?? new Set()).add(source));
     }
   }
-  return pools;
+  const named = [...pools.values()].map(({ name, source, ofPool }): [string, ByName] => [
+    sources.get(name)?.size === 1 ? name : `${name} (${source})`,
+    ofPool,
+  ]);
+  return new Map(named);
 }
 
 function figureOf(metric: Metric, ofPool: ByName): number | null {
@@ -227,7 +261,9 @@ function figureOf(metric: Metric, ofPool: ByName): number | null {
 /** Of an endpoint that collects those of several processes, each pool is one of them. */
 function nameOf({ labels }: MetricSample, { label }: Family): string {
   const pool = label.map((one) => labels[one]).find((one) => one !== undefined) ?? 'default';
-  const place = ['application', 'job', 'instance', 'pid'].flatMap((one) => labels[one] ?? []).join(' ');
+  const place = ['application', 'app', 'job', 'instance', 'pid']
+    .flatMap((one) => labels[one] ?? [])
+    .join(' ');
   return place === '' ? pool : `${pool} (${place})`;
 }
 
@@ -271,78 +307,71 @@ function bucketsOf(samples: readonly MetricSample[]): readonly (readonly [upToUs
 
 /** What the exporters of PgBouncer tell, as if its console had: its columns, under both sets of names. */
 function pgbouncerRows(byName: ByName): PgBouncerRows | null {
-  if (![...byName.keys()].some((name) => name.startsWith('pgbouncer_'))) return null;
-  const version = byName.get('pgbouncer_version_info')?.[0]?.labels.version ?? '';
-  const only = (...names: string[]): number | null =>
-    names.flatMap((name) => byName.get(name)?.[0]?.value ?? [])[0] ?? null;
+  const ofPgbouncer = [...byName].filter(([name]) => name.startsWith('pgbouncer_'));
+  if (ofPgbouncer.length === 0) return null;
+  // Databases of the same name in several poolers are told apart by the pooler.
+  const sources = new Set(
+    ofPgbouncer.flatMap(([, samples]) => samples.map(({ labels }) => labels.source ?? '')),
+  );
+  const rows = (columns: readonly Column[], keys: readonly string[]): readonly Row[] =>
+    rowsOf(byName, columns, keys, sources.size > 1);
+  const sum = (...names: string[]): number | null => {
+    const samples = names.map((name) => byName.get(name)).find((one) => one !== undefined);
+    return samples?.reduce((all, { value }) => all + value, 0) ?? null;
+  };
   return {
-    version,
-    pools: rowsOf(byName, POOL_COLUMNS, ['database', 'user']),
-    databases: rowsOf(byName, DATABASE_COLUMNS, ['name']).map((row) => ({
-      ...row,
-      pool_mode: row.pool_mode ?? null,
-    })),
-    stats: rowsOf(byName, STATS_COLUMNS, ['database']),
+    version: byName.get(PGBOUNCER_VERSION)?.[0]?.labels.version ?? '',
+    pools: rows(POOL_COLUMNS, ['database', 'user']),
+    databases: rows(DATABASE_COLUMNS, ['name']).map((row) => ({ ...row, pool_mode: row.pool_mode ?? null })),
+    stats: rows(STATS_COLUMNS, ['database']),
     ...{ clients: null, servers: null, state: [] },
-    lists: [{ list: 'used_clients', items: only('pgbouncer_used_clients', 'pgbouncer_lists_used_clients') }],
+    lists: [{ list: 'used_clients', items: sum(PGBOUNCER_CLIENTS.used, 'pgbouncer_lists_used_clients') }],
     config: [
       {
         key: 'max_client_conn',
-        value: only('pgbouncer_config_max_client_connections', 'pgbouncer_config_max_client_conn'),
+        value: sum(PGBOUNCER_CLIENTS.most, PGBOUNCER_CLIENTS.mostOfCommunity),
       },
     ],
   };
 }
 
-/** By column of the console: its names, and a factor from seconds to the console's units. */
-type Column = readonly [column: string, names: readonly string[], factor?: number];
+/** By column of the console: its names, and a factor from the console's units to those of the metric. */
+type Column = readonly [column: string, names: readonly string[], factor: number];
 
-const poolColumn = (column: string, community: string): Column => [
-  column,
-  [`pgbouncer_pools_${column}`, `pgbouncer_pools_${community}_connections`],
-];
+const columnsOf = (columns: Readonly<Record<string, PgBouncerColumn>>): readonly Column[] =>
+  Object.values(columns).map(({ column, name, community, factor }) => [
+    column,
+    community === null ? [name] : [name, community],
+    factor,
+  ]);
 
-const POOL_COLUMNS: readonly Column[] = [
-  poolColumn('cl_active', 'client_active'),
-  poolColumn('cl_waiting', 'client_waiting'),
-  poolColumn('sv_active', 'server_active'),
-  poolColumn('sv_idle', 'server_idle'),
-  poolColumn('sv_used', 'server_used'),
-  poolColumn('sv_tested', 'server_testing'),
-  poolColumn('sv_login', 'server_login'),
-  poolColumn('sv_active_cancel', 'server_active_cancel'),
-  poolColumn('sv_being_canceled', 'server_being_canceled'),
-  ['maxwait', ['pgbouncer_pools_maxwait', 'pgbouncer_pools_client_maxwait_seconds']],
-  ['maxwait_us', ['pgbouncer_pools_maxwait_us']],
-];
+const POOL_COLUMNS = columnsOf({ ...PGBOUNCER_POOLS, maxwait: PGBOUNCER_MAXWAIT });
+const DATABASE_COLUMNS = columnsOf(PGBOUNCER_DATABASES);
+/** Older ones of the community's exporter have its names without `totals`. */
+const STATS_COLUMNS = columnsOf(PGBOUNCER_STATS).map(
+  ([column, names, factor]): Column => [
+    column,
+    [...names, ...names.map((name) => name.replace('_stats_totals_', '_stats_'))],
+    factor,
+  ],
+);
 
-const DATABASE_COLUMNS: readonly Column[] = [
-  ['pool_size', ['pgbouncer_databases_pool_size']],
-  ['reserve_pool', ['pgbouncer_databases_reserve_pool_size', 'pgbouncer_databases_reserve_pool']],
-  ['max_connections', ['pgbouncer_databases_max_connections']],
-  ['current_connections', ['pgbouncer_databases_current_connections']],
-  ['paused', ['pgbouncer_databases_paused']],
-];
-
-const statsNames = (...names: string[]): string[] =>
-  names.flatMap((name) => [`pgbouncer_stats_${name}`, `pgbouncer_stats_totals_${name}`]);
-
-const STATS_COLUMNS: readonly Column[] = [
-  ['total_xact_count', statsNames('total_xact_count', 'sql_transactions_pooled_total')],
-  ['total_query_count', statsNames('total_query_count', 'queries_pooled_total')],
-  ['total_server_assignment_count', statsNames('total_server_assignment_count', 'server_assignments_total')],
-  ['total_xact_time', statsNames('server_in_transaction_seconds_total'), 1e6],
-  ['total_wait_time', statsNames('client_wait_seconds_total'), 1e6],
-];
-
-function rowsOf(byName: ByName, columns: readonly Column[], keys: readonly string[]): readonly Row[] {
+function rowsOf(
+  byName: ByName,
+  columns: readonly Column[],
+  keys: readonly string[],
+  withSource: boolean,
+): readonly Row[] {
   const rows = new Map<string, Record<string, unknown>>();
-  for (const [column, names, factor = 1] of columns) {
+  for (const [column, names, factor] of columns) {
     for (const { labels, value } of names.flatMap((name) => byName.get(name) ?? [])) {
-      const values = keys.map((key) => labels[key] ?? (key === 'name' ? labels.database : undefined) ?? '');
+      const values = keys.map((key) => {
+        const text = labels[key] ?? (key === 'name' ? labels.database : undefined) ?? '';
+        return withSource && key !== 'user' ? `${text} (${labels.source ?? ''})` : text;
+      });
       const id = JSON.stringify(values);
       const row = rows.get(id) ?? Object.fromEntries(keys.map((key, i) => [key, values[i]]));
-      row[column] ??= value * factor;
+      row[column] ??= value / factor;
       if (labels.pool_mode !== undefined) row.pool_mode = labels.pool_mode;
       rows.set(id, row);
     }
@@ -350,6 +379,6 @@ function rowsOf(byName: ByName, columns: readonly Column[], keys: readonly strin
   return [...rows.values()];
 }
 
-function snakeCase(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1000;
 }

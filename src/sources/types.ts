@@ -102,7 +102,20 @@ export interface PoolerReading {
   readonly usedClients: number | null;
   /** All settings, as SHOW CONFIG has them. */
   readonly config: Readonly<Record<string, string>>;
+  /** What it counts, for those who want all of it. Left out of what was recorded before there was such a thing. */
+  readonly columns?: PoolerColumns;
 }
+
+/** Rows of SHOW POOLS, DATABASES and STATS. */
+export interface PoolerColumns {
+  /** In the order of PoolerReading's pools and databases. */
+  readonly pools: readonly PoolerRow[];
+  readonly databases: readonly PoolerRow[];
+  readonly stats: readonly PoolerRow[];
+}
+
+/** The figures of a row by the names of PgBouncer's own columns: those that its version has. */
+export type PoolerRow = { readonly database: string; readonly figures: Readonly<Record<string, number>> };
 
 /** One pair of database and user. */
 export interface PoolerPool {

@@ -44,13 +44,13 @@ describe('the pools of a metrics endpoint', () => {
   it.each<[string, string, object]>([
     [
       'of poolctl',
-      `poolctl_pool_size{pool="orders"} 10
-       poolctl_pool_in_use{pool="orders"} 7
-       poolctl_pool_idle{pool="orders"} 3
-       poolctl_pool_overflow{pool="orders"} 0
-       poolctl_pool_waiting{pool="orders"} 4
-       poolctl_pool_acquired_total{pool="orders"} 99
-       poolctl_pool_ping_failed_total{pool="orders"} 2`,
+      `poolctl_pool_size{pool_name="orders"} 10
+       poolctl_pool_checked_out{pool_name="orders"} 7
+       poolctl_pool_checked_in{pool_name="orders"} 3
+       poolctl_pool_overflow{pool_name="orders"} 0
+       poolctl_pool_waiters{pool_name="orders"} 4
+       poolctl_pool_checkouts_total{pool_name="orders"} 99
+       poolctl_pool_ping_failures_total{pool_name="orders"} 2`,
       {
         ...{ driver: 'poolctl', name: 'orders', size: 10, inUse: 7, idle: 3, live: 10, waiting: 4 },
         ...{ maxOverflow: null, counters: { acquired: 99, pingFailed: 2, released: null } },
@@ -120,7 +120,9 @@ describe('the pools of a metrics endpoint', () => {
   });
 
   it('what is not told is null, or a gap where it cannot be', () => {
-    const { pools, gaps } = readingOf('poolctl_pool_idle{pool="a"} 1\npoolctl_pool_size{pool="b"} 4\n');
+    const { pools, gaps } = readingOf(
+      'poolctl_pool_checked_in{pool_name="a"} 1\npoolctl_pool_size{pool_name="b"} 4\n',
+    );
     expect(pools).toMatchObject([{ name: 'a', idle: 1, inUse: 0, size: null, wait: null }]);
     expect(gaps.map(({ what }) => what)).toEqual([
       'in use of pool a',
@@ -142,11 +144,16 @@ describe('the pools of a metrics endpoint', () => {
 
   it('percentiles come from the buckets of a histogram', () => {
     const bucket = (le: string, count: number) =>
-      `poolctl_pool_wait_seconds_bucket{pool="a",le="${le}"} ${count}\n`;
+      `poolctl_pool_checkout_duration_seconds_bucket{pool_name="a",le="${le}"} ${count}\n`;
     const text = [
-      ...['poolctl_pool_idle{pool="a"} 1\n', bucket('0.001', 50), bucket('0.01', 95), bucket('0.1', 99)],
-      ...[bucket('+Inf', 100), 'poolctl_pool_wait_seconds_sum{pool="a"} 2.5\n'],
-      'poolctl_pool_wait_seconds_count{pool="a"} 100\n',
+      ...[
+        'poolctl_pool_checked_in{pool_name="a"} 1\n',
+        bucket('0.001', 50),
+        bucket('0.01', 95),
+        bucket('0.1', 99),
+      ],
+      ...[bucket('+Inf', 100), 'poolctl_pool_checkout_duration_seconds_sum{pool_name="a"} 2.5\n'],
+      'poolctl_pool_checkout_duration_seconds_count{pool_name="a"} 100\n',
     ].join('');
     const wait = readingOf(text).pools[0]?.wait;
     expect(wait).toMatchObject({ count: 100, sumUs: 2.5e6, meanUs: 25_000 });
@@ -230,7 +237,7 @@ describe('the source prometheus:', () => {
 
   it('asks at /metrics where the URL has no path', async () => {
     const { pools } = await read(({ url }, response) => {
-      response.end(url === '/metrics' ? 'poolctl_pool_idle{pool="orders"} 1\n' : '');
+      response.end(url === '/metrics' ? 'poolctl_pool_checked_in{pool_name="orders"} 1\n' : '');
     });
     expect(pools).toMatchObject([{ name: 'orders' }]);
   });
@@ -264,7 +271,7 @@ describe('the source prometheus:', () => {
     server.close();
     const giveUp = new AbortController();
     const reading = read((_, response) => {
-      response.write('poolctl_pool_idle 1\n');
+      response.write('poolctl_pool_checked_in 1\n');
       giveUp.abort(new Error('long enough'));
     }, giveUp.signal);
     await expect(reading).rejects.toThrow('long enough');
