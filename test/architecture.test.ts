@@ -15,6 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ib: ['pool', 'base'],
   ws: ['pool', 'base'],
   top: ['sources', 'watch', 'pool', 'report', 'base'],
+  health: ['sources', 'watch', 'pool', 'base'],
   metrics: ['sources', 'watch', 'pool', 'base'],
   report: ['base'],
   cli: ['report', 'base'],

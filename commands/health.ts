@@ -1,0 +1,199 @@
+import { onAbort } from '../src/base/abort.js';
+import { parseCount } from '../src/base/units.js';
+import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import { ExitCode } from '../src/cli/exit-codes.js';
+import { flag, value } from '../src/cli/options.js';
+import { duration, share, text, type ValueType } from '../src/cli/value-types.js';
+import { HealthCheck, type HealthReport, NOBODY } from '../src/health/check.js';
+import { HEALTH_LIMITS, type HealthLimits, type HealthStatus } from '../src/health/health.js';
+import { HEALTH_FORMATS, healthLines, healthReports } from '../src/report/health/index.js';
+import { expandAddresses, openSources } from '../src/sources/addresses.js';
+import { SOURCE_FORMS } from '../src/sources/registry.js';
+import type { StatsSource } from '../src/sources/types.js';
+
+/** As `type`, and `none` is null: no such limit. */
+function limitOf(type: ValueType<number>): ValueType<number | null> {
+  return {
+    placeholder: type.placeholder,
+    parse: (source) => (source.trim() === 'none' ? null : type.parse(source)),
+    show: (limit) => (limit === null ? 'none' : type.show(limit)),
+  };
+}
+
+const LIMITS = 'Limits';
+const shareType = limitOf(share({ least: 0 }));
+const countType = limitOf({ placeholder: 'N', parse: (source) => parseCount(source), show: String });
+const timeType = limitOf(duration());
+
+function limit(type: ValueType<number | null>, fallback: number | null, summary: string) {
+  return value({
+    summary,
+    type,
+    default: fallback,
+    ...(fallback === null ? { defaultText: 'none' } : {}),
+    group: LIMITS,
+  });
+}
+
+const { utilization, waiting, waitMs, leaked, timedOut } = HEALTH_LIMITS;
+
+const options = {
+  every: value({
+    summary: 'check again and again, this often, until Ctrl-C; a line for each pool, or of JSON',
+    type: duration({ leastMs: 100 }),
+    default: null,
+    defaultText: 'once',
+    config: false,
+  }),
+  timeout: value({
+    summary: 'how long a source may take to answer',
+    type: duration({ leastMs: 1 }),
+    default: 5000,
+  }),
+  strict: flag({ summary: 'exit 1 on a warning too' }),
+  format: formatOption(HEALTH_FORMATS),
+  warnUtilization: limit(shareType, utilization.warning, 'in use of what can be: above is a warning'),
+  criticalUtilization: limit(
+    shareType,
+    utilization.critical,
+    'above is critical, if somebody waits; else a warning',
+  ),
+  warnWaiting: limit(countType, waiting.warning, 'more waiting is a warning'),
+  criticalWaiting: limit(countType, waiting.critical, 'more waiting is critical'),
+  warnWait: limit(timeType, waitMs.warning, 'a longer wait, up to now, is a warning'),
+  criticalWait: limit(timeType, waitMs.critical, 'a longer wait is critical'),
+  warnLeaks: limit(countType, leaked.warning, 'more leases out for too long are a warning'),
+  criticalLeaks: limit(countType, leaked.critical, 'more leases out for too long are critical'),
+  warnTimeouts: limit(
+    countType,
+    timedOut.warning,
+    'with --every: more time-outs since the last look are a warning',
+  ),
+  criticalTimeouts: limit(
+    countType,
+    timedOut.critical,
+    'with --every: more time-outs since the last look are critical',
+  ),
+};
+
+const sourcesArgument = {
+  sources: restArguments({
+    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
+    type: text('SOURCE'),
+  }),
+};
+
+type Context = CommandContext<typeof options, typeof sourcesArgument>;
+
+export const command = defineCommand({
+  name: 'health',
+  summary: 'say whether pools are healthy, for scripts and container probes',
+  description:
+    'Reads pools, and says of each whether it is healthy, in warning, critical, or cannot be read (error): pools of\n' +
+    'applications, those of PgBouncer with its places for clients, and the connections of a PostgreSQL. Any limit can be\n' +
+    'none. Exit 0: healthy, or no worse than a warning; 1: critical, or a warning with --strict; 3: something could not\n' +
+    'be read. With --every the last look decides.',
+  arguments: sourcesArgument,
+  options,
+  endsByInterrupt: true,
+  examples: [
+    { command: 'poolctl health', meaning: 'every application of yours that publishes its pools' },
+    {
+      command: 'poolctl health pool:127.0.0.1:9876 --format json',
+      meaning: 'a container probe: the application was started by poolctl run --publish',
+    },
+    {
+      command: 'poolctl health pgbouncer://stats@db:6432/ --every 5m --strict',
+      meaning: 'regular checks of a pooler',
+    },
+  ],
+  async run(context) {
+    const { options: given, io } = context;
+    const check = new HealthCheck({ clock: io.clock, limits: limitsOf(given), timeoutMs: given.timeout });
+    const { stop } = io.interrupts;
+    let open: ReadonlyMap<string, StatsSource> = new Map();
+    try {
+      open = await opened(context, open);
+      if (open.size === 0) throw nobodyPublishes();
+      let report = await check.check([...open.values()], stop);
+      if (given.every === null) {
+        await context.write(healthReports[given.format](report, context.render));
+        return exitCodeOf(report, given.strict);
+      }
+      await context.write(healthLines[given.format](report, context.render));
+      while (await passes(given.every, context)) {
+        open = await opened(context, open);
+        const next = await check.check([...open.values()], stop).catch((error: unknown) => {
+          if (stop.aborted) return null;
+          throw error;
+        });
+        if (next === null) break;
+        report = next;
+        await context.write(healthLines[given.format](report, context.render));
+      }
+      return exitCodeOf(report, given.strict);
+    } finally {
+      await Promise.allSettled([...open.values()].map(async (source) => source[Symbol.asyncDispose]()));
+    }
+  },
+});
+
+type Values = Context['options'];
+
+function limitsOf(given: Values): HealthLimits {
+  return {
+    utilization: { warning: given.warnUtilization, critical: given.criticalUtilization },
+    waiting: { warning: given.warnWaiting, critical: given.criticalWaiting },
+    waitMs: { warning: given.warnWait, critical: given.criticalWait },
+    leaked: { warning: given.warnLeaks, critical: given.criticalLeaks },
+    timedOut: { warning: given.warnTimeouts, critical: given.criticalTimeouts },
+  };
+}
+
+/** The sources that are meant now; of live applications there are others at each look. Keeps those that are open. */
+async function opened(
+  { arguments: { sources }, io }: Context,
+  before: ReadonlyMap<string, StatsSource>,
+): Promise<ReadonlyMap<string, StatsSource>> {
+  const { host, env, user, clock, interrupts } = io;
+  const { uid, name: userName, tempFolder } = user;
+  const owner = { platform: host.platform, env, uid, userName, tempFolder };
+  const addresses = await expandAddresses(sources, owner, interrupts.abort);
+  const added = openSources(
+    addresses.filter((address) => !before.has(address)),
+    { env, clock },
+  );
+  if (added.problems.length > 0) throw new UsageError(added.problems);
+  const gone = [...before].filter(([address]) => !addresses.includes(address));
+  await Promise.allSettled(gone.map(async ([, source]) => source[Symbol.asyncDispose]()));
+  return new Map([...before, ...added.sources].filter(([address]) => addresses.includes(address)));
+}
+
+function nobodyPublishes(): UnavailableError {
+  return new UnavailableError(NOBODY, {
+    hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl health postgres://USER@HOST/DATABASE',
+  });
+}
+
+/** Waits; false if it was interrupted, or nobody reads any more. */
+function passes(ms: number, { io }: Context): Promise<boolean> {
+  const { stop } = io.interrupts;
+  return new Promise((resolve) => {
+    const end = (passed: boolean): void => {
+      timer.cancel();
+      stopWatching();
+      resolve(passed && !io.stdout.closed);
+    };
+    const timer = io.clock.setTimer(() => end(true), ms);
+    const stopWatching = onAbort(stop, () => end(false));
+    if (stop.aborted || io.stdout.closed) end(false);
+  });
+}
+
+function exitCodeOf({ pools }: HealthReport, strict: boolean): ExitCode {
+  const has = (status: HealthStatus): boolean => pools.some((pool) => pool.status === status);
+  if (has('critical') || (strict && has('warning'))) return ExitCode.Failed;
+  return has('error') ? ExitCode.Unavailable : ExitCode.Ok;
+}
