@@ -1,6 +1,13 @@
 import { printable } from '../report/text.js';
-import { type BackendFact, type Facts, type HolderFact, LEAK_MS, type PoolFact } from './facts.js';
-import { type PoolSample, recentOf } from './history.js';
+import {
+  type BackendFact,
+  type Facts,
+  type HolderFact,
+  LEAK_MS,
+  type PoolerPoolFact,
+  type PoolFact,
+} from './facts.js';
+import { type PoolSample, type Recent, recentOf } from './history.js';
 import { counted, shortRate, shortSite, shortTime } from './words.js';
 
 /** Why a pool runs dry. */
@@ -42,13 +49,15 @@ export function diagnose(facts: Facts, context: DiagnosisContext): Diagnosis {
   if (isEmpty(facts)) return { severity: 'none', cause: null, subject: null, words: 'no reading yet' };
   const found = [
     ...facts.pools.flatMap((pool) => poolDiagnosis(pool, facts, context) ?? []),
-    ...poolerDiagnoses(facts),
-    ...serverDiagnoses(facts),
+    ...poolerDiagnoses(facts, context),
+    ...serverDiagnoses(facts, context),
   ].sort((one, other) => rank(other) - rank(one));
   const [worst] = found;
   if (worst !== undefined) {
+    // A queue behind a pool, or a full server, is what the pool itself is already said to suffer from.
     const others = found.filter(
-      ({ severity, subject }) => severity === 'bad' && subject !== worst.subject,
+      ({ severity, subject, of, cause }) =>
+        severity === 'bad' && subject !== worst.subject && (of === worst.of || cause !== worst.cause),
     ).length;
     return others === 0 || worst.severity !== 'bad'
       ? worst
@@ -58,6 +67,7 @@ export function diagnose(facts: Facts, context: DiagnosisContext): Diagnosis {
 }
 
 interface Ranked extends Diagnosis {
+  readonly of: 'pool' | 'pooler' | 'server';
   /** Of two that are equally bad, the one with more of these comes first. */
   readonly weight: number;
 }
@@ -66,8 +76,9 @@ function rank({ severity, weight }: Ranked): number {
   return (severity === 'bad' ? 1e9 : 0) + weight;
 }
 
-function isEmpty({ pools, backends, poolerPools, servers }: Facts): boolean {
-  return pools.length + backends.length + poolerPools.length + servers.length === 0;
+function isEmpty({ pools, backends, poolerPools, servers, failures }: Facts): boolean {
+  const refused = failures.some(({ why }) => refusal(why) !== null);
+  return pools.length + backends.length + poolerPools.length + servers.length === 0 && !refused;
 }
 
 function quiet({ pools, backends, poolerPools }: Facts): string {
@@ -89,23 +100,25 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   const name = printable(pool.name);
   const full = capacity !== null && pool.inUse >= capacity;
   const exhausted = pool.waiting > 0;
-  if (!exhausted && !full) {
+  const recent = recentOf(context.history.get(fact.key) ?? []);
+  const refused = refusedNow(fact, facts, recent);
+  if (!exhausted && !full && refused === null) {
     if (suspects.length === 0) return null;
     const words = `${name}: ${leakWords(suspects, pool.inUse, context)}; none waiting`;
-    return { severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
+    return { of: 'pool', severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
   }
   const waiting = pool.waiting === 0 ? 'none waiting' : `${pool.waiting} waiting`;
+  const state = exhausted ? 'exhausted' : full ? 'full' : `cannot grow beyond ${pool.live ?? pool.inUse}`;
   const said = (cause: Cause, words: string): Ranked => ({
-    severity: exhausted ? 'bad' : 'warn',
+    of: 'pool',
+    severity: exhausted || refused !== null ? 'bad' : 'warn',
     cause,
     subject: fact.key,
-    words: `${name}: ${exhausted ? 'exhausted' : 'full'}; ${words}`,
+    words: `${name}: ${state}; ${words}`,
     weight: pool.waiting + 1,
   });
 
-  const refused = refusal(pool.createError);
-  if (refused !== null)
-    return said('database limit', `the database refuses connections (${refused}); ${waiting}`);
+  if (refused !== null) return said('database limit', `${refused}; ${waiting}`);
   const lock = lockWords(holders, suspects, facts, context);
   if (lock !== null) return said(lock.cause, `${lock.words}; ${waiting}; ${NO_GAIN}`);
   if (suspects.length > 0) {
@@ -120,11 +133,10 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     const words = `${slow.length} of ${counted(pool.inUse, 'lease')} in queries > ${shortTime(SLOW_MS)}, the longest ${shortTime(Math.max(...slow.map(busyMs)))}${text}; ${waiting}`;
     return said('slow queries', words);
   }
-  const queue = queueBehind(holders, facts);
-  if (queue !== null) return said('pooler queue', `${queue}; ${waiting}`);
-  const limit = facts.servers.map(({ server }) => limitWords(server)).find((words) => words !== null);
+  const queue = queueBehind(holders, facts, context);
+  if (queue !== null) return said(queue.cause, `${queue.words}; ${waiting}`);
+  const limit = facts.servers.map((one) => limitWords(one, facts)).find((words) => words !== null);
   if (limit) return said('database limit', `${limit}; ${waiting}`);
-  const recent = recentOf(context.history.get(fact.key) ?? []);
   const oldest = pool.longestHoldMs ?? holders[0]?.holder.ageMs ?? null;
   const turnover = recent.acquiresPerSecond;
   // Short leases that come back all the time, and still a queue: there are not enough of them.
@@ -136,7 +148,21 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     );
   }
   const limitText = capacity === null ? `${pool.inUse} in use` : `${pool.inUse} of ${capacity} in use`;
-  return said('unclear', `${limitText}, ${waiting}; cause unclear${whyUnclear(holders, facts)}`);
+  return said('unclear', `${limitText}, ${waiting}; cause unclear${whyUnclear(holders, facts, context)}`);
+}
+
+/**
+ * What there is to say of a server that takes no more connections of this pool; null where it takes them. The pool
+ * remembers its last failure until a connection succeeds: it counts while somebody waits, or tries again, or the server
+ * is seen to be full.
+ */
+function refusedNow({ pool, capacity }: PoolFact, facts: Facts, recent: Recent): string | null {
+  const refused = refusal(pool.createError);
+  if (refused === null) return null;
+  const limits = facts.servers.flatMap((one) => limitWords(one, facts) ?? []);
+  const short = pool.waiting > 0 || (capacity !== null && pool.inUse >= capacity);
+  const isNow = short || (recent.createFailuresPerSecond ?? 0) > 0 || limits.length > 0;
+  return isNow ? [`the database refuses connections (${refused})`, ...limits.slice(0, 1)].join('; ') : null;
 }
 
 /** `3 of 15 leases held > 30 s by src/orders.ts:88`; of more places than two, the two with most of them. */
@@ -200,69 +226,135 @@ function rootBlocker(waiters: readonly BackendFact[], { backends }: Facts): Back
   return backends.find((one) => one.key === key) ?? null;
 }
 
-function queueBehind(holders: readonly HolderFact[], facts: Facts): string | null {
-  const waiting = holders.filter(({ client }) => client?.waitMs != null);
+/** What there is to say where most leases wait in the pooler: what its server connections do is the cause. */
+function queueBehind(
+  holders: readonly HolderFact[],
+  facts: Facts,
+  context: DiagnosisContext,
+): { readonly cause: Cause; readonly words: string } | null {
+  const waiting = holders.filter(({ doing }) => doing === 'queued');
   if (waiting.length === 0 || waiting.length * 2 < holders.length) return null;
   const [first] = waiting;
   const own = facts.poolerPools.find(
     ({ pool }) => pool.database === first?.client?.database && pool.user === first.client.user,
   );
-  return `${waiting.length} of ${counted(holders.length, 'lease')} queue in PgBouncer${own === undefined ? '' : ` for ${counted(serversOf(own.pool), 'server connection')}`}`;
+  const words = `${waiting.length} of ${counted(holders.length, 'lease')} queue in PgBouncer`;
+  if (own === undefined) return { cause: 'pooler queue', words };
+  const { cause, why } = whyQueued(own, facts, context);
+  return { cause, words: `${words} for ${counted(serversOf(own.pool), 'server connection')}${why}` };
 }
 
-function whyUnclear(holders: readonly HolderFact[], { backends, gaps }: Facts): string {
+/** `: 3 idle, the oldest for 4.2s, acquired at src/orders.ts:88`, or what would have to be known. */
+function whyUnclear(
+  holders: readonly HolderFact[],
+  { backends, gaps }: Facts,
+  { cwd }: DiagnosisContext,
+): string {
   if (holders.length > 0 && holders.every(({ holder }) => holder.ageMs === null))
     return ': the ages of leases are not measured';
   if (gaps.length > 0) return `: ${counted(gaps.length, 'thing')} could not be read, see Events`;
-  return backends.length === 0 ? ': add the database as a source to see what leases do' : '';
+  const doing = ranked(holders.flatMap((one) => one.doing ?? []));
+  const counts = doing.map((what) => `${holders.filter((one) => one.doing === what).length} ${what}`);
+  const oldest = holders.reduce<HolderFact | null>(
+    (one, other) => ((other.holder.ageMs ?? 0) > (one?.holder.ageMs ?? 0) ? other : one),
+    null,
+  );
+  const site = oldest?.holder.site ?? null;
+  const where = site === null ? '' : `, acquired at ${printable(shortSite(site, cwd))}`;
+  const known =
+    counts.length === 0 || oldest === null
+      ? ''
+      : `: ${counts.join(', ')}, the oldest for ${shortTime(oldest.holder.ageMs)}${where}`;
+  return backends.length === 0 ? `${known}; add the database as a source to see more` : known;
 }
 
-function poolerDiagnoses(facts: Facts): Ranked[] {
-  return facts.poolerPools.flatMap(({ key, pool, pooler }): Ranked[] => {
+function poolerDiagnoses(facts: Facts, context: DiagnosisContext): Ranked[] {
+  return facts.poolerPools.flatMap((fact): Ranked[] => {
+    const { key, pool, pooler } = fact;
     const name = printable(`pgbouncer ${pool.database}/${pool.user}`);
     const paused = pooler.databases.some((one) => one.name === pool.database && one.paused);
     if (pool.clientsWaiting === 0) return [];
     const clients = pool.clientsWaiting + pool.clientsActive;
     const queue = `${pool.clientsWaiting} of ${counted(clients, 'client')} queue for ${counted(serversOf(pool), 'server connection')}, the longest for ${shortTime(pool.longestWaitMs)}`;
-    const base = { subject: key, severity: 'bad', weight: pool.clientsWaiting - 0.5 } as const;
+    const base = { of: 'pooler', subject: key, severity: 'bad', weight: pool.clientsWaiting - 0.5 } as const;
     if (paused)
       return [{ ...base, cause: 'pooler queue', words: `${name}: ${queue}; the database is paused` }];
-    const lock = lockWaits(facts);
-    if (lock !== null) return [{ ...base, cause: 'lock waits', words: `${name}: ${queue}; ${lock}` }];
-    const idle = leakedTransactions(facts);
-    if (idle !== null) return [{ ...base, cause: 'leak', words: `${name}: ${queue}; ${idle}` }];
-    const slow = slowBackends(facts);
-    if (slow !== null) return [{ ...base, cause: 'slow queries', words: `${name}: ${queue}; ${slow}` }];
-    return [{ ...base, cause: 'pooler queue', words: `${name}: ${queue}` }];
+    const { cause, why } = whyQueued(fact, facts, context);
+    return [{ ...base, cause, words: `${name}: ${queue}${why}` }];
   });
 }
 
-function serverDiagnoses(facts: Facts): Ranked[] {
+/** Why no server connection of a pooler becomes free: what those do that it has. */
+function whyQueued(
+  { pool, pooler }: PoolerPoolFact,
+  facts: Facts,
+  context: DiagnosisContext,
+): { readonly cause: Cause; readonly why: string } {
+  const ofPool = ({ database, user }: { database: string | null; user: string | null }): boolean =>
+    database === pool.database && user === pool.user;
+  const pids = new Set(pooler.servers.filter(ofPool).map(({ backendPid }) => backendPid));
+  const linked = facts.backends.filter(({ backend }) => pids.has(backend.pid));
+  // Of another pooler behind this one the pids mean nothing.
+  const own = linked.length > 0 ? linked : facts.backends.filter(({ backend }) => ofPool(backend));
+  const lock = lockWaits(own, facts, context);
+  if (lock !== null) return { cause: 'lock waits', why: `; ${lock}` };
+  const idle = leakedTransactions(own);
+  if (idle !== null && idle.count * 2 >= own.length) return { cause: 'leak', why: `; ${idle.words}` };
+  const slow = slowBackends(own);
+  if (slow !== null) return { cause: 'slow queries', why: `; ${slow}` };
+  return { cause: 'pooler queue', why: '' };
+}
+
+function serverDiagnoses(facts: Facts, context: DiagnosisContext): Ranked[] {
   const found: Ranked[] = [];
-  for (const { source, server } of facts.servers) {
-    const words = limitWords(server);
+  for (const { source, kind, why } of facts.failures) {
+    const words = kind === 'postgres' ? refusal(why) : null;
     if (words !== null)
-      found.push({ severity: 'bad', cause: 'database limit', subject: source, words, weight: 1 });
+      found.push({ ...FULL_SERVER, subject: source, words: `the database refuses connections (${words})` });
   }
-  const lock = lockWaits(facts);
+  for (const one of facts.servers) {
+    const words = limitWords(one, facts);
+    if (words !== null) found.push({ ...FULL_SERVER, subject: one.source, words });
+  }
+  const lock = lockWaits(facts.backends, facts, context);
   if (lock !== null)
-    found.push({ severity: 'warn', cause: 'lock waits', subject: 'locks', words: lock, weight: 3 });
-  const idle = leakedTransactions(facts);
-  if (idle !== null) found.push({ severity: 'warn', cause: 'leak', subject: 'idle', words: idle, weight: 2 });
+    found.push({
+      of: 'server',
+      severity: 'warn',
+      cause: 'lock waits',
+      subject: 'locks',
+      words: lock,
+      weight: 3,
+    });
+  const idle = leakedTransactions(facts.backends);
+  if (idle !== null)
+    found.push({
+      of: 'server',
+      severity: 'warn',
+      cause: 'leak',
+      subject: 'idle',
+      words: idle.words,
+      weight: 2,
+    });
   return found;
 }
 
-function lockWaits(facts: Facts): string | null {
-  const waiters = facts.backends.filter(({ backend }) => backend.waitType === 'Lock');
-  const active = facts.backends.filter(({ backend }) => backend.state === 'active').length;
+const FULL_SERVER = { of: 'server', severity: 'bad', cause: 'database limit', weight: 1 } as const;
+
+/** What there is to say of some backends where most that are active wait for locks. */
+function lockWaits(backends: readonly BackendFact[], facts: Facts, context: DiagnosisContext): string | null {
+  const waiters = backends.filter(({ backend }) => backend.waitType === 'Lock');
+  const active = backends.filter(({ backend }) => backend.state === 'active').length;
   if (waiters.length === 0 || waiters.length * 2 < active) return null;
   const blocker = rootBlocker(waiters, facts);
-  const held = heldBy(blocker, facts, { cwd: '', history: new Map() });
+  const held = heldBy(blocker, facts, context);
   return `${waiters.length} of ${counted(active, 'active backend')} wait for locks${held}; ${NO_GAIN}`;
 }
 
 /** Seen from the database alone, a leak is a transaction that nobody goes on with. */
-function leakedTransactions({ backends }: Facts): string | null {
+function leakedTransactions(
+  backends: readonly BackendFact[],
+): { readonly count: number; readonly words: string } | null {
   const idle = backends.filter(
     ({ backend }) =>
       backend.state?.startsWith('idle in transaction') === true && (backend.stateMs ?? 0) > LEAK_MS,
@@ -271,24 +363,30 @@ function leakedTransactions({ backends }: Facts): string | null {
   const application = commonest(idle.map(({ backend }) => backend.application ?? ''));
   const by = application === '' ? '' : ` of ${printable(application)}`;
   const longest = Math.max(...idle.map(({ backend }) => backend.stateMs ?? 0));
-  return `${counted(idle.length, 'transaction')}${by} idle for up to ${shortTime(longest)}`;
+  const words = `${counted(idle.length, 'transaction')}${by} idle for up to ${shortTime(longest)}`;
+  return { count: idle.length, words };
 }
 
-function slowBackends({ backends }: Facts): string | null {
+function slowBackends(backends: readonly BackendFact[]): string | null {
   const active = backends.filter(({ backend }) => backend.state === 'active');
   const slow = active.filter(({ backend }) => (backend.queryMs ?? 0) > SLOW_MS);
   if (slow.length === 0 || slow.length * 2 < active.length) return null;
   return `${slow.length} of ${counted(active.length, 'active backend')} in queries > ${shortTime(SLOW_MS)}`;
 }
 
-function limitWords(server: Facts['servers'][number]['server']): string | null {
+/** What there is to say of a server that has no connection left, and who has most of them. */
+function limitWords({ source, server }: Facts['servers'][number], { backends }: Facts): string | null {
   const { usedConnections, maxConnections, reservedConnections } = server;
   const open = maxConnections - reservedConnections;
   if (usedConnections === null || usedConnections < open) return null;
-  return `the database has ${usedConnections} of ${open} connections in use (max_connections ${maxConnections}, ${reservedConnections} reserved)`;
+  const names = backends.flatMap((one) => (one.source === source ? one.backend.application || [] : []));
+  const most = commonest(names);
+  const count = names.filter((name) => name === most).length;
+  const by = most === '' ? '' : `, ${count} of them by ${printable(most)}`;
+  return `the database has ${usedConnections} of ${open} connections in use${by} (max_connections ${maxConnections}, ${reservedConnections} reserved)`;
 }
 
-/** The server's own words, if it is full; null for another error. */
+/** The server's own words in an error, if it is full; null for another error. */
 function refusal(createError: string | null): string | null {
   if (createError === null) return null;
   const full = /too many (?:clients|connections)|remaining connection slots|no more connections allowed/i;

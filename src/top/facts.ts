@@ -7,6 +7,7 @@ import type {
   PoolerReading,
   PoolReading,
   ServerReading,
+  SourceKind,
 } from '../sources/types.js';
 import type { Tick } from './feed.js';
 
@@ -24,6 +25,8 @@ export interface Facts {
   readonly poolerPools: readonly PoolerPoolFact[];
   readonly servers: readonly { readonly source: string; readonly server: ServerReading }[];
   readonly gaps: readonly (Gap & { readonly source: string })[];
+  /** The sources that cannot be read now. */
+  readonly failures: readonly { readonly source: string; readonly kind: SourceKind; readonly why: string }[];
 }
 
 export interface PoolFact {
@@ -49,8 +52,8 @@ export interface HolderFact {
   readonly chain: Chain;
 }
 
-/** What a lease is used for at this moment. */
-export type Doing = 'query' | 'lock wait' | 'idle in transaction' | 'idle';
+/** What a lease is used for at this moment; `queued`: its query waits in PgBouncer for a server connection. */
+export type Doing = 'query' | 'lock wait' | 'queued' | 'idle in transaction' | 'idle';
 
 export interface BackendFact {
   readonly key: string;
@@ -92,6 +95,7 @@ const NO_FACTS: Facts = {
   poolerPools: [],
   servers: [],
   gaps: [],
+  failures: [],
 };
 const known = new WeakMap<Tick, Facts>();
 const knownClients = new WeakMap<PoolerPoolFact, readonly ClientFact[]>();
@@ -193,6 +197,9 @@ function findFacts(tick: Tick): Facts {
     poolerPools,
     servers,
     gaps,
+    failures: tick.sources.flatMap(({ label: source, kind, stale }) =>
+      stale === null ? [] : [{ source, kind, why: stale.why }],
+    ),
   };
 }
 
@@ -207,9 +214,10 @@ function holdersOf(pools: readonly PoolFact[], backends: readonly BackendFact[],
       if (pool === undefined) return [];
       const backend = chain.backend === null ? null : (backendFacts.get(chain.backend.backend) ?? null);
       const hop = chain.hops.find(({ kind }) => kind === 'client');
-      const doing = doingOf(holder.busy, backend?.backend ?? null);
+      const client = hop?.kind === 'client' ? hop.client : null;
+      const doing = doingOf(holder.busy, backend?.backend ?? null, client);
       const old = holder.ageMs !== null && holder.ageMs > LEAK_MS;
-      const works = doing === 'query' || doing === 'lock wait';
+      const works = doing === 'query' || doing === 'lock wait' || doing === 'queued';
       return [
         {
           key: `${pool.key} ${holder.leaseId}`,
@@ -218,7 +226,7 @@ function holdersOf(pools: readonly PoolFact[], backends: readonly BackendFact[],
           doing,
           suspect: !works && (holder.leaked || old),
           backend,
-          client: hop?.kind === 'client' ? hop.client : null,
+          client,
           chain,
         },
       ];
@@ -230,7 +238,8 @@ function holdersOf(pools: readonly PoolFact[], backends: readonly BackendFact[],
   );
 }
 
-function doingOf(busy: boolean | null, backend: Backend | null): Doing | null {
+function doingOf(busy: boolean | null, backend: Backend | null, client: PoolerClient | null): Doing | null {
+  if (client !== null && client.waitMs !== null) return 'queued';
   if (backend?.state?.startsWith('idle in transaction')) return 'idle in transaction';
   if (backend?.state === 'active') return backend.waitType === 'Lock' ? 'lock wait' : 'query';
   if (backend?.state === 'idle') return 'idle';

@@ -8,6 +8,7 @@ export interface PoolSample {
   readonly waiting: number;
   readonly acquired: number | null;
   readonly timedOut: number | null;
+  readonly createFailed: number | null;
   readonly wait: HistogramSnapshot | null;
   readonly hold: HistogramSnapshot | null;
 }
@@ -18,6 +19,7 @@ export interface Recent {
   readonly overMs: number;
   readonly acquiresPerSecond: number | null;
   readonly timeoutsPerSecond: number | null;
+  readonly createFailuresPerSecond: number | null;
   readonly waitP50Ms: number | null;
   readonly waitP95Ms: number | null;
   readonly waitP99Ms: number | null;
@@ -31,6 +33,7 @@ const NOTHING: Recent = {
   overMs: 0,
   acquiresPerSecond: null,
   timeoutsPerSecond: null,
+  createFailuresPerSecond: null,
   waitP50Ms: null,
   waitP95Ms: null,
   waitP99Ms: null,
@@ -45,6 +48,7 @@ export function sampleOf(pool: PoolReading): PoolSample {
     waiting,
     acquired: counters.acquired,
     timedOut: counters.timedOut,
+    createFailed: counters.createFailed,
     wait,
     hold,
   };
@@ -95,6 +99,7 @@ export function recentOf(samples: readonly PoolSample[]): Recent {
     overMs,
     acquiresPerSecond: perSecond(now.acquired, then.acquired, overMs),
     timeoutsPerSecond: perSecond(now.timedOut, then.timedOut, overMs),
+    createFailuresPerSecond: perSecond(now.createFailed, then.createFailed, overMs),
     waitP50Ms: percentileMs(50),
     waitP95Ms: percentileMs(95),
     waitP99Ms: percentileMs(99),

@@ -25,6 +25,17 @@ const leases = (count: number, own: (at: number) => Parameters<typeof holder>[0]
 const postgres = { source: 'pg', kind: 'postgres' } as const;
 const bouncer = { source: 'pgb', kind: 'pgbouncer' } as const;
 
+/** Clients of PgBouncer that wait, at the ports of `leases`. */
+const queued = (count: number, waitMs: number) =>
+  many(count, (at) => ({
+    ...{ id: `c${at}`, user: 'app', database: 'shop', application: 'api', state: 'waiting' },
+    ...{ address: '127.0.0.1', port: 1000 + at, waitMs, link: null },
+  }));
+const linked = (backendPid: number) => ({
+  ...{ id: `s${backendPid}`, user: 'app', database: 'shop', state: 'active', backendPid },
+  ...{ localPort: null, link: null },
+});
+
 const leaked = { ageMs: 41_000, busy: false };
 const old = new Histogram();
 old.recordMs(21);
@@ -150,26 +161,11 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
       source({ pools: [pool({ waiting: 2, holders: leases(15, () => ({ ageMs: 900, busy: true })) })] }),
       source({
         ...bouncer,
-        pooler: pooler(
-          {
-            clients: many(15, (at) => ({
-              id: `c${at}`,
-              user: 'app',
-              database: 'shop',
-              application: 'api',
-              state: 'waiting',
-              address: '127.0.0.1',
-              port: 1000 + at,
-              waitMs: 800,
-              link: null,
-            })),
-          },
-          { clientsWaiting: 1 },
-        ),
+        pooler: pooler({ clients: queued(15, 800) }, { clientsWaiting: 1 }),
       }),
     ],
     'pooler queue',
-    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 2 waiting; 1 more',
+    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 2 waiting',
   ],
   [
     'a queue in the pooler, seen by itself',
@@ -194,6 +190,47 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms; 3 of 3 active backends wait for locks held (pid 1, idle in transaction for 8.0s); a bigger pool gains nothing',
   ],
   [
+    'leases that queue in the pooler, behind long queries',
+    [
+      source({
+        pools: [
+          pool({
+            waiting: 2,
+            holders: leases(15, (at) => ({ ageMs: 9000, busy: true, localPort: 1000 + at })),
+          }),
+        ],
+      }),
+      source({ ...bouncer, pooler: pooler({ clients: queued(15, 8000), servers: [linked(71)] }) }),
+      source({
+        ...postgres,
+        server: server(),
+        backends: [backend({ pid: 71, queryMs: 9000 }), ...many(9, (at) => backend({ pid: 80 + at }))],
+      }),
+    ],
+    'slow queries',
+    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 1 of 1 active backend in queries > 1.0s; 2 waiting',
+  ],
+  [
+    'a queue in the pooler, and locks in another database',
+    [
+      source({
+        ...bouncer,
+        pooler: pooler({ servers: [linked(71)] }, { clientsWaiting: 16, longestWaitMs: 353 }),
+      }),
+      source({
+        ...postgres,
+        server: server(),
+        backends: [
+          backend({ pid: 71 }),
+          backend({ pid: 1, database: 'other', state: 'idle in transaction', transactionMs: 8000 }),
+          ...many(3, (at) => backend({ pid: 10 + at, database: 'other', waitType: 'Lock', blockedBy: [1] })),
+        ],
+      }),
+    ],
+    'pooler queue',
+    'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms',
+  ],
+  [
     'a server that refuses connections',
     [
       source({
@@ -202,6 +239,47 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     ],
     'database limit',
     'orders: exhausted; the database refuses connections (sorry, too many clients already); 3 waiting',
+  ],
+  [
+    'a server that refuses a pool with nobody waiting',
+    [
+      source({
+        pools: [pool({ holders: leases(4), live: 4, createError: 'sorry, too many clients already' })],
+      }),
+      source({
+        ...postgres,
+        server: server({ usedConnections: 97 }),
+        backends: [...many(4, () => backend()), ...many(9, () => backend({ application: 'billing' }))],
+      }),
+    ],
+    'database limit',
+    'orders: cannot grow beyond 4; the database refuses connections (sorry, too many clients already); the database has 97 of 97 connections in use, 9 of them by billing (max_connections 100, 3 reserved); none waiting',
+  ],
+  [
+    'a server that refused once, and has room again',
+    [
+      source({ pools: [pool({ holders: leases(4), createError: 'sorry, too many clients already' })] }),
+      source({ ...postgres, server: server(), backends: [backend()] }),
+    ],
+    null,
+    'nothing waits: 4 leases out of 1 pool, 1 of 1 backend active',
+  ],
+  [
+    'a server that refuses to be read as well',
+    [
+      source(postgres, {
+        reading: null,
+        stale: {
+          sinceMs: AT_MS,
+          why: 'sorry, too many clients already',
+          hint: null,
+          failures: 1,
+          retryMs: 1000,
+        },
+      }),
+    ],
+    'database limit',
+    'the database refuses connections (sorry, too many clients already)',
   ],
   [
     'a server that is full',
@@ -241,7 +319,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
       }),
     ],
     'unclear',
-    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: add the database as a source to see what leases do',
+    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; add the database as a source to see more',
   ],
   [
     'a pool at ease',
