@@ -71,7 +71,7 @@ const COLUMNS: readonly HealthColumn[] = [
     cell: ({ utilization_percent: percent }) => (percent === null ? '-' : `${percent.toFixed(1)} %`),
   },
   figure('idle', (pool) => pool.checked_in),
-  figure('overflow', (pool) => pool.overflow),
+  figure('overflow', (pool) => pool.overflow || null),
   figure('waiting', (pool) => pool.waiting),
   { title: 'longest', align: 'right', cell: (pool) => formatMs(pool.longest_wait_ms) },
   { title: 'pool', cell: nameOf, always: true },
