@@ -26,6 +26,10 @@ export const commands: CommandTable = {
     summary: 'say whether pools are healthy, for scripts and container probes',
     load: async () => (await import('./health.js')).command,
   },
+  doctor: {
+    summary: 'check databases, poolers, pools and their settings, and say how to repair them',
+    load: async () => (await import('./doctor.js')).command,
+  },
   pgbouncer: {
     summary: 'write the configuration of PgBouncer, look into it, and steer it',
     commands: {

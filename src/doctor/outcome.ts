@@ -1,0 +1,109 @@
+import type { Check, CheckContext, Fix, FixStep, Outcome, Part, Targets } from './types.js';
+
+/** Thrown, or kept in the place of what was to be read: a check cannot be judged, and why. */
+export class Unknowable extends Error {
+  readonly code = 'ERR_DOCTOR_UNKNOWABLE';
+  readonly hint: string | null = null;
+
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'Unknowable';
+  }
+}
+
+/** What was read; throws its Unknowable where it was not. */
+export function known<T>(part: Part<T>): T {
+  if (part instanceof Unknowable) throw part;
+  return part.value;
+}
+
+/** The same, or null: for what a check can do without. */
+export function knownOrNull<T>(part: Part<T>): T | null {
+  return part instanceof Unknowable ? null : part.value;
+}
+
+export type Finding = Omit<Outcome, 'subjects'>;
+
+export function pass(summary: string, evidence: readonly string[] = []): Finding {
+  return { status: 'pass', summary, evidence, fix: null };
+}
+
+export function warn(summary: string, evidence: readonly string[], fix: Fix): Finding {
+  return { status: 'warn', summary, evidence, fix };
+}
+
+export function fail(summary: string, evidence: readonly string[], fix: Fix): Finding {
+  return { status: 'fail', summary, evidence, fix };
+}
+
+export function skip(reason: string): Finding {
+  return { status: 'skipped', summary: reason, evidence: [], fix: null };
+}
+
+export function about(subjects: readonly { readonly label: string }[], finding: Finding): Outcome {
+  return { ...finding, subjects: subjects.map(({ label }) => label) };
+}
+
+type ListedKind = Exclude<keyof Targets, 'settings' | 'unreadable'>;
+
+/** The `run` of a check that judges each target of one kind alone. */
+export function forEach<Kind extends ListedKind>(
+  kind: Kind,
+  judge: (target: Targets[Kind][number], context: CheckContext) => Finding | Promise<Finding>,
+): Check['run'] {
+  return (context) => {
+    const targets: readonly Targets[Kind][number][] = context.targets[kind];
+    return Promise.all(
+      targets.map(async (target) => about([target], await judged(() => judge(target, context)))),
+    );
+  };
+}
+
+/** What was found; where that cannot be known, the reason. */
+export async function judged(judge: () => Finding | Promise<Finding>): Promise<Finding> {
+  try {
+    return await judge();
+  } catch (error) {
+    if (error instanceof Unknowable) return skip(error.message);
+    throw error;
+  }
+}
+
+/** The steps that change a setting of the whole PostgreSQL server. */
+export function alterSystem(
+  at: { readonly label: string; readonly settings: ReadonlyMap<string, { readonly context: string }> },
+  settings: Readonly<Record<string, string>>,
+): readonly FixStep[] {
+  const needsRestart = Object.keys(settings).some((name) => at.settings.get(name)?.context === 'postmaster');
+  return [
+    ...Object.entries(settings).map(([name, value]) => sqlStep(at, `ALTER SYSTEM SET ${name} = '${value}'`)),
+    needsRestart
+      ? { kind: 'restart', at: at.label, text: 'restart PostgreSQL: systemctl restart postgresql' }
+      : sqlStep(at, 'SELECT pg_reload_conf()'),
+  ];
+}
+
+export function sqlStep({ label }: { readonly label: string }, text: string): FixStep {
+  return { kind: 'sql', at: label, text };
+}
+
+/** The steps that change lines of pgbouncer.ini, and have them read. */
+export function changeIni(
+  { label }: { readonly label: string },
+  lines: Readonly<Record<string, string | number>>,
+): readonly FixStep[] {
+  return [
+    ...Object.entries(lines).map(
+      ([key, value]): FixStep => ({ kind: 'ini', at: label, text: `${key} = ${value}`.trimEnd() }),
+    ),
+    { kind: 'console', at: label, text: 'RELOAD' },
+  ];
+}
+
+export function envStep(text: string): FixStep {
+  return { kind: 'env', at: null, text };
+}
+
+export function codeStep(text: string): FixStep {
+  return { kind: 'code', at: null, text };
+}

@@ -1,0 +1,245 @@
+import type { Clock } from '../base/clock.js';
+import { asError } from '../base/promises.js';
+import { formatDuration } from '../base/units.js';
+import { createDatabase } from '../db/database.js';
+import { addressError } from '../sources/errors.js';
+import { openSource } from '../sources/registry.js';
+import type { SourceOptions } from '../sources/types.js';
+import { readPgBouncer } from './pgbouncer-target.js';
+import { readPostgres } from './postgres-target.js';
+import type {
+  AppSettings,
+  ExaminedTarget,
+  PgBouncerTarget,
+  PoolTarget,
+  PostgresTarget,
+  Problem,
+  SqliteTarget,
+  TargetKind,
+  Targets,
+} from './types.js';
+
+/** Kinds of addresses, as help texts name them. */
+export const TARGET_FORMS = 'postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, pool:PATH, sqlite:FILE';
+
+export interface TargetOptions extends SourceOptions {
+  readonly settings: AppSettings | null;
+  /** How long reading one target may take, in milliseconds. */
+  readonly limitMs: number;
+}
+
+/** All targets, read side by side; and what is to be closed. */
+export interface OpenTargets extends AsyncDisposable {
+  readonly targets: Targets;
+  readonly examined: readonly ExaminedTarget[];
+}
+
+type AnyTarget = PostgresTarget | PgBouncerTarget | PoolTarget | SqliteTarget;
+
+/** An address that has been looked at, and not been opened. */
+export interface TargetAddress {
+  readonly kind: Exclude<TargetKind, 'settings'>;
+  readonly address: string;
+  /** Holds no password. */
+  readonly label: string;
+}
+
+interface Opened {
+  readonly target: AnyTarget;
+  close?(): Promise<void>;
+}
+
+/**
+ * Says what an address means. Connects to nothing. Throws a SourceError (ERR_SOURCE_ADDRESS) or a DatabaseError
+ * (ERR_DB_OPTION) that says what is wrong with it.
+ */
+export function parseTarget(address: string, options: SourceOptions): TargetAddress {
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
+  const kind = KINDS.get(scheme.toLowerCase());
+  if (kind === undefined) {
+    const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
+    throw addressError(address, what, `there is ${TARGET_FORMS}`);
+  }
+  // Both look at the whole address, and open nothing before they are asked something.
+  const label =
+    kind === 'sqlite'
+      ? createDatabase(address, { readOnly: true, size: 1, maxOverflow: 0 }).name
+      : openSource(address, options).label;
+  return { kind, address, label };
+}
+
+const KINDS: ReadonlyMap<string, TargetAddress['kind']> = new Map([
+  ['postgres', 'postgres'],
+  ['postgresql', 'postgres'],
+  ['pgbouncer', 'pgbouncer'],
+  ['pool', 'pool'],
+  ['sqlite', 'sqlite'],
+]);
+
+/** Reads all targets. One that cannot be read is told among the others. Rejects only where the signal aborts. */
+export async function openTargets(
+  addresses: readonly TargetAddress[],
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<OpenTargets> {
+  const results = await Promise.all(
+    addresses.map(async (one) => {
+      try {
+        return { one, opened: await openWithin(one, options, signal), problem: null };
+      } catch (error) {
+        return { one, opened: null, problem: problemOf(asError(error)) };
+      }
+    }),
+  );
+  const targets = results.flatMap(({ opened }) => (opened === null ? [] : [opened.target]));
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(results.map(({ opened }) => opened?.close?.()));
+  };
+  if (signal.aborted) {
+    await close();
+    signal.throwIfAborted();
+  }
+  const { settings } = options;
+  return {
+    targets: {
+      postgres: targets.filter((target) => target.kind === 'postgres'),
+      pgbouncer: targets.filter((target) => target.kind === 'pgbouncer'),
+      pool: targets.filter((target) => target.kind === 'pool'),
+      sqlite: targets.filter((target) => target.kind === 'sqlite'),
+      settings,
+      unreadable: results.flatMap(({ one: { kind, label }, problem }) =>
+        problem === null ? [] : [{ kind, label, problem }],
+      ),
+    },
+    examined: [
+      ...results.map(({ one: { kind, label }, opened, problem }) => ({
+        ...{ kind, label, problem: problem ?? goneProblem(opened?.target ?? null) },
+        what: opened === null ? null : descriptionOf(opened.target),
+      })),
+      ...(settings === null
+        ? []
+        : [
+            { kind: 'settings' as const, label: SETTINGS_LABEL, problem: null, what: settingsText(settings) },
+          ]),
+    ],
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** What the application's settings are called among the targets. */
+export const SETTINGS_LABEL = 'settings';
+
+async function openWithin(one: TargetAddress, options: TargetOptions, signal: AbortSignal): Promise<Opened> {
+  const { clock, limitMs } = options;
+  return within(clock, limitMs, signal, (inTime) => open(one, options, inTime));
+}
+
+async function open(
+  { kind, address, label }: TargetAddress,
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<Opened> {
+  switch (kind) {
+    case 'postgres':
+      return { target: await readPostgres(address, options, signal) };
+    case 'pgbouncer':
+      return { target: await readPgBouncer(address, options, signal) };
+    case 'pool': {
+      const source = openSource(address, options);
+      try {
+        return { target: { kind, label, reading: await source.read(signal) } };
+      } finally {
+        await source[Symbol.asyncDispose]();
+      }
+    }
+    case 'sqlite':
+      return openSqlite(address, label, signal);
+  }
+}
+
+/** Kept open, since SQLite is asked by pragmas, one at a time; the file must be there, and is left as it is. */
+async function openSqlite(url: string, label: string, signal: AbortSignal): Promise<Opened> {
+  const database = createDatabase(url, { readOnly: true, size: 1, maxOverflow: 0, mode: 'inline' });
+  const ask: SqliteTarget['ask'] = (sql) =>
+    database.withSession(async (session) => (await session.query(sql)).rows, { signal });
+  try {
+    await ask('PRAGMA schema_version');
+    return { target: { kind: 'sqlite', label, url, ask }, close: () => database.close() };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function within<T>(
+  clock: Clock,
+  limitMs: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const giveUp = new AbortController();
+  const late = new Error(`no answer within ${formatDuration(limitMs)}`);
+  const timer = clock.setTimer(() => giveUp.abort(late), limitMs);
+  try {
+    return await work(AbortSignal.any([signal, giveUp.signal]));
+  } catch (error) {
+    throw giveUp.signal.aborted && !signal.aborted ? late : error;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** The reasons of a failure in one line: what wraps another error without saying more is left out. */
+function problemOf(error: Error): Problem {
+  const chain: Error[] = [error];
+  for (let cause = error.cause; cause instanceof Error && chain.length < 5; cause = cause.cause)
+    chain.push(cause);
+  const texts = chain.map(({ message }) => message).filter((text) => text !== '');
+  const told = texts.filter((text, at) => !texts.slice(0, at).some((before) => before.includes(text)));
+  const find = (key: 'code' | 'hint'): string | null => {
+    for (const one of chain) {
+      const value = (one as { readonly code?: unknown; readonly hint?: unknown })[key];
+      // The code of the innermost error says most; those of ours only say who was told.
+      if (typeof value === 'string' && !(key === 'code' && value.startsWith('ERR_'))) return value;
+    }
+    return null;
+  };
+  return { message: told.join(': '), hint: find('hint'), code: find('code') };
+}
+
+/** What was read before stays good for something. */
+function goneProblem(target: AnyTarget | null): Problem | null {
+  if (target?.kind !== 'pgbouncer' || target.gone === null) return null;
+  const message = `it went away before all was read: ${target.gone}`;
+  return { message, hint: 'look into its log: it was ended, or it crashed', code: null };
+}
+
+function descriptionOf(target: AnyTarget): string {
+  switch (target.kind) {
+    case 'postgres': {
+      const rights = target.isSuperuser ? ', a superuser' : target.seesAll ? ', who sees all' : '';
+      return `PostgreSQL ${target.version}, as ${target.role}${rights}`;
+    }
+    case 'pgbouncer':
+      return `PgBouncer ${target.version}, as ${target.user}`;
+    case 'pool': {
+      const { pools } = target.reading;
+      return pools.length === 0 ? 'no pools' : `pools ${pools.map(({ name }) => name).join(', ')}`;
+    }
+    case 'sqlite':
+      return 'a SQLite file';
+  }
+}
+
+function settingsText(settings: AppSettings): string {
+  const { poolSize, maxOverflow, poolTimeoutMs, poolRecycleMs, prePing } = settings;
+  const time = (ms: number): string => (Number.isFinite(ms) ? formatDuration(ms) : 'never');
+  const parts = [
+    ...(poolSize === null ? [] : [`pool size ${poolSize}`]),
+    ...(maxOverflow === null ? [] : [`overflow ${maxOverflow === -1 ? 'without limit' : maxOverflow}`]),
+    ...(poolTimeoutMs === null ? [] : [`time-out ${time(poolTimeoutMs)}`]),
+    ...(poolRecycleMs === null ? [] : [`recycle ${time(poolRecycleMs)}`]),
+    ...(prePing === null ? [] : [`pre-ping ${prePing ? 'on' : 'off'}`]),
+  ];
+  return parts.length === 0 ? 'of the application' : parts.join(', ');
+}

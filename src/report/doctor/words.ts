@@ -1,0 +1,68 @@
+import { formatCount } from '../../base/units.js';
+import type { CheckResult, DoctorResult, Fix, FixKind, FixStep } from '../../doctor/types.js';
+
+/** `2 failed, 1 warning, 12 passed, 3 skipped`. */
+export function countsWords({ counts }: Pick<DoctorResult, 'counts'>): string {
+  const { fail, warn, pass, skipped } = counts;
+  return [
+    `${formatCount(fail)} failed`,
+    `${formatCount(warn)} ${warn === 1 ? 'warning' : 'warnings'}`,
+    `${formatCount(pass)} passed`,
+    `${formatCount(skipped)} skipped`,
+  ].join(', ');
+}
+
+/** Steps to be taken in one place, one after the other. */
+export interface StepGroup {
+  readonly kind: FixKind;
+  /** `in SQL at postgres://...:` without the colon. */
+  readonly where: string;
+  /** As they are to be typed. */
+  readonly lines: readonly string[];
+}
+
+export function stepGroups({ steps }: Fix): readonly StepGroup[] {
+  const groups: { kind: FixKind; where: string; lines: string[] }[] = [];
+  for (const step of steps) {
+    const where = whereOf(step);
+    const last = groups.at(-1);
+    if (last?.where === where && last.kind === step.kind) last.lines.push(typed(step));
+    else groups.push({ kind: step.kind, where, lines: [typed(step)] });
+  }
+  return groups;
+}
+
+function whereOf({ kind, at }: FixStep): string {
+  const place = at === null ? '' : ` ${at}`;
+  switch (kind) {
+    case 'sql':
+      return `in SQL at${place}`;
+    case 'ini':
+      return `in pgbouncer.ini, section [pgbouncer], of${place}`;
+    case 'console':
+      return `in the console of${place}`;
+    case 'restart':
+      return `on the machine of${place}`;
+    case 'env':
+      return 'in the environment of the application';
+    case 'code':
+      return 'in the application';
+  }
+}
+
+function typed({ kind, text }: FixStep): string {
+  return kind === 'sql' || kind === 'console' ? `${text};` : text;
+}
+
+/** Skipped checks by their reason, in order of appearance. */
+export function skippedByReason(
+  results: readonly CheckResult[],
+): readonly { readonly reason: string; readonly checks: readonly string[] }[] {
+  const reasons = new Map<string, string[]>();
+  for (const { status, check, summary, subjects } of results) {
+    if (status !== 'skipped') continue;
+    const reason = [...subjects.map((label) => `${label}: `), summary].join('');
+    reasons.set(reason, [...(reasons.get(reason) ?? []), check]);
+  }
+  return [...reasons].map(([reason, checks]) => ({ reason, checks }));
+}
