@@ -108,7 +108,7 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     return { of: 'pool', severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
   }
   const waiting = pool.waiting === 0 ? 'none waiting' : `${pool.waiting} waiting`;
-  const state = exhausted ? 'exhausted' : full ? 'full' : `cannot grow beyond ${pool.live ?? pool.inUse}`;
+  const state = exhausted ? 'exhausted' : full ? 'full' : `cannot grow beyond ${openOf(pool)}`;
   const said = (cause: Cause, words: string): Ranked => ({
     of: 'pool',
     severity: exhausted || refused !== null ? 'bad' : 'warn',
@@ -138,7 +138,8 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   const limit = facts.servers.map((one) => limitWords(one, facts)).find((words) => words !== null);
   if (limit) return said('database limit', `${limit}; ${waiting}`);
   const oldest = pool.longestHoldMs ?? holders[0]?.holder.ageMs ?? null;
-  const turnover = recent.acquiresPerSecond;
+  // Not acquires: a pool that is just being emptied has those as well.
+  const turnover = recent.releasesPerSecond;
   // Short leases that come back all the time, and still a queue: there are not enough of them.
   if (exhausted && full && oldest !== null && oldest < SLOW_MS && turnover !== null && turnover > 0) {
     const hold = recent.holdMeanMs === null ? '' : `, held ${shortTime(recent.holdMeanMs)} each`;
@@ -383,7 +384,7 @@ function limitWords({ source, server }: Facts['servers'][number], { backends }: 
   const most = commonest(names);
   const count = names.filter((name) => name === most).length;
   const by = most === '' ? '' : `, ${count} of them by ${printable(most)}`;
-  return `the database has ${usedConnections} of ${open} connections in use${by} (max_connections ${maxConnections}, ${reservedConnections} reserved)`;
+  return `all ${open} connections of the database for ordinary roles are in use${by} (max_connections ${maxConnections}, ${reservedConnections} reserved, ${usedConnections} in use)`;
 }
 
 /** The server's own words in an error, if it is full; null for another error. */
@@ -400,6 +401,11 @@ function serversOf({
   serversOther,
 }: Facts['poolerPools'][number]['pool']): number {
   return size ?? serversActive + serversIdle + serversOther;
+}
+
+/** Those that are open, and not only being opened. */
+function openOf({ live, creating, inUse }: PoolFact['pool']): number {
+  return live === null ? inUse : live - (creating ?? 0);
 }
 
 function busyMs({ backend, holder }: HolderFact): number {

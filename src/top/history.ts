@@ -7,6 +7,7 @@ export interface PoolSample {
   readonly inUse: number;
   readonly waiting: number;
   readonly acquired: number | null;
+  readonly released: number | null;
   readonly timedOut: number | null;
   readonly createFailed: number | null;
   readonly wait: HistogramSnapshot | null;
@@ -18,6 +19,7 @@ export interface Recent {
   /** Over how long, in milliseconds. */
   readonly overMs: number;
   readonly acquiresPerSecond: number | null;
+  readonly releasesPerSecond: number | null;
   readonly timeoutsPerSecond: number | null;
   readonly createFailuresPerSecond: number | null;
   readonly waitP50Ms: number | null;
@@ -32,6 +34,7 @@ const RECENT_MS = 10_000;
 const NOTHING: Recent = {
   overMs: 0,
   acquiresPerSecond: null,
+  releasesPerSecond: null,
   timeoutsPerSecond: null,
   createFailuresPerSecond: null,
   waitP50Ms: null,
@@ -47,6 +50,7 @@ export function sampleOf(pool: PoolReading): PoolSample {
     inUse,
     waiting,
     acquired: counters.acquired,
+    released: counters.released,
     timedOut: counters.timedOut,
     createFailed: counters.createFailed,
     wait,
@@ -98,6 +102,7 @@ export function recentOf(samples: readonly PoolSample[]): Recent {
   return {
     overMs,
     acquiresPerSecond: perSecond(now.acquired, then.acquired, overMs),
+    releasesPerSecond: perSecond(now.released, then.released, overMs),
     timeoutsPerSecond: perSecond(now.timedOut, then.timedOut, overMs),
     createFailuresPerSecond: perSecond(now.createFailed, then.createFailed, overMs),
     waitP50Ms: percentileMs(50),

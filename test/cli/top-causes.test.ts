@@ -165,7 +165,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     startIn('limit', urlOf('app', 'app'));
     await says(
       'database limit',
-      /: cannot grow beyond 7; the database refuses connections \(.*(connection slots|too many clients).*\); the database has \d+ of 7 connections in use, 7 of them by shop \(max_connections 10, 3 reserved\); none waiting/,
+      /: cannot grow beyond 7; the database refuses connections \(.*(connection slots|too many clients).*\); all 7 connections of the database for ordinary roles are in use, 7 of them by shop \(max_connections 10, 3 reserved, \d+ in use\); none waiting/,
       urlOf(user, password),
     );
     // A role that has none of the reserved connections is refused as well.

@@ -12,7 +12,7 @@ function diagnosisOf(...sources: SourceState[]): Diagnosis {
   const history = new Map<string, readonly PoolSample[]>();
   for (const { key, pool: one } of facts.pools) {
     const now = sampleOf(one);
-    const before = { ...now, atMs: now.atMs - 1000, acquired: (now.acquired ?? 0) - 50 };
+    const before = { ...now, atMs: now.atMs - 1000, released: (now.released ?? 0) - 50 };
     history.set(key, withSample(withSample([], before), now));
   }
   return diagnose(facts, { history, cwd: '/app' });
@@ -253,7 +253,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
       }),
     ],
     'database limit',
-    'orders: cannot grow beyond 4; the database refuses connections (sorry, too many clients already); the database has 97 of 97 connections in use, 9 of them by billing (max_connections 100, 3 reserved); none waiting',
+    'orders: cannot grow beyond 4; the database refuses connections (sorry, too many clients already); all 97 connections of the database for ordinary roles are in use, 9 of them by billing (max_connections 100, 3 reserved, 97 in use); none waiting',
   ],
   [
     'a server that refused once, and has room again',
@@ -285,7 +285,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     'a server that is full',
     [source({ ...postgres, server: server({ usedConnections: 97 }) })],
     'database limit',
-    'the database has 97 of 97 connections in use (max_connections 100, 3 reserved)',
+    'all 97 connections of the database for ordinary roles are in use (max_connections 100, 3 reserved, 97 in use)',
   ],
   [
     'transactions that nobody goes on with',
