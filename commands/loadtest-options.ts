@@ -14,9 +14,22 @@ import {
   type ValueType,
 } from '../src/cli/value-types.js';
 import { DEFAULT_TOLERANCE } from '../src/loadtest/compare.js';
+import {
+  FEED_METRICS,
+  type FeedThreshold,
+  isFeedMetric,
+  parseFeedThreshold,
+} from '../src/loadtest/feed/thresholds.js';
 import { parseThreshold, type Threshold } from '../src/loadtest/thresholds.js';
 import type { Value } from '../src/loadtest/workloads/expression.js';
-import { parseTarget, TARGET_FORMS, type Target } from '../src/loadtest/workloads/registry.js';
+import {
+  BUILT_IN_FEED,
+  parseTarget,
+  TARGET_FORMS,
+  type Target,
+  type TargetKind,
+} from '../src/loadtest/workloads/registry.js';
+import { FEED_LOAD_FORMATS, type FeedLoadFormat } from '../src/report/feed-load/index.js';
 import { LOAD_FORMATS } from '../src/report/loadtest/index.js';
 import { SWEEP_FORMATS } from '../src/report/sweep/index.js';
 
@@ -37,13 +50,35 @@ export type Profile = keyof typeof PROFILES;
 const targetType: ValueType<Target> = {
   placeholder: 'TARGET',
   parse: parseTarget,
-  show: (target) => (target.kind === 'temporary' ? 'a temporary file' : maskSecrets(target.url)),
+  show: (target) =>
+    target.kind === 'temporary' ? 'a temporary file' : maskSecrets(target.url ?? BUILT_IN_FEED),
 };
 
-const thresholdType: ValueType<Threshold> = {
+/** Of a feed other things are measured; which of the two it is shows when the target is known. */
+export type AnyThreshold =
+  | { readonly kind: 'load'; readonly threshold: Threshold }
+  | { readonly kind: 'feed'; readonly threshold: FeedThreshold };
+
+const thresholdType: ValueType<AnyThreshold> = {
   placeholder: 'EXPRESSION',
-  parse: parseThreshold,
-  show: ({ expression }) => expression,
+  parse: (source) =>
+    isFeedMetric(source)
+      ? { kind: 'feed', threshold: parseFeedThreshold(source) }
+      : { kind: 'load', threshold: parseThreshold(source) },
+  show: ({ threshold }) => threshold.expression,
+};
+
+/** `--header 'Accept: text/html'`. */
+const headerType: ValueType<readonly [name: string, value: string]> = {
+  placeholder: "'NAME: VALUE'",
+  parse(source) {
+    const [, name, given] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(source) ?? [];
+    // Neither the whole of it nor its value is quoted: it may be a token.
+    if (name === undefined || given === undefined) throw new ValueError("it is not like 'Accept: text/html'");
+    if (/[\r\n\0]/.test(given)) throw new ValueError(`the value of ${name} has a line break`);
+    return [name, given];
+  },
+  show: ([name]) => `${name}: ***`,
 };
 
 /** `script.sql@3`, as pgbench has it. */
@@ -217,6 +252,8 @@ export const options = {
     group: 'Load',
   }),
 
+  allowRemote: flag({ summary: 'send the load to another machine than this one', group: 'Load' }),
+
   queryType: value({
     summary: 'simple: a look-up by index; complex: an aggregation; mixed: four to one',
     type: choice(['simple', 'complex', 'mixed']),
@@ -248,7 +285,6 @@ export const options = {
   define: list({ summary: 'a value for :NAME in scripts', type: definitionType, group: 'Queries' }),
   allowWrites: flag({ summary: "let statements write to the target's data", group: 'Queries' }),
 
-  allowRemote: flag({ summary: 'send the load to another machine than this one', group: 'PostgreSQL' }),
   passwordStdin: flag({
     summary: 'read the password from stdin; else it is that of the URL, PGPASSWORD or ~/.pgpass',
     group: 'PostgreSQL',
@@ -285,6 +321,72 @@ export const options = {
     config: false,
   }),
   cleanup: flag({ summary: 'remove that table afterwards', group: 'PostgreSQL', config: false }),
+
+  symbol: list({ summary: 'subscribe this; may be repeated', type: text('SYMBOL'), group: 'Feeds' }),
+  symbolsFile: value({
+    summary: 'subscribe those in a file, one to a line',
+    type: text('FILE'),
+    default: null,
+    group: 'Feeds',
+  }),
+  symbols: value({
+    summary: `subscribe N made-up ones, for ${BUILT_IN_FEED} and feeds that take any`,
+    type: count({ least: 1, most: 1_000_000 }),
+    default: null,
+    defaultText: `as many as fit, of ${BUILT_IN_FEED}`,
+    group: 'Feeds',
+  }),
+  maxSymbolsPerWebsocket: value({
+    summary: 'symbols on one connection',
+    type: count({ least: 1, most: 100_000 }),
+    default: 1000,
+    env: 'MAX_SYMBOLS_PER_WEBSOCKET',
+    group: 'Feeds',
+  }),
+  maxWebsocketConnections: value({
+    summary: 'connections at most',
+    type: count({ least: 1, most: 100 }),
+    default: 3,
+    env: 'MAX_WEBSOCKET_CONNECTIONS',
+    group: 'Feeds',
+  }),
+  placement: value({
+    summary: 'where symbols go: first-fit or least-loaded',
+    type: choice(['first-fit', 'least-loaded'], 'WORD'),
+    default: 'first-fit',
+    group: 'Feeds',
+  }),
+  batchRate: value({
+    summary: 'subscribe messages on one connection, of 200 symbols each',
+    type: rate({ least: 1, most: 1000 }),
+    default: 4,
+    group: 'Feeds',
+  }),
+  stamp: value({
+    summary: 'the field of a tick that says when it was made, for its latency',
+    type: text('FIELD'),
+    default: null,
+    defaultText: 'found out',
+    group: 'Feeds',
+  }),
+  refresh: value({
+    summary: 'a second consumer takes its ticks this often, and has them conflated; never: there is none',
+    type: durationOrNever({ leastMs: 1, mostMs: LONGEST_MS }),
+    default: 100,
+    group: 'Feeds',
+  }),
+  tickRate: value({
+    summary: `ticks that ${BUILT_IN_FEED} sends, over all symbols`,
+    type: rate({ least: 0, most: 1e6 }),
+    default: 5000,
+    group: 'Feeds',
+  }),
+  header: list({
+    summary: 'a header of each request, and of the opening of a feed; may be repeated',
+    type: headerType,
+    group: 'HTTP and feeds',
+    config: false,
+  }),
 
   profile: value({
     summary: 'pool settings for a kind of target: sqlite 10 + 20, direct 20 + 30, pgbouncer 5 + 10',
@@ -415,10 +517,71 @@ function notWith(key: Key, other: Key, isWrong: (options: Options) => boolean, w
   };
 }
 
-const FOR_POSTGRES = [
-  ...(['allowRemote', 'passwordStdin', 'pgbouncer', 'prepareThreshold', 'connectTimeout'] as const),
-  ...(['init', 'cleanup'] as const),
-];
+const LOADED: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres', 'http'];
+const DATABASES: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres'];
+
+/** Options that mean something for certain kinds of targets only. */
+const KINDS_OF: Readonly<Partial<Record<Key, readonly TargetKind[]>>> = {
+  ...ofKinds(['postgres', 'http', 'feed'], ['allowRemote', 'connectTimeout']),
+  ...ofKinds(['postgres'], ['passwordStdin', 'pgbouncer', 'prepareThreshold', 'init', 'cleanup']),
+  ...ofKinds(DATABASES, ['queryType', 'sql', 'sqlFile', 'params', 'paramsFile', 'define']),
+  ...ofKinds(DATABASES, ['maxOverflow', 'poolRecycle', 'prePing']),
+  ...ofKinds(LOADED, [
+    'testType',
+    'numQueries',
+    'numWorkers',
+    'burstSize',
+    'numBursts',
+    'burstInterval',
+    'rate',
+  ]),
+  ...ofKinds(LOADED, [
+    'maxInFlight',
+    'rateFrom',
+    'rateTo',
+    'rateStep',
+    'stepDuration',
+    'breakP99',
+    'breakWait',
+  ]),
+  ...ofKinds(LOADED, [
+    'seed',
+    'allowWrites',
+    'profile',
+    'poolSize',
+    'poolTimeout',
+    'sweep',
+    'baseline',
+    'rounds',
+  ]),
+  ...ofKinds(LOADED, ['compareWith', 'tolerance', 'hdr']),
+  ...ofKinds(
+    ['feed'],
+    ['symbol', 'symbolsFile', 'symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
+  ),
+  ...ofKinds(['feed'], ['placement', 'batchRate', 'stamp', 'refresh', 'tickRate']),
+  ...ofKinds(['http', 'feed'], ['header']),
+};
+
+function ofKinds(kinds: readonly TargetKind[], keys: readonly Key[]) {
+  return Object.fromEntries(keys.map((key) => [key, kinds]));
+}
+
+const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
+  temporary: 'databases',
+  sqlite: 'databases',
+  postgres: 'PostgreSQL',
+  http: 'HTTP',
+  feed: 'feeds',
+};
+
+function kindWords(kinds: readonly TargetKind[]): string {
+  const all = DATABASES.every((kind) => kinds.includes(kind)) ? ['databases'] : [];
+  const words = kinds
+    .filter((kind) => !(all.length > 0 && DATABASES.includes(kind)))
+    .map((kind) => KIND_WORDS[kind]);
+  return [...all, ...words].join(' and ');
+}
 
 const hasSql = ({ sql, sqlFile }: Options) => sql.length + sqlFile.length > 0;
 
@@ -450,18 +613,67 @@ export function isManyRuns({ sweep, baseline }: Options): boolean {
   return sweep.length > 0 || baseline !== null;
 }
 
+export function isFeedFormat(format: string): format is FeedLoadFormat {
+  return (FEED_LOAD_FORMATS as readonly string[]).includes(format);
+}
+
 export function isSweepFormat(format: string): format is (typeof SWEEP_FORMATS)[number] {
   return (SWEEP_FORMATS as readonly string[]).includes(format);
 }
 
 export const rules: readonly LoadRule[] = [
-  ...FOR_POSTGRES.map(
-    (key): LoadRule => ({
-      of: [key],
+  ...Object.entries(KINDS_OF).map(
+    ([key, kinds]): LoadRule => ({
+      of: [key as Key],
       check: ({ arguments: { target }, hasFlag }) =>
-        hasFlag(key) && target?.kind !== 'postgres' ? `${flagOf(key)} is for PostgreSQL only` : null,
+        hasFlag(key as Key) && !kinds.includes(target?.kind ?? 'temporary')
+          ? `${flagOf(key)} is for ${kindWords(kinds)} only`
+          : null,
     }),
   ),
+  {
+    of: ['threshold'],
+    check: ({ options, arguments: { target } }) => {
+      const kind = target?.kind === 'feed' ? 'feed' : 'load';
+      const wrong = options.threshold.find((one) => one.kind !== kind);
+      if (wrong === undefined) return null;
+      return kind === 'feed'
+        ? `--threshold ${wrong.threshold.expression} is not measured of a feed; known are ${FEED_METRICS}`
+        : `--threshold ${wrong.threshold.expression} is measured of feeds only`;
+    },
+  },
+  {
+    of: ['format'],
+    check: ({ options, arguments: { target } }) =>
+      target?.kind === 'feed' && !isFeedFormat(options.format)
+        ? `--format of a feed is one of ${FEED_LOAD_FORMATS.join(', ')}`
+        : null,
+  },
+  {
+    of: ['symbol', 'symbolsFile', 'symbols'],
+    check: ({ options: { symbol, symbolsFile, symbols }, arguments: { target } }) => {
+      if (target?.kind !== 'feed') return null;
+      const given = [symbol.length > 0, symbolsFile !== null, symbols !== null].filter((each) => each).length;
+      if (given > 1) return '--symbol, --symbols-file and --symbols exclude each other';
+      return given === 0 && target.url !== null
+        ? 'say what to subscribe: --symbol AAPL, --symbols-file FILE, or --symbols N for made-up ones'
+        : null;
+    },
+  },
+  {
+    of: ['symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
+    check: ({ options: { symbols, maxSymbolsPerWebsocket, maxWebsocketConnections } }) =>
+      symbols !== null && symbols > maxSymbolsPerWebsocket * maxWebsocketConnections
+        ? `--symbols ${symbols} do not fit on ${maxWebsocketConnections} connections of ${maxSymbolsPerWebsocket}`
+        : null,
+  },
+  {
+    of: ['tickRate'],
+    check: ({ arguments: { target }, hasFlag }) =>
+      hasFlag('tickRate') && target?.kind === 'feed' && target.url !== null
+        ? `--tick-rate is for ${BUILT_IN_FEED} only`
+        : null,
+  },
   ...Object.entries(COUNTS_WITH).flatMap(([key, types]) =>
     onlyWith<typeof options, 'testType'>(
       key as Key,

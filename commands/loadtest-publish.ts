@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { Database } from '../src/db/database.js';
 import { publish } from '../src/watch/publish.js';
 import { Watcher } from '../src/watch/watcher.js';
 import type { LoadContext } from './loadtest-options.js';
@@ -10,7 +9,7 @@ import type { LoadContext } from './loadtest-options.js';
  */
 export async function withPublished<T>(
   { options, io, log }: LoadContext,
-  work: (opened: (database: Database) => void) => Promise<T>,
+  work: (opened: (pool: object) => void) => Promise<T>,
 ): Promise<T> {
   if (!options.publish) return work(() => {});
   const { env, pid, host, user, clock } = io;
@@ -40,7 +39,7 @@ export async function withPublished<T>(
   });
   log(`published at ${published.address}`);
   try {
-    return await work(({ pool }) => void watcher.add(pool));
+    return await work((pool) => void watcher.add(pool));
   } finally {
     published.close();
   }

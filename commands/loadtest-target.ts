@@ -39,6 +39,7 @@ export async function withSubject<T>(
 ): Promise<T> {
   const { options, io } = context;
   const target = context.arguments.target ?? { kind: 'temporary' as const };
+  if (target.kind === 'feed' || target.kind === 'http') throw new Error('not a database');
   if (target.kind === 'postgres') return withPostgres(context, target.url, use);
   if (target.kind === 'temporary' && io.env.DATABASE_URL) {
     context.warn('DATABASE_URL is not used unasked: this tests a temporary SQLite file');
@@ -118,7 +119,7 @@ async function placeOf({ options, io }: LoadContext, url: string): Promise<Postg
 }
 
 /** A load is the last thing to be sent to a server by mistake. */
-async function refuseRemote(host: string): Promise<void> {
+export async function refuseRemote(host: string): Promise<void> {
   if (await isLoopback(host)) return;
   throw new UsageError([
     {

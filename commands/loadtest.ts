@@ -4,7 +4,6 @@ import { defineCommand } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { openResultOutput } from '../src/cli/output.js';
-import type { Database } from '../src/db/database.js';
 import { runBaseline } from '../src/loadtest/baseline.js';
 import { compareRuns, incomparable } from '../src/loadtest/compare.js';
 import { type LoadTestOptions, runLoadTest } from '../src/loadtest/load-test.js';
@@ -92,6 +91,11 @@ export const command = defineCommand({
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
+    const { target } = context.arguments;
+    if (target?.kind === 'feed') {
+      const { feedLoad } = await import('./loadtest-feed.js');
+      return feedLoad(context, target.url);
+    }
     const work = await workOf(context);
     try {
       return await withSubject(context, (subject) =>
@@ -111,7 +115,7 @@ export const command = defineCommand({
 interface Test extends Subject {
   readonly work: SqlWork;
   /** To be told of each pool. */
-  readonly opened: (database: Database) => void;
+  readonly opened: (pool: object) => void;
 }
 
 async function once(context: LoadContext, test: Test): Promise<ExitCode> {
@@ -246,7 +250,7 @@ async function measure(
           clock: io.clock,
           onRemark: remark,
           onOpen: (database) => {
-            opened(database);
+            opened(database.pool);
             if (options.verbose) stopLogs.push(logLifeCycle(database.pool, context.log));
           },
         }),
@@ -261,7 +265,7 @@ async function measure(
       ...limitsOf(options, model),
       warmup: warmupOf(options.warmup, model, pool),
       seed: options.seed,
-      thresholds: options.threshold,
+      thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
       environment: {
         poolctl: context.version,
         node: io.host.nodeVersion,

@@ -128,7 +128,7 @@ function isExpected(error: unknown): error is ExpectedError {
 
 function exitCodeOfExpected({ code }: ExpectedError): ExitCode {
   // What is wrong with the options of a library part is wrong with those that poolctl was given.
-  return /^ERR_(POOL_OPTION|DB_OPTION|IB_OPTION|IB_GATEWAY_OPTION|VALUE)$/.test(code)
+  return /^ERR_((POOL|DB|IB|IB_GATEWAY|FEED|HTTP)_OPTION|VALUE)$/.test(code)
     ? ExitCode.Usage
     : ExitCode.Unavailable;
 }

@@ -23,6 +23,20 @@ export const eventLoop: ClientSource = {
   cores: null,
 };
 
+/** The figures where nobody measures. */
+export const NOT_MEASURED: ClientFigures = {
+  loopBusy: null,
+  loopRan: null,
+  loopQueued: null,
+  loopDelayMeanMs: null,
+  loopDelayP99Ms: null,
+  loopDelayMaxMs: null,
+  cpuCores: null,
+  machineBusy: null,
+  otherCores: null,
+  cores: null,
+};
+
 /** What the main thread did so far: ran on a core, or stood in line for one. Only differences mean anything. */
 export interface ThreadTime {
   readonly ranMs: number;

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { seededRandom } from '../base/random.js';
 import { advise } from './advice.js';
 import { judgeBottleneck } from './bottleneck.js';
-import { type ClientSource, eventLoop, startClientMeter } from './client-meter.js';
+import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from './client-meter.js';
 import { createModel, iterationsOf } from './models.js';
 import { poolFigures } from './pool-figures.js';
 import { type RunOutcome, runLoad } from './runner.js';
@@ -131,19 +131,6 @@ const NO_POOL: PoolInfo = {
   timeoutMs: null,
   recycleMs: null,
   prePing: false,
-};
-
-const NOT_MEASURED: ClientFigures = {
-  loopBusy: null,
-  loopRan: null,
-  loopQueued: null,
-  loopDelayMeanMs: null,
-  loopDelayP99Ms: null,
-  loopDelayMaxMs: null,
-  cpuCores: null,
-  machineBusy: null,
-  otherCores: null,
-  cores: null,
 };
 
 function least(a: number | null, b: number | null): number | null {

@@ -17,7 +17,7 @@ export interface Threshold {
   readonly measure: (measured: Measured) => number | null;
 }
 
-const COMPARISONS: Readonly<Record<string, Threshold['compare']>> = {
+export const COMPARISONS: Readonly<Record<string, Threshold['compare']>> = {
   '<': (actual, limit) => actual < limit,
   '<=': (actual, limit) => actual <= limit,
   '>': (actual, limit) => actual > limit,

@@ -138,7 +138,7 @@ export function highestHeld(stages: readonly StageRow[]): StageRow | undefined {
 
 /** Whether the run counts as passed: by its verdict (with `strict` only if good), and by the user's own thresholds. */
 export function hasPassed(
-  result: LoadResult,
+  result: Pick<LoadResult, 'verdict' | 'thresholds'>,
   { strict = false }: { readonly strict?: boolean } = {},
 ): boolean {
   const { band } = result.verdict;
@@ -153,7 +153,8 @@ interface Rule extends Pick<Criterion, 'id' | 'title' | 'unit' | 'value' | 'good
   readonly why?: string | null;
 }
 
-function criterion({ bandOf, bad, why = null, ...facts }: Rule): Criterion {
+/** One criterion, judged. */
+export function criterion({ bandOf, bad, why = null, ...facts }: Rule): Criterion {
   const { value, good } = facts;
   const bounds = bad === undefined ? `good ${good}` : `good ${good}, bad ${bad}`;
   if (why !== null || value === null) return { ...facts, bounds, band: null, why: why ?? 'not measured' };
@@ -163,6 +164,11 @@ function criterion({ bandOf, bad, why = null, ...facts }: Rule): Criterion {
 function worst(criteria: readonly Criterion[]): Band | null {
   // Without one iteration that ended there is nothing to judge, though no time-out was counted either.
   if (criteria.find(({ id }) => id === 'success')?.value === null) return null;
+  return worstBand(criteria);
+}
+
+/** The worst band of those that apply. */
+export function worstBand(criteria: readonly Criterion[]): Band {
   const bands = criteria.map(({ band }) => band);
   return bands.includes('bad') ? 'bad' : bands.includes('marginal') ? 'marginal' : 'good';
 }

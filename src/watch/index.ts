@@ -22,8 +22,8 @@ export interface Watched {
 
 /**
  * Watches a pool from now on: pg.Pool, a pool of mysql2, tarn, generic-pool, sequelize-pool, and what has such a one
- * (knex, a TypeORM DataSource, Sequelize), and our own. The pool works as before. Throws a TypeError where it is none
- * of them.
+ * (knex, a TypeORM DataSource, Sequelize), our own, and anything whose `snapshot()` answers with a WatchedSnapshot, as
+ * those of feeds and of HTTP do. The pool works as before. Throws a TypeError where it is none of them.
  */
 export function watch(pool: object, { name, ...options }: WatchOptions = {}): Watched {
   const watched = processWatcher().add(pool, name ?? null, options);

@@ -31,7 +31,7 @@ export class LeaseBook {
   readonly clock: Clock;
   readonly waits = new Histogram();
   readonly holds = new Histogram();
-  readonly #leakAfterMs: number;
+  readonly leakAfterMs: number;
   readonly #sampler: SiteSampler;
   readonly #ofQueries: SiteSampler;
   #asked = 0;
@@ -47,7 +47,7 @@ export class LeaseBook {
 
   constructor(clock: Clock, { leakAfterMs, sitesPerSecond }: LeaseBookOptions = {}) {
     this.clock = clock;
-    this.#leakAfterMs = leakAfterMs ?? 60_000;
+    this.leakAfterMs = leakAfterMs ?? 60_000;
     const perSecond = sitesPerSecond ?? 1000;
     this.#sampler = new SiteSampler(perSecond);
     this.#ofQueries = new SiteSampler(Math.ceil(perSecond / 10));
@@ -97,7 +97,7 @@ export class LeaseBook {
     if (note === null || note.leaseId === 0) return;
     const heldMs = this.clock.now() - note.acquiredAt;
     this.#released++;
-    if (heldMs >= this.#leakAfterMs) this.#leaked++;
+    if (heldMs >= this.leakAfterMs) this.#leaked++;
     this.holds.recordMs(heldMs);
     note.leaseId = 0;
     note.site = null;
@@ -130,7 +130,7 @@ export class LeaseBook {
         ageMs,
         site: siteOf(note.site),
         stack: stackOf(note.site),
-        leaked: ageMs >= this.#leakAfterMs,
+        leaked: ageMs >= this.leakAfterMs,
         lastSql: note.sql?.slice(0, MOST_SQL) ?? null,
         ...stateOf(resource),
       });

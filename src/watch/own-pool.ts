@@ -1,4 +1,6 @@
+import { DEFAULT_LEAK_MS, type LeakWatchOptions } from '../pool/leak-watch.js';
 import type { QueuePool } from '../pool/queue-pool.js';
+import type { PoolSetup } from '../pool/stats.js';
 import { hasMethods } from './hooking.js';
 import { MOST_SQL } from './lease-book.js';
 import { type ResourceState, stateOf } from './resources.js';
@@ -21,9 +23,27 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
         ...snapshot,
         name: name(),
         holders: holders.map((holder) => ({ ...holder, ...sightOf(resources.get(holder.leaseId)) })),
+        setup: setupOf(pool),
       };
     },
   };
+}
+
+function setupOf({ settings }: QueuePool<object>): PoolSetup {
+  const { timeoutMs, recycleMs, maxIdleMs, prePing, leakWatch } = settings;
+  return {
+    acquireTimeoutMs: timeoutMs ?? 'never',
+    recycleMs: recycleMs ?? 'never',
+    maxIdleMs: maxIdleMs ?? 'never',
+    prePing,
+    statementTimeoutMs: null,
+    leakAfterMs: leakAfterOf(leakWatch),
+  };
+}
+
+function leakAfterOf(leakWatch: LeakWatchOptions | null): number | 'never' {
+  if (leakWatch === null || leakWatch.thresholdMs === null) return 'never';
+  return leakWatch.thresholdMs ?? DEFAULT_LEAK_MS;
 }
 
 /** Of this copy of poolctl, or another. */

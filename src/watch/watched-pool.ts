@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { newCounters } from '../pool/counters.js';
-import type { PoolCounters, WatchedSnapshot } from '../pool/stats.js';
+import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../pool/stats.js';
 import type { LeaseBook } from './lease-book.js';
 import type { PoolFacts } from './pools/kind.js';
 import { stateOf } from './resources.js';
@@ -61,10 +61,20 @@ export function watchedPool({ name, driver, read, book, clock }: ForeignPool): W
         hold: book.holds.snapshot(),
         holders,
         closed: facts.closed,
+        setup: { ...UNKNOWN_SETUP, ...facts.setup, leakAfterMs: book.leakAfterMs },
       };
     },
   };
 }
+
+const UNKNOWN_SETUP: PoolSetup = {
+  acquireTimeoutMs: null,
+  recycleMs: null,
+  maxIdleMs: null,
+  prePing: null,
+  statementTimeoutMs: null,
+  leakAfterMs: null,
+};
 
 const UNKNOWN = Object.fromEntries(Object.keys(newCounters()).map((name) => [name, null])) as {
   readonly [Counter in keyof PoolCounters]: null;

@@ -10,6 +10,7 @@ import { isKnexClient, watchKnexClass, watchTransactions } from './pools/knex.js
 import { POOL_KINDS } from './pools/registry.js';
 import type { PublishedPools } from './protocol.js';
 import type { Published } from './publish.js';
+import { isSpeakingPool, type SpeakingPool, speakingPool } from './speaking-pool.js';
 import { poolsWithin } from './unwrap.js';
 import { type WatchedPool, watchedPool } from './watched-pool.js';
 
@@ -58,7 +59,7 @@ export class Watcher {
     }
     if (isOwnPool(pool)) return this.#addOwn(pool, name);
     const kind = kindOf(pool);
-    if (kind === null) return null;
+    if (kind === null) return isSpeakingPool(pool) ? this.#addSpeaking(pool, name) : null;
     const watched = this.#begin(pool, kind, name, options);
     kind.hook(pool, bookOn);
     return watched;
@@ -70,6 +71,12 @@ export class Watcher {
       name: this.#freeName(name ?? pool.name),
       pool: ownPool(pool, () => watch.name ?? pool.name),
     };
+    return this.#keep(pool, watch);
+  }
+
+  #addSpeaking(pool: SpeakingPool, name: string | null): WatchedPool {
+    const own = this.#freeName(name ?? pool.snapshot().name);
+    const watch: Watch = { book: null, name: own, pool: speakingPool(pool, () => watch.name ?? own) };
     return this.#keep(pool, watch);
   }
 

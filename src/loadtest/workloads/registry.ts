@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.js';
+import { maskUrl } from '../../base/secrets.js';
 import { ValueError } from '../../base/units.js';
 import type { Database } from '../../db/database.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
@@ -11,15 +12,22 @@ import { type PoolSize, sqliteFile, temporarySqlite } from './sqlite.js';
 export type Target =
   | { readonly kind: 'temporary' }
   | { readonly kind: 'sqlite'; readonly url: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  | { readonly kind: 'postgres'; readonly url: string }
+  | { readonly kind: 'http'; readonly url: string }
+  /** A WebSocket feed; `url` null: one of poolctl's own. */
+  | { readonly kind: 'feed'; readonly url: string | null };
 
-/** The same, with all that is needed to open it. */
+export type TargetKind = Target['kind'];
+
+/** A database, with all that is needed to open it. */
 export type ReachableTarget =
-  | Exclude<Target, { readonly kind: 'postgres' }>
+  | Extract<Target, { readonly kind: 'temporary' | 'sqlite' }>
   | { readonly kind: 'postgres'; readonly access: PostgresAccess; readonly observer: Observer };
 
 /** Kinds of targets, as help texts name them. */
-export const TARGET_FORMS = 'sqlite:FILE, postgres://USER@HOST/DATABASE';
+export const TARGET_FORMS = 'sqlite:FILE, postgres://USER@HOST/DATABASE, ws(s)://HOST/PATH';
+/** Names a feed of poolctl's own. */
+export const BUILT_IN_FEED = 'ws:built-in';
 
 /** Reads a target. Throws a ValueError that says what there is. */
 export function parseTarget(text: string): Target {
@@ -33,9 +41,23 @@ export function parseTarget(text: string): Target {
     case 'postgresql':
       checkPostgresUrl(text);
       return { kind: 'postgres', url: text };
+    case 'ws':
+    case 'wss':
+      if (text.toLowerCase() === BUILT_IN_FEED) return { kind: 'feed', url: null };
+      return { kind: 'feed', url: webUrl(text) };
     default:
       throw new ValueError(`'${scheme}' is no target that can be tested; there is ${TARGET_FORMS}`);
   }
+}
+
+/** Throws a ValueError where it is no URL with a host. */
+function webUrl(text: string): string {
+  if (!/^[a-z]+:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
+    throw new ValueError(`'${maskUrl(text)}' is not a URL; write something like ws://127.0.0.1:8765/feed`);
+  }
+  const url = new URL(text);
+  url.hash = '';
+  return url.href;
 }
 
 function sqliteTarget(text: string): Target {

@@ -1,3 +1,4 @@
+import type { PoolSetup } from '../../pool/stats.js';
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
@@ -14,6 +15,13 @@ export interface GenericPool {
   readonly _factoryCreateOperations: ReadonlySet<unknown>;
   readonly _waitingClientsQueue: object;
   readonly _draining: boolean;
+  readonly _config?: {
+    readonly acquireTimeoutMillis?: number;
+    readonly idleTimeoutMillis?: number;
+    /** 0 looks at idle ones never. */
+    readonly evictionRunIntervalMillis?: number;
+    readonly testOnBorrow?: boolean;
+  };
 }
 
 export const genericPool: PoolKind<GenericPool> = {
@@ -68,9 +76,19 @@ export const genericPool: PoolKind<GenericPool> = {
       closed: pool._draining,
       resources: pool._resourceLoans.keys(),
       pending: null,
+      ...(pool._config === undefined ? {} : { setup: setupOf(pool._config) }),
     };
   },
 };
+
+function setupOf(config: NonNullable<GenericPool['_config']>): Partial<PoolSetup> {
+  return {
+    acquireTimeoutMs: config.acquireTimeoutMillis || 'never',
+    recycleMs: 'never',
+    maxIdleMs: config.evictionRunIntervalMillis ? (config.idleTimeoutMillis ?? null) : 'never',
+    prePing: config.testOnBorrow === true,
+  };
+}
 
 /** The acquire that runs, until its request is put in line: one that is refused before was none. */
 let asking: { readonly book: LeaseBook; readonly site: (...args: never[]) => unknown } | null = null;

@@ -1,3 +1,4 @@
+import type { PoolSetup } from '../../pool/stats.js';
 import type { LeaseBook } from '../lease-book.js';
 
 /** A kind of pool, as data and three functions: how it is told from others, what it says of itself, where it is hooked. */
@@ -30,6 +31,8 @@ export interface PoolFacts {
   readonly closed: boolean;
   /** Whatever may be lent. */
   readonly resources: Iterable<object>;
+  /** How it is set up, as far as it is known; what is left out is not. */
+  readonly setup?: Partial<PoolSetup>;
   /** Acquires without an outcome as yet, so that the rest has timed out; null: time-outs are told by themselves. */
   readonly pending: number | null;
 }

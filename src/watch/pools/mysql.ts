@@ -5,7 +5,13 @@ import { placeOf } from './requests.js';
 
 /** The parts of a pool of mysql2 that are read or hooked; its promise pool has one of these within. */
 export interface MysqlPool {
-  readonly config: { readonly connectionLimit: number; readonly connectionConfig?: unknown };
+  readonly config: {
+    readonly connectionLimit: number;
+    readonly connectionConfig?: unknown;
+    /** Beyond so many idle ones, each is closed after `idleTimeout`. */
+    readonly maxIdle?: number;
+    readonly idleTimeout?: number;
+  };
   readonly _allConnections: Queue<MysqlConnection>;
   readonly _freeConnections: Queue<MysqlConnection>;
   readonly _connectionQueue: Queue<Callback>;
@@ -79,9 +85,25 @@ export const mysqlPool: PoolKind<MysqlPool> = {
       resources: all,
       // It has no time-out: whoever gets none has been refused, or its connect failed.
       pending: null,
+      setup: {
+        acquireTimeoutMs: 'never',
+        recycleMs: 'never',
+        maxIdleMs: idleLimitOf(pool.config),
+        prePing: false,
+      },
     };
   },
 };
+
+/** While it may keep as many idle as it may open, which is its default, it looks at none. */
+function idleLimitOf({
+  maxIdle,
+  idleTimeout,
+  connectionLimit,
+}: MysqlPool['config']): number | 'never' | null {
+  if (maxIdle === undefined || idleTimeout === undefined) return null;
+  return maxIdle < connectionLimit ? idleTimeout : 'never';
+}
 
 function followed(callback: Callback, asked: Asked, book: LeaseBook): Callback {
   const heard: Callback = (error, connection, ...rest: unknown[]) => {

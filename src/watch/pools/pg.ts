@@ -1,3 +1,4 @@
+import type { PoolSetup } from '../../pool/stats.js';
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
@@ -5,7 +6,15 @@ import { placeOf } from './requests.js';
 
 /** The parts of pg.Pool (pg-pool from version 3) that are read or hooked. */
 export interface PgPool {
-  readonly options: { readonly max?: number };
+  readonly options: {
+    readonly max?: number;
+    /** 0, and none, wait for ever. */
+    readonly connectionTimeoutMillis?: number;
+    readonly idleTimeoutMillis?: number;
+    readonly maxLifetimeSeconds?: number;
+    readonly statement_timeout?: unknown;
+    readonly query_timeout?: unknown;
+  };
   readonly _clients: readonly PgClient[];
   readonly _idle: readonly unknown[];
   readonly _pendingQueue: readonly PendingItem[];
@@ -48,9 +57,24 @@ export const pgPool: PoolKind<PgPool> = {
       closed: pool.ending === true,
       resources: pool._clients,
       pending: waiting + creating,
+      setup: setupOf(pool.options),
     };
   },
 };
+
+function setupOf(options: PgPool['options']): Partial<PoolSetup> {
+  const { connectionTimeoutMillis, idleTimeoutMillis, maxLifetimeSeconds, statement_timeout, query_timeout } =
+    options;
+  const limits = [statement_timeout, query_timeout].map(Number).filter((limit) => limit > 0);
+  return {
+    acquireTimeoutMs: connectionTimeoutMillis || 'never',
+    recycleMs: maxLifetimeSeconds ? maxLifetimeSeconds * 1000 : 'never',
+    maxIdleMs: idleTimeoutMillis || 'never',
+    prePing: false,
+    // The server may have one of its own.
+    statementTimeoutMs: limits.length === 0 ? null : Math.min(...limits),
+  };
+}
 
 /** The acquire whose `connect` is running: what it makes, a waiter or a client, is made for it. */
 let asking: Asked | null = null;

@@ -13,6 +13,8 @@ export interface SequelizePool {
   readonly _inUseObjects: Iterable<object | { readonly resource: object }>;
   readonly _availableObjects: readonly { readonly resource: object }[];
   readonly _draining: boolean;
+  readonly acquireTimeoutMillis?: number;
+  readonly idleTimeoutMillis?: number;
 }
 
 export const sequelizePool: PoolKind<SequelizePool> = {
@@ -80,6 +82,11 @@ export const sequelizePool: PoolKind<SequelizePool> = {
       closed: pool._draining,
       resources: lentBy(pool),
       pending: null,
+      setup: {
+        acquireTimeoutMs: pool.acquireTimeoutMillis ?? null,
+        maxIdleMs: pool.idleTimeoutMillis ?? null,
+        recycleMs: 'never',
+      },
     };
   },
 };

@@ -11,6 +11,8 @@ export interface TarnPool {
   readonly pendingValidations: readonly unknown[];
   readonly pendingCreates: readonly unknown[];
   readonly destroyed: boolean;
+  readonly acquireTimeoutMillis?: number;
+  readonly idleTimeoutMillis?: number;
 }
 
 export const tarnPool: PoolKind<TarnPool> = {
@@ -72,6 +74,11 @@ export const tarnPool: PoolKind<TarnPool> = {
       closed: pool.destroyed,
       resources: pool.used.map(({ resource }) => resource),
       pending: waiting,
+      setup: {
+        acquireTimeoutMs: pool.acquireTimeoutMillis ?? null,
+        maxIdleMs: pool.idleTimeoutMillis ?? null,
+        recycleMs: 'never',
+      },
     };
   },
 };

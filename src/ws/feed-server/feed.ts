@@ -176,10 +176,11 @@ export class Feed {
     if (this.faults.mute) return 0;
     const sessions = this.#up().filter(({ symbols }) => symbols.size > 0);
     if (sessions.length === 0) return 0;
+    const wallMs = Math.floor(this.#clock.wallTime());
     for (let i = 0; i < count; i++) {
       const session = sessions[this.#turn++ % sessions.length] as Session;
       const symbol = nextSymbol(session);
-      session.peer.send(this.#tick(symbol));
+      session.peer.send(this.#tick(symbol, wallMs));
     }
     return count;
   }
@@ -225,10 +226,10 @@ export class Feed {
     return [...this.#sessions].filter(({ frozen }) => !frozen);
   }
 
-  #tick(symbol: string): string {
+  #tick(symbol: string, wallMs = Math.floor(this.#clock.wallTime())): string {
     const seq = ++this.#seq;
     // About 120 bytes, as quotes are.
-    return `{"symbol":"${symbol}","seq":${seq},"bid":${(seq % 1000) / 8 + 100},"ask":${(seq % 1000) / 8 + 100.5},"last":${(seq % 1000) / 8 + 100.25},"volume":${seq % 9973},"time":1767225600000}`;
+    return `{"symbol":"${symbol}","seq":${seq},"bid":${(seq % 1000) / 8 + 100},"ask":${(seq % 1000) / 8 + 100.5},"last":${(seq % 1000) / 8 + 100.25},"volume":${seq % 9973},"time":${wallMs}}`;
   }
 
   #receive(session: Session, text: string): void {
