@@ -1,4 +1,4 @@
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { PoolSetup, WatchedSnapshot } from '../pool/stats.js';
 
 /** `error`: its figures could not be read, or it lends nothing any more. */
 export type HealthStatus = 'healthy' | 'warning' | 'critical' | 'error';
@@ -72,6 +72,7 @@ export type HealthFigures = Pick<
 > & {
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
   readonly holders: readonly { readonly leaked: boolean }[];
+  readonly setup?: Pick<PoolSetup, 'leakAfterMs'>;
 };
 
 export interface HealthOptions {
@@ -95,7 +96,7 @@ export function healthOf(snapshot: HealthFigures, { limits, before = null }: Hea
       total_capacity: capacity,
       waiting,
       longest_wait_ms: longestWaitMs,
-      leaked: holders.filter(({ leaked }) => leaked).length,
+      leaked: snapshot.setup?.leakAfterMs === 'never' ? null : holders.filter(({ leaked }) => leaked).length,
       timed_out: since(snapshot.counters.timedOut, before?.counters.timedOut ?? null),
     },
     { ...HEALTH_LIMITS, ...limits },

@@ -13,6 +13,9 @@ export interface LeakWatchOptions {
   readonly samplesPerSecond?: number;
 }
 
+/** From when on a lease is a leak where nobody says otherwise. */
+export const DEFAULT_LEAK_MS = 60_000;
+
 /** A site where leases stay out past the threshold; the lease named is the oldest of those just found. */
 export interface LeakReport {
   readonly pool: string;
@@ -65,7 +68,7 @@ export class LeakWatch<R> {
 
   constructor(pool: string, options: LeakWatchOptions, reclaim: (slot: Slot<R>, leaseId: number) => void) {
     this.#pool = pool;
-    this.thresholdMs = options.thresholdMs === undefined ? 60_000 : options.thresholdMs;
+    this.thresholdMs = options.thresholdMs === undefined ? DEFAULT_LEAK_MS : options.thresholdMs;
     this.#sampler = new SiteSampler(options.samplesPerSecond ?? 1000, () => this.flows.rest());
     this.#reclaim = reclaim;
     this.#registry = new FinalizationRegistry((held) => {

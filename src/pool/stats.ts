@@ -132,5 +132,22 @@ export type WatchedSnapshot = Readonly<
       counters: { readonly [Counter in keyof PoolCounters]: number | null };
       /** Oldest first. */
       holders: readonly WatchedHolder[];
+      /** Left out where nothing is known of it. */
+      setup?: PoolSetup;
     }
 >;
+
+/** How a pool is set up, as far as it tells. Times are in milliseconds, `never` is no limit, null is not known. */
+export interface PoolSetup {
+  readonly acquireTimeoutMs: number | 'never' | null;
+  /** The age at which a resource is replaced. */
+  readonly recycleMs: number | 'never' | null;
+  /** How long a resource may be idle before it is closed. */
+  readonly maxIdleMs: number | 'never' | null;
+  /** Whether an idle resource is tried before it is lent. */
+  readonly prePing: boolean | null;
+  /** How long a statement, or a request, may take. */
+  readonly statementTimeoutMs: number | 'never' | null;
+  /** From when on a lease is called a leak. */
+  readonly leakAfterMs: number | 'never' | null;
+}

@@ -1,8 +1,10 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
 import { newCounters } from '../pool/counters.js';
-import type { PoolCounters, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+import type { PoolCounters, PoolSetup, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
 import type { App } from '../watch/protocol.js';
-import { MOST_ITEMS, MOST_TEXT, SourceError } from './errors.js';
+import { SourceError } from './errors.js';
+import { count, cut, type Fields, figure, isObject, listOf, text } from './fields.js';
+import { partsOf } from './published-parts.js';
 import type { Gap, PoolReading, Reading } from './types.js';
 
 /**
@@ -36,7 +38,7 @@ export function toReading(line: string, app: App, source: string, takenAtMs: num
     const pool = toSnapshot(one);
     if (pool === null)
       gaps.push({ what: `pool ${i + 1}`, why: 'what the application says of it is malformed' });
-    else pools.push({ ...pool, app });
+    else pools.push({ ...pool, ...partsOf(one), app });
   }
   return { source, kind: 'pool', takenAtMs, pools, backends: [], server: null, pooler: null, gaps };
 }
@@ -68,6 +70,19 @@ function toSnapshot(value: unknown): WatchedSnapshot | null {
     closed: value.closed === true,
     counters: mapCounters((key) => count(counters[key])),
     holders: listOf(value.holders).flatMap((one) => toHolder(one) ?? []),
+    ...(isObject(value.setup) ? { setup: toSetup(value.setup) } : {}),
+  };
+}
+
+function toSetup(value: Fields): PoolSetup {
+  const limit = (given: unknown): number | 'never' | null => (given === 'never' ? 'never' : figure(given));
+  return {
+    acquireTimeoutMs: limit(value.acquireTimeoutMs),
+    recycleMs: limit(value.recycleMs),
+    maxIdleMs: limit(value.maxIdleMs),
+    prePing: typeof value.prePing === 'boolean' ? value.prePing : null,
+    statementTimeoutMs: limit(value.statementTimeoutMs),
+    leakAfterMs: limit(value.leakAfterMs),
   };
 }
 
@@ -113,8 +128,6 @@ export function mapCounters<T>(make: (key: keyof PoolCounters) => T): Record<key
 
 const COUNTERS = Object.keys(newCounters()) as readonly (keyof PoolCounters)[];
 
-type Fields = Readonly<Record<string, unknown>>;
-
 function objectIn(line: string): Fields {
   let value: unknown;
   try {
@@ -131,29 +144,4 @@ export function malformed(why: string, cause?: unknown): SourceError {
     ...(cause === undefined ? {} : { cause }),
     hint: 'check that it is the socket of an application that publishes its pools to poolctl',
   });
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value.slice(0, MOST_ITEMS) : [];
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? cut(value) : null;
-}
-
-function cut(value: string): string {
-  return value.length > MOST_TEXT ? value.slice(0, MOST_TEXT) : value;
-}
-
-function figure(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
-
-/** A whole number from 0. */
-function count(value: unknown): number | null {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null;
 }

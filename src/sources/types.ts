@@ -42,6 +42,73 @@ export interface Gap {
 /** A pool of an application. */
 export interface PoolReading extends WatchedSnapshot {
   readonly app: App | null;
+  /** Of a pool of broker connections. */
+  readonly ib?: IbReading;
+  /** Of a pool of subscriptions to a feed. */
+  readonly feed?: FeedReading;
+}
+
+/** What a pool of broker connections tells beside what all pools do. */
+export interface IbReading {
+  readonly host: string;
+  readonly port: number;
+  readonly clientIds: readonly number[];
+  readonly clientIdsFree: number | null;
+  readonly pacing: IbPacingReading | null;
+  readonly connections: readonly IbConnectionReading[];
+}
+
+/** Messages in a second; what is null is not told. */
+export interface IbPacingReading {
+  /** The gateway's, and that of the pool, which should be below. */
+  readonly limitPerSecond: number;
+  readonly messagesPerSecond: number;
+  /** The most in any one second. */
+  readonly peakSecond: number;
+  readonly sent: number;
+  readonly waiting: number;
+  readonly longestWaitMs: number | null;
+}
+
+export interface IbConnectionReading {
+  readonly clientId: number;
+  readonly state: string;
+  /** Whether the gateway is connected itself: `up`, `down`; null while there is no session. */
+  readonly upstream: string | null;
+  /** Since the connection was made: tries, sessions that became ready and were lost, and refusals of its id. */
+  readonly attempts: number;
+  readonly ready: number;
+  readonly lost: number;
+  readonly heartbeatsMissed: number;
+  readonly idCollisions: number;
+}
+
+/** What a pool of subscriptions tells beside what all pools do. Counts since it was made. */
+export interface FeedReading {
+  /** Symbols that somebody wants, those confirmed, and how many there is room for. */
+  readonly symbols: number;
+  readonly live: number;
+  readonly capacity: number;
+  /** Subscriptions for which there was no room, and those that the server refused. */
+  readonly exhausted: number;
+  readonly refused: number;
+  /** Connections found without data, though it was due. */
+  readonly stale: number;
+  readonly gaps: number;
+  /** Ticks that a slow subscriber was not given: replaced by a newer one, or lost. */
+  readonly conflated: number;
+  readonly dropped: number;
+  readonly slowDisconnects: number;
+  readonly ticks: number;
+  readonly connections: readonly FeedConnectionReading[];
+}
+
+export interface FeedConnectionReading {
+  readonly id: number;
+  readonly state: string;
+  readonly symbols: number;
+  readonly reconnects: number;
+  readonly lastTickAgoMs: number | null;
 }
 
 /** A backend of PostgreSQL that serves a client. What the role may not see is null. */

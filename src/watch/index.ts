@@ -5,7 +5,7 @@ import type { Published } from './publish.js';
 import { publishProcess } from './publish-process.js';
 
 export type { HistogramSnapshot } from '../base/histogram.js';
-export type { WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+export type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
 export type { App, Hello, PublishedPools } from './protocol.js';
 export type { Published } from './publish.js';
 

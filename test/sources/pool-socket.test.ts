@@ -165,6 +165,34 @@ describe('the source pool:', () => {
     expect({}).not.toHaveProperty('polluted');
   });
 
+  it('what only some kinds of pools tell is taken over, and is left out where it makes no sense', async () => {
+    const setup = { acquireTimeoutMs: 'never', recycleMs: 5, prePing: 'yes', statementTimeoutMs: 'soon' };
+    const connection = {
+      clientId: 3,
+      state: 'ready',
+      upstream: 'up',
+      supervisor: { idCollisions: 2, lost: -1 },
+    };
+    const ib = {
+      ...{ host: 'gw', port: 4002, clientIds: [3, 'x', -1], clientIdsFree: 4 },
+      pacing: { limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 45, sent: 99, waiting: 0 },
+      connections: [connection, { clientId: 'x' }, null],
+    };
+    const feed = { ...{ symbols: 7, live: 6, capacity: 10, stale: 1 }, connections: [{ id: 1 }] };
+    const broken = { ...POOL, ib: { host: 'gw' }, feed: { symbols: '7' }, setup: 7 };
+    const text = JSON.stringify({ takenAtMs: 1, pools: [{ ...POOL, setup, ib, feed }, broken], gaps: [] });
+    const { pools } = await readFrom(lineOf(HELLO), `${text}\n`);
+    expect(pools[0]).toMatchObject({
+      setup: { acquireTimeoutMs: 'never', recycleMs: 5, prePing: null, statementTimeoutMs: null },
+      ib: {
+        ...{ clientIds: [3], clientIdsFree: 4, pacing: { peakSecond: 45, longestWaitMs: null } },
+        connections: [{ clientId: 3, upstream: 'up', attempts: 0, lost: 0, idCollisions: 2 }],
+      },
+      feed: { symbols: 7, stale: 1, dropped: 0, connections: [] },
+    });
+    for (const part of ['ib', 'feed', 'setup']) expect(pools[1]).not.toHaveProperty(part);
+  });
+
   it('a line that does not end is cut off', async () => {
     const chunk = 'x'.repeat(1_000_000);
     const address = await listen(lineOf(HELLO), (socket) => {
