@@ -6,6 +6,7 @@ import { publishProcess } from './publish-process.js';
 
 export type { HistogramSnapshot } from '../base/histogram.js';
 export type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+export { getPoolStats, type PoolStats, type PoolWithSnapshot } from './pool-stats.js';
 export type { App, Hello, PublishedPools } from './protocol.js';
 export type { Published } from './publish.js';
 
