@@ -75,6 +75,23 @@ export const commands: CommandTable = {
       },
     },
   },
+  metrics: {
+    summary: 'metrics for Prometheus, a dashboard for Grafana, and alerts',
+    commands: {
+      serve: {
+        summary: 'give the figures of pools, PgBouncer and PostgreSQL to Prometheus',
+        load: async () => (await import('./metrics-serve.js')).command,
+      },
+      dashboard: {
+        summary: 'print a dashboard for Grafana',
+        load: async () => (await import('./metrics-dashboard.js')).command,
+      },
+      alerts: {
+        summary: 'print alerting rules for Prometheus',
+        load: async () => (await import('./metrics-alerts.js')).command,
+      },
+    },
+  },
   ib: {
     summary: 'broker connections (TWS): is a gateway usable, and a simulated one to test against',
     commands: {

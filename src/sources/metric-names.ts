@@ -100,6 +100,9 @@ export const PGBOUNCER_MAXWAIT: PgBouncerColumn = {
   factor: 1,
 };
 
+/** Always 1, with the pool mode as a label. */
+export const PGBOUNCER_POOL_INFO = 'pgbouncer_pools_info';
+
 const databaseColumn = (column: string, community: string | null = null): PgBouncerColumn => ({
   column,
   name: `pgbouncer_databases_${column}`,

@@ -5,6 +5,7 @@ import {
   PGBOUNCER_CLIENTS,
   PGBOUNCER_DATABASES,
   PGBOUNCER_MAXWAIT,
+  PGBOUNCER_POOL_INFO,
   PGBOUNCER_POOLS,
   PGBOUNCER_STATS,
   PGBOUNCER_VERSION,
@@ -345,7 +346,11 @@ const columnsOf = (columns: Readonly<Record<string, PgBouncerColumn>>): readonly
     factor,
   ]);
 
-const POOL_COLUMNS = columnsOf({ ...PGBOUNCER_POOLS, maxwait: PGBOUNCER_MAXWAIT });
+const POOL_COLUMNS: readonly Column[] = [
+  ...columnsOf({ ...PGBOUNCER_POOLS, maxwait: PGBOUNCER_MAXWAIT }),
+  // For the sake of its label.
+  ['info', [PGBOUNCER_POOL_INFO], 1],
+];
 const DATABASE_COLUMNS = columnsOf(PGBOUNCER_DATABASES);
 /** Older ones of the community's exporter have its names without `totals`. */
 const STATS_COLUMNS = columnsOf(PGBOUNCER_STATS).map(

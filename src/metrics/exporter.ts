@@ -1,0 +1,176 @@
+import { Registry } from 'prom-client';
+import type { Clock } from '../base/clock.js';
+import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
+import { maskSecrets } from '../base/secrets.js';
+import { formatDuration } from '../base/units.js';
+import { SourceError } from '../sources/errors.js';
+import type { Reading, StatsSource } from '../sources/types.js';
+import { Exposition, type SourceReading } from './exposition.js';
+import type { Compat } from './table.js';
+
+export interface ExporterOptions {
+  readonly clock: Clock;
+  readonly compat: readonly Compat[];
+  /** Pools, databases and the like of each source that have series of their own. */
+  readonly maxPools: number;
+  /** How long a source may take. */
+  readonly limitMs: number;
+  /** Finds sources that come and go, by their addresses; null looks for none. */
+  readonly discovery: Discovery | null;
+  /** Told once when a source cannot be read, when that changes, and when it can be read again. */
+  readonly log: (message: string) => void;
+}
+
+export interface Discovery {
+  find(signal: AbortSignal): Promise<readonly string[]>;
+  open(address: string): StatsSource;
+}
+
+/** Reads sources when it is asked for their metrics. Owns them. */
+export class Exporter implements AsyncDisposable {
+  readonly contentType: string;
+  readonly #targets: readonly Target[];
+  readonly #options: ExporterOptions;
+  readonly #exposition: Exposition;
+  readonly #registry = new Registry();
+  readonly #stop = new AbortController();
+  /** By address. */
+  readonly #found = new Map<string, Target>();
+  #findProblem: string | null = null;
+  #underWay: Promise<string> | null = null;
+
+  constructor(sources: readonly StatsSource[], options: ExporterOptions) {
+    this.#options = options;
+    this.#targets = labelled(sources).map(([source, label]) => new Target(source, label, options));
+    this.#exposition = new Exposition(options);
+    for (const metric of this.#exposition.metrics) this.#registry.registerMetric(metric as never);
+    this.contentType = this.#registry.contentType;
+  }
+
+  /**
+   * All metrics, read now. Several that ask at once get the same reading. A source that fails or does not answer
+   * within the limit is down, and the others are told all the same: it never rejects for the sake of a source.
+   */
+  scrape(mostMs = this.#options.limitMs): Promise<string> {
+    this.#underWay ??= this.#scrape(Math.min(mostMs, this.#options.limitMs)).finally(() => {
+      this.#underWay = null;
+    });
+    return this.#underWay;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new SourceError('ERR_SOURCE_UNREACHABLE', 'the exporter has been closed'));
+    await Promise.all([...this.#targets, ...this.#found.values()].map((target) => target.end()));
+    await this.#underWay?.catch(ignore);
+  }
+
+  async #scrape(limitMs: number): Promise<string> {
+    await this.#discover();
+    const targets = [...this.#targets, ...this.#found.values()];
+    const readings = await Promise.all(targets.map((target) => target.read(limitMs)));
+    this.#exposition.update(readings, this.#options.clock.now());
+    return this.#registry.metrics();
+  }
+
+  async #discover(): Promise<void> {
+    const { discovery, log } = this.#options;
+    if (discovery === null || this.#stop.signal.aborted) return;
+    let problem: string | null = null;
+    try {
+      const addresses = new Set(await discovery.find(this.#stop.signal));
+      for (const [address, target] of this.#found) {
+        if (addresses.has(address)) continue;
+        this.#found.delete(address);
+        await target.end();
+      }
+      for (const address of addresses)
+        if (!this.#found.has(address))
+          this.#found.set(address, new Target(discovery.open(address), address, this.#options));
+    } catch (error) {
+      problem = asError(error).message;
+    }
+    if (problem !== null && problem !== this.#findProblem)
+      log(`applications cannot be looked for: ${maskSecrets(problem)}`);
+    this.#findProblem = problem;
+  }
+}
+
+/** One source, and what was said of it last. */
+class Target {
+  readonly #source: StatsSource;
+  readonly #label: string;
+  readonly #clock: Clock;
+  readonly #log: (message: string) => void;
+  readonly #stop = new AbortController();
+  /** A reading that was given up and has not come to its end yet. */
+  #busy = false;
+  #problem: string | null = null;
+
+  constructor(source: StatsSource, label: string, { clock, log }: Pick<ExporterOptions, 'clock' | 'log'>) {
+    this.#source = source;
+    this.#label = label;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async read(limitMs: number): Promise<SourceReading> {
+    const { kind } = this.#source;
+    const startedAt = this.#clock.now();
+    let reading: Reading | null = null;
+    let problem: string | null = null;
+    try {
+      reading = await this.#read(limitMs);
+    } catch (error) {
+      const { message, hint } = asError(error) as Error & { hint?: unknown };
+      problem = maskSecrets(typeof hint === 'string' ? `${message}; ${hint}` : message);
+    }
+    if (problem !== this.#problem && !this.#stop.signal.aborted)
+      this.#log(
+        problem === null ? `${this.#label} can be read again` : `${this.#label} cannot be read: ${problem}`,
+      );
+    this.#problem = problem;
+    const readMs = reading === null ? null : this.#clock.now() - startedAt;
+    return { source: this.#label, health: { kind, up: reading !== null, readMs }, reading };
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort(new SourceError('ERR_SOURCE_UNREACHABLE', 'the source has been closed'));
+    await invoke(async () => this.#source[Symbol.asyncDispose]()).catch(ignore);
+  }
+
+  async #read(limitMs: number): Promise<Reading> {
+    this.#stop.signal.throwIfAborted();
+    if (this.#busy) throw timedOut('it has still not answered what it was asked before');
+    const giveUp = new AbortController();
+    const end = (): void => giveUp.abort(this.#stop.signal.reason);
+    this.#stop.signal.addEventListener('abort', end);
+    this.#busy = true;
+    const read = invoke(() => this.#source.read(giveUp.signal)).finally(() => {
+      this.#busy = false;
+    });
+    try {
+      return await untilAborted(read, giveUp.signal, this.#clock, limitMs, () =>
+        giveUp.abort(timedOut(`no answer within ${formatDuration(limitMs)}`)),
+      );
+    } finally {
+      this.#stop.signal.removeEventListener('abort', end);
+    }
+  }
+}
+
+/** The same source named twice is two targets, which must not have the same series. */
+function labelled(sources: readonly StatsSource[]): readonly (readonly [StatsSource, string])[] {
+  const seen = new Map<string, number>();
+  return sources.map((source) => {
+    const label = maskSecrets(source.label);
+    const count = (seen.get(label) ?? 0) + 1;
+    seen.set(label, count);
+    return [source, count === 1 ? label : `${label} #${count}`] as const;
+  });
+}
+
+function timedOut(message: string): SourceError {
+  return new SourceError('ERR_SOURCE_TIMEOUT', message, {
+    hint: 'it may be stopped, overloaded, or cut off',
+  });
+}
