@@ -38,6 +38,8 @@ export interface DiagnosisContext {
 
 /** A query that runs for longer is a slow one. */
 export const SLOW_MS = 1000;
+/** A queue in the pooler for no longer is nothing to worry about. */
+const SHORT_MS = 50;
 /** What a bigger pool does where backends wait for each other. */
 const NO_GAIN = 'a bigger pool gains nothing';
 
@@ -194,25 +196,33 @@ function lockWords(
     waiters.map(({ backend }) => backend).filter((one) => one !== null),
     facts,
   );
-  const words = `${waiters.length} of ${counted(holders.length, 'lease')} wait for locks${heldBy(blocker, facts, context)}`;
-  const leaked = suspects.some(({ backend }) => backend !== null && backend.key === blocker?.key);
+  const words = `${waiters.length} of ${counted(holders.length, 'lease')} wait for locks${heldBy(blocker, waiters.length, facts, context)}`;
+  const leaked = suspects.some(({ backend }) => backend !== null && backend.key === blocker?.fact.key);
   // Where a leak holds the lock, the leak is what has to be repaired.
   return leaked
     ? { cause: 'leak', words: `${leakWords(suspects, holders.length, context)}; ${words}` }
     : { cause: 'lock waits', words };
 }
 
-function heldBy(blocker: BackendFact | null, facts: Facts, { cwd }: DiagnosisContext): string {
-  if (blocker === null) return '';
-  const { pid, state, transactionMs } = blocker.backend;
-  const site = facts.holders.find(({ backend }) => backend?.key === blocker.key)?.holder.site ?? null;
-  const where = site === null ? '' : ` by ${printable(shortSite(site, cwd))}`;
-  const since = transactionMs === null ? '' : ` for ${shortTime(transactionMs)}`;
-  return ` held${where} (pid ${pid}, ${printable(state ?? 'state unknown')}${since})`;
+/** The backend that most of some waiters wait for in the end. */
+interface Blocker {
+  readonly fact: BackendFact;
+  /** How many of them. */
+  readonly count: number;
 }
 
-/** The one that most of these wait for in the end. */
-function rootBlocker(waiters: readonly BackendFact[], { backends }: Facts): BackendFact | null {
+function heldBy(blocker: Blocker | null, waiters: number, facts: Facts, { cwd }: DiagnosisContext): string {
+  if (blocker === null) return '';
+  const { fact, count } = blocker;
+  const { pid, state, transactionMs } = fact.backend;
+  const site = facts.holders.find(({ backend }) => backend?.key === fact.key)?.holder.site ?? null;
+  const where = site === null ? '' : ` by ${printable(shortSite(site, cwd))}`;
+  const since = transactionMs === null ? '' : ` for ${shortTime(transactionMs)}`;
+  const some = count === waiters ? '' : `, ${count} of them for one`;
+  return `${some} held${where} (pid ${pid}, ${printable(state ?? 'state unknown')}${since})`;
+}
+
+function rootBlocker(waiters: readonly BackendFact[], { backends }: Facts): Blocker | null {
   const byPid = new Map(backends.map((one) => [one.backend.pid, one]));
   const roots = waiters.flatMap((waiter) => {
     const seen = new Set<number>();
@@ -224,7 +234,8 @@ function rootBlocker(waiters: readonly BackendFact[], { backends }: Facts): Back
     return at === undefined || at === waiter ? [] : [at.key];
   });
   const key = commonest(roots);
-  return backends.find((one) => one.key === key) ?? null;
+  const fact = backends.find((one) => one.key === key);
+  return fact === undefined ? null : { fact, count: roots.filter((one) => one === key).length };
 }
 
 /** What there is to say where most leases wait in the pooler: what its server connections do is the cause. */
@@ -277,9 +288,19 @@ function poolerDiagnoses(facts: Facts, context: DiagnosisContext): Ranked[] {
     if (pool.clientsWaiting === 0) return [];
     const clients = pool.clientsWaiting + pool.clientsActive;
     const queue = `${pool.clientsWaiting} of ${counted(clients, 'client')} queue for ${counted(serversOf(pool), 'server connection')}, the longest for ${shortTime(pool.longestWaitMs)}`;
-    const base = { of: 'pooler', subject: key, severity: 'bad', weight: pool.clientsWaiting - 0.5 } as const;
+    const weight = pool.clientsWaiting - 0.5;
+    // For a moment some of many wait in any pooler.
+    const severity = pool.longestWaitMs > SHORT_MS ? 'bad' : 'warn';
+    const base = { of: 'pooler', subject: key, severity, weight } as const;
     if (paused)
-      return [{ ...base, cause: 'pooler queue', words: `${name}: ${queue}; the database is paused` }];
+      return [
+        {
+          ...base,
+          severity: 'bad',
+          cause: 'pooler queue',
+          words: `${name}: ${queue}; the database is paused`,
+        },
+      ];
     const { cause, why } = whyQueued(fact, facts, context);
     return [{ ...base, cause, words: `${name}: ${queue}${why}` }];
   });
@@ -317,7 +338,7 @@ function serverDiagnoses(facts: Facts, context: DiagnosisContext): Ranked[] {
     const words = limitWords(one, facts);
     if (words !== null) found.push({ ...FULL_SERVER, subject: one.source, words });
   }
-  const lock = lockWaits(facts.backends, facts, context);
+  const lock = lockWaits(facts.backends, facts, context) ?? longLockWaits(facts, context);
   if (lock !== null)
     found.push({
       of: 'server',
@@ -347,9 +368,19 @@ function lockWaits(backends: readonly BackendFact[], facts: Facts, context: Diag
   const waiters = backends.filter(({ backend }) => backend.waitType === 'Lock');
   const active = backends.filter(({ backend }) => backend.state === 'active').length;
   if (waiters.length === 0 || waiters.length * 2 < active) return null;
-  const blocker = rootBlocker(waiters, facts);
-  const held = heldBy(blocker, facts, context);
+  const held = heldBy(rootBlocker(waiters, facts), waiters.length, facts, context);
   return `${waiters.length} of ${counted(active, 'active backend')} wait for locks${held}; ${NO_GAIN}`;
+}
+
+/** Those that have waited for a lock for long, be they few. */
+function longLockWaits(facts: Facts, context: DiagnosisContext): string | null {
+  const waiters = facts.backends.filter(
+    ({ backend }) => backend.waitType === 'Lock' && (backend.queryMs ?? 0) > SLOW_MS,
+  );
+  if (waiters.length === 0) return null;
+  const held = heldBy(rootBlocker(waiters, facts), waiters.length, facts, context);
+  const longest = Math.max(...waiters.map(({ backend }) => backend.queryMs ?? 0));
+  return `${waiters.length} of ${counted(facts.backends.length, 'backend')} have waited for locks for up to ${shortTime(longest)}${held}`;
 }
 
 /** Seen from the database alone, a leak is a transaction that nobody goes on with. */
@@ -361,8 +392,10 @@ function leakedTransactions(
       backend.state?.startsWith('idle in transaction') === true && (backend.stateMs ?? 0) > LEAK_MS,
   );
   if (idle.length === 0) return null;
-  const application = commonest(idle.map(({ backend }) => backend.application ?? ''));
-  const by = application === '' ? '' : ` of ${printable(application)}`;
+  const applications = ranked(idle.map(({ backend }) => backend.application ?? ''));
+  const [application = ''] = applications;
+  const one = application === '' ? '' : ` of ${printable(application)}`;
+  const by = applications.length > 1 ? ` of ${applications.length} applications` : one;
   const longest = Math.max(...idle.map(({ backend }) => backend.stateMs ?? 0));
   const words = `${counted(idle.length, 'transaction')}${by} idle for up to ${shortTime(longest)}`;
   return { count: idle.length, words };

@@ -300,6 +300,40 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     '2 transactions of api idle for up to 50s',
   ],
   [
+    'transactions of several applications that nobody goes on with',
+    [
+      source({
+        ...postgres,
+        server: server(),
+        backends: many(3, (at) =>
+          backend({ pid: at, application: `a${at}`, state: 'idle in transaction', stateMs: 50_000 }),
+        ),
+      }),
+    ],
+    'leak',
+    '3 transactions of 3 applications idle for up to 50s',
+  ],
+  [
+    'a few of many backends that have waited for locks for long',
+    [
+      source({
+        ...postgres,
+        server: server(),
+        backends: [
+          ...many(2, (at) =>
+            backend({ pid: 1 + at, state: 'idle in transaction', transactionMs: 8000, stateMs: 8000 }),
+          ),
+          ...many(3, (at) =>
+            backend({ pid: 10 + at, waitType: 'Lock', blockedBy: [at === 0 ? 1 : 2], queryMs: 7000 }),
+          ),
+          ...many(20, (at) => backend({ pid: 20 + at })),
+        ],
+      }),
+    ],
+    'lock waits',
+    '3 of 25 backends have waited for locks for up to 7.0s, 2 of them for one held (pid 2, idle in transaction for 8.0s)',
+  ],
+  [
     'a queue, and leases of which nothing is known',
     [
       source({
