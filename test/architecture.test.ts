@@ -15,6 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   doctor: ['sources', 'pgbouncer', 'watch', 'pool', 'db', 'base'],
   ib: ['pool', 'base'],
   ws: ['pool', 'base'],
+  http: ['pool', 'base'],
   top: ['sources', 'watch', 'pool', 'report', 'base'],
   health: ['sources', 'watch', 'pool', 'base'],
   metrics: ['sources', 'watch', 'pool', 'base'],
@@ -37,6 +38,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/metrics/'],
   react: ['src/top/'],
   'ts-morph': ['src/audit/'],
+  undici: ['src/http/'],
   ws: ['src/ws/'],
 };
 /** Words that must not stand in the code of a place, strings and comments aside. */

@@ -1,0 +1,198 @@
+import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
+import { HttpTimeoutError } from './errors.js';
+import type { HttpTimeouts } from './options.js';
+import type { PooledConnection, Watched } from './pooled-connection.js';
+import type { HttpCounts } from './stats.js';
+
+/** Bodies beyond this may take the kernel more than one go. */
+const LARGE_BODY = 65_536;
+
+/** Who made the attempt; told of one of `failed` and `completed`, once. */
+export interface AttemptOwner {
+  /** As `onHeaders` of a ResponseHandler. */
+  headers(
+    attempt: Attempt,
+    statusCode: number,
+    rawHeaders: readonly RawHeader[],
+    resume: () => void,
+    statusText: string,
+  ): boolean | undefined;
+  data(attempt: Attempt, chunk: Buffer): boolean;
+  completed(attempt: Attempt, rawTrailers: readonly RawHeader[] | null): void;
+  failed(attempt: Attempt, error: Error): void;
+  /** The connection may be used by somebody else. */
+  over(attempt: Attempt): void;
+}
+
+/** One sending of a request on one connection, with its time-outs. */
+export class Attempt implements ResponseHandler, Watched {
+  readonly connection: PooledConnection;
+  readonly request: RequestParts;
+  readonly id: number;
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean;
+  /** By the clock. */
+  readonly startedAt: number;
+  deadlineAt = Number.POSITIVE_INFINITY;
+  /** Whether any of it may have reached the server. */
+  sent = false;
+  /** By the clock; null before. */
+  headersAt: number | null = null;
+  readonly #owner: AttemptOwner;
+  readonly #timeouts: HttpTimeouts;
+  readonly #counts: HttpCounts;
+  #abort: ((reason?: Error) => void) | null = null;
+  /** Why it was given up; its own failure is told no more then. */
+  #given: Error | null = null;
+  #written = false;
+  #paused = false;
+  #over = false;
+  #stopWatching: (() => void) | null = null;
+
+  constructor(
+    id: number,
+    request: RequestParts,
+    connection: PooledConnection,
+    owner: AttemptOwner,
+    timeouts: HttpTimeouts,
+    counts: HttpCounts,
+  ) {
+    this.id = id;
+    this.request = request;
+    this.connection = connection;
+    this.reused = connection.requests > 0;
+    this.startedAt = connection.clock.now();
+    this.#owner = owner;
+    this.#timeouts = timeouts;
+    this.#counts = counts;
+  }
+
+  /** Gives it up; the owner is told `failed` with this reason. */
+  abort(reason: Error): void {
+    if (this.#over) return;
+    this.#given ??= reason;
+    if (this.#abort !== null) this.#abort(reason);
+    else {
+      // It has not left the queue of its connection yet, and must not later.
+      this.connection.wire.destroy('aborted');
+    }
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    this.sent = true;
+    this.#abort = abort;
+    this.#counts.sent++;
+    if (this.#given !== null) abort(this.#given);
+  }
+
+  onBodySent(chunk: unknown): void {
+    const { writeMs } = this.#timeouts;
+    if (writeMs === null || this.#stopWatching !== null || this.#over) return;
+    if (!this.connection.wire.unflushed && lengthOf(chunk) < LARGE_BODY) return;
+    this.#stopWatching = this.connection.wire.watchWrites(writeMs, () => this.#timeOut('write', writeMs));
+  }
+
+  onRequestSent(): void {
+    if (this.#over) return;
+    this.#written = true;
+    if (this.headersAt === null) this.#expectData();
+  }
+
+  onHeaders(
+    statusCode: number,
+    rawHeaders: readonly RawHeader[],
+    resume: () => void,
+    statusText: string,
+  ): boolean | undefined {
+    if (statusCode >= 200) {
+      const now = this.connection.clock.now();
+      this.headersAt = now;
+      this.#counts.ttfb.recordMs(now - this.startedAt);
+      if (this.#written) this.#stopWrites();
+    }
+    this.#counts.status(statusCode);
+    this.#expectData();
+    const more = this.#owner.headers(this, statusCode, rawHeaders, () => this.#resume(resume), statusText);
+    if (more === false) this.#pause();
+    return more;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#expectData();
+    const more = this.#owner.data(this, chunk);
+    if (more === false) this.#pause();
+    return more;
+  }
+
+  onComplete(rawTrailers: readonly RawHeader[] | null): void {
+    if (this.#over) return;
+    const now = this.connection.clock.now();
+    if (this.headersAt !== null) this.#counts.body.recordMs(now - this.headersAt);
+    this.#end(now);
+    this.#owner.completed(this, rawTrailers);
+  }
+
+  onError(error: Error): void {
+    if (this.#over) return;
+    this.#end(this.connection.clock.now());
+    this.#owner.failed(this, this.#given ?? error);
+  }
+
+  overdue(): void {
+    const { readMs, writeMs } = this.#timeouts;
+    // The kernel does not take what was written: the peer does not read.
+    if (this.headersAt === null && this.connection.wire.unflushed && writeMs !== null)
+      this.#timeOut('write', writeMs);
+    else if (readMs !== null) this.#timeOut('read', readMs);
+  }
+
+  #timeOut(phase: 'read' | 'write', limitMs: number): void {
+    if (this.#over) return;
+    const { key } = this.connection.origin;
+    const message =
+      phase === 'write'
+        ? `${key} has taken nothing of the request for ${limitMs} ms`
+        : this.headersAt === null
+          ? `${key} has not answered within ${limitMs} ms`
+          : `${key} has sent nothing more of the body for ${limitMs} ms`;
+    this.abort(new HttpTimeoutError(phase, limitMs, message));
+  }
+
+  #expectData(): void {
+    const { readMs } = this.#timeouts;
+    if (readMs === null || this.#paused) return;
+    const now = this.connection.clock.now();
+    this.connection.watch(this, now + readMs, now);
+  }
+
+  /** Nobody reads: the silence is ours. */
+  #pause(): void {
+    this.#paused = true;
+    this.deadlineAt = Number.POSITIVE_INFINITY;
+  }
+
+  #resume(resume: () => void): void {
+    if (this.#over) return;
+    this.#paused = false;
+    this.#expectData();
+    resume();
+  }
+
+  #stopWrites(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = null;
+  }
+
+  #end(now: number): void {
+    this.#over = true;
+    this.#stopWrites();
+    this.#counts.hold.recordMs(now - this.startedAt);
+    this.#counts.released++;
+    // Not before the parser has had its say: it may be about to close the connection.
+    queueMicrotask(() => this.#owner.over(this));
+  }
+}
+
+function lengthOf(chunk: unknown): number {
+  return typeof chunk === 'string' ? chunk.length : ((chunk as Uint8Array | null)?.byteLength ?? 0);
+}

@@ -1,0 +1,75 @@
+import type { CloseReason, Protocol } from './events.js';
+
+/** What a request is made of, as undici takes it. */
+export interface RequestParts {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: HttpHeaders;
+  readonly body: unknown;
+}
+
+/** By name, or names and values in turn. */
+export type HttpHeaders =
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | readonly string[]
+  | Iterable<readonly [string, string]>
+  | null;
+
+/**
+ * Whoever takes a response: the part of undici's handlers that its `request`, Node's `fetch` and its parser share. Each
+ * raw header is a name followed by a value.
+ */
+export interface ResponseHandler {
+  /** Once, before anything else. What it is handed gives the request up. */
+  onConnect(abort: (reason?: Error) => void, context: object | null): void;
+  /** Also for statuses from 100. false: no data until `resume` is called. */
+  onHeaders(
+    statusCode: number,
+    rawHeaders: readonly RawHeader[],
+    resume: () => void,
+    statusText: string,
+  ): boolean | undefined;
+  /** false: no more until `resume` is called. */
+  onData(chunk: Buffer): boolean;
+  onComplete(rawTrailers: readonly RawHeader[] | null): void;
+  onError(error: Error): void;
+  onResponseStarted?(): void;
+  /** A piece of the body has been handed to the socket. */
+  onBodySent?(chunk: unknown): void;
+  /** All of the request has been handed to the socket. */
+  onRequestSent?(): void;
+}
+
+/** The value of a name that comes more than once may be an array. */
+export type RawHeader = Buffer | readonly Buffer[];
+
+/** One connection, for one request at a time or, with HTTP/2, many. */
+export interface Connection {
+  readonly id: number;
+  readonly protocol: Protocol;
+  /** By the clock. */
+  readonly openedAt: number;
+  readonly connectMs: number;
+  /** null without TLS. */
+  readonly tlsMs: number | null;
+  readonly localPort: number | null;
+  /** Requests that it can carry at once. */
+  readonly capacity: number;
+  /** Whether another request can be sent over it at all. */
+  readonly usable: boolean;
+  /** Whether bytes wait for the kernel to take them. */
+  readonly unflushed: boolean;
+  dispatch(request: RequestParts, handler: ResponseHandler): void;
+  /** Watches that the kernel takes bytes: calls back when it has taken none for so long. Returns the way to stop. */
+  watchWrites(stalledMs: number, stalled: () => void): () => void;
+  /** What is under way on it fails. */
+  destroy(reason: CloseReason): void;
+}
+
+/** What a connection tells. */
+export interface ConnectionListener {
+  /** It is gone; once. */
+  closed(reason: CloseReason): void;
+  /** Its capacity has changed, or it takes no more requests. */
+  changed(): void;
+}

@@ -1,0 +1,458 @@
+import { Alarm } from '../pool/alarm.js';
+import type { ConnectionListener } from './connection.js';
+import { type Dialled, dial, TlsSessions } from './dial.js';
+import type { HttpError } from './errors.js';
+import type { CloseReason, HttpEmitter } from './events.js';
+import { H1Connection } from './h1-connection.js';
+import type { HttpSettings } from './options.js';
+import type { Origin } from './origin.js';
+import { PooledConnection, type Watched } from './pooled-connection.js';
+import type { HttpCounts } from './stats.js';
+import type { Waiter, WaiterOutcome } from './waiter.js';
+
+/** How much longer somebody for another origin must have waited to get a place before those of its own origin. */
+const OVERTAKE_MS = 250;
+/** Idle connections beyond the number that is kept have so long to be used again. */
+const SPARE_MS = 100;
+/** A waiter whose connection is being opened is not timed out; it is looked at again after this. */
+const RECHECK_MS = 100;
+
+/**
+ * The places of a pool: at most so many connections over all origins together, opened when somebody waits, handed on
+ * first come first served, kept while idle, and closed when there are too many or they are too old.
+ *
+ * A connection is opened on behalf of all who wait for its origin, and goes to the one who has waited longest; one
+ * that becomes free meanwhile may come first.
+ */
+export class Connections {
+  readonly #settings: HttpSettings;
+  readonly #events: HttpEmitter;
+  readonly #counts: HttpCounts;
+  readonly #origins = new Map<string, Origin>();
+  readonly #sessions = new TlsSessions();
+  readonly #expiry: Alarm;
+  readonly #spare: Alarm;
+  #connections = 0;
+  #dialling = 0;
+  #idle = 0;
+  #waiting = 0;
+  #active = 0;
+  #ids = 0;
+  #closed = false;
+  /** Called when the last connection is gone. */
+  #emptied: (() => void) | null = null;
+
+  constructor(settings: HttpSettings, events: HttpEmitter, counts: HttpCounts) {
+    this.#settings = settings;
+    this.#events = events;
+    this.#counts = counts;
+    const { clock } = settings;
+    this.#expiry = new Alarm(clock, () => this.#expire(), { background: true });
+    this.#spare = new Alarm(clock, () => this.#trim(), { background: true });
+  }
+
+  get origins(): ReadonlyMap<string, Origin> {
+    return this.#origins;
+  }
+
+  add(origin: Origin): void {
+    this.#origins.set(origin.key, origin);
+  }
+
+  forget(origin: Origin): void {
+    this.#origins.delete(origin.key);
+  }
+
+  get open(): number {
+    return this.#connections;
+  }
+  get dialling(): number {
+    return this.#dialling;
+  }
+  get idle(): number {
+    return this.#idle;
+  }
+  get waiting(): number {
+    return this.#waiting;
+  }
+  /** Requests under way. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** A connection that is free at this moment, if nobody waits for one. It must come back by `release`. */
+  take(origin: Origin): PooledConnection | null {
+    if (origin.waiting > 0) return null;
+    return this.#free(origin);
+  }
+
+  wait(origin: Origin, timeoutMs: number | null, outcome: WaiterOutcome): Waiter {
+    const { clock } = this.#settings;
+    const waiter: Waiter = { origin, since: clock.now(), outcome, timer: null, gone: false };
+    origin.waiters.push(waiter);
+    origin.waiting++;
+    this.#waiting++;
+    this.#counts.waited++;
+    this.#counts.peakWaiting = Math.max(this.#counts.peakWaiting, this.#waiting);
+    this.#dialFor(origin);
+    if (timeoutMs !== null && !waiter.gone) this.#limit(waiter, timeoutMs);
+    return waiter;
+  }
+
+  leave(waiter: Waiter): void {
+    if (!waiter.gone) this.#remove(waiter);
+  }
+
+  /** A request begins on a connection that was taken for it. */
+  begin(connection: PooledConnection, watched: Watched): void {
+    connection.active.add(watched);
+    connection.requests++;
+  }
+
+  /** A request on it is over. */
+  release(connection: PooledConnection, watched: Watched): void {
+    if (!connection.active.delete(watched)) return;
+    this.#active--;
+    if (connection.gone) return;
+    const { clock, maxLifetimeMs } = this.#settings;
+    const tooOld = maxLifetimeMs !== null && clock.now() - connection.wire.openedAt >= maxLifetimeMs;
+    if (connection.active.size > 0) this.#offer(connection);
+    else if (this.#closed) this.#destroy(connection, 'shutdown');
+    else if (!connection.wire.usable) this.#destroy(connection, 'server');
+    else if (tooOld) this.#destroy(connection, 'maxLifetime');
+    else this.#offer(connection);
+  }
+
+  /** Closes a connection under what is under way on it. */
+  break(connection: PooledConnection, reason: CloseReason): void {
+    this.#destroy(connection, reason);
+  }
+
+  /** Nothing more is handed out; who waits is for the caller to tell. Idle connections are closed at once. */
+  close(): void {
+    this.#closed = true;
+    this.#expiry.turnOff();
+    this.#spare.turnOff();
+    for (const origin of this.#origins.values()) {
+      for (const stop of origin.dials) stop();
+      this.#dialling -= origin.dials.size;
+      origin.dials.clear();
+      for (const connection of [...origin.connections])
+        if (connection.active.size === 0) this.#destroy(connection, 'shutdown');
+    }
+  }
+
+  /** Closes what is left. */
+  destroy(): void {
+    for (const origin of this.#origins.values())
+      for (const connection of [...origin.connections]) this.#destroy(connection, 'shutdown');
+  }
+
+  /** Resolves when no connection is left. */
+  whenEmpty(): Promise<void> {
+    if (this.#connections === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#emptied = resolve;
+    });
+  }
+
+  // Handing out
+
+  #free(origin: Origin): PooledConnection | null {
+    for (const connection of origin.shared) {
+      if (!connection.hasRoom) continue;
+      this.#hand(connection);
+      return connection;
+    }
+    for (;;) {
+      const connection = origin.idle.at(-1);
+      if (connection === undefined) return null;
+      if (connection.wire.usable) {
+        this.#hand(connection);
+        return connection;
+      }
+      this.#destroy(connection, 'server');
+    }
+  }
+
+  #hand(connection: PooledConnection): void {
+    this.#leaveIdle(connection);
+    this.#active++;
+    this.#counts.acquired++;
+    const inUse = this.#connections - this.#idle;
+    if (inUse > this.#counts.peakInUse) this.#counts.peakInUse = inUse;
+  }
+
+  /** A connection may take a request. */
+  #offer(connection: PooledConnection): void {
+    const { origin } = connection;
+    if (connection.active.size === 0 && this.#mustMakeWay(origin)) {
+      this.#destroy(connection, 'evicted');
+      return;
+    }
+    while (connection.hasRoom && !connection.gone) {
+      const waiter = origin.waiting > 0 ? origin.firstWaiter() : null;
+      if (waiter === null) break;
+      this.#leaveIdle(connection);
+      this.#grant(waiter, connection);
+    }
+    if (connection.active.size === 0 && !connection.gone && connection.wire.usable) this.#rest(connection);
+  }
+
+  #grant(waiter: Waiter, connection: PooledConnection): void {
+    this.#remove(waiter);
+    this.#hand(connection);
+    waiter.outcome.granted(connection);
+  }
+
+  #rest(connection: PooledConnection): void {
+    const { origin } = connection;
+    const { clock, keepaliveExpiryMs, maxKeepalive } = this.#settings;
+    if (origin.idle.includes(connection)) return;
+    const now = clock.now();
+    connection.idleSince = now;
+    origin.idle.push(connection);
+    this.#idle++;
+    this.#expiry.set(now + keepaliveExpiryMs, now);
+    if (this.#idle > maxKeepalive) this.#spare.set(now + SPARE_MS, now);
+  }
+
+  #leaveIdle(connection: PooledConnection): void {
+    const { idle } = connection.origin;
+    const at = idle.lastIndexOf(connection);
+    if (at < 0) return;
+    idle.splice(at, 1);
+    this.#idle--;
+  }
+
+  // Waiting
+
+  #limit(waiter: Waiter, timeoutMs: number): void {
+    const { clock } = this.#settings;
+    waiter.timer = clock.setTimer(() => {
+      // Time that goes into opening a connection has a limit of its own.
+      if (this.#isBeingServed(waiter)) this.#limit(waiter, RECHECK_MS);
+      else {
+        this.#remove(waiter);
+        waiter.outcome.timedOut();
+      }
+    }, timeoutMs);
+  }
+
+  #isBeingServed(waiter: Waiter): boolean {
+    const { origin } = waiter;
+    if (origin.dials.size === 0) return false;
+    if (this.#mayBeShared(origin)) return true;
+    let ahead = 0;
+    for (const each of origin.waiters) {
+      if (each === waiter) return true;
+      if (!each.gone && ++ahead >= origin.dials.size) return false;
+    }
+    return false;
+  }
+
+  #remove(waiter: Waiter): void {
+    waiter.gone = true;
+    waiter.timer?.cancel();
+    waiter.origin.waiting--;
+    this.#waiting--;
+  }
+
+  /** Whether one of another origin has waited so much longer that it gets this place. */
+  #mustMakeWay(origin: Origin): boolean {
+    if (this.#waiting === origin.waiting) return false;
+    const own = origin.firstWaiter();
+    const limit = own === null ? Number.POSITIVE_INFINITY : own.since - OVERTAKE_MS;
+    for (const other of this.#origins.values()) {
+      if (other === origin || other.waiting === 0 || !this.#wantsDial(other)) continue;
+      if ((other.firstWaiter()?.since ?? Number.POSITIVE_INFINITY) < limit) return !this.#hasPlace();
+    }
+    return false;
+  }
+
+  // Opening
+
+  #hasPlace(): boolean {
+    return this.#connections + this.#dialling < this.#settings.maxConnections;
+  }
+
+  /** Before the first connection nobody knows whether one will do for all. */
+  #mayBeShared(origin: Origin): boolean {
+    return (
+      origin.protocol === 'h2' ||
+      (origin.protocol === null && this.#settings.http2 === 'auto' && origin.url.protocol === 'https:')
+    );
+  }
+
+  #wantsDial(origin: Origin): boolean {
+    const useful = this.#mayBeShared(origin) ? 1 : origin.waiting;
+    return (
+      origin.waiting > 0 && origin.dials.size < useful && origin.live < this.#settings.maxConnectionsPerOrigin
+    );
+  }
+
+  /** Opens what those who wait for this origin can use, and there is a place for. */
+  #dialFor(origin: Origin): void {
+    while (!this.#closed && this.#wantsDial(origin)) {
+      if (!this.#hasPlace() && !this.#evict(origin)) return;
+      // A place that is being closed is not free yet.
+      if (!this.#hasPlace()) return;
+      this.#dial(origin);
+    }
+  }
+
+  /** Closes the connection that has been idle longest; not one of the same origin, which would have been used. */
+  #evict(wanting: Origin): boolean {
+    let oldest: PooledConnection | null = null;
+    for (const origin of this.#origins.values()) {
+      const first = origin === wanting ? undefined : origin.idle[0];
+      if (first !== undefined && (oldest === null || first.idleSince < oldest.idleSince)) oldest = first;
+    }
+    if (oldest === null) return false;
+    this.#destroy(oldest, 'evicted');
+    return true;
+  }
+
+  #dial(origin: Origin): void {
+    this.#dialling++;
+    const ended = (): void => {
+      origin.dials.delete(stop);
+      this.#dialling--;
+    };
+    const stop = dial(origin.url, this.#settings, this.#sessions, {
+      opened: (dialled) => {
+        ended();
+        this.#opened(origin, dialled);
+      },
+      failed: (error) => {
+        ended();
+        this.#failed(origin, error);
+      },
+    });
+    origin.dials.add(stop);
+  }
+
+  #opened(origin: Origin, dialled: Dialled): void {
+    const { clock } = this.#settings;
+    const connection = new PooledConnection(origin, clock);
+    const listener: ConnectionListener = {
+      closed: (reason) => this.#gone(connection, reason),
+      changed: () => this.#changed(connection),
+    };
+    connection.wire = new H1Connection(++this.#ids, origin.url, dialled, this.#settings, listener);
+    origin.protocol = dialled.protocol;
+    origin.connections.add(connection);
+    this.#connections++;
+    this.#counts.created++;
+    this.#counts.connectError = null;
+    this.#counts.connect.recordMs(dialled.connectMs);
+    if (dialled.tlsMs !== null) this.#counts.tls.recordMs(dialled.tlsMs);
+    this.#events.emit('open', {
+      connectionId: connection.wire.id,
+      origin: origin.key,
+      protocol: dialled.protocol,
+      tookMs: dialled.connectMs + (dialled.tlsMs ?? 0),
+    });
+    this.#offer(connection);
+    // Of those who waited to see whether one connection will do, the others may need their own now.
+    this.#dialFor(origin);
+  }
+
+  #failed(origin: Origin, error: HttpError): void {
+    this.#counts.createFailed++;
+    this.#counts.connectError = error.message;
+    this.#events.emit('connectFailed', { origin: origin.key, error });
+    const waiter = origin.waiting > 0 ? origin.firstWaiter() : null;
+    if (waiter !== null) {
+      this.#remove(waiter);
+      waiter.outcome.failed(error);
+    }
+    this.#placeFree();
+  }
+
+  /** A place is free: it goes to the one who has waited longest and has no connection coming. */
+  #placeFree(): void {
+    if (this.#closed || this.#waiting === 0) return;
+    for (;;) {
+      let first: Origin | null = null;
+      let since = Number.POSITIVE_INFINITY;
+      for (const origin of this.#origins.values()) {
+        if (!this.#wantsDial(origin)) continue;
+        const waiter = origin.firstWaiter();
+        if (waiter !== null && waiter.since < since) {
+          first = origin;
+          since = waiter.since;
+        }
+      }
+      if (first === null || !this.#hasPlace()) return;
+      this.#dial(first);
+    }
+  }
+
+  // Closing
+
+  #destroy(connection: PooledConnection, reason: CloseReason): void {
+    this.#leaveIdle(connection);
+    connection.wire.destroy(reason);
+  }
+
+  #changed(connection: PooledConnection): void {
+    if (connection.gone) return;
+    if (!connection.wire.usable && connection.active.size === 0) this.#destroy(connection, 'server');
+    else this.#offer(connection);
+  }
+
+  #gone(connection: PooledConnection, reason: CloseReason): void {
+    if (connection.gone) return;
+    connection.over();
+    this.#leaveIdle(connection);
+    const { origin } = connection;
+    origin.connections.delete(connection);
+    this.#connections--;
+    this.#counts.closed[reason]++;
+    this.#events.emit('close', {
+      connectionId: connection.wire.id,
+      origin: origin.key,
+      reason,
+      requests: connection.requests,
+    });
+    if (this.#connections === 0) this.#emptied?.();
+    this.#placeFree();
+  }
+
+  #expire(): void {
+    const { clock, keepaliveExpiryMs } = this.#settings;
+    const now = clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { idle } of this.#origins.values()) {
+      // The one used last is at the end: what is idle longest comes first.
+      for (let first = idle[0]; first !== undefined; first = idle[0]) {
+        if (first.idleSince + keepaliveExpiryMs > now) {
+          next = Math.min(next, first.idleSince + keepaliveExpiryMs);
+          break;
+        }
+        this.#destroy(first, 'expiry');
+      }
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#expiry.set(next, now);
+  }
+
+  /** Closes idle connections beyond the number that is kept, the longest idle first. */
+  #trim(): void {
+    const { clock, maxKeepalive } = this.#settings;
+    const now = clock.now();
+    while (this.#idle > maxKeepalive) {
+      let oldest: PooledConnection | null = null;
+      for (const { idle } of this.#origins.values()) {
+        const first = idle[0];
+        if (first !== undefined && (oldest === null || first.idleSince < oldest.idleSince)) oldest = first;
+      }
+      if (oldest === null) return;
+      if (oldest.idleSince + SPARE_MS > now) {
+        this.#spare.set(oldest.idleSince + SPARE_MS, now);
+        return;
+      }
+      this.#destroy(oldest, 'maxIdle');
+    }
+  }
+}

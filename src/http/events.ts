@@ -1,0 +1,71 @@
+import type { BreakerState } from './breaker.js';
+import type { CircuitOpenError, HttpError, HttpPoolTimeoutError, HttpTimeoutError } from './errors.js';
+import type { RetryCause } from './retry.js';
+
+export type Protocol = 'h1' | 'h2';
+
+/**
+ * Why a connection was closed.
+ * - `expiry`: idle for too long, by our limit or the server's hint.
+ * - `maxIdle`: more were idle than are kept.
+ * - `maxLifetime`: too old.
+ * - `evicted`: idle, and another origin needed its place.
+ * - `server`: the server closed it, or said that it would.
+ * - `aborted`: the caller gave up a response, or did not want all of it.
+ * - `timeout`: an answer, or the taking of a request, took too long.
+ * - `error`: it broke.
+ * - `shutdown`: the pool was closed.
+ */
+export type CloseReason =
+  | 'expiry'
+  | 'maxIdle'
+  | 'maxLifetime'
+  | 'evicted'
+  | 'server'
+  | 'aborted'
+  | 'timeout'
+  | 'error'
+  | 'shutdown';
+
+/** What an HTTP pool tells its listeners. Durations are in milliseconds. */
+export interface HttpEvents {
+  open: { connectionId: number; origin: string; protocol: Protocol; tookMs: number };
+  connectFailed: { origin: string; error: HttpError };
+  close: { connectionId: number; origin: string; reason: CloseReason; requests: number };
+  /** An attempt has failed, and there will be another one. `attempt` is the number of the one that failed. */
+  retry: { origin: string; method: string; cause: RetryCause; attempt: number; waitMs: number };
+  /** There would have been another attempt, had the budget for retries not been used up. */
+  retryDenied: { origin: string; method: string; cause: RetryCause };
+  poolTimeout: { error: HttpPoolTimeoutError };
+  timeout: { origin: string; error: HttpTimeoutError };
+  breaker: { origin: string; from: BreakerState; to: BreakerState };
+  circuitOpen: { error: CircuitOpenError };
+  /** A listener threw; it does not stop the pool. */
+  listenerFailed: { event: string; error: unknown };
+}
+
+export type HttpEventName = keyof HttpEvents;
+
+/** The listeners of one pool. */
+export class HttpEmitter {
+  readonly #listeners = new Map<HttpEventName, readonly ((payload: never) => void)[]>();
+
+  on<E extends HttpEventName>(event: E, listener: (payload: HttpEvents[E]) => void): () => void {
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    return () => {
+      const left = (this.#listeners.get(event) ?? []).filter((each) => each !== listener);
+      this.#listeners.set(event, left);
+    };
+  }
+
+  /** Tells everybody. Listeners watch and have no say: one that throws must not stop a request half way. */
+  emit<E extends HttpEventName>(event: E, payload: HttpEvents[E]): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        (listener as (payload: HttpEvents[E]) => void)(payload);
+      } catch (error) {
+        if (event !== 'listenerFailed') this.emit('listenerFailed', { event, error });
+      }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher } from 'undici';
+import { ignore } from '../base/promises.js';
+import type { Connection, ConnectionListener, RequestParts, ResponseHandler } from './connection.js';
+import type { Dialled } from './dial.js';
+import type { CloseReason } from './events.js';
+import type { HttpSettings } from './options.js';
+
+/** The server may close a kept connection so much before its hint is over, the way to us included. */
+const HINT_MARGIN_MS = 1000;
+
+/**
+ * A socket with undici's parser on it: an undici Client is one connection. It is handed the socket that is open
+ * already, and no other when that is gone: what it has not begun to send then fails, and is sent elsewhere by us.
+ */
+export class H1Connection implements Connection {
+  readonly protocol = 'h1';
+  readonly capacity = 1;
+  readonly id: number;
+  readonly openedAt: number;
+  readonly connectMs: number;
+  readonly tlsMs: number | null;
+  readonly localPort: number | null;
+  readonly #socket: Socket;
+  readonly #client: Client;
+  readonly #servername: string;
+  #reason: CloseReason | null = null;
+  #begun = false;
+
+  constructor(
+    id: number,
+    url: URL,
+    { socket, connectMs, tlsMs }: Dialled,
+    settings: HttpSettings,
+    listener: ConnectionListener,
+  ) {
+    this.id = id;
+    this.openedAt = settings.clock.now();
+    this.connectMs = connectMs;
+    this.tlsMs = tlsMs;
+    this.localPort = socket.localPort ?? null;
+    this.#socket = socket;
+    this.#servername = url.hostname;
+    this.#client = clientOn(socket, url, settings);
+    this.#client.on('disconnect', (_url, _targets, error) => {
+      this.#reason ??= reasonOf(error);
+    });
+    socket.once('close', () => {
+      listener.closed(this.#reason ?? 'server');
+      this.#client.destroy().catch(ignore);
+    });
+    // An idle connection keeps no process alive; undici sees to that once it has the socket.
+    socket.unref();
+  }
+
+  get usable(): boolean {
+    return !this.#socket.destroyed && this.#reason === null;
+  }
+
+  get unflushed(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
+  dispatch({ path, method, headers, body }: RequestParts, handler: ResponseHandler): void {
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#socket.ref();
+    }
+    this.#client.dispatch(
+      {
+        path,
+        method,
+        headers,
+        body,
+        // Or undici would reconnect when the next request has another `host` header.
+        servername: this.#servername,
+      } as unknown as Dispatcher.DispatchOptions,
+      handler as unknown as Dispatcher.DispatchHandler,
+    );
+  }
+
+  watchWrites(stalledMs: number, stalled: () => void): () => void {
+    const socket = this.#socket;
+    // Node's own: it begins anew whenever the kernel takes bytes, also in the middle of a large piece.
+    const listener = (): void => {
+      if (socket.writableLength > 0) stalled();
+      else socket.setTimeout(stalledMs);
+    };
+    socket.setTimeout(stalledMs);
+    socket.on('timeout', listener);
+    return () => {
+      socket.setTimeout(0);
+      socket.off('timeout', listener);
+    };
+  }
+
+  destroy(reason: CloseReason): void {
+    this.#reason ??= reason;
+    this.#client.destroy().catch(ignore);
+    this.#socket.destroy();
+  }
+}
+
+function clientOn(socket: Socket, url: URL, settings: HttpSettings): Client {
+  const { keepaliveExpiryMs, maxHeaderBytes, maxResponseBytes } = settings;
+  let taken = false;
+  const expiryMs = Math.max(1, keepaliveExpiryMs);
+  return new Client(url.origin, {
+    connect: (_options, callback) => {
+      // In a turn of its own: undici does not look at its queue again while it is busy with it.
+      queueMicrotask(() => {
+        if (taken || socket.destroyed) {
+          callback(new Error('the connection is gone'), null);
+          return;
+        }
+        taken = true;
+        callback(null, socket);
+      });
+    },
+    pipelining: 1,
+    // The server's hint can shorten the time, and not make it longer.
+    keepAliveTimeout: expiryMs,
+    keepAliveMaxTimeout: expiryMs,
+    keepAliveTimeoutThreshold: HINT_MARGIN_MS,
+    // Time-outs are ours: exact, told apart, and not running while nobody reads.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: maxHeaderBytes,
+    ...(maxResponseBytes === null ? {} : { maxResponseSize: maxResponseBytes }),
+  });
+}
+
+/** undici's words for why it closed a socket. */
+function reasonOf(error: Error & { readonly code?: string }): CloseReason {
+  if (error.code === 'UND_ERR_INFO') {
+    if (error.message.includes('idle timeout')) return 'expiry';
+    return error.message === 'aborted' ? 'aborted' : 'server';
+  }
+  return error.code === 'UND_ERR_SOCKET' && /closed/.test(error.message) ? 'server' : 'error';
+}

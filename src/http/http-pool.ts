@@ -1,0 +1,368 @@
+import type { Readable } from 'node:stream';
+import { Dispatcher } from 'undici';
+import { Breaker } from './breaker.js';
+import { Call, type CallHost, type CallRequest } from './call.js';
+import type { HttpHeaders, ResponseHandler } from './connection.js';
+import { Connections } from './connections.js';
+import { HttpError } from './errors.js';
+import { HttpEmitter, type HttpEventName, type HttpEvents } from './events.js';
+import {
+  type HttpPoolOptions,
+  type HttpSettings,
+  type HttpTimeouts,
+  optionError,
+  resolveOptions,
+  resolveTimeouts,
+} from './options.js';
+import { Origin } from './origin.js';
+import { RateGate } from './rate-limit.js';
+import { RetryBudget, type RetryOptions, resolveRetry } from './retry.js';
+import { snapshotOf } from './snapshot.js';
+import { HttpCounts, type HttpSnapshot, type HttpTiming } from './stats.js';
+
+/** Durations are in milliseconds. */
+export interface HttpRequestOptions {
+  /** Default GET. */
+  readonly method?: string;
+  readonly headers?: HttpHeaders;
+  /** A stream or an iterable can be sent once: such a request is only tried again if none of it was read. */
+  readonly body?:
+    | string
+    | Uint8Array
+    | ArrayBuffer
+    | Blob
+    | FormData
+    | Readable
+    | AsyncIterable<Uint8Array>
+    | null;
+  /** Gives it up; the request rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** In place of the pool's. */
+  readonly timeouts?: Partial<HttpTimeouts>;
+  /** false: none. What is not given is the pool's. */
+  readonly retry?: RetryOptions | false;
+  /** Sent as `Idempotency-Key`: the server does the same thing once however often it is sent, so it may be sent again. */
+  readonly idempotencyKey?: string;
+  /** Called when an attempt has got its connection, before it is sent. */
+  readonly onAcquired?: () => void;
+}
+
+/** A body that must be read, or given up with `dump` or `destroy`: until then it keeps its connection. */
+export interface HttpBody extends Readable {
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  bytes(): Promise<Uint8Array>;
+  blob(): Promise<Blob>;
+  /** Reads and forgets it, up to `limit` bytes (default 128 KiB), then gives it up. */
+  dump(options?: { limit?: number; signal?: AbortSignal }): Promise<void>;
+}
+
+export interface HttpResponse {
+  readonly statusCode: number;
+  readonly statusText: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: HttpBody;
+  /** Filled when the body is over. */
+  readonly trailers: Readonly<Record<string, string>>;
+  /** Filled in further when the body is over. */
+  readonly timing: Readonly<HttpTiming>;
+}
+
+/** A pool of HTTP connections. Connects to nothing yet. Throws ERR_HTTP_OPTION if an option is wrong. */
+export function createHttpPool(options: HttpPoolOptions = {}): HttpPool {
+  return new HttpPool(options);
+}
+
+const DEFAULT_GRACE_MS = 5000;
+/** More origins than that are not kept in mind if nothing is to be known of them. */
+const MOST_ORIGINS = 1000;
+
+/**
+ * HTTP connections kept and shared, with limits over all origins together, time-outs for each phase, retries, a rate
+ * limit and a circuit breaker per origin. On undici, one of whose Clients is one connection here.
+ */
+export class HttpPool implements AsyncDisposable {
+  readonly settings: HttpSettings;
+  /** The same as `request`, in the form of the platform's own `fetch`: it can take its place. */
+  readonly fetch: typeof fetch;
+  readonly #events = new HttpEmitter();
+  readonly #counts = new HttpCounts();
+  readonly #connections: Connections;
+  readonly #calls = new Set<Call>();
+  readonly #host: CallHost;
+  readonly #dispatcher: PoolDispatcher;
+  #closeDone: Promise<void> | null = null;
+  #drained: (() => void) | null = null;
+
+  /** Connects to nothing yet. Throws ERR_HTTP_OPTION if an option is wrong. */
+  constructor(options: HttpPoolOptions = {}) {
+    this.settings = resolveOptions(options);
+    const { clock } = this.settings;
+    this.#connections = new Connections(this.settings, this.#events, this.#counts);
+    this.#host = {
+      settings: this.settings,
+      connections: this.#connections,
+      counts: this.#counts,
+      events: this.#events,
+      budget: new RetryBudget(clock),
+      ended: (call) => {
+        this.#calls.delete(call);
+        if (this.#calls.size === 0) this.#drained?.();
+      },
+    };
+    this.#dispatcher = new PoolDispatcher((request, handler) => this.#dispatch(request, handler));
+    this.fetch = (input, init) => this.#fetch(input, init);
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#closeDone !== null;
+  }
+
+  /**
+   * Sends a request. Resolves when the headers of its response are there, whatever its status; rejects with an
+   * HttpError, or the reason of its signal. The body must be read or given up.
+   */
+  request(url: string | URL, options: HttpRequestOptions = {}): Promise<HttpResponse> {
+    let request: PoolRequest;
+    try {
+      request = this.#requestOf(url, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { timing } = request.call;
+    // undici's own: it makes a response of what a handler is told, here one of ours.
+    return (this.#dispatcher.request(request as never) as Promise<unknown>).then((response) => {
+      (response as { timing: HttpTiming }).timing = timing;
+      return response as HttpResponse;
+    });
+  }
+
+  /** Listens to what happens; returns the way to stop. */
+  on<E extends HttpEventName>(event: E, listener: (payload: HttpEvents[E]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** The pool's numbers now. See HttpSnapshot for what the common fields mean here. */
+  snapshot(): HttpSnapshot {
+    return snapshotOf(this.settings, this.#connections, this.#counts, this.closed);
+  }
+
+  /**
+   * Refuses new requests, lets those under way end for `graceMs` (default 5,000), then breaks them off. Resolves when no
+   * connection is left. Never rejects; a second call gives the same promise.
+   */
+  close({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+    this.#closeDone ??= this.#close(graceMs);
+    return this.#closeDone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // Requests
+
+  #requestOf(url: string | URL, options: HttpRequestOptions): PoolRequest {
+    const parsed = typeof url === 'string' ? parseUrl(url) : url;
+    const { method = 'GET', body = null, signal, idempotencyKey, onAcquired } = options;
+    const { retry, timeouts } = this.settings;
+    const headers =
+      idempotencyKey === undefined
+        ? (options.headers ?? null)
+        : withHeader(options.headers ?? null, 'idempotency-key', idempotencyKey);
+    const parts = { path: parsed.pathname + parsed.search, method: method.toUpperCase(), headers, body };
+    const call: CallRequest = {
+      origin: this.#originOf(parsed),
+      parts,
+      timeouts: options.timeouts === undefined ? timeouts : resolveTimeouts(options.timeouts, timeouts),
+      retry:
+        options.retry === undefined
+          ? retry
+          : options.retry === false
+            ? null
+            : resolveRetry({ ...plainRetry(retry), ...options.retry }),
+      hasIdempotencyKey: idempotencyKey !== undefined,
+      timing: newTiming(),
+      onAcquired: onAcquired ?? null,
+    };
+    return { ...parts, call, signal };
+  }
+
+  #fetch(input: Parameters<typeof fetch>[0], init: Parameters<typeof fetch>[1]): Promise<Response> {
+    const source = replayable(init?.body);
+    const dispatcher =
+      source === null
+        ? this.#dispatcher
+        : new PoolDispatcher((request, handler) =>
+            // What fetch hands on is a generator that can be read once; this can be sent again.
+            this.#dispatch(request.body == null ? request : { ...request, body: source }, handler),
+          );
+    return fetch(input, { ...init, dispatcher } as unknown as RequestInit);
+  }
+
+  #dispatch(request: DispatchRequest, handler: ResponseHandler): boolean {
+    if (this.#closeDone !== null) {
+      handler.onConnect(() => {}, null);
+      handler.onError(new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' is closed`));
+      return true;
+    }
+    let call: Call;
+    try {
+      call = new Call(this.#host, request.call ?? this.#callOf(request), handler);
+    } catch (error) {
+      handler.onConnect(() => {}, null);
+      handler.onError(error as Error);
+      return true;
+    }
+    this.#calls.add(call);
+    call.begin();
+    return true;
+  }
+
+  /** Of a request that comes from `fetch`. */
+  #callOf({ origin, path, method, headers, body, upgrade }: DispatchRequest): CallRequest {
+    if (upgrade) throw optionError('a pool of connections takes no upgrades');
+    const { retry, timeouts } = this.settings;
+    return {
+      origin: this.#originOf(new URL(String(origin))),
+      parts: { path, method, headers, body },
+      timeouts,
+      retry,
+      hasIdempotencyKey: false,
+      timing: newTiming(),
+      onAcquired: null,
+    };
+  }
+
+  #originOf(url: URL): Origin {
+    const { origins } = this.#connections;
+    const { clock } = this.settings;
+    const known = origins.get(url.origin);
+    if (known !== undefined) return known;
+    if (url.protocol !== 'http:' && url.protocol !== 'https:')
+      throw optionError(`a URL begins with http:// or https://, not ${url.protocol}//`);
+    if (origins.size >= MOST_ORIGINS) this.#forgetOrigins();
+    const { breaker, random, rateLimit } = this.settings;
+    const limit = rateLimit(url.origin);
+    const made = new Origin(
+      new URL(url.origin),
+      breaker === null
+        ? null
+        : new Breaker(breaker, clock, random, (from, to) => {
+            if (to === 'open') this.#counts.circuitOpened++;
+            if (to === 'closed') this.#counts.circuitClosed++;
+            this.#events.emit('breaker', { origin: url.origin, from, to });
+          }),
+      limit === null ? null : new RateGate(clock, limit),
+    );
+    this.#connections.add(made);
+    return made;
+  }
+
+  #forgetOrigins(): void {
+    for (const origin of this.#connections.origins.values())
+      if (origin.forgettable) this.#connections.forget(origin);
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#connections.close();
+    if (this.#calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+        const timer = this.settings.clock.setTimer(resolve, graceMs);
+        this.#drained = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+      for (const call of [...this.#calls])
+        call.fail(new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' was closed`));
+    }
+    this.#connections.destroy();
+    await this.#connections.whenEmpty();
+  }
+}
+
+/** What our own request hands to undici's, and gets back in `dispatch`. */
+interface PoolRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: HttpHeaders;
+  readonly body: unknown;
+  readonly call: CallRequest;
+  readonly signal: AbortSignal | undefined;
+}
+
+type DispatchRequest = Omit<PoolRequest, 'call' | 'signal'> & {
+  readonly call?: CallRequest;
+  readonly origin?: string | URL;
+  readonly upgrade?: unknown;
+};
+
+/** What undici's request and Node's fetch send through. */
+class PoolDispatcher extends Dispatcher {
+  readonly #send: (request: DispatchRequest, handler: ResponseHandler) => boolean;
+
+  constructor(send: (request: DispatchRequest, handler: ResponseHandler) => boolean) {
+    super();
+    this.#send = send;
+  }
+
+  override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return this.#send(request as unknown as DispatchRequest, handler as unknown as ResponseHandler);
+  }
+}
+
+function parseUrl(url: string): URL {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw new HttpError('ERR_HTTP_OPTION', 'the URL of the request cannot be read', { cause });
+  }
+  if (parsed.username !== '' || parsed.password !== '')
+    throw optionError('a URL has no place for a user and a password: give an authorization header');
+  return parsed;
+}
+
+function newTiming(): HttpTiming {
+  return {
+    waitedMs: 0,
+    backoffMs: 0,
+    connectMs: null,
+    tlsMs: null,
+    ttfbMs: null,
+    bodyMs: null,
+    totalMs: null,
+    reused: null,
+    attempts: 0,
+  };
+}
+
+function plainRetry(settings: HttpSettings['retry']): RetryOptions {
+  return settings === null
+    ? {}
+    : { ...settings, statuses: [...settings.statuses], methods: [...settings.methods] };
+}
+
+function withHeader(headers: HttpHeaders, name: string, value: string): HttpHeaders {
+  if (headers === null) return { [name]: value };
+  if (Array.isArray(headers)) return [...headers, name, value];
+  if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>), [name, value]];
+  return { ...headers, [name]: value };
+}
+
+/** A body of fetch that can be sent any number of times; null where it cannot, or there is none. */
+function replayable(body: unknown): string | Uint8Array | null {
+  if (typeof body === 'string') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  if (body instanceof ArrayBuffer) return new Uint8Array(body.slice(0));
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
+  return null;
+}

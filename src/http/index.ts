@@ -1,0 +1,40 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** The door `poolctl/http`: HTTP connections, pooled. */
+export type { BreakerOptions, BreakerState } from './breaker.js';
+export type { HttpHeaders } from './connection.js';
+export {
+  CircuitOpenError,
+  HttpError,
+  type HttpErrorCode,
+  HttpPoolTimeoutError,
+  HttpStatusError,
+  HttpTimeoutError,
+  type PoolTimeoutFacts,
+  type TimeoutPhase,
+} from './errors.js';
+export type { CloseReason, HttpEventName, HttpEvents, Protocol } from './events.js';
+export {
+  createHttpPool,
+  type HttpBody,
+  HttpPool,
+  type HttpRequestOptions,
+  type HttpResponse,
+} from './http-pool.js';
+export {
+  HTTP_PRESETS,
+  type HttpPoolOptions,
+  type HttpPreset,
+  type HttpSettings,
+  type HttpTimeouts,
+  type TlsOptions,
+} from './options.js';
+export type { RateLimit } from './rate-limit.js';
+export type { RetryCause, RetryOptions, RetrySettings } from './retry.js';
+export type {
+  CountedPhase,
+  HttpFigures,
+  HttpSnapshot,
+  HttpTiming,
+  OriginSnapshot,
+  StatusClass,
+} from './stats.js';

@@ -1,0 +1,178 @@
+import type { Clock } from '../base/clock.js';
+import { systemClock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import { type BreakerOptions, resolveBreaker } from './breaker.js';
+import { HttpError } from './errors.js';
+import type { RateLimit } from './rate-limit.js';
+import { type RetryOptions, type RetrySettings, resolveRetry } from './retry.js';
+
+/** In milliseconds; null: no limit. As httpx has them. */
+export interface HttpTimeouts {
+  /** Opening a connection, TLS included. Default 10 s. */
+  readonly connectMs: number | null;
+  /** Between two pieces of the answer, and before the first. Default 30 s. */
+  readonly readMs: number | null;
+  /** Between two pieces of the request that the kernel takes. Default 10 s. */
+  readonly writeMs: number | null;
+  /** Waiting for a connection, and for a place in the rate limit. Default 5 s; 0: only what is free at once. */
+  readonly poolMs: number | null;
+  /** All of it, retries and the body included. Default null. */
+  readonly totalMs: number | null;
+}
+
+export interface TlsOptions {
+  /** Certificates to trust, in PEM, in place of those that Node trusts. */
+  readonly ca?: string | readonly string[];
+  /** Our own certificate and its key, in PEM, where the server asks for one. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that the certificate must have. Default: the host of the URL. */
+  readonly serverName?: string;
+  /** Default true. */
+  readonly verify?: boolean;
+}
+
+/** How many connections at most, and how many of them are kept when idle. */
+export const HTTP_PRESETS = {
+  small: { maxConnections: 10, maxKeepalive: 5 },
+  medium: { maxConnections: 20, maxKeepalive: 10 },
+  large: { maxConnections: 30, maxKeepalive: 15 },
+} as const;
+
+export type HttpPreset = keyof typeof HTTP_PRESETS;
+
+/** Durations are in milliseconds. */
+export interface HttpPoolOptions {
+  /** Default 'http'. */
+  readonly name?: string;
+  /** Where maxConnections and maxKeepalive come from unless they are given. Default 'medium': 20 and 10. */
+  readonly preset?: HttpPreset;
+  /** Over all origins together. */
+  readonly maxConnections?: number;
+  /** To one origin. Default: maxConnections. */
+  readonly maxConnectionsPerOrigin?: number;
+  /** Idle connections beyond this number are closed, the longest idle first. */
+  readonly maxKeepalive?: number;
+  /** How long an idle connection is kept. The server's own hint can only shorten that. Default 30 s. */
+  readonly keepaliveExpiryMs?: number;
+  /** A connection is not used again after this age. Default null: no limit. */
+  readonly maxLifetimeMs?: number | null;
+  readonly timeouts?: Partial<HttpTimeouts>;
+  /** false: no retries. */
+  readonly retry?: RetryOptions | false;
+  /** What the servers allow; of one, or by origin (`https://api.example.com`). Default: no limit. */
+  readonly rateLimit?: RateLimit | ((origin: string) => RateLimit | null) | null;
+  /** false: none. */
+  readonly breaker?: BreakerOptions | false;
+  /** 'auto' offers HTTP/2 to servers with TLS. Default 'off'. */
+  readonly http2?: 'off' | 'auto';
+  /** Requests at once on one HTTP/2 connection, unless the server allows less. Default 100. */
+  readonly maxStreams?: number;
+  readonly tls?: TlsOptions;
+  /** Default 16 KiB. */
+  readonly maxHeaderBytes?: number;
+  /** Default null: no limit. */
+  readonly maxResponseBytes?: number | null;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** The options with their defaults. */
+export interface HttpSettings {
+  readonly name: string;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerOrigin: number;
+  readonly maxKeepalive: number;
+  readonly keepaliveExpiryMs: number;
+  readonly maxLifetimeMs: number | null;
+  readonly timeouts: HttpTimeouts;
+  readonly retry: RetrySettings | null;
+  readonly rateLimit: (origin: string) => RateLimit | null;
+  readonly breaker: Required<BreakerOptions> | null;
+  readonly http2: 'off' | 'auto';
+  readonly maxStreams: number;
+  readonly tls: TlsOptions;
+  readonly maxHeaderBytes: number;
+  readonly maxResponseBytes: number | null;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const TIMEOUTS: HttpTimeouts = {
+  connectMs: 10_000,
+  readMs: 30_000,
+  writeMs: 10_000,
+  poolMs: 5000,
+  totalMs: null,
+};
+
+/** Throws an HttpError with ERR_HTTP_OPTION. */
+export function resolveOptions(options: HttpPoolOptions): HttpSettings {
+  const preset = HTTP_PRESETS[options.preset ?? 'medium'];
+  if (preset === undefined)
+    throw optionError(`there is no preset '${options.preset}': small, medium or large`);
+  const maxConnections = whole('maxConnections', options.maxConnections ?? preset.maxConnections, 1);
+  const { rateLimit = null, http2 = 'off' } = options;
+  if (http2 !== 'off' && http2 !== 'auto') throw optionError(`http2 is '${http2}'; it must be off or auto`);
+  return {
+    name: options.name ?? 'http',
+    maxConnections,
+    maxConnectionsPerOrigin: whole(
+      'maxConnectionsPerOrigin',
+      options.maxConnectionsPerOrigin ?? maxConnections,
+      1,
+    ),
+    maxKeepalive: whole(
+      'maxKeepalive',
+      options.maxKeepalive ?? Math.min(preset.maxKeepalive, maxConnections),
+      0,
+    ),
+    keepaliveExpiryMs: duration('keepaliveExpiryMs', options.keepaliveExpiryMs ?? 30_000),
+    maxLifetimeMs: orNull(options.maxLifetimeMs, (ms) => duration('maxLifetimeMs', ms)),
+    timeouts: resolveTimeouts(options.timeouts, TIMEOUTS),
+    retry: options.retry === false ? null : resolveRetry(options.retry ?? {}),
+    rateLimit: typeof rateLimit === 'function' ? rateLimit : () => rateLimit,
+    breaker: options.breaker === false ? null : resolveBreaker(options.breaker ?? {}),
+    http2,
+    maxStreams: whole('maxStreams', options.maxStreams ?? 100, 1),
+    tls: options.tls ?? {},
+    maxHeaderBytes: whole('maxHeaderBytes', options.maxHeaderBytes ?? 16_384, 1),
+    maxResponseBytes: orNull(options.maxResponseBytes, (bytes) => whole('maxResponseBytes', bytes, 1)),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+}
+
+/** Throws an HttpError with ERR_HTTP_OPTION. */
+export function resolveTimeouts(
+  given: Partial<HttpTimeouts> | undefined,
+  defaults: HttpTimeouts,
+): HttpTimeouts {
+  if (given === undefined) return defaults;
+  const timeouts = { ...defaults, ...given };
+  for (const [name, value] of Object.entries(timeouts)) {
+    if (value !== null) duration(`timeouts.${name}`, value);
+  }
+  return timeouts;
+}
+
+export function optionError(message: string): HttpError {
+  return new HttpError('ERR_HTTP_OPTION', message);
+}
+
+/** A number that is `least` or more. */
+export function whole(name: string, value: number, least: number): number {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw optionError(`${name} is ${value}; it must be a whole number from ${least}`);
+  return value;
+}
+
+function duration(name: string, value: number): number {
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw optionError(`${name} is ${value}; it must be 0 or more`);
+  return value;
+}
+
+function orNull<T>(value: T | null | undefined, check: (value: T) => T): T | null {
+  return value === null || value === undefined ? null : check(value);
+}

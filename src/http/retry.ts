@@ -1,0 +1,157 @@
+import type { Clock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import { HttpError, HttpTimeoutError } from './errors.js';
+
+/** As urllib3's Retry has them; durations are in milliseconds where the name says so. */
+export interface RetryOptions {
+  /** Retries of one request, whatever their causes. Default 3. */
+  readonly total?: number;
+  /** The n-th retry waits up to this many seconds x 2^(n-1), at random. Default 0.5. */
+  readonly backoffFactor?: number;
+  /** No wait is longer, but for Retry-After. Default 20 s. */
+  readonly backoffMaxMs?: number;
+  /** Statuses that are tried again. Default 429, 500, 502, 503, 504. */
+  readonly statuses?: readonly number[];
+  /**
+   * Methods that may be sent twice. Any other is only tried again if its request has provably not been sent, or has an
+   * idempotency key. Default GET, HEAD, OPTIONS, PUT, DELETE, TRACE.
+   */
+  readonly methods?: readonly string[];
+  /** Whether the server may say how long to wait. Default true. */
+  readonly respectRetryAfter?: boolean;
+  /** What the server says is cut to this. Default 60 s. */
+  readonly retryAfterMaxMs?: number;
+  /** Throw an HttpStatusError in place of returning the last response when retries have not helped. Default false. */
+  readonly raiseOnStatus?: boolean;
+  /** Retries in 10 s, as a share of the requests: an outage must not multiply the load. Default 0.1. */
+  readonly budgetShare?: number;
+  /** Retries in 10 s that are allowed however few requests there are. Default 10. */
+  readonly budgetMin?: number;
+}
+
+export interface RetrySettings extends Required<Omit<RetryOptions, 'statuses' | 'methods'>> {
+  readonly statuses: ReadonlySet<number>;
+  readonly methods: ReadonlySet<string>;
+}
+
+/** Throws an HttpError with ERR_HTTP_OPTION. */
+export function resolveRetry(options: RetryOptions): RetrySettings {
+  const settings: RetrySettings = {
+    total: 3,
+    backoffFactor: 0.5,
+    backoffMaxMs: 20_000,
+    respectRetryAfter: true,
+    retryAfterMaxMs: 60_000,
+    raiseOnStatus: false,
+    budgetShare: 0.1,
+    budgetMin: 10,
+    ...options,
+    statuses: new Set(options.statuses ?? [429, 500, 502, 503, 504]),
+    methods: new Set(
+      (options.methods ?? ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']).map((method) =>
+        method.toUpperCase(),
+      ),
+    ),
+  };
+  for (const name of ['total', 'backoffFactor', 'backoffMaxMs', 'retryAfterMaxMs', 'budgetMin'] as const) {
+    if (!(settings[name] >= 0))
+      throw new HttpError('ERR_HTTP_OPTION', `retry: ${name} is ${settings[name]}; it must be 0 or more`);
+  }
+  if (!(settings.budgetShare >= 0 && settings.budgetShare <= 1))
+    throw new HttpError('ERR_HTTP_OPTION', 'retry: budgetShare must be from 0 to 1');
+  return settings;
+}
+
+/**
+ * Why an attempt is tried again. `stale`: the server closed a kept connection in the moment when it was used again,
+ * which says nothing of the server's health.
+ */
+export type RetryCause = 'connect' | 'stale' | 'lost' | 'timeout' | 'status';
+
+/** What may be tried again of an attempt that failed; null where another try would end the same way, or is not ours. */
+export function causeOf(error: Error, sent: boolean, reused: boolean): RetryCause | null {
+  if (!(error instanceof HttpError)) return null;
+  switch (error.code) {
+    case 'ERR_HTTP_CONNECT':
+      return isUnknownHost(error.cause) ? null : 'connect';
+    case 'ERR_HTTP_TIMEOUT':
+      if (!(error instanceof HttpTimeoutError) || error.phase === 'total') return null;
+      return error.phase === 'connect' ? 'connect' : 'timeout';
+    case 'ERR_HTTP_LOST':
+      return reused || !sent ? 'stale' : 'lost';
+    default:
+      return null;
+  }
+}
+
+function isUnknownHost(cause: unknown): boolean {
+  return (cause as { code?: unknown } | null | undefined)?.code === 'ENOTFOUND';
+}
+
+/**
+ * Full jitter: anything from 0 to the doubling bound, so that clients which failed together do not come back together
+ * (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). `retry` counts from 1.
+ */
+export function backoffMs(
+  retry: number,
+  { backoffFactor, backoffMaxMs }: RetrySettings,
+  random: Random,
+): number {
+  return random() * Math.min(backoffMaxMs, backoffFactor * 1000 * 2 ** Math.min(retry - 1, 30));
+}
+
+/** Retry-After as milliseconds from now: whole seconds, or an HTTP date. null where it is neither. */
+export function retryAfterMs(header: string | null, wallNowMs: number): number | null {
+  if (header === null) return null;
+  const text = header.trim();
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  // Date.parse takes much more than dates of HTTP: `-5`, say, for a year.
+  if (!/^[A-Za-z]{3}/.test(text)) return null;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : Math.max(0, at - wallNowMs);
+}
+
+const BUDGET_MS = 10_000;
+const BUCKETS = 10;
+
+/** How many retries there may be: a share of the requests of the last ten seconds, in ten buckets of a second. */
+export class RetryBudget {
+  readonly #clock: Clock;
+  readonly #requests = new Float64Array(BUCKETS);
+  readonly #retries = new Float64Array(BUCKETS);
+  #bucket = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A request begins. */
+  note(): void {
+    this.#move();
+    this.#requests[this.#bucket % BUCKETS]!++;
+  }
+
+  /** Takes a retry out of the budget, if there is one. */
+  take({ budgetShare, budgetMin }: RetrySettings): boolean {
+    this.#move();
+    let requests = 0;
+    let retries = 0;
+    for (let at = 0; at < BUCKETS; at++) {
+      requests += this.#requests[at]!;
+      retries += this.#retries[at]!;
+    }
+    if (retries >= Math.max(budgetMin, requests * budgetShare)) return false;
+    this.#retries[this.#bucket % BUCKETS]!++;
+    return true;
+  }
+
+  #move(): void {
+    const now = Math.floor((this.#clock.now() * BUCKETS) / BUDGET_MS);
+    if (now === this.#bucket) return;
+    for (let past = Math.max(this.#bucket + 1, now - BUCKETS + 1); past <= now; past++) {
+      this.#requests[past % BUCKETS] = 0;
+      this.#retries[past % BUCKETS] = 0;
+    }
+    this.#bucket = now;
+  }
+}
