@@ -31,7 +31,8 @@ const options = {
     env: 'POOLCTL_NAME',
   }),
   publish: value({
-    summary: 'publish on this port of 127.0.0.1, for a reader outside of its container; off: publish nothing',
+    summary:
+      'publish on this port of 127.0.0.1, for a reader outside of its container, and on those above it for further processes; off: publish nothing',
     type: publishType,
     default: null,
     defaultText: 'a socket of your own',

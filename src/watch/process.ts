@@ -16,6 +16,8 @@ export interface WatchedProcess {
   readonly thread: number;
   readonly owner: SocketOwner;
   readonly script: string | null;
+  /** `process 4711`, or `thread 3 of process 4711`. */
+  readonly label: string;
   app(name: string | null): App;
   /** To be called when it exits; then only what is synchronous is done. */
   onExit(callback: () => void): void;
@@ -38,6 +40,7 @@ export function thisProcess(): WatchedProcess {
       tempFolder: tmpdir(),
     },
     script,
+    label: `${threadId === 0 ? '' : `thread ${threadId} of `}process ${pid}`,
     app: (name) => ({
       name: `${name ?? nameOf(script)}${threadId === 0 ? '' : ` (thread ${threadId})`}`,
       pid,

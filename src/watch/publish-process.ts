@@ -7,7 +7,7 @@ export interface PublishProcessOptions {
   /** null: that of its package, or its script. */
   readonly name: string | null;
   /** null: a socket in the user's own folder. */
-  readonly port: { readonly host: string; readonly port: number } | null;
+  readonly port: { readonly host: string; readonly port: number; readonly further?: number } | null;
 }
 
 /** Publishes what is watched in this process, or thread; once, however often it is asked to. */

@@ -14,7 +14,13 @@ export type PublishAt =
       /** Tells the threads of a process apart; the main thread is 0. */
       readonly thread: number;
     }
-  | { readonly kind: 'port'; readonly host: string; readonly port: number };
+  | {
+      readonly kind: 'port';
+      readonly host: string;
+      readonly port: number;
+      /** So many ports above it are tried where it is taken. Default none. */
+      readonly further?: number;
+    };
 
 export interface PublishOptions {
   readonly app: App;
@@ -73,8 +79,8 @@ export async function publish(options: PublishOptions): Promise<Published> {
     socket.write(`${JSON.stringify(hello)}\n`);
   });
   // Of a cluster's workers each has its own: without `exclusive` the primary would listen in their place.
-  const listen = at.kind === 'port' ? { host: at.host, port: at.port } : { path: path as string };
-  await listening(server, { ...listen, exclusive: true });
+  if (at.kind === 'port') await listeningFrom(server, at);
+  else await listening(server, { path: path as string, exclusive: true });
   if (file !== null) chmodSync(file, 0o600);
   return {
     address: path ?? portOf(server),
@@ -172,6 +178,26 @@ class Reader {
 
 function silentLongest(readers: ReadonlySet<Reader>): Reader {
   return [...readers].reduce((one, other) => (other.heardAt < one.heardAt ? other : one));
+}
+
+/** At the port, or at the first one above it that is free. */
+async function listeningFrom(
+  server: Server,
+  { host, port, further = 0 }: Extract<PublishAt, { kind: 'port' }>,
+): Promise<void> {
+  const last = Math.min(port + further, 65_535);
+  for (let next = port; ; next++) {
+    try {
+      await listening(server, { host, port: next, exclusive: true });
+      return;
+    } catch (error) {
+      if (next >= last || !isTaken(error)) throw error;
+    }
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof PublishError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 function listening(

@@ -9,12 +9,14 @@ import { parsePublishPort } from './publish-port.js';
 import { publishProcess } from './publish-process.js';
 import { summaryOf } from './summary.js';
 
+/** Each process and thread of an application has a port of its own; more have none. */
+const FURTHER_PORTS = 63;
 const STARTED = Symbol.for('poolctl.started');
 
 /**
  * Watches whatever pools this process, or thread, will have. From the environment: POOLCTL_NAME (the application's
- * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`; else a socket in the user's own folder) and POOLCTL_LEAK_AFTER
- * (`60s`). Never throws, and whatever goes wrong is told on stderr: the program has not asked for us.
+ * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
+ * folder) and POOLCTL_LEAK_AFTER (`60s`). Never throws, and whatever goes wrong is told on stderr: the program has not asked for us.
  */
 export function startWatching(): void {
   const self = thisProcess();
@@ -32,8 +34,15 @@ export function startWatching(): void {
     const port = where && where !== 'off' ? parsePublishPort(where) : null;
     const publish = () => {
       if (where === 'off') return;
-      publishProcess({ name: name || null, port }).catch((error) =>
-        self.tell(`poolctl: ${asError(error).message}\n`),
+      const at = port === null ? null : { ...port, further: FURTHER_PORTS };
+      publishProcess({ name: name || null, port: at }).then(
+        ({ address }) => {
+          if (port !== null && !address.endsWith(`:${port.port}`))
+            self.tell(
+              `poolctl: port ${port.port} is taken: ${self.label} publishes its pools at ${address}\n`,
+            );
+        },
+        (error) => self.tell(`poolctl: ${asError(error).message}\n`),
       );
     };
     // A process without pools, as npm itself is one, is nobody's concern.

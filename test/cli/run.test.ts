@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +10,7 @@ import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Hello, PublishedPools } from '../../src/watch/protocol.js';
 import { bin, dist, type Running, root, start } from '../helpers/bin.js';
+import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
 import { describeWithPostgres, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
 
@@ -162,6 +164,34 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     await running.seen('ready');
     expect((await ask(port, '127.0.0.1')).reading.pools[0]).toMatchObject({ inUse: 2 });
     expect(await sockets()).toEqual([]);
+  });
+
+  it('with several processes and threads has a port for each, from the one that was given on', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const argv = ['--publish', `127.0.0.1:${port}`, '--', process.execPath, join(apps, 'parent.cjs')];
+    const running = run(argv, { DATABASE_URL: database.url() });
+    let said = '';
+    running.child.stderr?.on('data', (text: string) => {
+      said += text;
+    });
+    const addresses = (): (readonly [who: string, port: number])[] =>
+      [...said.matchAll(/is taken: (.*) publishes its pools at 127\.0\.0\.1:(\d+)\n/g)].map(
+        ([, who = '', at]) => [who, Number(at)],
+      );
+    await eventually(() => addresses().length === 2);
+    const [pids, ports] = [new Set<number>(), new Set<number>()];
+    for (const [who, at] of addresses()) {
+      const { hello } = await ask(at, '127.0.0.1');
+      expect(who).toMatch(new RegExp(`^(thread \\d+ of )?process ${hello.app.pid}$`));
+      pids.add(hello.app.pid);
+      ports.add(at);
+    }
+    expect([pids.size, ports.size]).toEqual([2, 2]);
+    expect(said).toContain(`poolctl: port ${port} is taken: `);
+    expect(Math.min(...ports)).toBeGreaterThan(port);
+    taken.close();
   });
 
   it('publishes nothing if it is not to', async () => {
