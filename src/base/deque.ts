@@ -8,6 +8,11 @@ export class Deque<T> {
     return this.#length;
   }
 
+  /** The oldest, which stays. */
+  get first(): T | undefined {
+    return this.#length === 0 ? undefined : this.#ring[this.#head];
+  }
+
   push(item: T): void {
     if (this.#length === this.#ring.length) this.#grow();
     this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = item;

@@ -28,11 +28,17 @@
  * @typedef {object} Insides what we know of the library's private parts
  * @property {{
  *   rateLimiter?: (tokens: unknown[]) => void,
+ *   emitEvent?: (event: string, ...args: unknown[]) => void,
+ *   onMessage?: (tokens: string[]) => void,
+ *   processIngressQueue?: () => void,
+ *   resume?: () => void,
  *   decoder?: { dataQueue: unknown, enqueueMessage(tokens: string[]): void },
  *   socket?: {
  *     client?: {
- *       once(event: string, listener: () => void): void, setNoDelay(): void, cork(): void, uncork(): void,
+ *       once(event: string, listener: () => void): void, setNoDelay(): void, write(bytes: Buffer): void,
  *     },
+ *     neverReceived?: boolean,
+ *     onServerVersion?: (tokens: string[]) => void,
  *     send(tokens: unknown[]): void, onData(data: Buffer): void,
  *   },
  * }} [controller]
@@ -91,11 +97,11 @@ export function openApi(IBApi, target, hear) {
     say('broken', [text, notGateway]);
     if (!isOver) close();
   };
-  api.on('all', (event, args) => {
-    if (TRACES.has(event)) return;
+  const tell = (/** @type {string} */ event, /** @type {unknown[]} */ args) => {
     if (event === 'error') say(event, [/** @type {Error} */ (args[0]).message, ...args.slice(1)]);
     else say(event, args);
-  });
+  };
+  mendEvents(api, tell);
   mend(api, broken, () => isOver);
   api.connect();
   const client = api.controller?.socket?.client;
@@ -119,6 +125,27 @@ export function openApi(IBApi, target, hear) {
 }
 
 /**
+ * Has all events told. The library emits each three times, with its arguments spread and copied, and all that is sent
+ * and received as well.
+ * @param {Library} api
+ * @param {(event: string, args: unknown[]) => void} tell
+ */
+function mendEvents(api, tell) {
+  const { controller } = api;
+  if (typeof controller?.emitEvent !== 'function' || typeof controller.resume !== 'function') {
+    api.on('all', (event, args) => {
+      if (!TRACES.has(event)) tell(event, args);
+    });
+    return;
+  }
+  controller.emitEvent = (event, ...args) => {
+    if (!TRACES.has(event)) tell(event, args);
+    // It holds back whatever is to be sent until then.
+    if (event === 'nextValidId') controller.resume?.();
+  };
+}
+
+/**
  * @param {Library} api
  * @param {(text: string, notGateway: boolean) => void} broken
  * @param {() => boolean} isOver
@@ -127,37 +154,47 @@ function mend({ controller }, broken, isOver) {
   const { socket, decoder } = controller ?? {};
   if (controller === undefined || socket === undefined) return;
   if (typeof controller.rateLimiter === 'function') {
-    // However high its rate, the limiter sets a timer of 100 ms for each message. What is sent by those whose answers came
-    // together leaves together: a system call for each message costs more than all the rest.
-    let isCorked = false;
+    // However high its rate, the limiter sets a timer of 100 ms for each message; and each is then copied five times, byte
+    // by byte. What is sent by those whose answers came together leaves together: a system call for each message costs
+    // more than all the rest.
+    /** @type {Buffer[]} */
+    let frames = [];
+    const flush = () => {
+      const bytes = frames.length === 1 ? /** @type {Buffer} */ (frames[0]) : Buffer.concat(frames);
+      frames = [];
+      if (!isOver()) socket.client?.write(bytes);
+    };
     controller.rateLimiter = (tokens) => {
-      const { client } = socket;
-      if (!isCorked && client !== undefined) {
-        isCorked = true;
-        client.cork();
-        queueMicrotask(() => {
-          isCorked = false;
-          client.uncork();
-        });
-      }
-      socket.send(tokens);
+      if (frames.length === 0) queueMicrotask(flush);
+      frames.push(encode(tokens));
     };
   }
-  if (typeof socket.onData === 'function') {
+  const { onServerVersion } = socket;
+  if (typeof onServerVersion === 'function' && typeof controller.processIngressQueue === 'function') {
     // It waits for ever for the end of a frame that is too long, and one of length -4 is read again and again, in a
-    // loop that never ends. What it throws while decoding would be an uncaughtException.
-    const onData = socket.onData.bind(socket);
-    const frames = new FrameWatch();
+    // loop that never ends. A long message it copies anew for each piece that comes. What stands behind the last NUL
+    // of a message it puts in front of the next, which then cannot be read. What it throws while decoding would be
+    // an uncaughtException.
+    const take = (/** @type {string} */ text) => {
+      const tokens = text.split('\0');
+      tokens.pop();
+      if (socket.neverReceived) {
+        socket.neverReceived = false;
+        onServerVersion.call(socket, tokens);
+      } else {
+        controller.onMessage?.(tokens);
+        controller.processIngressQueue?.();
+      }
+      return !isOver();
+    };
+    const reader = new FrameReader();
     socket.onData = (data) => {
       if (isOver()) return;
-      const fault = frames.fault(data);
-      if (fault !== null) broken(fault, frames.whole === 0);
-      else {
-        try {
-          onData(data);
-        } catch (error) {
-          broken(`a message cannot be decoded: ${error}`, false);
-        }
+      try {
+        const fault = reader.read(data, take);
+        if (fault !== null) broken(fault, reader.whole === 0);
+      } catch (error) {
+        broken(`a message cannot be decoded: ${error}`, false);
       }
     };
   }
@@ -170,6 +207,30 @@ function mend({ controller }, broken, isOver) {
       else decoder.dataQueue = new Fields(tokens);
     };
   }
+}
+
+/**
+ * One message as it is sent: each field, also of lists within it, is ended by a NUL.
+ * @param {readonly unknown[]} tokens
+ */
+function encode(tokens) {
+  const text = fieldsText(tokens);
+  const length = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(4 + length);
+  frame.writeInt32BE(length, 0);
+  frame.write(text, 4);
+  return frame;
+}
+
+/** @param {readonly unknown[]} tokens */
+function fieldsText(tokens) {
+  let text = '';
+  for (const token of tokens) {
+    if (Array.isArray(token)) text += fieldsText(token);
+    else if (typeof token === 'boolean') text += token ? '1\0' : '0\0';
+    else text += `${token ?? ''}\0`;
+  }
+  return text;
 }
 
 /** The fields of one message between its two boundaries, taken from the front: as much of an array as the decoder uses. */
@@ -200,42 +261,53 @@ class Fields {
   }
 }
 
-/** Follows the frames of a stream without keeping them. */
-class FrameWatch {
+/** Takes a stream apart into its frames, each of which is joined once, when it is whole. */
+class FrameReader {
+  /** Frames so far. */
   whole = 0;
-  #header = Buffer.alloc(4);
-  #headerBytes = 0;
-  #left = 0;
+  /** @type {Buffer[]} */
+  #pieces = [];
+  #heldBytes = 0;
+  /** With fewer than that there is nothing to look at. */
+  #neededBytes = 4;
 
   /**
-   * What is wrong with the frames so far; null while they are sound.
+   * Hands on each frame that is whole, until `take` says that it was enough. Gives what is wrong with the stream; null
+   * while it is sound.
    * @param {Buffer} data
+   * @param {(text: string) => boolean} take
    */
-  fault(data) {
-    for (let at = 0; at < data.length; ) {
-      if (this.#left > 0) {
-        const taken = Math.min(this.#left, data.length - at);
-        at += taken;
-        this.#left -= taken;
-        if (this.#left === 0) this.whole++;
-        continue;
-      }
-      const taken = data.copy(this.#header, this.#headerBytes, at, at + 4 - this.#headerBytes);
-      this.#headerBytes += taken;
-      at += taken;
-      if (this.#headerBytes < 4) return null;
-      this.#headerBytes = 0;
-      const length = this.#header.readInt32BE();
-      if (length < 0 || length > LONGEST_FRAME) {
-        if (this.whole > 0) return `a frame of ${length} bytes`;
-        const text = Buffer.concat([this.#header, data.subarray(at)]).toString('latin1');
-        return `it says '${text
-          .split(/[\r\n]/, 1)[0]
-          ?.replace(/[^ -~]/g, '?')
-          .slice(0, 60)}'`;
-      }
-      this.#left = length;
+  read(data, take) {
+    this.#pieces.push(data);
+    this.#heldBytes += data.length;
+    if (this.#heldBytes < this.#neededBytes) return null;
+    const bytes = this.#pieces.length === 1 ? data : Buffer.concat(this.#pieces);
+    let at = 0;
+    for (;;) {
+      this.#neededBytes = 4;
+      if (bytes.length - at < 4) break;
+      const length = bytes.readInt32BE(at);
+      if (length < 0 || length > LONGEST_FRAME) return this.#fault(length, bytes.subarray(at));
+      this.#neededBytes = 4 + length;
+      if (bytes.length - at < this.#neededBytes) break;
+      const text = bytes.toString('utf8', at + 4, at + 4 + length);
+      at += 4 + length;
+      this.whole++;
+      if (!take(text)) return null;
     }
+    const rest = bytes.subarray(at);
+    this.#pieces = rest.length === 0 ? [] : [rest];
+    this.#heldBytes = rest.length;
     return null;
+  }
+
+  /**
+   * @param {number} length
+   * @param {Buffer} bytes
+   */
+  #fault(length, bytes) {
+    if (this.whole > 0) return `a frame of ${length} bytes`;
+    const said = bytes.toString('latin1').split(/[\r\n]/, 1)[0] ?? '';
+    return `it says '${said.replace(/[^ -~]/g, '?').slice(0, 60)}'`;
   }
 }

@@ -154,8 +154,8 @@ export class IbConnection implements AsyncDisposable {
   }
 
   /** The accounts of the login, as of the last connect. */
-  async managedAccounts(): Promise<readonly string[]> {
-    return (await this.ready()).accounts;
+  async managedAccounts(options?: RequestOptions): Promise<readonly string[]> {
+    return (await this.#requests.session('the accounts', options)).accounts;
   }
 
   /** All contracts that fit. ERR_IB_NO_CONTRACT if none does. */
@@ -205,8 +205,8 @@ export class IbConnection implements AsyncDisposable {
   }
 
   /** Each is given once, also over reconnects. */
-  async nextOrderId(): Promise<number> {
-    await this.ready();
+  async nextOrderId(options?: RequestOptions): Promise<number> {
+    await this.#requests.session('an id for an order', options);
     return this.#requests.nextOrderId();
   }
 

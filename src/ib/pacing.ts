@@ -177,17 +177,19 @@ export class LocalPacer implements Pacer {
     signal?: AbortSignal | (() => AbortSignal),
   ): Promise<Sent> {
     if (typeof signal === 'object' && signal.aborted) return Promise.reject(asError(signal.reason));
+    const since = this.#clock.now();
+    if (this.#mayGoAtOnce(message.kind, since)) return this.#sendAtOnce(message, since, transmit);
     return new Promise((resolve, reject) => {
       let isWaiting = true;
       let stopWatching = ignore;
       const waiter: Waiter = {
         message,
         order: this.#order++,
-        since: this.#clock.now(),
+        since,
         go: () => {
           isWaiting = false;
           stopWatching();
-          this.#transmit(waiter, transmit, resolve, reject);
+          this.#transmit(message, since, transmit, resolve, reject);
         },
       };
       this.#line(message).push(waiter);
@@ -220,6 +222,30 @@ export class LocalPacer implements Pacer {
       history:
         this.#history === null ? null : { waiting: this.#histories.length, ...this.#history.figures(now) },
     };
+  }
+
+  /** The path of nearly every request where there is room: no queue, and no look at it. */
+  #mayGoAtOnce(kind: Paced['kind'], now: number): boolean {
+    const isFree = !this.#pumping && this.#waiting === 0 && kind !== 'history';
+    return isFree && this.#mayGo(now, this.#mostFor(kind));
+  }
+
+  #sendAtOnce(message: Paced, since: number, transmit: () => void | Promise<void>): Promise<Sent> {
+    const isUrgent = message.kind === 'urgent' || message.kind === 'upkeep';
+    this.#urgentInARow = isUrgent ? (this.#urgentInARow % URGENT_IN_A_ROW) + 1 : 0;
+    return new Promise((resolve, reject) => {
+      this.#pumping = true;
+      try {
+        this.#transmit(message, since, transmit, resolve, reject);
+      } finally {
+        this.#pumping = false;
+      }
+      if (this.#waiting > 0) this.#pump();
+    });
+  }
+
+  get #waiting(): number {
+    return this.#urgent.length + this.#requests.length + this.#histories.length;
   }
 
   #line({ kind }: Paced): { push(waiter: Waiter): unknown } {
@@ -284,14 +310,16 @@ export class LocalPacer implements Pacer {
   }
 
   #firstRequestOrder(): number {
-    for (const { order } of this.#requests) return order;
-    return Number.POSITIVE_INFINITY;
+    return this.#requests.first?.order ?? Number.POSITIVE_INFINITY;
   }
 
   /** How far the first in the urgent line may fill the window. */
   #urgentMost(): number {
-    const [first] = this.#urgent;
-    return first?.message.kind === 'upkeep' ? this.#budget : this.#urgentBudget;
+    return this.#mostFor(this.#urgent.first?.message.kind ?? 'urgent');
+  }
+
+  #mostFor(kind: Paced['kind']): number {
+    return kind === 'urgent' ? this.#urgentBudget : this.#budget;
   }
 
   #mayGo(now: number, most: number): boolean {
@@ -307,7 +335,7 @@ export class LocalPacer implements Pacer {
   }
 
   #setAlarm(): void {
-    if (this.#urgent.length + this.#requests.length + this.#histories.length === 0) return;
+    if (this.#waiting === 0) return;
     const now = this.#clock.now();
     const ordinaryAt = (at: number): number => Math.max(at, this.#seconds.roomAt(now, 1, this.#budget));
     let at = Number.POSITIVE_INFINITY;
@@ -334,13 +362,13 @@ export class LocalPacer implements Pacer {
   }
 
   #transmit(
-    waiter: Waiter,
+    message: Paced,
+    since: number,
     transmit: () => void | Promise<void>,
     resolve: (sent: Sent) => void,
     reject: (error: unknown) => void,
   ): void {
-    const { message } = waiter;
-    const waitedMs = this.#clock.now() - waiter.since;
+    const waitedMs = this.#clock.now() - since;
     this.#wait.recordMs(waitedMs);
     const second = this.#enabled ? this.#seconds.letIn(1) : null;
     const history = message.kind === 'history' ? (this.#history?.letIn(message.history) ?? null) : null;
@@ -383,11 +411,9 @@ export class LocalPacer implements Pacer {
   }
 
   #forgetStamps(now: number): void {
-    for (let stamp = this.#stamps.shift(); stamp !== undefined; stamp = this.#stamps.shift()) {
-      if (stamp + SECOND_MS > now) {
-        this.#stamps.unshift(stamp);
-        return;
-      }
+    for (let stamp = this.#stamps.first; stamp !== undefined; stamp = this.#stamps.first) {
+      if (stamp + SECOND_MS > now) return;
+      this.#stamps.shift();
     }
   }
 }

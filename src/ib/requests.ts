@@ -67,6 +67,8 @@ export interface RequestCounters {
 export const FIRST_REQUEST_ID = 2 ** 30;
 /** How often a read is sent again before its loss is the caller's to deal with. */
 const RETRIES = 3;
+/** How long something may wait for a connection that is not sent over it. */
+const READY_MS = 10_000;
 /** Events whose first argument is the id of a request or an order. */
 const WITH_ID = new Set([
   'contractDetails',
@@ -161,6 +163,17 @@ export class Requests {
       if (error instanceof IbError && error.code === 'ERR_IB_TIMEOUT') this.#counters.timedOut++;
       else this.#counters.failed++;
       throw error;
+    } finally {
+      limit.end();
+    }
+  }
+
+  /** A session that is ready, waited for no longer than an answer would be. */
+  async session(name: string, { timeoutMs = READY_MS, signal }: RequestOptions = {}): Promise<Session> {
+    const limit = new TimeLimit(this.#clock, name, timeoutMs, signal);
+    try {
+      limit.check();
+      return await limit.race(this.#supervisor.ready());
     } finally {
       limit.end();
     }

@@ -65,11 +65,9 @@ export class SlidingLog {
   }
 
   #forget(now: number): void {
-    for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {
-      if ((entry.sentAt ?? 0) + this.#windowMs > now) {
-        this.#sent.unshift(entry);
-        return;
-      }
+    for (let entry = this.#sent.first; entry !== undefined; entry = this.#sent.first) {
+      if ((entry.sentAt ?? 0) + this.#windowMs > now) return;
+      this.#sent.shift();
       this.#weight -= entry.weight;
     }
   }

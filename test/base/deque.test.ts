@@ -48,6 +48,7 @@ describe('a deque', () => {
           const [found, expected] = onBoth(deque, array, step);
           expect(found).toBe(expected);
           expect(deque.length).toBe(array.length);
+          expect(deque.first).toBe(array[0]);
           expect([...deque]).toEqual(array);
         }
       }),

@@ -109,25 +109,28 @@ describe('poolctl ib ping', () => {
     expect(code).toBe(ExitCode.Failed);
   });
 
-  it.each<readonly [string, readonly Fault[], RegExp]>([
+  it.each<readonly [string, string, readonly Fault[], RegExp]>([
     [
       'says nothing',
+      '300ms',
       [{ kind: 'silent-handshake' }],
       /the port answered, but no gateway said its version at \S+ within 300 ms \(ERR_IB_HANDSHAKE\)/,
     ],
     [
       'speaks protobuf only',
+      '20s',
       [{ kind: 'server-version', version: 222 }],
       /speaks another version: Unsupported Version 222 \(ERR_IB_VERSION\)/,
     ],
     [
       'answers no request',
+      '1500ms',
       [{ kind: 'mute' }],
-      /was ready, and did not answer a request within 300 ms \(ERR_IB_TIMEOUT\)/,
+      /was ready, and did not answer a request within 1500 ms \(ERR_IB_TIMEOUT\)/,
     ],
-  ])('gives the reason, and exit 3, where a gateway %s', async (_, faults, reason) => {
+  ])('gives the reason, and exit 3, where a gateway %s', async (_, timeout, faults, reason) => {
     const gateway = await gatewayWith(faults);
-    const { code, out } = await ping(gateway.port, '--timeout=300ms');
+    const { code, out } = await ping(gateway.port, `--timeout=${timeout}`);
     expect(out).toMatch(/^not usable: [^\n]*\n$/);
     expect(out).toMatch(reason);
     expect(code).toBe(ExitCode.Unavailable);
