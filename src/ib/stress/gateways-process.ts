@@ -1,0 +1,42 @@
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { systemClock } from '../../base/clock.js';
+import { type Control, startControl } from '../gateway/control.js';
+import { fasterClock } from '../gateway/fast-clock.js';
+import { type Gateway, startGateway } from '../gateway/gateway.js';
+import type { GatewaysOrder } from './spawn-gateways.js';
+
+// Gateways in a process of their own, see spawnGateways. Orders come and replies go in lines of JSON over the pipe at
+// the file descriptor 4. The process ends when the pipe does, however its parent ended.
+const HOST = '127.0.0.1';
+const pipe = new Socket({ fd: 4, readable: true, writable: true });
+const tell = (value: unknown) => void pipe.write(`${JSON.stringify(value)}\n`);
+const open = new Map<number, { readonly gateway: Gateway; readonly control: Control }>();
+
+createInterface({ input: pipe }).on('line', async (line) => {
+  const order = JSON.parse(line) as GatewaysOrder;
+  try {
+    tell({ id: order.id, ...(order.kind === 'start' ? await start(order) : await stop(order)) });
+  } catch (error) {
+    tell({ id: order.id, error: error instanceof Error ? error.message : String(error) });
+  }
+});
+pipe.on('error', () => {});
+pipe.on('close', async () => {
+  for (const id of [...open.keys()]) await stop({ id: 0, kind: 'stop', gateway: id });
+});
+
+async function start({ id, wish: { speed = 1, ...options } }: Extract<GatewaysOrder, { kind: 'start' }>) {
+  const gateway = await startGateway({ ...options, host: HOST, clock: fasterClock(systemClock, speed) });
+  const control = await startControl(gateway, { host: HOST, port: 0 });
+  open.set(id, { gateway, control });
+  return { host: HOST, port: gateway.port, controlPort: control.port };
+}
+
+async function stop({ gateway: id }: Extract<GatewaysOrder, { kind: 'stop' }>) {
+  const one = open.get(id);
+  open.delete(id);
+  await one?.control.close();
+  await one?.gateway.close();
+  return {};
+}

@@ -1,0 +1,26 @@
+/** The seed's three tests, in their order. */
+export const SEED_TESTS = ['sequential', 'parallel', 'stress'] as const;
+export type SeedTest = (typeof SEED_TESTS)[number];
+
+/** The scenarios, in the order in which they are run. */
+export const SCENARIO_NAMES = [
+  'connect-storm',
+  'client-cap',
+  'id-collision',
+  'id-reconnect',
+  'drop-mid-request',
+  'half-open',
+  'silent-handshake',
+  'slow-gateway',
+  'nightly-reset',
+  'auto-restart',
+  'farm-flap',
+  'message-pacing',
+  'history-pacing',
+  'request-timeout',
+  'subscription-leak',
+  'big-history',
+  'bad-input',
+  'shutdown',
+] as const;
+export type ScenarioName = (typeof SCENARIO_NAMES)[number];
