@@ -10,11 +10,15 @@ import { pathToFileURL } from 'node:url';
 
 /** @type {Job} */
 const job = JSON.parse(process.argv[2] ?? '');
-const measured = await (job.kind === 'queries' ? queries() : acquires());
+const measured = await (job.kind === 'acquires' ? acquires() : queries(job.kind === 'leases'));
 process.stdout.write(`${JSON.stringify(measured)}\n`);
 
-/** As many queries as there can be, by pool.query, which is how most applications do it. */
-async function queries() {
+/**
+ * As many queries as there can be: by pool.query, which is how most applications do it, or each on a connection that is
+ * taken out and given back by hand.
+ * @param {boolean} byHand
+ */
+async function queries(byHand) {
   const require = createRequire(import.meta.url);
   /** @type {typeof import('pg')} */
   const plain = require('pg');
@@ -36,7 +40,18 @@ async function queries() {
         done++;
       }
     };
-    await Promise.all(Array.from({ length: job.callers }, caller));
+    const lessee = async () => {
+      while (performance.now() < untilMs) {
+        const client = await pool.connect();
+        try {
+          await client.query('select 1');
+        } finally {
+          client.release();
+        }
+        done++;
+      }
+    };
+    await Promise.all(Array.from({ length: job.callers }, byHand ? lessee : caller));
     return done;
   };
   const [one, other] = pools.map(run);

@@ -15,7 +15,7 @@ const HELP = `npm run bench:watch -- [options]
   --rounds N    pairs of slices (default 60)
   --clients N   connections of the pg application (default 8)
   --callers N   that use them (default 32)
-  --only PART   queries or acquires
+  --only PART   queries, leases or acquires
 `;
 
 /** @typedef {{ perSecond: number, cpuUs: number }} Slice */
@@ -48,18 +48,24 @@ else if (!existsSync(build)) {
 
 async function main() {
   print(`Node ${process.version}, ${rounds} pairs of slices`);
-  if (options.only !== 'acquires') await showQueries();
-  if (options.only !== 'queries') await showAcquires();
+  const wanted = (/** @type {string} */ part) => options.only === undefined || options.only === part;
+  if (wanted('queries')) await showQueries('queries', 'pool.query()');
+  if (wanted('leases')) await showQueries('leases', 'connect(), query(), release()');
+  if (wanted('acquires')) await showAcquires();
 }
 
-async function showQueries() {
+/**
+ * @param {string} kind
+ * @param {string} how
+ */
+async function showQueries(kind, how) {
   const server = await startServer();
   try {
     show(
-      `pg application at full speed, ${job.callers} callers on ${job.clients} connections (target: below 8 %)`,
+      `pg application at full speed by ${how}, ${job.callers} callers on ${job.clients} connections (target: below 8 %)`,
       'query',
       ['not watched', 'watched'],
-      await runChild({ ...job, kind: 'queries', url: server.url, sliceMs: 250 }),
+      await runChild({ ...job, kind, url: server.url, sliceMs: 250 }),
     );
   } finally {
     await server.stop();
