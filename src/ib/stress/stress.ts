@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { IbConnection } from '../connection.js';
+import { localLine } from '../link.js';
 import type { Topology } from '../pool.js';
 import { measureBaseline } from './baseline.js';
 import { BREAKAGES, type Breakage } from './breakages.js';
@@ -52,6 +53,8 @@ const FAST_MARGIN_MS = 150;
  */
 export async function runIbStress(gateways: Gateways, options: IbStressOptions): Promise<IbStressResult> {
   const { clock, stop, negativeControls, seed } = options;
+  // Else the first run would be the one that pays for loading the library.
+  await localLine(clock).prepare();
   const startedAt = clock.now();
   const planned = plan(options);
   const runs: (IbRun | null)[] = planned.map(() => null);

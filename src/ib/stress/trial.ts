@@ -52,7 +52,7 @@ export interface TrialOutcome {
 
 const LOOK_MS = 5;
 /** What is to happen at once has this long to, on the machine's clock, before it counts as never. */
-const SOON_MS = 10_000;
+const SOON_MS = 5000;
 /** A trial that is longer under way hangs; by its own clock it may take longer than that. */
 const LONGEST_MS = 45_000;
 /** In which the loop's delay is sampled; the delay that is told contains it. */
