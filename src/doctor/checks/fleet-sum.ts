@@ -1,0 +1,167 @@
+import { formatCount } from '../../base/units.js';
+import {
+  about,
+  changeIni,
+  envStep,
+  type Finding,
+  fail,
+  judged,
+  knownOrNull,
+  pass,
+  skip,
+} from '../outcome.js';
+import { databaseText, isOn, pooledDatabases } from '../pooler-facts.js';
+import { serverCapacity } from '../server-capacity.js';
+import type {
+  AppSettings,
+  Check,
+  CheckContext,
+  FixStep,
+  PgBouncerTarget,
+  PoolTarget,
+  PostgresTarget,
+} from '../types.js';
+
+export const fleetSum: Check = {
+  id: 'fleet-sum',
+  title: 'all pools together, filled to the brim, fit into max_connections',
+  needs: ['postgres'],
+  uses: ['pgbouncer', 'pool', 'settings'],
+  why:
+    'Each pool is small, and nobody adds them up: with the next instance, or the first day on which all are busy, ' +
+    'connections are refused ("too many clients already") to whoever asks last.',
+  details:
+    'Adds up what may come to the server: of each PgBouncer the sum of its pools; of applications that connect directly ' +
+    '(pool size + overflow) x instances, by the settings and --instances, or else by the pools that they publish. The sum ' +
+    'must not be above max_connections less superuser_reserved_connections and reserved_connections.',
+  run: (context) =>
+    Promise.all(
+      context.targets.postgres.map(async (target) => {
+        const demands = context.targets.pgbouncer.filter((one) => serves(one, target));
+        return about([target, ...demands], await judged(() => judge(target, context)));
+      }),
+    ),
+};
+
+interface Demand {
+  /** null: without limit. */
+  readonly count: number | null;
+  readonly text: string;
+}
+
+function judge(server: PostgresTarget, context: CheckContext): Finding {
+  const { usable, text } = serverCapacity(server);
+  const poolers = context.targets.pgbouncer.filter((one) => serves(one, server));
+  const pooled = poolers.flatMap((one) => demandsOf(one, server));
+  const direct = directDemands(server, context);
+  const demands = [...pooled, ...direct];
+  if (demands.length === 0)
+    return skip(
+      'nothing is known that connects to it: name its PgBouncer, or say --pool-size and --instances',
+    );
+  const evidence = [...demands.map((one) => one.text), text];
+  const unlimited = demands.some(({ count }) => count === null);
+  const sum = demands.reduce((all, { count }) => all + (count ?? 0), 0);
+  const summary = unlimited
+    ? `connections without limit, of ${formatCount(usable)} that the server has`
+    : `${formatCount(sum)} connections at most, of ${formatCount(usable)} that the server has`;
+  if (!unlimited && sum <= usable) return pass(summary, evidence);
+  const forPoolers = pooled.reduce((all, { count }) => all + (count ?? 0), 0);
+  return fail(summary, evidence, {
+    steps: [
+      ...poolerSteps(poolers, server, Math.max(1, usable - directLeast(direct, context, usable))),
+      ...(direct.length === 0
+        ? []
+        : directSteps(context, usable - Math.min(forPoolers, Math.floor(usable / 2)))),
+    ],
+    risk:
+      'Where all connections are busy, further queries wait in the pool instead of failing at the server: see that their ' +
+      'time-outs fit. Raising max_connections instead costs memory, and a restart.',
+  });
+}
+
+function serves(pooler: PgBouncerTarget, server: PostgresTarget): boolean {
+  return (knownOrNull(pooler.databases) ?? []).some(({ name, host, port }) =>
+    isOn(server, pooler, {
+      name: String(name),
+      host: host === null || host === undefined || host === '' ? null : String(host),
+      port: Number(port),
+    }),
+  );
+}
+
+function demandsOf(pooler: PgBouncerTarget, server: PostgresTarget): readonly Demand[] {
+  return pooledDatabases(pooler)
+    .filter((database) => isOn(server, pooler, database))
+    .map((database) => ({ count: database.most, text: `${pooler.label} ${databaseText(database)}` }));
+}
+
+/** The applications that connect without a pooler, as far as that is known. */
+function directDemands(server: PostgresTarget, { targets, options }: CheckContext): readonly Demand[] {
+  const { settings } = targets;
+  if (settings?.poolSize !== null && settings !== null) {
+    const isPooled = settings.usePgbouncer ?? targets.pgbouncer.length > 0;
+    return isPooled ? [] : [settingsDemand(settings, options.instances)];
+  }
+  return targets.pool.flatMap((target) => poolDemands(target, server, targets.pgbouncer));
+}
+
+function settingsDemand({ poolSize, maxOverflow }: AppSettings, instances: number | null): Demand {
+  const [size, overflow, count] = [poolSize ?? 0, maxOverflow ?? 0, instances ?? 1];
+  const each = `(pool size ${size} + overflow ${overflow === -1 ? 'without limit' : overflow})`;
+  const text = `application: ${each} x ${count} ${count === 1 ? 'instance' : 'instances'}`;
+  return overflow === -1
+    ? { count: null, text }
+    : { count: (size + overflow) * count, text: `${text} = ${(size + overflow) * count}` };
+}
+
+/** Pools of which a connection is seen at this server, and at no pooler. */
+function poolDemands(
+  { reading, label }: PoolTarget,
+  server: PostgresTarget,
+  poolers: readonly PgBouncerTarget[],
+): readonly Demand[] {
+  const ports = new Set((knownOrNull(server.reading)?.backends ?? []).map(({ clientPort }) => clientPort));
+  const pooledPorts = new Set(
+    poolers.flatMap((one) => knownOrNull(one.clients) ?? []).map(({ port }) => Number(port)),
+  );
+  return reading.pools.flatMap(({ name, size, maxOverflow, holders }) => {
+    const isDirect = holders.some(
+      ({ localPort }) => localPort !== null && ports.has(localPort) && !pooledPorts.has(localPort),
+    );
+    if (!isDirect) return [];
+    const text = `${label} pool ${name}: ${size ?? 'no limit'} + ${maxOverflow ?? 'no limit'}`;
+    return [{ count: size === null || maxOverflow === null ? null : size + maxOverflow, text }];
+  });
+}
+
+/** What the application keeps, after its own steps, of the connections. */
+function directLeast(direct: readonly Demand[], { options }: CheckContext, usable: number): number {
+  if (direct.length === 0) return 0;
+  const sum = direct.reduce((all, { count }) => all + (count ?? usable), 0);
+  return Math.max(options.instances ?? 1, Math.min(sum, Math.floor(usable / 2)));
+}
+
+/** One limit for all databases of a pooler, so that they fit together, with a tenth left for people. */
+function poolerSteps(
+  poolers: readonly PgBouncerTarget[],
+  server: PostgresTarget,
+  room: number,
+): readonly FixStep[] {
+  const each = Math.floor((room * 0.9) / Math.max(1, poolers.length));
+  return poolers.flatMap((pooler) => {
+    const count = pooledDatabases(pooler).filter((database) => isOn(server, pooler, database)).length;
+    const limit = Math.max(1, Math.floor(each / Math.max(1, count)));
+    return changeIni(pooler, { max_db_connections: limit });
+  });
+}
+
+/** Twice as much overflow as pool, as in the pools of seed systems behind a pooler: 5 + 10. */
+function directSteps({ options }: CheckContext, room: number): readonly FixStep[] {
+  const each = Math.max(1, Math.floor((room * 0.9) / (options.instances ?? 1)));
+  const size = Math.max(1, Math.floor(each / 3));
+  return [
+    envStep(`DB_POOL_SIZE=${size}`),
+    envStep(`DB_MAX_OVERFLOW=${Math.max(0, Math.min(each - size, size * 2))}`),
+  ];
+}

@@ -1,0 +1,42 @@
+import { formatDuration, formatMs } from '../../base/units.js';
+import type { Backend } from '../../sources/types.js';
+import { backendText } from '../backend-text.js';
+import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
+import type { Check } from '../types.js';
+
+export const idleTransactionsNow: Check = {
+  id: 'idle-transactions-now',
+  title: 'nobody holds a transaction open without working on it, at this moment',
+  needs: ['postgres'],
+  why:
+    'Such a session keeps its locks and its place in the pool: it is the most frequent way in which a pool runs dry. ' +
+    'It comes from a COMMIT or ROLLBACK that some path of the code leaves out, or from work done in between.',
+  details:
+    'Sessions that are "idle in transaction", also after an error, for longer than --idle-transaction. Those of other ' +
+    'roles are seen with pg_monitor only. poolctl audit-leaks finds such paths in source code; poolctl top shows the ' +
+    'line of code that holds a connection.',
+  run: forEach('postgres', (target, { options }) => {
+    const { backends } = known(target.reading);
+    const limitMs = options.idleTransactionMs;
+    const held = backends
+      .filter(({ state, stateMs }) => state?.startsWith('idle in transaction') && (stateMs ?? 0) > limitMs)
+      .sort((a, b) => (b.stateMs ?? 0) - (a.stateMs ?? 0));
+    const oldest = held[0];
+    if (oldest !== undefined) {
+      const many = held.length === 1 ? '1 session is' : `${held.length} sessions are`;
+      return fail(`${many} idle in a transaction, for ${formatMs(oldest.stateMs)}`, held.map(heldText), {
+        steps: held.map(({ pid }) => sqlStep(target, `SELECT pg_terminate_backend(${pid})`)),
+        risk:
+          'Their transactions are rolled back, and their clients see a broken connection. It is over only when the ' +
+          'code that forgets is repaired; idle_in_transaction_session_timeout bounds it until then.',
+      });
+    }
+    if (!target.seesAll && backends.some(({ state, user }) => state === null && user !== target.role))
+      return skip(`${target.role} does not see the sessions of others: see the check pg-monitor`);
+    return pass(`none for longer than ${formatDuration(limitMs)}, of ${backends.length} sessions`);
+  }),
+};
+
+function heldText(backend: Backend): string {
+  return `${backendText(backend)}, ${backend.state} for ${formatMs(backend.stateMs)}: ${backend.query ?? '?'}`;
+}

@@ -1,0 +1,45 @@
+import { formatDuration, formatMs } from '../../base/units.js';
+import { backendText } from '../backend-text.js';
+import { fail, forEach, known, pass, sqlStep } from '../outcome.js';
+import type { Check } from '../types.js';
+
+export const lockWaitsNow: Check = {
+  id: 'lock-waits-now',
+  title: 'no session waits for the lock of another one for long, at this moment',
+  needs: ['postgres'],
+  why:
+    'Those who wait hold a connection of their pool each. A pool that runs dry for that reason does not get better by ' +
+    'being bigger: only more of them wait then.',
+  details:
+    'Sessions that have waited for another one for longer than --queue-wait, by pg_blocking_pids, which is asked for ' +
+    'those alone that wait for a lock. The repair ends the session at the root: the one that blocks and waits for nobody.',
+  run: forEach('postgres', (target, { options }) => {
+    const { backends } = known(target.reading);
+    const limitMs = options.queueWaitMs;
+    const waiting = backends.filter(
+      ({ blockedBy, queryMs }) => blockedBy.length > 0 && (queryMs ?? 0) > limitMs,
+    );
+    if (waiting.length === 0) return pass(`none for longer than ${formatDuration(limitMs)}`);
+    const waiters = new Set(backends.filter(({ blockedBy }) => blockedBy.length > 0).map(({ pid }) => pid));
+    const all = new Set(waiting.flatMap(({ blockedBy }) => blockedBy));
+    const found = [...all].filter((pid) => pid !== 0 && !waiters.has(pid));
+    // In a circle there is no root; PostgreSQL ends one of them by itself within deadlock_timeout.
+    const roots = found.length > 0 ? found : [...all].filter((pid) => pid !== 0).slice(0, 1);
+    const longest = Math.max(...waiting.map(({ queryMs }) => queryMs ?? 0));
+    const evidence = [
+      ...roots.map((pid) => {
+        const root = backends.find((one) => one.pid === pid);
+        if (root === undefined) return `blocks: pid ${pid}`;
+        return `blocks: ${backendText(root)}, ${root.state ?? '?'} for ${formatMs(root.stateMs)}: ${root.query ?? '?'}`;
+      }),
+      ...waiting
+        .slice(0, 10)
+        .map((one) => `waits for ${formatMs(one.queryMs)}: ${backendText(one)}: ${one.query ?? '?'}`),
+    ];
+    const many = waiting.length === 1 ? '1 session waits' : `${waiting.length} sessions wait`;
+    return fail(`${many} for locks, for ${formatMs(longest)}`, evidence, {
+      steps: roots.map((pid) => sqlStep(target, `SELECT pg_terminate_backend(${pid})`)),
+      risk: 'What it has done in its transaction is rolled back, and its client sees a broken connection.',
+    });
+  }),
+};

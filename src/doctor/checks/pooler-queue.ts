@@ -1,0 +1,99 @@
+import { formatCount, formatDuration, formatMs } from '../../base/units.js';
+import type { Backend } from '../../sources/types.js';
+import { changeIni, codeStep, type Finding, fail, forEach, known, knownOrNull, pass } from '../outcome.js';
+import { configNumber, figureOf, type PooledDatabase, pooledDatabases, textOf } from '../pooler-facts.js';
+import type { Check, CheckContext, ConsoleRow, FixStep, PgBouncerTarget } from '../types.js';
+
+export const poolerQueue: Check = {
+  id: 'pooler-queue',
+  title: 'no client waits long for a server of PgBouncer, at this moment',
+  needs: ['pgbouncer'],
+  uses: ['postgres'],
+  why:
+    'Queries wait here before the database has even seen them, so the database looks calm. Applications run into their ' +
+    'time-outs, and their own pools dry up in turn.',
+  details:
+    'The oldest client that waits (maxwait and maxwait_us of SHOW POOLS) against --queue-wait. In session mode a client ' +
+    'waits until another one disconnects. With the server at hand the cause is looked at first: where servers are idle in ' +
+    'a transaction or wait for locks, more of them would wait as well.',
+  run: forEach('pgbouncer', judge),
+};
+
+function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Finding {
+  const pools = known(target.pools);
+  const waiting = pools.filter((row) => figureOf(row.cl_waiting) > 0);
+  const longest = [...waiting].sort((a, b) => waitOf(b) - waitOf(a))[0];
+  const clients = waiting.reduce((all, row) => all + figureOf(row.cl_waiting), 0);
+  if (longest === undefined || waitOf(longest) <= options.queueWaitMs) {
+    const limit = formatDuration(options.queueWaitMs);
+    return pass(
+      clients === 0 ? 'nobody waits' : `${formatCount(clients)} wait, none for longer than ${limit}`,
+    );
+  }
+  const database = pooledDatabases(target).find(({ name }) => name === textOf(longest.database));
+  const backends = behind(
+    target,
+    textOf(longest.database),
+    targets.postgres.flatMap((one) => knownOrNull(one.reading)?.backends ?? []),
+  );
+  const stuck = backends.filter(({ state }) => state?.startsWith('idle in transaction'));
+  const blocked = backends.filter(({ waitType }) => waitType === 'Lock');
+  const causes = [
+    ...(stuck.length === 0
+      ? []
+      : [`${stuck.length} of its ${backends.length} servers are idle in a transaction`]),
+    ...(blocked.length === 0 ? [] : [`${blocked.length} of its ${backends.length} servers wait for locks`]),
+  ];
+  const summary = `${formatCount(clients)} ${clients === 1 ? 'client waits' : 'clients wait'}, the oldest for ${formatMs(waitOf(longest))}`;
+  return fail(summary, [...waiting.map(poolText), ...causes], {
+    steps: stepsFor(target, database, causes),
+    risk:
+      'The server gets more connections: look at fleet-sum first. Where it is at its limits already (CPU, disk), more at ' +
+      'once make each slower.',
+  });
+}
+
+function stepsFor(
+  target: PgBouncerTarget,
+  database: PooledDatabase | undefined,
+  causes: readonly string[],
+): readonly FixStep[] {
+  const advice = causes.map((cause) =>
+    codeStep(
+      `Do this first, since ${cause}: ${/locks/.test(cause) ? 'see the check lock-waits-now' : 'see the check idle-transactions-now'}.`,
+    ),
+  );
+  const standard = configNumber(target, 'default_pool_size');
+  if (database !== undefined && database.size !== standard)
+    return [
+      ...advice,
+      codeStep(
+        `In the line of database ${database.name}, section [databases]: pool_size=${database.size * 2}; then RELOAD.`,
+      ),
+    ];
+  const cap = database?.cap ?? null;
+  return [
+    ...advice,
+    ...changeIni(target, {
+      default_pool_size: standard * 2,
+      ...(cap !== null && cap < standard * 2 ? { max_db_connections: standard * 4 } : {}),
+    }),
+  ];
+}
+
+function behind(target: PgBouncerTarget, database: string, backends: readonly Backend[]): readonly Backend[] {
+  const rows = (knownOrNull(target.servers) ?? []).filter((row) => textOf(row.database) === database);
+  return backends.filter(({ pid }) => rows.some((row) => figureOf(row.remote_pid) === pid));
+}
+
+function waitOf(row: ConsoleRow): number {
+  return figureOf(row.maxwait) * 1000 + figureOf(row.maxwait_us) / 1000;
+}
+
+function poolText(row: ConsoleRow): string {
+  const busy = figureOf(row.sv_active);
+  return (
+    `pool ${textOf(row.database)}/${textOf(row.user)} (${textOf(row.pool_mode)}): ${figureOf(row.cl_waiting)} waiting, ` +
+    `${busy} ${busy === 1 ? 'server' : 'servers'} busy, ${figureOf(row.sv_idle) + figureOf(row.sv_used)} free, for ${formatMs(waitOf(row))}`
+  );
+}

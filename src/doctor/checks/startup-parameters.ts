@@ -1,0 +1,90 @@
+import { changeIni, codeStep, type Finding, fail, forEach, knownOrNull, pass, sqlStep } from '../outcome.js';
+import { configLine, configText } from '../pooler-facts.js';
+import { settingMs } from '../postgres-settings.js';
+import { sqlName } from '../sql-text.js';
+import type { Check, CheckContext, PgBouncerTarget, PostgresTarget } from '../types.js';
+
+/** With them a client asks for something that it relies on; node-postgres sends the first four when it is told to. */
+const RELIED_ON = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'options',
+  'transaction_timeout',
+  'idle_session_timeout',
+  'search_path',
+  'role',
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+];
+/** Where the server has one by itself, what is dropped is no loss. */
+const LIMITS: Readonly<Record<string, string>> = {
+  statement_timeout: '60s',
+  lock_timeout: '10s',
+  idle_in_transaction_session_timeout: '10min',
+  transaction_timeout: '10min',
+};
+
+export const startupParameters: Check = {
+  id: 'startup-parameters',
+  title: 'PgBouncer drops no start-up parameter that applications rely on',
+  needs: ['pgbouncer'],
+  uses: ['postgres', 'settings'],
+  why:
+    'What stands in ignore_startup_parameters is dropped without a word: an application that asks for a statement_timeout ' +
+    'of 5 s believes that it has one, and its queries run for ever. What does not stand there is refused.',
+  details: `Looks for ${RELIED_ON.join(', ')}. A time-out passes where the server has one by itself, for itself, the \
+database or a role. extra_float_digits changes no more than how digits are written, and application_name is passed on \
+by PgBouncer even where it is listed.`,
+  run: forEach('pgbouncer', judge),
+};
+
+function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
+  const ignored = configText(target, 'ignore_startup_parameters')
+    .split(/[,\s]+/)
+    .filter((name) => name !== '');
+  const [server] = targets.postgres;
+  const evidence = [configLine(target, 'ignore_startup_parameters')];
+  const { statementTimeoutMs = null, usePgbouncer = null } = targets.settings ?? {};
+  if (statementTimeoutMs !== null && usePgbouncer !== false && !ignored.includes('statement_timeout')) {
+    return fail('PgBouncer refuses the statement_timeout that the application asks for', evidence, {
+      steps: [
+        ...(server === undefined ? [] : [limitStep(server, 'statement_timeout', `${statementTimeoutMs}ms`)]),
+        codeStep('Take statement_timeout out of the settings of its connections: the database has it then.'),
+      ],
+      risk: 'The limit holds for all new connections to this database, those of people too.',
+    });
+  }
+  const dropped = ignored.filter((name) => RELIED_ON.includes(name) && !isSetBy(server, name));
+  if (dropped.length === 0)
+    return pass(
+      ignored.length === 0
+        ? 'it drops none'
+        : `of what it drops (${ignored.join(', ')}) nothing is relied on`,
+      evidence,
+    );
+  const limits = dropped.filter((name) => LIMITS[name] !== undefined);
+  const kept = ignored.filter((name) => !dropped.includes(name));
+  return fail(`it drops ${dropped.join(', ')} in silence`, evidence, {
+    steps: [
+      ...(server === undefined ? [] : limits.map((name) => limitStep(server, name, LIMITS[name] ?? ''))),
+      ...changeIni(target, { ignore_startup_parameters: kept.join(', ') }),
+    ],
+    risk:
+      'Applications that still send them are then refused ("unsupported startup parameter"): have them stop first. The ' +
+      'limits of a database hold for all new connections to it; choose what fits, or give them to a role: ALTER ROLE ... SET.',
+  });
+}
+
+function limitStep(server: PostgresTarget, name: string, value: string) {
+  return sqlStep(server, `ALTER DATABASE ${sqlName(server.database)} SET ${name} = '${value}'`);
+}
+
+function isSetBy(server: PostgresTarget | undefined, name: string): boolean {
+  if (server === undefined || LIMITS[name] === undefined) return false;
+  if (server.settings.has(name) && settingMs(server, name) > 0) return true;
+  return (knownOrNull(server.overrides) ?? []).some(
+    (one) =>
+      one.name === name && one.value !== '0' && (one.database === null || one.database === server.database),
+  );
+}
