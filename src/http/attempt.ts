@@ -1,11 +1,15 @@
-import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
+import type { RawHeader, RequestParts, ResponseHandler, Sending } from './connection.js';
 import { HttpTimeoutError } from './errors.js';
+import { NotProcessedError } from './failure.js';
 import type { HttpTimeouts } from './options.js';
 import type { PooledConnection, Watched } from './pooled-connection.js';
 import type { HttpCounts } from './stats.js';
 
 /** Bodies beyond this may take the kernel more than one go. */
 const LARGE_BODY = 65_536;
+
+/** The news that an idle connection was closed is never so long under way. */
+const RACE_MS = 1000;
 
 /** Who made the attempt; told of one of `failed` and `completed`, once. */
 export interface AttemptOwner {
@@ -44,6 +48,7 @@ export class Attempt implements ResponseHandler, Watched {
   #abort: ((reason?: Error) => void) | null = null;
   /** Why it was given up; its own failure is told no more then. */
   #given: Error | null = null;
+  #sending: Sending | null = null;
   #written = false;
   #paused = false;
   #over = false;
@@ -67,6 +72,13 @@ export class Attempt implements ResponseHandler, Watched {
     this.#counts = counts;
   }
 
+  /** Whether the server may have closed the connection, when it was idle, just as this was sent. */
+  get maybeStale(): boolean {
+    const { clock, wire } = this.connection;
+    const tookMs = clock.now() - this.startedAt;
+    return this.reused && wire.protocol === 'h1' && this.headersAt === null && tookMs < RACE_MS;
+  }
+
   /** Gives it up; the owner is told `failed` with this reason. */
   abort(reason: Error): void {
     if (this.#over) return;
@@ -78,8 +90,10 @@ export class Attempt implements ResponseHandler, Watched {
     }
   }
 
-  onConnect(abort: (reason?: Error) => void): void {
+  onConnect(abort: (reason?: Error) => void, sending?: object | null): void {
     this.sent = true;
+    // Where requests share a connection each has its own way.
+    this.#sending = (sending ?? this.connection.wire) as Sending;
     this.#abort = abort;
     this.#counts.sent++;
     if (this.#given !== null) abort(this.#given);
@@ -87,9 +101,9 @@ export class Attempt implements ResponseHandler, Watched {
 
   onBodySent(chunk: unknown): void {
     const { writeMs } = this.#timeouts;
-    if (writeMs === null || this.#stopWatching !== null || this.#over) return;
-    if (!this.connection.wire.unflushed && lengthOf(chunk) < LARGE_BODY) return;
-    this.#stopWatching = this.connection.wire.watchWrites(writeMs, () => this.#timeOut('write', writeMs));
+    if (writeMs === null || this.#stopWatching !== null || this.#over || this.#sending === null) return;
+    if (!this.#sending.unflushed && lengthOf(chunk) < LARGE_BODY) return;
+    this.#stopWatching = this.#sending.watchWrites(writeMs, () => this.#timeOut('write', writeMs));
   }
 
   onRequestSent(): void {
@@ -134,6 +148,7 @@ export class Attempt implements ResponseHandler, Watched {
 
   onError(error: Error): void {
     if (this.#over) return;
+    if (error instanceof NotProcessedError) this.sent = false;
     this.#end(this.connection.clock.now());
     this.#owner.failed(this, this.#given ?? error);
   }
@@ -141,7 +156,7 @@ export class Attempt implements ResponseHandler, Watched {
   overdue(): void {
     const { readMs, writeMs } = this.#timeouts;
     // The kernel does not take what was written: the peer does not read.
-    if (this.headersAt === null && this.connection.wire.unflushed && writeMs !== null)
+    if (this.headersAt === null && this.#sending?.unflushed && writeMs !== null)
       this.#timeOut('write', writeMs);
     else if (readMs !== null) this.#timeOut('read', readMs);
   }

@@ -108,7 +108,7 @@ export class Call implements AttemptOwner, WaiterOutcome {
   abort(reason: Error | undefined): void {
     if (this.#over) return;
     this.#host.counts.aborted++;
-    this.#stop(reason ?? new HttpError('ERR_HTTP_CLOSED', 'the request was aborted'));
+    this.#stop(reason ?? new DOMException('the request was aborted', 'AbortError'));
   }
 
   /** The pool gives it up. */
@@ -308,9 +308,9 @@ export class Call implements AttemptOwner, WaiterOutcome {
     const error = failureOf(origin.key, thrown, attempt.headersAt !== null);
     if (error instanceof HttpTimeoutError) {
       this.#countTimeout(error);
-      this.#host.connections.break(attempt.connection, 'timeout');
+      attempt.connection.wire.suspect();
     }
-    const cause = causeOf(error, attempt.sent, attempt.reused);
+    const cause = causeOf(error, attempt.sent, attempt.maybeStale);
     if (this.#forwarded) {
       // The headers have been counted; that the body broke counts as well.
       if (cause !== null && origin.breaker !== null) origin.breaker.settle({ probe: false }, 'failure');
@@ -397,6 +397,8 @@ export class Call implements AttemptOwner, WaiterOutcome {
       `the request to ${this.#request.origin.key} was not over within ${limitMs} ms, after ${this.#request.timing.attempts} attempts`,
     );
     this.#countTimeout(error);
+    // A server that has the request and says nothing has failed; to wait for a connection is our own matter.
+    if (this.#attempt?.sent) this.#settle('failure');
     this.fail(error);
   }
 

@@ -20,8 +20,8 @@ export type HttpHeaders =
  * raw header is a name followed by a value.
  */
 export interface ResponseHandler {
-  /** Once, before anything else. What it is handed gives the request up. */
-  onConnect(abort: (reason?: Error) => void, context: object | null): void;
+  /** Once, before anything else. What it is handed gives the request up; the second, if any, is about its sending. */
+  onConnect(abort: (reason?: Error) => void, sending?: object | null): void;
   /** Also for statuses from 100. false: no data until `resume` is called. */
   onHeaders(
     statusCode: number,
@@ -43,6 +43,14 @@ export interface ResponseHandler {
 /** The value of a name that comes more than once may be an array. */
 export type RawHeader = Buffer | readonly Buffer[];
 
+/** The way of a request into the kernel. */
+export interface Sending {
+  /** Whether bytes wait for the kernel to take them. */
+  readonly unflushed: boolean;
+  /** Watches that bytes are taken: calls back when none were for so long. Returns the way to stop. */
+  watchWrites(stalledMs: number, stalled: () => void): () => void;
+}
+
 /** One connection, for one request at a time or, with HTTP/2, many. */
 export interface Connection {
   readonly id: number;
@@ -57,11 +65,9 @@ export interface Connection {
   readonly capacity: number;
   /** Whether another request can be sent over it at all. */
   readonly usable: boolean;
-  /** Whether bytes wait for the kernel to take them. */
-  readonly unflushed: boolean;
   dispatch(request: RequestParts, handler: ResponseHandler): void;
-  /** Watches that the kernel takes bytes: calls back when it has taken none for so long. Returns the way to stop. */
-  watchWrites(stalledMs: number, stalled: () => void): () => void;
+  /** A request on it took too long: it may be dead. */
+  suspect(): void;
   /** What is under way on it fails. */
   destroy(reason: CloseReason): void;
 }

@@ -4,6 +4,7 @@ import { type Dialled, dial, TlsSessions } from './dial.js';
 import type { HttpError } from './errors.js';
 import type { CloseReason, HttpEmitter } from './events.js';
 import { H1Connection } from './h1-connection.js';
+import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';
 import type { Origin } from './origin.js';
 import { PooledConnection, type Watched } from './pooled-connection.js';
@@ -121,11 +122,6 @@ export class Connections {
     else if (!connection.wire.usable) this.#destroy(connection, 'server');
     else if (tooOld) this.#destroy(connection, 'maxLifetime');
     else this.#offer(connection);
-  }
-
-  /** Closes a connection under what is under way on it. */
-  break(connection: PooledConnection, reason: CloseReason): void {
-    this.#destroy(connection, reason);
   }
 
   /** Nothing more is handed out; who waits is for the caller to tell. Idle connections are closed at once. */
@@ -339,7 +335,9 @@ export class Connections {
       closed: (reason) => this.#gone(connection, reason),
       changed: () => this.#changed(connection),
     };
-    connection.wire = new H1Connection(++this.#ids, origin.url, dialled, this.#settings, listener);
+    const Wire = dialled.protocol === 'h2' ? H2Connection : H1Connection;
+    connection.wire = new Wire(++this.#ids, origin.url, dialled, this.#settings, listener);
+    if (dialled.protocol === 'h2') origin.shared.push(connection);
     origin.protocol = dialled.protocol;
     origin.connections.add(connection);
     this.#connections++;
@@ -400,6 +398,7 @@ export class Connections {
     if (connection.gone) return;
     if (!connection.wire.usable && connection.active.size === 0) this.#destroy(connection, 'server');
     else this.#offer(connection);
+    this.#dialFor(connection.origin);
   }
 
   #gone(connection: PooledConnection, reason: CloseReason): void {
@@ -408,6 +407,8 @@ export class Connections {
     this.#leaveIdle(connection);
     const { origin } = connection;
     origin.connections.delete(connection);
+    const at = origin.shared.indexOf(connection);
+    if (at >= 0) origin.shared.splice(at, 1);
     this.#connections--;
     this.#counts.closed[reason]++;
     this.#events.emit('close', {

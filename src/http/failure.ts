@@ -1,5 +1,16 @@
 import { HttpError } from './errors.js';
 
+/** The server says, or it is plain, that nothing was done with a request. */
+export class NotProcessedError extends Error {
+  /** It is only this connection that takes no more. */
+  readonly elsewhere: boolean;
+
+  constructor(message: string, elsewhere: boolean) {
+    super(message);
+    this.elsewhere = elsewhere;
+  }
+}
+
 /** What undici, node:http2 or the kernel says of a request under way, as ours. */
 export function failureOf(
   origin: string,
@@ -47,5 +58,7 @@ export function failureOf(
     return new HttpError('ERR_HTTP_PROTOCOL', `${origin} broke the rules of HTTP: ${cause.message}`, {
       cause,
     });
+  if (cause instanceof NotProcessedError)
+    return new HttpError('ERR_HTTP_LOST', `${origin} has not taken the request`, { cause });
   return new HttpError('ERR_HTTP_LOST', `${origin} broke the connection off ${when}`, { cause });
 }

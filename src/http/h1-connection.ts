@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
 import { ignore } from '../base/promises.js';
-import type { Connection, ConnectionListener, RequestParts, ResponseHandler } from './connection.js';
+import type { Connection, ConnectionListener, RequestParts, ResponseHandler, Sending } from './connection.js';
 import type { Dialled } from './dial.js';
 import type { CloseReason } from './events.js';
 import type { HttpSettings } from './options.js';
@@ -13,7 +13,7 @@ const HINT_MARGIN_MS = 1000;
  * A socket with undici's parser on it: an undici Client is one connection. It is handed the socket that is open
  * already, and no other when that is gone: what it has not begun to send then fails, and is sent elsewhere by us.
  */
-export class H1Connection implements Connection {
+export class H1Connection implements Connection, Sending {
   readonly protocol = 'h1';
   readonly capacity = 1;
   readonly id: number;
@@ -92,6 +92,10 @@ export class H1Connection implements Connection {
       socket.setTimeout(0);
       socket.off('timeout', listener);
     };
+  }
+
+  suspect(): void {
+    this.destroy('timeout');
   }
 
   destroy(reason: CloseReason): void {

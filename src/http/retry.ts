@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import { HttpError, HttpTimeoutError } from './errors.js';
+import { NotProcessedError } from './failure.js';
 
 /** As urllib3's Retry has them; durations are in milliseconds where the name says so. */
 export interface RetryOptions {
@@ -69,7 +70,7 @@ export function resolveRetry(options: RetryOptions): RetrySettings {
 export type RetryCause = 'connect' | 'stale' | 'lost' | 'timeout' | 'status';
 
 /** What may be tried again of an attempt that failed; null where another try would end the same way, or is not ours. */
-export function causeOf(error: Error, sent: boolean, reused: boolean): RetryCause | null {
+export function causeOf(error: Error, sent: boolean, maybeStale: boolean): RetryCause | null {
   if (!(error instanceof HttpError)) return null;
   switch (error.code) {
     case 'ERR_HTTP_CONNECT':
@@ -78,7 +79,9 @@ export function causeOf(error: Error, sent: boolean, reused: boolean): RetryCaus
       if (!(error instanceof HttpTimeoutError) || error.phase === 'total') return null;
       return error.phase === 'connect' ? 'connect' : 'timeout';
     case 'ERR_HTTP_LOST':
-      return reused || !sent ? 'stale' : 'lost';
+      // A server that refuses a stream, and keeps the connection, has too much to do.
+      if (error.cause instanceof NotProcessedError) return error.cause.elsewhere ? 'stale' : 'lost';
+      return maybeStale || !sent ? 'stale' : 'lost';
     default:
       return null;
   }

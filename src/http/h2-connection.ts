@@ -1,0 +1,379 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import { asError } from '../base/promises.js';
+import type {
+  Connection,
+  ConnectionListener,
+  HttpHeaders,
+  RequestParts,
+  ResponseHandler,
+  Sending,
+} from './connection.js';
+import type { Dialled } from './dial.js';
+import { HttpError } from './errors.js';
+import type { CloseReason } from './events.js';
+import { NotProcessedError } from './failure.js';
+import type { HttpSettings } from './options.js';
+
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+/** Streams at once before the server has said how many it takes. */
+const FIRST_STREAMS = 100;
+const WINDOW_BYTES = 1_048_576;
+/** A connection on which a response is overdue must answer a ping within this time. */
+const PING_MS = 5000;
+/** What HTTP/1 says of its connections has no place in HTTP/2 (RFC 9113, 8.2.2). */
+const OF_CONNECTION = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * A session of HTTP/2. On node:http2 instead of undici, which ends every stream when the server says GOAWAY (also
+ * those that the server goes on with), sends no two POSTs at once, and does not tell which requests were not processed.
+ */
+export class H2Connection implements Connection {
+  readonly protocol = 'h2';
+  readonly id: number;
+  readonly openedAt: number;
+  readonly connectMs: number;
+  readonly tlsMs: number | null;
+  readonly localPort: number | null;
+  readonly #url: URL;
+  readonly #session: ClientHttp2Session;
+  readonly #settings: HttpSettings;
+  #streams = 0;
+  #reason: CloseReason | null = null;
+  #leaving = false;
+  /** The highest stream that a leaving server may have looked at. */
+  #lastStream = Number.POSITIVE_INFINITY;
+  #pinging = false;
+
+  constructor(
+    id: number,
+    url: URL,
+    { socket, connectMs, tlsMs }: Dialled,
+    settings: HttpSettings,
+    listener: ConnectionListener,
+  ) {
+    this.id = id;
+    this.openedAt = settings.clock.now();
+    this.connectMs = connectMs;
+    this.tlsMs = tlsMs;
+    this.localPort = socket.localPort ?? null;
+    this.#url = url;
+    this.#settings = settings;
+    const session = connect(url.origin, {
+      createConnection: () => socket,
+      peerMaxConcurrentStreams: FIRST_STREAMS,
+      settings: {
+        enablePush: false,
+        initialWindowSize: WINDOW_BYTES,
+        maxHeaderListSize: settings.maxHeaderBytes,
+      },
+    });
+    this.#session = session;
+    session.unref();
+    session.on('remoteSettings', () => listener.changed());
+    session.on('goaway', (_code, lastStream) => {
+      this.#leaving = true;
+      this.#lastStream = Math.min(this.#lastStream, lastStream);
+      this.#reason ??= 'server';
+      listener.changed();
+    });
+    // Each stream is told by itself.
+    session.on('error', () => {
+      this.#reason ??= 'error';
+    });
+    session.on('close', () => listener.closed(this.#reason ?? 'server'));
+    // The window of the whole session must hold what several streams may send.
+    session.once('connect', () => session.setLocalWindowSize(4 * WINDOW_BYTES));
+  }
+
+  get capacity(): number {
+    const allowed = this.#session.destroyed ? 0 : this.#session.remoteSettings?.maxConcurrentStreams;
+    return Math.min(this.#settings.maxStreams, allowed ?? FIRST_STREAMS);
+  }
+
+  get usable(): boolean {
+    return !this.#leaving && this.#reason === null && !this.#session.destroyed && !this.#session.closed;
+  }
+
+  dispatch(request: RequestParts, handler: ResponseHandler): void {
+    if (!this.usable) {
+      handler.onError(new NotProcessedError('the connection is gone', true));
+      return;
+    }
+    new Exchange(request, handler, this.#settings.maxResponseBytes, this.#isUnprocessed).begin(() =>
+      this.#open(request),
+    );
+  }
+
+  /** One stream more or less says little of the others: the connection is only closed if it does not answer. */
+  suspect(): void {
+    if (this.#pinging || this.#session.destroyed) return;
+    this.#pinging = true;
+    const timer = this.#settings.clock.setTimer(() => this.destroy('timeout'), PING_MS, { background: true });
+    const answered = (): void => {
+      this.#pinging = false;
+      timer.cancel();
+    };
+    if (!this.#session.ping(answered)) timer.cancel();
+  }
+
+  destroy(reason: CloseReason): void {
+    this.#reason ??= reason;
+    this.#session.destroy();
+  }
+
+  #open({ path, method, headers, body }: RequestParts): { stream: ClientHttp2Stream; source: Source } {
+    const fields = fieldsOf(headers);
+    const source = sourceOf(body, fields);
+    const stream = this.#session.request(
+      {
+        ...fields,
+        ':method': method,
+        ':path': path,
+        ':scheme': this.#url.protocol.slice(0, -1),
+        ':authority': authorityOf(headers) ?? this.#url.host,
+      },
+      { endStream: source === null },
+    );
+    if (this.#streams++ === 0) this.#session.ref();
+    stream.once('close', () => {
+      if (--this.#streams === 0 && !this.#session.destroyed) this.#session.unref();
+    });
+    return { stream, source };
+  }
+
+  /** Whether the server says that it has done nothing with a stream. null: it may have; else whether it is leaving. */
+  readonly #isUnprocessed = ({ id, rstCode }: ClientHttp2Stream): { leaving: boolean } | null => {
+    const unprocessed = id === undefined || id > this.#lastStream || rstCode === NGHTTP2_REFUSED_STREAM;
+    return unprocessed ? { leaving: this.#leaving } : null;
+  };
+}
+
+/** What is sent: all at once, or as it comes; null: nothing. */
+type Source = string | Uint8Array | Readable | null;
+
+/** One request and its response on a stream. */
+class Exchange implements Sending {
+  readonly #request: RequestParts;
+  readonly #handler: ResponseHandler;
+  readonly #maxBytes: number | null;
+  readonly #isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null;
+  #stream: ClientHttp2Stream | null = null;
+  #over = false;
+  #ended = false;
+  #responded = false;
+  #error: Error | null = null;
+  #bytes = 0;
+  /** null: the server has not said. */
+  #expected: number | null = null;
+  #trailers: Buffer[] = [];
+
+  constructor(
+    request: RequestParts,
+    handler: ResponseHandler,
+    maxBytes: number | null,
+    isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null,
+  ) {
+    this.#request = request;
+    this.#handler = handler;
+    this.#maxBytes = maxBytes;
+    this.#isUnprocessed = isUnprocessed;
+  }
+
+  begin(open: () => { stream: ClientHttp2Stream; source: Source }): void {
+    this.#handler.onConnect((reason) => this.#fail(reason ?? new Error('aborted')), this);
+    if (this.#over) return;
+    try {
+      const { stream, source } = open();
+      this.#stream = stream;
+      this.#listen(stream);
+      this.#send(stream, source);
+    } catch (error) {
+      this.#fail(
+        new HttpError('ERR_HTTP_OPTION', `the request cannot be sent: ${asError(error).message}`, {
+          cause: error,
+        }),
+      );
+    }
+  }
+
+  get unflushed(): boolean {
+    return (this.#stream?.writableLength ?? 0) > 0;
+  }
+
+  watchWrites(stalledMs: number, stalled: () => void): () => void {
+    const stream = this.#stream;
+    if (stream === null) return () => {};
+    // Node's own: it begins anew with each piece that is sent.
+    stream.setTimeout(stalledMs, () => {
+      if (stream.writableLength > 0) stalled();
+      else stream.setTimeout(stalledMs);
+    });
+    return () => stream.setTimeout(0);
+  }
+
+  #listen(stream: ClientHttp2Stream): void {
+    stream.on('headers', (headers) => {
+      this.#handler.onHeaders(Number(headers[':status'] ?? 0), rawOf(headers), () => {}, '');
+    });
+    stream.on('response', (headers) => this.#respond(stream, headers));
+    stream.on('trailers', (trailers) => {
+      this.#trailers = rawOf(trailers);
+    });
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#over) return;
+      this.#bytes += chunk.byteLength;
+      if (this.#maxBytes !== null && this.#bytes > this.#maxBytes) {
+        this.#fail(
+          Object.assign(new Error('the response is too large'), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' }),
+        );
+      } else if (this.#handler.onData(chunk) === false) stream.pause();
+    });
+    stream.on('end', () => {
+      this.#ended = true;
+      // The server has said all, and does not want the rest.
+      if (!stream.writableEnded) stream.close(NGHTTP2_NO_ERROR);
+    });
+    stream.on('error', (error: Error) => {
+      this.#error ??= error;
+    });
+    // Not at 'end': a stream that the server has cut off may have one too.
+    stream.on('close', () => this.#close(stream));
+  }
+
+  #respond(
+    stream: ClientHttp2Stream,
+    headers: IncomingHttpHeaders & { readonly ':status'?: number | undefined },
+  ): void {
+    if (this.#over) return;
+    this.#responded = true;
+    const length = headers['content-length'];
+    this.#expected = length === undefined || this.#request.method === 'HEAD' ? null : Number(length);
+    const status = Number(headers[':status'] ?? 0);
+    if (status === 304 || status === 204) this.#expected = null;
+    const more = this.#handler.onHeaders(status, rawOf(headers), () => stream.resume(), '');
+    if (more === false) stream.pause();
+  }
+
+  #send(stream: ClientHttp2Stream, source: Source): void {
+    if (source instanceof Readable) {
+      source.on('data', (chunk: unknown) => this.#handler.onBodySent?.(chunk));
+      pipeline(source, stream, { end: true }).then(
+        () => this.#handler.onRequestSent?.(),
+        (error: unknown) => {
+          // That the server does not want the rest is no fault of the body's.
+          if (!stream.destroyed && !this.#ended) this.#fail(asError(error));
+        },
+      );
+      return;
+    }
+    if (source !== null) {
+      stream.end(source);
+      this.#handler.onBodySent?.(source);
+    }
+    this.#handler.onRequestSent?.();
+  }
+
+  #close(stream: ClientHttp2Stream): void {
+    if (this.#over) return;
+    const whole = this.#expected === null || this.#expected === this.#bytes;
+    const clean = stream.rstCode === undefined || stream.rstCode === NGHTTP2_NO_ERROR;
+    if (this.#ended && this.#responded && clean && whole && this.#error === null) {
+      this.#over = true;
+      this.#handler.onComplete(this.#trailers);
+      return;
+    }
+    const unprocessed = this.#responded ? null : this.#isUnprocessed(stream);
+    this.#fail(
+      unprocessed !== null
+        ? new NotProcessedError('the server has not processed the request', unprocessed.leaving)
+        : (this.#error ?? new Error(`the stream was closed with code ${stream.rstCode ?? NGHTTP2_NO_ERROR}`)),
+    );
+  }
+
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stream?.close(NGHTTP2_CANCEL);
+    this.#handler.onError(error);
+  }
+}
+
+/** As HTTP/2 has them: names in small letters, and none that are about a connection. */
+function fieldsOf(headers: HttpHeaders): OutgoingHttpHeaders {
+  const fields: Record<string, string | string[]> = {};
+  for (const [key, value] of pairsOf(headers)) {
+    const name = key.toLowerCase();
+    if (OF_CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) continue;
+    const before = fields[name];
+    fields[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+  return fields;
+}
+
+function authorityOf(headers: HttpHeaders): string | null {
+  for (const [key, value] of pairsOf(headers)) if (key.toLowerCase() === 'host') return value;
+  return null;
+}
+
+function* pairsOf(headers: HttpHeaders): Generator<readonly [string, string]> {
+  if (headers === null) return;
+  if (Array.isArray(headers)) {
+    for (let at = 0; at + 1 < headers.length; at += 2) yield [String(headers[at]), String(headers[at + 1])];
+  } else if (Symbol.iterator in headers) {
+    yield* headers as Iterable<readonly [string, string]>;
+  } else {
+    for (const [name, value] of Object.entries(headers)) {
+      if (value === undefined) continue;
+      for (const each of Array.isArray(value) ? value : [value]) yield [name, String(each)];
+    }
+  }
+}
+
+/** Adds the length and the type where the body says them. */
+function sourceOf(body: unknown, fields: OutgoingHttpHeaders): Source {
+  if (body === null || body === undefined) return null;
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    fields['content-length'] ??= String(Buffer.byteLength(body));
+    return body;
+  }
+  if (body instanceof ArrayBuffer) return sourceOf(new Uint8Array(body), fields);
+  if (ArrayBuffer.isView(body))
+    return sourceOf(new Uint8Array(body.buffer, body.byteOffset, body.byteLength), fields);
+  if (body instanceof Blob || body instanceof FormData) {
+    const { headers, body: stream } = new Response(body);
+    const type = headers.get('content-type');
+    if (type !== null) fields['content-type'] ??= type;
+    if (body instanceof Blob) fields['content-length'] ??= String(body.size);
+    return Readable.fromWeb(stream as ReadableStream);
+  }
+  return body instanceof Readable ? body : Readable.from(body as AsyncIterable<Uint8Array>);
+}
+
+/** As undici's parser gives them. */
+function rawOf(headers: IncomingHttpHeaders): Buffer[] {
+  const raw: Buffer[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(':') || value === undefined) continue;
+    for (const each of Array.isArray(value) ? value : [value])
+      raw.push(Buffer.from(name), Buffer.from(String(each), 'latin1'));
+  }
+  return raw;
+}
