@@ -43,7 +43,6 @@ export class Exporter implements AsyncDisposable {
     this.#options = options;
     this.#targets = labelled(sources).map(([source, label]) => new Target(source, label, options));
     this.#exposition = new Exposition(options);
-    for (const metric of this.#exposition.metrics) this.#registry.registerMetric(metric as never);
     this.contentType = this.#registry.contentType;
   }
 
@@ -69,6 +68,8 @@ export class Exporter implements AsyncDisposable {
     const targets = [...this.#targets, ...this.#found.values()];
     const readings = await Promise.all(targets.map((target) => target.read(limitMs)));
     this.#exposition.update(readings, this.#options.clock.now());
+    this.#registry.clear();
+    for (const metric of this.#exposition.measured()) this.#registry.registerMetric(metric as never);
     return this.#registry.metrics();
   }
 

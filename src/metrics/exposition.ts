@@ -91,6 +91,11 @@ export class Exposition {
     );
   }
 
+  /** The metrics that have values at this moment. */
+  measured(): readonly Collected[] {
+    return this.metrics.filter(({ name }) => this.#samples.has(name));
+  }
+
   /** From now on the metrics are those of these readings. `nowMs` is monotonic. */
   update(readings: readonly SourceReading[], nowMs: number): void {
     const books = new Map<string, Book>();

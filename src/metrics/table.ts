@@ -446,7 +446,7 @@ export const server = {
     maxConnections: gauge<ServerSubject>({
       name: 'poolctl_postgres_max_connections',
       unit: 'connections',
-      help: 'max_connections of the server.',
+      help: 'Connections that the server may have: max_connections.',
       read: ({ server }) => server.maxConnections,
     }),
     reservedConnections: gauge<ServerSubject>({
