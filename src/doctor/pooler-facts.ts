@@ -63,7 +63,7 @@ export function pooledDatabases(target: PgBouncerTarget): readonly PooledDatabas
     const reserve = figureOf(row.reserve_pool_size ?? row.reserve_pool);
     const cap = figureOf(row.max_connections) || null;
     const each = perUser > 0 ? Math.min(size + reserve, perUser) : size + reserve;
-    const count = isForced ? 1 : Math.max(1, users.length);
+    const count = isForced ? 1 : Math.max(1, users(textOf(row.name)));
     return {
       ...{ name: textOf(row.name), size, reserve, cap, users: count },
       host: textOf(row.host) || null,
@@ -74,19 +74,24 @@ export function pooledDatabases(target: PgBouncerTarget): readonly PooledDatabas
   });
 }
 
-/** Those who only look at the console have no pool. */
-function usersOf(target: PgBouncerTarget): readonly string[] {
-  const pools = known(target.pools);
+/**
+ * How many users a database may have: all that PgBouncer knows, but for those who administer or watch it, unless they
+ * have been seen in that database.
+ */
+function usersOf(target: PgBouncerTarget): (database: string) => number {
   const own = new Set(
     ['admin_users', 'stats_users'].flatMap((key) =>
       (knownOrNull(target.config)?.get(key) ?? '').split(/[,\s]+/).filter((name) => name !== ''),
     ),
   );
-  const active = new Set(pools.map(({ user }) => textOf(user)));
-  const listed = known(target.users).map(({ name }) => textOf(name));
-  const all = new Set([...active, ...listed.filter((name) => name !== 'pgbouncer' && !own.has(name))]);
-  all.delete('');
-  return [...all];
+  const listed = known(target.users)
+    .map(({ name }) => textOf(name))
+    .filter((name) => name !== '' && name !== 'pgbouncer' && !own.has(name));
+  const pools = known(target.pools);
+  return (database) => {
+    const seen = pools.filter((row) => textOf(row.database) === database).map(({ user }) => textOf(user));
+    return new Set([...listed, ...seen]).size;
+  };
 }
 
 /** How a pool is written in evidence: `shop: (25 + 5) x 3 users, at most 50`. */

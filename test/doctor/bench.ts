@@ -38,7 +38,8 @@ export interface Patient {
   /** Flags beside the targets. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly server?: PostgresServer;
+  /** That of the run cannot be restarted. */
+  readonly server?: PostgresAddress & Partial<Pick<PostgresServer, 'stop' | 'start'>>;
   readonly pooler?: Pooler;
 }
 
@@ -81,8 +82,8 @@ export async function applySteps(
         break;
       }
       case 'restart':
-        await server?.stop();
-        await server?.start();
+        await server?.stop?.();
+        await server?.start?.();
         break;
       case 'ini':
         await pooler?.setLine(text);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { connect, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../helpers/eventually.js';

@@ -1,0 +1,303 @@
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { versionFinding } from '../../src/doctor/checks/pooler-version.js';
+import { preparedFinding } from '../../src/doctor/checks/prepared-statements.js';
+import { Unknowable } from '../../src/doctor/outcome.js';
+import { eventually } from '../helpers/eventually.js';
+import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
+import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
+import {
+  connected,
+  examine,
+  type Patient,
+  type Pooler,
+  provesBothWays,
+  type Settings,
+  startPooler,
+  urlOf,
+} from './bench.js';
+
+describeWithPgBouncer('a check of PgBouncer', () => {
+  if (postgres === null) throw new Error('there is no PostgreSQL in this run');
+  const server = postgres;
+  let pooler: Pooler;
+  let database: OwnDatabase;
+  const clients: pg.Client[] = [];
+  beforeAll(async () => {
+    database = await newDatabase();
+    // Of the superuser alone; in both of these databases clients log in as themselves.
+    pooler = await startPooler(server, {
+      databases: {
+        shop: `host=127.0.0.1 port=${server.port} dbname=${database.name}`,
+        'odd-1': `host=127.0.0.1 port=${server.port} dbname=${database.name}`,
+      },
+      users: { 'it\'s "me" %s': 'x', other: 'y' },
+      before: 'ulimit -n 900',
+    });
+  });
+  afterAll(async () => {
+    await pooler?.stop();
+  });
+  beforeEach(() => pooler.configure({}));
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.end().catch(() => {})));
+  });
+
+  const patient = (more: Partial<Patient> = {}): Patient => ({
+    server,
+    pooler,
+    targets: [pooler.url()],
+    ...more,
+  });
+  const both = (more: Partial<Patient> = {}): Patient =>
+    patient({ targets: [pooler.url(), urlOf(server, { database: database.name })], ...more });
+  const set = (settings: Settings) => pooler.configure(settings);
+  const client = async (): Promise<pg.Client> => {
+    const one = await connected({ ...server, port: pooler.port }, { database: 'shop' });
+    clients.push(one);
+    return one;
+  };
+
+  it('pooler-auth: everybody gets in, or may replay a secret', async () => {
+    await set({ auth_type: 'trust' });
+    const [before] = await provesBothWays('pooler-auth', 'fail', patient());
+    expect(before.summary).toBe('auth_type is trust: everybody gets in');
+    await set({ auth_type: 'md5' });
+    const [other] = await provesBothWays('pooler-auth', 'warn', patient());
+    expect(other.summary).toBe('auth_type is md5');
+  });
+
+  it('pooler-keepalives: off, or left to the system', async () => {
+    await set({ tcp_keepalive: 0 });
+    expect((await provesBothWays('pooler-keepalives', 'fail', patient()))[0].summary).toBe(
+      'keepalives are off',
+    );
+    await set({});
+    const [before, after] = await provesBothWays('pooler-keepalives', 'warn', patient());
+    expect(before.evidence).toContain('tcp_keepidle = 0');
+    expect(after.summary).toBe('a dead peer is noticed after 1m50s');
+  });
+
+  it('reset-query: clients inherit from each other, or discard for nothing', async () => {
+    await set({ pool_mode: 'session', server_reset_query: '' });
+    const [before, after] = await provesBothWays('reset-query', 'fail', patient());
+    expect(before.summary).toMatch(/^session mode without/);
+    expect(after.summary).toBe('DISCARD ALL');
+    await set({ server_reset_query_always: 1 });
+    await provesBothWays('reset-query', 'warn', patient());
+  });
+
+  it('pooler-paused: a database is paused, another one disabled', async () => {
+    await Promise.all([client()]);
+    await pooler.tell('PAUSE shop');
+    await pooler.tell('DISABLE "odd-1"');
+    const [before] = await provesBothWays('pooler-paused', 'fail', patient());
+    expect(before.summary).toBe('shop is paused, odd-1 is disabled');
+    expect(before.fix?.steps.map(({ text }) => text)).toEqual(['RESUME shop', 'ENABLE "odd-1"']);
+  });
+
+  it('pooler-queue: one holds the only server, another one waits', async () => {
+    await set({ default_pool_size: 1 });
+    const [holder, waiter] = [await client(), await client()];
+    await holder.query('BEGIN');
+    const waiting = waiter.query('SELECT 1');
+    const flags = ['--queue-wait=1ms'];
+    await eventually(async () => {
+      const { results } = await examine([pooler.url(), '--only=pooler-queue', ...flags]);
+      return results[0]?.status === 'fail';
+    });
+    const [before] = await provesBothWays('pooler-queue', 'fail', both({ flags }));
+    await waiting;
+    expect(before.evidence.join('\n')).toMatch(
+      /pool shop\/postgres \(transaction\): 1 waiting, 1 server busy, 0 free/,
+    );
+    expect(before.evidence.at(-1)).toBe('1 of its 1 servers are idle in a transaction');
+    expect(before.fix?.steps.map(({ text }) => text)).toEqual([
+      expect.stringContaining('idle-transactions-now'),
+      'default_pool_size = 2',
+      'RELOAD',
+    ]);
+  });
+
+  it('client-limit: nearly all clients are there, or would come', async () => {
+    await set({ max_client_conn: 4 });
+    await Promise.all([client(), client(), client()]);
+    const [before] = await provesBothWays('client-limit', 'fail', patient());
+    expect(before.summary).toMatch(/^4 of 4 clients/);
+    const flags = ['--pool-size=20', '--max-overflow=30', '--instances=10'];
+    const [more, after] = await provesBothWays('client-limit', 'fail', patient({ flags }));
+    expect(more.summary).toBe('the application alone may have 500 clients, of 100');
+    expect(after.evidence).toContain('max_client_conn = 625');
+  });
+
+  it('file-limit: more connections than files', async () => {
+    await set({ max_client_conn: 5000 });
+    await client();
+    const [before, after] = await provesBothWays('file-limit', 'fail', patient());
+    // Two users and two databases of 20 each, and the one that was there.
+    expect(before.summary).toBe('up to 5,120 files, of 900 that it may open');
+    expect(after.evidence[0]).toBe('max_client_conn = 780');
+  });
+
+  it('pool-explosion: users and databases multiply', async () => {
+    await client();
+    const [before] = await provesBothWays('pool-explosion', 'warn', patient());
+    expect(before.evidence).toEqual([
+      'database odd-1: 20 x 2 users = 40',
+      'database shop: 20 x 3 users = 60',
+    ]);
+    await set({});
+    const [more, after] = await provesBothWays('pool-explosion', 'fail', both());
+    expect(more.summary).toBe('100 connections at most, of 57 that the server has');
+    expect(after.evidence[0]).toBe('database odd-1: 20 x 2 users, at most 22 by max_db_connections = 22');
+  });
+
+  it('prepared-statements: this version follows none', async () => {
+    const [before, after] = await provesBothWays('prepared-statements', 'warn', patient());
+    expect(before.fix?.steps).toEqual([{ kind: 'env', at: null, text: 'DB_PREPARE_THRESHOLD=0' }]);
+    expect(after.summary).toBe('the application names no statements (DB_PREPARE_THRESHOLD=0)');
+    const env = { DB_PREPARE_THRESHOLD: '5' };
+    const [worse] = await provesBothWays('prepared-statements', 'fail', patient({ env }));
+    expect(worse.summary).toMatch(/^the application names statements \(after 5 runs\)/);
+    await set({ pool_mode: 'session' });
+    const { results } = await examine([pooler.url(), '--only=prepared-statements'], { env });
+    expect(results).toMatchObject([{ status: 'pass' }]);
+  });
+
+  it('startup-parameters: a time-out is dropped in silence, or refused', async () => {
+    await set({ ignore_startup_parameters: 'extra_float_digits, statement_timeout, options' });
+    const [before, after] = await provesBothWays('startup-parameters', 'fail', both());
+    expect(before.summary).toBe('it drops statement_timeout, options in silence');
+    expect(after.summary).toBe('of what it drops (extra_float_digits) nothing is relied on');
+    // The server has the limit now by itself.
+    await set({ ignore_startup_parameters: 'statement_timeout' });
+    const { results } = await examine([...both().targets, '--only=startup-parameters']);
+    expect(results).toMatchObject([{ status: 'pass' }]);
+    const flags = ['--statement-timeout=5s'];
+    await set({});
+    const refused = await examine([...both().targets, '--only=startup-parameters', ...flags]);
+    expect(refused.results).toMatchObject([{ status: 'fail', summary: expect.stringContaining('refuses') }]);
+  });
+
+  it('timeout-order: the application waits for longer than PgBouncer lets it', async () => {
+    await set({ query_wait_timeout: 5, server_connect_timeout: 3 });
+    const env = { DB_POOL_TIMEOUT: '30', DB_CONNECT_TIMEOUT: '10' };
+    const [before] = await provesBothWays('timeout-order', 'fail', patient({ env }));
+    expect(before.summary).toBe(
+      'the application waits for 30s, PgBouncer cuts it off after 5s; ' +
+        'the application takes 10s to connect, PgBouncer to the server 3s',
+    );
+    expect(before.fix?.steps.map(({ text }) => text)).toEqual(['DB_POOL_TIMEOUT=2', 'DB_CONNECT_TIMEOUT=1']);
+    await set({ query_wait_timeout: 0, query_timeout: 10 });
+    const [more, after] = await provesBothWays(
+      'timeout-order',
+      'fail',
+      both({ env: { DB_POOL_TIMEOUT: 'never' } }),
+    );
+    expect(more.summary).toMatch(
+      /^a query may wait in PgBouncer for ever.*waits for ever, .*cuts a query off after 10s/,
+    );
+    expect(after.evidence).toContain('statement_timeout = 8s (database)');
+  });
+
+  it('double-pooling: connections of a pool keep servers in session mode', async () => {
+    await set({ pool_mode: 'session' });
+    const flags = ['--pool-size=5', '--max-overflow=10', '--instances=3'];
+    const [before, after] = await provesBothWays('double-pooling', 'fail', patient({ flags }));
+    expect(before.summary).toBe('session mode for odd-1, shop: 45 connections of pools on 20 servers');
+    expect(after.summary).toBe('up to 15 connections each, on 20 servers');
+    const env = { DB_POOL_SIZE: '20', DB_MAX_OVERFLOW: '30' };
+    const [other] = await provesBothWays('double-pooling', 'warn', patient({ env }));
+    expect(other.summary).toBe('one process may take all 20 servers (it has up to 50 connections)');
+  });
+
+  it('stale-connections: kept for longer than they live, and not tried', async () => {
+    await set({ client_idle_timeout: 300 });
+    const env = { DB_POOL_PRE_PING: 'false', DB_POOL_RECYCLE: '3600' };
+    const [before, after] = await provesBothWays('stale-connections', 'fail', patient({ env }));
+    expect(before.evidence).toEqual([
+      'DB_POOL_PRE_PING = off',
+      'DB_POOL_RECYCLE = 1h',
+      'client_idle_timeout = 5m',
+      'server_lifetime = 1h',
+    ]);
+    expect(before.fix?.steps.map(({ text }) => text)).toEqual([
+      'DB_POOL_PRE_PING=true',
+      'DB_POOL_RECYCLE=150',
+    ]);
+    expect(after.evidence[1]).toBe('DB_POOL_RECYCLE = 2m30s');
+  });
+
+  it('fleet-sum: poolers and direct connections together are too many', async () => {
+    await client();
+    const [before, after] = await provesBothWays('fleet-sum', 'fail', both());
+    expect(before.summary).toBe('100 connections at most, of 57 that the server has');
+    expect(after.evidence[0]).toMatch(/database odd-1: 20 x 2 users, at most 25 by max_db_connections = 25$/);
+    await set({});
+    const env = { DB_POOL_SIZE: '20', DB_MAX_OVERFLOW: '30', USE_PGBOUNCER: 'false' };
+    const [more, then] = await provesBothWays('fleet-sum', 'fail', both({ env, flags: ['--instances=4'] }));
+    expect(more.summary).toBe('300 connections at most, of 57 that the server has');
+    expect(then.evidence).toContain('application: (pool size 2 + overflow 4) x 4 instances = 24');
+    const alone = { server, targets: [urlOf(server)], env: { ...env, DB_MAX_OVERFLOW: '-1' } };
+    const [unlimited] = await provesBothWays('fleet-sum', 'fail', alone);
+    expect(unlimited.summary).toBe('connections without limit, of 57 that the server has');
+  });
+
+  it('pooler-version: this one has holes, and the distribution may have repaired them', async () => {
+    const { results, code } = await examine([pooler.url(), '--only=pooler-version']);
+    expect(results).toMatchObject([
+      { status: 'warn', evidence: expect.arrayContaining([expect.stringContaining('CVE-')]) },
+    ]);
+    expect(code).toBe(0);
+    expect((await examine([pooler.url(), '--only=pooler-version', '--strict'])).code).toBe(1);
+  });
+});
+
+const made = (version: string, config: Readonly<Record<string, string>> = {}, mode = 'transaction') => ({
+  ...{ version, label: 'pgbouncer://x/', users: { value: [] }, pools: { value: [] } },
+  databases: { value: [{ name: 'shop', pool_mode: mode, pool_size: 20 }] },
+  config: { value: new Map(Object.entries({ pool_mode: mode, auth_type: 'scram-sha-256', ...config })) },
+});
+
+describe('versions that are not at hand', () => {
+  it.each([
+    ['1.26.1', {}, []],
+    ['1.26.0', {}, ['CVE-2026-107350']],
+    ['1.26.0', { auth_type: 'cert', ignore_startup_parameters: 'extra_float_digits' }, ['CVE-2026-107349']],
+    [
+      '1.25.1',
+      { auth_type: 'cert', stats_users: 'me' },
+      ['CVE-2026-6664', 'CVE-2026-6665', 'CVE-2026-6666', 'CVE-2026-6667'],
+    ],
+    [
+      '1.24.0',
+      {
+        auth_type: 'pam',
+        auth_user: 'a',
+        track_extra_parameters: 'IntervalStyle, search_path',
+        auth_query: 'SELECT 1',
+      },
+      ['CVE-2026-6664', 'CVE-2026-6665', 'CVE-2026-6666', 'CVE-2025-12819', 'CVE-2025-2291'],
+    ],
+    ['2.0', {}, []],
+  ])('%s with %j has the holes %j', (version, config, holes) => {
+    const { evidence, status } = versionFinding(made(version, config));
+    expect(evidence.map((line) => line.split(':')[0])).toEqual(holes);
+    expect(status).toBe(holes.length === 0 ? 'pass' : 'warn');
+  });
+
+  it('are not guessed at', () => {
+    expect(() => versionFinding(made('main (devel)'))).toThrow(Unknowable);
+    expect(() => preparedFinding(made('?'), null)).toThrow("'?' is no version that is known");
+  });
+
+  it.each([
+    ['1.24.1', { max_prepared_statements: '200' }, 'pass', null],
+    ['1.21.0', { max_prepared_statements: '0' }, 'warn', 'max_prepared_statements = 200'],
+    ['1.20.1', {}, 'warn', 'DB_PREPARE_THRESHOLD=0'],
+  ] as const)('%s with %j: prepared statements are %s', (version, config, status, step) => {
+    const finding = preparedFinding(made(version, config), null);
+    expect(finding.status).toBe(status);
+    expect(finding.fix?.steps[0]?.text ?? null).toBe(step);
+  });
+});
