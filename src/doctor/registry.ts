@@ -29,6 +29,7 @@ import { startupParameters } from './checks/startup-parameters.js';
 import { statementTimeout } from './checks/statement-timeout.js';
 import { timeoutOrder } from './checks/timeout-order.js';
 import { workMemory } from './checks/work-memory.js';
+import { POOL_CHECKS } from './pool-checks.js';
 import type { Check } from './types.js';
 
 /** All checks, in the order of the report. */
@@ -67,4 +68,5 @@ export const CHECKS: readonly Check[] = [
   timeoutOrder,
   doublePooling,
   staleConnections,
+  ...POOL_CHECKS,
 ];

@@ -11,7 +11,7 @@ export function snapshotOf(
   counts: HttpCounts,
   closed: boolean,
 ): HttpSnapshot {
-  const { clock, name, maxConnections } = settings;
+  const { clock, name, maxConnections, timeouts, maxLifetimeMs, keepaliveExpiryMs } = settings;
   const now = clock.now();
   const origins = [...connections.origins.values()];
   const holders = holdersOf(origins, now);
@@ -60,6 +60,14 @@ export function snapshotOf(
       nested: null,
     },
     holders,
+    setup: {
+      acquireTimeoutMs: timeouts.poolMs ?? 'never',
+      recycleMs: maxLifetimeMs ?? 'never',
+      maxIdleMs: keepaliveExpiryMs,
+      prePing: null,
+      statementTimeoutMs: timeouts.totalMs ?? timeouts.readMs ?? 'never',
+      leakAfterMs: null,
+    },
     http: {
       origins: origins.map((origin) => originSnapshot(origin, settings)),
       requests: counts.requests,

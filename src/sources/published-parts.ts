@@ -2,6 +2,8 @@ import { count, type Fields, figure, isObject, listOf, text } from './fields.js'
 import type {
   FeedConnectionReading,
   FeedReading,
+  HttpOriginReading,
+  HttpReading,
   IbConnectionReading,
   IbPacingReading,
   IbReading,
@@ -9,13 +11,16 @@ import type {
 } from './types.js';
 
 /** What only pools of one kind tell. A part that makes no sense is left out. */
-export function partsOf(value: unknown): Pick<PoolReading, 'ib' | 'feed'> {
+export function partsOf(value: unknown): Pick<PoolReading, 'ib' | 'feed' | 'http'> {
   if (!isObject(value)) return {};
-  const [ib, feed] = [
-    isObject(value.ib) ? toIb(value.ib) : null,
-    isObject(value.feed) ? toFeed(value.feed) : null,
-  ];
-  return { ...(ib === null ? {} : { ib }), ...(feed === null ? {} : { feed }) };
+  const ib = isObject(value.ib) ? toIb(value.ib) : null;
+  const feed = isObject(value.feed) ? toFeed(value.feed) : null;
+  const http = isObject(value.http) ? toHttp(value.http) : null;
+  return {
+    ...(ib === null ? {} : { ib }),
+    ...(feed === null ? {} : { feed }),
+    ...(http === null ? {} : { http }),
+  };
 }
 
 function toIb(value: Fields): IbReading | null {
@@ -72,4 +77,36 @@ function toFeedConnection(value: unknown): FeedConnectionReading | null {
   if (id === null || state === null || symbols === null) return null;
   const reconnects = count(value.reconnects) ?? 0;
   return { id, state, symbols, reconnects, lastTickAgoMs: figure(value.lastTickAgoMs) };
+}
+
+function toHttp(value: Fields): HttpReading | null {
+  const [requests, failed, sent] = [count(value.requests), count(value.failed), count(value.sent)];
+  if (requests === null || failed === null || sent === null) return null;
+  return {
+    ...{ requests, failed, sent, reuseRatio: figure(value.reuseRatio) },
+    closed: countsIn(value.closed),
+    retries: countsIn(value.retries),
+    timeouts: countsIn(value.timeouts),
+    origins: listOf(value.origins).flatMap((one) => toOrigin(one) ?? []),
+  };
+}
+
+function toOrigin(value: unknown): HttpOriginReading | null {
+  if (!isObject(value)) return null;
+  const [origin, waiting] = [text(value.origin), count(value.waiting)];
+  return origin === null || waiting === null ? null : { origin, waiting, breaker: text(value.breaker) };
+}
+
+/** Anybody may name them: no more than there are reasons for anything. */
+const MOST_COUNTS = 50;
+
+function countsIn(value: unknown): Readonly<Record<string, number>> {
+  if (!isObject(value)) return {};
+  const entries = Object.entries(value).slice(0, MOST_COUNTS);
+  return Object.fromEntries(
+    entries.flatMap(([name, one]) => {
+      const counted = count(one);
+      return counted === null ? [] : [[name, counted]];
+    }),
+  );
 }

@@ -46,6 +46,8 @@ export interface PoolReading extends WatchedSnapshot {
   readonly ib?: IbReading;
   /** Of a pool of subscriptions to a feed. */
   readonly feed?: FeedReading;
+  /** Of a pool of HTTP connections. */
+  readonly http?: HttpReading;
 }
 
 /** What a pool of broker connections tells beside what all pools do. */
@@ -101,6 +103,30 @@ export interface FeedReading {
   readonly slowDisconnects: number;
   readonly ticks: number;
   readonly connections: readonly FeedConnectionReading[];
+}
+
+/** What a pool of HTTP connections tells beside what all pools do. Counts since it was made. */
+export interface HttpReading {
+  readonly requests: number;
+  readonly failed: number;
+  /** Attempts that were sent. */
+  readonly sent: number;
+  /** Those on a connection that had been used before, a share of 1; null before the first. */
+  readonly reuseRatio: number | null;
+  /** Connections by why they were closed: `maxIdle`, `expiry`, `server`, `error`, ... */
+  readonly closed: Readonly<Record<string, number>>;
+  /** Retries by cause: `stale`, `lost`, `timeout`, ... */
+  readonly retries: Readonly<Record<string, number>>;
+  /** Time-outs by phase: `pool`, `connect`, `read`, `write`, `total`. */
+  readonly timeouts: Readonly<Record<string, number>>;
+  readonly origins: readonly HttpOriginReading[];
+}
+
+export interface HttpOriginReading {
+  readonly origin: string;
+  readonly waiting: number;
+  /** `closed`, `open`, `half-open`; null without a breaker. */
+  readonly breaker: string | null;
 }
 
 export interface FeedConnectionReading {

@@ -1,0 +1,46 @@
+import { formatCount, formatShare } from '../../base/units.js';
+import type { FeedReading, PoolReading } from '../../sources/types.js';
+import { type Finding, fail, pass, warn } from '../outcome.js';
+import { forEachPool, setOption } from '../pools.js';
+import type { Check, Fix } from '../types.js';
+
+const WARNS_ABOVE = 0.9;
+const WANTED = 0.75;
+
+export const feedCapacity: Check = {
+  id: 'feed-capacity',
+  title: 'feeds have room for more symbols',
+  needs: ['pool'],
+  why: 'A symbol for which there is no room is refused, and whoever wanted it gets no prices, while all else looks well.',
+  details: `Fails where a subscription found no room, warns above ${formatShare(WARNS_ABOVE, 0)} of what all connections may have: \
+MAX_SYMBOLS_PER_WEBSOCKET times MAX_WEBSOCKET_CONNECTIONS, as far as the application takes its settings from there.`,
+  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+};
+
+function judge(pool: PoolReading, feed: FeedReading): Finding {
+  const { symbols, capacity, exhausted } = feed;
+  const summary = `${formatCount(symbols)} of ${formatCount(capacity)} symbols (${formatShare(symbols / Math.max(1, capacity), 0)})`;
+  const evidence = [`${pool.size ?? '-'} connections at most, ${pool.live} open`];
+  if (exhausted > 0)
+    return fail(
+      `${formatCount(exhausted)} subscriptions found no room, ${summary}`,
+      evidence,
+      fixOf(pool, feed),
+    );
+  if (symbols > capacity * WARNS_ABOVE) return warn(summary, evidence, fixOf(pool, feed));
+  return pass(summary);
+}
+
+function fixOf(pool: PoolReading, { symbols, capacity, exhausted }: FeedReading): Fix {
+  const connections = Math.max(1, pool.size ?? 1);
+  const each = Math.max(1, capacity / connections);
+  const wanted = Math.max(
+    Math.ceil((symbols + exhausted) / WANTED / each),
+    exhausted > 0 ? connections + 1 : 1,
+  );
+  const step = setOption(pool, 'size', wanted);
+  return {
+    steps: step === null ? [] : [step],
+    risk: 'The venue may allow fewer connections, or count symbols over all of them: its limits come first.',
+  };
+}

@@ -1,0 +1,41 @@
+import { formatCount, formatShare } from '../../base/units.js';
+import type { FeedReading, PoolReading } from '../../sources/types.js';
+import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import { forEachPool } from '../pools.js';
+import type { Check, Fix } from '../types.js';
+
+const WARNS_FROM = 0.01;
+
+export const feedDrops: Check = {
+  id: 'feed-drops',
+  title: 'subscribers keep up with the feed',
+  needs: ['pool'],
+  why:
+    'Ticks that a slow subscriber was not given are gone. For quotes the latest is enough (conflate); who counts trades ' +
+    'or keeps a book has wrong figures from then on.',
+  details: `Fails where ticks were dropped, or a subscriber was disconnected since it was too slow. Warns where \
+${formatShare(WARNS_FROM, 0)} of all ticks or more were replaced by newer ones of their symbol.`,
+  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+};
+
+function judge(pool: PoolReading, feed: FeedReading): Finding {
+  const { ticks, dropped, conflated, slowDisconnects } = feed;
+  const share = conflated / Math.max(1, ticks);
+  const evidence = [
+    `${formatCount(ticks)} ticks: ${formatCount(dropped)} dropped, ${formatCount(conflated)} replaced by newer ones`,
+    ...(slowDisconnects === 0 ? [] : [`${slowDisconnects} slow subscribers disconnected`]),
+  ];
+  const fix: Fix = {
+    steps: [
+      codeStep(
+        `feed '${pool.name}': do less for each tick (no await per tick; write in batches, or in a worker), or give the slow subscriber { policy: 'conflate' }; then start the application anew`,
+      ),
+    ],
+    risk: 'With conflate a subscriber sees the latest tick of each symbol, and not all of them.',
+  };
+  if (dropped > 0) return fail(`${formatCount(dropped)} ticks were dropped`, evidence, fix);
+  if (slowDisconnects > 0) return fail(`${slowDisconnects} subscribers were too slow`, evidence, fix);
+  if (share >= WARNS_FROM)
+    return warn(`${formatShare(share)} of ticks were replaced by newer ones`, evidence, fix);
+  return pass(`${formatCount(ticks)} ticks, none dropped`);
+}

@@ -1,0 +1,35 @@
+import { formatCount } from '../../base/units.js';
+import type { FeedReading, PoolReading } from '../../sources/types.js';
+import { codeStep, type Finding, pass, warn } from '../outcome.js';
+import { forEachPool } from '../pools.js';
+import { isStorm, reconnectText, STORM_TEXT } from '../reconnects.js';
+import type { Check } from '../types.js';
+
+export const feedReconnects: Check = {
+  id: 'feed-reconnects',
+  title: 'connections to feeds last',
+  needs: ['pool'],
+  why:
+    'Each reconnect is a gap: ticks of all its symbols are missing until they are subscribed again, and venues count ' +
+    'dials, and shut out who dials too often.',
+  details: `Warns where connections are opened again and again. ${STORM_TEXT}`,
+  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+};
+
+function judge(pool: PoolReading, { connections, gaps }: FeedReading): Finding {
+  const reconnects = connections.reduce((sum, one) => sum + one.reconnects, 0);
+  const summary = `reconnected ${reconnectText(reconnects, pool.app, pool.takenAtMs)}`;
+  if (!isStorm(reconnects, pool.app, pool.takenAtMs)) return pass(summary);
+  const evidence = [
+    `${formatCount(gaps)} gaps`,
+    ...(pool.createError === null ? [] : [`the last dial failed: ${pool.createError}`]),
+  ];
+  return warn(summary, evidence, {
+    steps: [
+      codeStep(
+        `feed '${pool.name}': see the event 'lost' for why; a server that ends connections after a while, a proxy that cuts idle ones (lower pingIntervalMs), messages that are too large (maxMessageBytes); then start the application anew`,
+      ),
+    ],
+    risk: 'More pings are a little more traffic.',
+  });
+}

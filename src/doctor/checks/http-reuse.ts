@@ -1,0 +1,47 @@
+import { formatCount, formatShare } from '../../base/units.js';
+import type { HttpReading, PoolReading } from '../../sources/types.js';
+import { type Finding, pass, warn } from '../outcome.js';
+import { forEachPool, setOption } from '../pools.js';
+import type { Check, FixStep } from '../types.js';
+
+const WARNS_BELOW = 0.5;
+/** Fewer attempts prove nothing. */
+const LEAST = 20;
+const EXPIRY_MS = 60_000;
+
+export const httpReuse: Check = {
+  id: 'http-reuse',
+  title: 'HTTP connections are used again',
+  needs: ['pool'],
+  why:
+    'A connection for each request costs two or three round trips before the first byte, and with TLS most of the ' +
+    'processor time; and the ports of those that were closed run out (too many open connections).',
+  details: `Warns where fewer than ${formatShare(WARNS_BELOW, 0)} of at least ${LEAST} attempts went over a connection that had been \
+used before.`,
+  run: forEachPool(
+    (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
+    'it has no HTTP pool',
+  ),
+};
+
+function judge(pool: PoolReading, http: HttpReading): Finding | null {
+  const { reuseRatio, sent, closed } = http;
+  if (reuseRatio === null || sent < LEAST) return null;
+  const summary = `${formatShare(reuseRatio)} of ${formatCount(sent)} attempts used a connection again`;
+  if (reuseRatio >= WARNS_BELOW) return pass(summary);
+  const reasons = Object.entries(closed).filter(([, count]) => count > 0);
+  const evidence = [
+    `closed: ${reasons.map(([why, count]) => `${count} ${why}`).join(', ') || 'none'}; ${formatCount(pool.counters.created)} opened`,
+  ];
+  return warn(summary, evidence, {
+    steps: stepsFor(pool, closed),
+    risk: 'More idle connections stay open, here and at the server.',
+  });
+}
+
+function stepsFor(pool: PoolReading, closed: HttpReading['closed']): readonly FixStep[] {
+  const tooFew = setOption(pool, 'keptIdle', pool.size ?? 20);
+  const tooShort = setOption(pool, 'maxIdleMs', EXPIRY_MS);
+  const steps = (closed.expiry ?? 0) > (closed.maxIdle ?? 0) ? [tooShort] : [tooFew];
+  return steps.filter((step) => step !== null);
+}

@@ -1,0 +1,50 @@
+import { formatCount, formatDuration, formatShare } from '../../base/units.js';
+import type { HttpReading, PoolReading } from '../../sources/types.js';
+import { type Finding, fail, pass, warn } from '../outcome.js';
+import { forEachPool, setOption } from '../pools.js';
+import type { Check, FixStep } from '../types.js';
+
+const FAILS_FROM = 0.01;
+const READ_MS = 60_000;
+const CONNECT_MS = 10_000;
+
+export const httpTimeouts: Check = {
+  id: 'http-timeouts',
+  title: 'HTTP requests do not time out',
+  needs: ['pool'],
+  why: 'A request that was given up is often still worked on by the server, and a retry does the same work again.',
+  details: `Counts time-outs of connecting, reading, writing and of whole requests since the application was started; those of \
+waiting for a connection are in pool-timeouts. Fails from ${formatShare(FAILS_FROM, 0)} of all attempts, warns before. Answers of \
+language models take up to a minute: the repair is ${formatDuration(READ_MS)} between two pieces of an answer.`,
+  run: forEachPool(
+    (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
+    'it has no HTTP pool',
+  ),
+};
+
+const PHASES = ['connect', 'read', 'write', 'total'] as const;
+
+function judge(pool: PoolReading, { timeouts, sent }: HttpReading): Finding {
+  const counts = PHASES.map((phase) => [phase, timeouts[phase] ?? 0] as const).filter(
+    ([, count]) => count > 0,
+  );
+  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  const attempts = Math.max(sent, all);
+  if (all === 0) return pass(`none of ${formatCount(sent)} attempts timed out`);
+  const share = all / attempts;
+  const summary = `${formatCount(all)} of ${formatCount(attempts)} attempts timed out (${formatShare(share)})`;
+  const evidence = [counts.map(([phase, count]) => `${phase} ${count}`).join(', ')];
+  const fix = { steps: stepsFor(pool, timeouts), risk: RISK };
+  return share < FAILS_FROM ? warn(summary, evidence, fix) : fail(summary, evidence, fix);
+}
+
+const RISK =
+  'A server that hangs is noticed later, and its requests hold connections for longer: bound the whole of a request ' +
+  '(timeouts.totalMs), and look at pool-room.';
+
+function stepsFor(pool: PoolReading, timeouts: HttpReading['timeouts']): readonly FixStep[] {
+  return [
+    (timeouts.connect ?? 0) > 0 ? setOption(pool, 'connectTimeoutMs', CONNECT_MS) : null,
+    (timeouts.read ?? 0) > 0 || (timeouts.total ?? 0) > 0 ? setOption(pool, 'readTimeoutMs', READ_MS) : null,
+  ].filter((step) => step !== null);
+}

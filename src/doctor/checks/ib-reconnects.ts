@@ -1,0 +1,54 @@
+import type { IbReading, PoolReading } from '../../sources/types.js';
+import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import { forEachPool } from '../pools.js';
+import { isStorm, reconnectText, STORM_TEXT } from '../reconnects.js';
+import type { Check, FixStep } from '../types.js';
+
+/** A connection that was tried so often in vain does not come up by itself. */
+const MOST_ATTEMPTS = 5;
+
+export const ibReconnects: Check = {
+  id: 'ib-reconnects',
+  title: 'connections to the gateway last',
+  needs: ['pool'],
+  why:
+    'While a connection is down no data come and no order goes out, and each reconnect subscribes everything anew, which ' +
+    'counts against the pacing: a storm of them keeps itself alive.',
+  details: `Warns where connections are lost again and again. ${STORM_TEXT} Fails where one does not come up, or the \
+gateway has lost its own way to the broker. A gateway restarts once a day by itself.`,
+  run: forEachPool(
+    (pool) => (pool.ib === undefined ? null : judge(pool, pool.ib)),
+    'it has no pool of a broker',
+  ),
+};
+
+function judge(pool: PoolReading, ib: IbReading): Finding {
+  const { connections } = ib;
+  const lost = connections.reduce((sum, one) => sum + one.lost, 0);
+  const missed = connections.reduce((sum, one) => sum + one.heartbeatsMissed, 0);
+  const down = connections.filter(
+    ({ state, attempts, ready }) => state !== 'ready' && attempts - ready >= MOST_ATTEMPTS,
+  );
+  const cutOff = connections.filter(({ upstream }) => upstream === 'down');
+  const evidence = [
+    `lost ${reconnectText(lost, pool.app, pool.takenAtMs)}`,
+    ...(missed === 0 ? [] : [`${missed} of them since the gateway did not answer a heartbeat`]),
+    ...down.map(
+      ({ clientId, attempts, state }) => `client id ${clientId}: ${state}, tried ${attempts} times`,
+    ),
+  ];
+  const fix = { steps: stepsFor(ib), risk: 'Counts begin anew with the application.' };
+  if (down.length > 0)
+    return fail(`${down.length} of ${connections.length} connections do not come up`, evidence, fix);
+  if (cutOff.length > 0) return fail('the gateway has no connection to the broker', evidence, fix);
+  const summary = `lost ${reconnectText(lost, pool.app, pool.takenAtMs)}`;
+  return isStorm(lost, pool.app, pool.takenAtMs) ? warn(summary, evidence, fix) : pass(summary);
+}
+
+function stepsFor({ host, port }: IbReading): readonly FixStep[] {
+  return [
+    codeStep(
+      `repair the gateway at ${host}:${port} or the way to it (poolctl ib ping ${host}:${port} says whether it is usable), then start the application anew`,
+    ),
+  ];
+}

@@ -1,0 +1,51 @@
+import { formatDuration } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
+import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import { forEachPool, isOfConnections, setOption } from '../pools.js';
+import type { Check, CheckContext, Fix } from '../types.js';
+
+/** Most callers of an HTTP service give up by then. */
+const LONGEST_MS = 30_000;
+const WANTED_MS = 10_000;
+
+export const poolAcquireTimeout: Check = {
+  id: 'pool-acquire-timeout',
+  title: 'an acquire gives up, and does so before its caller',
+  needs: ['pool'],
+  uses: ['settings'],
+  why:
+    'Without a limit a pool that runs dry hangs every request for ever, and nothing is ever logged. One that is longer ' +
+    'than the caller waits does the work for nobody.',
+  details: `Fails where an acquire waits for ever, which is the default of pg.Pool and generic-pool. Warns above \
+${formatDuration(LONGEST_MS)}, after which most callers have gone, and where it is longer than a statement may take: the pool's own \
+statement or query time-out, or --statement-timeout.`,
+  run: forEachPool(judge, 'its pools do not tell'),
+};
+
+function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
+  const limit = pool.setup?.acquireTimeoutMs ?? null;
+  if (limit === null || !isOfConnections(pool)) return null;
+  const own = pool.setup?.statementTimeoutMs ?? targets.settings?.statementTimeoutMs ?? null;
+  const statement = own === 'never' ? null : own;
+  const wanted = statement === null ? WANTED_MS : Math.min(WANTED_MS, statement);
+  if (limit === 'never') return fail('an acquire waits for ever', [], fixOf(pool, wanted));
+  const summary = `an acquire waits for up to ${formatDuration(limit)}`;
+  if (limit > LONGEST_MS) return warn(`${summary}, when its caller has gone`, [], fixOf(pool, wanted));
+  if (statement !== null && limit > statement) {
+    const evidence = [`a statement may take ${formatDuration(statement)}`];
+    return warn(`${summary}, longer than a statement may take`, evidence, fixOf(pool, wanted));
+  }
+  return pass(summary);
+}
+
+function fixOf(pool: PoolReading, wantedMs: number): Fix {
+  const step =
+    setOption(pool, 'acquireTimeoutMs', wantedMs) ??
+    codeStep(
+      `pool '${pool.name}': ${pool.driver} has no such limit; set queueLimit, so that a long queue is refused, and give up waiting in your own code after ${formatDuration(wantedMs)}`,
+    );
+  return {
+    steps: [step],
+    risk: 'Requests that were served late now fail with a time-out: they must be handled, or tried again by the caller.',
+  };
+}

@@ -1,0 +1,64 @@
+import { formatCount, formatDuration } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
+import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
+import { forEachPool, leaksOf } from '../pools.js';
+import type { Check, FixStep } from '../types.js';
+
+const MOST_SITES = 5;
+
+export const poolLeaks: Check = {
+  id: 'pool-leaks',
+  title: 'no lease is out for too long',
+  needs: ['pool'],
+  why:
+    'A lease that is never given back makes the pool smaller by one for good. When the last is gone, every request ' +
+    'waits until it times out, and only a restart helps.',
+  details:
+    'Fails where leases are out past the threshold of the leak watch, and do nothing: one whose query still runs is slow, ' +
+    'not lost. Warns where leases were found by the garbage collector, which gave them back late. The threshold is ' +
+    'leakWatch of a pool of ours, and --leak-after of poolctl run.',
+  run: forEachPool(judge),
+};
+
+function judge(pool: PoolReading): Finding | null {
+  if (pool.setup?.leakAfterMs === 'never') return skip('its leak watch is off');
+  const leaks = leaksOf(pool);
+  const collected = pool.counters.collected ?? 0;
+  if (leaks.length === 0 && collected === 0)
+    return pass(
+      `${formatCount(pool.inUse)} lent, none for longer than ${limit(pool.setup?.leakAfterMs ?? null)}`,
+    );
+  const sites = countBy(leaks.map(({ site }) => site ?? 'a place that was not sampled'));
+  const shown = sites.slice(0, MOST_SITES);
+  const oldest = Math.max(0, ...leaks.map(({ ageMs }) => ageMs ?? 0));
+  const evidence = [
+    ...shown.map(([site, count]) => `${count} acquired at ${site}`),
+    ...(sites.length > shown.length ? [`${sites.length - shown.length} more places`] : []),
+  ];
+  const steps = shown.map(
+    ([site]): FixStep => codeStep(`release what is acquired at ${site} on every path: ${HOW}`),
+  );
+  if (leaks.length > 0) {
+    const age = oldest === 0 ? '' : `, the oldest for ${formatDuration(Math.round(oldest))}`;
+    const summary = `${leaks.length} of ${pool.inUse} leases out for too long${age}`;
+    return fail(summary, evidence, { steps, risk: RISK });
+  }
+  const step = codeStep(`find where leases of pool '${pool.name}' are dropped: poolctl audit-leaks`);
+  const summary = `${collected} ${collected === 1 ? 'lease was' : 'leases were'} dropped and found by the garbage collector`;
+  return warn(summary, [], { steps: [step], risk: RISK });
+}
+
+const HOW =
+  'with `using`, with pool.use() or withSession(), or in a finally; poolctl audit-leaks shows the path';
+const RISK =
+  'None, where the work is over by then; a transaction that goes on in the background needs a lease of its own.';
+
+function limit(ms: number | null | 'never'): string {
+  return ms === null || ms === 'never' ? 'the threshold' : formatDuration(ms);
+}
+
+function countBy(texts: readonly string[]): (readonly [text: string, count: number])[] {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].sort(([, one], [, other]) => other - one);
+}

@@ -1,0 +1,46 @@
+import { formatMs, formatShare } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
+import { type Finding, fail, pass, warn } from '../outcome.js';
+import { capacityOf, forEachPool, leaksOf, roomFor, setOption } from '../pools.js';
+import type { Check, FixStep } from '../types.js';
+
+const WARNS_ABOVE = 0.75;
+
+export const poolRoom: Check = {
+  id: 'pool-room',
+  title: 'pools have room, and nobody waits',
+  needs: ['pool'],
+  why:
+    'Whoever finds the pool empty waits, and the time-outs of all callers run on meanwhile. From the outside that looks ' +
+    'like a slow database.',
+  details: `Fails where all of a pool is lent and somebody waits, warns above ${formatShare(WARNS_ABOVE, 0)} or where \
+somebody waits. Where leases have been out for too long, a larger pool is no repair: look at pool-leaks.`,
+  run: forEachPool(judge),
+};
+
+function judge(pool: PoolReading): Finding | null {
+  const { inUse, waiting, longestWaitMs } = pool;
+  const capacity = capacityOf(pool);
+  if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);
+  const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
+  const summary = `${inUse} of ${capacity} lent${waits}`;
+  if (waiting === 0 && inUse <= capacity * WARNS_ABOVE) return pass(summary);
+  const evidence = [`size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`];
+  const fix = { steps: steps(pool), risk: RISK };
+  return waiting > 0 && inUse >= capacity ? fail(summary, evidence, fix) : warn(summary, evidence, fix);
+}
+
+const RISK =
+  'More connections are more load on the server, and it must have room for them: look at fleet-sum. Where queries wait ' +
+  'for locks or for the processor, more of them gain nothing: poolctl top shows what they wait for.';
+
+function steps(pool: PoolReading): readonly FixStep[] {
+  const leaked = leaksOf(pool).length;
+  const wanted = pool.inUse + pool.waiting - leaked;
+  const step = setOption(pool, 'size', roomFor(Math.max(1, wanted), pool));
+  return step === null ? [] : [step];
+}
+
+function waitText(ms: number | null): string {
+  return ms === null ? '' : `, the longest for ${formatMs(ms)}`;
+}

@@ -1,0 +1,45 @@
+import { formatCount, formatShare } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
+import { type Finding, fail, pass, warn } from '../outcome.js';
+import { capacityOf, forEachPool, limitText, roomFor, setOption } from '../pools.js';
+import type { Check } from '../types.js';
+
+/** From here on time-outs are many, as for the verdict of a load test. */
+const FAILS_FROM = 0.01;
+
+export const poolTimeouts: Check = {
+  id: 'pool-timeouts',
+  title: 'acquires do not time out',
+  needs: ['pool'],
+  why: 'Each time-out is a request that failed although the database may be well, after waiting for nothing.',
+  details: `Counts since the application was started. Fails from ${formatShare(FAILS_FROM, 0)} of all acquires, warns \
+before. It passes again when the application was started anew and none has timed out.`,
+  run: forEachPool(judge),
+};
+
+function judge(pool: PoolReading): Finding | null {
+  const { timedOut, acquired } = pool.counters;
+  if (timedOut === null) return null;
+  if (timedOut === 0) return pass(`none of ${formatCount(acquired)} acquires timed out`);
+  const all = timedOut + (acquired ?? 0);
+  const share = timedOut / all;
+  const summary = `${formatCount(timedOut)} of ${formatCount(all)} acquires timed out (${formatShare(share)})`;
+  const capacity = capacityOf(pool);
+  const evidence = [
+    `size ${pool.size ?? 'without limit'} + ${pool.maxOverflow ?? 0} overflow, at most ${pool.peakInUse ?? '-'} lent and ${pool.peakWaiting ?? '-'} waiting at once`,
+    `acquire time-out ${limitText(pool.setup?.acquireTimeoutMs)}`,
+  ];
+  // Where nobody kept count, half as many again is a first try.
+  const wanted =
+    pool.peakWaiting === null
+      ? Math.max((capacity ?? 0) * 1.5, pool.inUse + pool.waiting)
+      : Math.max(pool.peakInUse ?? 0, capacity ?? 0) + pool.peakWaiting;
+  const step = setOption(pool, 'size', roomFor(wanted, pool));
+  const fix = {
+    steps: step === null ? [] : [step],
+    risk:
+      'First look at pool-leaks and at poolctl top: a larger pool does not help against leaks, locks and slow queries, ' +
+      'and the server must have room for it (fleet-sum). A longer time-out only makes the queue longer.',
+  };
+  return share < FAILS_FROM ? warn(summary, evidence, fix) : fail(summary, evidence, fix);
+}
