@@ -103,6 +103,10 @@ export const commands: CommandTable = {
         summary: 'tell in one line whether a gateway (TWS) is usable',
         load: async () => (await import('./ib-ping.js')).command,
       },
+      stress: {
+        summary: 'put broker connections through a trading day at its worst, and check what the gateway saw',
+        load: async () => (await import('./ib-stress.js')).command,
+      },
     },
   },
   ws: {

@@ -1,6 +1,8 @@
+import { onAbort } from '../../base/abort.js';
 import type { Clock } from '../../base/clock.js';
 import { IbConnection } from '../connection.js';
 import { localLine } from '../link.js';
+import { createPacer, type Pacer } from '../pacing.js';
 import type { Topology } from '../pool.js';
 import { measureBaseline } from './baseline.js';
 import { BREAKAGES, type Breakage } from './breakages.js';
@@ -46,6 +48,7 @@ export interface IbStressOptions {
 /** What a message may be late, as the pacing sees to it, on a machine that is busy. */
 const REAL_MARGIN_MS = 75;
 const FAST_MARGIN_MS = 150;
+const NOTICE_MS = 1000;
 
 /**
  * Puts the pool under stress, and holds what it says of itself against what the gateways have seen. Each run has a
@@ -57,6 +60,8 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
   await localLine(clock).prepare();
   const startedAt = clock.now();
   const planned = plan(options);
+  // A real gateway counts what came before, too.
+  const pacer = gateways.place === null ? null : createPacer({ clock });
   const runs: (IbRun | null)[] = planned.map(() => null);
   let begun = 0;
   const next = async (): Promise<void> => {
@@ -64,7 +69,9 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
       const index = begun++;
       const one = planned[index] as Planned;
       options.onRun?.(one.name, index, planned.length);
-      runs[index] = await carryOut(one, gateways, options);
+      runs[index] = await carryOut(one, gateways, { ...options, pacer });
+      const isLast = begun === planned.length;
+      if (pacer !== null && !isLast && runs[index]?.outcome !== 'skipped') await pause(options);
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, next));
@@ -141,7 +148,7 @@ function plan(options: IbStressOptions): Planned[] {
 async function carryOut(
   { name, kind, topology, work, breakage: breaks }: Planned,
   gateways: Gateways,
-  options: IbStressOptions,
+  options: IbStressOptions & { readonly pacer: Pacer | null },
 ): Promise<IbRun | null> {
   const { clock, patience, seed } = options;
   const isLive = gateways.place !== null;
@@ -176,6 +183,19 @@ async function carryOut(
     comparisons,
     figures,
   };
+}
+
+/** A real gateway needs a moment to notice that clients have gone, and that their ids are free. */
+function pause({ clock, stop }: IbStressOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(done, NOTICE_MS);
+    const stopWatching = onAbort(stop, done);
+    function done(): void {
+      timer.cancel();
+      stopWatching();
+      resolve();
+    }
+  });
 }
 
 function skipped(about: Pick<IbRun, 'name' | 'kind' | 'title' | 'topology'>): IbRun {

@@ -34,6 +34,8 @@ export interface TrialOptions {
   /** How many times longer than usual a slow machine is waited for. */
   readonly patience: number;
   readonly pacing: PacingOptions;
+  /** That of a real gateway, which all runs share. Default: one of its own, made of `pacing`. */
+  readonly pacer: Pacer | null;
   readonly breakage: Breakage | null;
   /** The machine's clock. */
   readonly clock: Clock;
@@ -128,7 +130,7 @@ export class Trial {
     this.requests = requests;
     this.clientIdBase = options.clientIdBase;
     this.isLive = gateway.control === null;
-    this.pacer = createPacer({ clock: this.clock, ...pacing, ...breakage?.pacing });
+    this.pacer = options.pacer ?? createPacer({ clock: this.clock, ...pacing, ...breakage?.pacing });
     this.meter = new Meter(this.clock);
   }
 
@@ -193,7 +195,9 @@ export class Trial {
   }
 
   async inject(fault: Fault): Promise<number> {
-    this.#injectedAt.push(this.clock.now());
+    // One that waits for something to be sent does not happen now.
+    const isNow = fault.kind !== 'corrupt-length' && !(fault.kind === 'drop' && (fault.afterBytes ?? 0) > 0);
+    if (isNow) this.#injectedAt.push(this.clock.now());
     return this.#control().inject(fault);
   }
 

@@ -1,0 +1,107 @@
+import { formatCount, formatMs, formatShare } from '../../base/units.js';
+import type { IbBaseline, IbComparison, IbRun, IbStressResult } from '../../ib/stress/types.js';
+
+/** What the pool of the seed saved by its own account, with calls of 2 s each. */
+const SEED_SAVED = 0.64;
+
+/** What the result is called by, once in each report. */
+export function runLabel({ name, kind, topology }: IbRun): string {
+  return kind === 'test' || topology === 'worker' ? `${name} (${topology})` : name;
+}
+
+/** What was run, and how long that took. */
+export function headline({ runs, gateway, elapsedMs, seed, partial }: IbStressResult): string {
+  const where = gateway === null ? 'simulated gateways' : `the gateway at ${gateway}`;
+  const interrupted = partial ? ' (interrupted)' : '';
+  return `${counted(runs.length, 'run')} against ${where}, seed ${seed}, in ${formatMs(elapsedMs)}${interrupted}`;
+}
+
+/** How it went, after the word of the verdict. */
+export function verdictText({ runs, negativeControls, gateway }: IbStressResult): string {
+  const ran = runs.filter(({ outcome }) => outcome !== 'skipped');
+  const wanted = ran.filter((run) => isAsWanted(run, negativeControls));
+  if (negativeControls) return `${wanted.length} of ${ran.length} broken pools were found out`;
+  const checks = ran.flatMap((run) => run.checks);
+  const counts = ran.flatMap((run) => run.comparisons ?? []);
+  const skipped = runs.length - ran.length;
+  return [
+    `${wanted.length} of ${ran.length} runs`,
+    `${formatCount(checks.filter(({ ok }) => ok).length)} of ${formatCount(checks.length)} checks held`,
+    ...(gateway === null
+      ? [
+          `${formatCount(counts.filter(({ ok }) => ok).length)} of ${formatCount(counts.length)} counts agree with the gateway's`,
+        ]
+      : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ].join(', ');
+}
+
+export function isAsWanted({ outcome }: IbRun, negativeControls: boolean): boolean {
+  return outcome === 'skipped' || (outcome === 'failed') === negativeControls;
+}
+
+/** All that did not hold in a run, a line each. */
+export function faultsOf({ checks, comparisons }: IbRun): string[] {
+  return [
+    ...checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`),
+    ...(comparisons ?? []).filter(({ ok }) => !ok).map(differenceText),
+  ];
+}
+
+/** `12/12`: how many of them held; `-` where there were none. */
+export function heldOf(list: readonly { readonly ok: boolean }[] | null): string {
+  if (list === null || list.length === 0) return '-';
+  return `${list.filter(({ ok }) => ok).length}/${list.length}`;
+}
+
+/** The clock of a run, as a factor. */
+export function clockText({ speed }: IbRun): string {
+  return speed === 1 ? 'real' : `x${Number(speed.toFixed(1))}`;
+}
+
+export function baselineText({ calls, unpooledMs, pooledMs, saved }: IbBaseline): string {
+  const share = formatShare(Math.abs(saved), 0);
+  const words = saved >= 0 ? `${share} less` : `${share} more`;
+  return `${calls} calls: ${formatMs(unpooledMs)} with a connection each, ${formatMs(pooledMs)} over the pool, ${words} (the pool that this replaces: ${formatShare(SEED_SAVED, 0)})`;
+}
+
+/** The figures of all runs together, a line each. */
+export function totalLines({ runs }: IbStressResult): readonly (readonly [label: string, text: string])[] {
+  const figures = runs.flatMap((run) => (run.figures === null ? [] : [run.figures]));
+  const sum = (of: (one: (typeof figures)[number]) => number): number =>
+    figures.reduce((total, one) => total + of(one), 0);
+  const most = (of: (one: (typeof figures)[number]) => number | null): number | null =>
+    figures.reduce<number | null>((top, one) => {
+      const value = of(one);
+      return value === null ? top : Math.max(top ?? value, value);
+    }, null);
+  const threads = most(({ workerStart }) => workerStart?.max ?? null);
+  return [
+    [
+      'requests',
+      `${formatCount(sum(({ requests }) => requests.asked))} asked, ${formatCount(sum(({ requests }) => requests.lost))} lost, ${formatCount(sum(({ requests }) => requests.retried))} repeated, ${formatCount(sum(({ requests }) => requests.timedOut))} timed out, ${formatCount(sum(({ requests }) => requests.late))} late messages`,
+    ],
+    [
+      'connecting',
+      `${formatCount(sum(({ attempts }) => attempts.count))} attempts, ${formatCount(sum(({ clientIds }) => clientIds.collisions))} with an id in use; the slowest worker started in ${formatMs(threads)}`,
+    ],
+    [
+      'left over',
+      `${formatCount(sum(({ leftovers }) => leftovers.sockets ?? 0))} sockets, ${formatCount(sum(({ leftovers }) => leftovers.subscriptions ?? 0))} subscriptions, ${formatCount(sum(({ leftovers }) => leftovers.workers))} workers`,
+    ],
+  ];
+}
+
+function differenceText({ what, gateway, clientLeast, clientMost }: IbComparison): string {
+  const here =
+    clientMost === null
+      ? `${clientLeast} or more`
+      : clientLeast === clientMost
+        ? String(clientLeast)
+        : `${clientLeast} to ${clientMost}`;
+  return `${what}: ${here} by the client, ${gateway} by the gateway`;
+}
+
+function counted(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+}
