@@ -98,9 +98,11 @@ function isMysqlConnection(resource: object): resource is MysqlConnection {
   return hasMethods(resource, ['query', 'execute', 'changeUser']) && 'threadId' in resource;
 }
 
-function mysqlState({ stream, threadId, _command, _commands }: MysqlConnection): ResourceState {
+function mysqlState(connection: MysqlConnection): ResourceState {
+  const { stream, threadId, _command, _commands } = connection;
   return {
-    busy: _command === undefined ? null : Boolean(_command) || (_commands?.length ?? 0) > 0,
+    // After its first command there is an undefined one whenever it is idle.
+    busy: '_command' in connection ? Boolean(_command) || (_commands?.length ?? 0) > 0 : null,
     localPort: portOf(stream),
     backendPid: typeof threadId === 'number' ? threadId : null,
   };

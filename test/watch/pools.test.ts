@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import genericPool from 'generic-pool';
 import knex from 'knex';
 import mysql from 'mysql2';
 import mysqlPromise from 'mysql2/promise';
 import { Sequelize } from 'sequelize';
+import { Pool } from 'tarn';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
@@ -91,6 +94,87 @@ describeWithPostgres('a watched query builder', () => {
     await db.query('select 2');
     expect(seen(watched)).toMatchObject({ inUse: 0, counters: { acquired: 2, released: 2, timedOut: 0 } });
     await db.close();
+  });
+});
+
+describe('a watched pool of mysql2 connections', () => {
+  const SLEEP = 'select sleep(600)';
+  /** The server side that comes with mysql2: it lets everybody in, and has done whatever it is asked to. */
+  const server = createServer((stream) => {
+    const connection = mysql.createConnection({ isServer: true, stream });
+    connection.serverHandshake({
+      ...{ protocolVersion: 10, serverVersion: '8.0.0', connectionId: 4711, statusFlags: 2 },
+      ...{ characterSet: 8, capabilityFlags: 0xffffff ^ 0x800 },
+      authCallback(_: unknown, letIn: (error: null) => void) {
+        letIn(null);
+        connection.sequenceId = 0;
+      },
+    });
+    connection.on('query', (sql: string) => {
+      // Packets are counted anew with each command, which this side leaves to its user.
+      connection.sequenceId = 1;
+      if (sql !== SLEEP) connection.writeOk({ affectedRows: 0 });
+      connection.sequenceId = 0;
+    });
+    connection.on('error', () => {});
+  });
+  let place: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+  };
+
+  beforeAll(async () => {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    place = { host: '127.0.0.1', port, user: 'me', database: 'shop' };
+  });
+  afterAll(() => void server.close());
+
+  it('says what each lease does, and where it leads', async () => {
+    const pool = mysqlPromise.createPool({ ...place, connectionLimit: 2 });
+    const watched = watch(pool);
+    const idle = await pool.getConnection();
+    await idle.query(SQL);
+    const busy = await pool.getConnection();
+    // Never answered, nor rejected when its connection is destroyed.
+    void busy.query(SLEEP);
+    const waiting = pool.query('select 3');
+    expect(seen(watched)).toMatchObject({
+      ...{ name: `127.0.0.1:${place.port}/shop`, driver: 'mysql2', size: 2, live: 2, inUse: 2, waiting: 1 },
+      holders: [
+        { site: here, lastSql: SQL, busy: false, backendPid: 4711, localPort: expect.any(Number) },
+        { site: here, lastSql: SLEEP, busy: true },
+      ],
+    });
+    idle.release();
+    await waiting;
+    expect(seen(watched)).toMatchObject({ inUse: 1, idle: 1, counters: { acquired: 3, released: 2 } });
+    busy.destroy();
+    expect(seen(watched)).toMatchObject({ inUse: 0, live: 1, holders: [], counters: { released: 3 } });
+    await pool.end();
+  });
+
+  it('knows by a connection where a pool of others leads', async () => {
+    const pool = new Pool<mysql.Connection>({
+      create: () =>
+        new Promise<mysql.Connection>((resolve) => {
+          const connection = mysql.createConnection(place);
+          connection.connect(() => resolve(connection));
+        }),
+      destroy: (connection) => connection.destroy(),
+      ...{ min: 0, max: 1 },
+    });
+    const watched = watch(pool);
+    const connection = await pool.acquire().promise;
+    expect(seen(watched)).toMatchObject({
+      name: expect.stringContaining(`127.0.0.1:${place.port}/shop`),
+      ...{ driver: 'tarn', inUse: 1 },
+      holders: [{ site: here, busy: false, backendPid: 4711 }],
+    });
+    pool.release(connection);
+    await pool.destroy();
   });
 });
 

@@ -50,12 +50,16 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && /time(d )?[ -]?out/i.test(`${error.name} ${error.message}`);
 }
 
-/** What a pool whose user gives it no name is called by the configuration that it was made with. */
-export function placeOf(config: unknown, otherwise: string): string {
-  const { host, port, database } = (typeof config === 'object' && config !== null ? config : {}) as Readonly<
-    Record<string, unknown>
-  >;
+/** What a pool whose user gives it no name is called by its configuration, or by one of its connections. */
+export function placeOf(subject: unknown, otherwise: string): string {
+  const own = fieldsOf(subject);
+  // A connection of mysql2 has all of that in its configuration.
+  const { host, port, database } = 'host' in own ? own : fieldsOf(own.config);
   const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
   const name = typeof database === 'string' ? database : '';
   return place === '' && name === '' ? otherwise : `${place}/${name}`;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
