@@ -60,7 +60,8 @@ export const command = defineCommand({
     'Runs a command, and watches the pools of every Node process in it (pg, mysql2, knex, tarn, generic-pool, TypeORM,\n' +
     'Sequelize), ES modules and CommonJS, workers and child processes, with no change to the code. poolctl top shows\n' +
     'them. Input, output, signals and exit code are those of the command. A process that exits with leases out says\n' +
-    'on stderr where they were acquired.',
+    'on stderr where they were acquired. With --verbose the pools of poolctl (databases, brokers) tell each step of\n' +
+    'their life there.',
   arguments: programArguments,
   options,
   endsByInterrupt: true,
@@ -76,7 +77,7 @@ export const command = defineCommand({
       meaning: 'the same for one process, without poolctl',
     },
   ],
-  async run({ options: { name, publish, leakAfter }, arguments: { program }, io }) {
+  async run({ options: { name, publish, leakAfter, verbose }, arguments: { program }, io }) {
     const [first = '', ...args] = program;
     if (first === '') {
       throw new UsageError([{ message: 'there is nothing to run', hint: 'poolctl run -- node app.js' }]);
@@ -87,6 +88,7 @@ export const command = defineCommand({
       POOLCTL_LEAK_AFTER: `${leakAfter}ms`,
       ...(name === null ? {} : { POOLCTL_NAME: name }),
       ...(publish === null ? {} : { POOLCTL_PUBLISH: publish }),
+      ...(verbose ? { POOLCTL_VERBOSE: '1' } : {}),
     };
     const end = await io.foreground({ command: first, args, cwd: io.cwd, env }).catch((error: unknown) => {
       throw notStarted(first, error, io.env.PATH ?? '');

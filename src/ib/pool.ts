@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { onAbort } from '../base/abort.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Deque } from '../base/deque.js';
@@ -5,14 +6,15 @@ import { Histogram } from '../base/histogram.js';
 import { asError, ignore } from '../base/promises.js';
 import { newCounters } from '../pool/counters.js';
 import { formatSite, formatStack } from '../pool/site.js';
-import type { PoolCounters, WatchedSnapshot } from '../pool/stats.js';
+import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../pool/stats.js';
 import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
 import { type ConnectionFigures, type ConnectionOptions, IbConnection } from './connection.js';
 import { IbError } from './errors.js';
 import { type Line, localLine, threadLine } from './link.js';
-import type { IbLog } from './log.js';
+import { formatIbLog, type IbLog } from './log.js';
 import { createPacer, type Pacer, type PacingOptions, type PacingSnapshot } from './pacing.js';
+import { ANSWER_MS } from './questions.js';
 
 /** Who shares a connection with whom. */
 export type Topology =
@@ -83,6 +85,9 @@ export interface IbPoolSnapshot extends WatchedSnapshot {
 }
 
 const DEFAULT_GRACE_MS = 5000;
+/** Every pool that is made, and every line of its life, for those who watch a whole process: see src/watch/start.ts. */
+const opened = channel('poolctl:pool:open');
+const told = channel('poolctl:pool:log');
 
 /** A pool of connections to one gateway. Nothing is dialled before the first acquire. Throws a RangeError. */
 export function createIbPool(options: IbPoolOptions = {}): IbPool {
@@ -153,10 +158,15 @@ export class IbPool implements AsyncDisposable {
     this.#workers = topology === 'shared' ? 1 : workers;
     this.#ids = options.clientIds ?? new ClientIds({ base: clientId });
     this.#clock = options.clock ?? systemClock;
-    this.#log = options.log ?? ignore;
+    const { log = ignore } = options;
+    this.#log = (entry) => {
+      log(entry);
+      if (told.hasSubscribers) told.publish({ text: formatIbLog(entry) });
+    };
     this.name = options.name ?? `ib ${host}:${port}`;
     this.pacer = options.pacer ?? createPacer({ clock: this.#clock, ...options.pacing });
     this.#log({ kind: 'initialized', topology });
+    if (opened.hasSubscribers) opened.publish({ pool: this });
   }
 
   /**
@@ -229,6 +239,7 @@ export class IbPool implements AsyncDisposable {
       hold: this.#hold.snapshot(),
       holders,
       closed: this.#closed !== null,
+      setup: this.#setup(),
       ib: {
         topology: this.#topology,
         host: this.#host,
@@ -240,6 +251,19 @@ export class IbPool implements AsyncDisposable {
         historiesShared: this.#histories.joined,
         connections,
       },
+    };
+  }
+
+  #setup(): PoolSetup {
+    const { acquireTimeoutMs = 30_000, idleMs = null, leakMs = 60_000 } = this.#options;
+    return {
+      acquireTimeoutMs: acquireTimeoutMs ?? 'never',
+      recycleMs: 'never',
+      maxIdleMs: idleMs ?? 'never',
+      // The heartbeat finds out what is dead, whether it is lent or not.
+      prePing: null,
+      statementTimeoutMs: ANSWER_MS,
+      leakAfterMs: leakMs,
     };
   }
 

@@ -13,7 +13,8 @@ import {
 import type { HistoryFacts } from './pacing.js';
 import type { Question } from './requests.js';
 
-const ANSWER_MS = 10_000;
+/** How long most answers may take, unless the caller says otherwise. */
+export const ANSWER_MS = 10_000;
 const HISTORY_MS = 60_000;
 
 /** What the requests are, one function each: how they are sent and what their answers are made up of. */

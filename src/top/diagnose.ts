@@ -1,4 +1,5 @@
 import { printable } from '../report/text.js';
+import { brokerTrouble } from './broker-trouble.js';
 import {
   type BackendFact,
   type Facts,
@@ -18,6 +19,8 @@ export type Cause =
   | 'pool too small'
   | 'pooler queue'
   | 'database limit'
+  | 'broker link'
+  | 'broker pacing'
   | 'unclear';
 
 export interface Diagnosis {
@@ -103,6 +106,11 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   const full = capacity !== null && pool.inUse >= capacity;
   const exhausted = pool.waiting > 0;
   const recent = recentOf(context.history.get(fact.key) ?? []);
+  const broker = brokerTrouble(pool, { leaks: suspects.length > 0 });
+  if (broker !== null) {
+    const words = `${name}: ${broker.words}${exhausted ? `; ${pool.waiting} waiting` : ''}`;
+    return { of: 'pool', subject: fact.key, weight: pool.waiting + 1, ...broker, words };
+  }
   const refused = refusedNow(fact, facts, recent);
   if (!exhausted && !full && refused === null) {
     if (suspects.length === 0) return null;

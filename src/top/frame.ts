@@ -175,6 +175,7 @@ function placeName(place: ReturnType<typeof here>['place']): string {
     case 'view':
       return place.view === 'help' ? 'Help' : TITLES[place.view];
     case 'pool':
+    case 'broker':
       return 'Pool';
     case 'lease':
       return 'Lease';

@@ -6,6 +6,7 @@ import { type FrameOptions, tableLines } from './frame.js';
 import { type History, recentOf } from './history.js';
 import { type TableSpec, tableOf } from './table.js';
 import { blockTable } from './views/backends.js';
+import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
 import { holderTable } from './views/holders.js';
 import { poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
@@ -49,6 +50,11 @@ export function onceReport(tick: Tick, history: History, options: ReportOptions)
       facts.pools.map((pool) => poolRow(pool, history.get(pool.key))),
     ),
     ...section(holderTable, facts.holders),
+    ...facts.pools.flatMap((fact) =>
+      fact.pool.ib === undefined
+        ? []
+        : section({ ...brokerTable, title: brokerWords(fact) }, brokerRows(fact)),
+    ),
     ...section(poolerTable, facts.poolerPools),
     ...section(blockTable, blocking),
     ...backendSummary(facts.backends),

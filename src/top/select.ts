@@ -8,6 +8,7 @@ import {
   backendTable,
   blockTable,
 } from './views/backends.js';
+import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
 import { backendLines, goneLines, helpLines, type Line, leaseLines, wrapLines } from './views/details.js';
 import { eventTable } from './views/events.js';
 import { type HolderGroup, holderGroupTable, holderTable } from './views/holders.js';
@@ -97,6 +98,14 @@ function findContent(state: State, options: SelectOptions): Content {
       const own = facts.holders.filter(({ pool }) => pool.key === place.pool);
       const name = facts.pools.find(({ key }) => key === place.pool)?.pool.name ?? 'a pool that has gone';
       return table(holderTable, own, `Pool ${name}`);
+    }
+    case 'broker': {
+      const fact = facts.pools.find(({ key }) => key === place.pool);
+      return table(
+        brokerTable,
+        fact === undefined ? [] : brokerRows(fact),
+        fact === undefined ? 'Pool that has gone' : brokerWords(fact),
+      );
     }
     case 'group':
       return place.view === 'holders'

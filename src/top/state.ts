@@ -11,6 +11,8 @@ export type Grouping = (typeof GROUPINGS)[number];
 export type Place =
   | { readonly kind: 'view'; readonly view: ViewName }
   | { readonly kind: 'pool'; readonly pool: string }
+  /** The connections of a pool of broker connections. */
+  | { readonly kind: 'broker'; readonly pool: string }
   | { readonly kind: 'lease'; readonly lease: string }
   | { readonly kind: 'backend'; readonly backend: string }
   | { readonly kind: 'clients'; readonly poolerPool: string }

@@ -1,8 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { asError } from '../base/promises.js';
 import { parseDuration } from '../base/units.js';
+import { logLifeCycle } from '../pool/life-cycle-log.js';
 import { bundledIn } from './bundled.js';
 import { watchModules } from './modules.js';
+import { isOwnPool } from './own-pool.js';
 import { thisProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
 import { parsePublishPort } from './publish-port.js';
@@ -16,7 +18,9 @@ const STARTED = Symbol.for('poolctl.started');
 /**
  * Watches whatever pools this process, or thread, will have. From the environment: POOLCTL_NAME (the application's
  * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
- * folder) and POOLCTL_LEAK_AFTER (`60s`). Never throws, and whatever goes wrong is told on stderr: the program has not asked for us.
+ * folder), POOLCTL_LEAK_AFTER (`60s`), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
+ * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
+ * us.
  */
 export function startWatching(): void {
   const self = thisProcess();
@@ -25,12 +29,18 @@ export function startWatching(): void {
     if (STARTED in globalThis) return;
     Object.defineProperty(globalThis, STARTED, { value: true });
     const { POOLCTL_NAME: name, POOLCTL_PUBLISH: where, POOLCTL_LEAK_AFTER: leakAfter } = self.env;
+    const { POOLCTL_VERBOSE: verbose } = self.env;
     const watcher = processWatcher();
     if (leakAfter) watcher.defaults = { leakAfterMs: parseDuration(leakAfter) };
+    const tellLine = (line: string): void => self.tell(`poolctl: ${line}\n`);
     watchModules(watcher);
     subscribe('poolctl:pool:open', (message) => {
-      watcher.add((message as { readonly pool: object }).pool);
+      const { pool } = message as { readonly pool: object };
+      watcher.add(pool);
+      if (verbose === '1' && isOwnPool(pool)) logLifeCycle(pool, tellLine);
     });
+    if (verbose === '1')
+      subscribe('poolctl:pool:log', (message) => tellLine((message as { readonly text: string }).text));
     const port = where && where !== 'off' ? parsePublishPort(where) : null;
     const publish = () => {
       if (where === 'off') return;

@@ -2,7 +2,7 @@ import { drawBar, drawSparkline } from '../../report/bar.js';
 import type { PoolFact } from '../facts.js';
 import { type PoolSample, type Recent, recentOf } from '../history.js';
 import type { Column, TableSpec, Tone } from '../table.js';
-import { shortRate, shortTime } from '../words.js';
+import { poolText, shortRate, shortTime } from '../words.js';
 
 export interface PoolRow extends PoolFact {
   readonly recent: Recent;
@@ -18,7 +18,7 @@ export const poolTable: TableSpec<PoolRow> = {
   title: 'Pools',
   sort: { column: 'waiting', descending: true },
   key: ({ key }) => key,
-  open: ({ key }) => ({ kind: 'pool', pool: key }),
+  open: ({ key, pool }) => ({ kind: pool.ib === undefined ? 'pool' : 'broker', pool: key }),
   empty: 'no pool of an application is read; start one with: poolctl run -- node app.js',
   columns: [
     {
@@ -28,7 +28,8 @@ export const poolTable: TableSpec<PoolRow> = {
       width: 10,
       grow: 2,
       value: ({ pool }) => pool.name,
-      text: ({ pool, stale }) => (stale ? `${pool.name} (stale)` : pool.name),
+      text: ({ pool, stale }, width, drawing) =>
+        stale ? `${pool.name} (stale)` : poolText(pool.name, width, drawing),
       tone: ({ stale }) => (stale ? 'warn' : 'name'),
     },
     { id: 'application', title: 'APPLICATION', rank: 9, width: 11, grow: 1, value: ({ app }) => app },
