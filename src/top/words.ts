@@ -43,7 +43,15 @@ export function siteText(
   width: number,
   { cwd, unicode }: { readonly cwd: string; readonly unicode: boolean },
 ): string {
-  const text = shortSite(site, cwd);
+  return endOf(shortSite(site, cwd), width, unicode);
+}
+
+/** The name of a pool in a cell. That of a place (`10.0.0.7:5432/shop`) has at its end what others do not have. */
+export function poolText(name: string, width: number, { unicode }: { readonly unicode: boolean }): string {
+  return name.includes('/') ? endOf(name, width, unicode) : name;
+}
+
+function endOf(text: string, width: number, unicode: boolean): string {
   if (text.length <= width) return text;
   const mark = unicode ? '…' : '..';
   return mark + text.slice(text.length - Math.max(0, width - mark.length));

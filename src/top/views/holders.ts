@@ -1,6 +1,6 @@
 import type { HolderFact } from '../facts.js';
 import type { Column, TableSpec, Tone } from '../table.js';
-import { shortTime, siteText } from '../words.js';
+import { poolText, shortTime, siteText } from '../words.js';
 
 export const holderTable: TableSpec<HolderFact> = {
   name: 'holders',
@@ -58,7 +58,15 @@ export const holderTable: TableSpec<HolderFact> = {
       value: ({ backend }) => backend?.blocks ?? null,
       tone: ({ backend }) => ((backend?.blocks ?? 0) > 0 ? 'bad' : 'faint'),
     },
-    { id: 'pool', title: 'POOL', rank: 6, width: 8, grow: 1, value: ({ pool }) => pool.pool.name },
+    {
+      id: 'pool',
+      title: 'POOL',
+      rank: 6,
+      width: 8,
+      grow: 1,
+      value: ({ pool }) => pool.pool.name,
+      text: ({ pool }, width, drawing) => poolText(pool.pool.name, width, drawing),
+    },
     { id: 'application', title: 'APPLICATION', rank: 10, width: 11, value: ({ pool }) => pool.app },
     {
       id: 'pid',
