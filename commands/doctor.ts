@@ -1,10 +1,12 @@
+import { ValueError } from '../src/base/units.js';
 import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
-import { choice, count, duration, durationOrNever, size, text } from '../src/cli/value-types.js';
+import { didYouMean } from '../src/cli/suggest.js';
+import { count, duration, durationOrNever, size, text, type ValueType } from '../src/cli/value-types.js';
 import { DEFAULT_OPTIONS } from '../src/doctor/doctor.js';
 import { CHECKS } from '../src/doctor/registry.js';
 import { runChecks } from '../src/doctor/run.js';
@@ -14,21 +16,37 @@ import { DOCTOR_FORMATS, doctorReports } from '../src/report/doctor/index.js';
 import { checkList, checkPage } from '../src/report/doctor/pages.js';
 import { findSockets } from '../src/sources/discovery.js';
 
-const checkType = choice(
-  CHECKS.map(({ id }) => id),
-  'CHECK',
-);
+/** They are many: an error does not name them all. */
+function checkOf(source: string): Check {
+  const wanted = source.trim();
+  const found = CHECKS.find(({ id }) => id === wanted);
+  if (found !== undefined) return found;
+  const meant = didYouMean(
+    wanted,
+    CHECKS.map(({ id }) => id),
+  );
+  throw new ValueError(`there is no check '${wanted}'; ${meant ?? 'poolctl doctor --list shows all'}`);
+}
+
+const checkType: ValueType<Check> = { placeholder: 'CHECK', parse: checkOf, show: ({ id }) => id };
+
+/** `a,b`, as well as the option given twice. */
+const checksType: ValueType<readonly Check[]> = {
+  placeholder: 'CHECK,...',
+  parse: (source) => source.split(',').map(checkOf),
+  show: (checks) => checks.map(({ id }) => id).join(','),
+};
 
 const SETTINGS = "The application's settings";
 const FACTS = 'What no target tells';
 
 const options = {
   only: list({
-    summary: 'run this check alone; may be given several times',
-    type: checkType,
+    summary: 'run these checks alone',
+    type: checksType,
     group: 'Checks',
   }),
-  skip: list({ summary: 'leave this check out', type: checkType, group: 'Checks' }),
+  skip: list({ summary: 'leave these out', type: checksType, group: 'Checks' }),
   list: flag({ summary: 'list all checks, and run none', config: false, group: 'Checks' }),
   explain: value({
     summary: 'say what a check looks at, why, and what passes; run none',
@@ -189,8 +207,7 @@ export const command = defineCommand({
   async run(context) {
     const { options: given, io, render } = context;
     if (given.list) return say(context, checkList(CHECKS, render));
-    const page = CHECKS.find(({ id }) => id === given.explain);
-    if (page !== undefined) return say(context, checkPage(page, render));
+    if (given.explain !== null) return say(context, checkPage(given.explain, render));
     const settings = settingsOf(context);
     const env = await environment(context);
     const addresses = await addressesOf(context, env);
@@ -219,7 +236,8 @@ async function say(context: Context, text: string): Promise<ExitCode> {
 }
 
 function chosen({ only, skip }: Context['options']): readonly Check[] {
-  return CHECKS.filter(({ id }) => (only.length === 0 || only.includes(id)) && !skip.includes(id));
+  const [wanted, left] = [only.flat(), skip.flat()];
+  return CHECKS.filter((check) => (wanted.length === 0 || wanted.includes(check)) && !left.includes(check));
 }
 
 /** What is not said of the server's memory is not guessed: this machine's counts only for a server on it. */

@@ -1,4 +1,14 @@
-import type { Check, CheckContext, Fix, FixStep, Outcome, Part, Targets } from './types.js';
+import type {
+  Check,
+  CheckContext,
+  Fix,
+  FixStep,
+  Outcome,
+  Part,
+  PgBouncerTarget,
+  PostgresTarget,
+  Targets,
+} from './types.js';
 
 /** Thrown, or kept in the place of what was to be read: a check cannot be judged, and why. */
 export class Unknowable extends Error {
@@ -69,9 +79,12 @@ export async function judged(judge: () => Finding | Promise<Finding>): Promise<F
   }
 }
 
+/** What is needed of a database to say where, and by whom, it is to be repaired; SQLite knows no roles. */
+type Place = Pick<PostgresTarget, 'label'> & Partial<Pick<PostgresTarget, 'isSuperuser'>>;
+
 /** The steps that change a setting of the whole PostgreSQL server. */
 export function alterSystem(
-  at: { readonly label: string; readonly settings: ReadonlyMap<string, { readonly context: string }> },
+  at: Place & { readonly settings: ReadonlyMap<string, { readonly context: string }> },
   settings: Readonly<Record<string, string>>,
 ): readonly FixStep[] {
   const needsRestart = Object.keys(settings).some((name) => at.settings.get(name)?.context === 'postmaster');
@@ -83,21 +96,30 @@ export function alterSystem(
   ];
 }
 
-export function sqlStep({ label }: { readonly label: string }, text: string): FixStep {
-  return { kind: 'sql', at: label, text };
+export function sqlStep({ label, isSuperuser }: Place, text: string): FixStep {
+  return { kind: 'sql', at: label, ...(isSuperuser === false ? { as: 'a superuser' } : {}), text };
 }
 
 /** The steps that change lines of pgbouncer.ini, and have them read. */
 export function changeIni(
-  { label }: { readonly label: string },
+  target: Pick<PgBouncerTarget, 'label' | 'user' | 'config'>,
   lines: Readonly<Record<string, string | number>>,
 ): readonly FixStep[] {
   return [
     ...Object.entries(lines).map(
-      ([key, value]): FixStep => ({ kind: 'ini', at: label, text: `${key} = ${value}`.trimEnd() }),
+      ([key, value]): FixStep => ({ kind: 'ini', at: target.label, text: `${key} = ${value}`.trimEnd() }),
     ),
-    { kind: 'console', at: label, text: 'RELOAD' },
+    consoleStep(target, 'RELOAD'),
   ];
+}
+
+/** A command that changes something is for administrators alone; those in stats_users may only look on. */
+export function consoleStep(
+  { label, user, config }: Pick<PgBouncerTarget, 'label' | 'user' | 'config'>,
+  text: string,
+): FixStep {
+  const admins = (knownOrNull(config)?.get('admin_users') ?? '').split(/[,\s]+/);
+  return { kind: 'console', at: label, ...(admins.includes(user) ? {} : { as: 'one of admin_users' }), text };
 }
 
 export function envStep(text: string): FixStep {

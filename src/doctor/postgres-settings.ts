@@ -1,4 +1,4 @@
-import { formatDuration, formatSize } from '../base/units.js';
+import { formatDuration } from '../base/units.js';
 import { Unknowable } from './outcome.js';
 import type { PostgresSetting, PostgresTarget } from './types.js';
 
@@ -39,8 +39,17 @@ export function settingText(server: Server, name: string): string {
       ? value
       : MS_PER[unit] !== undefined
         ? formatDuration(settingMs(server, name))
-        : formatSize(settingBytes(server, name));
+        : postgresSize(settingBytes(server, name));
   return `${name} = ${shown === '' ? "''" : shown} (${source})`;
+}
+
+/** As PostgreSQL writes it, in powers of 1024: `128MB`, `64kB`. */
+export function postgresSize(bytes: number): string {
+  const [unit = 'B', size = 1] =
+    Object.entries(BYTES_PER)
+      .reverse()
+      .find(([, one]) => bytes >= one) ?? [];
+  return `${Number((bytes / size).toFixed(2))}${unit}`;
 }
 
 const MS_PER: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
 import { createDatabase } from '../db/database.js';
-import { addressError } from '../sources/errors.js';
+import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
 import { readPgBouncer } from './pgbouncer-target.js';
@@ -195,7 +195,11 @@ function problemOf(error: Error): Problem {
   for (let cause = error.cause; cause instanceof Error && chain.length < 5; cause = cause.cause)
     chain.push(cause);
   const texts = chain.map(({ message }) => message).filter((text) => text !== '');
-  const told = texts.filter((text, at) => !texts.slice(0, at).some((before) => before.includes(text)));
+  // A source's own error says all of it in one sentence.
+  const told =
+    error instanceof SourceError
+      ? [error.message]
+      : texts.filter((text, at) => !texts.slice(0, at).some((before) => before.includes(text)));
   const find = (key: 'code' | 'hint'): string | null => {
     for (const one of chain) {
       const value = (one as { readonly code?: unknown; readonly hint?: unknown })[key];

@@ -76,6 +76,8 @@ export interface FixStep {
   readonly kind: FixKind;
   /** Where to do it: the label of a target; null where that is the application, or goes without saying. */
   readonly at: string | null;
+  /** Who may do it, where the user of the target's label may not: `a superuser`. */
+  readonly as?: string;
   /** One statement, one line of a file, one command, or a sentence for people. */
   readonly text: string;
 }

@@ -60,10 +60,16 @@ export async function provesBothWays(
     throw new Error(`${check} is not '${status}': ${JSON.stringify(before.results, null, 1)}`);
   expect(before.code).toBe(status === 'fail' ? 1 : 0);
   await applySteps(found.fix.steps, patient, env);
-  const after = await examine(argv, { env });
-  const now = after.results.find(({ subjects }) => subjects.join() === found.subjects.join());
-  if (now?.status !== 'pass')
-    throw new Error(`${check} does not pass once repaired: ${JSON.stringify(after.results, null, 1)}`);
+  // What is reloaded is in force a moment later.
+  let now: CheckResult | undefined;
+  await eventually(async () => {
+    const { results } = await examine(argv, { env });
+    now = results.find(({ subjects }) => subjects.join() === found.subjects.join());
+    return now?.status === 'pass';
+  }).catch((cause: unknown) => {
+    throw new Error(`${check} does not pass once repaired: ${JSON.stringify(now, null, 1)}`, { cause });
+  });
+  if (now === undefined) throw new Error('it has passed');
   return [found, now];
 }
 

@@ -149,7 +149,7 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     await set({});
     const [more, after] = await provesBothWays('pool-explosion', 'fail', both());
     expect(more.summary).toBe('100 connections at most, of 57 that the server has');
-    expect(after.evidence[0]).toBe('database odd-1: 20 x 2 users, at most 22 by max_db_connections = 22');
+    expect(after.evidence[0]).toBe('database odd-1: 20 x 2 users, at most 25 by max_db_connections = 25');
   });
 
   it('prepared-statements: this version follows none', async () => {
@@ -254,7 +254,7 @@ describeWithPgBouncer('a check of PgBouncer', () => {
 });
 
 const made = (version: string, config: Readonly<Record<string, string>> = {}, mode = 'transaction') => ({
-  ...{ version, label: 'pgbouncer://x/', users: { value: [] }, pools: { value: [] } },
+  ...{ version, label: 'pgbouncer://x/', user: 'me', users: { value: [] }, pools: { value: [] } },
   databases: { value: [{ name: 'shop', pool_mode: mode, pool_size: 20 }] },
   config: { value: new Map(Object.entries({ pool_mode: mode, auth_type: 'scram-sha-256', ...config })) },
 });

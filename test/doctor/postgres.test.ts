@@ -63,14 +63,14 @@ describeWithPostgres('a check of PostgreSQL', () => {
 
   it('work-memory: all connections together need more than there is', () =>
     withSetting('work_mem', '100MB', async () => {
-      const [before, after] = await provesBothWays('work-memory', 'fail', patient(['--memory=1GB']));
-      expect(before.summary).toMatch(/^134 MB \+ 20 x 105 MB = 2.23 GB, of 1.00 GB$/);
-      expect(after.summary).toMatch(/of 1.00 GB$/);
+      const [before, after] = await provesBothWays('work-memory', 'fail', patient(['--memory=1GiB']));
+      expect(before.summary).toMatch(/^128MB \+ 20 x 100MB = 2.08GB, of 1GB$/);
+      expect(after.summary).toMatch(/of 1GB$/);
     }));
 
   it('cache-size: the planner believes in memory that is not there', async () => {
-    const [before] = await provesBothWays('cache-size', 'warn', patient(['--memory=2GB']));
-    expect(before.summary).toBe('4.29 GB of 2.00 GB (215 %)');
+    const [before] = await provesBothWays('cache-size', 'warn', patient(['--memory=2GiB']));
+    expect(before.summary).toBe('4GB of 2GB (200 %)');
   });
 
   it('pg-monitor: others are not to be seen', async () => {
@@ -139,8 +139,8 @@ describeWithPostgres('a check of PostgreSQL', () => {
   });
 
   it('shared-buffers: far too small', async () => {
-    const [before, after] = await provesBothWays('shared-buffers', 'warn', patient(['--memory=2GB']));
-    expect(before.summary).toBe('134 MB of 2.00 GB (7 %)');
+    const [before, after] = await provesBothWays('shared-buffers', 'warn', patient(['--memory=2GiB']));
+    expect(before.summary).toBe('128MB of 2GB (6 %)');
     expect(after.summary).toMatch(/\(25 %\)$/);
   });
 

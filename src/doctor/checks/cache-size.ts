@@ -1,6 +1,6 @@
-import { formatShare, formatSize } from '../../base/units.js';
+import { formatShare } from '../../base/units.js';
 import { alterSystem, forEach, pass, warn } from '../outcome.js';
-import { settingBytes, settingText } from '../postgres-settings.js';
+import { postgresSize, settingBytes, settingText } from '../postgres-settings.js';
 import { memoryOf } from '../server-memory.js';
 import type { Check } from '../types.js';
 
@@ -20,7 +20,7 @@ ${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}.`,
     const memory = memoryOf(target, options);
     const bytes = settingBytes(target, NAME);
     const share = bytes / memory.bytes;
-    const summary = `${formatSize(bytes)} of ${memory.text} (${formatShare(share, 0)})`;
+    const summary = `${postgresSize(bytes)} of ${memory.text} (${formatShare(share, 0)})`;
     const evidence = [settingText(target, NAME)];
     if (share >= LEAST && share <= MOST) return pass(summary, evidence);
     return warn(summary, evidence, {

@@ -33,7 +33,9 @@ export const idleTransactionsNow: Check = {
     }
     if (!target.seesAll && backends.some(({ state, user }) => state === null && user !== target.role))
       return skip(`${target.role} does not see the sessions of others: see the check pg-monitor`);
-    return pass(`none for longer than ${formatDuration(limitMs)}, of ${backends.length} sessions`);
+    return pass(
+      `none for longer than ${formatDuration(limitMs)}, of ${backends.length} other ${backends.length === 1 ? 'session' : 'sessions'}`,
+    );
   }),
 };
 

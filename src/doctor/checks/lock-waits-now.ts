@@ -1,6 +1,6 @@
 import { formatDuration, formatMs } from '../../base/units.js';
 import { backendText } from '../backend-text.js';
-import { fail, forEach, known, pass, sqlStep } from '../outcome.js';
+import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
 import type { Check } from '../types.js';
 
 export const lockWaitsNow: Check = {
@@ -19,6 +19,9 @@ export const lockWaitsNow: Check = {
     const waiting = backends.filter(
       ({ blockedBy, queryMs }) => blockedBy.length > 0 && (queryMs ?? 0) > limitMs,
     );
+    const hidden = backends.some(({ blockedBy, queryMs }) => blockedBy.length > 0 && queryMs === null);
+    if (waiting.length === 0 && hidden)
+      return skip(`${target.role} does not see for how long others wait: see the check pg-monitor`);
     if (waiting.length === 0) return pass(`none for longer than ${formatDuration(limitMs)}`);
     const waiters = new Set(backends.filter(({ blockedBy }) => blockedBy.length > 0).map(({ pid }) => pid));
     const all = new Set(waiting.flatMap(({ blockedBy }) => blockedBy));

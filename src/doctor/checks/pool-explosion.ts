@@ -34,10 +34,12 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
     server === undefined ? databases : databases.filter((database) => isOn(server, target, database));
   const sum = there.reduce((all, { most }) => all + most, 0);
   const capacity = server === undefined ? null : serverCapacity(server);
-  const size = Math.max(...databases.map(({ size }) => size));
-  const room = capacity === null ? size * 2 : Math.floor((capacity.usable * 0.8) / Math.max(1, there.length));
+  const twice = 2 * Math.max(...databases.map(({ size }) => size));
+  // The same as of fleet-sum, for this pooler alone; without the server, what is usual.
+  const limit =
+    capacity === null ? twice : Math.max(1, Math.floor((capacity.usable * 0.9) / Math.max(1, there.length)));
   const fix = {
-    steps: changeIni(target, { max_db_connections: Math.max(1, Math.min(size * 2, room)) }),
+    steps: changeIni(target, { max_db_connections: limit }),
     risk:
       'All users of a database share these connections then: one of them can use them up, and the others wait. A ' +
       'database with a limit of its own in its line keeps that one.',

@@ -1,7 +1,7 @@
 import { commandFor } from '../../pgbouncer/console.js';
-import { fail, forEach, known, knownOrNull, pass } from '../outcome.js';
+import { consoleStep, fail, forEach, known, knownOrNull, pass } from '../outcome.js';
 import { figureOf, textOf } from '../pooler-facts.js';
-import type { Check, FixStep } from '../types.js';
+import type { Check } from '../types.js';
 
 export const poolerPaused: Check = {
   id: 'pooler-paused',
@@ -36,7 +36,7 @@ export const poolerPaused: Check = {
       ...disabled.map((name) => `${name} is disabled`),
     ];
     return fail(found.join(', '), [], {
-      steps: commands.map((text): FixStep => ({ kind: 'console', at: target.label, text })),
+      steps: commands.map((text) => consoleStep(target, text)),
       risk: 'If somebody works on the server at this moment, queries reach it in the middle of that: ask first.',
     });
   }),

@@ -21,7 +21,7 @@ statements of the protocol are followed: PREPARE in SQL never works in transacti
 
 /** By version and settings alone, so that versions that are not at hand can be judged too. */
 export function preparedFinding(
-  target: Pick<PgBouncerTarget, 'version' | 'config' | 'label' | 'databases' | 'pools' | 'users'>,
+  target: Pick<PgBouncerTarget, 'version' | 'config' | 'label' | 'user' | 'databases' | 'pools' | 'users'>,
   settings: Pick<AppSettings, 'prepareThreshold' | 'usePgbouncer'> | null,
 ): Finding {
   const databases = pooledDatabases(target as PgBouncerTarget);

@@ -36,7 +36,7 @@ with an error of the server's, are told beside it.`,
             'done; and set keepalives on both sides, where it is the network.',
         ),
         ...bad.map(({ name }) =>
-          sqlStep({ label: withDatabase(target.label, name) }, 'SELECT pg_stat_reset()'),
+          sqlStep({ ...target, label: withDatabase(target.label, name) }, 'SELECT pg_stat_reset()'),
         ),
       ],
       risk: 'The reset clears all counters of that database, so that only new sessions count; monitors see them begin at 0.',

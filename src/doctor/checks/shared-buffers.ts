@@ -1,6 +1,6 @@
-import { formatShare, formatSize } from '../../base/units.js';
+import { formatShare } from '../../base/units.js';
 import { alterSystem, forEach, pass, warn } from '../outcome.js';
-import { settingBytes, settingText } from '../postgres-settings.js';
+import { postgresSize, settingBytes, settingText } from '../postgres-settings.js';
 import { memoryOf } from '../server-memory.js';
 import type { Check } from '../types.js';
 
@@ -19,7 +19,7 @@ default of 128 MB is for no server of today. The memory is that of --memory, or 
     const memory = memoryOf(target, options);
     const bytes = settingBytes(target, 'shared_buffers');
     const share = bytes / memory.bytes;
-    const summary = `${formatSize(bytes)} of ${memory.text} (${formatShare(share, 0)})`;
+    const summary = `${postgresSize(bytes)} of ${memory.text} (${formatShare(share, 0)})`;
     const evidence = [settingText(target, 'shared_buffers')];
     if (share >= LEAST && share <= MOST) return pass(summary, evidence);
     const megabytes = Math.max(1, Math.round((memory.bytes * WANTED) / 1024 ** 2));

@@ -1,6 +1,5 @@
-import { formatSize } from '../../base/units.js';
 import { alterSystem, fail, forEach, pass } from '../outcome.js';
-import { settingBytes, settingNumber, settingText } from '../postgres-settings.js';
+import { postgresSize, settingBytes, settingNumber, settingText } from '../postgres-settings.js';
 import { memoryOf } from '../server-memory.js';
 import type { Check } from '../types.js';
 
@@ -28,7 +27,7 @@ export const workMemory: Check = {
       settingText(target, 'max_connections'),
       settingText(target, 'work_mem'),
     ];
-    const summary = `${formatSize(buffers)} + ${most} x ${formatSize(each)} = ${formatSize(sum)}, of ${memory.text}`;
+    const summary = `${postgresSize(buffers)} + ${most} x ${postgresSize(each)} = ${postgresSize(sum)}, of ${memory.text}`;
     if (sum <= memory.bytes) return pass(summary, evidence);
     // 64 kB is the least that PostgreSQL takes.
     const kilobytes = Math.max(64, Math.floor(Math.max(0, memory.bytes * 0.8 - buffers) / most / 1024));

@@ -1,14 +1,14 @@
 import type { CheckResult, DoctorResult } from '../../doctor/types.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import { printable } from '../text.js';
-import { countsWords, stepGroups } from './words.js';
+import { countsWords, stepGroups, verdictWord } from './words.js';
 
 /** For a pull request or an issue: the verdict, a table of all checks, and what failed with its repair. */
 export function renderMarkdown(result: DoctorResult): string {
-  const { targets, results, passed } = result;
+  const { targets, results } = result;
   const problems = results.filter(({ status }) => status === 'fail' || status === 'warn');
   return [
-    `## ${passed ? 'Passed' : 'Failed'}: ${countsWords(result)}`,
+    `## ${HEADS[verdictWord(result)]}: ${countsWords(result)}`,
     targets.length === 0
       ? ''
       : markdownTable(
@@ -34,6 +34,7 @@ export function renderMarkdown(result: DoctorResult): string {
     .join('\n');
 }
 
+const HEADS = { PASSED: 'Passed', FAILED: 'Failed', INCOMPLETE: 'Incomplete' } as const;
 const WORDS = { pass: 'ok', warn: '**warning**', fail: '**failed**', skipped: 'skipped' } as const;
 
 function problemText({ status, check, summary, subjects, evidence, why, fix }: CheckResult): string {

@@ -2,19 +2,21 @@ import type { CheckResult, DoctorResult, Fix, Status } from '../../doctor/types.
 import { palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { printable, wrap } from '../text.js';
-import { countsWords, skippedByReason, stepGroups } from './words.js';
+import { countsWords, skippedByReason, stepGroups, verdictWord } from './words.js';
 
 /** What was looked at, then the worst first with its repair, what is fine in one line each, and the verdict. */
 export function renderText(result: DoctorResult, options: RenderOptions): string {
   const paint = palette(options);
-  const { results, passed } = result;
+  const { results } = result;
   const width = Math.max(40, Math.min(options.width, 110));
   const of = (status: Status): readonly CheckResult[] => results.filter((one) => one.status === status);
   const idWidth = Math.max(0, ...of('pass').map(({ check }) => check.length));
-  const verdict = passed ? paint.strong(paint.good('PASSED:')) : paint.strong(paint.bad('FAILED:'));
+  const word = verdictWord(result);
+  const tone = word === 'PASSED' ? paint.good : word === 'FAILED' ? paint.bad : paint.warn;
+  const verdict = paint.strong(tone(`${word}:`));
   const skipped = skippedByReason(results);
   const sections = [
-    targetLines(result, options),
+    targetLines(result, width, options),
     ...of('fail').map((one) => problemLines(one, paint.bad('FAIL'), width, options)),
     ...of('warn').map((one) => problemLines(one, paint.warn('WARN'), width, options)),
     of('pass').map(
@@ -32,15 +34,17 @@ export function renderText(result: DoctorResult, options: RenderOptions): string
     .join('\n\n')}\n`;
 }
 
-function targetLines({ targets }: DoctorResult, options: RenderOptions): string[] {
+function targetLines({ targets }: DoctorResult, width: number, options: RenderOptions): string[] {
   const paint = palette(options);
-  const labels = targets.map(({ label }) => printable(label));
-  const width = Math.max(0, ...labels.map((label) => label.length));
-  return targets.flatMap(({ what, problem }, at) => {
-    const label = paint.name((labels[at] ?? '').padEnd(width));
-    const said = problem === null ? printable(what ?? '') : paint.bad(printable(problem.message));
+  return targets.flatMap(({ label, what, problem }) => {
     const hint = problem?.hint ?? null;
-    return [`${label}  ${said}`, ...(hint === null ? [] : [`  hint: ${printable(hint)}`])];
+    return [
+      paint.name(printable(label)),
+      ...wrap(printable(problem?.message ?? what ?? ''), width - 2).map(
+        (line) => `  ${problem === null ? line : paint.bad(line)}`,
+      ),
+      ...(hint === null ? [] : hung('  hint: ', 8, wrap(printable(hint), width - 8))),
+    ];
   });
 }
 
@@ -59,7 +63,7 @@ function problemLines(
     ...hung(
       `${word}  ${paint.strong(check)}  `,
       INDENT.length,
-      wrap(`${' '.repeat(0)}${printable(summary)}`, room - check.length - 2),
+      wrap(printable(summary), room - check.length - 2),
     ),
     ...subjects.map((label) => INDENT + paint.name(printable(label))),
     ...evidence.flatMap((line) => hung(INDENT, INDENT.length + 2, wrap(printable(line), room - 2))),

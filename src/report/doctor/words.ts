@@ -12,6 +12,12 @@ export function countsWords({ counts }: Pick<DoctorResult, 'counts'>): string {
   ].join(', ');
 }
 
+/** The verdict in a word: where a target could not be read, nothing that passed says that all is well. */
+export function verdictWord({ passed, targets }: DoctorResult): 'PASSED' | 'FAILED' | 'INCOMPLETE' {
+  if (!passed) return 'FAILED';
+  return targets.some(({ problem }) => problem !== null) ? 'INCOMPLETE' : 'PASSED';
+}
+
 /** Steps to be taken in one place, one after the other. */
 export interface StepGroup {
   readonly kind: FixKind;
@@ -32,8 +38,8 @@ export function stepGroups({ steps }: Fix): readonly StepGroup[] {
   return groups;
 }
 
-function whereOf({ kind, at }: FixStep): string {
-  const place = at === null ? '' : ` ${at}`;
+function whereOf({ kind, at, as }: FixStep): string {
+  const place = `${at === null ? '' : ` ${at}`}${as === undefined ? '' : ` (as ${as})`}`;
   switch (kind) {
     case 'sql':
       return `in SQL at${place}`;
