@@ -12,12 +12,12 @@ export type JudgePool = (
 
 /**
  * The `run` of a check that judges each pool of each application: an outcome for each application, as bad as its worst
- * pool, with what is said of each that does not pass.
+ * pool, with what is said of each that does not pass. Where no pool is one that it is about, the reason is `noneSuch`.
  */
-export function forEachPool(judge: JudgePool, noneSuch = 'it has no pools'): Check['run'] {
-  return (context) =>
-    Promise.all(
-      context.targets.pool.map(async (target): Promise<Outcome> => {
+export function forEachPool(judge: JudgePool, noneSuch = 'no application has a pool'): Check['run'] {
+  return async (context) => {
+    const outcomes = await Promise.all(
+      context.targets.pool.map(async (target): Promise<Outcome | null> => {
         const findings: { readonly pool: PoolReading; readonly finding: Finding }[] = [];
         for (const pool of target.reading.pools) {
           if (pool.closed) continue;
@@ -29,19 +29,19 @@ export function forEachPool(judge: JudgePool, noneSuch = 'it has no pools'): Che
           });
           if (!isNone) findings.push({ pool, finding });
         }
-        return { ...together(findings, noneSuch), subjects: [target.label] };
+        return findings.length === 0 ? null : { ...together(findings), subjects: [target.label] };
       }),
     );
+    const found = outcomes.filter((one) => one !== null);
+    return found.length > 0 ? found : [{ ...skip(noneSuch), subjects: [] }];
+  };
 }
 
 const WORST_FIRST: readonly Status[] = ['fail', 'warn', 'pass', 'skipped'];
 
-function together(
-  findings: readonly { readonly pool: PoolReading; readonly finding: Finding }[],
-  noneSuch: string,
-): Finding {
-  const status = WORST_FIRST.find((one) => findings.some(({ finding }) => finding.status === one));
-  if (status === undefined) return skip(noneSuch);
+function together(findings: readonly { readonly pool: PoolReading; readonly finding: Finding }[]): Finding {
+  const status =
+    WORST_FIRST.find((one) => findings.some(({ finding }) => finding.status === one)) ?? 'skipped';
   const wrong = findings.filter(({ finding: { status: one } }) => one === 'fail' || one === 'warn');
   const told = wrong.length > 0 ? wrong : findings.filter(({ finding }) => finding.status === status);
   const risks = new Set(wrong.flatMap(({ finding }) => finding.fix?.risk ?? []));

@@ -14,7 +14,10 @@ export const feedCapacity: Check = {
   why: 'A symbol for which there is no room is refused, and whoever wanted it gets no prices, while all else looks well.',
   details: `Fails where a subscription found no room, warns above ${formatShare(WARNS_ABOVE, 0)} of what all connections may have: \
 MAX_SYMBOLS_PER_WEBSOCKET times MAX_WEBSOCKET_CONNECTIONS, as far as the application takes its settings from there.`,
-  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+  run: forEachPool(
+    (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
+    'no application has a feed',
+  ),
 };
 
 function judge(pool: PoolReading, feed: FeedReading): Finding {

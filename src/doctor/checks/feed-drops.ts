@@ -15,7 +15,10 @@ export const feedDrops: Check = {
     'or keeps a book has wrong figures from then on.',
   details: `Fails where ticks were dropped, or a subscriber was disconnected since it was too slow. Warns where \
 ${formatShare(WARNS_FROM, 0)} of all ticks or more were replaced by newer ones of their symbol.`,
-  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+  run: forEachPool(
+    (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
+    'no application has a feed',
+  ),
 };
 
 function judge(pool: PoolReading, feed: FeedReading): Finding {

@@ -13,7 +13,10 @@ export const feedReconnects: Check = {
     'Each reconnect is a gap: ticks of all its symbols are missing until they are subscribed again, and venues count ' +
     'dials, and shut out who dials too often.',
   details: `Warns where connections are opened again and again. ${STORM_TEXT}`,
-  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+  run: forEachPool(
+    (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
+    'no application has a feed',
+  ),
 };
 
 function judge(pool: PoolReading, { connections, gaps }: FeedReading): Finding {

@@ -14,7 +14,10 @@ export const feedStale: Check = {
   details: `Fails where a connection is degraded or was given up, or the server refuses the credentials. Warns where one was \
 found stale since the start, where one with symbols has said nothing for ${formatDuration(SILENT_MS)}, and where symbols are wanted \
 that the server has not confirmed.`,
-  run: forEachPool((pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)), 'it has no feed'),
+  run: forEachPool(
+    (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
+    'no application has a feed',
+  ),
 };
 
 function judge(pool: PoolReading, feed: FeedReading): Finding {

@@ -27,5 +27,5 @@ export const httpCircuits: Check = {
         risk: 'None.',
       },
     );
-  }, 'it has no HTTP pool'),
+  }, 'no application has an HTTP pool'),
 };

@@ -18,7 +18,7 @@ export const httpResets: Check = {
 ${formatShare(WARNS_FROM, 0)} of all attempts or more. The repair halves how long idle connections are kept.`,
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
-    'it has no HTTP pool',
+    'no application has an HTTP pool',
   ),
 };
 

@@ -20,7 +20,7 @@ export const httpReuse: Check = {
 used before.`,
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
-    'it has no HTTP pool',
+    'no application has an HTTP pool that has sent enough',
   ),
 };
 

@@ -18,7 +18,7 @@ waiting for a connection are in pool-timeouts. Fails from ${formatShare(FAILS_FR
 language models take up to a minute: the repair is ${formatDuration(READ_MS)} between two pieces of an answer.`,
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
-    'it has no HTTP pool',
+    'no application has an HTTP pool',
   ),
 };
 

@@ -17,7 +17,7 @@ export const ibClientIds: Check = {
 clientId on, ${RANGE} at most. Warns where the pool has no id left, or the gateway no place.`,
   run: forEachPool(
     (pool, context) => (pool.ib === undefined ? null : judge(pool, pool.ib, context)),
-    'it has no pool of a broker',
+    'no application has a pool of a broker',
   ),
 };
 

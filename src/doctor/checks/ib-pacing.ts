@@ -20,7 +20,7 @@ ${formatShare(1 - HEADROOM, 0)} of it, and where messages have waited for more t
   run: forEachPool((pool) => {
     const pacing = pool.ib?.pacing;
     return pacing == null ? null : judge(pool, pacing);
-  }, 'it has no pool of a broker, or has sent nothing yet'),
+  }, 'no application has a pool of a broker that has sent anything'),
 };
 
 function judge(pool: PoolReading, pacing: IbPacingReading): Finding {

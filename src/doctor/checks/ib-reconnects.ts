@@ -18,7 +18,7 @@ export const ibReconnects: Check = {
 gateway has lost its own way to the broker. A gateway restarts once a day by itself.`,
   run: forEachPool(
     (pool) => (pool.ib === undefined ? null : judge(pool, pool.ib)),
-    'it has no pool of a broker',
+    'no application has a pool of a broker',
   ),
 };
 

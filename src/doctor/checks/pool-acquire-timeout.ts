@@ -19,7 +19,7 @@ export const poolAcquireTimeout: Check = {
   details: `Fails where an acquire waits for ever, which is the default of pg.Pool and generic-pool. Warns above \
 ${formatDuration(LONGEST_MS)}, after which most callers have gone, and where it is longer than a statement may take: the pool's own \
 statement or query time-out, or --statement-timeout.`,
-  run: forEachPool(judge, 'its pools do not tell'),
+  run: forEachPool(judge, 'no pool tells'),
 };
 
 function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {

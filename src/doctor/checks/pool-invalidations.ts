@@ -19,7 +19,7 @@ export const poolInvalidations: Check = {
   details: `Counts connections given up as broken since the application was started. Warns from ${LEAST} on, if they are \
 ${formatShare(WARNS_FROM, 0)} of all leases or more. Connections that were found dead before they were lent do not count: that \
 is what pre-ping is for.`,
-  run: forEachPool(judge, 'its pools do not tell'),
+  run: forEachPool(judge, 'no pool tells'),
 };
 
 function judge(pool: PoolReading): Finding | null {

@@ -22,5 +22,5 @@ export const poolLeakWatch: Check = {
           steps: [step],
           risk: 'About a microsecond for each acquire, up to 1,000 of them in a second; beyond that a sample.',
         });
-  }, 'its pools do not tell'),
+  }, 'no pool tells'),
 };

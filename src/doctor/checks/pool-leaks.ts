@@ -1,4 +1,4 @@
-import { formatCount, formatDuration } from '../../base/units.js';
+import { formatCount, formatDuration, formatMs } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { forEachPool, leaksOf } from '../pools.js';
@@ -39,7 +39,7 @@ function judge(pool: PoolReading): Finding | null {
     ([site]): FixStep => codeStep(`release what is acquired at ${site} on every path: ${HOW}`),
   );
   if (leaks.length > 0) {
-    const age = oldest === 0 ? '' : `, the oldest for ${formatDuration(Math.round(oldest))}`;
+    const age = oldest === 0 ? '' : `, the oldest for ${formatMs(oldest)}`;
     const summary = `${leaks.length} of ${pool.inUse} leases out for too long${age}`;
     return fail(summary, evidence, { steps, risk: RISK });
   }

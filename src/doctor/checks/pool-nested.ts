@@ -22,5 +22,5 @@ export const poolNested: Check = {
       steps: [step],
       risk: 'Two statements that ran side by side then run one after the other, and in one transaction if there is one.',
     });
-  }, 'its pools do not tell'),
+  }, 'no pool tells'),
 };

@@ -17,7 +17,7 @@ export const poolPrePing: Check = {
     'fails one request before it is thrown away.',
   details: `Passes where idle connections are tried before they are lent, or are closed before anybody cuts them, within \
 ${formatDuration(SAFE_IDLE_MS)}. Warns otherwise. SQLite is left out.`,
-  run: forEachPool(judge, 'its pools do not tell'),
+  run: forEachPool(judge, 'no pool tells'),
 };
 
 function judge(pool: PoolReading): Finding | null {

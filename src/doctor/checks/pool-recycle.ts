@@ -23,5 +23,5 @@ left out; so is SQLite, whose connections are files. The time of seed settings b
       steps: [step],
       risk: 'Now and then a request waits for a new connection, a few milliseconds on the same network.',
     });
-  }, 'its pools do not tell, or cannot'),
+  }, 'no pool tells, or can do it'),
 };

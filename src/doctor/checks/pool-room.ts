@@ -25,7 +25,11 @@ function judge(pool: PoolReading): Finding | null {
   const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
   const summary = `${inUse} of ${capacity} lent${waits}`;
   if (waiting === 0 && inUse <= capacity * WARNS_ABOVE) return pass(summary);
-  const evidence = [`size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`];
+  const leaked = leaksOf(pool).length;
+  const evidence = [
+    `size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`,
+    ...(leaked === 0 ? [] : [`${leaked} of them out for too long: first look at pool-leaks`]),
+  ];
   const fix = { steps: steps(pool), risk: RISK };
   return waiting > 0 && inUse >= capacity ? fail(summary, evidence, fix) : warn(summary, evidence, fix);
 }
