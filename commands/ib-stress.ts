@@ -12,7 +12,7 @@ import { spawnGateways } from '../src/ib/stress/spawn-gateways.js';
 import { isPaper, lookAtGateway, runIbStress } from '../src/ib/stress/stress.js';
 import { IB_STRESS_FORMATS, ibStressReports } from '../src/report/ib-stress/index.js';
 import { renderJson } from '../src/report/json.js';
-import { tableLines } from '../src/report/table.js';
+import { padEnd, wrap } from '../src/report/text.js';
 
 const WHAT = 'What is run';
 const GATEWAY = 'A gateway of your own';
@@ -178,7 +178,9 @@ export const command = defineCommand({
     const { options: given, io, progress } = context;
     if (given.list) {
       await context.write(
-        given.format === 'json' ? renderJson(scenarioList()) : `${listLines().join('\n')}\n`,
+        given.format === 'json'
+          ? renderJson(scenarioList())
+          : `${listLines(context.render.width).join('\n')}\n`,
       );
       return ExitCode.Ok;
     }
@@ -251,10 +253,9 @@ function scenarioList() {
   };
 }
 
-function listLines(): string[] {
-  return tableLines(SCENARIOS, [
-    { title: 'scenario', cell: ({ name }) => name },
-    { title: 'clock', align: 'right', cell: ({ speed }) => (speed === 1 ? 'real' : `x${speed}`) },
-    { title: 'what happens', cell: ({ title }) => title },
-  ]);
+function listLines(width: number): string[] {
+  const nameWidth = Math.max(...SCENARIO_NAMES.map(({ length }) => length)) + 2;
+  return SCENARIOS.flatMap(({ name, title }) =>
+    wrap(title, width - nameWidth).map((line, at) => padEnd(at === 0 ? name : '', nameWidth) + line),
+  );
 }

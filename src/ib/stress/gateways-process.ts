@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../base/clock.js';
 import { type Control, startControl } from '../gateway/control.js';
@@ -11,31 +12,58 @@ import type { GatewaysOrder } from './spawn-gateways.js';
 const HOST = '127.0.0.1';
 const pipe = new Socket({ fd: 4, readable: true, writable: true });
 const tell = (value: unknown) => void pipe.write(`${JSON.stringify(value)}\n`);
-const open = new Map<number, { readonly gateway: Gateway; readonly control: Control }>();
+const open = new Map<number, Open>();
+/** In which the loop's delay is sampled, in milliseconds; the delay that is told contains it. */
+const LAG_RESOLUTION_MS = 20;
+
+interface Open {
+  readonly gateway: Gateway;
+  readonly control: Control;
+  readonly lag: IntervalHistogram;
+}
 
 createInterface({ input: pipe }).on('line', async (line) => {
   const order = JSON.parse(line) as GatewaysOrder;
   try {
-    tell({ id: order.id, ...(order.kind === 'start' ? await start(order) : await stop(order)) });
+    tell({ id: order.id, ...(await carryOut(order)) });
   } catch (error) {
     tell({ id: order.id, error: error instanceof Error ? error.message : String(error) });
   }
 });
 pipe.on('error', () => {});
 pipe.on('close', async () => {
-  for (const id of [...open.keys()]) await stop({ id: 0, kind: 'stop', gateway: id });
+  for (const id of [...open.keys()]) await stop({ gateway: id });
 });
+
+function carryOut(order: GatewaysOrder): Promise<object> {
+  switch (order.kind) {
+    case 'start':
+      return start(order);
+    case 'stalled':
+      return stalled(order);
+    case 'stop':
+      return stop(order);
+  }
+}
+
+async function stalled({ gateway: id }: { readonly gateway: number }) {
+  const { max = 0 } = open.get(id)?.lag ?? {};
+  return { stalledMs: Math.max(0, max / 1e6 - LAG_RESOLUTION_MS) };
+}
 
 async function start({ id, wish: { speed = 1, ...options } }: Extract<GatewaysOrder, { kind: 'start' }>) {
   const gateway = await startGateway({ ...options, host: HOST, clock: fasterClock(systemClock, speed) });
   const control = await startControl(gateway, { host: HOST, port: 0 });
-  open.set(id, { gateway, control });
+  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  lag.enable();
+  open.set(id, { gateway, control, lag });
   return { host: HOST, port: gateway.port, controlPort: control.port };
 }
 
-async function stop({ gateway: id }: Extract<GatewaysOrder, { kind: 'stop' }>) {
+async function stop({ gateway: id }: { readonly gateway: number }) {
   const one = open.get(id);
   open.delete(id);
+  one?.lag.disable();
   await one?.control.close();
   await one?.gateway.close();
   return {};

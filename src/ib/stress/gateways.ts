@@ -14,6 +14,8 @@ export interface StressGateway extends AsyncDisposable {
   readonly port: number;
   /** null for a real one, which takes no orders of this kind and says nothing of what it has seen. */
   readonly control: ControlClient | null;
+  /** The longest that its process stood still, in milliseconds; null where nobody can tell. */
+  stalledMs(): Promise<number | null>;
 }
 
 /** Where gateways come from: a new one for each run, or ever the same real one. */
@@ -28,7 +30,13 @@ export function liveGateway(host: string, port: number): Gateways {
   const close = async (): Promise<void> => {};
   return {
     place: `${host}:${port}`,
-    start: async () => ({ host, port, control: null, [Symbol.asyncDispose]: close }),
+    start: async () => ({
+      host,
+      port,
+      control: null,
+      stalledMs: async () => null,
+      [Symbol.asyncDispose]: close,
+    }),
     [Symbol.asyncDispose]: close,
   };
 }

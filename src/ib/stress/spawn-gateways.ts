@@ -9,13 +9,14 @@ import type { Gateways, GatewayWish } from './gateways.js';
 /** What the process of the gateways is told; each order is answered under its id. */
 export type GatewaysOrder =
   | { readonly id: number; readonly kind: 'start'; readonly wish: GatewayWish }
-  | { readonly id: number; readonly kind: 'stop'; readonly gateway: number };
+  | { readonly id: number; readonly kind: 'stalled' | 'stop'; readonly gateway: number };
 
 interface Reply {
   readonly id: number;
   readonly host?: string;
   readonly port?: number;
   readonly controlPort?: number;
+  readonly stalledMs?: number;
   readonly error?: string;
 }
 
@@ -74,6 +75,7 @@ export function spawnGateways(): Gateways {
         host,
         port,
         control,
+        stalledMs: async () => (await ask({ id: ++lastId, kind: 'stalled', gateway: id })).stalledMs ?? null,
         async [Symbol.asyncDispose]() {
           await control.close();
           if (!isOver) await ask({ id: ++lastId, kind: 'stop', gateway: id });

@@ -50,6 +50,11 @@ export interface TrialOutcome {
   readonly figures: IbRunFigures;
   /** Whether it was stopped. */
   readonly stopped: boolean;
+  /**
+   * The longest that this process or that of the gateway stood still, in milliseconds of the machine's clock, but for
+   * what the work itself is to blame for.
+   */
+  readonly stalledMs: number;
 }
 
 const LOOK_MS = 5;
@@ -78,16 +83,20 @@ export async function runTrial(
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
   const trial = new Trial(options);
+  let stalledMs = 0;
   try {
     await trial.run(work, longestMs);
     await trial.compare();
     await trial.end();
+    stalledMs = (await options.gateway.stalledMs()) ?? 0;
   } finally {
     lag.disable();
     await trial.abandon();
   }
   const delay = (ns: number): number => Math.max(0, ns / 1e6 - LAG_RESOLUTION_MS);
-  return trial.outcome({ p99: delay(lag.percentile(99)), max: delay(lag.max) });
+  const loopLag = { p99: delay(lag.percentile(99)), max: delay(lag.max) };
+  const ownMs = loopLag.max <= 1.1 * trial.blockedMs ? 0 : loopLag.max;
+  return { ...trial.outcome(loopLag), stalledMs: Math.max(stalledMs, ownMs) };
 }
 
 interface Entry {
@@ -107,6 +116,8 @@ export class Trial {
   readonly pacer: Pacer;
   readonly meter: Meter;
   readonly isLive: boolean;
+  /** How long the work has blocked the loop on purpose, at most, in milliseconds of the machine's clock. */
+  blockedMs = 0;
   readonly clientIdBase: number;
   readonly #options: TrialOptions;
   readonly #checks: IbCheck[] = [];
@@ -341,7 +352,7 @@ export class Trial {
     await this.#options.breakage?.end?.();
   }
 
-  outcome(loopLag: IbRunFigures['loopLag']): TrialOutcome {
+  outcome(loopLag: IbRunFigures['loopLag']): Omit<TrialOutcome, 'stalledMs'> {
     const { meter } = this;
     const { memoryBytes } = this.#options;
     const pacing = this.pacer.snapshot();

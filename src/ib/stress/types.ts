@@ -1,5 +1,4 @@
 import type { Topology } from '../pool.js';
-import type { ScenarioName } from './names.js';
 
 /** One thing that has to be so, and whether it was. */
 export interface IbCheck {
@@ -102,6 +101,10 @@ export interface IbRun {
   readonly broken: string | null;
   /** On the machine's clock. */
   readonly tookMs: number;
+  /** How often it was run again, because the machine stood still for longer than the run allows for. */
+  readonly repeats: number;
+  /** How long it stood still at most, in the last of them; null where it did not run. */
+  readonly stalledMs: number | null;
   /** How many times faster its own clock ran. */
   readonly speed: number;
   readonly checks: readonly IbCheck[];
@@ -136,7 +139,6 @@ export interface IbStressResult {
   readonly partial: boolean;
   readonly runs: readonly IbRun[];
   readonly baseline: IbBaseline | null;
+  /** Whether all of it ran, and as it should. */
   readonly passed: boolean;
 }
-
-export type RunName = ScenarioName | 'sequential' | 'parallel' | 'stress';

@@ -8,15 +8,18 @@ import {
   headline,
   heldOf,
   isAsWanted,
+  repeatsText,
   runLabel,
   verdictText,
+  verdictWord,
 } from './words.js';
 
 /** For comments on a change: the verdict, what did not hold, and a table of the runs. */
 export function renderMarkdown(result: IbStressResult): string {
-  const { passed, runs, negativeControls, baseline } = result;
+  const { runs, negativeControls, baseline } = result;
+  const repeats = repeatsText(result);
   const sections = [
-    `## Broker connections: ${passed ? 'passed' : 'failed'}`,
+    `## Broker connections: ${verdictWord(result)}`,
     `${markdownText(headline(result))}: ${markdownText(verdictText(result))}.`,
     runs
       .filter((run) => !isAsWanted(run, negativeControls))
@@ -41,6 +44,7 @@ export function renderMarkdown(result: IbStressResult): string {
       ]),
       [3, 4, 5, 6, 7, 8, 9],
     ),
+    repeats === null ? '' : `${markdownText(repeats)}.`,
     baseline === null ? '' : `${markdownText(baselineText(baseline))}.`,
   ];
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;

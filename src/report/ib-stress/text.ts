@@ -1,6 +1,6 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
 import type { IbRun, IbStressResult } from '../../ib/stress/types.js';
-import { palette } from '../color.js';
+import { type Palette, palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';
 import { printable, wrap } from '../text.js';
@@ -11,18 +11,21 @@ import {
   headline,
   heldOf,
   isAsWanted,
+  repeatsText,
   runLabel,
   totalLines,
   verdictText,
+  verdictWord,
 } from './words.js';
 
 /** The verdict, what did not hold, then run by run how it went and what was measured. */
 export function renderText(result: IbStressResult, options: RenderOptions): string {
   const paint = palette(options);
-  const { runs, negativeControls, passed, baseline } = result;
+  const { runs, negativeControls, baseline } = result;
+  const repeats = repeatsText(result);
   const ran = runs.filter(({ outcome }) => outcome !== 'skipped');
-  const word = passed ? 'PASSED:' : 'FAILED:';
-  const painted = paint.strong(passed ? paint.good(word) : paint.bad(word));
+  const word = `${verdictWord(result).toUpperCase()}:`;
+  const painted = paint.strong(VERDICT_PAINT[verdictWord(result)](paint)(word));
   const verdict = wrap(`${word} ${verdictText(result)}`, options.width);
   const table = (columns: readonly Column<IbRun>[]) => tableLines(ran, columns, { title: paint.faint });
   const sections = [
@@ -52,7 +55,10 @@ export function renderText(result: IbStressResult, options: RenderOptions): stri
           'Times are by the clock of the run, the event loop and what a run took by that of the machine. peak: messages in the busiest second, as sent and as they arrived, of 50 that a gateway takes.',
           options.width,
         ).map((line) => paint.faint(line)),
-    ran.length === 0 ? [] : totalLines(result).flatMap(([label, text]) => labelled(label, text, options)),
+    negativeControls || ran.length === 0
+      ? []
+      : totalLines(result).flatMap(([label, text]) => labelled(label, text, options)),
+    repeats === null ? [] : wrap(repeats, options.width).map((line) => paint.warn(line)),
     baseline === null ? [] : wrap(baselineText(baseline), options.width),
     skippedLines(runs, options).map((line) => paint.faint(line)),
   ];
@@ -61,6 +67,12 @@ export function renderText(result: IbStressResult, options: RenderOptions): stri
     .map((lines) => lines.join('\n'))
     .join('\n\n')}\n`;
 }
+
+const VERDICT_PAINT = {
+  passed: ({ good }: Palette) => good,
+  stopped: ({ warn }: Palette) => warn,
+  failed: ({ bad }: Palette) => bad,
+} as const;
 
 const NAME: Column<IbRun> = { title: 'run', cell: runLabel };
 
@@ -97,7 +109,7 @@ function brokenLines(run: IbRun, options: RenderOptions): string[] {
   const [fault = 'nothing was noticed'] = faultsOf(run);
   const mark = found ? paint.good('found') : paint.bad('MISSED');
   return [
-    `${mark} ${paint.strong(runLabel(run))}, that ${run.broken ?? 'is not broken'}`,
+    `${mark} ${paint.strong(runLabel(run))}: a pool that ${run.broken ?? 'is not broken'}`,
     ...hanging(printable(fault), options.width - 4).map((line) => `    ${line}`),
   ];
 }

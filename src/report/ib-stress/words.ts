@@ -16,6 +16,17 @@ export function headline({ runs, gateway, elapsedMs, seed, partial }: IbStressRe
   return `${counted(runs.length, 'run')} against ${where}, seed ${seed}, in ${formatMs(elapsedMs)}${interrupted}`;
 }
 
+/** A run that was stopped before anything failed has no verdict. */
+export function verdictWord({
+  passed,
+  partial,
+  runs,
+  negativeControls,
+}: IbStressResult): 'passed' | 'stopped' | 'failed' {
+  if (passed) return 'passed';
+  return partial && runs.every((run) => isAsWanted(run, negativeControls)) ? 'stopped' : 'failed';
+}
+
 /** How it went, after the word of the verdict. */
 export function verdictText({ runs, negativeControls, gateway }: IbStressResult): string {
   const ran = runs.filter(({ outcome }) => outcome !== 'skipped');
@@ -46,6 +57,14 @@ export function faultsOf({ checks, comparisons }: IbRun): string[] {
     ...checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`),
     ...(comparisons ?? []).filter(({ ok }) => !ok).map(differenceText),
   ];
+}
+
+/** Runs that were made again; null where there was none. */
+export function repeatsText({ runs }: IbStressResult): string | null {
+  const again = runs.filter(({ repeats }) => repeats > 0);
+  if (again.length === 0) return null;
+  const names = again.map((run) => `${runLabel(run)} (${counted(run.repeats, 'time')})`);
+  return `run again, since the machine had stood still: ${names.join(', ')}`;
 }
 
 /** `12/12`: how many of them held; `-` where there were none. */

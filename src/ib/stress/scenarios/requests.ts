@@ -30,6 +30,7 @@ export const slowGateway: Scenario = {
       codes.every((code) => code === 'ERR_IB_TIMEOUT'),
       `${codes.filter((code) => code === 'ERR_IB_TIMEOUT').length} of ${codes.length} in time-out after 20 ms`,
     );
+    if (isLostOnce(trial, connection)) return;
     // Each late answer has two messages: the details, and their end.
     await trial.until(
       'late answers are noticed, and for nobody',
@@ -104,7 +105,7 @@ export const bigHistory: Scenario = {
   speed: 1,
   lastsMs: 8000,
   async run(trial) {
-    const heartbeatTimeoutMs = trial.real(300);
+    const heartbeatTimeoutMs = trial.real(500);
     const pool = trial.pool({ heartbeatMs: trial.real(200), heartbeatTimeoutMs });
     const lease = await pool.acquire();
     const { connection } = lease;
@@ -142,13 +143,22 @@ function details(
   return trial.ask(() => connection.contractDetails(stock(symbol), { timeoutMs }));
 }
 
+/** Whether it was taken for dead; that is noted. */
+function isLostOnce(trial: Trial, connection: IbConnection): boolean {
+  const { heartbeatsMissed, lost } = connection.figures().supervisor;
+  if (lost === 0) return false;
+  trial.check('it is not taken for dead', false, `${heartbeatsMissed} heartbeats missed, ${lost} lost`);
+  return true;
+}
+
 function areOf(outcomes: readonly (ContractDetails[] | IbError)[], symbols: readonly string[]): boolean {
   return outcomes.every(
     (all, at) => !(all instanceof IbError) && all.every(({ contract }) => contract.symbol === symbols[at]),
   );
 }
 
-function block({ clock }: Trial, forMs: number): void {
-  const until = clock.now() + forMs;
-  while (clock.now() < until);
+function block(trial: Trial, forMs: number): void {
+  trial.blockedMs = forMs;
+  const until = trial.clock.now() + forMs;
+  while (trial.clock.now() < until);
 }

@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SCENARIO_NAMES, SEED_TESTS } from '../../../src/ib/stress/names.js';
+import type { IbRun } from '../../../src/ib/stress/types.js';
+import { runsOf } from './runs.js';
+
+/** It blocks this process's loop, which is none of the others' business. */
+const ALONE = 'big-history';
+
+describe('a sound pool', () => {
+  let runs: ReadonlyMap<string, IbRun>;
+  beforeAll(async () => {
+    const together = SCENARIO_NAMES.filter((name) => name !== ALONE);
+    const patience = 4;
+    runs = new Map([
+      ...(await runsOf({ scenarios: together, jobs: together.length, patience })),
+      ...(await runsOf({ scenarios: [ALONE], patience })),
+      ...(await runsOf({ tests: SEED_TESTS, topologies: ['shared'], jobs: 3, patience })),
+      ...(await runsOf({ tests: SEED_TESTS, topologies: ['worker'], workers: 3, patience })),
+    ]);
+  }, 180_000);
+
+  it.each([...SCENARIO_NAMES, ...SEED_TESTS.flatMap((name) => [`${name} shared`, `${name} worker`])])(
+    'passes %s, and the gateway has counted the same',
+    (name) => {
+      const run = runs.get(name);
+      expect(run?.checks.filter(({ ok }) => !ok)).toEqual([]);
+      expect(run?.comparisons?.filter(({ ok }) => !ok)).toEqual([]);
+      expect(run?.checks.length).toBeGreaterThan(2);
+      expect(run?.comparisons?.length).toBeGreaterThan(5);
+      expect(run).toMatchObject({
+        outcome: 'passed',
+        figures: { leftovers: { sockets: 0, subscriptions: 0, workers: 0 } },
+      });
+    },
+  );
+
+  it('tells how long it took to find a loss and to recover, and who was lost in it', () => {
+    expect(runs.get('half-open')?.figures).toMatchObject({
+      detectMs: expect.any(Number),
+      recoverMs: expect.any(Number),
+      requests: { lost: 1, retried: 1, failed: 0 },
+      clientIds: { seen: [1, 2, 3], unique: true },
+    });
+    expect(runs.get('id-collision')?.figures?.clientIds).toMatchObject({ unique: false, collisions: 1 });
+    expect(runs.get('slow-gateway')?.figures?.requests).toMatchObject({ timedOut: 6, late: 12 });
+    expect(runs.get('message-pacing')?.figures?.pacing).toMatchObject({ peakSecond: 45, tooFast: 0 });
+  });
+
+  it('is on threads of its own where each worker has a connection', () => {
+    expect(runs.get('parallel worker')?.figures).toMatchObject({
+      workerStart: { count: 3 },
+      clientIds: { seen: [1, 2, 3], unique: true },
+    });
+    expect(runs.get('parallel shared')?.figures).toMatchObject({
+      workerStart: { count: 1 },
+      clientIds: { seen: [1] },
+    });
+  });
+});
+
+describe('a pool that is broken on purpose', () => {
+  let runs: ReadonlyMap<string, IbRun>;
+  beforeAll(async () => {
+    const together = SCENARIO_NAMES.filter((name) => name !== ALONE);
+    runs = new Map([
+      ...(await runsOf({ scenarios: together, jobs: together.length, negativeControls: true })),
+      ...(await runsOf({ scenarios: [ALONE], negativeControls: true })),
+    ]);
+  }, 180_000);
+
+  it.each([
+    ['connect-storm', 'gives every connection the same client id', '10: each has an id of its own'],
+    ['client-cap', 'believes that a gateway serves 64 clients', 'client 33 is refused'],
+    [
+      'id-collision',
+      'gives every connection the same client id',
+      'two pools that share their ids have different ones',
+    ],
+    ['id-reconnect', 'takes the next client id at each reconnect', 'it kept its id'],
+    ['drop-mid-request', 'sends an order again that had no answer', 'no order came twice'],
+    [
+      'half-open',
+      'never asks whether the gateway is still there',
+      'it is noticed within the deadline of the heartbeat and one interval',
+    ],
+    ['silent-handshake', 'waits for ever for the handshake', 'at the deadline'],
+    [
+      'slow-gateway',
+      'takes a gateway for dead that does not answer within 100 ms',
+      'it is not taken for dead',
+    ],
+    ['nightly-reset', 'hangs up at a 1100', 'no socket was closed'],
+    ['auto-restart', 'reconnects at once, all connections together', 'the first attempts are spread'],
+    ['farm-flap', 'hangs up at a 2103', 'no reconnect'],
+    ['message-pacing', 'has its limiter off', 'no error 100'],
+    ['history-pacing', 'knows no limits for history', 'none is refused'],
+    ['request-timeout', 'does not cancel what it gave up', 'requests for history are cancelled'],
+    ['subscription-leak', 'forgets each 100th cancel', 'none is open, here or there'],
+    ['big-history', 'blames the gateway for its own blocked loop', 'the gateway is not blamed for it'],
+    ['bad-input', 'does not hear that the port has moved', 'it follows to the new port'],
+    ['shutdown', 'leaves its connections open when it is closed', 'no socket is left'],
+  ] as const)('fails %s where it %s', (name, broken, check) => {
+    const run = runs.get(name);
+    expect(run).toMatchObject({ outcome: 'failed', broken });
+    expect(run?.checks.filter(({ ok }) => !ok).map((one) => one.name)).toContain(check);
+  });
+
+  it('differs from the gateway in what it says it sent', () => {
+    const differences = (name: string) => runs.get(name)?.comparisons?.filter(({ ok }) => !ok);
+    expect(differences('request-timeout')).toEqual([
+      { what: 'cancelHistory sent', gateway: 0, clientLeast: 3, clientMost: 3, ok: false },
+    ]);
+    expect(differences('subscription-leak')).toContainEqual(
+      expect.objectContaining({ what: 'streams open', clientLeast: 0, clientMost: 0 }),
+    );
+    expect(differences('id-reconnect')?.map(({ what }) => what)).toContain('sessions of id 2');
+  });
+});
