@@ -5,7 +5,7 @@ import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
 import type { Connections } from './connections.js';
 import {
   CircuitOpenError,
-  HttpError,
+  type HttpError,
   HttpPoolTimeoutError,
   HttpStatusError,
   HttpTimeoutError,
@@ -109,6 +109,11 @@ export class Call implements AttemptOwner, WaiterOutcome {
     if (this.#over) return;
     this.#host.counts.aborted++;
     this.#stop(reason ?? new DOMException('the request was aborted', 'AbortError'));
+  }
+
+  /** Nothing of it is under way. */
+  get isWaiting(): boolean {
+    return this.#attempt === null;
   }
 
   /** The pool gives it up. */

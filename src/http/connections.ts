@@ -182,8 +182,9 @@ export class Connections {
   /** A connection may take a request. */
   #offer(connection: PooledConnection): void {
     const { origin } = connection;
-    if (connection.active.size === 0 && this.#mustMakeWay(origin)) {
-      this.#destroy(connection, 'evicted');
+    const other = connection.active.size === 0 ? this.#mustMakeWayFor(origin) : null;
+    if (other !== null) {
+      this.#evict(connection, other);
       return;
     }
     while (connection.hasRoom && !connection.gone) {
@@ -254,16 +255,16 @@ export class Connections {
     this.#waiting--;
   }
 
-  /** Whether one of another origin has waited so much longer that it gets this place. */
-  #mustMakeWay(origin: Origin): boolean {
-    if (this.#waiting === origin.waiting) return false;
+  /** Another origin of which one has waited so much longer that it gets this place. */
+  #mustMakeWayFor(origin: Origin): Origin | null {
+    if (this.#waiting === origin.waiting || this.#hasPlace()) return null;
     const own = origin.firstWaiter();
     const limit = own === null ? Number.POSITIVE_INFINITY : own.since - OVERTAKE_MS;
     for (const other of this.#origins.values()) {
       if (other === origin || other.waiting === 0 || !this.#wantsDial(other)) continue;
-      if ((other.firstWaiter()?.since ?? Number.POSITIVE_INFINITY) < limit) return !this.#hasPlace();
+      if ((other.firstWaiter()?.since ?? Number.POSITIVE_INFINITY) < limit) return other;
     }
-    return false;
+    return null;
   }
 
   // Opening
@@ -283,30 +284,39 @@ export class Connections {
   #wantsDial(origin: Origin): boolean {
     const useful = this.#mayBeShared(origin) ? 1 : origin.waiting;
     return (
-      origin.waiting > 0 && origin.dials.size < useful && origin.live < this.#settings.maxConnectionsPerOrigin
+      origin.waiting > 0 &&
+      origin.dials.size + origin.promised < useful &&
+      origin.live < this.#settings.maxConnectionsPerOrigin
     );
   }
 
   /** Opens what those who wait for this origin can use, and there is a place for. */
   #dialFor(origin: Origin): void {
     while (!this.#closed && this.#wantsDial(origin)) {
-      if (!this.#hasPlace() && !this.#evict(origin)) return;
-      // A place that is being closed is not free yet.
-      if (!this.#hasPlace()) return;
-      this.#dial(origin);
+      if (this.#hasPlace()) this.#dial(origin);
+      else {
+        const oldest = this.#idleLongest();
+        if (oldest === null) return;
+        this.#evict(oldest, origin);
+      }
     }
   }
 
-  /** Closes the connection that has been idle longest; not one of the same origin, which would have been used. */
-  #evict(wanting: Origin): boolean {
+  /** None of an origin that waits, which would have been used. */
+  #idleLongest(): PooledConnection | null {
     let oldest: PooledConnection | null = null;
-    for (const origin of this.#origins.values()) {
-      const first = origin === wanting ? undefined : origin.idle[0];
+    for (const { idle } of this.#origins.values()) {
+      const first = idle[0];
       if (first !== undefined && (oldest === null || first.idleSince < oldest.idleSince)) oldest = first;
     }
-    if (oldest === null) return false;
-    this.#destroy(oldest, 'evicted');
-    return true;
+    return oldest;
+  }
+
+  /** Closes an idle connection, and has another one opened in its place as soon as it is closed. */
+  #evict(connection: PooledConnection, wanting: Origin): void {
+    connection.promisedTo = wanting;
+    wanting.promised++;
+    this.#destroy(connection, 'evicted');
   }
 
   #dial(origin: Origin): void {
@@ -418,6 +428,10 @@ export class Connections {
       requests: connection.requests,
     });
     if (this.#connections === 0) this.#emptied?.();
+    if (connection.promisedTo !== null) {
+      connection.promisedTo.promised--;
+      this.#dialFor(connection.promisedTo);
+    }
     this.#placeFree();
   }
 
@@ -443,11 +457,7 @@ export class Connections {
     const { clock, maxKeepalive } = this.#settings;
     const now = clock.now();
     while (this.#idle > maxKeepalive) {
-      let oldest: PooledConnection | null = null;
-      for (const { idle } of this.#origins.values()) {
-        const first = idle[0];
-        if (first !== undefined && (oldest === null || first.idleSince < oldest.idleSince)) oldest = first;
-      }
+      const oldest = this.#idleLongest();
       if (oldest === null) return;
       if (oldest.idleSince + SPARE_MS > now) {
         this.#spare.set(oldest.idleSince + SPARE_MS, now);

@@ -41,8 +41,8 @@ export function failureOf(
       });
     default:
   }
-  if (code.startsWith('HPE_')) {
-    if (code === 'HPE_INVALID_EOF_STATE')
+  if (cause.name === 'HTTPParserError') {
+    if (code === 'HPE_INVALID_EOF_STATE' || /EOF/.test(cause.message))
       return new HttpError('ERR_HTTP_LOST', `the answer of ${origin} ended before it was complete`, {
         cause,
       });

@@ -42,7 +42,8 @@ export class H1Connection implements Connection, Sending {
     this.#socket = socket;
     this.#servername = url.hostname;
     this.#client = clientOn(socket, url, settings);
-    this.#client.on('disconnect', (_url, _targets, error) => {
+    // undici says by the error why it closes a socket.
+    socket.on('error', (error) => {
       this.#reason ??= reasonOf(error);
     });
     socket.once('close', () => {

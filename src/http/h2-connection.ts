@@ -55,7 +55,7 @@ export class H2Connection implements Connection {
   readonly #url: URL;
   readonly #session: ClientHttp2Session;
   readonly #settings: HttpSettings;
-  #streams = 0;
+  readonly #exchanges = new Set<Exchange>();
   #reason: CloseReason | null = null;
   #leaving = false;
   /** The highest stream that a leaving server may have looked at. */
@@ -92,6 +92,8 @@ export class H2Connection implements Connection {
       this.#leaving = true;
       this.#lastStream = Math.min(this.#lastStream, lastStream);
       this.#reason ??= 'server';
+      // Node waits for them although nothing will come.
+      for (const exchange of [...this.#exchanges]) exchange.giveUpIfUnprocessed();
       listener.changed();
     });
     // Each stream is told by itself.
@@ -117,9 +119,8 @@ export class H2Connection implements Connection {
       handler.onError(new NotProcessedError('the connection is gone', true));
       return;
     }
-    new Exchange(request, handler, this.#settings.maxResponseBytes, this.#isUnprocessed).begin(() =>
-      this.#open(request),
-    );
+    const exchange = new Exchange(request, handler, this.#settings.maxResponseBytes, this.#isUnprocessed);
+    exchange.begin(() => this.#open(request, exchange));
   }
 
   /** One stream more or less says little of the others: the connection is only closed if it does not answer. */
@@ -139,7 +140,10 @@ export class H2Connection implements Connection {
     this.#session.destroy();
   }
 
-  #open({ path, method, headers, body }: RequestParts): { stream: ClientHttp2Stream; source: Source } {
+  #open(
+    { path, method, headers, body }: RequestParts,
+    exchange: Exchange,
+  ): { stream: ClientHttp2Stream; source: Source } {
     const fields = fieldsOf(headers);
     const source = sourceOf(body, fields);
     const stream = this.#session.request(
@@ -152,9 +156,11 @@ export class H2Connection implements Connection {
       },
       { endStream: source === null },
     );
-    if (this.#streams++ === 0) this.#session.ref();
+    if (this.#exchanges.size === 0) this.#session.ref();
+    this.#exchanges.add(exchange);
     stream.once('close', () => {
-      if (--this.#streams === 0 && !this.#session.destroyed) this.#session.unref();
+      this.#exchanges.delete(exchange);
+      if (this.#exchanges.size === 0 && !this.#session.destroyed) this.#session.unref();
     });
     return { stream, source };
   }
@@ -212,6 +218,11 @@ class Exchange implements Sending {
         }),
       );
     }
+  }
+
+  giveUpIfUnprocessed(): void {
+    const unprocessed = this.#stream === null || this.#responded ? null : this.#isUnprocessed(this.#stream);
+    if (unprocessed !== null) this.#fail(notProcessed(unprocessed));
   }
 
   get unflushed(): boolean {
@@ -303,7 +314,7 @@ class Exchange implements Sending {
     const unprocessed = this.#responded ? null : this.#isUnprocessed(stream);
     this.#fail(
       unprocessed !== null
-        ? new NotProcessedError('the server has not processed the request', unprocessed.leaving)
+        ? notProcessed(unprocessed)
         : (this.#error ?? new Error(`the stream was closed with code ${stream.rstCode ?? NGHTTP2_NO_ERROR}`)),
     );
   }
@@ -314,6 +325,10 @@ class Exchange implements Sending {
     this.#stream?.close(NGHTTP2_CANCEL);
     this.#handler.onError(error);
   }
+}
+
+function notProcessed({ leaving }: { leaving: boolean }): NotProcessedError {
+  return new NotProcessedError('the server has not processed the request', leaving);
 }
 
 /** As HTTP/2 has them: names in small letters, and none that are about a connection. */

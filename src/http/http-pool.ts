@@ -272,6 +272,8 @@ export class HttpPool implements AsyncDisposable {
 
   async #close(graceMs: number): Promise<void> {
     this.#connections.close();
+    const error = (): HttpError => new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' was closed`);
+    for (const call of [...this.#calls]) if (call.isWaiting) call.fail(error());
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
@@ -281,8 +283,7 @@ export class HttpPool implements AsyncDisposable {
           resolve();
         };
       });
-      for (const call of [...this.#calls])
-        call.fail(new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' was closed`));
+      for (const call of [...this.#calls]) call.fail(error());
     }
     this.#connections.destroy();
     await this.#connections.whenEmpty();

@@ -20,6 +20,8 @@ export class Origin {
   waiting = 0;
   /** Connections being opened. */
   readonly dials = new Set<() => void>();
+  /** Connections that are being closed so that it can have their places. */
+  promised = 0;
   /** What its servers speak; null before the first connection. */
   protocol: Protocol | null = null;
   /** By the clock: when it was last asked for. */
@@ -34,7 +36,7 @@ export class Origin {
 
   /** Places that it takes up. */
   get live(): number {
-    return this.connections.size + this.dials.size;
+    return this.connections.size + this.dials.size + this.promised;
   }
 
   /** The one that has waited longest. */

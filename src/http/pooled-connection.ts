@@ -23,6 +23,8 @@ export class PooledConnection {
   /** By the clock, while nothing is under way. */
   idleSince = 0;
   gone = false;
+  /** Who gets its place when it is closed; null: whoever has waited longest. */
+  promisedTo: Origin | null = null;
   readonly #alarm: Alarm;
 
   constructor(origin: Origin, clock: Clock) {
