@@ -1,5 +1,21 @@
 import type { Backend } from '../sources/types.js';
 
+const MOST_SQL = 200;
+
+/** What it last did, cut to a length that can be read. */
+export function queryText({ query }: Backend): string {
+  if (query === null) return '?';
+  const line = query.replace(/\s+/g, ' ');
+  return line.length <= MOST_SQL ? line : `${line.slice(0, MOST_SQL)}...`;
+}
+
+/** The statement that ends sessions. */
+export function endSessions(pids: readonly number[]): string {
+  const [first] = pids;
+  if (pids.length === 1) return `SELECT pg_terminate_backend(${first})`;
+  return `SELECT pid, pg_terminate_backend(pid) FROM unnest(ARRAY[${pids.join(', ')}]) AS pid`;
+}
+
 /** Who that is: `pid 4711, app@shop, 'web' from 10.0.0.5:40312`. */
 export function backendText({
   pid,

@@ -1,6 +1,6 @@
 import { formatDuration, formatMs } from '../../base/units.js';
 import type { Backend } from '../../sources/types.js';
-import { backendText } from '../backend-text.js';
+import { backendText, endSessions, queryText } from '../backend-text.js';
 import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
 import type { Check } from '../types.js';
 
@@ -24,10 +24,10 @@ export const idleTransactionsNow: Check = {
     const oldest = held[0];
     if (oldest !== undefined) {
       const many = held.length === 1 ? '1 session is' : `${held.length} sessions are`;
-      return fail(`${many} idle in a transaction, for ${formatMs(oldest.stateMs)}`, held.map(heldText), {
-        steps: held.map(({ pid }) => sqlStep(target, `SELECT pg_terminate_backend(${pid})`)),
+      return fail(`${many} idle in a transaction, for ${formatMs(oldest.stateMs)}`, shownOf(held), {
+        steps: [sqlStep(target, endSessions(held.map(({ pid }) => pid)))],
         risk:
-          'Their transactions are rolled back, and their clients see a broken connection. It is over only when the ' +
+          'The numbers are of this moment. Their transactions are rolled back, and their clients see a broken connection. It is over only when the ' +
           'code that forgets is repaired; idle_in_transaction_session_timeout bounds it until then.',
       });
     }
@@ -39,6 +39,13 @@ export const idleTransactionsNow: Check = {
   }),
 };
 
+const MOST_SHOWN = 10;
+
+function shownOf(held: readonly Backend[]): readonly string[] {
+  const rest = held.length - MOST_SHOWN;
+  return [...held.slice(0, MOST_SHOWN).map(heldText), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}
+
 function heldText(backend: Backend): string {
-  return `${backendText(backend)}, ${backend.state} for ${formatMs(backend.stateMs)}: ${backend.query ?? '?'}`;
+  return `${backendText(backend)}, ${backend.state} for ${formatMs(backend.stateMs)}: ${queryText(backend)}`;
 }

@@ -1,5 +1,5 @@
 import { formatDuration, formatMs } from '../../base/units.js';
-import { backendText } from '../backend-text.js';
+import { backendText, endSessions, queryText } from '../backend-text.js';
 import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
 import type { Check } from '../types.js';
 
@@ -33,16 +33,16 @@ export const lockWaitsNow: Check = {
       ...roots.map((pid) => {
         const root = backends.find((one) => one.pid === pid);
         if (root === undefined) return `blocks: pid ${pid}`;
-        return `blocks: ${backendText(root)}, ${root.state ?? '?'} for ${formatMs(root.stateMs)}: ${root.query ?? '?'}`;
+        return `blocks: ${backendText(root)}, ${root.state ?? '?'} for ${formatMs(root.stateMs)}: ${queryText(root)}`;
       }),
       ...waiting
         .slice(0, 10)
-        .map((one) => `waits for ${formatMs(one.queryMs)}: ${backendText(one)}: ${one.query ?? '?'}`),
+        .map((one) => `waits for ${formatMs(one.queryMs)}: ${backendText(one)}: ${queryText(one)}`),
     ];
     const many = waiting.length === 1 ? '1 session waits' : `${waiting.length} sessions wait`;
     return fail(`${many} for locks, for ${formatMs(longest)}`, evidence, {
-      steps: roots.map((pid) => sqlStep(target, `SELECT pg_terminate_backend(${pid})`)),
-      risk: 'What it has done in its transaction is rolled back, and its client sees a broken connection.',
+      steps: [sqlStep(target, endSessions(roots))],
+      risk: 'The number is of this moment. What it has done in its transaction is rolled back, and its client sees a broken connection.',
     });
   }),
 };
