@@ -255,9 +255,11 @@ function readValue(read: number | HistogramSnapshot | null): Value | null {
   return [...counts, read.count, read.sumUs / 1e6];
 }
 
+const NONE: Labels = {};
+
 function pushSamples(samples: Sample[], name: string, labels: Labels, value: Value): void {
   if (typeof value === 'number') {
-    samples.push({ labels: {}, sharedLabels: labels, value });
+    samples.push({ labels: NONE, sharedLabels: labels, value });
     return;
   }
   const bucket = `${name}_bucket`;
@@ -266,10 +268,10 @@ function pushSamples(samples: Sample[], name: string, labels: Labels, value: Val
     samples.push({ labels: { le }, sharedLabels: labels, metricName: bucket, value: value[at] ?? 0 });
   samples.push({ labels: { le: '+Inf' }, sharedLabels: labels, metricName: bucket, value: count });
   samples.push({
-    ...{ labels: {}, sharedLabels: labels, metricName: `${name}_sum` },
+    ...{ labels: NONE, sharedLabels: labels, metricName: `${name}_sum` },
     value: value[BUCKETS.length + 1] ?? 0,
   });
-  samples.push({ labels: {}, sharedLabels: labels, metricName: `${name}_count`, value: count });
+  samples.push({ labels: NONE, sharedLabels: labels, metricName: `${name}_count`, value: count });
 }
 
 function collected(

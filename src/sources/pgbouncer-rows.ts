@@ -140,12 +140,13 @@ function toDatabase(
 }
 
 function toRow(row: Row, key: string): PoolerRow {
-  const figures = Object.entries(row).flatMap(([column, value]): [string, number][] => {
-    const number = TEXTS.has(column) ? null : figure(value);
+  const figures: Record<string, number> = {};
+  for (const column in row) {
+    const number = TEXTS.has(column) ? null : figure(row[column]);
     // Renamed in 1.24.
-    return number === null ? [] : [[column === 'reserve_pool' ? 'reserve_pool_size' : column, number]];
-  });
-  return { database: text(row[key]), figures: Object.fromEntries(figures) };
+    if (number !== null) figures[column === 'reserve_pool' ? 'reserve_pool_size' : column] = number;
+  }
+  return { database: text(row[key]), figures };
 }
 
 /** Names that may look like numbers. */
