@@ -34,12 +34,32 @@ const kinds = {
     request: (/** @type {number} */ id) => encodeFrame([1, 11, id, ...stock, 0, '', 1, 0, '']),
     last: 57,
   },
-  'history of 60 bars': {
-    request: (/** @type {number} */ id) =>
-      encodeFrame([20, id, ...stock, 0, '', '1 min', '3600 S', 1, 'TRADES', 1, 0, '']),
+  'history of 60 bars, the same for all': {
+    request: (/** @type {number} */ id) => history(id, 'AAPL'),
+    last: 17,
+  },
+  'history of 60 bars, another each time': {
+    request: (/** @type {number} */ id) => history(id, symbolOf(id)),
     last: 17,
   },
 };
+
+/**
+ * @param {number} id
+ * @param {string} symbol
+ */
+function history(id, symbol) {
+  const contract = stock.map((field) => (field === 'AAPL' ? symbol : field));
+  return encodeFrame([20, id, ...contract, 0, '', '1 min', '3600 S', 1, 'TRADES', 1, 0, '']);
+}
+
+/** @param {number} id */
+function symbolOf(id) {
+  const letters = Array.from({ length: 5 }, (_, at) =>
+    String.fromCharCode(65 + (Math.floor(id / 26 ** at) % 26)),
+  );
+  return letters.join('');
+}
 
 /** @param {string} line */
 const tell = (line) => void process.stdout.write(`${line}\n`);

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../base/random.js';
+import { type Random, seededRandom } from '../../base/random.js';
 import type { ContractQuery, HistoryQuery } from './requests.js';
 import { Since } from './versions.js';
 
@@ -94,6 +94,10 @@ export class Market {
   readonly #seed: number;
   readonly #byConId = new Map<number, Instrument>();
   readonly #quotes = new Map<number, { tick: number; quote: Quote }>();
+  /** Oldest first. */
+  readonly #histories = new Map<string, readonly Bar[]>();
+  #keptBars = 0;
+  readonly #askedOnce = new Set<string>();
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -169,28 +173,38 @@ export class Market {
     if (endMs === null) return `invalid end time '${query.end}'`;
     const count = Math.min(MOST_BARS, Math.max(1, Math.floor(seconds / barSeconds)));
     const endSeconds = Math.floor(endMs / 1000 / barSeconds) * barSeconds;
-    const show = (at: number): string =>
-      query.epochTimes ? String(at) : timeText(at * 1000, barSeconds >= BAR_SECONDS.day, version);
-    const bars: Bar[] = [];
-    const random = seededRandom(this.#seed ^ instrument.conId ^ endSeconds);
-    let close = instrument.basePrice;
-    for (let index = count - 1; index >= 0; index--) {
-      const open = close;
-      close = round(Math.max(0.01, open * (1 + (random() - 0.5) / 200)));
-      const spread = random() / 10;
-      bars.push({
-        time: show(endSeconds - index * barSeconds),
-        open,
-        high: round(Math.max(open, close) + spread),
-        low: round(Math.max(0.01, Math.min(open, close) - spread)),
-        close,
-        volume: 100 + Math.floor(random() * 10_000),
-        average: round((open + close) / 2),
-        count: 1 + Math.floor(random() * 500),
-      });
-    }
     const range = (at: number) => timeText(at * 1000, false, version);
-    return { bars, start: range(endSeconds - seconds), end: range(endSeconds) };
+    const [start, end] = [range(endSeconds - seconds), range(endSeconds)];
+    const writeTime = query.epochTimes ? String : timeWriter(barSeconds >= BAR_SECONDS.day, version);
+    const key = [instrument.conId, endSeconds, barSeconds, count, writeTime(endSeconds)].join(' ');
+    const known = this.#histories.get(key);
+    if (known !== undefined) return { bars: known, start, end };
+    const random = seededRandom(this.#seed ^ instrument.conId ^ endSeconds);
+    const bars = makeBars(instrument.basePrice, random, count, (back) =>
+      writeTime(endSeconds - back * barSeconds),
+    );
+    this.#keep(key, bars);
+    return { bars, start, end };
+  }
+
+  /**
+   * Many clients ask for the same, and what was sent is written once: see historicalBars in replies.ts. To keep what is
+   * asked for once would cost more than to make it.
+   */
+  #keep(key: string, bars: readonly Bar[]): void {
+    if (bars.length > MOST_KEPT_BARS / 10) return;
+    if (!this.#askedOnce.delete(key)) {
+      if (this.#askedOnce.size >= MOST_INSTRUMENTS) this.#askedOnce.clear();
+      this.#askedOnce.add(key);
+      return;
+    }
+    this.#histories.set(key, bars);
+    this.#keptBars += bars.length;
+    for (const [oldest, its] of this.#histories) {
+      if (this.#keptBars <= MOST_KEPT_BARS) return;
+      this.#histories.delete(oldest);
+      this.#keptBars -= its.length;
+    }
   }
 
   /** The bar that is being made, for a history that is kept up to date. */
@@ -222,7 +236,36 @@ export interface History {
   readonly end: string;
 }
 
+/** `timeOf` is asked with how many bars before the last. */
+function makeBars(
+  basePrice: number,
+  random: Random,
+  count: number,
+  timeOf: (back: number) => string,
+): readonly Bar[] {
+  const bars: Bar[] = [];
+  let close = basePrice;
+  for (let back = count - 1; back >= 0; back--) {
+    const open = close;
+    close = round(Math.max(0.01, open * (1 + (random() - 0.5) / 200)));
+    const spread = random() / 10;
+    bars.push({
+      time: timeOf(back),
+      open,
+      high: round(Math.max(open, close) + spread),
+      low: round(Math.max(0.01, Math.min(open, close) - spread)),
+      close,
+      volume: 100 + Math.floor(random() * 10_000),
+      average: round((open + close) / 2),
+      count: 1 + Math.floor(random() * 500),
+    });
+  }
+  return bars;
+}
+
 const MOST_INSTRUMENTS = 10_000;
+/** In all histories that are kept: some ten megabytes. */
+const MOST_KEPT_BARS = 50_000;
 const POSITIONS = [
   ['AAPL', 100],
   ['MSFT', 50],
@@ -274,6 +317,26 @@ function timeText(ms: number, isDay: boolean, version: number): string {
   const time = iso.slice(11, 19);
   return version >= Since.instrumentTimeZone ? `${day} ${time} UTC` : `${day}  ${time}`;
 }
+
+/** As timeText, for many times, in seconds, of which most are of the same day. */
+function timeWriter(isDay: boolean, version: number): (atSeconds: number) => string {
+  const [gap, zone] = version >= Since.instrumentTimeZone ? [' ', ' UTC'] : ['  ', ''];
+  let day: number | null = null;
+  let date = '';
+  return (atSeconds) => {
+    const own = Math.floor(atSeconds / BAR_SECONDS.day);
+    if (own !== day) {
+      day = own;
+      date = timeText(atSeconds * 1000, true, version);
+    }
+    if (isDay) return date;
+    const seconds = atSeconds - own * BAR_SECONDS.day;
+    const minutes = Math.floor(seconds / 60);
+    return `${date}${gap}${TWO[Math.floor(minutes / 60)]}:${TWO[minutes % 60]}:${TWO[seconds % 60]}${zone}`;
+  };
+}
+
+const TWO = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
 
 function round(price: number): number {
   return Math.round(price * 100) / 100;

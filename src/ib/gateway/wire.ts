@@ -102,8 +102,17 @@ export class FrameReader {
   }
 }
 
+/** Fields that are joined already, with a NUL between each two: what is long, and sent often, is written once. */
+export class JoinedFields {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** A value of a field; true and false are 1 and 0, null is empty. */
-export type Field = string | number | boolean | null;
+export type Field = string | number | boolean | null | JoinedFields;
 
 /** One message as it is sent. */
 export function encodeFrame(fields: readonly Field[]): Buffer {
@@ -133,6 +142,7 @@ export function escapeUnicode(text: string): string {
 function fieldText(field: Field): string {
   if (typeof field === 'string') return field.includes('\0') ? field.replaceAll('\0', ' ') : field;
   if (typeof field === 'boolean') return field ? '1' : '0';
+  if (field instanceof JoinedFields) return field.text;
   return field === null ? '' : String(field);
 }
 

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Market } from '../../../src/ib/gateway/market.js';
 import * as replies from '../../../src/ib/gateway/replies.js';
 import { decodeRequest } from '../../../src/ib/gateway/requests.js';
 import { negotiate } from '../../../src/ib/gateway/versions.js';
+import { encodeFrame } from '../../../src/ib/gateway/wire.js';
 import { historyRequest, stock } from './raw-client.js';
 
 const texts = (fields: readonly unknown[]) =>
@@ -154,7 +156,8 @@ describe('replies', () => {
     ],
   ])('a history at %d', (version, expected) => {
     const bar = { time: 't', open: 1, high: 2, low: 0.5, close: 1.5, volume: 9, average: 1.2, count: 4 };
-    expect(replies.historicalBars(1, { start: 'a', end: 'b' }, [bar], version)).toEqual(expected);
+    const sent = replies.historicalBars(1, { start: 'a', end: 'b' }, [bar], version);
+    expect(sent.map(encodeFrame)).toEqual(expected.map(encodeFrame));
   });
 
   it.each([
@@ -164,6 +167,18 @@ describe('replies', () => {
     const order = { id: 5, clientId: 2, permId: 77, quantity: 10, filled: 0, price: 0 };
     expect(replies.orderStatus({ ...order, status: 'Submitted' }, version)).toEqual(expected);
   });
+});
+
+it('writes prices of whole cents as String does', () => {
+  const cents = fc.integer({ min: 0, max: 1e8 });
+  fc.assert(
+    fc.property(cents, (one) => {
+      expect(replies.priceText(one / 100)).toBe(String(one / 100));
+    }),
+    { seed: 1, numRuns: 2000 },
+  );
+  for (let one = 0; one < 1000; one++) expect(replies.priceText(one / 100)).toBe(String(one / 100));
+  expect(replies.priceText(-1.5)).toBe('-1.5');
 });
 
 describe('the made-up market', () => {
@@ -199,6 +214,40 @@ describe('the made-up market', () => {
     [{ duration: '99 Y', barSize: '1 secs' }, 100_000],
   ])('%j is %d bars', (given, bars) => {
     expect(history(given)).toMatchObject({ bars: { length: bars } });
+  });
+
+  it('gives the same bars to all who ask the same, and writes the times of each as it would alone', () => {
+    const market = new Market(1);
+    const instrument = market.find(contract);
+    if (instrument === null) throw new Error('no instrument');
+    const query = {
+      ...{ contract, end: '20260105 16:00:00 UTC', barSize: '1 hour', duration: '3 D' },
+      ...{ regularHoursOnly: true, whatToShow: 'TRADES', epochTimes: false, keepUpToDate: false },
+    };
+    const ask = (given: object, version = 193) => {
+      const found = market.history(instrument, { ...query, ...given }, 0, version);
+      if (typeof found === 'string') throw new Error(found);
+      return found.bars;
+    };
+    expect(ask({})).toEqual(ask({}));
+    expect(ask({})).toBe(ask({}));
+    expect(ask({}, 151)[0]?.time).toBe('20260102  17:00:00');
+    expect(ask({ epochTimes: true })[0]?.time).toBe('1767373200');
+    expect(
+      ask({})
+        .slice(6, 9)
+        .map(({ time }) => time),
+    ).toEqual(['20260102 23:00:00 UTC', '20260103 00:00:00 UTC', '20260103 01:00:00 UTC']);
+    // Whatever is kept, there is an end to it.
+    const first = ask({});
+    for (let day = 1; day <= 56; day++)
+      ask({
+        end: `202602${String(Math.ceil(day / 2)).padStart(2, '0')} 16:00:00 UTC`,
+        duration: '2 D',
+        barSize: '1 min',
+      });
+    expect(ask({})).not.toBe(first);
+    expect(ask({})).toEqual(first);
   });
 
   it('has bars that are sound: the low below all, the high above', () => {
