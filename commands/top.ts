@@ -50,7 +50,7 @@ const options = {
   }),
   once: flag({
     summary:
-      'print it once, read twice a second apart where there are rates; also where stdout is no terminal, TERM is dumb, or in CI',
+      'print once instead of showing a screen, with rates from two readings a second apart; also where stdout is no terminal, TERM is dumb, or in CI',
     config: false,
     group: 'Output',
   }),

@@ -21,7 +21,8 @@ const HINTS = 1;
 export function sharesOf({ rows, columns }: Size): Shares {
   const frame = Math.max(LEAST.rows, rows) - 1;
   const tall = frame >= 19;
-  const diagnosis = columns < 60 ? 3 : 2;
+  // With who holds the lock, and that a bigger pool gains nothing, it has some 200 letters.
+  const diagnosis = columns < 60 || (tall && columns < 120) ? 3 : 2;
   const fixed = TABS + diagnosis + (tall ? 2 : 0) + HEAD + HIDDEN + HINTS;
   return {
     frame: Math.max(1, rows - 1),

@@ -74,7 +74,7 @@ describe('the screen', () => {
       0,
       last,
     ]);
-    expect(at('pagedown')).toBe(Math.min(15, last));
+    expect(at('pagedown')).toBe(Math.min(14, last));
   });
 
   it('keeps to its row when the order changes, and to its place when the row has gone', () => {
