@@ -1,8 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isBefore } from '../../src/pgbouncer/versions.js';
+import { eventually } from '../helpers/eventually.js';
 import { freePort, type Guarded } from '../helpers/guarded.js';
-import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
+import type { TestIo, TestIoOptions } from '../helpers/io.js';
+import { describeWithPgBouncer, pgbouncerVersion, startPgBouncer } from '../helpers/pgbouncer.js';
 import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
 import { askAs, newFolder, pgbouncer, startOn } from '../pgbouncer/started.js';
 
@@ -54,6 +57,65 @@ describeWithPgBouncer('poolctl pgbouncer', () => {
     });
   });
 
+  /** Runs until there is enough to see, and is ended by Ctrl-C. */
+  const watching = async (
+    argv: readonly string[],
+    isEnough: (io: TestIo) => boolean,
+    options: TestIoOptions & { readonly port?: number } = {},
+  ) => {
+    let io: TestIo | null = null;
+    const place = `pgbouncer://${login().user}@127.0.0.1:${options.port ?? port}/`;
+    const done = pgbouncer(
+      ['show', ...argv, '--watch', '--every', '100ms', '--at', place],
+      { env: { PGPASSWORD: login().password }, cwd: '/', ...options },
+      (made) => {
+        io = made;
+        return made;
+      },
+    );
+    await eventually(() => io !== null && isEnough(io));
+    (io as TestIo | null)?.interrupts.receive('SIGINT');
+    return done;
+  };
+  const times = (text: string, part: string): number => text.split(part).length - 1;
+
+  it('--watch shows a table again and again, until Ctrl-C; on a terminal in place of the one before', async () => {
+    const argv = ['pools', '--column', 'database', '--column', 'cl_active'];
+    const piped = await watching(argv, (io) => times(io.out(), 'cl_active') >= 3);
+    expect(piped).toMatchObject({ code: 0, err: '' });
+    expect(piped.out).not.toContain('\u001b');
+    const onTerminal = await watching(argv, (io) => times(io.out(), 'cl_active') >= 3, { isTty: true });
+    expect(times(onTerminal.out, '\u001b[H\u001b[J')).toBe(times(onTerminal.out, 'cl_active'));
+  });
+
+  it('--watch writes a line of JSON each time', async () => {
+    const { code, out } = await watching(['pools', '--format', 'json'], (io) => times(io.out(), '\n') >= 2);
+    expect(code).toBe(0);
+    for (const line of out.trimEnd().split('\n'))
+      expect(JSON.parse(line)).toMatchObject({
+        schema: 1,
+        what: 'pools',
+        rows: expect.any(Array) as unknown[],
+      });
+  });
+
+  it('--watch goes on when the pooler goes away, and says so each time', async () => {
+    const other = await startPgBouncer();
+    let stopped: Promise<void> | null = null;
+    const { code, out, err } = await watching(
+      ['lists', '--format', 'json'],
+      (io) => {
+        if (io.out() !== '') stopped ??= other.stop();
+        return times(io.err(), 'poolctl: ') >= 2;
+      },
+      { port: other.port },
+    );
+    await stopped;
+    expect(code).toBe(0);
+    expect(out).toContain('"what":"lists"');
+    expect(err).toMatch(/went away|cannot connect to PgBouncer/);
+  });
+
   it('a user of stats_users may look on, and is told what else it takes', async () => {
     expect(await run(['show', 'pools'], 'watcher', 'w')).toMatchObject({ code: 0 });
     expect(await run(['reconnect', '--yes'], 'watcher', 'w')).toMatchObject({
@@ -74,6 +136,25 @@ describeWithPgBouncer('poolctl pgbouncer', () => {
     for (const argv of [['disable', own.name], ['reload'], ['shutdown'], ['reconnect']]) {
       expect(await run(argv)).toMatchObject({ code: 2, err: expect.stringContaining('--yes') });
     }
+  });
+
+  it.skipIf(pgbouncerVersion === null || !isBefore(pgbouncerVersion, '1.23'))(
+    'shutdown --wait-for is refused by a version that would end at once, and the pooler goes on',
+    async () => {
+      for (const what of ['clients', 'servers']) {
+        expect(await run(['shutdown', '--wait-for', what, '--yes'])).toMatchObject({
+          ...{ code: 2, out: '' },
+          err: expect.stringMatching(/--wait-for: PgBouncer 1\.\d+\S* can only end at once; pause it first/),
+        });
+      }
+      expect(await askAs(port, { ...login(), database: own.name }, 'select 1 as one')).toEqual([{ one: 1 }]);
+    },
+  );
+
+  it('shutdown --wait-for takes two words', async () => {
+    expect(await run(['shutdown', '--wait-for', 'godot', '--yes'])).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining("'godot' is not one of servers, clients") },
+    });
   });
 
   it('disables and enables a database', async () => {

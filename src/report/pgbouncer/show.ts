@@ -34,10 +34,10 @@ const FIRST: Readonly<Partial<Record<Shown, readonly string[]>>> = {
     'user',
     'cl_active',
     'cl_waiting',
+    'maxwait',
     'sv_active',
     'sv_idle',
     'sv_used',
-    'maxwait',
     'maxwait_us',
   ],
   stats: [
