@@ -1,3 +1,4 @@
+import { sqlName } from './sql-text.js';
 import type {
   Check,
   CheckContext,
@@ -82,18 +83,47 @@ export async function judged(judge: () => Finding | Promise<Finding>): Promise<F
 /** What is needed of a database to say where, and by whom, it is to be repaired; SQLite knows no roles. */
 type Place = Pick<PostgresTarget, 'label'> & Partial<Pick<PostgresTarget, 'isSuperuser'>>;
 
-/** The steps that change a setting of the whole PostgreSQL server. */
+/**
+ * The steps that change a setting of the whole PostgreSQL server, whatever has set it: what stands for a role or a
+ * database wins over what stands for the server, and a flag of the server's over all files.
+ */
 export function alterSystem(
-  at: Place & { readonly settings: ReadonlyMap<string, { readonly context: string }> },
+  at: Place & Pick<PostgresTarget, 'settings' | 'overrides'>,
   settings: Readonly<Record<string, string>>,
 ): readonly FixStep[] {
-  const needsRestart = Object.keys(settings).some((name) => at.settings.get(name)?.context === 'postmaster');
+  const entries = Object.entries(settings);
+  const isFlag = (name: string): boolean => at.settings.get(name)?.source === 'command line';
+  const own = entries.filter(([name]) => /user|database/.test(at.settings.get(name)?.source ?? ''));
+  const inFiles = entries.filter(([name]) => !isFlag(name));
+  const needsRestart = inFiles.some(([name]) => at.settings.get(name)?.context === 'postmaster');
   return [
-    ...Object.entries(settings).map(([name, value]) => sqlStep(at, `ALTER SYSTEM SET ${name} = '${value}'`)),
-    needsRestart
-      ? { kind: 'restart', at: at.label, text: 'restart PostgreSQL: systemctl restart postgresql' }
-      : sqlStep(at, 'SELECT pg_reload_conf()'),
+    ...entries
+      .filter(([name]) => isFlag(name))
+      .map(([name, value]) =>
+        codeStep(
+          `${name} is a flag of the server, which no file overrides: start it with -c ${name}=${value}`,
+        ),
+      ),
+    ...own.flatMap(([name]) => resets(at, name)),
+    ...inFiles.map(([name, value]) => sqlStep(at, `ALTER SYSTEM SET ${name} = '${value}'`)),
+    ...(inFiles.length === 0
+      ? []
+      : [
+          needsRestart
+            ? ({ kind: 'restart', at: at.label, text: 'systemctl restart postgresql' } as const)
+            : sqlStep(at, 'SELECT pg_reload_conf()'),
+        ]),
   ];
+}
+
+function resets(at: Place & Pick<PostgresTarget, 'overrides'>, name: string): readonly FixStep[] {
+  return (knownOrNull(at.overrides) ?? [])
+    .filter((one) => one.name === name)
+    .map(({ database, role }) => {
+      const of = database === null ? '' : ` IN DATABASE ${sqlName(database)}`;
+      const whose = role === null ? `DATABASE ${sqlName(database ?? '')}` : `ROLE ${sqlName(role)}${of}`;
+      return sqlStep(at, `ALTER ${role === null && database === null ? 'ROLE ALL' : whose} RESET ${name}`);
+    });
 }
 
 export function sqlStep({ label, isSuperuser }: Place, text: string): FixStep {

@@ -101,6 +101,13 @@ export function databaseText({ name, size, reserve, users, cap, most }: PooledDa
   return `database ${name}: ${each} x ${users} ${users === 1 ? 'user' : 'users'}${limit} = ${most}`;
 }
 
+/** With so_reuseport other processes may listen on the same port, each with pools of its own. */
+export function sharesPort(target: PgBouncerTarget): readonly string[] {
+  return knownOrNull(target.config)?.get('so_reuseport') === '1'
+    ? ['so_reuseport = 1: each further process on this port may have as many again']
+    : [];
+}
+
 /** Whether a database of a pooler is on that server: by host and port, or since a connection of its is seen there. */
 export function isOn(
   server: PostgresTarget,

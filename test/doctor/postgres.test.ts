@@ -49,6 +49,19 @@ describeWithPostgres('a check of PostgreSQL', () => {
       expect(before.summary).toBe('idle connections are ended after 5m');
     }));
 
+  it('idle-session-timeout: that of the database alone is taken back there', async () => {
+    await sql(server, "ALTER DATABASE postgres SET idle_session_timeout = '7min'");
+    await sql(server, "ALTER ROLE postgres SET idle_session_timeout = '5min'");
+    const [before] = await provesBothWays('idle-session-timeout', 'fail', patient());
+    expect(before.evidence).toEqual(['idle_session_timeout = 5m (user)']);
+    expect(before.fix?.steps.map(({ text }) => text)).toEqual([
+      'ALTER DATABASE "postgres" RESET idle_session_timeout',
+      'ALTER ROLE "postgres" RESET idle_session_timeout',
+      "ALTER SYSTEM SET idle_session_timeout = '0'",
+      'SELECT pg_reload_conf()',
+    ]);
+  });
+
   it('activity-tracking: nothing is to be seen', () =>
     withSetting('track_activities', 'off', async () => {
       const [before] = await provesBothWays('activity-tracking', 'fail', patient());

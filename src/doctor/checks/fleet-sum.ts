@@ -10,7 +10,7 @@ import {
   pass,
   skip,
 } from '../outcome.js';
-import { databaseText, isOn, pooledDatabases } from '../pooler-facts.js';
+import { databaseText, isOn, pooledDatabases, sharesPort } from '../pooler-facts.js';
 import { serverCapacity } from '../server-capacity.js';
 import type {
   AppSettings,
@@ -59,7 +59,7 @@ function judge(server: PostgresTarget, context: CheckContext): Finding {
     return skip(
       'nothing is known that connects to it: name its PgBouncer, or say --pool-size and --instances',
     );
-  const evidence = [...demands.map((one) => one.text), text];
+  const evidence = [...demands.map((one) => one.text), ...poolers.flatMap(sharesPort), text];
   const unlimited = demands.some(({ count }) => count === null);
   const sum = demands.reduce((all, { count }) => all + (count ?? 0), 0);
   const summary = unlimited

@@ -20,9 +20,7 @@ export const pendingRestart: Check = {
       `${names.join(', ')} ${names.length === 1 ? 'waits' : 'wait'} for a restart`,
       names.map((name) => `in force: ${settingText(target, name)}`),
       {
-        steps: [
-          { kind: 'restart', at: target.label, text: 'restart PostgreSQL: systemctl restart postgresql' },
-        ],
+        steps: [{ kind: 'restart', at: target.label, text: 'systemctl restart postgresql' }],
         risk: 'The restart ends all sessions.',
       },
     );

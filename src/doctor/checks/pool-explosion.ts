@@ -1,6 +1,6 @@
 import { formatCount } from '../../base/units.js';
 import { about, changeIni, type Finding, fail, judged, pass, warn } from '../outcome.js';
-import { databaseText, isOn, pooledDatabases } from '../pooler-facts.js';
+import { databaseText, isOn, pooledDatabases, sharesPort } from '../pooler-facts.js';
 import { serverCapacity } from '../server-capacity.js';
 import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
 
@@ -27,7 +27,7 @@ export const poolExplosion: Check = {
 function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
   const databases = pooledDatabases(target);
   if (databases.length === 0) return pass('no database is in use yet');
-  const evidence = databases.map(databaseText);
+  const evidence = [...databases.map(databaseText), ...sharesPort(target)];
   const open = databases.filter(({ cap, users }) => cap === null && users > 1);
   const server = targets.postgres.find((one) => databases.some((database) => isOn(one, target, database)));
   const there =

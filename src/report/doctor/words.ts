@@ -48,7 +48,7 @@ function whereOf({ kind, at, as }: FixStep): string {
     case 'console':
       return `in the console of${place}`;
     case 'restart':
-      return `on the machine of${place}`;
+      return `restart it, on the machine of${place}`;
     case 'env':
       return 'in the environment of the application';
     case 'code':
