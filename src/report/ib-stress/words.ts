@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { IbBaseline, IbComparison, IbRun, IbStressResult } from '../../ib/stress/types.js';
+import type { IbBaseline, IbComparison, IbRun, IbRunFigures, IbStressResult } from '../../ib/stress/types.js';
 
 /** What the pool of the seed saved by its own account, with calls of 2 s each. */
 const SEED_SAVED = 0.64;
@@ -94,6 +94,10 @@ export function totalLines({ runs }: IbStressResult): readonly (readonly [label:
       const value = of(one);
       return value === null ? top : Math.max(top ?? value, value);
     }, null);
+  const sumOrNull = (of: (one: IbRunFigures['leftovers']) => number | null): number | null =>
+    figures.some(({ leftovers }) => of(leftovers) === null)
+      ? null
+      : sum(({ leftovers }) => of(leftovers) ?? 0);
   const threads = most(({ workerStart }) => workerStart?.max ?? null);
   return [
     [
@@ -106,7 +110,7 @@ export function totalLines({ runs }: IbStressResult): readonly (readonly [label:
     ],
     [
       'left over',
-      `${formatCount(sum(({ leftovers }) => leftovers.sockets ?? 0))} sockets, ${formatCount(sum(({ leftovers }) => leftovers.subscriptions ?? 0))} subscriptions, ${formatCount(sum(({ leftovers }) => leftovers.workers))} workers`,
+      `${formatCount(sumOrNull(({ sockets }) => sockets))} sockets, ${formatCount(sumOrNull(({ subscriptions }) => subscriptions))} subscriptions, ${formatCount(sum(({ leftovers }) => leftovers.workers))} workers`,
     ],
   ];
 }
