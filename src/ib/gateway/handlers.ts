@@ -153,7 +153,7 @@ function history(session: Session, house: House, { id, query }: RequestOf<'histo
     session.tell(notices.invalid(found), id);
     return;
   }
-  const messages = replies.historicalBars(id, found, found.bars, session.version);
+  const messages = replies.historicalBars(id, found, session.version);
   const answered = (): void => void session.openHistory.delete(id);
   messages.forEach((message, index) => {
     session.send(message, index === messages.length - 1 ? answered : null);

@@ -1,6 +1,7 @@
 import { type Random, seededRandom } from '../../base/random.js';
 import type { ContractQuery, HistoryQuery } from './requests.js';
 import { Since } from './versions.js';
+import type { JoinedFields } from './wire.js';
 
 /** What is traded: made up from its name, the same in every run. */
 export interface Instrument {
@@ -95,7 +96,7 @@ export class Market {
   readonly #byConId = new Map<number, Instrument>();
   readonly #quotes = new Map<number, { tick: number; quote: Quote }>();
   /** Oldest first. */
-  readonly #histories = new Map<string, readonly Bar[]>();
+  readonly #histories = new Map<string, KeptBars>();
   #keptBars = 0;
   readonly #askedOnce = new Set<string>();
 
@@ -178,7 +179,7 @@ export class Market {
     const writeTime = query.epochTimes ? String : timeWriter(barSeconds >= BAR_SECONDS.day, version);
     const key = [instrument.conId, endSeconds, barSeconds, count, writeTime(endSeconds)].join(' ');
     const known = this.#histories.get(key);
-    if (known !== undefined) return { bars: known, start, end };
+    if (known !== undefined) return { ...known, start, end };
     const random = seededRandom(this.#seed ^ instrument.conId ^ endSeconds);
     const bars = makeBars(instrument.basePrice, random, count, (back) =>
       writeTime(endSeconds - back * barSeconds),
@@ -198,12 +199,12 @@ export class Market {
       this.#askedOnce.add(key);
       return;
     }
-    this.#histories.set(key, bars);
+    this.#histories.set(key, { bars, written: {} });
     this.#keptBars += bars.length;
     for (const [oldest, its] of this.#histories) {
       if (this.#keptBars <= MOST_KEPT_BARS) return;
       this.#histories.delete(oldest);
-      this.#keptBars -= its.length;
+      this.#keptBars -= its.bars.length;
     }
   }
 
@@ -234,6 +235,19 @@ export interface History {
   readonly bars: readonly Bar[];
   readonly start: string;
   readonly end: string;
+  /** The bars as they were sent before, if they are kept. */
+  readonly written?: WrittenBars;
+}
+
+/** By their layout: before version 124, and since. */
+export interface WrittenBars {
+  old?: JoinedFields;
+  now?: JoinedFields;
+}
+
+interface KeptBars {
+  readonly bars: readonly Bar[];
+  readonly written: WrittenBars;
 }
 
 /** `timeOf` is asked with how many bars before the last. */

@@ -1,4 +1,4 @@
-import type { Bar, Instrument, Order, Position } from './market.js';
+import type { Bar, History, Instrument, Order, Position } from './market.js';
 import { Since } from './versions.js';
 import { escapeUnicode, type Field, JoinedFields } from './wire.js';
 
@@ -133,37 +133,27 @@ export function contractDetailsEnd(id: number): Reply {
 /** The bars of a history, in one message however many they are, and its end where that is a message of its own. */
 export function historicalBars(
   id: number,
-  range: { readonly start: string; readonly end: string },
-  bars: readonly Bar[],
+  { start, end, bars, written = {} }: History,
   version: number,
 ): Reply[] {
   const hasEnd = version >= Since.historyEnd;
   const old = version < Since.syntheticRealtimeBars;
-  const fields: Field[] = [17, ...(old ? [3] : []), id, ...(hasEnd ? [] : [range.start, range.end])];
+  const fields: Field[] = [17, ...(old ? [3] : []), id, ...(hasEnd ? [] : [start, end])];
   fields.push(bars.length);
-  if (bars.length > 0) fields.push(joinedBars(bars, old));
-  return hasEnd ? [fields, [108, id, range.start, range.end]] : [fields];
+  const layout = old ? 'old' : 'now';
+  written[layout] ??= joinedBars(bars, old);
+  if (bars.length > 0) fields.push(written[layout]);
+  return hasEnd ? [fields, [108, id, start, end]] : [fields];
 }
 
-/** By their layout: before version 124, and since. */
-const writtenBars = {
-  old: new WeakMap<readonly Bar[], JoinedFields>(),
-  now: new WeakMap<readonly Bar[], JoinedFields>(),
-};
-
 function joinedBars(bars: readonly Bar[], old: boolean): JoinedFields {
-  const written = old ? writtenBars.old : writtenBars.now;
-  const before = written.get(bars);
-  if (before !== undefined) return before;
   const gaps = old ? 'false\0' : '';
   let text = '';
   for (const { time, open, high, low, close, volume, average, count } of bars) {
     const prices = `${priceText(open)}\0${priceText(high)}\0${priceText(low)}\0${priceText(close)}`;
     text += `${text === '' ? '' : '\0'}${time}\0${prices}\0${volume}\0${priceText(average)}\0${gaps}${count}`;
   }
-  const joined = new JoinedFields(text);
-  written.set(bars, joined);
-  return joined;
+  return new JoinedFields(text);
 }
 
 /** As String writes it, for a price of whole cents, ten times as fast: it need not look for the shortest number. */

@@ -156,7 +156,7 @@ describe('replies', () => {
     ],
   ])('a history at %d', (version, expected) => {
     const bar = { time: 't', open: 1, high: 2, low: 0.5, close: 1.5, volume: 9, average: 1.2, count: 4 };
-    const sent = replies.historicalBars(1, { start: 'a', end: 'b' }, [bar], version);
+    const sent = replies.historicalBars(1, { start: 'a', end: 'b', bars: [bar] }, version);
     expect(sent.map(encodeFrame)).toEqual(expected.map(encodeFrame));
   });
 
