@@ -205,12 +205,28 @@ export const command = defineCommand({
       ? composeService({ image: options.image, port: options.listenPort, ini, userlist })
       : null;
     const shown = files.map(({ path }) => shownPath(path, io.cwd));
-    const result = initResult(plan, { target, targetBy, files: shown, compose });
+    const next = nextSteps(shown, server);
+    const result = initResult(plan, { target, targetBy, files: shown, next, compose });
     if (compose !== null) for (const remark of [...plan.adapted, ...plan.notes]) context.warn(remark);
     await context.write(initReports[options.format](result, render));
     return ExitCode.Ok;
   },
 });
+
+/** The server gets the secrets before PgBouncer logs in with them: after a refusal it waits for server_login_retry. */
+function nextSteps(
+  [ini = '', , roles]: readonly string[],
+  { host, port, user, database }: ServerPlace,
+): string[] {
+  const place = ['-h', host, '-p', String(port), '-U', user, '-d', database];
+  return [...(roles === undefined ? [] : [['psql', ...place, '-f', roles]]), ['pgbouncer', ini]].map(
+    (words) => words.map(shellWord).join(' '),
+  );
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
 
 interface Users {
   readonly secrets: readonly UserSecret[];

@@ -219,7 +219,7 @@ function notesOf(request: InitRequest): string[] {
     notes.push(
       hasMd5
         ? 'PgBouncer can log in to the server by an md5 secret only where the server keeps the same one'
-        : 'the server must have the very same secrets, or PgBouncer cannot log in to it: run roles.sql there',
+        : 'the server must have the very same secrets, or PgBouncer cannot log in to it: run roles.sql there first',
     );
   }
   const strangers = adminUsers.filter((name) => !secrets.some((one) => one.name === name));

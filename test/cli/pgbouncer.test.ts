@@ -220,6 +220,21 @@ describe('poolctl pgbouncer init', () => {
     expect(await readFile(join(cwd, 'userlist.txt'), 'utf8')).not.toBe(first);
   });
 
+  it('says what is to be done now, in its order, as a shell takes it', async () => {
+    const cwd = await newFolder();
+    const { out } = await pgbouncer(['init', "postgres://o'ne:p@h/a%20b", '--target-version', '1.18'], {
+      cwd,
+    });
+    expect(out).toContain(
+      "next      psql -h h -p 5432 -U 'o'\\''ne' -d 'a b' -f roles.sql\n          pgbouncer pgbouncer.ini\n",
+    );
+    const md5 = ['--secrets', 'md5', '--force', '--format', 'json'];
+    const json = await pgbouncer(['init', 'postgres://u:p@h/db', '--target-version', '1.18', ...md5], {
+      cwd,
+    });
+    expect(JSON.parse(json.out)).toMatchObject({ next: ['pgbouncer pgbouncer.ini'] });
+  });
+
   it('leaves out what a version does not know, renames what it calls otherwise, and says both', async () => {
     const argv = [
       'init',

@@ -12,6 +12,8 @@ export interface InitResult {
   /** How the target was come by. */
   readonly targetBy: string;
   readonly files: readonly string[];
+  /** What is to be done now, in this order: commands for a shell. */
+  readonly next: readonly string[];
   readonly lines: readonly PlannedLine[];
   readonly adapted: readonly string[];
   readonly notes: readonly string[];
@@ -21,7 +23,7 @@ export interface InitResult {
 
 export function initResult(
   { lines, adapted, notes }: InitPlan,
-  rest: Pick<InitResult, 'target' | 'targetBy' | 'files' | 'compose'>,
+  rest: Pick<InitResult, 'target' | 'targetBy' | 'files' | 'next' | 'compose'>,
 ): InitResult {
   return { schema: 1, ...rest, lines, adapted, notes };
 }
@@ -37,11 +39,11 @@ function renderText(result: InitResult, options: RenderOptions): string {
   if (result.compose !== null) return result.compose;
   const paint = palette(options);
   const width = Math.min(options.width, WIDEST);
-  const { target, targetBy, files, lines, adapted, notes } = result;
+  const { target, targetBy, files, next, lines, adapted, notes } = result;
   const out = [
     `${paint.faint('for'.padEnd(10))}PgBouncer ${target} (${printable(targetBy)})`,
     ...files.map((file, at) => `${paint.faint((at === 0 ? 'wrote' : '').padEnd(10))}${printable(file)}`),
-    `${paint.faint('start'.padEnd(10))}pgbouncer ${printable(files[0] ?? '')}`,
+    ...next.map((command, at) => `${paint.faint((at === 0 ? 'next' : '').padEnd(10))}${printable(command)}`),
   ];
   for (const section of ['databases', 'pgbouncer'] as const) {
     out.push('', paint.strong(`[${section}]`));
