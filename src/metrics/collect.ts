@@ -1,7 +1,9 @@
-import type { Reading } from '../sources/types.js';
+import { partsOf } from '../sources/published-parts.js';
+import type { PoolReading, Reading } from '../sources/types.js';
 import { type Collected, Exposition } from './exposition.js';
-import type { MeteredPool, PoolFigures } from './metered-pool.js';
-import { type Compat, poolInfo, pools } from './table.js';
+import type { PoolFigures } from './metered-pool.js';
+import type { Compat } from './metric.js';
+import { POOL_FAMILIES } from './table.js';
 
 /** A pool, a feed of subscriptions, an IB pool, or what `watch` of poolctl/watch gives. */
 export type Measurable =
@@ -51,7 +53,7 @@ function setOf(registry: MetricsRegistry, options: CollectOptions): Set<Measurab
   const exposition = new Exposition({
     compat: options.compat ?? [],
     maxPools: options.maxPools ?? MOST_POOLS,
-    families: [pools, poolInfo],
+    families: POOL_FAMILIES,
   });
   const [first] = exposition.metrics;
   if (first === undefined) throw new Error('there are metrics of pools');
@@ -89,11 +91,12 @@ function refreshing(metric: Collected, refresh: () => void): Collected {
 }
 
 function readingOf(measured: ReadonlySet<Measurable>): Reading {
-  const pools = [...measured].flatMap(snapshotsOf).map((figures): MeteredPool => ({ ...figures, app: null }));
-  return {
-    ...{ source: '', kind: 'pool', takenAtMs: pools[0]?.takenAtMs ?? 0 },
+  const pools = [...measured].flatMap(snapshotsOf).map(
     // Who holds their leases no metric tells.
-    pools: pools.map((pool) => ({ ...pool, holders: [] })),
+    (figures): PoolReading => ({ ...figures, ...partsOf(figures), app: null, holders: [] }),
+  );
+  return {
+    ...{ source: '', kind: 'pool', takenAtMs: pools[0]?.takenAtMs ?? 0, pools },
     ...{ backends: [], server: null, pooler: null, gaps: [] },
   };
 }

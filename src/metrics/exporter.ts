@@ -6,7 +6,7 @@ import { formatDuration } from '../base/units.js';
 import { SourceError } from '../sources/errors.js';
 import type { Reading, StatsSource } from '../sources/types.js';
 import { Exposition, type SourceReading } from './exposition.js';
-import type { Compat } from './table.js';
+import type { Compat } from './metric.js';
 
 export interface ExporterOptions {
   readonly clock: Clock;

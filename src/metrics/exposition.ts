@@ -1,15 +1,9 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
+import { maskSecrets } from '../base/secrets.js';
 import type { Reading } from '../sources/types.js';
 import { LabelSlots } from './label-slots.js';
-import {
-  type AnyFamily,
-  type Compat,
-  type Labelled,
-  type Metric,
-  type SourceHealth,
-  sources as sourceFamily,
-  TABLE,
-} from './table.js';
+import type { AnyFamily, Compat, Labelled, Metric } from './metric.js';
+import { type SourceHealth, sources as sourceFamily, TABLE } from './table.js';
 import { Together } from './together.js';
 
 /** What prom-client's Registry keeps, of whichever version and copy: it is asked for its values at each scrape. */
@@ -231,8 +225,10 @@ function split(
   return { own, rest };
 }
 
-/** Half of a character would be written as the sign for what cannot be read, as would any other half. */
-function tidy(label: string): string {
+/** What a pool is called may be the URL that it was made with. Half of a character would be written as the sign for what cannot be read, as would any other half. */
+function tidy(given: string): string {
+  const head = given.slice(0, 5 * MOST_LABEL);
+  const label = /[=@]/.test(head) ? maskSecrets(head) : head;
   const text = label.length > MOST_LABEL ? `${label.slice(0, MOST_LABEL - 1)}…` : label;
   return text.replace(/\p{Surrogate}/gu, '\uFFFD');
 }

@@ -3,4 +3,4 @@ export { type AlertLimits, type AlertRule, alertRules, alertsYaml } from './aler
 export { type CollectOptions, collectPoolMetrics, type Measurable, type MetricsRegistry } from './collect.js';
 export { dashboard } from './dashboard.js';
 export type { PoolFigures } from './metered-pool.js';
-export type { Compat } from './table.js';
+export type { Compat } from './metric.js';

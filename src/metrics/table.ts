@@ -1,4 +1,3 @@
-import type { HistogramSnapshot } from '../base/histogram.js';
 import {
   PGBOUNCER_CLIENTS,
   PGBOUNCER_DATABASES,
@@ -18,54 +17,26 @@ import {
 } from '../sources/metric-names.js';
 import type { Backend, DatabaseReading, PoolerReading, Reading, ServerReading } from '../sources/types.js';
 import type { MeteredPool } from './metered-pool.js';
-
-/** Other names under which the same figures are given as well, for dashboards that exist already. */
-export const COMPATS = ['sqlalchemy', 'prometheus-community'] as const;
-export type Compat = (typeof COMPATS)[number];
-
-export type Unit = 'connections' | 'count' | 'seconds' | 'bytes' | 'yes or no';
-
-/** One metric: what the exporter, the dashboard and the alerts are made from. */
-export interface Metric<Subject> {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter' | 'histogram';
-  readonly unit: Unit;
-  readonly help: string;
-  /** Its name for those who ask for it. */
-  readonly alias?: { readonly compat: Compat; readonly name: string };
-  /** What the value is of things that are counted together, because there are too many. Default: sum. */
-  readonly together?: 'sum' | 'max';
-  /** null: not measured, so there is no series. */
-  read(subject: Subject): number | HistogramSnapshot | null;
-}
-
-/** Metrics of the same kind of thing, with the same labels. */
-export interface Family<Subject, Name extends string = string> {
-  /** Beside `source`. A label without a value is left out. */
-  readonly labels: readonly string[];
-  /** A label that is given again, by another name. */
-  readonly labelAlias?: { readonly compat: Compat; readonly label: string; readonly of: string };
-  subjectsOf(reading: Reading): readonly Labelled<Subject>[];
-  readonly metrics: Readonly<Record<Name, Metric<Subject>>>;
-}
-
-export interface Labelled<Subject> {
-  readonly labels: readonly string[];
-  readonly subject: Subject;
-}
-
-/** A family whose subjects those who walk the table only hand on. */
-export type AnyFamily = Family<unknown>;
-
-const gauge = <Subject>(spec: Omit<Metric<Subject>, 'type'>): Metric<Subject> => ({
-  ...spec,
-  type: 'gauge',
-});
-const counter = <Subject>(spec: Omit<Metric<Subject>, 'type' | 'unit'> & { readonly unit?: Unit }) => ({
-  unit: 'count' as const,
-  ...spec,
-  type: 'counter' as const,
-});
+import {
+  type AnyFamily,
+  counter,
+  type Family,
+  gauge,
+  type Labelled,
+  type Metric,
+  type Unit,
+} from './metric.js';
+import {
+  brokerConnections,
+  brokers,
+  feedConnections,
+  feeds,
+  httpClosed,
+  httpPools,
+  httpRetries,
+  httpTimeouts,
+} from './pool-kinds.js';
+import { POOL_LABELS, poolLabels } from './pool-labels.js';
 
 const poolName = <Suffix extends string>(suffix: Suffix) => `${POOL_PREFIX}${suffix}` as const;
 /** Those that seed 004 lists. */
@@ -84,11 +55,9 @@ const poolGauge = (field: keyof typeof POOL_GAUGES, help: string): Metric<Metere
 const poolCounter = (field: keyof typeof POOL_COUNTERS, help: string): Metric<MeteredPool> =>
   counter({ name: poolName(POOL_COUNTERS[field]), help, read: ({ counters }) => counters[field] });
 
-const poolLabels = ({ app, name }: MeteredPool): readonly string[] => [app?.name ?? '', name];
-
 /** The pools of applications, by the words that dashboards of SQLAlchemy have. */
 export const pools = {
-  labels: ['app', 'pool_name'],
+  labels: POOL_LABELS,
   subjectsOf: (reading: Reading) =>
     reading.pools.map((subject) => ({ labels: poolLabels(subject), subject })),
   metrics: {
@@ -585,10 +554,25 @@ export const sources = {
   },
 } satisfies Family<SourceHealth>;
 
-/** All of it, in the order in which it is written. */
-export const TABLE = {
+const ofPools = {
   pools,
   poolInfo,
+  feeds,
+  feedConnections,
+  brokers,
+  brokerConnections,
+  httpPools,
+  httpClosed,
+  httpRetries,
+  httpTimeouts,
+} satisfies Record<string, AnyFamily>;
+
+/** What an application can tell of its own pools. */
+export const POOL_FAMILIES = Object.values<AnyFamily>(ofPools);
+
+/** All of it, in the order in which it is written. */
+export const TABLE = {
+  ...ofPools,
   poolerPools,
   poolerInfo,
   poolerDatabases,

@@ -1,4 +1,4 @@
-import type { Metric } from './table.js';
+import type { Metric } from './metric.js';
 
 /** The values of things that are counted together. */
 export class Together {

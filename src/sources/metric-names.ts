@@ -8,9 +8,6 @@ import type { PoolCounters } from '../pool/stats.js';
 export const POOL_PREFIX = 'poolctl_pool_';
 export const SQLALCHEMY_PREFIX = 'sqlalchemy_pool_';
 
-/** The labels that tell one pool from another. */
-export const POOL_LABELS = ['source', 'app', 'pool_name'] as const;
-
 export const POOL_GAUGES = {
   size: 'size',
   maxOverflow: 'max_overflow',

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { alertRules, alertsYaml } from '../../src/metrics/alerts.js';
-import { type AnyFamily, TABLE } from '../../src/metrics/table.js';
+import type { AnyFamily } from '../../src/metrics/metric.js';
+import { TABLE } from '../../src/metrics/table.js';
 import { describeWithPrometheus, promtool } from '../helpers/prometheus.js';
 
 const rules = alertRules();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dashboard } from '../../src/metrics/dashboard.js';
-import { type AnyFamily, TABLE } from '../../src/metrics/table.js';
+import type { AnyFamily } from '../../src/metrics/metric.js';
+import { TABLE } from '../../src/metrics/table.js';
 
 interface Panel {
   readonly id: number;

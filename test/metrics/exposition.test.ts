@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newCounters } from '../../src/pool/counters.js';
 import { parseExposition } from '../../src/sources/exposition.js';
-import { describeWithPrometheus, promtool } from '../helpers/prometheus.js';
+import { describeWithPrometheus, hasPrometheus, promtool } from '../helpers/prometheus.js';
 import { VERSIONS } from '../sources/pgbouncer-samples.js';
 import {
   asSource,
@@ -50,6 +50,47 @@ describe('the metrics of a pool', () => {
     );
     expect(text).toMatch(/duration_seconds_sum\{[^}]*\} 400\.773\n/);
     expect(text).toMatch(/duration_seconds_count\{[^}]*\} 6\n/);
+  });
+
+  it('tells what only feeds, brokers and HTTP pools have', async () => {
+    const feed = {
+      ...{ symbols: 7, live: 6, capacity: 3000, exhausted: 1, refused: 0, stale: 2, gaps: 3, conflated: 4 },
+      ...{ dropped: 5, slowDisconnects: 0, ticks: 900 },
+      connections: ['open', 'open', 'backoff'].map((state, id) => ({
+        ...{ id, state, symbols: 2, reconnects: 0, lastTickAgoMs: null },
+      })),
+    };
+    const pacing = { limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 44, sent: 99, waiting: 8 };
+    const ib = {
+      ...{ host: 'gw', port: 7497, clientIds: [1], clientIdsFree: 31, connections: [] },
+      pacing: { ...pacing, longestWaitMs: null },
+    };
+    const http = {
+      ...{ requests: 10, failed: 1, sent: 12, reuseRatio: 0.75, origins: [] },
+      ...{ closed: { expiry: 2 }, retries: { lost: 3 }, timeouts: { read: 4 } },
+    };
+    const names = ['feed', 'broker', 'site'];
+    const [ofFeed, ofBroker, ofSite] = names.map((name) => `{source="a",app="shop",pool_name="${name}"`);
+    const text = await exposed()([
+      asSource(poolReading({ name: 'feed', feed }, { name: 'broker', ib }, { name: 'site', http })),
+    ]);
+    expect(linesOf(text, 'poolctl_feed', 'poolctl_ib', 'poolctl_http')).toEqual(
+      expect.arrayContaining([
+        `poolctl_feed_live_symbols${ofFeed}} 6`,
+        `poolctl_feed_ticks_total${ofFeed}} 900`,
+        `poolctl_feed_connections${ofFeed},state="open"} 2`,
+        `poolctl_feed_connections${ofFeed},state="backoff"} 1`,
+        `poolctl_ib_message_limit${ofBroker}} 50`,
+        `poolctl_ib_messages_waiting${ofBroker}} 8`,
+        `poolctl_ib_client_ids_free${ofBroker}} 31`,
+        `poolctl_http_requests_total${ofSite}} 10`,
+        `poolctl_http_reuse_ratio${ofSite}} 0.75`,
+        `poolctl_http_closed_total${ofSite},reason="expiry"} 2`,
+        `poolctl_http_retries_total${ofSite},cause="lost"} 3`,
+        `poolctl_http_timeouts_total${ofSite},phase="read"} 4`,
+      ]),
+    );
+    if (hasPrometheus) expect(promtool(['check', 'metrics'], { input: text })).toEqual({ code: 0, text: '' });
   });
 
   it('has the names of SQLAlchemy as well where they are asked for', async () => {
@@ -211,6 +252,13 @@ describe('hostile names', () => {
     const expected = HOSTILE.map((name) => name.replace('\ud800', '\ufffd'));
     expect(samples.flatMap(({ labels }) => labels.pool_name ?? [])).toEqual(expected);
     expect(samples.flatMap(({ labels }) => labels.user ?? [])).toEqual(expected);
+  });
+
+  it('show no password, as of a pool that is named by its URL', async () => {
+    const name = 'postgres://app:s3cret@db/shop?password=s3cret';
+    const text = await exposed()([asSource(poolReading({ name }))]);
+    expect(text).toContain('pool_name="postgres://app:***@db/shop?password=***"');
+    expect(text).not.toContain('s3cret');
   });
 
   it('are cut where they are long', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AnyFamily, type Metric, TABLE } from '../../src/metrics/table.js';
+import type { AnyFamily, Metric } from '../../src/metrics/metric.js';
+import { TABLE } from '../../src/metrics/table.js';
 
 const metrics = Object.values<AnyFamily>(TABLE).flatMap(({ metrics: all }) =>
   Object.values<Metric<unknown>>(all),
