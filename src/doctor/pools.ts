@@ -186,6 +186,11 @@ export function isOfConnections({ ib, feed }: PoolReading): boolean {
   return ib === undefined && feed === undefined;
 }
 
+/** Whether leases of it can be lost: a feed lends nothing, and a request over HTTP ends by itself. */
+export function lendsLeases({ feed, http }: PoolReading): boolean {
+  return feed === undefined && http === undefined;
+}
+
 /** The most that it lends at once; null if there is no limit. */
 export function capacityOf({ size, maxOverflow }: PoolReading): number | null {
   return size === null || maxOverflow === null ? null : size + maxOverflow;

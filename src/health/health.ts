@@ -73,6 +73,8 @@ export type HealthFigures = Pick<
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
   readonly holders: readonly { readonly leaked: boolean }[];
   readonly setup?: Pick<PoolSetup, 'leakAfterMs'>;
+  /** Of a feed: what is lent there are places for symbols. */
+  readonly feed?: { readonly symbols: number; readonly capacity: number };
 };
 
 export interface HealthOptions {
@@ -84,7 +86,8 @@ export interface HealthOptions {
 
 /** Judges a snapshot: `healthOf(pool.snapshot())`. */
 export function healthOf(snapshot: HealthFigures, { limits, before = null }: HealthOptions = {}): PoolHealth {
-  const { name, size, maxOverflow, idle, inUse, overflow, waiting, longestWaitMs, holders } = snapshot;
+  const { name, maxOverflow, overflow, waiting, longestWaitMs } = snapshot;
+  const { size, inUse, idle } = placesOf(snapshot);
   const capacity = size === null || maxOverflow === null ? null : size + maxOverflow;
   return judge(
     {
@@ -96,12 +99,29 @@ export function healthOf(snapshot: HealthFigures, { limits, before = null }: Hea
       total_capacity: capacity,
       waiting,
       longest_wait_ms: longestWaitMs,
-      leaked: snapshot.setup?.leakAfterMs === 'never' ? null : holders.filter(({ leaked }) => leaked).length,
+      leaked: leakedOf(snapshot),
       timed_out: since(snapshot.counters.timedOut, before?.counters.timedOut ?? null),
     },
     { ...HEALTH_LIMITS, ...limits },
     troubleOf(snapshot),
   );
+}
+
+/** All connections of a feed are in use as a matter of course: how full it is, its symbols tell. */
+function placesOf({
+  size,
+  inUse,
+  idle,
+  feed,
+}: HealthFigures): Pick<HealthFigures, 'size' | 'inUse' | 'idle'> {
+  if (feed === undefined) return { size, inUse, idle };
+  const { capacity, symbols } = feed;
+  return { size: capacity, inUse: symbols, idle: Math.max(0, capacity - symbols) };
+}
+
+function leakedOf({ holders, setup, feed }: HealthFigures): number | null {
+  if (feed !== undefined || setup?.leakAfterMs === 'never') return null;
+  return holders.filter(({ leaked }) => leaked).length;
 }
 
 export type Figures = Omit<PoolHealth, 'status' | 'utilization_percent' | 'reasons'>;

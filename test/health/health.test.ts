@@ -81,6 +81,23 @@ describe('the health of a pool', () => {
     else expect(health.reasons[0]).toMatch(reason);
   });
 
+  it('a feed is as full as its symbols are many, not its connections', () => {
+    const feed = { symbols: 1500, capacity: 3000 };
+    const given = { size: 3, maxOverflow: 0, live: 3, idle: 0, inUse: 3 };
+    expect(healthOf(figures({ ...given, feed }))).toMatchObject({
+      ...{ status: 'healthy', size: 3000, checked_out: 1500, checked_in: 1500, utilization_percent: 50 },
+      ...{ total_capacity: 3000, leaked: null },
+    });
+    expect(healthOf(figures({ ...given, waiting: 7, feed: { symbols: 2990, capacity: 3000 } })).status).toBe(
+      'critical',
+    );
+  });
+
+  it('who does not look for leaks has not found none', () => {
+    expect(healthOf(figures({ setup: { leakAfterMs: 'never' } })).leaked).toBeNull();
+    expect(healthOf(figures({ setup: { leakAfterMs: 5 } })).leaked).toBe(0);
+  });
+
   it('has limits of one’s own, and any can be none', () => {
     const limits = { utilization: { warning: null, critical: 0.1 }, waiting: { warning: 5, critical: 9 } };
     expect(healthOf(figures({ waiting: 5 }), { limits }).status).toBe('critical');

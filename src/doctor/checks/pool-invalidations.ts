@@ -1,7 +1,7 @@
 import { formatCount, formatShare } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { type Finding, pass, warn } from '../outcome.js';
-import { forEachPool, setOption } from '../pools.js';
+import { forEachPool, isOfConnections, lendsLeases, setOption } from '../pools.js';
 import type { Check } from '../types.js';
 
 const WARNS_FROM = 0.01;
@@ -24,7 +24,7 @@ is what pre-ping is for.`,
 
 function judge(pool: PoolReading): Finding | null {
   const { invalidated, acquired, pingFailed } = pool.counters;
-  if (invalidated === null || acquired === null) return null;
+  if (invalidated === null || acquired === null || !isOfConnections(pool) || !lendsLeases(pool)) return null;
   const share = invalidated / Math.max(1, acquired);
   const summary = `${formatCount(invalidated)} of ${formatCount(acquired)} leases ended with a broken connection`;
   if (invalidated < LEAST || share < WARNS_FROM) return pass(summary);

@@ -1,7 +1,7 @@
 import { formatCount, formatDuration, formatMs } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
-import { forEachPool, leaksOf } from '../pools.js';
+import { forEachPool, leaksOf, lendsLeases } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
 
 const MOST_SITES = 5;
@@ -21,6 +21,7 @@ export const poolLeaks: Check = {
 };
 
 function judge(pool: PoolReading): Finding | null {
+  if (!lendsLeases(pool)) return null;
   if (pool.setup?.leakAfterMs === 'never') return skip('its leak watch is off');
   const leaks = leaksOf(pool);
   const collected = pool.counters.collected ?? 0;

@@ -19,6 +19,8 @@ somebody waits. Where leases have been out for too long, a larger pool is no rep
 };
 
 function judge(pool: PoolReading): Finding | null {
+  // That all connections of a feed are in use is how it should be: feed-capacity counts its symbols.
+  if (pool.feed !== undefined) return null;
   const { inUse, waiting, longestWaitMs } = pool;
   const capacity = capacityOf(pool);
   if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);

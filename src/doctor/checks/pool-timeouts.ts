@@ -19,7 +19,7 @@ before. It passes again when the application was started anew and none has timed
 
 function judge(pool: PoolReading): Finding | null {
   const { timedOut, acquired } = pool.counters;
-  if (timedOut === null) return null;
+  if (timedOut === null || pool.feed !== undefined) return null;
   if (timedOut === 0) return pass(`none of ${formatCount(acquired)} acquires timed out`);
   const all = timedOut + (acquired ?? 0);
   const share = timedOut / all;
