@@ -75,18 +75,14 @@ export function pooledDatabases(target: PgBouncerTarget): readonly PooledDatabas
 }
 
 /**
- * How many users a database may have: all that PgBouncer knows, but for those who administer or watch it, unless they
- * have been seen in that database.
+ * How many users a database may have: all that PgBouncer knows, but for those who only watch it, unless they have been
+ * seen in that database. Administrators count: often the application is one.
  */
 function usersOf(target: PgBouncerTarget): (database: string) => number {
-  const own = new Set(
-    ['admin_users', 'stats_users'].flatMap((key) =>
-      (knownOrNull(target.config)?.get(key) ?? '').split(/[,\s]+/).filter((name) => name !== ''),
-    ),
-  );
+  const watchers = (knownOrNull(target.config)?.get('stats_users') ?? '').split(/[,\s]+/);
   const listed = known(target.users)
     .map(({ name }) => textOf(name))
-    .filter((name) => name !== '' && name !== 'pgbouncer' && !own.has(name));
+    .filter((name) => name !== '' && name !== 'pgbouncer' && !watchers.includes(name));
   const pools = known(target.pools);
   return (database) => {
     const seen = pools.filter((row) => textOf(row.database) === database).map(({ user }) => textOf(user));
@@ -114,7 +110,7 @@ export function isOn(
   pooler: PgBouncerTarget,
   database: Pick<PooledDatabase, 'name' | 'host' | 'port'>,
 ): boolean {
-  const samePort = database.port === server.port;
+  const samePort = database.port === server.port || database.port === server.ownPort;
   const bothHere = isLocal(database.host) && isLocal(server.host);
   if (samePort && (bothHere || database.host === server.host || database.host === server.address))
     return true;

@@ -54,6 +54,7 @@ async function readFacts(ask: Ask, signal: AbortSignal): Promise<Facts> {
     isSuperuser: own.is_superuser,
     seesAll: own.sees_all,
     address: own.address,
+    ownPort: own.port,
     settings: new Map(
       settings.map(({ name, setting, unit, source, context, pending_restart }) => [
         name,
@@ -61,6 +62,9 @@ async function readFacts(ask: Ask, signal: AbortSignal): Promise<Facts> {
       ]),
     ),
     overrides: await part('settings of roles and databases', () => ask<PostgresOverride>(OVERRIDES)),
+    advisoryLockers: await part('locks', async () =>
+      (await ask<{ pid: number }>(LOCKERS)).map(({ pid }) => pid),
+    ),
     counters: await part('counters of databases', async () =>
       (await ask<CounterRow>(COUNTERS)).map(toCounters),
     ),
@@ -75,6 +79,7 @@ interface OwnRow {
   readonly is_superuser: boolean;
   readonly sees_all: boolean;
   readonly address: string | null;
+  readonly port: number | null;
 }
 
 const OWN = `
@@ -83,7 +88,7 @@ SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
   current_database()::text AS database, current_user::text AS role,
   current_setting('is_superuser')::bool AS is_superuser,
   pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
-  host(inet_server_addr()) AS address`;
+  host(inet_server_addr()) AS address, inet_server_port() AS port`;
 
 interface SettingRow {
   readonly name: string;
@@ -104,6 +109,8 @@ LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
 LEFT JOIN pg_roles AS r ON r.oid = s.setrole,
 LATERAL unnest(s.setconfig) AS one
 ORDER BY 1, 2, 3`;
+
+const LOCKERS = "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND granted ORDER BY pid";
 
 interface CounterRow {
   readonly name: string;

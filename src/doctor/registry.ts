@@ -22,6 +22,7 @@ import { preparedStatements } from './checks/prepared-statements.js';
 import { reservedConnections } from './checks/reserved-connections.js';
 import { resetQuery } from './checks/reset-query.js';
 import { serverKeepalives } from './checks/server-keepalives.js';
+import { sessionState } from './checks/session-state.js';
 import { sessionsAbandoned } from './checks/sessions-abandoned.js';
 import { sharedBuffers } from './checks/shared-buffers.js';
 import { staleConnections } from './checks/stale-connections.js';
@@ -67,6 +68,7 @@ export const CHECKS: readonly Check[] = [
   fleetSum,
   timeoutOrder,
   doublePooling,
+  sessionState,
   staleConnections,
   ...POOL_CHECKS,
 ];

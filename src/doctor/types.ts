@@ -140,8 +140,9 @@ export interface PostgresTarget {
   readonly isSuperuser: boolean;
   /** Whether it sees what others do (pg_read_all_stats, as pg_monitor has it). */
   readonly seesAll: boolean;
-  /** Its address as a client over TCP sees it; null over a Unix socket. */
+  /** Its address and port by what the server itself says, which a pooler between does not hide; null over a Unix socket. */
   readonly address: string | null;
+  readonly ownPort: number | null;
   /** All that the role may see, by name. */
   readonly settings: ReadonlyMap<string, PostgresSetting>;
   /** ALTER ROLE ... SET and ALTER DATABASE ... SET. */
@@ -149,6 +150,8 @@ export interface PostgresTarget {
   /** Backends of clients, databases with their counters, connections used. */
   readonly reading: Part<Reading>;
   readonly counters: Part<readonly DatabaseCounters[]>;
+  /** The backends that hold advisory locks. */
+  readonly advisoryLockers: Part<readonly number[]>;
 }
 
 export interface PostgresSetting {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { versionFinding } from '../../src/doctor/checks/pooler-version.js';
 import { preparedFinding } from '../../src/doctor/checks/prepared-statements.js';
+import { OUTLIVES } from '../../src/doctor/checks/session-state.js';
 import { Unknowable } from '../../src/doctor/outcome.js';
 import { eventually } from '../helpers/eventually.js';
 import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
@@ -132,24 +133,22 @@ describeWithPgBouncer('a check of PgBouncer', () => {
 
   it('file-limit: more connections than files', async () => {
     await set({ max_client_conn: 5000 });
-    await client();
     const [before, after] = await provesBothWays('file-limit', 'fail', patient());
-    // Two users and two databases of 20 each, and the one that was there.
-    expect(before.summary).toBe('up to 5,120 files, of 900 that it may open');
-    expect(after.evidence[0]).toBe('max_client_conn = 780');
+    // Three users and two databases of 20 each.
+    expect(before.summary).toBe('up to 5,140 files, of 900 that it may open');
+    expect(after.evidence[0]).toBe('max_client_conn = 760');
   });
 
   it('pool-explosion: users and databases multiply', async () => {
-    await client();
     const [before] = await provesBothWays('pool-explosion', 'warn', patient());
     expect(before.evidence).toEqual([
-      'database odd-1: 20 x 2 users = 40',
+      'database odd-1: 20 x 3 users = 60',
       'database shop: 20 x 3 users = 60',
     ]);
     await set({});
     const [more, after] = await provesBothWays('pool-explosion', 'fail', both());
-    expect(more.summary).toBe('100 connections at most, of 57 that the server has');
-    expect(after.evidence[0]).toBe('database odd-1: 20 x 2 users, at most 25 by max_db_connections = 25');
+    expect(more.summary).toBe('120 connections at most, of 57 that the server has');
+    expect(after.evidence[0]).toBe('database odd-1: 20 x 3 users, at most 25 by max_db_connections = 25');
   });
 
   it('prepared-statements: this version follows none', async () => {
@@ -211,6 +210,19 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     expect(other.summary).toBe('one process may take all 20 servers (it has up to 50 connections)');
   });
 
+  it('session-state: locks and settings stay on servers that others use', async () => {
+    await set({ default_pool_size: 2 });
+    const [one, other] = [await client(), await client()];
+    await one.query('BEGIN; SELECT pg_advisory_lock(7)');
+    await other.query('SET search_path = nowhere');
+    await one.query('COMMIT');
+    const [before, after] = await provesBothWays('session-state', 'fail', both());
+    expect(before.summary).toMatch(
+      /^left behind on shared servers: (an advisory lock, SET|SET, an advisory lock)$/,
+    );
+    expect(after.summary).toMatch(/^nothing is seen on \d shared servers$/);
+  });
+
   it('stale-connections: kept for longer than they live, and not tried', async () => {
     await set({ client_idle_timeout: 300 });
     const env = { DB_POOL_PRE_PING: 'false', DB_POOL_RECYCLE: '3600' };
@@ -229,14 +241,13 @@ describeWithPgBouncer('a check of PgBouncer', () => {
   });
 
   it('fleet-sum: poolers and direct connections together are too many', async () => {
-    await client();
     const [before, after] = await provesBothWays('fleet-sum', 'fail', both());
-    expect(before.summary).toBe('100 connections at most, of 57 that the server has');
-    expect(after.evidence[0]).toMatch(/database odd-1: 20 x 2 users, at most 25 by max_db_connections = 25$/);
+    expect(before.summary).toBe('120 connections at most, of 57 that the server has');
+    expect(after.evidence[0]).toMatch(/database odd-1: 20 x 3 users, at most 25 by max_db_connections = 25$/);
     await set({});
     const env = { DB_POOL_SIZE: '20', DB_MAX_OVERFLOW: '30', USE_PGBOUNCER: 'false' };
     const [more, then] = await provesBothWays('fleet-sum', 'fail', both({ env, flags: ['--instances=4'] }));
-    expect(more.summary).toBe('300 connections at most, of 57 that the server has');
+    expect(more.summary).toBe('320 connections at most, of 57 that the server has');
     expect(then.evidence).toContain('application: (pool size 2 + overflow 4) x 4 instances = 24');
     const alone = { server, targets: [urlOf(server)], env: { ...env, DB_MAX_OVERFLOW: '-1' } };
     const [unlimited] = await provesBothWays('fleet-sum', 'fail', alone);
@@ -257,6 +268,28 @@ const made = (version: string, config: Readonly<Record<string, string>> = {}, mo
   ...{ version, label: 'pgbouncer://x/', user: 'me', users: { value: [] }, pools: { value: [] } },
   databases: { value: [{ name: 'shop', pool_mode: mode, pool_size: 20 }] },
   config: { value: new Map(Object.entries({ pool_mode: mode, auth_type: 'scram-sha-256', ...config })) },
+});
+
+describe('what outlives a transaction', () => {
+  const found = (sql: string) => OUTLIVES.find(([pattern]) => pattern.test(sql))?.[1] ?? null;
+  it.each([
+    ['set search_path to x', 'SET'],
+    ['SET SESSION statement_timeout = 5', 'SET'],
+    ['SET LOCAL search_path to x', null],
+    ['set session characteristics as transaction read only', null],
+    ['SET application_name TO x', null],
+    ['SET TIME ZONE 0', null],
+    ['SET TRANSACTION READ ONLY', null],
+    ['listen news', 'LISTEN'],
+    ['PREPARE a AS SELECT 1', 'PREPARE'],
+    ["PREPARE TRANSACTION 'x'", null],
+    ['create temp table x (i int)', 'a temporary table'],
+    ['CREATE TABLE temp (i int)', null],
+    ['declare c cursor\nwith hold for select 1', 'a cursor WITH HOLD'],
+    ['SELECT 1', null],
+  ])('of %j is %j', (sql, what) => {
+    expect(found(sql)).toBe(what);
+  });
 });
 
 describe('versions that are not at hand', () => {
