@@ -1,7 +1,11 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createHttpPool } from '../../src/http/index.js';
+import { startGateway } from '../../src/ib/gateway/index.js';
+import { createIbPool } from '../../src/ib/pool.js';
 import { collectPoolMetrics } from '../../src/metrics/index.js';
 import { QueuePool } from '../../src/pool/queue-pool.js';
+import { SubscriptionPool } from '../../src/ws/index.js';
 import { describeWithPrometheus, promtool } from '../helpers/prometheus.js';
 import { linesOf } from './readings.js';
 
@@ -55,6 +59,27 @@ describe('collectPoolMetrics', () => {
     collectPoolMetrics(registry, { snapshots: () => [one.snapshot()] });
     collectPoolMetrics(registry, { pool: two });
     expect(linesOf(await registry.metrics(), 'poolctl_pool_size')).toHaveLength(2);
+  });
+
+  it('takes a feed, a pool of broker connections and one of HTTP connections, with what only they have', async () => {
+    const registry = new Registry();
+    await using feed = new SubscriptionPool({ url: 'ws://127.0.0.1:1/', name: 'ticks' });
+    await using gateway = await startGateway();
+    await using broker = createIbPool({ port: gateway.port, name: 'broker' });
+    await using site = createHttpPool({ name: 'site' });
+    for (const pool of [feed, broker, site]) collectPoolMetrics(registry, pool);
+    const lease = await broker.acquire();
+    const text = await registry.metrics();
+    expect(linesOf(text, 'poolctl_')).toEqual(
+      expect.arrayContaining([
+        'poolctl_pool_checked_out{pool_name="broker"} 1',
+        'poolctl_ib_connections{pool_name="broker",state="ready"} 1',
+        'poolctl_ib_message_limit{pool_name="broker"} 50',
+        'poolctl_feed_capacity{pool_name="ticks"} 3000',
+        'poolctl_http_requests_total{pool_name="site"} 0',
+      ]),
+    );
+    lease.release();
   });
 
   it('works in a registry that has been cleared, and in OpenMetrics, and for a cluster', async () => {
