@@ -1,3 +1,4 @@
+import { appFileLimit } from './checks/app-file-limit.js';
 import { feedCapacity } from './checks/feed-capacity.js';
 import { feedDrops } from './checks/feed-drops.js';
 import { feedReconnects } from './checks/feed-reconnects.js';
@@ -38,6 +39,7 @@ export const POOL_CHECKS: readonly Check[] = [
   poolRecycle,
   poolPrePing,
   poolLeakWatch,
+  appFileLimit,
   // Brokers.
   ibClientIds,
   ibPacing,

@@ -1,0 +1,67 @@
+import { formatCount } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
+import { about, codeStep, type Finding, fail, judged, pass, skip, warn } from '../outcome.js';
+import { capacityOf, setOption } from '../pools.js';
+import { type ProcessFiles, processFiles } from '../process-files.js';
+import type { Check, Fix, PoolTarget } from '../types.js';
+
+/** For all else that a Node process has open. */
+const RESERVE = 64;
+/** The database, its log and the shared memory. */
+const FILES_OF_SQLITE = 3;
+
+export const appFileLimit: Check = {
+  id: 'app-file-limit',
+  title: 'all pools of an application fit into the files that it may have open',
+  needs: ['pool'],
+  why:
+    'Each connection is an open file. When the limit is reached nothing can be opened any more ("too many open ' +
+    'connections", EMFILE): no connection, no request of a client, no log file.',
+  details: `Adds up what the pools of a process may open, with ${RESERVE} for all else, and compares it with its ulimit -n. Linux \
+only, and for processes of this machine. A pool without limit warns.`,
+  run: ({ targets }) =>
+    Promise.all(targets.pool.map(async (target) => about([target], await judged(() => judge(target))))),
+};
+
+async function judge({ reading: { pools } }: PoolTarget): Promise<Finding> {
+  const [app] = pools.flatMap(({ app: one }) => one ?? []);
+  if (app === undefined) return skip('no application has a pool');
+  const files = await processFiles(app);
+  if (files === null) return skip('the system does not tell what its process may open');
+  const open = pools.filter(({ closed }) => !closed);
+  const unlimited = open.filter((pool) => capacityOf(pool) === null && pool.ib === undefined);
+  const sum = open.reduce((all, pool) => all + filesOf(pool), RESERVE);
+  const evidence = [
+    ...open.map((pool) => `${pool.name}: ${capacityOf(pool) ?? 'no limit'}`),
+    `ulimit -n ${files.limit}${files.open === null ? '' : `, ${formatCount(files.open)} open`}`,
+  ];
+  const summary = `${formatCount(sum)} files at most, of ${formatCount(files.limit)}`;
+  if (sum > files.limit) return fail(summary, evidence, fixOf(open, sum, files));
+  if (unlimited.length > 0) {
+    const names = unlimited.map(({ name }) => `'${name}'`).join(', ');
+    const step = codeStep(`give the pool ${names} a limit`);
+    return warn(`pool ${names} has no limit`, evidence, { steps: [step], risk: RISK });
+  }
+  return pass(summary, evidence);
+}
+
+const RISK =
+  'A smaller pool serves fewer at once. Where that is too few, raise the limit in its place: ulimit -n before the start, ' +
+  'LimitNOFILE= of systemd, ulimits of compose.';
+
+/** The largest pool gives up what is too much. */
+function fixOf(pools: readonly PoolReading[], sum: number, { limit }: ProcessFiles): Fix {
+  const [largest] = [...pools].sort((one, other) => filesOf(other) - filesOf(one));
+  const room = largest === undefined ? 0 : filesOf(largest) - (sum - limit);
+  const each = largest?.driver === 'sqlite' ? FILES_OF_SQLITE : 1;
+  const size = Math.floor(room / each) - (largest?.maxOverflow ?? 0);
+  const step = largest === undefined || size < 1 ? null : setOption(largest, 'size', size);
+  return {
+    steps: [step ?? codeStep(`allow it more files: ulimit -n ${sum} before it is started`)],
+    risk: RISK,
+  };
+}
+
+function filesOf(pool: PoolReading): number {
+  return (capacityOf(pool) ?? pool.live) * (pool.driver === 'sqlite' ? FILES_OF_SQLITE : 1);
+}

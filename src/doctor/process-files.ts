@@ -1,0 +1,21 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { App } from '../watch/protocol.js';
+
+export interface ProcessFiles {
+  /** Files and connections that it may have open (`ulimit -n`). */
+  readonly limit: number;
+  /** null where another user owns it. */
+  readonly open: number | null;
+}
+
+/** What Linux tells of a process of this machine; null elsewhere, and where it has ended. */
+export async function processFiles({ pid, host }: App): Promise<ProcessFiles | null> {
+  // In a container its number is one of another count.
+  if (host !== hostname()) return null;
+  const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => '');
+  const [, soft] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+  if (soft === undefined) return null;
+  const open = await readdir(`/proc/${pid}/fd`).catch(() => null);
+  return { limit: Number(soft), open: open?.length ?? null };
+}
