@@ -40,7 +40,7 @@ const PASSED: IbRun = {
   why: null,
   broken: null,
   tookMs: 1030,
-  repeats: 0,
+  repeats: [],
   stalledMs: 2,
   speed: 10,
   checks: [{ name: 'it is noticed', ok: true, detail: 'after 10024 ms' }],
@@ -54,7 +54,7 @@ const FAILED: IbRun = {
   topology: 'worker',
   outcome: 'failed',
   speed: 1,
-  repeats: 1,
+  repeats: [{ stalledMs: 321, checks: [], comparisons: [] }],
   checks: [
     { name: 'all are answered', ok: false, detail: '29 of 30; <no> answer & more' },
     { name: 'every worker had an id of its own', ok: true, detail: '3 ids for 3 workers' },

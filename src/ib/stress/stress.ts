@@ -12,7 +12,7 @@ import { SCENARIOS } from './scenarios/index.js';
 import type { Scenario } from './scenarios/scenario.js';
 import { seedTests } from './seed-tests.js';
 import { runTrial } from './trial.js';
-import type { IbRun, IbStressResult } from './types.js';
+import type { IbRepeat, IbRun, IbStressResult } from './types.js';
 
 export interface IbStressOptions {
   /** Of the seed. */
@@ -50,7 +50,7 @@ const REAL_MARGIN_MS = 75;
 const FAST_MARGIN_MS = 150;
 const NOTICE_MS = 1000;
 /** Shorter than anything that a run allows for. */
-const STALL_MS = 60;
+const STALL_MS = 75;
 const MOST_REPEATS = 3;
 
 /**
@@ -159,11 +159,18 @@ async function untilConclusive(
   options: IbStressOptions & { readonly pacer: Pacer | null },
 ): Promise<IbRun | null> {
   const mostRepeats = options.negativeControls || gateways.place !== null ? 0 : MOST_REPEATS;
-  for (let repeats = 0; ; repeats++) {
+  const repeats: IbRepeat[] = [];
+  for (;;) {
     const run = await carryOut(planned, gateways, options);
     if (run === null) return null;
-    const stood = (run.stalledMs ?? 0) > STALL_MS * options.patience;
-    if (run.outcome !== 'failed' || !stood || repeats === mostRepeats) return { ...run, repeats };
+    const stalledMs = run.stalledMs ?? 0;
+    const isConclusive = run.outcome !== 'failed' || stalledMs <= STALL_MS * options.patience;
+    if (isConclusive || repeats.length === mostRepeats) return { ...run, repeats };
+    repeats.push({
+      stalledMs,
+      checks: run.checks.filter(({ ok }) => !ok),
+      comparisons: (run.comparisons ?? []).filter(({ ok }) => !ok),
+    });
   }
 }
 
@@ -200,7 +207,7 @@ async function carryOut(
     why: null,
     broken: breakage?.what ?? null,
     tookMs: clock.now() - since,
-    repeats: 0,
+    repeats: [],
     stalledMs: outcome.stalledMs,
     speed,
     checks,
@@ -229,7 +236,7 @@ function skipped(about: Pick<IbRun, 'name' | 'kind' | 'title' | 'topology'>): Ib
     why: 'it needs faults, orders or counts that a real gateway has not',
     broken: null,
     tookMs: 0,
-    repeats: 0,
+    repeats: [],
     stalledMs: null,
     speed: 1,
     checks: [],

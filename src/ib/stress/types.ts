@@ -88,6 +88,14 @@ export interface IbRunFigures {
   };
 }
 
+/** A run that says nothing of the pool, and was made again. */
+export interface IbRepeat {
+  readonly stalledMs: number;
+  /** What did not hold. */
+  readonly checks: readonly IbCheck[];
+  readonly comparisons: readonly IbComparison[];
+}
+
 /** One test or scenario, from its gateway's start to its end. */
 export interface IbRun {
   readonly name: string;
@@ -101,9 +109,9 @@ export interface IbRun {
   readonly broken: string | null;
   /** On the machine's clock. */
   readonly tookMs: number;
-  /** How often it was run again, because the machine stood still for longer than the run allows for. */
-  readonly repeats: number;
-  /** How long it stood still at most, in the last of them; null where it did not run. */
+  /** Runs before this one that failed while the machine stood still for longer than they allow for. */
+  readonly repeats: readonly IbRepeat[];
+  /** How long the machine stood still at most; null where it did not run. */
   readonly stalledMs: number | null;
   /** How many times faster its own clock ran. */
   readonly speed: number;

@@ -61,9 +61,9 @@ export function faultsOf({ checks, comparisons }: IbRun): string[] {
 
 /** Runs that were made again; null where there was none. */
 export function repeatsText({ runs }: IbStressResult): string | null {
-  const again = runs.filter(({ repeats }) => repeats > 0);
+  const again = runs.filter(({ repeats }) => repeats.length > 0);
   if (again.length === 0) return null;
-  const names = again.map((run) => `${runLabel(run)} (${counted(run.repeats, 'time')})`);
+  const names = again.map((run) => `${runLabel(run)} (${counted(run.repeats.length, 'time')})`);
   return `run again, since the machine had stood still: ${names.join(', ')}`;
 }
 

@@ -25,6 +25,10 @@ export const nightlyReset: Scenario = {
     await reset(trial, both, true);
     await resubscribed(trial, 'after a 1101 each once', trusting, STREAMS);
     await resubscribed(trial, 'and again where all was asked before', careful, 2 * STREAMS);
+    // The last of them are on their way.
+    await trial.until('the gateway has all of them', async () => {
+      return (await trial.counts()).subscriptions.open.marketData === 2 * STREAMS;
+    });
     const reconnects = both.map(({ connection }) => connection.figures().reconnects);
     const { connections, errors, subscriptions } = await trial.counts();
     trial.check(
@@ -35,7 +39,7 @@ export const nightlyReset: Scenario = {
     trial.check(
       'no stream is open twice',
       (errors[102] ?? 0) === 0 && subscriptions.open.marketData === 2 * STREAMS,
-      `${subscriptions.open.marketData} of ${2 * STREAMS} streams`,
+      `${subscriptions.open.marketData} of ${2 * STREAMS} streams, error 102 ${errors[102] ?? 0} times`,
     );
     const before = both.map(({ ticks }) => ticks());
     await trial.until('ticks go on', () => both.every(({ ticks }, at) => ticks() > (before[at] ?? 0)));
