@@ -1,7 +1,8 @@
 import type { House } from './house.js';
 import { openHistory, openSubscriptions } from './house.js';
-import type { Instrument } from './market.js';
+import type { Instrument, Order } from './market.js';
 import { notices } from './notices.js';
+import { openOrder } from './open-order.js';
 import { historyKey } from './pacing.js';
 import * as replies from './replies.js';
 import type { Request, RequestName } from './requests.js';
@@ -68,7 +69,7 @@ export const handlers: { readonly [Name in Exclude<RequestName, 'startApi'>]: Ha
   allOpenOrders: (session, house) => sendOpenOrders(session, house, null),
   completedOrders: (session) => session.send(replies.completedOrdersEnd()),
   executions: (session, _, { id }) => session.send(replies.executionsEnd(id)),
-  placeOrder(session, house, { id, contract, quantity, orderType }) {
+  placeOrder(session, house, { id, contract, quantity, terms }) {
     const { census, orders, market, clock, tick } = house;
     const clientId = session.clientId ?? 0;
     census.ordersPlaced++;
@@ -77,9 +78,11 @@ export const handlers: { readonly [Name in Exclude<RequestName, 'startApi'>]: Ha
     if (instrument === null) return session.tell(notices.unknownContract, id);
     if (!(quantity > 0)) return session.tell(notices.orderRejected('the quantity must be positive'), id);
     const price = market.quote(instrument, tick).last;
-    const order = orders.place(clientId, id, { quantity, orderType, price }, clock.now());
+    const account = terms.account || (house.options.accounts[0] ?? '');
+    const wanted = { instrument, quantity, price, terms: { ...terms, account } };
+    const order = orders.place(clientId, id, wanted, clock.now());
     if (order === null) return session.tell(notices.duplicateOrder, id);
-    session.send(replies.orderStatus(order, session.version));
+    sendOrder(session, order);
   },
   cancelOrder: (session, house, { id }) => {
     if (!cancelOrder(session, house, id)) session.tell(notices.noSuchOrder, id);
@@ -235,8 +238,14 @@ function sendQuote(session: Session, { market, tick }: House, id: number, instru
 }
 
 function sendOpenOrders(session: Session, { orders }: House, clientId: number | null): void {
-  for (const order of orders.open(clientId)) session.send(replies.orderStatus(order, session.version));
+  for (const order of orders.open(clientId)) sendOrder(session, order);
   session.send(replies.openOrdersEnd());
+}
+
+/** The order, and how far it has come. */
+function sendOrder(session: Session, order: Order): void {
+  session.send(openOrder(order, session.version));
+  session.send(replies.orderStatus(order, session.version));
 }
 
 function cancelOrder(session: Session, { orders, census }: House, id: number): boolean {

@@ -54,7 +54,8 @@ export interface Position {
   readonly price: number;
 }
 
-export interface Order {
+/** How far an order has come. */
+export interface OrderState {
   readonly id: number;
   readonly clientId: number;
   readonly permId: number;
@@ -63,6 +64,22 @@ export interface Order {
   readonly filled: number;
   /** Average price of what was filled. */
   readonly price: number;
+}
+
+/** What the client has said of an order, as it has said it; empty where it has not. */
+export interface OrderTerms {
+  readonly action: string;
+  readonly orderType: string;
+  readonly limitPrice: string;
+  readonly auxPrice: string;
+  readonly timeInForce: string;
+  readonly account: string;
+  readonly reference: string;
+}
+
+export interface Order extends OrderState {
+  readonly instrument: Instrument;
+  readonly terms: OrderTerms;
 }
 
 /** A kind that is not here has a layout of its own (bonds, funds), or no price (combinations). */

@@ -22,19 +22,19 @@ export class Orders {
   place(
     clientId: number,
     id: number,
-    order: { readonly quantity: number; readonly orderType: string; readonly price: number },
+    order: Pick<Order, 'instrument' | 'terms' | 'quantity' | 'price'>,
     nowMs: number,
   ): Order | null {
     const key = `${clientId}/${id}`;
     const known = this.#byKey.get(key);
     if (known !== undefined && known.status !== 'Submitted') return null;
     if (known === undefined && this.#byKey.size >= MOST_ORDERS && !this.#forgetOne()) return null;
-    const isFilled = order.orderType === 'MKT';
+    const isFilled = order.terms.orderType === 'MKT';
     const placed = {
+      ...order,
       id,
       clientId,
       permId: known?.permId ?? this.#permId++,
-      quantity: order.quantity,
       status: isFilled ? ('Filled' as const) : ('Submitted' as const),
       filled: isFilled ? order.quantity : 0,
       price: isFilled ? order.price : 0,

@@ -1,4 +1,4 @@
-import type { Bar, History, Instrument, Order, Position } from './market.js';
+import type { Bar, History, Instrument, OrderState, Position } from './market.js';
 import { Since } from './versions.js';
 import { escapeUnicode, type Field, JoinedFields } from './wire.js';
 
@@ -16,6 +16,7 @@ const REPLY_NAMES: Readonly<Record<number, string>> = {
   2: 'tickSize',
   3: 'orderStatus',
   4: 'error',
+  5: 'openOrder',
   6: 'accountValue',
   7: 'portfolioValue',
   8: 'accountTime',
@@ -272,7 +273,7 @@ export function positionsEnd(): Reply {
   return [62, 1];
 }
 
-export function orderStatus(order: Order, version: number): Reply {
+export function orderStatus(order: OrderState, version: number): Reply {
   return [
     3,
     ...(version < Since.marketCapPrice ? [6] : []),

@@ -1,3 +1,4 @@
+import type { OrderTerms } from './market.js';
 import { Since } from './versions.js';
 
 /** What a client may ask for, by the name it is counted under. */
@@ -94,9 +95,8 @@ export type Request =
       readonly name: 'placeOrder';
       readonly id: number;
       readonly contract: ContractQuery;
-      readonly action: string;
       readonly quantity: number;
-      readonly orderType: string;
+      readonly terms: OrderTerms;
     }
   | { readonly name: 'cancelOrder'; readonly id: number };
 
@@ -253,7 +253,19 @@ function placeOrder(fields: FieldReader): Request {
   const instrument = contract(fields);
   fields.skip(2);
   const [action, quantity, orderType] = [fields.text(), fields.number(), fields.text()];
-  return { name: 'placeOrder', id, contract: instrument, action, quantity, orderType };
+  const [limitPrice, auxPrice, timeInForce] = [fields.optional(), fields.optional(), fields.optional()];
+  const [, account, , , reference] = Array.from({ length: 5 }, () => fields.optional());
+  return {
+    name: 'placeOrder',
+    id,
+    contract: instrument,
+    quantity,
+    terms: {
+      ...{ action, orderType, limitPrice, auxPrice, timeInForce },
+      account: account ?? '',
+      reference: reference ?? '',
+    },
+  };
 }
 
 function contract(fields: FieldReader): ContractQuery {

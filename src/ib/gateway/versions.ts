@@ -10,7 +10,11 @@ export const DEFAULT_SERVER_VERSION = 193;
  * @stoqey/ib 1.6.10, and server_versions.rs of rust-ibapi, which agree.
  */
 export const Since = {
+  peggedToBenchmark: 102,
+  models: 103,
+  softDollarTier: 106,
   mdSizeMultiplier: 110,
+  cashQuantity: 111,
   smartComponents: 114,
   aggGroup: 121,
   underlyingInfo: 122,
@@ -19,23 +23,41 @@ export const Since = {
   marketRules: 126,
   marketCapPrice: 131,
   realExpirationDate: 134,
+  autoPriceForHedge: 141,
+  whatIfMargins: 142,
   orderContainer: 145,
+  discretionaryPegged: 148,
+  priceManagement: 151,
   stockType: 152,
   escapedTexts: 153,
+  orderDuration: 158,
+  postToAts: 160,
+  autoCancelParent: 162,
   fractionalSize: 163,
   sizeRules: 164,
   advancedOrderReject: 166,
+  peggedOffsets: 170,
   /** Times of bars name their zone. */
   instrumentTimeZone: 174,
   bondIssuer: 176,
+  /** Orders lose their profile of a financial adviser. */
+  adviserProfilesGone: 177,
   lastTradeDate: 182,
+  customerAccount: 183,
+  professionalCustomer: 184,
+  bondAccruedInterest: 185,
   ineligibilityReasons: 186,
+  includeOvernight: 189,
   /** Cancelling an order loses its version. */
   cmeTagging: 192,
+  cmeTaggingInOpenOrder: 193,
   /** Errors lose their version and gain their time. */
   errorTime: 194,
+  fullOrderPreview: 195,
   /** The range of a history is a message of its own, behind it. */
   historyEnd: 196,
+  submitter: 198,
+  imbalanceOnly: 199,
 } as const;
 
 /** The version that both speak; null if there is none. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Market } from '../../../src/ib/gateway/market.js';
+import { openOrder } from '../../../src/ib/gateway/open-order.js';
 import * as replies from '../../../src/ib/gateway/replies.js';
 import { decodeRequest } from '../../../src/ib/gateway/requests.js';
 import { negotiate } from '../../../src/ib/gateway/versions.js';
@@ -158,6 +159,33 @@ describe('replies', () => {
     const bar = { time: 't', open: 1, high: 2, low: 0.5, close: 1.5, volume: 9, average: 1.2, count: 4 };
     const sent = replies.historicalBars(1, { start: 'a', end: 'b', bars: [bar] }, version);
     expect(sent.map(encodeFrame)).toEqual(expected.map(encodeFrame));
+  });
+
+  it.each([
+    [101, 97],
+    [102, 106],
+    [103, 107],
+    [144, 118],
+    [145, 118],
+    [151, 120],
+    [176, 128],
+    [177, 127],
+    [193, 133],
+    [194, 133],
+    [195, 146],
+    [198, 147],
+    [199, 148],
+  ])('an open order at %d has %d fields', (version, fields) => {
+    const terms = {
+      ...{ action: 'BUY', orderType: 'LMT', limitPrice: '1', auxPrice: '', timeInForce: 'DAY' },
+      ...{ account: 'DU1', reference: '' },
+    };
+    const state = { id: 5, clientId: 2, permId: 77, quantity: 10, filled: 0, price: 0 };
+    const order = { ...state, status: 'Submitted' as const, instrument, terms };
+    expect(openOrder(order, version)).toHaveLength(fields);
+    expect(openOrder({ ...order, terms: { ...terms, orderType: 'PEG BENCH' } }, version)).toHaveLength(
+      version < 102 ? fields : fields + 5,
+    );
   });
 
   it.each([
