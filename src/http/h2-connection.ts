@@ -6,6 +6,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
@@ -54,8 +55,9 @@ export class H2Connection implements Connection {
   readonly localPort: number | null;
   readonly #url: URL;
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   readonly #settings: HttpSettings;
-  readonly #exchanges = new Set<Exchange>();
+  #streams = 0;
   #reason: CloseReason | null = null;
   #leaving = false;
   /** The highest stream that a leaving server may have looked at. */
@@ -75,6 +77,7 @@ export class H2Connection implements Connection {
     this.tlsMs = tlsMs;
     this.localPort = socket.localPort ?? null;
     this.#url = url;
+    this.#socket = socket;
     this.#settings = settings;
     const session = connect(url.origin, {
       createConnection: () => socket,
@@ -92,8 +95,6 @@ export class H2Connection implements Connection {
       this.#leaving = true;
       this.#lastStream = Math.min(this.#lastStream, lastStream);
       this.#reason ??= 'server';
-      // Node waits for them although nothing will come.
-      for (const exchange of [...this.#exchanges]) exchange.giveUpIfUnprocessed();
       listener.changed();
     });
     // Each stream is told by itself.
@@ -120,7 +121,7 @@ export class H2Connection implements Connection {
       return;
     }
     const exchange = new Exchange(request, handler, this.#settings.maxResponseBytes, this.#isUnprocessed);
-    exchange.begin(() => this.#open(request, exchange));
+    exchange.begin(() => this.#open(request));
   }
 
   /** One stream more or less says little of the others: the connection is only closed if it does not answer. */
@@ -138,12 +139,11 @@ export class H2Connection implements Connection {
   destroy(reason: CloseReason): void {
     this.#reason ??= reason;
     this.#session.destroy();
+    // Of a session that is leaving Node only ends our half, and waits for the server to end the other.
+    this.#socket.destroy();
   }
 
-  #open(
-    { path, method, headers, body }: RequestParts,
-    exchange: Exchange,
-  ): { stream: ClientHttp2Stream; source: Source } {
+  #open({ path, method, headers, body }: RequestParts): { stream: ClientHttp2Stream; source: Source } {
     const fields = fieldsOf(headers);
     const source = sourceOf(body, fields);
     const stream = this.#session.request(
@@ -156,11 +156,9 @@ export class H2Connection implements Connection {
       },
       { endStream: source === null },
     );
-    if (this.#exchanges.size === 0) this.#session.ref();
-    this.#exchanges.add(exchange);
+    if (this.#streams++ === 0) this.#session.ref();
     stream.once('close', () => {
-      this.#exchanges.delete(exchange);
-      if (this.#exchanges.size === 0 && !this.#session.destroyed) this.#session.unref();
+      if (--this.#streams === 0 && !this.#session.destroyed) this.#session.unref();
     });
     return { stream, source };
   }
@@ -218,11 +216,6 @@ class Exchange implements Sending {
         }),
       );
     }
-  }
-
-  giveUpIfUnprocessed(): void {
-    const unprocessed = this.#stream === null || this.#responded ? null : this.#isUnprocessed(this.#stream);
-    if (unprocessed !== null) this.#fail(notProcessed(unprocessed));
   }
 
   get unflushed(): boolean {
@@ -314,7 +307,7 @@ class Exchange implements Sending {
     const unprocessed = this.#responded ? null : this.#isUnprocessed(stream);
     this.#fail(
       unprocessed !== null
-        ? notProcessed(unprocessed)
+        ? new NotProcessedError('the server has not processed the request', unprocessed.leaving)
         : (this.#error ?? new Error(`the stream was closed with code ${stream.rstCode ?? NGHTTP2_NO_ERROR}`)),
     );
   }
@@ -325,10 +318,6 @@ class Exchange implements Sending {
     this.#stream?.close(NGHTTP2_CANCEL);
     this.#handler.onError(error);
   }
-}
-
-function notProcessed({ leaving }: { leaving: boolean }): NotProcessedError {
-  return new NotProcessedError('the server has not processed the request', leaving);
 }
 
 /** As HTTP/2 has them: names in small letters, and none that are about a connection. */
