@@ -47,6 +47,25 @@ export const PROFILES = {
 
 export type Profile = keyof typeof PROFILES;
 
+/** The same for HTTP (seed 002). */
+export const HTTP_PROFILES = {
+  small: { poolSize: 10, maxKeepalive: 5, poolTimeout: 5000, connectTimeout: 10_000 },
+  medium: { poolSize: 20, maxKeepalive: 10, poolTimeout: 5000, connectTimeout: 10_000 },
+  large: { poolSize: 30, maxKeepalive: 15, poolTimeout: 5000, connectTimeout: 10_000 },
+} as const;
+
+export type HttpProfile = keyof typeof HTTP_PROFILES;
+
+/** The defaults for a target over HTTP. */
+export function httpPreset(profile: string | null) {
+  const name = profile !== null && isHttpProfile(profile) ? profile : 'medium';
+  return { name, values: { ...HTTP_PROFILES[name], maxOverflow: 0, poolRecycle: null, prePing: false } };
+}
+
+export function isHttpProfile(name: string): name is HttpProfile {
+  return Object.hasOwn(HTTP_PROFILES, name);
+}
+
 const targetType: ValueType<Target> = {
   placeholder: 'TARGET',
   parse: parseTarget,
@@ -283,7 +302,10 @@ export const options = {
     group: 'Queries',
   }),
   define: list({ summary: 'a value for :NAME in scripts', type: definitionType, group: 'Queries' }),
-  allowWrites: flag({ summary: "let statements write to the target's data", group: 'Queries' }),
+  allowWrites: flag({
+    summary: "let statements, or requests other than GET, HEAD and OPTIONS, write to the target's data",
+    group: 'Load',
+  }),
 
   passwordStdin: flag({
     summary: 'read the password from stdin; else it is that of the URL, PGPASSWORD or ~/.pgpass',
@@ -311,9 +333,9 @@ export const options = {
     summary: 'how long opening a connection may take; a number alone is seconds',
     type: duration({ bareUnit: 's', leastMs: 1, mostMs: LONGEST_MS }),
     default: null,
-    defaultText: '30s',
+    defaultText: '30s; 10s over HTTP and of feeds',
     env: 'DB_CONNECT_TIMEOUT',
-    group: 'PostgreSQL',
+    group: 'Pool',
   }),
   init: flag({
     summary: 'make a table of made-up candles in the schema poolctl_loadtest first, for the built-in queries',
@@ -381,6 +403,65 @@ export const options = {
     default: 5000,
     group: 'Feeds',
   }),
+  method: value({
+    summary: 'what is sent; all but GET, HEAD and OPTIONS need --allow-writes',
+    type: choice(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'], 'METHOD'),
+    default: 'GET',
+    group: 'HTTP and feeds',
+    config: false,
+  }),
+  body: value({
+    summary: 'the body of each request',
+    type: text('TEXT'),
+    default: null,
+    group: 'HTTP and feeds',
+    config: false,
+  }),
+  bodyFile: value({
+    summary: 'the same from a file, as it is',
+    type: text('FILE'),
+    default: null,
+    group: 'HTTP and feeds',
+    config: false,
+  }),
+  engine: value({
+    summary: "pool: through poolctl's own pool; autocannon: over its sockets, one for each of --num-workers",
+    type: choice(['pool', 'autocannon']),
+    default: 'pool',
+    group: 'HTTP and feeds',
+  }),
+  readTimeout: value({
+    summary: 'how long the server may take for the first and for each next piece of its answer',
+    type: durationOrNever({ bareUnit: 's', leastMs: 1, mostMs: LONGEST_MS }),
+    default: 30_000,
+    group: 'HTTP and feeds',
+  }),
+  retries: value({
+    summary: 'how often a request is tried again at most: 429, 500, 502, 503, 504, and what was not sent',
+    type: count({ most: 100 }),
+    default: 3,
+    group: 'HTTP and feeds',
+  }),
+  breaker: flag({
+    summary: 'leave the server alone for a while when half of its answers are failures',
+    default: true,
+    negatable: true,
+    group: 'HTTP and feeds',
+  }),
+  http2: flag({ summary: 'offer HTTP/2 to https servers', group: 'HTTP and feeds' }),
+  maxKeepalive: value({
+    summary: 'idle connections kept',
+    type: count({ most: MOST_AT_ONCE }),
+    default: HTTP_PROFILES.medium.maxKeepalive as number,
+    defaultText: 'by profile',
+    group: 'HTTP and feeds',
+  }),
+  keepaliveExpiry: value({
+    summary: 'how long an idle connection is kept; a number alone is seconds',
+    type: duration({ bareUnit: 's', mostMs: LONGEST_MS }),
+    default: 30_000,
+    group: 'HTTP and feeds',
+  }),
   header: list({
     summary: 'a header of each request, and of the opening of a feed; may be repeated',
     type: headerType,
@@ -389,8 +470,10 @@ export const options = {
   }),
 
   profile: value({
-    summary: 'pool settings for a kind of target: sqlite 10 + 20, direct 20 + 30, pgbouncer 5 + 10',
-    type: choice(['sqlite', 'direct', 'pgbouncer']),
+    summary:
+      'pool settings for a kind of target: sqlite 10 + 20, direct 20 + 30, pgbouncer 5 + 10; ' +
+      'over HTTP small 10, medium 20, large 30',
+    type: choice(['sqlite', 'direct', 'pgbouncer', 'small', 'medium', 'large'], 'NAME'),
     default: null,
     defaultText: 'by target',
     group: 'Pool',
@@ -561,11 +644,24 @@ const KINDS_OF: Readonly<Partial<Record<Key, readonly TargetKind[]>>> = {
   ),
   ...ofKinds(['feed'], ['placement', 'batchRate', 'stamp', 'refresh', 'tickRate']),
   ...ofKinds(['http', 'feed'], ['header']),
+  ...ofKinds(
+    ['http'],
+    ['method', 'body', 'bodyFile', 'engine', 'readTimeout', 'retries', 'breaker', 'http2'],
+  ),
+  ...ofKinds(['http'], ['maxKeepalive', 'keepaliveExpiry']),
 };
 
 function ofKinds(kinds: readonly TargetKind[], keys: readonly Key[]) {
   return Object.fromEntries(keys.map((key) => [key, kinds]));
 }
+
+/** Methods that change nothing. */
+const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+
+const AUTOCANNON_HAS_NO = [
+  ...(['profile', 'poolSize', 'poolTimeout', 'retries', 'breaker', 'http2', 'maxKeepalive'] as const),
+  ...(['keepaliveExpiry', 'sweep', 'baseline', 'publish', 'hdr'] as const),
+];
 
 const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
   temporary: 'databases',
@@ -631,6 +727,60 @@ export const rules: readonly LoadRule[] = [
           : null,
     }),
   ),
+  {
+    of: ['profile'],
+    check: ({ options: { profile }, arguments: { target }, hasFlag }) => {
+      if (profile === null || !hasFlag('profile') || target?.kind === 'feed') return null;
+      const isHttp = target?.kind === 'http';
+      if (isHttpProfile(profile) === isHttp) return null;
+      return `--profile ${profile} is for ${isHttp ? 'databases' : 'HTTP'}; there is ${(isHttp ? Object.keys(HTTP_PROFILES) : Object.keys(PROFILES)).join(', ')}`;
+    },
+  },
+  {
+    of: ['method', 'allowWrites'],
+    check: ({ options: { method, allowWrites }, arguments: { target } }) =>
+      target?.kind === 'http' && !READS.includes(method) && !allowWrites
+        ? `--method ${method} may change what is there; give --allow-writes if it may`
+        : null,
+  },
+  {
+    of: ['body', 'bodyFile', 'method'],
+    check: ({ options: { body, bodyFile, method }, arguments: { target } }) => {
+      if (target?.kind !== 'http' || (body === null && bodyFile === null)) return null;
+      if (body !== null && bodyFile !== null) return '--body and --body-file exclude each other';
+      return READS.includes(method) ? `a body does not go with --method ${method}` : null;
+    },
+  },
+  ...AUTOCANNON_HAS_NO.map(
+    (key): LoadRule => ({
+      of: [key, 'engine'],
+      check: ({ options: { engine }, hasFlag }) =>
+        engine === 'autocannon' && hasFlag(key)
+          ? `${flagOf(key)} does not count with --engine autocannon`
+          : null,
+    }),
+  ),
+  {
+    of: ['engine', 'testType'],
+    check: ({ options: { engine, testType } }) =>
+      engine === 'autocannon' && testType !== 'concurrent'
+        ? '--engine autocannon goes with --test-type concurrent only: its arrivals by the clock come in bursts'
+        : null,
+  },
+  {
+    of: ['engine', 'numQueries', 'numWorkers'],
+    check: ({ options: { engine, numQueries, numWorkers } }) =>
+      engine === 'autocannon' && numQueries !== null && numQueries < numWorkers
+        ? `--num-queries ${numQueries} is less than one for each of ${numWorkers} connections of autocannon`
+        : null,
+  },
+  {
+    of: ['sweep'],
+    check: ({ options: { sweep }, arguments: { target } }) =>
+      target?.kind === 'http' && sweep.some(({ maxOverflow }) => maxOverflow.length > 0)
+        ? '--sweep max-overflow is for databases only'
+        : null,
+  },
   {
     of: ['threshold'],
     check: ({ options, arguments: { target } }) => {

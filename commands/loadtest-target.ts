@@ -2,15 +2,17 @@ import { asError } from '../src/base/promises.js';
 import { readEnvFile } from '../src/cli/env-file.js';
 import { UsageError } from '../src/cli/errors.js';
 import { isLoopback, locatePostgres, type PostgresPlace, saysPgbouncer } from '../src/db/postgres-place.js';
+import type { LoadTestOptions } from '../src/loadtest/load-test.js';
+import type { LoadResult, Workload } from '../src/loadtest/types.js';
 import {
   CANDLE_TABLE,
   makeCandleTable,
   removeCandleTable,
 } from '../src/loadtest/workloads/postgres-candles.js';
 import { type Observer, openObserver } from '../src/loadtest/workloads/postgres-observer.js';
-import type { ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
+import type { DatabaseTarget, ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
-import { type LoadContext, type Options, PROFILES, type Profile } from './loadtest-options.js';
+import { isHttpProfile, type LoadContext, type Options, PROFILES, type Profile } from './loadtest-options.js';
 
 /** What is tested, with what could not be known before a look at it. */
 export interface Subject {
@@ -21,13 +23,22 @@ export interface Subject {
   readonly remark: (text: string) => void;
 }
 
+/** What is repeated on pools, and how they are made. */
+export interface LoadSubject {
+  readonly pool: PoolSize;
+  /** What is repeated, on a pool of that size, or without one. `opened` is to be told of each pool. */
+  workload(pool: PoolSize, unpooled: boolean, opened: (pool: object) => void): Workload;
+  /** Runs it. Default runLoadTest. */
+  readonly run?: (options: LoadTestOptions) => Promise<LoadResult>;
+}
+
 /** To remove what was made may take so long; and so long once everything was to be given up. */
 const TIDY_MS = 20_000;
 const LAST_MOMENT_MS = 2000;
 
 /** The profile, as far as it is known before anything is connected. */
 export function profileOf(options: Partial<Options>, target: Target | null): Profile {
-  if (options.profile) return options.profile;
+  if (options.profile && !isHttpProfile(options.profile)) return options.profile;
   if (target?.kind !== 'postgres') return 'sqlite';
   return (options.pgbouncer ?? saysPgbouncer(target.url)) ? 'pgbouncer' : 'direct';
 }
@@ -35,11 +46,10 @@ export function profileOf(options: Partial<Options>, target: Target | null): Pro
 /** Gets the target ready, and tidies up behind whatever is done with it. */
 export async function withSubject<T>(
   context: LoadContext,
+  target: DatabaseTarget,
   use: (subject: Subject) => Promise<T>,
 ): Promise<T> {
   const { options, io } = context;
-  const target = context.arguments.target ?? { kind: 'temporary' as const };
-  if (target.kind === 'feed' || target.kind === 'http') throw new Error('not a database');
   if (target.kind === 'postgres') return withPostgres(context, target.url, use);
   if (target.kind === 'temporary' && io.env.DATABASE_URL) {
     context.warn('DATABASE_URL is not used unasked: this tests a temporary SQLite file');
@@ -63,7 +73,7 @@ async function withPostgres<T>(
   try {
     const pgbouncer = said ?? observer.pooled;
     // A pooler that was found, rather than named, has its profile too; what the user says of the profile stands.
-    const profile = options.profile ?? (pgbouncer ? 'pgbouncer' : 'direct');
+    const profile = profileOf({ ...options, pgbouncer }, { kind: 'postgres', url });
     const target: ReachableTarget = { kind: 'postgres', access: { ...access, pgbouncer }, observer };
     const subject = { target, profile, pool: poolOf(context, profile), remark: onceEach(context.warn) };
     return await withCandles(context, observer, () => use(subject));

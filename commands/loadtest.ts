@@ -14,7 +14,7 @@ import type { Interval, LoadProgress, LoadResult, ModelInfo, WarmupPlan } from '
 import { hasPassed } from '../src/loadtest/verdict.js';
 import { WorkloadError } from '../src/loadtest/workloads/errors.js';
 import { readWork } from '../src/loadtest/workloads/read-work.js';
-import { openTargetFor } from '../src/loadtest/workloads/registry.js';
+import { type DatabaseTarget, openTargetFor } from '../src/loadtest/workloads/registry.js';
 import { type SqlWork, sqlWorkload } from '../src/loadtest/workloads/sql.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import { logLifeCycle } from '../src/pool/life-cycle-log.js';
@@ -24,6 +24,7 @@ import { loadReports } from '../src/report/loadtest/index.js';
 import type { RenderOptions } from '../src/report/render-options.js';
 import { type SweepFormat, sweepReports } from '../src/report/sweep/index.js';
 import {
+  httpPreset,
   isManyRuns,
   isSweepFormat,
   type LoadContext,
@@ -35,7 +36,7 @@ import {
   type Warmup,
 } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
-import { profileOf, type Subject, withSubject } from './loadtest-target.js';
+import { type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
 
 /** How long a load goes on where neither a number of queries nor a duration is given. */
 const DEFAULT_DURATION_MS = 5000;
@@ -87,35 +88,80 @@ export const command = defineCommand({
     },
   ],
   presetFor({ options, arguments: { target } }) {
+    if (target?.kind === 'feed') return null;
+    if (target?.kind === 'http') return httpPreset(options.profile ?? null);
     const profile = profileOf(options, target);
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
-    const { target } = context.arguments;
-    if (target?.kind === 'feed') {
-      const { feedLoad } = await import('./loadtest-feed.js');
-      return feedLoad(context, target.url);
-    }
-    const work = await workOf(context);
-    try {
-      return await withSubject(context, (subject) =>
-        withPublished(context, (opened) => {
-          const test: Test = { work, ...subject, opened };
-          if (context.options.sweep.length > 0) return sweep(context, test);
-          return context.options.baseline === null ? once(context, test) : baseline(context, test);
-        }),
-      );
-    } catch (error) {
-      throw error instanceof WorkloadError && error.code !== 'ERR_NO_ANSWER' ? usageErrorOf(error) : error;
+    const target = context.arguments.target ?? { kind: 'temporary' as const };
+    switch (target.kind) {
+      case 'feed': {
+        const { feedLoad } = await import('./loadtest-feed.js');
+        return feedLoad(context, target.url);
+      }
+      case 'http': {
+        const { httpTest } = await import('./loadtest-http.js');
+        const test = await httpTest(context, target.url);
+        return withPublished(context, (opened) => drive(context, { ...test, opened }));
+      }
+      case 'temporary':
+      case 'sqlite':
+      case 'postgres':
+        return loadDatabase(context, target);
     }
   },
 });
 
-/** What is done, and to what. */
-interface Test extends Subject {
-  readonly work: SqlWork;
-  /** To be told of each pool. */
+interface Test extends LoadSubject {
   readonly opened: (pool: object) => void;
+}
+
+async function loadDatabase(context: LoadContext, target: DatabaseTarget): Promise<ExitCode> {
+  const work = await workOf(context);
+  try {
+    return await withSubject(context, target, (subject) =>
+      withPublished(context, (opened) => drive(context, { ...databaseTest(context, subject, work), opened })),
+    );
+  } catch (error) {
+    throw error instanceof WorkloadError && error.code !== 'ERR_NO_ANSWER' ? usageErrorOf(error) : error;
+  }
+}
+
+function databaseTest(
+  { options, io, log }: LoadContext,
+  { target, profile, pool, remark }: Subject,
+  work: SqlWork,
+): LoadSubject {
+  return {
+    pool,
+    workload: (size, unpooled, opened) =>
+      sqlWorkload({
+        target: openTargetFor(target, {
+          pool: size,
+          allowWrites: options.allowWrites,
+          folder: io.cwd,
+          tempFolder: tmpdir(),
+          clock: io.clock,
+          onRemark: remark,
+          onOpen: (database) => {
+            opened(database.pool);
+            if (options.verbose) logLifeCycle(database.pool, log);
+          },
+        }),
+        work,
+        profile,
+        unpooled,
+        // Nobody's data is in a temporary file.
+        allowWrites: options.allowWrites || target.kind === 'temporary',
+        clock: io.clock,
+      }),
+  };
+}
+
+function drive(context: LoadContext, test: Test): Promise<ExitCode> {
+  if (context.options.sweep.length > 0) return sweep(context, test);
+  return context.options.baseline === null ? once(context, test) : baseline(context, test);
 }
 
 async function once(context: LoadContext, test: Test): Promise<ExitCode> {
@@ -227,9 +273,9 @@ function pointsOf({ options, origins }: LoadContext, pool: PoolSize): PoolPoint[
 }
 
 /** One load test on a pool of that size. */
-async function measure(
+function measure(
   context: LoadContext,
-  { target, work, profile, remark, opened }: Test,
+  { workload, opened, run = runLoadTest }: Test,
   pool: PoolSize,
   {
     unpooled = false,
@@ -238,54 +284,30 @@ async function measure(
 ): Promise<LoadResult> {
   const { options, io } = context;
   const model = modelOf(context);
-  const stopLogs: (() => void)[] = [];
-  try {
-    return await runLoadTest({
-      workload: sqlWorkload({
-        target: openTargetFor(target, {
-          pool,
-          allowWrites: options.allowWrites,
-          folder: io.cwd,
-          tempFolder: tmpdir(),
-          clock: io.clock,
-          onRemark: remark,
-          onOpen: (database) => {
-            opened(database.pool);
-            if (options.verbose) stopLogs.push(logLifeCycle(database.pool, context.log));
-          },
-        }),
-        work,
-        profile,
-        unpooled,
-        // Nobody's data is in a temporary file.
-        allowWrites: options.allowWrites || target.kind === 'temporary',
-        clock: io.clock,
-      }),
-      model,
-      ...limitsOf(options, model),
-      warmup: warmupOf(options.warmup, model, pool),
-      seed: options.seed,
-      thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
-      environment: {
-        poolctl: context.version,
-        node: io.host.nodeVersion,
-        platform: `${io.host.platform} ${io.host.arch}`,
-        cores: io.host.cpuCount,
-      },
-      client: {
-        eventLoopUtilization: io.eventLoopUtilization,
-        cpuTime: io.cpuTime,
-        hostCpuTime: io.hostCpuTime,
-        cores: io.host.cpuCount,
-      },
-      clock: io.clock,
-      stop: io.interrupts.stop,
-      abort: io.interrupts.abort,
-      ...listeners,
-    });
-  } finally {
-    for (const stop of stopLogs) stop();
-  }
+  return run({
+    workload: workload(pool, unpooled, opened),
+    model,
+    ...limitsOf(options, model),
+    warmup: warmupOf(options.warmup, model, pool),
+    seed: options.seed,
+    thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
+    environment: {
+      poolctl: context.version,
+      node: io.host.nodeVersion,
+      platform: `${io.host.platform} ${io.host.arch}`,
+      cores: io.host.cpuCount,
+    },
+    client: {
+      eventLoopUtilization: io.eventLoopUtilization,
+      cpuTime: io.cpuTime,
+      hostCpuTime: io.hostCpuTime,
+      cores: io.host.cpuCount,
+    },
+    clock: io.clock,
+    stop: io.interrupts.stop,
+    abort: io.interrupts.abort,
+    ...listeners,
+  });
 }
 
 async function workOf({ options, io }: LoadContext): Promise<SqlWork> {

@@ -29,6 +29,7 @@ const READS_ALL_TYPES = ['report'];
 /** Where each npm package may be imported, so that nothing is loaded that a run does not use. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@stoqey/ib': ['src/ib/'],
+  autocannon: ['src/loadtest/http/'],
   'better-sqlite3': ['src/db/drivers/'],
   chalk: ['src/report/'],
   commander: ['src/cli/'],

@@ -1,11 +1,15 @@
 import { formatCount, formatMs, formatShare } from '../base/units.js';
 import { isCrowded, isDisturbed, isOthers } from './bottleneck.js';
 import { tooManyConnections } from './connection-limits.js';
+import { isPoolTimeout } from './failures.js';
 import type { Advice, LoadResult, ModelInfo } from './types.js';
 
 /** The parts of a result that advice is drawn from. */
 export interface Evidence
-  extends Pick<LoadResult, 'measurements' | 'model' | 'pool' | 'server' | 'client' | 'verdict' | 'partial'> {
+  extends Pick<
+    LoadResult,
+    'measurements' | 'model' | 'pool' | 'http' | 'server' | 'client' | 'verdict' | 'partial'
+  > {
   readonly workload: { readonly inProcess: boolean };
 }
 
@@ -35,8 +39,16 @@ type Rule = (evidence: Evidence) => Advice | null;
 
 /** What is wrong with the work itself comes before anything about the pool. */
 const failures: Rule = ({ measurements }) => {
-  const [top] = measurements.errors.filter(({ code }) => code !== 'ERR_POOL_TIMEOUT');
+  const [top] = measurements.errors.filter(({ code }) => !isPoolTimeout(code));
   if (top === undefined) return null;
+  if (top.code === 'ERR_HTTP_CIRCUIT_OPEN') {
+    return {
+      text:
+        `${formatCount(top.count)} requests were not sent, since half of those before had failed and the circuit breaker ` +
+        'was open. To see what the server says:',
+      options: '--no-breaker',
+    };
+  }
   const times = `${formatCount(top.count)} ${top.count === 1 ? 'iteration' : 'iterations'} failed with ${top.code}`;
   if (top.code.startsWith('SQLITE_BUSY')) {
     return {
@@ -120,7 +132,7 @@ const openTransactions: Rule = ({ server }) => {
 };
 
 const waits: Rule = (evidence) => {
-  const { measurements, pool, client, model } = evidence;
+  const { measurements, pool, client, model, http } = evidence;
   // There more connections would be no help, or cannot be had.
   if ([queued, locked, beyondLimits].some((rule) => rule(evidence) !== null)) return null;
   const waitMs = measurements.wait.meanMs;
@@ -143,7 +155,11 @@ const waits: Rule = (evidence) => {
       const isLarger = maxOverflow < 0 || size + maxOverflow > few;
       return {
         text: `${lead}. The processor is full: connections beyond about twice the cores only take turns.`,
-        options: isLarger ? `--pool-size ${few} --max-overflow 0` : null,
+        options: !isLarger
+          ? null
+          : http === null
+            ? `--pool-size ${few} --max-overflow 0`
+            : `--pool-size ${few}`,
       };
     }
     case 'pool':
@@ -173,7 +189,7 @@ const churn: Rule = ({ pool }) => {
   const { figures, options } = pool;
   if (figures === null || figures.peakOverflow === null || figures.peakOverflow === 0) return null;
   const { destroyed, recycled, invalidated, pingFailed } = figures;
-  const surplus = destroyed - recycled - invalidated - pingFailed;
+  const surplus = (destroyed ?? 0) - (recycled ?? 0) - (invalidated ?? 0) - (pingFailed ?? 0);
   if (surplus <= 2 * figures.peakOverflow) return null;
   return {
     text: `${formatCount(surplus)} connections beyond the pool size were closed on return, and others opened. Keep them:`,
@@ -183,7 +199,7 @@ const churn: Rule = ({ pool }) => {
 
 const oversized: Rule = ({ pool, partial }) => {
   const { figures, options } = pool;
-  if (figures === null || partial !== null || figures.acquired === 0) return null;
+  if (figures === null || partial !== null || !figures.acquired || figures.peakInUse === null) return null;
   if (figures.peakInUse > options.size / 2) return null;
   return {
     text: `At most ${figures.peakInUse} of ${options.size} connections were in use at once; for this load so many are enough:`,

@@ -2,7 +2,12 @@ import type { Measurements } from './types.js';
 
 /** How many acquires timed out. */
 export function timeoutsIn({ errors }: Pick<Measurements, 'errors'>): number {
-  return errors.find(({ code }) => code === 'ERR_POOL_TIMEOUT')?.count ?? 0;
+  return errors.reduce((sum, { code, count }) => sum + (isPoolTimeout(code) ? count : 0), 0);
+}
+
+/** Whether that is waiting too long for a connection, of whatever pool. */
+export function isPoolTimeout(code: string): boolean {
+  return code === 'ERR_POOL_TIMEOUT' || code === 'ERR_HTTP_POOL_TIMEOUT';
 }
 
 /** The code by which a failure is counted: the error's own, else its name. */

@@ -4,6 +4,7 @@ import { seededRandom } from '../base/random.js';
 import { advise } from './advice.js';
 import { judgeBottleneck } from './bottleneck.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from './client-meter.js';
+import type { HttpLoad } from './http/types.js';
 import { createModel, iterationsOf } from './models.js';
 import { poolFigures } from './pool-figures.js';
 import { type RunOutcome, runLoad } from './runner.js';
@@ -60,6 +61,7 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
   const meter = client === null ? null : startClientMeter(client, clock);
   let outcome: RunOutcome;
   let figures: ClientFigures;
+  let http: HttpLoad | null = null;
   try {
     const plan = {
       model: createModel(model),
@@ -76,12 +78,13 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
       ...(options.onProgress && { onProgress: options.onProgress }),
       ...(options.onInterval && { onInterval: options.onInterval }),
     });
+    http = run.http?.() ?? null;
   } finally {
     figures = meter?.stop() ?? NOT_MEASURED;
     run.server?.end();
     await run.close();
   }
-  return resultOf(options, run, outcome, figures, run.server?.figures() ?? null);
+  return resultOf(options, run, outcome, figures, { server: run.server?.figures() ?? null, http });
 }
 
 /** Puts everything together that is known after a run. */
@@ -90,13 +93,13 @@ export function resultOf(
   { description, pool: settings = NO_POOL }: Pick<WorkloadRun, 'description' | 'pool'>,
   outcome: RunOutcome,
   client: ClientFigures,
-  server: ServerFigures | null = null,
+  { server = null, http = null }: { server?: ServerFigures | null; http?: HttpLoad | null } = {},
 ): LoadResult {
   const { model, workload, seed = 1, thresholds = [], environment = hostEnvironment() } = options;
   const { measurements, partial } = outcome;
   const pool = { options: settings, figures: poolFigures(outcome.poolBefore, outcome.poolAfter) };
   const verdict = judge({ measurements, simple: description.simple, model });
-  const observed = { measurements, model, pool, server, workload: description, client };
+  const observed = { measurements, model, pool, http, server, workload: description, client };
   const bottleneck = judgeBottleneck(observed);
   const judged = { ...observed, partial, verdict, client: { ...client, bottleneck } };
   return {
@@ -114,6 +117,7 @@ export function resultOf(
     thresholds: judgeThresholds(thresholds, { measurements, pool }),
     measurements,
     pool,
+    http,
     server,
     client: judged.client,
     advice: advise(judged),

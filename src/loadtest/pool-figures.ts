@@ -1,5 +1,4 @@
-import type { PoolSnapshot } from '../pool/stats.js';
-import type { PoolFigures, PoolInfo } from './types.js';
+import type { PoolFigures, PoolInfo, RunSnapshot } from './types.js';
 
 /** The settings of a pool that a load test is about. */
 export function poolInfo(settings: Omit<PoolInfo, 'profile'>, profile: string | null = null): PoolInfo {
@@ -8,10 +7,12 @@ export function poolInfo(settings: Omit<PoolInfo, 'profile'>, profile: string | 
 }
 
 /** What a pool did between two snapshots; null if there is no pool. Peaks are those since they were last reset. */
-export function poolFigures(before: PoolSnapshot | null, after: PoolSnapshot | null): PoolFigures | null {
+export function poolFigures(before: RunSnapshot | null, after: RunSnapshot | null): PoolFigures | null {
   if (after === null) return null;
-  const since = (name: keyof PoolSnapshot['counters']) =>
-    after.counters[name] - (before?.counters[name] ?? 0);
+  const since = (name: keyof RunSnapshot['counters']) => {
+    const count = after.counters[name];
+    return count === null ? null : count - (before?.counters[name] ?? 0);
+  };
   return {
     name: after.name,
     size: after.size,
@@ -21,7 +22,8 @@ export function poolFigures(before: PoolSnapshot | null, after: PoolSnapshot | n
     createdBefore: before?.counters.created ?? 0,
     createFailed: since('createFailed'),
     destroyed: since('destroyed'),
-    peakOverflow: after.size === null ? null : Math.max(0, after.peakInUse - after.size),
+    peakOverflow:
+      after.size === null || after.peakInUse === null ? null : Math.max(0, after.peakInUse - after.size),
     peakInUse: after.peakInUse,
     peakWaiting: after.peakWaiting,
     waited: since('waited'),

@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.js';
-import type { PoolSnapshot } from '../pool/stats.js';
 import { Aggregator } from './aggregate.js';
 import { arrive } from './arrivals.js';
 import { codeOf, messageOf } from './failures.js';
@@ -10,6 +9,7 @@ import type {
   LoadProgress,
   Measurements,
   Phase,
+  RunSnapshot,
   Sample,
   WorkloadRun,
 } from './types.js';
@@ -44,15 +44,15 @@ export interface RunOutcome {
   /** Wall clock, ms since the epoch. */
   readonly startedAtMs: number;
   /** The pool when the measurement began, and when it was over. */
-  readonly poolBefore: PoolSnapshot | null;
-  readonly poolAfter: PoolSnapshot | null;
+  readonly poolBefore: RunSnapshot | null;
+  readonly poolAfter: RunSnapshot | null;
 }
 
 /** The moment at which the measurement begins, and what there was before. */
 interface Start {
   readonly at: number;
   readonly wallMs: number;
-  readonly pool: PoolSnapshot | null;
+  readonly pool: RunSnapshot | null;
   readonly warmup: RunOutcome['warmup'];
 }
 

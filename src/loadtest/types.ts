@@ -1,6 +1,7 @@
 import type { Unit } from '../base/figure.js';
 import type { Random } from '../base/random.js';
-import type { PoolSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../pool/stats.js';
+import type { HttpLoad, HttpPoolInfo } from './http/types.js';
 
 /** What a load test repeats. Opened once per run; nothing is touched before. */
 export interface Workload {
@@ -29,12 +30,17 @@ export interface WorkloadRun {
   /** The measurement begins, after the warm-up: peaks count from here. */
   begin?(): void;
   /** The numbers of the pool under test; null if there is none. */
-  snapshot(): PoolSnapshot | null;
+  snapshot(): RunSnapshot | null;
+  /** What a load over HTTP has beyond that; asked before the run is closed. Left out where it is none. */
+  http?(): HttpLoad;
   /** Watches the target's server meanwhile; left out where there is none. */
   readonly server?: ServerWatch;
   /** Closes everything that open made, temporary data too. */
   close(): Promise<void>;
 }
+
+/** What a load test reads of a pool of any kind. */
+export type RunSnapshot = Omit<WatchedSnapshot, 'holders'>;
 
 /** Looks at the target's server from outside of the pool. What it cannot see is a gap, and never an error. */
 export interface ServerWatch {
@@ -300,28 +306,28 @@ export interface Measurements {
   readonly stages: readonly StageRow[] | null;
 }
 
-/** What the pool did during the measurement, the warm-up left out, but for the two peaks. */
+/** What the pool did during the measurement, the warm-up left out, but for the two peaks. null: it does not tell. */
 export interface PoolFigures {
   readonly name: string;
   readonly size: number | null;
   readonly maxOverflow: number | null;
-  readonly acquired: number;
-  readonly created: number;
+  readonly acquired: number | null;
+  readonly created: number | null;
   /** Opened before the measurement began. */
-  readonly createdBefore: number;
-  readonly createFailed: number;
-  readonly destroyed: number;
+  readonly createdBefore: number | null;
+  readonly createFailed: number | null;
+  readonly destroyed: number | null;
   /** The most out beyond `size` at once; null where the pool has no size. */
   readonly peakOverflow: number | null;
-  readonly peakInUse: number;
-  readonly peakWaiting: number;
-  readonly waited: number;
-  readonly timedOut: number;
-  readonly recycled: number;
-  readonly invalidated: number;
-  readonly pingFailed: number;
-  readonly resetFailed: number;
-  readonly leaked: number;
+  readonly peakInUse: number | null;
+  readonly peakWaiting: number | null;
+  readonly waited: number | null;
+  readonly timedOut: number | null;
+  readonly recycled: number | null;
+  readonly invalidated: number | null;
+  readonly pingFailed: number | null;
+  readonly resetFailed: number | null;
+  readonly leaked: number | null;
 }
 
 /** How hard this process itself worked while iterations were under way; null where it was not measured. */
@@ -494,6 +500,8 @@ export interface PoolInfo {
   readonly timeoutMs: number | null;
   readonly recycleMs: number | null;
   readonly prePing: boolean;
+  /** Left out where it is no pool of HTTP connections. */
+  readonly http?: HttpPoolInfo;
 }
 
 /** The result of one load test: plain data, the JSON report as it is. */
@@ -519,6 +527,8 @@ export interface LoadResult {
   readonly thresholds: readonly ThresholdResult[];
   readonly measurements: Measurements;
   readonly pool: { readonly options: PoolInfo; readonly figures: PoolFigures | null };
+  /** null where the load is not over HTTP. */
+  readonly http: HttpLoad | null;
   /** null where the target has no server, or nobody watched it. */
   readonly server: ServerFigures | null;
   readonly client: ClientFigures & { readonly bottleneck: Bottleneck | null };

@@ -31,6 +31,7 @@ function evidence(changes: Changes): Evidence {
     pool: { options: POOL, figures: { ...FIGURES, ...quiet, ...figures, name: 'sqlite' } },
     verdict: judge({ measurements, simple: true, model: { kind: 'closed', workers: 50 } }),
     workload: { inProcess: true },
+    http: null,
     server: changes.server === undefined ? null : { ...UNSEEN, ...changes.server },
     partial: changes.partial ?? null,
     client: {

@@ -79,6 +79,7 @@ export function comparable(course: Course): LoadResult {
       timeline: { intervalMs: INTERVAL_MS, rows },
     },
     pool: { options: POOL, figures: FIGURES },
+    http: null,
     server: null,
     client: {
       ...{ loopBusy: null, loopRan: null, loopQueued: null, loopDelayMeanMs: null, loopDelayP99Ms: null },

@@ -18,6 +18,7 @@ export type Target =
   | { readonly kind: 'feed'; readonly url: string | null };
 
 export type TargetKind = Target['kind'];
+export type DatabaseTarget = Exclude<Target, { readonly kind: 'http' | 'feed' }>;
 
 /** A database, with all that is needed to open it. */
 export type ReachableTarget =
@@ -25,7 +26,8 @@ export type ReachableTarget =
   | { readonly kind: 'postgres'; readonly access: PostgresAccess; readonly observer: Observer };
 
 /** Kinds of targets, as help texts name them. */
-export const TARGET_FORMS = 'sqlite:FILE, postgres://USER@HOST/DATABASE, ws(s)://HOST/PATH';
+export const TARGET_FORMS =
+  'sqlite:FILE, postgres://USER@HOST/DATABASE, http(s)://HOST/PATH, ws(s)://HOST/PATH';
 /** Names a feed of poolctl's own. */
 export const BUILT_IN_FEED = 'ws:built-in';
 
@@ -41,6 +43,9 @@ export function parseTarget(text: string): Target {
     case 'postgresql':
       checkPostgresUrl(text);
       return { kind: 'postgres', url: text };
+    case 'http':
+    case 'https':
+      return { kind: 'http', url: webUrl(text) };
     case 'ws':
     case 'wss':
       if (text.toLowerCase() === BUILT_IN_FEED) return { kind: 'feed', url: null };
@@ -53,7 +58,9 @@ export function parseTarget(text: string): Target {
 /** Throws a ValueError where it is no URL with a host. */
 function webUrl(text: string): string {
   if (!/^[a-z]+:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
-    throw new ValueError(`'${maskUrl(text)}' is not a URL; write something like ws://127.0.0.1:8765/feed`);
+    throw new ValueError(
+      `'${maskUrl(text)}' is not a URL; write something like http://127.0.0.1:8080/health`,
+    );
   }
   const url = new URL(text);
   url.hash = '';

@@ -3,10 +3,11 @@ import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '
 import type { Distribution, LoadResult, ServerSample, TimelineRow } from '../../loadtest/types.js';
 import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
 import { histogramRows } from './histogram.js';
+import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
 import { STYLE } from './style.js';
-import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
+import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords, sumOf } from './words.js';
 
 /** One file with everything in it: it loads nothing and runs nothing, so it can be mailed and kept. */
 export function renderHtml(result: LoadResult): string {
@@ -192,7 +193,9 @@ function criteria({ verdict, thresholds }: LoadResult): string {
   return table(['', 'criterion', 'figure', 'bounds'], [...bands, ...own], 'words');
 }
 
-function connections({ pool: { figures } }: LoadResult): string {
+function connections(result: LoadResult): string {
+  const { figures } = result.pool;
+  if (result.http !== null) return factTable(httpFacts(result));
   if (figures === null) return '';
   const rows: [string, number | null][] = [
     ['most in use', figures.peakInUse],
@@ -204,7 +207,7 @@ function connections({ pool: { figures } }: LoadResult): string {
     ['recycled', figures.recycled],
     ['timed out', figures.timedOut],
     ['failed to open', figures.createFailed],
-    ['found dead', figures.pingFailed + figures.invalidated + figures.resetFailed],
+    ['found dead', sumOf(figures.pingFailed, figures.invalidated, figures.resetFailed)],
   ];
   return table(
     ['', ''],
@@ -213,7 +216,11 @@ function connections({ pool: { figures } }: LoadResult): string {
 }
 
 function server(result: LoadResult): string {
-  const rows = serverFacts(result).map(
+  return factTable(serverFacts(result));
+}
+
+function factTable(pairs: readonly (readonly [label: string, text: string])[]): string {
+  const rows = pairs.map(
     ([label, text]) => `<tr><th>${escapeXml(label)}</th><td>${escapeXml(text)}</td></tr>`,
   );
   return rows.length === 0 ? '' : `<table class="facts">${rows.join('')}</table>`;

@@ -2,6 +2,7 @@ import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatMs } from '../../base/units.js';
 import type { Distribution, LoadResult } from '../../loadtest/types.js';
 import { markdownTable, markdownText } from '../markdown.js';
+import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
 import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
@@ -28,6 +29,7 @@ export function renderMarkdown(result: LoadResult): string {
           ]),
           [1],
         ),
+    http(result),
     server(result),
     client.bottleneck === null ? '' : markdownText(client.bottleneck.sentence),
     advice
@@ -67,8 +69,9 @@ function times({ measurements }: LoadResult): string {
     [
       row('response', response),
       ...(isLate(measurements) ? [row('started late by poolctl', measurements.lag)] : []),
-      row('waiting for the pool', wait),
-      row('being served', service),
+      ...(wait.count + service.count === 0
+        ? []
+        : [row('waiting for the pool', wait), row('being served', service)]),
       ...(failure.count > 0 ? [row('failed', failure)] : []),
     ],
     [1, 2, 3, 4, 5],
@@ -78,6 +81,11 @@ function times({ measurements }: LoadResult): string {
 function server(result: LoadResult): string {
   const facts = serverFacts(result).map(([label, text]) => [label, markdownText(text)]);
   return facts.length === 0 ? '' : markdownTable(['server', ''], facts, []);
+}
+
+function http(result: LoadResult): string {
+  const facts = httpFacts(result).map(([label, text]) => [label, markdownText(text)]);
+  return facts.length === 0 ? '' : markdownTable(['HTTP', ''], facts, []);
 }
 
 function errors({ measurements }: LoadResult): string {

@@ -7,11 +7,12 @@ import { type Column, tableLines } from '../table.js';
 import { padEnd, printable, truncate, wrap } from '../text.js';
 import { BURSTS_SHOWN, burstLines } from './bursts.js';
 import { histogramLines } from './histogram.js';
+import { httpLines } from './http.js';
 import { serverLines } from './server.js';
 import { NARROW, type Sheet } from './sheet.js';
 import { stageLines } from './stages.js';
 import { timelineLines } from './timeline.js';
-import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
+import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords, sumOf } from './words.js';
 
 /** Lines are hard to read when they are longer, however wide the window. */
 const WIDEST = 100;
@@ -113,14 +114,19 @@ function thresholdLine({ expression, actual, unit, passed }: ThresholdResult, pa
   return labelled(label, [text], passed ? paint.good : (label) => paint.strong(paint.bad(label)));
 }
 
-function times({ measurements }: LoadResult, { paint, width }: Sheet): string[] {
+function times(result: LoadResult, { paint, width }: Sheet): string[] {
+  const { measurements } = result;
   const { response, wait, service, failure } = measurements;
   if (response.count + failure.count === 0) return [];
   const rows = [
     { label: 'response', of: response },
     ...(isLate(measurements) ? [{ label: '  started late', of: measurements.lag }] : []),
-    { label: '  waiting', of: wait },
-    { label: '  served', of: service },
+    ...(wait.count + service.count === 0 && result.http !== null
+      ? []
+      : [
+          { label: '  waiting', of: wait },
+          { label: '  served', of: service },
+        ]),
     ...(failure.count > 0 ? [{ label: 'failed', of: failure }] : []),
   ];
   const wide = <T>(column: T) => (width < NARROW ? [] : [column]);
@@ -185,14 +191,19 @@ function criteria({ verdict }: LoadResult, { paint, width }: Sheet): string[] {
   ];
 }
 
-function pool({ pool: { figures } }: LoadResult, { paint }: Sheet): string[] {
+function pool(result: LoadResult, sheet: Sheet): string[] {
+  const { figures } = result.pool;
+  const { paint } = sheet;
+  if (result.http !== null) return httpLines(result, sheet);
   if (figures === null) return [];
   const limit =
     figures.size === null || figures.maxOverflow === null ? null : figures.size + figures.maxOverflow;
-  const of = (value: number, most: number | null) => `${value}${most === null ? '' : ` of ${most}`}`;
+  const of = (value: number | null, most: number | null) =>
+    `${value ?? '-'}${most === null ? '' : ` of ${most}`}`;
   const overflow = figures.peakOverflow === null ? '-' : of(figures.peakOverflow, figures.maxOverflow);
-  const before = figures.createdBefore > 0 ? ` (and ${figures.createdBefore} before)` : '';
-  const failures = figures.pingFailed + figures.resetFailed + figures.createFailed + figures.invalidated;
+  const before = figures.createdBefore ? ` (and ${figures.createdBefore} before)` : '';
+  const { pingFailed, resetFailed, createFailed, invalidated } = figures;
+  const failures = sumOf(pingFailed, resetFailed, createFailed, invalidated);
   const rows = [
     ['most in use', of(figures.peakInUse, limit), 'opened', `${formatCount(figures.created)}${before}`],
     ['overflow used', overflow, 'closed', formatCount(figures.destroyed)],

@@ -23,16 +23,26 @@ export function summaryWords(
   ].join(', ');
 }
 
-export function poolWords({ pool: { options, figures } }: LoadResult): string {
+export function poolWords({ pool: { options, figures }, http }: LoadResult): string {
+  if (http?.autocannon)
+    return `none: ${counted(http.autocannon.connections, 'connection')} of autocannon's own`;
   return figures === null ? 'none' : poolInfoWords(options);
 }
 
 export function poolInfoWords(options: PoolInfo): string {
-  const { profile, size, maxOverflow, timeoutMs, recycleMs, prePing } = options;
+  const { profile, size, maxOverflow, timeoutMs, recycleMs, prePing, http } = options;
+  const from = profile === null ? '' : ` (profile ${profile})`;
+  if (http !== undefined) {
+    const retries = http.retries === null ? 'no retries' : counted(http.retries, 'retry', 'retries');
+    return (
+      `${counted(size, 'connection')}, ${http.maxKeepalive} kept for ${formatDuration(http.keepaliveExpiryMs)} when idle, ` +
+      `time-out ${formatDuration(timeoutMs)}, ${retries}, ${http.breaker ? '' : 'no '}circuit breaker${http.http2 ? ', HTTP/2' : ''}${from}`
+    );
+  }
   const overflow = maxOverflow < 0 ? 'unlimited' : maxOverflow;
   return (
     `${size === 0 ? 'unlimited' : size} + ${overflow} overflow, time-out ${formatDuration(timeoutMs)}, recycle ${formatDuration(recycleMs)}, ` +
-    `${prePing ? '' : 'no '}pre-ping${profile === null ? '' : ` (profile ${profile})`}`
+    `${prePing ? '' : 'no '}pre-ping${from}`
   );
 }
 
@@ -42,8 +52,8 @@ export function loadWords({ model, limits, warmup, seed }: LoadResult): string {
   return `${what}, ${before}; seed ${seed}`;
 }
 
-export function counted(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
 }
 
 /** How the load arrives, and until when. */
@@ -72,4 +82,10 @@ export function modelWords(model: LoadResult['model'], limits: LoadResult['limit
 /** Whether poolctl itself began iterations so much later than due that it shows in the response times. */
 export function isLate({ lag }: LoadResult['measurements']): boolean {
   return (lag.meanMs ?? 0) >= 0.05;
+}
+
+/** The sum of those that were measured; null if none was. */
+export function sumOf(...values: readonly (number | null)[]): number | null {
+  const measured = values.filter((value) => value !== null);
+  return measured.length === 0 ? null : measured.reduce((sum, value) => sum + value, 0);
 }
