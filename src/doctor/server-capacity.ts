@@ -9,6 +9,6 @@ export function serverCapacity(target: PostgresTarget): { readonly usable: numbe
   );
   const reserved = names.map((name) => settingNumber(target, name));
   const usable = Math.max(1, most - reserved.reduce((sum, one) => sum + one, 0));
-  const parts = names.map((name, at) => ` - ${name} ${reserved[at]}`).join('');
+  const parts = names.map((name, at) => (reserved[at] === 0 ? '' : ` - ${name} ${reserved[at]}`)).join('');
   return { usable, text: `max_connections ${most}${parts} = ${usable}` };
 }

@@ -158,6 +158,7 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     const env = { DB_PREPARE_THRESHOLD: '5' };
     const [worse] = await provesBothWays('prepared-statements', 'fail', patient({ env }));
     expect(worse.summary).toMatch(/^the application names statements \(after 5 runs\)/);
+    await provesBothWays('prepared-statements', 'warn', patient({ env: { ...env, USE_PGBOUNCER: 'false' } }));
     await set({ pool_mode: 'session' });
     const { results } = await examine([pooler.url(), '--only=prepared-statements'], { env });
     expect(results).toMatchObject([{ status: 'pass' }]);

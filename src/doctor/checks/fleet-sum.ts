@@ -52,7 +52,12 @@ interface Demand {
 function judge(server: PostgresTarget, context: CheckContext): Finding {
   const { usable, text } = serverCapacity(server);
   const poolers = context.targets.pgbouncer.filter((one) => serves(one, server));
-  const pooled = poolers.flatMap((one) => demandsOf(one, server));
+  const pooled = poolers.flatMap((one) =>
+    demandsOf(one, server).map(({ count, text: demand }) => ({
+      count,
+      text: poolers.length > 1 ? `${one.label} ${demand}` : demand,
+    })),
+  );
   const direct = directDemands(server, context);
   const demands = [...pooled, ...direct];
   if (demands.length === 0)
@@ -93,7 +98,7 @@ function serves(pooler: PgBouncerTarget, server: PostgresTarget): boolean {
 function demandsOf(pooler: PgBouncerTarget, server: PostgresTarget): readonly Demand[] {
   return pooledDatabases(pooler)
     .filter((database) => isOn(server, pooler, database))
-    .map((database) => ({ count: database.most, text: `${pooler.label} ${databaseText(database)}` }));
+    .map((database) => ({ count: database.most, text: databaseText(database) }));
 }
 
 /** The applications that connect without a pooler, as far as that is known. */

@@ -37,7 +37,7 @@ export function preparedFinding(
   if (isAble) evidence.push(configLine(target as PgBouncerTarget, KEY));
   if (isAble && Number(config?.get(KEY) ?? 0) > 0)
     return pass(`PgBouncer follows ${config?.get(KEY)} statements for each client`, evidence);
-  const threshold = settings?.usePgbouncer === false ? null : (settings?.prepareThreshold ?? null);
+  const threshold = settings?.prepareThreshold ?? null;
   if (threshold === 0) return pass('the application names no statements (DB_PREPARE_THRESHOLD=0)', evidence);
   const steps: readonly FixStep[] = isAble
     ? changeIni(target, { [KEY]: 200 })
@@ -51,7 +51,7 @@ export function preparedFinding(
         'is prepareThreshold=0 (JDBC), prepare_threshold=None (psycopg), statement_cache_size=0 (asyncpg), and no `name` ' +
         'in the queries of node-postgres.',
   };
-  if (threshold !== null)
+  if (threshold !== null && settings?.usePgbouncer !== false)
     return fail(
       `the application names statements (after ${threshold} runs), which PgBouncer does not follow`,
       evidence,

@@ -95,7 +95,7 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
         });
     }
   }
-  if (wrong.length === 0) return pass(`in order, as far as they are known (${evidence.length})`, evidence);
+  if (wrong.length === 0) return pass('in order, as far as they are known', evidence);
   return fail(wrong.map(({ what }) => what).join('; '), evidence, {
     steps: wrong.flatMap(({ steps }) => steps),
     risk:
