@@ -113,11 +113,11 @@ export const command = defineCommand({
     const { options: given, io } = context;
     const check = new HealthCheck({ clock: io.clock, limits: limitsOf(given), timeoutMs: given.timeout });
     const { stop } = io.interrupts;
-    let open: ReadonlyMap<string, StatsSource> = new Map();
+    let open: Opened = { sources: new Map(), nobodyPublishes: false };
     try {
       open = await opened(context, open);
-      if (open.size === 0) throw nobodyPublishes();
-      let report = await check.check([...open.values()], stop);
+      if (open.sources.size === 0) throw nobodyPublishes();
+      let report = await check.check(open, stop);
       if (given.every === null) {
         await context.write(healthReports[given.format](report, context.render));
         return exitCodeOf(report, given.strict);
@@ -125,7 +125,7 @@ export const command = defineCommand({
       await context.write(healthLines[given.format](report, context.render));
       while (await passes(given.every, context)) {
         open = await opened(context, open);
-        const next = await check.check([...open.values()], stop).catch((error: unknown) => {
+        const next = await check.check(open, stop).catch((error: unknown) => {
           if (stop.aborted) return null;
           throw error;
         });
@@ -135,7 +135,9 @@ export const command = defineCommand({
       }
       return exitCodeOf(report, given.strict);
     } finally {
-      await Promise.allSettled([...open.values()].map(async (source) => source[Symbol.asyncDispose]()));
+      await Promise.allSettled(
+        [...open.sources.values()].map(async (source) => source[Symbol.asyncDispose]()),
+      );
     }
   },
 });
@@ -152,15 +154,18 @@ function limitsOf(given: Values): HealthLimits {
   };
 }
 
+interface Opened {
+  /** By their addresses. */
+  readonly sources: ReadonlyMap<string, StatsSource>;
+  readonly nobodyPublishes: boolean;
+}
+
 /** The sources that are meant now; of live applications there are others at each look. Keeps those that are open. */
-async function opened(
-  { arguments: { sources }, io }: Context,
-  before: ReadonlyMap<string, StatsSource>,
-): Promise<ReadonlyMap<string, StatsSource>> {
+async function opened({ arguments: { sources }, io }: Context, { sources: before }: Opened): Promise<Opened> {
   const { host, env, user, clock, interrupts } = io;
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
-  const addresses = await expandAddresses(sources, owner, interrupts.abort);
+  const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
   const added = openSources(
     addresses.filter((address) => !before.has(address)),
     { env, clock },
@@ -168,7 +173,8 @@ async function opened(
   if (added.problems.length > 0) throw new UsageError(added.problems);
   const gone = [...before].filter(([address]) => !addresses.includes(address));
   await Promise.allSettled(gone.map(async ([, source]) => source[Symbol.asyncDispose]()));
-  return new Map([...before, ...added.sources].filter(([address]) => addresses.includes(address)));
+  const kept = [...before, ...added.sources].filter(([address]) => addresses.includes(address));
+  return { sources: new Map(kept), nobodyPublishes };
 }
 
 function nobodyPublishes(): UnavailableError {

@@ -8,8 +8,8 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, text } from '../src/cli/value-types.js';
 import { printable } from '../src/report/text.js';
-import { findSockets } from '../src/sources/discovery.js';
-import { openSource, SOURCE_FORMS } from '../src/sources/registry.js';
+import { expandAddresses, openSources } from '../src/sources/addresses.js';
+import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { factsOf } from '../src/top/facts.js';
@@ -79,9 +79,6 @@ const sourcesArgument = {
     type: text('SOURCE'),
   }),
 };
-
-/** Stands for whatever is published at this moment. */
-const LIVE = 'pool:';
 
 type Context = CommandContext<typeof options, typeof sourcesArgument>;
 
@@ -254,34 +251,19 @@ function exitCodeOf({ sources }: Tick): ExitCode {
 }
 
 async function sourcesOf({ options: given, arguments: { sources }, io }: Context): Promise<StatsSource[]> {
-  const { clock, env } = io;
+  const { clock, env, host, user, interrupts } = io;
   if (given.demo) return demoSources({ clock });
-  const wanted = sources.length > 0 ? sources : [LIVE];
-  const addresses = (
-    await Promise.all(wanted.map(async (address) => (address === LIVE ? await liveSockets(io) : [address])))
-  ).flat();
-  const opened: StatsSource[] = [];
-  const problems: string[] = [];
-  for (const address of addresses) {
-    try {
-      opened.push(openSource(address, { env, clock }));
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ERR_SOURCE_ADDRESS')) throw error;
-      problems.push(error.message);
-    }
-  }
-  if (problems.length > 0) throw new UsageError(problems);
-  return opened;
-}
-
-async function liveSockets({ host, env, user, interrupts }: Context['io']): Promise<string[]> {
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
-  const found = await findSockets(owner, interrupts.abort);
-  if (found.length > 0) return found.map(({ address }) => address);
-  throw new UnavailableError('no application of this user publishes its pools', {
-    hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
-  });
+  const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
+  if (nobodyPublishes) {
+    throw new UnavailableError('no application of this user publishes its pools', {
+      hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
+    });
+  }
+  const opened = openSources(addresses, { env, clock });
+  if (opened.problems.length > 0) throw new UsageError(opened.problems);
+  return [...opened.sources.values()];
 }
 
 async function readRecording(path: string, { io }: Context): Promise<Recording> {

@@ -39,10 +39,10 @@ export class HealthCheck {
   }
 
   /** Reads all sources at once. What one cannot tell is an `error` of its own; rejects only if `stop` aborts. */
-  async check(sources: readonly StatsSource[], stop: AbortSignal): Promise<HealthReport> {
-    const found = await Promise.all(sources.map((source) => this.#read(source, stop)));
+  async check({ sources, nobodyPublishes }: Checked, stop: AbortSignal): Promise<HealthReport> {
+    const found = await Promise.all([...sources.values()].map((source) => this.#read(source, stop)));
     stop.throwIfAborted();
-    if (found.length === 0) found.push({ label: LIVE, pools: [], mayBeEmpty: true, why: NOBODY });
+    if (nobodyPublishes) found.push({ label: LIVE, pools: [], mayBeEmpty: false, why: NOBODY });
     const pools = found.flatMap(({ pools }) => pools);
     // An application that has not opened a pool is no trouble while others have, but nothing to call healthy either.
     const silent = found.filter((one) => one.pools.length === 0 && (pools.length === 0 || !one.mayBeEmpty));
@@ -86,6 +86,13 @@ export class HealthCheck {
       stopWatching();
     }
   }
+}
+
+/** What is looked at. */
+interface Checked {
+  readonly sources: ReadonlyMap<string, StatsSource>;
+  /** Live applications were meant, and there is none. */
+  readonly nobodyPublishes: boolean;
 }
 
 interface Found {

@@ -7,19 +7,23 @@ import type { SourceOptions, StatsSource } from './types.js';
 /** Stands for whatever applications of this user publish at this moment. */
 export const LIVE = 'pool:';
 
+export interface Expanded {
+  /** Each once. */
+  readonly addresses: readonly string[];
+  /** Live applications were meant, and there is none. */
+  readonly nobodyPublishes: boolean;
+}
+
 /** The addresses that are meant by these: LIVE, and no address at all, are those of live applications. */
 export async function expandAddresses(
   addresses: readonly string[],
   owner: SocketOwner,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<Expanded> {
   const wanted = addresses.length === 0 ? [LIVE] : addresses;
-  const found = await Promise.all(
-    wanted.map(async (address) =>
-      address === LIVE ? (await findSockets(owner, signal)).map((one) => one.address) : [address],
-    ),
-  );
-  return [...new Set(found.flat())];
+  const live = wanted.includes(LIVE) ? (await findSockets(owner, signal)).map((one) => one.address) : null;
+  const found = wanted.flatMap((address) => (address === LIVE ? (live ?? []) : [address]));
+  return { addresses: [...new Set(found)], nobodyPublishes: live?.length === 0 };
 }
 
 /** Sources of all these addresses, by address; or what is wrong with each that is wrong. Connects to nothing. */

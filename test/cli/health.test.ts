@@ -153,6 +153,38 @@ describe('poolctl health of an application', () => {
     );
   });
 
+  it('without a source it looks for live applications, each time anew', async () => {
+    const watched = watch(newPool().pool);
+    const at = {
+      kind: 'socket',
+      owner: {
+        ...{ platform: process.platform, env: { XDG_RUNTIME_DIR: folder }, uid: process.getuid?.() ?? null },
+        ...{ userName: 'me', tempFolder: folder },
+      },
+      ...{ pid: process.pid, thread: 0 },
+    } as const;
+    const open = () =>
+      publish({
+        app: { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: 1 },
+        ...{ at, clock: systemClock },
+        read: () => ({ takenAtMs: 1, pools: [...watched.snapshots()], gaps: [] }),
+      });
+    let app = await open();
+    const made = newIo();
+    const io = { ...made, user: { ...made.user, uid: process.getuid?.() ?? null } };
+    const done = run(['--every', '100ms', '--format', 'json'], io);
+    const last = () => made.out().trimEnd().split('\n').at(-1) ?? '';
+    await eventually(() => last().includes('"healthy"'));
+    app.close();
+    await eventually(() => last().includes('no application of this user publishes its pools'));
+    app = await open();
+    await eventually(() => last().includes('"healthy"'));
+    app.close();
+    await eventually(() => last().includes('"error"'));
+    made.interrupts.receive('SIGINT');
+    expect(await done).toBe(3);
+  });
+
   it('an application without a pool is nothing to call healthy, unless another one has one', async () => {
     const empty = await published();
     expect(await health(empty)).toMatchObject({
@@ -217,6 +249,17 @@ sqlalchemy_pool_waiters{pool_name="default"} 0
     expect(result.code).toBe(code);
     expect(result.out + result.err).toContain(words);
     expect(result.out + result.err).not.toContain('geheim');
+  });
+
+  it('live applications that are meant, and not there, are an error beside what is there', async () => {
+    const address = await published(watch(newPool().pool));
+    expect(await healthJson('pool:', address)).toMatchObject({
+      code: 3,
+      pools: [
+        { pool_name: 'orders', status: 'healthy' },
+        { pool_name: 'pool:', status: 'error', reasons: ['no application of this user publishes its pools'] },
+      ],
+    });
   });
 
   it('of two the worse decides, and what is critical before what cannot be read', async () => {
