@@ -2,6 +2,7 @@ import { printable } from '../report/text.js';
 import { brokerTrouble } from './broker-trouble.js';
 import {
   type BackendFact,
+  type Doing,
   type Facts,
   type HolderFact,
   LEAK_MS,
@@ -111,24 +112,26 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     const words = `${name}: ${broker.words}${exhausted ? `; ${pool.waiting} waiting` : ''}`;
     return { of: 'pool', subject: fact.key, weight: pool.waiting + 1, ...broker, words };
   }
-  const refused = refusedNow(fact, facts, recent);
-  if (!exhausted && !full && refused === null) {
+  const failure = failureNow(fact, facts, recent);
+  if (!exhausted && !full && failure === null) {
     if (suspects.length === 0) return null;
     const words = `${name}: ${leakWords(suspects, pool.inUse, context)}; none waiting`;
     return { of: 'pool', severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
   }
   const waiting = pool.waiting === 0 ? 'none waiting' : `${pool.waiting} waiting`;
-  const state = exhausted ? 'exhausted' : full ? 'full' : `cannot grow beyond ${openOf(pool)}`;
+  const opening = exhausted && !full && failure === null ? (pool.creating ?? 0) : 0;
+  const calm = full ? 'full' : `cannot grow beyond ${openOf(pool)}`;
+  const pressed = opening > 0 ? 'growing' : 'exhausted';
   const said = (cause: Cause, words: string): Ranked => ({
     of: 'pool',
-    severity: exhausted || refused !== null ? 'bad' : 'warn',
+    severity: exhausted || failure !== null ? 'bad' : 'warn',
     cause,
     subject: fact.key,
-    words: `${name}: ${state}; ${words}`,
+    words: `${name}: ${exhausted ? pressed : calm}; ${words}`,
     weight: pool.waiting + 1,
   });
 
-  if (refused !== null) return said('database limit', `${refused}; ${waiting}`);
+  if (failure !== null) return said(failure.cause, `${failure.words}; ${waiting}`);
   const lock = lockWords(holders, suspects, facts, context);
   if (lock !== null) return said(lock.cause, `${lock.words}; ${waiting}; ${NO_GAIN}`);
   if (suspects.length > 0) {
@@ -158,22 +161,36 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
       `${pool.inUse} leases turn over at ${shortRate(turnover)}/s${hold}, none slow; ${waiting}`,
     );
   }
+  if (opening > 0)
+    return said(
+      'unclear',
+      `${counted(opening, 'connection')} being opened, ${pool.inUse} in use; ${waiting}`,
+    );
   const limitText = capacity === null ? `${pool.inUse} in use` : `${pool.inUse} of ${capacity} in use`;
   return said('unclear', `${limitText}, ${waiting}; cause unclear${whyUnclear(holders, facts, context)}`);
 }
 
 /**
- * What there is to say of a server that takes no more connections of this pool; null where it takes them. The pool
- * remembers its last failure until a connection succeeds: it counts while somebody waits, or tries again, or the server
- * is seen to be full.
+ * What there is to say where a pool gets no connections; null where it does. It remembers its last failure until one
+ * succeeds: that counts while somebody waits, or tries again, or the server is seen to be full.
  */
-function refusedNow({ pool, capacity }: PoolFact, facts: Facts, recent: Recent): string | null {
+function failureNow(
+  { pool, capacity }: PoolFact,
+  facts: Facts,
+  recent: Recent,
+): { readonly cause: Cause; readonly words: string } | null {
+  if (pool.createError === null) return null;
   const refused = refusal(pool.createError);
-  if (refused === null) return null;
-  const limits = facts.servers.flatMap((one) => limitWords(one, facts) ?? []);
+  const limits = refused === null ? [] : facts.servers.flatMap((one) => limitWords(one, facts) ?? []);
   const short = pool.waiting > 0 || (capacity !== null && pool.inUse >= capacity);
   const isNow = short || (recent.createFailuresPerSecond ?? 0) > 0 || limits.length > 0;
-  return isNow ? [`the database refuses connections (${refused})`, ...limits.slice(0, 1)].join('; ') : null;
+  if (!isNow) return null;
+  if (refused === null) {
+    const why = printable(pool.createError).slice(0, 120);
+    return { cause: 'unclear', words: `connections cannot be opened (${why})` };
+  }
+  const words = [`the database refuses connections (${refused})`, ...limits.slice(0, 1)].join('; ');
+  return { cause: 'database limit', words };
 }
 
 /** `3 of 15 leases held > 30 s by src/orders.ts:88`; of more places than two, the two with most of them. */
@@ -264,6 +281,14 @@ function queueBehind(
   return { cause, words: `${words} for ${counted(serversOf(own.pool), 'server connection')}${why}` };
 }
 
+const DOING: Readonly<Record<Doing, string>> = {
+  query: 'in queries',
+  'lock wait': 'in waits for locks',
+  queued: 'in the queue of PgBouncer',
+  'idle in transaction': 'idle in transactions',
+  idle: 'idle',
+};
+
 /** `: 3 idle, the oldest for 4.2s, acquired at src/orders.ts:88`, or what would have to be known. */
 function whyUnclear(
   holders: readonly HolderFact[],
@@ -273,8 +298,8 @@ function whyUnclear(
   if (holders.length > 0 && holders.every(({ holder }) => holder.ageMs === null))
     return ': the ages of leases are not measured';
   if (gaps.length > 0) return `: ${counted(gaps.length, 'thing')} could not be read, see Events`;
-  const doing = ranked(holders.flatMap((one) => one.doing ?? []));
-  const counts = doing.map((what) => `${holders.filter((one) => one.doing === what).length} ${what}`);
+  const doing = holders.flatMap((one) => (one.doing === null ? [] : DOING[one.doing]));
+  const counts = ranked(doing).map((what) => `${doing.filter((one) => one === what).length} ${what}`);
   const oldest = holders.reduce<HolderFact | null>(
     (one, other) => ((other.holder.ageMs ?? 0) > (one?.holder.ageMs ?? 0) ? other : one),
     null,

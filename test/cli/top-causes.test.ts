@@ -7,6 +7,7 @@ import { runMain } from '../../src/cli/main.js';
 import type { Diagnosis } from '../../src/top/diagnose.js';
 import { bin, root, start } from '../helpers/bin.js';
 import { eventually } from '../helpers/eventually.js';
+import { freePort } from '../helpers/guarded.js';
 import { testIo } from '../helpers/io.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { ask, connectAdmin, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
@@ -176,6 +177,17 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
         /^the database refuses connections \(.*(connection slots|too many clients)/,
       ) as string,
     });
+  });
+
+  it('unclear: where no server is there, nobody has to wait to be told so', async () => {
+    const port = await freePort();
+    startIn('limit', own.url({ port }));
+    await says(
+      'unclear',
+      new RegExp(
+        `: cannot grow beyond 0; connections cannot be opened \\(connect ECONNREFUSED 127\\.0\\.0\\.1:${port}\\); none waiting$`,
+      ),
+    );
   });
 
   it('unclear: where leases are idle, but not for long, it tells just that', async () => {

@@ -282,6 +282,18 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     'the database refuses connections (sorry, too many clients already)',
   ],
   [
+    'a server that is not there',
+    [source({ pools: [pool({ waiting: 2, live: 0, createError: 'connect ECONNREFUSED 127.0.0.1:5432' })] })],
+    'unclear',
+    'orders: exhausted; connections cannot be opened (connect ECONNREFUSED 127.0.0.1:5432); 2 waiting',
+  ],
+  [
+    'a pool that is opening its connections',
+    [source({ pools: [pool({ waiting: 4, live: 7, creating: 4, holders: leases(3) })] })],
+    'unclear',
+    'orders: growing; 4 connections being opened, 3 in use; 4 waiting',
+  ],
+  [
     'a server that is full',
     [source({ ...postgres, server: server({ usedConnections: 97 }) })],
     'database limit',
