@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -155,10 +155,12 @@ describe('poolctl health of an application', () => {
 
   it('without a source it looks for live applications, each time anew', async () => {
     const watched = watch(newPool().pool);
+    const env = { XDG_RUNTIME_DIR: join(folder, 'run') };
+    await mkdir(env.XDG_RUNTIME_DIR);
     const at = {
       kind: 'socket',
       owner: {
-        ...{ platform: process.platform, env: { XDG_RUNTIME_DIR: folder }, uid: process.getuid?.() ?? null },
+        ...{ platform: process.platform, env, uid: process.getuid?.() ?? null },
         ...{ userName: 'me', tempFolder: folder },
       },
       ...{ pid: process.pid, thread: 0 },
@@ -170,7 +172,7 @@ describe('poolctl health of an application', () => {
         read: () => ({ takenAtMs: 1, pools: [...watched.snapshots()], gaps: [] }),
       });
     let app = await open();
-    const made = newIo();
+    const made = newIo({ env });
     const io = { ...made, user: { ...made.user, uid: process.getuid?.() ?? null } };
     const done = run(['--every', '100ms', '--format', 'json'], io);
     const last = () => made.out().trimEnd().split('\n').at(-1) ?? '';
