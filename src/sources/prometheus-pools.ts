@@ -320,10 +320,15 @@ function pgbouncerRows(byName: ByName): PgBouncerRows | null {
     const samples = names.map((name) => byName.get(name)).find((one) => one !== undefined);
     return samples?.reduce((all, { value }) => all + value, 0) ?? null;
   };
+  const pools = rows(POOL_COLUMNS, ['database', 'user']);
   return {
     version: byName.get(PGBOUNCER_VERSION)?.[0]?.labels.version ?? '',
-    pools: rows(POOL_COLUMNS, ['database', 'user']),
-    databases: rows(DATABASE_COLUMNS, ['name']).map((row) => ({ ...row, pool_mode: row.pool_mode ?? null })),
+    pools,
+    databases: rows(DATABASE_COLUMNS, ['name']).map((row) => ({
+      ...row,
+      // Which mode decides what the waits are counted by; ours tells it of the pools.
+      pool_mode: row.pool_mode ?? pools.find(({ database }) => database === row.name)?.pool_mode ?? null,
+    })),
     stats: rows(STATS_COLUMNS, ['database']),
     ...{ clients: null, servers: null, state: [] },
     lists: [{ list: 'used_clients', items: sum(PGBOUNCER_CLIENTS.used, 'pgbouncer_lists_used_clients') }],

@@ -126,6 +126,24 @@ describe('poolctl metrics serve', () => {
     expect(io.err()).toContain('no answer within 270ms');
   });
 
+  it('ends at once by Ctrl-C, though a source is still to answer', async () => {
+    const asked = createServer().listen(0, '127.0.0.1');
+    await once(asked, 'listening');
+    closing.push(() => asked.close());
+    const { io, finished } = run([
+      ...['serve', '--port', '0', '--timeout', '10m', '--format', 'json'],
+      ...['--source', `pool:127.0.0.1:${(asked.address() as AddressInfo).port}`],
+    ]);
+    await eventually(() => io.out() !== '');
+    const scraped = fetch((JSON.parse(io.out()) as { url: string }).url);
+    const [socket] = (await once(asked, 'connection')) as [Socket];
+    io.interrupts.receive('SIGINT');
+    expect(await finished).toBe(0);
+    await expect(scraped).rejects.toThrow();
+    socket.destroy();
+    expect(io.err()).toBe('');
+  });
+
   it('those who ask at once get one reading, and whoever hangs up harms nobody', async () => {
     const published = await publishPools();
     const { scrape, url } = await serve(['--source', `pool:${published.address}`]);

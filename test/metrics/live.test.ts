@@ -187,6 +187,7 @@ describe.skipIf(!hasPrometheus || pgbouncerVersion === null || postgres === null
         return pair === undefined ? null : { ...pair, longestWaitMs: 0 };
       };
       expect(pairOf(through)).toEqual(pairOf(pooler));
+      expect(pairOf(through)).toMatchObject({ mode: 'transaction' });
       expect(through.pooler?.databases.find(({ name }) => name === own.name)).toMatchObject({
         size: 3,
         paused: false,

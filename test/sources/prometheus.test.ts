@@ -198,6 +198,32 @@ describe('the pools of a metrics endpoint', () => {
     expect(gaps).toEqual([{ what: 'clients and servers of PgBouncer', why: 'metrics do not tell them' }]);
   });
 
+  it('several of them at one endpoint, and pools of one name, are told apart', () => {
+    const { pooler, pools } = readingOf(
+      ['a', 'b']
+        .map(
+          (source) =>
+            `pgbouncer_pools_cl_active{source="${source}",database="orders",user="app"} 3
+pgbouncer_pools_info{source="${source}",database="orders",user="app",pool_mode="session"} 1
+pgbouncer_databases_pool_size{source="${source}",database="orders"} 20
+pgbouncer_used_clients{source="${source}"} 5
+poolctl_pool_checked_in{source="${source}",app="shop",pool_name="main"} 1
+sqlalchemy_pool_checked_in{source="${source}",app="shop",pool_name="main"} 1
+`,
+        )
+        .join(''),
+    );
+    expect(pooler).toMatchObject({
+      usedClients: 10,
+      pools: [
+        { database: 'orders (a)', user: 'app', size: 20, mode: 'session' },
+        { database: 'orders (b)', user: 'app', size: 20, mode: 'session' },
+      ],
+      databases: [{ name: 'orders (a)' }, { name: 'orders (b)' }],
+    });
+    expect(pools.map(({ name }) => name)).toEqual(['main (shop) (a)', 'main (shop) (b)']);
+  });
+
   it('its rates come from two readings', () => {
     const at = (n: number) =>
       `${COMMUNITY}
