@@ -51,7 +51,7 @@ const FAST_MARGIN_MS = 150;
 const NOTICE_MS = 1000;
 /** Shorter than anything that a run allows for. */
 const STALL_MS = 75;
-const MOST_REPEATS = 3;
+const MOST_REPEATS = 5;
 /** What 32 threads may need to start on a machine that has no time for them. */
 const THREADS_MS = 60_000;
 
