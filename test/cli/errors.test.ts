@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ValueError } from '../../src/base/units.js';
 import { reportOf, UnavailableError, UsageError } from '../../src/cli/errors.js';
 import { createInterrupts, type Interruption } from '../../src/cli/interrupts.js';
+import { HttpError } from '../../src/http/errors.js';
 import { IbError, type IbErrorCode, PoolExhaustedError } from '../../src/ib/errors.js';
 import { PoolError } from '../../src/pool/errors.js';
+import { FeedError } from '../../src/ws/errors.js';
 
 const report = (error: unknown, interruption: Interruption | null = null) =>
   reportOf(error, { command: 'draw', interruption, nodeVersion: 'v20.19.0' });
@@ -37,8 +39,22 @@ describe('the report of an error', () => {
     expect(report(error).text).toBe('pool dry (ERR_POOL_TIMEOUT)\n  and more\n  hint: rain');
   });
 
-  it('takes a wrong option of the pool for a wrong option', () => {
+  it('takes a wrong option of a pool for a wrong option', () => {
     expect(report(new PoolError('ERR_POOL_OPTION', 'size must be a whole number')).exitCode).toBe(2);
+    expect(report(new FeedError('ERR_FEED_OPTION', 'the URL of the feed cannot be read')).exitCode).toBe(2);
+    expect(report(new HttpError('ERR_HTTP_OPTION', 'maxConnections is 0')).exitCode).toBe(2);
+  });
+
+  it('takes a feed or a server that does not answer for one that is not available', () => {
+    for (const code of [
+      'ERR_FEED_CONNECT',
+      'ERR_FEED_AUTH',
+      'ERR_FEED_NOT_WEBSOCKET',
+      'ERR_FEED_TLS',
+    ] as const)
+      expect(report(new FeedError(code, 'no feed'))).toEqual({ exitCode: 3, text: `no feed (${code})` });
+    for (const code of ['ERR_HTTP_CONNECT', 'ERR_HTTP_TLS', 'ERR_HTTP_PROTOCOL', 'ERR_HTTP_TIMEOUT'] as const)
+      expect(report(new HttpError(code, 'no server'))).toEqual({ exitCode: 3, text: `no server (${code})` });
   });
 
   it.each<IbErrorCode>([

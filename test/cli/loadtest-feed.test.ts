@@ -140,7 +140,7 @@ describe('a load test of a feed', () => {
     expect(code).toBe(1);
     expect(out).toContain('2 of 3 confirmed');
     expect(out).toMatch(/BAD {7}symbols subscribed 66\.67 %/);
-    expect(out).toContain("1 symbols were refused. Of 'BAD' the feed says: unknown symbol");
+    expect(out).toContain("1 symbol was refused. Of 'BAD' the feed says: unknown symbol");
   });
 
   it('is bad where a feed confirms and then says nothing', async () => {

@@ -58,7 +58,8 @@ describeWithPostgres('a server under load tells', () => {
     // Each iteration is one, and so is each connection; what is left is the set-up, which is short.
     const { created, createdBefore } = result.pool.figures ?? { created: 0, createdBefore: 0 };
     const { succeeded, failed } = result.measurements;
-    const known = succeeded + failed + (result.warmup?.iterations ?? 0) + (created ?? 0) + (createdBefore ?? 0);
+    const known =
+      succeeded + failed + (result.warmup?.iterations ?? 0) + (created ?? 0) + (createdBefore ?? 0);
     expect(counted).toBeGreaterThan(known);
     expect(counted).toBeLessThan(known + 20);
   });

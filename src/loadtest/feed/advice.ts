@@ -26,14 +26,14 @@ const unconfirmed: Rule = ({ subscribing, live }) => {
   const [first] = refusals;
   if (refused > 0 && first !== undefined) {
     return {
-      text: `${formatCount(refused)} symbols were refused. Of '${first.symbol}' the feed says: ${first.reason}`,
+      text: `${counted(refused, 'symbol was', 'symbols were')} refused. Of '${first.symbol}' the feed says: ${first.reason}`,
       options: null,
     };
   }
   return missing <= 0
     ? null
     : {
-        text: `${formatCount(missing)} symbols were not subscribed at the end: a longer run shows whether they come back.`,
+        text: `${counted(missing, 'symbol was', 'symbols were')} not subscribed at the end. A longer run shows whether that lasts:`,
         options: '--duration 60s',
       };
 };
@@ -47,7 +47,7 @@ const silent: Rule = ({ measurements: { ticks, symbolsSilent, symbolsHeard } }) 
   }
   if (symbolsSilent <= symbolsHeard) return null;
   return {
-    text: `${formatCount(symbolsSilent)} confirmed symbols had no tick at all in this time. Listen longer:`,
+    text: `${counted(symbolsSilent, 'confirmed symbol', 'confirmed symbols')} had no tick at all in this time. Listen longer:`,
     options: '--duration 60s',
   };
 };
@@ -56,7 +56,10 @@ const drops: Rule = ({ measurements: { lost, longestGapMs } }) => {
   const [top] = lost;
   if (top === undefined) return null;
   const gap = longestGapMs === null ? '' : ` Symbols were without ticks for up to ${formatMs(longestGapMs)}.`;
-  return { text: `${formatCount(top.count)} times: ${top.example}.${gap}`, options: null };
+  return {
+    text: `${counted(top.count, 'connection was', 'connections were')} lost: ${top.example}.${gap}`,
+    options: null,
+  };
 };
 
 const clocks: Rule = ({ measurements: { stamp } }) =>
@@ -64,7 +67,7 @@ const clocks: Rule = ({ measurements: { stamp } }) =>
     ? null
     : {
         text:
-          `${formatCount(stamp.ahead)} ticks came up to ${formatMs(stamp.mostAheadMs)} before the time on their stamp: ` +
+          `${counted(stamp.ahead, 'tick', 'ticks')} came up to ${formatMs(stamp.mostAheadMs)} before the time on their stamp: ` +
           'the clocks of the two machines differ, and the latencies with them.',
         options: null,
       };
@@ -73,7 +76,7 @@ const busyServer: Rule = ({ measurements: { repeated }, server }) =>
   repeated === 0
     ? null
     : {
-        text: `${formatCount(repeated)} requests had to be sent again${server !== null && server.facts.tooFast > 0 ? ', since they came too fast' : ''}. Ask more slowly:`,
+        text: `${counted(repeated, 'request', 'requests')} had to be sent again${server !== null && server.facts.tooFast > 0 ? ', since they came too fast' : ''}. Ask more slowly:`,
         options: '--batch-rate 2/s',
       };
 
@@ -95,3 +98,7 @@ const slowStart: Rule = ({ subscribing: { tookMs }, settings: { batchesPerSecond
         text: `It took ${formatMs(tookMs)} until all symbols were confirmed. If the venue allows more than ${batchesPerSecond} requests a second:`,
         options: `--batch-rate ${batchesPerSecond * 2}/s`,
       };
+
+function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

@@ -82,7 +82,9 @@ function reasonOf(
   { symbolsHeard, ticksPerSecond, latency }: FeedMeasurements,
 ): string {
   if (band === 'good') {
-    const young = latency === null ? '' : `, 99 % of them younger than ${formatFigure(latency.p99Ms, 'ms')}`;
+    const isKnown = criteria.find(({ id }) => id === 'latency')?.band !== null;
+    const young =
+      latency === null || !isKnown ? '' : `, 99 % of them younger than ${formatFigure(latency.p99Ms, 'ms')}`;
     return `Every symbol is subscribed; ${formatFigure(ticksPerSecond, 'per-second')} of ${formatFigure(symbolsHeard, 'count')} symbols came${young}.`;
   }
   const reasons = criteria

@@ -55,7 +55,7 @@ function header(result: FeedLoadResult, { paint, width }: Sheet): string[] {
     ...line('target', result.target),
     ...line(
       'symbols',
-      `${formatCount(subscribing.live)} of ${formatCount(subscribing.asked)} confirmed in ${formatMs(subscribing.tookMs)}` +
+      `${formatCount(subscribing.live)} of ${formatCount(subscribing.asked)} confirmed ${subscribing.tookMs === null ? 'in time' : `in ${formatMs(subscribing.tookMs)}`}` +
         (subscribing.refused === 0 ? '' : `, ${formatCount(subscribing.refused)} refused`) +
         `; connections open within ${formatMs(subscribing.connectMs)}`,
     ),
@@ -99,7 +99,7 @@ function partialWords(partial: NonNullable<FeedLoadResult['partial']>): string {
     : PARTIAL_WORDS[partial];
 }
 
-function received({ measurements, server, subscribing }: FeedLoadResult, { paint }: Sheet): string[] {
+function received({ measurements, server, subscribing }: FeedLoadResult, { paint, width }: Sheet): string[] {
   const { messages, messagesPerSecond, bytes, bytesPerSecond, symbolsHeard, symbolsSilent } = measurements;
   const { conflated, taken, strays, notUnderstood } = measurements;
   const rows: (readonly [string, string])[] = [
@@ -131,10 +131,10 @@ function received({ measurements, server, subscribing }: FeedLoadResult, { paint
           ] as const,
         ]),
   ];
-  return [paint.strong('received'), ...pairs(rows)];
+  return [paint.strong('received'), ...pairs(rows, width)];
 }
 
-function latency({ measurements }: FeedLoadResult, { paint, width }: Sheet): string[] {
+function latency({ measurements }: FeedLoadResult, { paint, width, unicode }: Sheet): string[] {
   const { latency, stamp } = measurements;
   if (latency === null || stamp === null) return [];
   const wide = <T>(column: T) => (width < NARROW ? [] : [column]);
@@ -143,11 +143,11 @@ function latency({ measurements }: FeedLoadResult, { paint, width }: Sheet): str
     align: 'right',
     cell: () => formatMs(value),
   });
-  const unit = stamp.unit === 'text' ? 'a date' : stamp.unit;
-  return tableLines(
+  const unit = stamp.unit === 'text' ? 'a date' : `in ${stamp.unit}`;
+  const table = tableLines(
     [null],
     [
-      { title: '', cell: () => `latency (stamp '${printable(stamp.field)}' in ${unit})` },
+      { title: '', cell: () => 'latency' },
       ms('mean', latency.meanMs),
       ms('p50', latency.p50Ms),
       ...wide(ms('p90', latency.p90Ms)),
@@ -157,6 +157,8 @@ function latency({ measurements }: FeedLoadResult, { paint, width }: Sheet): str
     ],
     { title: paint.faint },
   );
+  const stamped = `  by the field '${printable(stamp.field)}' of ticks, ${unit}`;
+  return [...table, paint.faint(truncate(stamped, width, { unicode }))];
 }
 
 function losses({ measurements }: FeedLoadResult, { paint, width, unicode }: Sheet): string[] {
@@ -170,28 +172,26 @@ function losses({ measurements }: FeedLoadResult, { paint, width, unicode }: She
     ),
     [
       'reconnects',
-      `${formatCount(reconnects)}, the longest after ${formatMs(longestReconnectMs)}; ${formatCount(connectFailed)} dials failed`,
+      `${formatCount(reconnects)}, the longest after ${formatMs(longestReconnectMs)}; ${counted(connectFailed, 'dial')} failed`,
     ],
     [
       'gaps',
-      `${formatCount(gaps)} with ${formatCount(gapSymbols)} symbols to be fetched elsewhere, up to ${formatMs(longestGapMs)} long`,
+      `${formatCount(gaps)}, with ${counted(gapSymbols, 'symbol')} to be fetched elsewhere, up to ${formatMs(longestGapMs)} long`,
     ],
     ...(repeated === 0 ? [] : [['sent again', counted(repeated, 'request')] as const]),
   ];
   return [
     paint.strong(paint.bad('losses')),
-    ...pairs(rows).map((line) => truncate(line, width, { unicode })),
+    ...pairs(rows, width).map((line) => truncate(line, width, { unicode })),
   ];
 }
 
-function pairs(rows: readonly (readonly [string, string])[]): string[] {
-  return tableLines(
-    rows,
-    [
-      { title: '', cell: ([label]) => label },
-      { title: '', cell: ([, text]) => text },
-    ],
-    { indent: '  ' },
+function pairs(rows: readonly (readonly [string, string])[], width: number): string[] {
+  const labelWidth = Math.max(...rows.map(([label]) => label.length));
+  return rows.flatMap(([label, text]) =>
+    wrap(printable(text), Math.max(20, width - labelWidth - 4)).map(
+      (line, at) => `  ${padEnd(at === 0 ? label : '', labelWidth)}  ${line}`,
+    ),
   );
 }
 

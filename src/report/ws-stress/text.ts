@@ -18,7 +18,8 @@ export function renderText(result: StressResult, options: RenderOptions): string
       `${formatCount(symbols)} symbols on at most ${maxConnections} connections of ${formatCount(maxSymbolsPerConnection)}, in ${formatMs(result.elapsedMs)}${partial ? paint.warn(' (interrupted)') : ''}`,
       `${verdict} ${formatCount(checks.length - failed.length)} of ${formatCount(checks.length)} checks held`,
     ],
-    failed.map(paint.bad),
+    // Not handed to map itself: a painter joins all that it is given.
+    failed.map((line) => paint.bad(line)),
     tableLines(
       rounds,
       [
