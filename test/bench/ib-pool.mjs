@@ -20,17 +20,21 @@ const { createIbPool, IbConnection, createPacer, threadLine } = await import(url
 
 /** @param {string} line */
 const tell = (line) => void process.stdout.write(`${line}\n`);
-const WARM_MS = 700;
-const MEASURED_MS = 2000;
+const TURN_MS = 100;
+/** Of each contender: before it counts, and in each round. */
+const WARM_TURNS = 8;
+const TURNS = 10;
 const HOST = '127.0.0.1';
 
 /** How a round trip is asked for: each gives a function that resolves with the answer, and one that ends it. */
 const contenders = {
-  'bare IBApi, its limiter at 1e9/s': (/** @type {number} */ port) => bareApi(port, false),
-  'bare IBApi, its limiter taken out': (/** @type {number} */ port) => bareApi(port, true),
-  IbConnection: async (/** @type {number} */ port) => {
+  'bare IBApi, its limiter at 1e9/s': (/** @type {number} */ port, /** @type {number} */ id) =>
+    bareApi(port, id, false),
+  'bare IBApi, its limiter taken out': (/** @type {number} */ port, /** @type {number} */ id) =>
+    bareApi(port, id, true),
+  IbConnection: async (/** @type {number} */ port, /** @type {number} */ clientId) => {
     const pacer = createPacer({ enabled: false });
-    const connection = new IbConnection({ host: HOST, port, clientId: 1 }, { pacer });
+    const connection = new IbConnection({ host: HOST, port, clientId }, { pacer });
     await connection.ready();
     return { ask: () => connection.currentTime(), end: () => connection.close() };
   },
@@ -79,59 +83,79 @@ async function startGateway() {
 }
 
 /**
- * Each contender in a process of its own, in turns, since the machine may be busy with something else for a while.
+ * Each contender in a process of its own, in short turns one after the other, so that whatever else the machine does is
+ * the same to all.
  * @param {Gateway} gateway
  * @param {number} rounds
  */
 async function roundTrips({ port }, rounds) {
   for (const depth of [1, 32]) {
-    tell(`round trips, ${depth} under way (median of ${rounds} rounds)`);
-    /** @type {Map<string, { perSecond: number[], cpuUs: number[] }>} */
-    const results = new Map(Object.keys(contenders).map((name) => [name, { perSecond: [], cpuUs: [] }]));
-    for (let round = 0; round < rounds; round++) {
-      for (const [name, { perSecond, cpuUs }] of results) {
-        const child = fork(fileURLToPath(import.meta.url), ['child', name, String(port), String(depth)]);
+    const runners = await Promise.all(
+      Object.keys(contenders).map(async (name, at) => {
+        const child = fork(fileURLToPath(import.meta.url), [
+          'child',
+          name,
+          ...[port, at + 1, depth].map(String),
+        ]);
+        await once(child, 'message');
+        return { name, child, turns: /** @type {Turn[]} */ ([]) };
+      }),
+    );
+    for (let turn = -WARM_TURNS; turn < rounds * TURNS; turn++) {
+      for (const { child, turns } of runners) {
+        child.send(TURN_MS);
         const [figures] = await once(child, 'message');
-        await once(child, 'exit');
-        perSecond.push(figures.perSecond);
-        cpuUs.push(figures.cpuUs);
+        if (turn >= 0) turns.push(figures);
       }
     }
-    const [, bare] = [...results.values()];
-    for (const [name, { perSecond, cpuUs }] of results) {
-      const rates = perSecond.map((one, at) => one / (bare?.perSecond[at] ?? 0));
-      const costs = cpuUs.map((one, at) => (bare?.cpuUs[at] ?? 0) / one);
-      tell(`  ${name}: ${rounded(median(perSecond))}/s, CPU ${median(cpuUs).toFixed(1)} us each`);
+    await Promise.all(
+      runners.map(async ({ child }) => {
+        child.send(0);
+        await once(child, 'exit');
+      }),
+    );
+    tell(`round trips, ${depth} under way (${rounds * TURNS} turns of ${TURN_MS} ms)`);
+    const bare = runners[1]?.turns ?? [];
+    for (const { name, turns } of runners) {
+      const rates = turns.map(({ perSecond }, at) => perSecond / (bare[at]?.perSecond ?? 0));
+      const costs = turns.map(({ cpuUs }, at) => (bare[at]?.cpuUs ?? 0) / cpuUs);
+      const perSecond = median(turns.map((one) => one.perSecond));
+      tell(
+        `  ${name}: ${rounded(perSecond)}/s, CPU ${median(turns.map(({ cpuUs }) => cpuUs)).toFixed(1)} us each`,
+      );
       tell(`    by throughput ${ranged(rates)}, by CPU time ${ranged(costs)} of bare without limiter`);
     }
   }
 }
 
+/** @typedef {{ perSecond: number, cpuUs: number }} Turn */
+
 async function beChild() {
-  const [, , , name = '', port = '', depth = ''] = process.argv;
-  const open = /** @type {Record<string, (port: number) => Promise<Asker>>} */ (contenders)[name];
+  const [, , , name = '', port = '', clientId = '', depth = ''] = process.argv;
+  const open = /** @type {Record<string, (port: number, clientId: number) => Promise<Asker>>} */ (contenders)[
+    name
+  ];
   if (open === undefined) throw new Error(`no ${name}`);
-  const { ask, end } = await open(Number(port));
-  let done = 0;
-  let isOver = false;
-  const work = async () => {
-    while (!isOver) {
-      await ask();
-      done++;
-    }
-  };
-  const workers = Array.from({ length: Number(depth) }, work);
-  await new Promise((resolve) => setTimeout(resolve, WARM_MS));
-  const [before, cpuBefore, since] = [done, process.cpuUsage(), performance.now()];
-  await new Promise((resolve) => setTimeout(resolve, MEASURED_MS));
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const count = done - before;
-  process.send?.({
-    perSecond: (1000 * count) / (performance.now() - since),
-    cpuUs: (user + system) / count,
-  });
-  isOver = true;
-  await Promise.all(workers);
+  const { ask, end } = await open(Number(port), Number(clientId));
+  process.send?.('ready');
+  for (;;) {
+    const [turnMs] = await once(process, 'message');
+    if (turnMs === 0) break;
+    let done = 0;
+    const [cpuBefore, since] = [process.cpuUsage(), performance.now()];
+    const work = async () => {
+      while (performance.now() - since < turnMs) {
+        await ask();
+        done++;
+      }
+    };
+    await Promise.all(Array.from({ length: Number(depth) }, work));
+    const { user, system } = process.cpuUsage(cpuBefore);
+    process.send?.({
+      perSecond: (1000 * done) / (performance.now() - since),
+      cpuUs: (user + system) / done,
+    });
+  }
   await end();
   process.disconnect();
 }
@@ -141,12 +165,13 @@ async function beChild() {
 /**
  * As its users write it: a promise for each request, answered in order.
  * @param {number} port
+ * @param {number} clientId
  * @param {boolean} withoutLimiter
  * @returns {Promise<Asker>}
  */
-async function bareApi(port, withoutLimiter) {
+async function bareApi(port, clientId, withoutLimiter) {
   const { EventName, IBApi } = await import('@stoqey/ib');
-  const api = new IBApi({ host: HOST, port, clientId: 1, maxReqPerSec: 1e9 });
+  const api = new IBApi({ host: HOST, port, clientId, maxReqPerSec: 1e9 });
   if (withoutLimiter) {
     /** @type {any} */
     const { controller } = api;
@@ -315,9 +340,14 @@ function rounded(count) {
   return Math.round(count).toLocaleString('en');
 }
 
-/** @param {readonly number[]} ratios */
+/**
+ * The middle, and between what the middle half lies: a turn in which another process had the core says nothing.
+ * @param {readonly number[]} ratios
+ */
 function ranged(ratios) {
-  return `${median([...ratios]).toFixed(2)} (${Math.min(...ratios).toFixed(2)} - ${Math.max(...ratios).toFixed(2)})`;
+  const sorted = [...ratios].sort((a, b) => a - b);
+  const at = (/** @type {number} */ share) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(2);
+  return `${median(sorted).toFixed(2)} (${at(0.25)} - ${at(0.75)})`;
 }
 
 /** @param {readonly number[]} times */
