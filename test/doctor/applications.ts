@@ -83,9 +83,9 @@ function set(options: Options, text: string): Options {
 }
 
 /** Lets readers see pools; gives the way to end that. */
-export async function publishOn(port: number, watched: readonly Watched[]): Promise<() => void> {
+export async function publishOn(port: number, watched: readonly Watched[], pid = 42): Promise<() => void> {
   const published = await publish({
-    app: { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: Date.now() - 1000 },
+    app: { name: 'shop', pid, host: 'here', node: 'v20', startedAtMs: Date.now() - 1000 },
     at: { kind: 'port', host: '127.0.0.1', port },
     read: () => ({ takenAtMs: Date.now(), pools: watched.flatMap((one) => one.snapshots()), gaps: [] }),
     clock: systemClock,

@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { createIbPool, type IbPoolOptions } from '../../src/ib/pool.js';
+import { watch } from '../../src/watch/index.js';
 import { eventually } from '../helpers/eventually.js';
-import { type Application, provesRepair } from './applications.js';
+import { freePort } from '../helpers/guarded.js';
+import { type Application, provesRepair, publishOn } from './applications.js';
+import { examine } from './bench.js';
 
 const QUICK = { handshakeTimeoutMs: 5000, heartbeatMs: 60_000, reconnectMs: 20 };
 
@@ -76,6 +79,34 @@ describe('a check of connections to a broker', () => {
     const [before, after] = await provesRepair('ib-pacing', 'fail', application);
     expect(before.summary).toMatch(/^broker: \d+ messages in a second, where 5 are allowed$/);
     expect(after.summary).toMatch(/^broker: at most [1-4] of 5 messages in a second$/);
+  });
+
+  it('ib-pacing: two processes that may send too much together', async () => {
+    const gateway = await gatewayWith();
+    const look = async (messagesPerSecond: number) => {
+      const ends: (() => unknown)[] = [];
+      const targets: string[] = [];
+      for (const pid of [42, 43]) {
+        const pool = createIbPool({
+          ...{ ...QUICK, name: 'broker', port: gateway.port, clientId: pid },
+          pacing: { messagesPerSecond },
+        });
+        (await pool.acquire()).release();
+        const port = await freePort();
+        ends.push(await publishOn(port, [watch(pool)], pid), () => pool.close({ graceMs: 0 }));
+        targets.push(`pool:127.0.0.1:${port}`);
+      }
+      const { results } = await examine([...targets, '--only=ib-pacing']);
+      for (const end of ends) await end();
+      return results;
+    };
+    const before = await look(45);
+    expect(before.map(({ status, summary }) => `${status} ${summary.replace(/ #\d/, '')}`)).toEqual(
+      Array(2).fill('warn broker: 2 clients of the gateway may send 90 messages a second, of 50'),
+    );
+    const [, rate = ''] =
+      /set pacing.messagesPerSecond: (\d+)$/.exec(before[0]?.fix?.steps[0]?.text ?? '') ?? [];
+    expect((await look(Number(rate))).map(({ status }) => status)).toEqual(['pass', 'pass']);
   });
 
   it('ib-reconnects: a gateway that drops its clients again and again', async () => {

@@ -244,6 +244,15 @@ describeWithPostgres('a check of an application’s pools on a real server', () 
     await provesRepair('pool-pre-ping', 'warn', application);
   });
 
+  it('pool-acquire-timeout: longer than the server allows a statement', async () => {
+    await ask(`alter database ${own.name} set statement_timeout = '4s'`);
+    const application = { ...onServer({ timeoutMs: 9000 }), argv: [own.url()] };
+    const [before, after] = await provesRepair('pool-acquire-timeout', 'warn', application);
+    await ask(`alter database ${own.name} reset statement_timeout`);
+    expect(before.evidence).toEqual(['a statement may take 4s']);
+    expect(after.summary).toBe('orders: an acquire waits for up to 4s');
+  });
+
   it('pool-invalidations: connections that were cut while they were idle', async () => {
     const network = await forgetfulNetwork(Number(new URL(own.url()).port));
     const application = onServer(

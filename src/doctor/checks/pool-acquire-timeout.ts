@@ -2,6 +2,7 @@ import { formatDuration } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, isOfConnections, setOption } from '../pools.js';
+import { settingMs } from '../postgres-settings.js';
 import type { Check, CheckContext, Fix } from '../types.js';
 
 /** Most callers of an HTTP service give up by then. */
@@ -12,13 +13,13 @@ export const poolAcquireTimeout: Check = {
   id: 'pool-acquire-timeout',
   title: 'an acquire gives up, and does so before its caller',
   needs: ['pool'],
-  uses: ['settings'],
+  uses: ['postgres', 'settings'],
   why:
     'Without a limit a pool that runs dry hangs every request for ever, and nothing is ever logged. One that is longer ' +
     'than the caller waits does the work for nobody.',
   details: `Fails where an acquire waits for ever, which is the default of pg.Pool and generic-pool. Warns above \
 ${formatDuration(LONGEST_MS)}, after which most callers have gone, and where it is longer than a statement may take: the pool's own \
-statement or query time-out, or --statement-timeout.`,
+statement or query time-out, --statement-timeout, or statement_timeout of the PostgreSQL where that is the only one.`,
   run: forEachPool(judge, 'no pool tells'),
 };
 
@@ -26,7 +27,7 @@ function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
   const limit = pool.setup?.acquireTimeoutMs ?? null;
   if (limit === null || !isOfConnections(pool)) return null;
   const own = pool.setup?.statementTimeoutMs ?? targets.settings?.statementTimeoutMs ?? null;
-  const statement = own === 'never' ? null : own;
+  const statement = own === null ? serverLimit(pool, targets) : own === 'never' ? null : own;
   const wanted = statement === null ? WANTED_MS : Math.min(WANTED_MS, statement);
   if (limit === 'never') return fail('an acquire waits for ever', [], fixOf(pool, wanted));
   const summary = `an acquire waits for up to ${formatDuration(limit)}`;
@@ -36,6 +37,16 @@ function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
     return warn(`${summary}, longer than a statement may take`, evidence, fixOf(pool, wanted));
   }
   return pass(summary);
+}
+
+/** What the server itself allows a statement; null: no limit, or not known. */
+function serverLimit({ driver }: PoolReading, { postgres }: CheckContext['targets']): number | null {
+  const [server] = postgres;
+  if (server === undefined || postgres.length > 1 || !['pg', 'postgresql'].includes(driver)) return null;
+  const setting = server.settings.get('statement_timeout');
+  // A limit that the doctor has asked for itself is nobody else's.
+  if (setting === undefined || setting.source === 'client') return null;
+  return settingMs(server, 'statement_timeout') || null;
 }
 
 function fixOf(pool: PoolReading, wantedMs: number): Fix {
