@@ -56,6 +56,10 @@ const options = {
     group: 'Checks',
   }),
   strict: flag({ summary: 'exit 1 on warnings as well', group: 'Checks' }),
+  tryLogin: flag({
+    summary: 'log in through PgBouncer as the user of postgres://; that opens a connection of its pool',
+    group: 'Checks',
+  }),
   timeout: value({
     summary: 'how long reading one target may take',
     type: duration({ leastMs: 100 }),
@@ -216,7 +220,8 @@ export const command = defineCommand({
         { message: 'there is nothing to look at', hint: `name targets: ${TARGET_FORMS}` },
       ]);
     const { stop } = io.interrupts;
-    const opened = { env, clock: io.clock, settings, limitMs: given.timeout };
+    const { timeout: limitMs, tryLogin } = given;
+    const opened = { env, clock: io.clock, settings, limitMs, tryLogin };
     await using open = await openTargets(addresses, opened, stop);
     const { targets, examined } = open;
     const result = await runChecks(

@@ -15,6 +15,8 @@ export interface DoctorRequest extends Partial<DoctorOptions> {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** How long reading one target may take, in milliseconds. Default 10,000. */
   readonly limitMs?: number;
+  /** Whether to log in through poolers as the users of `postgres://`, which opens a connection of theirs. Default false. */
+  readonly tryLogin?: boolean;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
 }
@@ -53,6 +55,10 @@ export async function doctor(request: DoctorRequest): Promise<DoctorResult> {
     idleTransactionMs: request.idleTransactionMs ?? DEFAULT_OPTIONS.idleTransactionMs,
     queueWaitMs: request.queueWaitMs ?? DEFAULT_OPTIONS.queueWaitMs,
   };
-  await using open = await openTargets(addresses, { env, clock, settings, limitMs }, signal);
+  await using open = await openTargets(
+    addresses,
+    { env, clock, settings, limitMs, tryLogin: request.tryLogin ?? false },
+    signal,
+  );
   return await runChecks(checks, { targets: open.targets, options, signal }, open.examined);
 }

@@ -29,6 +29,7 @@ export async function readPgBouncer(
     return {
       ...{ kind: 'pgbouncer', label, host: place.host, port: Number(port), user: decodeURIComponent(user) },
       ...shown,
+      logins: null,
       fileLimit: await fileLimitOf(place.host, knownOrNull(shown.config)?.get('pidfile') ?? ''),
     };
   } catch (error) {
@@ -38,7 +39,7 @@ export async function readPgBouncer(
   }
 }
 
-type Shown = Omit<PgBouncerTarget, 'kind' | 'label' | 'host' | 'port' | 'user' | 'fileLimit'>;
+type Shown = Omit<PgBouncerTarget, 'kind' | 'label' | 'host' | 'port' | 'user' | 'fileLimit' | 'logins'>;
 
 async function readShown(ask: Ask, signal: AbortSignal): Promise<Shown> {
   // Whatever goes wrong with the first answer is told as the target's problem; later, what was read still counts.

@@ -15,6 +15,7 @@ import { pgMonitor } from './checks/pg-monitor.js';
 import { poolExplosion } from './checks/pool-explosion.js';
 import { poolerAuth } from './checks/pooler-auth.js';
 import { poolerKeepalives } from './checks/pooler-keepalives.js';
+import { poolerLogin } from './checks/pooler-login.js';
 import { poolerPaused } from './checks/pooler-paused.js';
 import { poolerQueue } from './checks/pooler-queue.js';
 import { poolerVersion } from './checks/pooler-version.js';
@@ -53,6 +54,7 @@ export const CHECKS: readonly Check[] = [
   passwordEncryption,
   pendingRestart,
   // PgBouncer.
+  poolerLogin,
   poolerPaused,
   poolerQueue,
   clientLimit,

@@ -6,6 +6,7 @@ import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
 import { readPgBouncer } from './pgbouncer-target.js';
+import { databaseBehind, logIn } from './pooler-login.js';
 import { readPostgres } from './postgres-target.js';
 import type {
   AppSettings,
@@ -26,6 +27,8 @@ export interface TargetOptions extends SourceOptions {
   readonly settings: AppSettings | null;
   /** How long reading one target may take, in milliseconds. */
   readonly limitMs: number;
+  /** Whether to log in through poolers as the users of `postgres://`, which opens a connection of theirs. */
+  readonly tryLogin: boolean;
 }
 
 /** All targets, read side by side; and what is to be closed. */
@@ -91,7 +94,11 @@ export async function openTargets(
       }
     }),
   );
-  const targets = results.flatMap(({ opened }) => (opened === null ? [] : [opened.target]));
+  const targets = await withLogins(
+    results.flatMap(({ one, opened }) => (opened === null ? [] : [{ one, target: opened.target }])),
+    options,
+    signal,
+  );
   const close = async (): Promise<void> => {
     await Promise.allSettled(results.map(({ opened }) => opened?.close?.()));
   };
@@ -128,6 +135,37 @@ export async function openTargets(
 
 /** What the application's settings are called among the targets. */
 export const SETTINGS_LABEL = 'settings';
+
+/** The poolers with what became of logging in through them to the servers behind. */
+async function withLogins(
+  read: readonly { readonly one: TargetAddress; readonly target: AnyTarget }[],
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<readonly AnyTarget[]> {
+  if (!options.tryLogin) return read.map(({ target }) => target);
+  const { env, clock, limitMs } = options;
+  const servers = read.flatMap(({ one, target }) => (target.kind === 'postgres' ? [{ one, target }] : []));
+  const login = async (pooler: PgBouncerTarget, { one, target }: (typeof servers)[number]) => {
+    const name = databaseBehind(pooler, target);
+    if (name === null) return [];
+    const about = { server: target.label, role: target.role, database: name };
+    try {
+      const work = (inTime: AbortSignal) =>
+        logIn(one.address, { host: pooler.host, port: pooler.port, name }, env, inTime);
+      await within(clock, limitMs, signal, work);
+      return [{ ...about, problem: null }];
+    } catch (error) {
+      return [{ ...about, problem: problemOf(asError(error)) }];
+    }
+  };
+  return Promise.all(
+    read.map(async ({ target }) => {
+      if (target.kind !== 'pgbouncer') return target;
+      const logins = await Promise.all(servers.map((server) => login(target, server)));
+      return { ...target, logins: logins.flat() };
+    }),
+  );
+}
 
 async function openWithin(one: TargetAddress, options: TargetOptions, signal: AbortSignal): Promise<Opened> {
   const { clock, limitMs } = options;

@@ -201,10 +201,23 @@ export interface PgBouncerTarget {
   readonly stats: Part<readonly ConsoleRow[]>;
   /** From 1.19. */
   readonly state: Part<readonly ConsoleRow[]>;
+  /** What became of logging in through it; null where that was not to be tried. */
+  readonly logins: readonly PoolerLogin[] | null;
   /** How many files its process may have open; known where it runs on this machine and has a pidfile. */
   readonly fileLimit: Part<number>;
   /** How it went away before all was read; null where it did not. */
   readonly gone: string | null;
+}
+
+/** One try to log in through a pooler, as the user of a PostgreSQL target. */
+export interface PoolerLogin {
+  /** The PostgreSQL target's label. */
+  readonly server: string;
+  readonly role: string;
+  /** As the pooler calls it. */
+  readonly database: string;
+  /** null where it went well. */
+  readonly problem: Problem | null;
 }
 
 export type ConsoleRow = Readonly<Record<string, unknown>>;

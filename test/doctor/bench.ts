@@ -41,6 +41,8 @@ export interface Patient {
   /** That of the run cannot be restarted. */
   readonly server?: PostgresAddress & Partial<Pick<PostgresServer, 'stop' | 'start'>>;
   readonly pooler?: Pooler;
+  /** What a person does where a step says it in prose, with what the step before gave. */
+  byHand?(text: string, rows: readonly Record<string, unknown>[]): Promise<void>;
 }
 
 /**
@@ -75,16 +77,17 @@ export async function provesBothWays(
 
 export async function applySteps(
   steps: readonly FixStep[],
-  { server, pooler }: Patient,
+  { server, pooler, byHand }: Patient,
   env: Record<string, string> = {},
 ): Promise<void> {
   expect(steps.length).toBeGreaterThan(0);
+  let rows: readonly Record<string, unknown>[] = [];
   for (const { kind, at, text } of steps) {
     switch (kind) {
       case 'sql': {
         if (server === undefined) throw new Error('there is no server to repair');
         const database = /\/([^/]*)$/.exec(at ?? '')?.[1] ?? 'postgres';
-        await sql(server, text, database || 'postgres');
+        rows = await sql(server, text, database || 'postgres');
         break;
       }
       case 'restart':
@@ -103,7 +106,8 @@ export async function applySteps(
         break;
       }
       case 'code':
-        // For people: the test's clients behave from then on.
+        // Without it, the test's clients only behave from then on.
+        await byHand?.(text, rows);
         break;
     }
   }
@@ -183,6 +187,8 @@ export interface Pooler {
   setLine(line: string): Promise<void>;
   /** Puts settings in the place of those that were there, and reads them. */
   configure(settings: Settings): Promise<void>;
+  /** Puts a line of userlist.txt in the place of that of the same user. */
+  setUser(line: string): Promise<void>;
   /** Sends a command to the console, and waits until it is answered. */
   tell(command: string): Promise<readonly Record<string, unknown>[]>;
   /** Ends it at once, as a crash does. */
@@ -222,12 +228,14 @@ export async function startPooler(server: PostgresAddress, options: PoolerOption
   };
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
   await write();
-  await writeFile(
-    join(folder, 'userlist.txt'),
-    Object.entries({ [server.user]: server.password, ...users })
-      .map(([name, password]) => `${quoted(name)} ${quoted(password)}\n`)
-      .join(''),
+  const lines = new Map(
+    Object.entries({ [server.user]: server.password, ...users }).map(([name, password]) => [
+      quoted(name),
+      `${quoted(name)} ${quoted(password)}\n`,
+    ]),
   );
+  const writeUsers = () => writeFile(join(folder, 'userlist.txt'), [...lines.values()].join(''));
+  await writeUsers();
   for (const path of [folder, file, join(folder, 'userlist.txt')]) {
     await chmod(path, 0o700);
     if (user.uid !== undefined && user.gid !== undefined) await chown(path, user.uid, user.gid);
@@ -249,6 +257,10 @@ export async function startPooler(server: PostgresAddress, options: PoolerOption
       const [, key = '', value = ''] = /^(\w+) = ?(.*)$/.exec(line) ?? [];
       settings = { ...settings, [key]: value };
       await write();
+    },
+    async setUser(line) {
+      lines.set(/^"(?:[^"]|"")*"/.exec(line)?.[0] ?? '', `${line}\n`);
+      await writeUsers();
     },
     async configure(wanted) {
       settings = { ...fixed, ...options.settings, ...wanted };

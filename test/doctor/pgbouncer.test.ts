@@ -6,7 +6,7 @@ import { OUTLIVES } from '../../src/doctor/checks/session-state.js';
 import { Unknowable } from '../../src/doctor/outcome.js';
 import { eventually } from '../helpers/eventually.js';
 import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
-import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
+import { ask, newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
 import {
   connected,
   examine,
@@ -262,6 +262,25 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     ]);
     expect(code).toBe(0);
     expect((await examine([pooler.url(), '--only=pooler-version', '--strict'])).code).toBe(1);
+  });
+
+  // The last: its user is one more for all the others.
+  it('pooler-login: the userlist has another secret than the server', async () => {
+    await ask(`CREATE ROLE "lo""gin" LOGIN PASSWORD 'new'`);
+    await pooler.setUser('"lo""gin" "old"');
+    await pooler.tell('RELOAD');
+    const url = urlOf(server, { database: database.name, user: 'lo"gin', password: 'new' });
+    const targets = [url, pooler.url()];
+    expect((await examine([...targets, '--only=pooler-login'])).results).toMatchObject([
+      { status: 'skipped', summary: 'is not tried without --try-login' },
+    ]);
+    const byHand = (_: string, rows: readonly Record<string, unknown>[]) =>
+      pooler.setUser(String(rows[0]?.line));
+    const one = patient({ targets, flags: ['--try-login'], byHand });
+    const [before, after] = await provesBothWays('pooler-login', 'fail', one);
+    expect(before.evidence[0]).toMatch(/authentication failed/);
+    expect(after.summary).toMatch(/^lo"gin reaches the server by way of (shop|odd-1)$/);
+    await ask('DROP ROLE "lo""gin"');
   });
 });
 
