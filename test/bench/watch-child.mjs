@@ -1,16 +1,18 @@
 // The measurements of watch.mjs, in a process of their own: `node watch-child.mjs JOB`, with the job as JSON; the figures
 // come out as one line of JSON. Both ways are taken in turn, in short slices of the same process: whatever else the
 // machine does is the same for both.
+import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** @typedef {{ kind: string, url: string, clients: number, callers: number, rounds: number, sliceMs: number, perSecond: number, build: string }} Job */
+/** @typedef {{ kind: 'queries' | 'leases' | 'hooks' | 'acquires', url: string, clients: number, callers: number, rounds: number, sliceMs: number, perSecond: number, build: string }} Job */
 /** @typedef {{ perSecond: number, cpuUs: number }} Slice */
 
 /** @type {Job} */
 const job = JSON.parse(process.argv[2] ?? '');
-const measured = await (job.kind === 'acquires' ? acquires() : queries(job.kind === 'leases'));
+const jobs = { queries: () => queries(false), leases: () => queries(true), hooks, acquires };
+const measured = await jobs[job.kind]();
 process.stdout.write(`${JSON.stringify(measured)}\n`);
 
 /**
@@ -58,6 +60,68 @@ async function queries(byHand) {
   const figures = await inTurn(one ?? noRun, other ?? noRun, () => {});
   await Promise.all(pools.map((pool) => pool.end()));
   return figures;
+}
+
+/**
+ * What the hooks take by themselves, which is lost in what a network costs: leases of a pg.Pool whose clients connect to
+ * nothing, in nanoseconds of CPU.
+ */
+async function hooks() {
+  const require = createRequire(import.meta.url);
+  /** @type {typeof import('pg').Pool} */
+  const Pool = require('pg-pool');
+  /** @type {typeof import('../../src/watch/index.js')} */
+  const { watch } = await import(pathToFileURL(join(job.build, 'src/watch/index.js')).href);
+  const open = (/** @type {number | null} */ sitesPerSecond) => {
+    const pool = new Pool({ max: job.clients, idleTimeoutMillis: 0, Client: idleClient() });
+    if (sitesPerSecond !== null) watch(pool, { sitesPerSecond });
+    return async () => {
+      const [times, cpu] = [20_000, process.cpuUsage()];
+      for (let time = 0; time < times; time++) {
+        const client = await pool.connect();
+        client.query('select 1');
+        client.release();
+      }
+      const { user, system } = process.cpuUsage(cpu);
+      return ((user + system) * 1000) / times;
+    };
+  };
+  const ways = { plain: open(null), hooked: open(0), sampled: open(Number.POSITIVE_INFINITY) };
+  /** @type {{ plain: number[], hooked: number[], sampled: number[] }} */
+  const ns = { plain: [], hooked: [], sampled: [] };
+  for (let round = -4; round < job.rounds; round++) {
+    for (const way of /** @type {const} */ (['plain', 'hooked', 'sampled'])) {
+      const took = await ways[way]();
+      if (round >= 0) ns[way].push(took);
+    }
+  }
+  return ns;
+}
+
+/** Has of pg's Client what a pool asks for, and answers at once. */
+function idleClient() {
+  return /** @type {typeof import('pg').Client} */ (
+    /** @type {unknown} */ (
+      class extends EventEmitter {
+        _connected = true;
+        _queryable = true;
+        /** @type {unknown[]} */
+        _queryQueue = [];
+        readyForQuery = true;
+        _pulseQueryQueue() {}
+        _getActiveQuery() {
+          return null;
+        }
+        connect(/** @type {() => void} */ done) {
+          setImmediate(done);
+        }
+        query() {}
+        end() {}
+        ref() {}
+        unref() {}
+      }
+    )
+  );
 }
 
 /** Acquires of our own pool at a fixed rate, each held for a turn of the event loop; read in every other slice. */

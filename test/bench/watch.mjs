@@ -15,7 +15,7 @@ const HELP = `npm run bench:watch -- [options]
   --rounds N    pairs of slices (default 60)
   --clients N   connections of the pg application (default 8)
   --callers N   that use them (default 32)
-  --only PART   queries, leases or acquires
+  --only PART   queries, leases, hooks or acquires
 `;
 
 /** @typedef {{ perSecond: number, cpuUs: number }} Slice */
@@ -31,12 +31,14 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds);
+/** Leases a second that a watched application is to bear, and how many of them have their stack kept. */
+const [RATE, SITES] = [30_000, 1000];
 const build = process.env.POOLCTL_DIST ?? join(import.meta.dirname, '../../dist');
 const job = {
   clients: Number(options.clients),
   callers: Number(options.callers),
   rounds,
-  perSecond: 30_000,
+  perSecond: RATE,
   build,
 };
 
@@ -51,6 +53,7 @@ async function main() {
   const wanted = (/** @type {string} */ part) => options.only === undefined || options.only === part;
   if (wanted('queries')) await showQueries('queries', 'pool.query()');
   if (wanted('leases')) await showQueries('leases', 'connect(), query(), release()');
+  if (wanted('hooks')) await showHooks();
   if (wanted('acquires')) await showAcquires();
 }
 
@@ -70,6 +73,20 @@ async function showQueries(kind, how) {
   } finally {
     await server.stop();
   }
+}
+
+async function showHooks() {
+  const what = { ...job, kind: 'hooks', url: '', sliceMs: 0 };
+  /** @type {{ plain: number[], hooked: number[], sampled: number[] }} */
+  const ns = await runChild(what);
+  const above = (/** @type {number[]} */ some, /** @type {number[]} */ others) =>
+    median(some.map((value, round) => value - (others[round] ?? Number.NaN))) / 1000;
+  const [hookUs, siteUs] = [above(ns.hooked, ns.plain), above(ns.sampled, ns.hooked)];
+  const share = (RATE * hookUs + SITES * siteUs) / 1e4;
+  print(
+    `\nthe hooks of a pg.Pool alone: ${hookUs.toFixed(2)} us a lease, ${siteUs.toFixed(1)} us more with its stack; ` +
+      `${RATE} leases/s with ${SITES} stacks/s: ${share.toFixed(1)} % of a core (target: below 8 %)`,
+  );
 }
 
 async function showAcquires() {
@@ -130,8 +147,9 @@ function quantile(values, share) {
 }
 
 /**
+ * @template Result
  * @param {object} what
- * @returns {Promise<Figures>}
+ * @returns {Promise<Result>}
  */
 function runChild(what) {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-bench-'));
