@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
-import { formatCount } from '../src/base/units.js';
+import { formatCount, formatMs } from '../src/base/units.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { type FeedLoadOptions, type FeedLoadProgress, runFeedLoad } from '../src/loadtest/feed/feed-load.js';
@@ -9,9 +9,10 @@ import { hasPassed } from '../src/loadtest/verdict.js';
 import { feedLoadReports } from '../src/report/feed-load/index.js';
 import type { FeedHandle } from '../src/ws/feed-server/orders.js';
 import { spawnFeed } from '../src/ws/feed-server/spawn-feed.js';
+import type { SubscriptionPool } from '../src/ws/subscription-pool.js';
 import { isFeedFormat, type LoadContext, type Warmup } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
-import { refuseRemote } from './loadtest-target.js';
+import { readCa, refuseRemote } from './loadtest-target.js';
 
 const DEFAULT_DURATION_MS = 5000;
 
@@ -40,6 +41,7 @@ async function load(
   target: Pick<FeedLoadOptions, 'url' | 'title'> & { readonly server: FeedHandle | null },
 ): Promise<ExitCode> {
   const { options, io, render } = context;
+  const ca = await readCa(context);
   const result = await withPublished(context, (opened) =>
     runFeedLoad({
       ...target,
@@ -50,6 +52,7 @@ async function load(
       batchesPerSecond: Math.floor(options.batchRate),
       headers: Object.fromEntries(options.header),
       connectTimeoutMs: options.connectTimeout,
+      ...(ca === null ? {} : { tls: { ca } }),
       durationMs: options.duration ?? DEFAULT_DURATION_MS,
       warmupMs: warmupMsOf(options.warmup),
       refreshMs: options.refresh,
@@ -70,13 +73,32 @@ async function load(
       clock: io.clock,
       stop: io.interrupts.stop,
       abort: io.interrupts.abort,
-      onOpen: opened,
+      onOpen(pool) {
+        opened(pool);
+        if (options.verbose) logEvents(pool, context.log);
+      },
       onProgress: (progress) => context.progress.update(shown(progress)),
     }),
   );
   const format = isFeedFormat(options.format) ? options.format : 'text';
   await context.write(feedLoadReports[format](result, render));
   return hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
+}
+
+/** The life of its connections. */
+function logEvents(pool: SubscriptionPool, log: (line: string) => void): void {
+  pool.on('open', ({ connectionId, tookMs }) =>
+    log(`connection ${connectionId} is open after ${formatMs(tookMs)}`),
+  );
+  pool.on('connectFailed', ({ connectionId, error }) => log(`connection ${connectionId}: ${error.message}`));
+  pool.on('lost', ({ connectionId, cause, error, symbols }) =>
+    log(`connection ${connectionId} is lost (${cause}) with ${symbols} symbols: ${error.message}`),
+  );
+  pool.on('gap', ({ connectionId, symbols, fromMs, toMs }) =>
+    log(
+      `connection ${connectionId} has its ${symbols.length} symbols again, after ${formatMs(toMs - fromMs)}`,
+    ),
+  );
 }
 
 async function symbolsOf({ options, io }: LoadContext): Promise<readonly string[]> {

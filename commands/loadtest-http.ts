@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
+import { formatMs } from '../src/base/units.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import type { HttpPool } from '../src/http/http-pool.js';
 import type { HttpPoolOptions } from '../src/http/options.js';
 import { runAutocannon } from '../src/loadtest/http/autocannon.js';
 import {
@@ -12,13 +14,14 @@ import {
 } from '../src/loadtest/http/http-workload.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import { httpPreset, type LoadContext } from './loadtest-options.js';
-import { type LoadSubject, refuseRemote } from './loadtest-target.js';
+import { type LoadSubject, readCa, refuseRemote } from './loadtest-target.js';
 
 /** A load test over HTTP. The server is this machine's, unless --allow-remote was given. */
 export async function httpTest(context: LoadContext, url: string): Promise<LoadSubject> {
   const { options, io } = context;
   const work = await workOf(context, url);
   if (!options.allowRemote) await refuseRemote(new URL(work.url).hostname.replace(/^\[|\]$/g, ''));
+  const ca = await readCa(context);
   const size: PoolSize = {
     size: options.poolSize,
     maxOverflow: 0,
@@ -35,12 +38,19 @@ export async function httpTest(context: LoadContext, url: string): Promise<LoadS
     retry: options.retries === 0 ? false : { total: options.retries },
     ...(options.breaker ? {} : { breaker: false }),
     http2: options.http2 ? 'auto' : 'off',
+    ...(ca === null ? {} : { tls: { ca } }),
   });
   const profile = httpPreset(options.profile).name;
   return {
     pool: size,
     workload: (of, unpooled, opened) =>
-      httpWorkload({ work, pool: pool(of), profile, unpooled, clock: io.clock, onOpen: opened }),
+      httpWorkload({
+        ...{ work, pool: pool(of), profile, unpooled, clock: io.clock },
+        onOpen(made) {
+          opened(made);
+          if (options.verbose) logEvents(made, context.log);
+        },
+      }),
     ...(options.engine === 'autocannon' && {
       async run({ warmup = null, ...load }) {
         // It would connect again and again, and has no words for what is wrong.
@@ -56,6 +66,21 @@ export async function httpTest(context: LoadContext, url: string): Promise<LoadS
       },
     }),
   };
+}
+
+/** The life of its connections, and what it does about failures. */
+function logEvents(pool: HttpPool, log: (line: string) => void): void {
+  pool.on('open', ({ connectionId, origin, protocol, tookMs }) =>
+    log(`connection ${connectionId} to ${origin} is open (${protocol}) after ${formatMs(tookMs)}`),
+  );
+  pool.on('connectFailed', ({ error }) => log(`not connected: ${error.message}`));
+  pool.on('close', ({ connectionId, reason, requests }) =>
+    log(`connection ${connectionId} is closed (${reason}) after ${requests} requests`),
+  );
+  pool.on('retry', ({ method, cause, attempt, waitMs }) =>
+    log(`attempt ${attempt} of ${method} failed (${cause}); the next in ${formatMs(waitMs)}`),
+  );
+  pool.on('breaker', ({ origin, from, to }) => log(`the circuit of ${origin} was ${from} and is ${to}`));
 }
 
 /** What autocannon's timer takes. */

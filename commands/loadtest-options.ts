@@ -462,6 +462,12 @@ export const options = {
     default: 30_000,
     group: 'HTTP and feeds',
   }),
+  ca: value({
+    summary: 'trust the certificates in FILE (PEM), in place of those that Node trusts',
+    type: text('FILE'),
+    default: null,
+    group: 'HTTP and feeds',
+  }),
   header: list({
     summary: 'a header of each request, and of the opening of a feed; may be repeated',
     type: headerType,
@@ -643,7 +649,7 @@ const KINDS_OF: Readonly<Partial<Record<Key, readonly TargetKind[]>>> = {
     ['symbol', 'symbolsFile', 'symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
   ),
   ...ofKinds(['feed'], ['placement', 'batchRate', 'stamp', 'refresh', 'tickRate']),
-  ...ofKinds(['http', 'feed'], ['header']),
+  ...ofKinds(['http', 'feed'], ['header', 'ca']),
   ...ofKinds(
     ['http'],
     ['method', 'body', 'bodyFile', 'engine', 'readTimeout', 'retries', 'breaker', 'http2'],

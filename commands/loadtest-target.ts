@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileFault } from '../src/base/file-fault.js';
 import { asError } from '../src/base/promises.js';
 import { readEnvFile } from '../src/cli/env-file.js';
-import { UsageError } from '../src/cli/errors.js';
+import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { isLoopback, locatePostgres, type PostgresPlace, saysPgbouncer } from '../src/db/postgres-place.js';
 import type { LoadTestOptions } from '../src/loadtest/load-test.js';
 import type { LoadResult, Workload } from '../src/loadtest/types.js';
@@ -137,6 +140,34 @@ export async function refuseRemote(host: string): Promise<void> {
       hint: 'give --allow-remote if that server may be put under load',
     },
   ]);
+}
+
+/** The certificates of --ca; null where it was not given. */
+export async function readCa({ options, io }: LoadContext): Promise<string | null> {
+  const { ca } = options;
+  if (ca === null) return null;
+  const text = await readFile(resolve(io.cwd, ca), 'utf8').catch((cause: unknown) => {
+    throw new UnavailableError(`cannot read ${JSON.stringify(ca)}: ${fileFault(cause)}`, {
+      code: 'ERR_CA_FILE',
+      cause,
+    });
+  });
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new UsageError([`--ca: there is no certificate in PEM form in ${JSON.stringify(ca)}`]);
+  return text;
+}
+
+/** What programs would say in code is an option here. */
+export function inOptions(error: unknown): unknown {
+  const { code, message, hint } = error as { code?: unknown; message: string; hint?: unknown };
+  if (!(error instanceof Error) || typeof code !== 'string' || !/^ERR_(HTTP|FEED)_TLS$/.test(code))
+    return error;
+  if (typeof hint !== 'string' || !hint.includes('tls.ca')) return error;
+  return new UnavailableError(message, {
+    code,
+    cause: error.cause,
+    hint: 'if it is to be trusted, give its issuer with --ca FILE',
+  });
 }
 
 function onceEach(tell: (text: string) => void): (text: string) => void {

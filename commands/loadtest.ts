@@ -36,7 +36,7 @@ import {
   type Warmup,
 } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
-import { type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
+import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
 
 /** How long a load goes on where neither a number of queries nor a duration is given. */
 const DEFAULT_DURATION_MS = 5000;
@@ -95,20 +95,17 @@ export const command = defineCommand({
   },
   async run(context) {
     const target = context.arguments.target ?? { kind: 'temporary' as const };
-    switch (target.kind) {
-      case 'feed': {
+    if (target.kind !== 'feed' && target.kind !== 'http') return loadDatabase(context, target);
+    try {
+      if (target.kind === 'feed') {
         const { feedLoad } = await import('./loadtest-feed.js');
-        return feedLoad(context, target.url);
+        return await feedLoad(context, target.url);
       }
-      case 'http': {
-        const { httpTest } = await import('./loadtest-http.js');
-        const test = await httpTest(context, target.url);
-        return withPublished(context, (opened) => drive(context, { ...test, opened }));
-      }
-      case 'temporary':
-      case 'sqlite':
-      case 'postgres':
-        return loadDatabase(context, target);
+      const { httpTest } = await import('./loadtest-http.js');
+      const test = await httpTest(context, target.url);
+      return await withPublished(context, (opened) => drive(context, { ...test, opened }));
+    } catch (error) {
+      throw inOptions(error);
     }
   },
 });

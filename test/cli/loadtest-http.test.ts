@@ -333,6 +333,21 @@ describe('what is no HTTP server', () => {
     );
   });
 
+  it('is trusted where --ca says so', async () => {
+    const secure = await listening(createSecure({ key, cert: certificate }, (_, response) => response.end()));
+    const url = `https://127.0.0.1:${secure}/`;
+    const { err } = await loadtest([url, ...FEW]);
+    expect(err).toContain('give its issuer with --ca FILE');
+    await writeFile(join(place.folder, 'ca.pem'), certificate);
+    const trusted = await loadtest([url, ...FEW, '--ca=ca.pem', '-v'], { cwd: place.folder });
+    expect(trusted.code).toBe(0);
+    expect(trusted.out).toMatch(/of that TLS +\d+/);
+    expect(trusted.err).toMatch(/connection 1 to https:\/\/127\.0\.0\.1:\d+ is open \(h1\)/);
+    await writeFile(join(place.folder, 'empty.pem'), 'nothing');
+    const empty = await loadtest([url, '--ca=empty.pem'], { cwd: place.folder });
+    expect(empty.err).toContain('--ca: there is no certificate in PEM form');
+  });
+
   it('is not asked where the options are wrong', async () => {
     const wrong = async (...argv: string[]) => {
       const { code, out, err } = await loadtest(argv);

@@ -5,6 +5,7 @@ import { FeedError } from '../../ws/errors.js';
 import type { FeedHandle } from '../../ws/feed-server/orders.js';
 import { jsonFeed } from '../../ws/json-feed.js';
 import type { PlacementStrategy } from '../../ws/placement.js';
+import type { TlsOptions } from '../../ws/socket.js';
 import type { SubscribeResult } from '../../ws/subscribe-call.js';
 import { SubscriptionPool } from '../../ws/subscription-pool.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from '../client-meter.js';
@@ -30,6 +31,7 @@ export interface FeedLoadOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number | null;
+  readonly tls?: TlsOptions;
   readonly durationMs: number;
   /** From all symbols being confirmed to the beginning of the measurement. */
   readonly warmupMs: number;
@@ -85,6 +87,7 @@ export async function runFeedLoad(options: FeedLoadOptions): Promise<FeedLoadRes
     placement: options.placement,
     headers: () => options.headers ?? {},
     ...(options.connectTimeoutMs == null ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     clock,
   });
   try {

@@ -62,13 +62,12 @@ function poolFacts(result: LoadResult, pool: HttpPoolLoad): (readonly [string, s
   if (figures === null) return [];
   const most = pool.unpooled ? '' : ` of ${formatCount(options.size)}`;
   const before = figures.createdBefore ? `, and ${formatCount(figures.createdBefore)} before` : '';
-  const served = (figures.acquired ?? 0) - (figures.waited ?? 0);
   return [
     ['most in use', `${formatCount(figures.peakInUse)}${most}`],
     [
       'waited',
-      `${formatCount(figures.waited)} for a connection, up to ${formatCount(figures.peakWaiting)} at once; ` +
-        `${formatCount(Math.max(0, served))} were served at once, ${formatCount(figures.timedOut)} timed out`,
+      `${formatCount(figures.waited)} of ${counted(figures.acquired ?? 0, 'request')} for a connection, up to ${formatCount(figures.peakWaiting)} at once; ` +
+        `${formatCount(figures.timedOut)} timed out`,
     ],
     [
       'used again',
