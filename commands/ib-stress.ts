@@ -228,11 +228,10 @@ async function allowed(
     const message = `--host: ${place.host} is not this machine, and load goes to other machines only if that is meant`;
     throw new UsageError([{ message, hint: 'give --allow-remote' }]);
   }
-  if (given.iKnowThisIsLive) return;
   // An id that the runs do not use: the gateway may not have noticed that this one has gone.
   const { accounts } = await lookAtGateway({ ...place, clientId: given.clientIdBase + MOST_CLIENTS });
   const real = accounts.filter((account) => !isPaper(account));
-  if (real.length === 0) return;
+  if (real.length === 0 || given.iKnowThisIsLive) return;
   const message = `the gateway at ${place.host}:${place.port} has ${real.join(', ')}, which is no paper account`;
   throw new UsageError([{ message, hint: 'give --i-know-this-is-live if that is meant' }]);
 }

@@ -93,7 +93,7 @@ export const commands: CommandTable = {
     },
   },
   ib: {
-    summary: 'broker connections (TWS): is a gateway usable, and a simulated one to test against',
+    summary: 'broker connections (TWS): is a gateway usable, a simulated one, and a pool under stress',
     commands: {
       gateway: {
         summary: "simulate the broker's gateway (TWS), with faults to test clients against",
