@@ -61,6 +61,27 @@ describe('a check of an application’s pools', () => {
     expect(after.summary).toBe('orders: 6 of 8 lent');
   });
 
+  it('pool-room: all is lent to those who never give it back, where more of it would not help', async () => {
+    const kept: unknown[] = [];
+    const options = { size: 2, maxOverflow: 0, leakWatch: { thresholdMs: 1 } };
+    const leaky = ours(options, async (db) => {
+      for (let i = 0; i < 2; i++) kept.push(await db.pool.acquire());
+      db.pool.acquire({ timeoutMs: null }).catch(() => {});
+      await eventually(() => db.pool.snapshot().holders.every(({ leaked }) => leaked));
+    });
+    const careful = ours(options, (db) => db.pool.use(async () => {}));
+    await provesRepair('pool-room', 'fail', {
+      ...leaky,
+      start: (given) =>
+        given.careful === true ? careful.start(without(given, 'careful')) : leaky.start(given),
+      repair(texts) {
+        expect(texts).toEqual([expect.stringContaining('give back the 2 leases that are out for too long')]);
+        return { name: 'orders', ...options, careful: true };
+      },
+    });
+    expect(kept).toHaveLength(2);
+  });
+
   it('pool-room: nearly all is lent', async () => {
     const [before] = await provesRepair(
       'pool-room',

@@ -37,7 +37,7 @@ function judge(pool: PoolReading): Finding | null {
     ...(sites.length > shown.length ? [`${sites.length - shown.length} more places`] : []),
   ];
   const steps = shown.map(
-    ([site]): FixStep => codeStep(`release what is acquired at ${site} on every path: ${HOW}`),
+    ([site]): FixStep => codeStep(`release what is acquired at ${site} on every path: ${howFor(pool)}`),
   );
   if (leaks.length > 0) {
     const age = oldest === 0 ? '' : `, the oldest for ${formatMs(oldest)}`;
@@ -49,8 +49,18 @@ function judge(pool: PoolReading): Finding | null {
   return warn(summary, [], { steps: [step], risk: RISK });
 }
 
-const HOW =
-  'with `using`, with pool.use() or withSession(), or in a finally; poolctl audit-leaks shows the path';
+function howFor({ driver }: PoolReading): string {
+  return `${HOW.get(driver) ?? 'with `using`, with pool.use() or withSession(), or in a finally'}; poolctl audit-leaks shows the path`;
+}
+
+const HOW: ReadonlyMap<string, string> = new Map([
+  ['pg', 'client.release() in a finally, or pool.query()'],
+  ['mysql2', 'connection.release() in a finally, or pool.query()'],
+  ['tarn', 'commit or rollback in a finally, or knex.transaction() with a function'],
+  ['generic-pool', 'pool.release() in a finally, or pool.use()'],
+  ['sequelize-pool', 'sequelize.transaction() with a function'],
+]);
+
 const RISK =
   'None, where the work is over by then; a transaction that goes on in the background needs a lease of its own.';
 

@@ -1,6 +1,6 @@
 import { formatMs, formatShare } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
-import { type Finding, fail, pass, warn } from '../outcome.js';
+import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { capacityOf, forEachPool, leaksOf, roomFor, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
 
@@ -41,10 +41,20 @@ const RISK =
   'for locks or for the processor, more of them gain nothing: poolctl top shows what they wait for.';
 
 function steps(pool: PoolReading): readonly FixStep[] {
+  const { name, inUse, waiting, creating } = pool;
   const leaked = leaksOf(pool).length;
-  const wanted = pool.inUse + pool.waiting - leaked;
-  const step = setOption(pool, 'size', roomFor(Math.max(1, wanted), pool));
-  return step === null ? [] : [step];
+  const size = roomFor(Math.max(1, inUse + waiting - leaked), pool);
+  if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);
+  // It is large enough: then something else keeps it from lending.
+  if (leaked > 0) {
+    const leases = leaked === 1 ? 'the lease that is' : `the ${leaked} leases that are`;
+    return [codeStep(`pool '${name}': give back ${leases} out for too long (pool-leaks says where from)`)];
+  }
+  return [
+    codeStep(
+      `pool '${name}': see why connections take long to open (pool-connects); ${creating ?? 'some'} are being opened`,
+    ),
+  ];
 }
 
 function waitText(ms: number | null): string {
