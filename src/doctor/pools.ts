@@ -206,6 +206,14 @@ export function leaksOf({ holders }: PoolReading): PoolReading['holders'] {
   return holders.filter(({ leaked, busy }) => leaked && busy !== true);
 }
 
+/** What helps a pool whose leases are out for too long, in the place of a larger one; null where none is. */
+export function giveBack(pool: PoolReading): FixStep | null {
+  const { length } = leaksOf(pool);
+  if (length === 0) return null;
+  const leases = length === 1 ? 'the lease that is' : `the ${length} leases that are`;
+  return codeStep(`pool '${pool.name}': give back ${leases} out for too long (pool-leaks says where from)`);
+}
+
 /** `10s`, `never`, `not known`. */
 export function limitText(limit: number | 'never' | null | undefined): string {
   if (limit === 'never') return 'never';

@@ -1,7 +1,7 @@
 import { formatMs, formatShare } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
-import { capacityOf, forEachPool, leaksOf, roomFor, setOption } from '../pools.js';
+import { capacityOf, forEachPool, giveBack, leaksOf, roomFor, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
 
 const WARNS_ABOVE = 0.75;
@@ -46,10 +46,8 @@ function steps(pool: PoolReading): readonly FixStep[] {
   const size = roomFor(Math.max(1, inUse + waiting - leaked), pool);
   if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);
   // It is large enough: then something else keeps it from lending.
-  if (leaked > 0) {
-    const leases = leaked === 1 ? 'the lease that is' : `the ${leaked} leases that are`;
-    return [codeStep(`pool '${name}': give back ${leases} out for too long (pool-leaks says where from)`)];
-  }
+  const given = giveBack(pool);
+  if (given !== null) return [given];
   return [
     codeStep(
       `pool '${name}': see why connections take long to open (pool-connects); ${creating ?? 'some'} are being opened`,

@@ -1,7 +1,7 @@
 import { formatCount, formatShare } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
 import { type Finding, fail, pass, warn } from '../outcome.js';
-import { capacityOf, forEachPool, limitText, roomFor, setOption } from '../pools.js';
+import { capacityOf, forEachPool, giveBack, limitText, roomFor, setOption } from '../pools.js';
 import type { Check } from '../types.js';
 
 /** From here on time-outs are many, as for the verdict of a load test. */
@@ -34,7 +34,7 @@ function judge(pool: PoolReading): Finding | null {
     pool.peakWaiting === null
       ? Math.max((capacity ?? 0) * 1.5, pool.inUse + pool.waiting)
       : Math.max(pool.peakInUse ?? 0, capacity ?? 0) + pool.peakWaiting;
-  const step = setOption(pool, 'size', roomFor(wanted, pool));
+  const step = giveBack(pool) ?? setOption(pool, 'size', roomFor(wanted, pool));
   const fix = {
     steps: step === null ? [] : [step],
     risk:
