@@ -52,7 +52,10 @@ const NO_GAIN = 'a bigger pool gains nothing';
  * one that is left: a database that refuses connections, locks, leaks, slow queries, the pooler, the size.
  */
 export function diagnose(facts: Facts, context: DiagnosisContext): Diagnosis {
-  if (isEmpty(facts)) return { severity: 'none', cause: null, subject: null, words: 'no reading yet' };
+  if (isEmpty(facts)) {
+    const words = facts.failures.length > 0 ? 'nothing can be read' : 'no reading yet';
+    return { severity: 'none', cause: null, subject: null, words };
+  }
   const found = [
     ...facts.pools.flatMap((pool) => poolDiagnosis(pool, facts, context) ?? []),
     ...poolerDiagnoses(facts, context),

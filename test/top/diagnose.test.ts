@@ -374,6 +374,17 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     'nothing waits: 2 leases out of 1 pool',
   ],
   ['nothing at all', [], null, 'no reading yet'],
+  [
+    'a source that cannot be read',
+    [
+      source(postgres, {
+        reading: null,
+        stale: { sinceMs: AT_MS, why: 'no answer within 5s', hint: null, failures: 1, retryMs: 1000 },
+      }),
+    ],
+    null,
+    'nothing can be read',
+  ],
 ];
 
 describe('the diagnosis', () => {
