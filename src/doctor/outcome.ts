@@ -102,6 +102,7 @@ export function alterSystem(
       .map(([name, value]) =>
         codeStep(
           `${name} is a flag of the server, which no file overrides: start it with -c ${name}=${value}`,
+          at,
         ),
       ),
     ...own.flatMap(([name]) => resets(at, name)),
@@ -156,6 +157,7 @@ export function envStep(text: string): FixStep {
   return { kind: 'env', at: null, text };
 }
 
-export function codeStep(text: string): FixStep {
-  return { kind: 'code', at: null, text };
+/** For people; in the application, unless it says where. */
+export function codeStep(text: string, at: { readonly label: string } | null = null): FixStep {
+  return { kind: 'code', at: at?.label ?? null, text };
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { asError } from '../base/promises.js';
 import { isConnectionLost } from '../db/errors.js';
 import { locatePostgres } from '../db/postgres-place.js';
+import { isBefore } from '../pgbouncer/versions.js';
 import { consoleAt, consoleError } from '../sources/pgbouncer.js';
 import type { Ask } from '../sources/server-connection.js';
 import type { SourceOptions } from '../sources/types.js';
@@ -65,7 +66,10 @@ async function readShown(ask: Ask, signal: AbortSignal): Promise<Shown> {
     servers: await show('SERVERS'),
     lists: await show('LISTS'),
     stats: ofUsers(await show('STATS'), 'database'),
-    state: await show('STATE'),
+    // Before 1.19 it would only log that as an error.
+    state: isBefore(version, '1.19')
+      ? new Unknowable(`PgBouncer ${version} has no SHOW STATE`)
+      : await show('STATE'),
   };
   return { version, ...rest, gone };
 }

@@ -93,7 +93,7 @@ export type FixKind =
   | 'restart'
   /** `NAME=VALUE` in the environment of the application. */
   | 'env'
-  /** Something in the application's code, or in how it is run: prose. */
+  /** Something for people, in prose: in the application, or at the target that `at` names. */
   | 'code';
 
 /** All that was named, read or not. */

@@ -117,6 +117,7 @@ describeWithPostgres('a check of PostgreSQL', () => {
     const [holder, waiter] = clients as [pg.Client, pg.Client];
     await holder.query('BEGIN; UPDATE one SET id = 2');
     const waiting = waiter.query('UPDATE one SET id = 3');
+    waiting.catch(() => {});
     await eventually(async () => {
       const { results } = await examine([urlOf(server), '--only=lock-waits-now', '--queue-wait=1ms']);
       return results[0]?.status === 'fail';

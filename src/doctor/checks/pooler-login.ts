@@ -47,14 +47,29 @@ function judge(
   if (problem.code === null && /password/.test(problem.message) && /none was given/.test(problem.message))
     return skip('no password for it is given');
   const file = knownOrNull(pooler.config)?.get('auth_file') ?? '';
-  return fail(`${role} cannot log in by way of ${database}`, [problem.message], {
-    steps: /auth|password|secret|no such user/i.test(problem.message)
-      ? secretSteps(pooler, server, role, file)
-      : otherSteps(problem.message),
-    risk:
-      'Whoever else logs in as that user with another password cannot do so any more. The line holds a secret: ' +
-      'userlist.txt is for the user of PgBouncer alone (mode 0600).',
-  });
+  const isSecret = /auth|password|secret|no such user/i.test(problem.message);
+  const retry = knownOrNull(pooler.config)?.get('server_login_retry') ?? '15';
+  return fail(
+    `${role} cannot log in by way of ${database}`,
+    [problem.message],
+    isSecret
+      ? {
+          steps: secretSteps(pooler, server, role, file),
+          risk:
+            'Whoever else logs in as that user with another password cannot do so any more. The line holds a secret: ' +
+            'userlist.txt is for the user of PgBouncer alone (mode 0600).',
+        }
+      : {
+          steps: [
+            codeStep(
+              'Look into its log for what it says of the server, and at the checks pooler-queue and pooler-paused. After a ' +
+                `login that failed it tries the server again only after server_login_retry = ${retry} seconds.`,
+              pooler,
+            ),
+          ],
+          risk: 'None: that is to look only.',
+        },
+  );
 }
 
 /** The server's own secret is the one that fits, and only a superuser can read it. */
@@ -68,12 +83,9 @@ function secretSteps(
   return [
     sqlStep(server, `SELECT ${line} AS line FROM pg_authid WHERE rolname = ${sqlText(role)}`),
     codeStep(
-      `Put that line into ${file === '' ? 'auth_file' : file} of PgBouncer, in the place of the one of that user.`,
+      `Put that line into ${file === '' ? 'auth_file' : file}, in the place of the one of that user.`,
+      pooler,
     ),
     consoleStep(pooler, 'RELOAD'),
   ];
-}
-
-function otherSteps(message: string): readonly FixStep[] {
-  return [codeStep(`Look into the log of PgBouncer for what it says of: ${message}`)];
 }

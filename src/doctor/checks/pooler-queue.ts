@@ -69,6 +69,7 @@ function stepsFor(
       ...advice,
       codeStep(
         `In the line of database ${database.name}, section [databases]: pool_size=${database.size * 2}; then RELOAD.`,
+        target,
       ),
     ];
   const cap = database?.cap ?? null;

@@ -93,6 +93,7 @@ export function versionFinding(target: Pick<PgBouncerTarget, 'version' | 'config
         codeStep(
           `Bring PgBouncer to ${wanted} or newer, or to a package of your distribution whose changelog names these ` +
             'numbers. Until then let nobody but the applications reach its port.',
+          target,
         ),
       ],
       risk:

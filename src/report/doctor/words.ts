@@ -52,7 +52,7 @@ function whereOf({ kind, at, as }: FixStep): string {
     case 'env':
       return 'in the environment of the application';
     case 'code':
-      return 'in the application';
+      return at === null ? 'in the application' : `at${place}`;
   }
 }
 
