@@ -22,9 +22,9 @@ export interface AttemptOwner {
     statusText: string,
   ): boolean | undefined;
   data(attempt: Attempt, chunk: Buffer): boolean;
-  completed(attempt: Attempt, rawTrailers: readonly RawHeader[] | null): void;
+  completed(attempt: Attempt, now: number, rawTrailers: readonly RawHeader[] | null): void;
   failed(attempt: Attempt, error: Error): void;
-  /** The connection may be used by somebody else. */
+  /** It is at its end, the parser perhaps not quite. */
   over(attempt: Attempt): void;
 }
 
@@ -109,7 +109,7 @@ export class Attempt implements ResponseHandler, Watched {
   onRequestSent(): void {
     if (this.#over) return;
     this.#written = true;
-    if (this.headersAt === null) this.#expectData();
+    if (this.headersAt === null) this.#expectData(this.connection.clock.now());
   }
 
   onHeaders(
@@ -118,21 +118,21 @@ export class Attempt implements ResponseHandler, Watched {
     resume: () => void,
     statusText: string,
   ): boolean | undefined {
+    const now = this.connection.clock.now();
     if (statusCode >= 200) {
-      const now = this.connection.clock.now();
       this.headersAt = now;
       this.#counts.ttfb.recordMs(now - this.startedAt);
       if (this.#written) this.#stopWrites();
     }
     this.#counts.status(statusCode);
-    this.#expectData();
+    this.#expectData(now);
     const more = this.#owner.headers(this, statusCode, rawHeaders, () => this.#resume(resume), statusText);
     if (more === false) this.#pause();
     return more;
   }
 
   onData(chunk: Buffer): boolean {
-    this.#expectData();
+    this.#expectData(this.connection.clock.now());
     const more = this.#owner.data(this, chunk);
     if (more === false) this.#pause();
     return more;
@@ -143,7 +143,7 @@ export class Attempt implements ResponseHandler, Watched {
     const now = this.connection.clock.now();
     if (this.headersAt !== null) this.#counts.body.recordMs(now - this.headersAt);
     this.#end(now);
-    this.#owner.completed(this, rawTrailers);
+    this.#owner.completed(this, now, rawTrailers);
   }
 
   onError(error: Error): void {
@@ -173,10 +173,9 @@ export class Attempt implements ResponseHandler, Watched {
     this.abort(new HttpTimeoutError(phase, limitMs, message));
   }
 
-  #expectData(): void {
+  #expectData(now: number): void {
     const { readMs } = this.#timeouts;
     if (readMs === null || this.#paused) return;
-    const now = this.connection.clock.now();
     this.connection.watch(this, now + readMs, now);
   }
 
@@ -189,7 +188,7 @@ export class Attempt implements ResponseHandler, Watched {
   #resume(resume: () => void): void {
     if (this.#over) return;
     this.#paused = false;
-    this.#expectData();
+    this.#expectData(this.connection.clock.now());
     resume();
   }
 
@@ -203,8 +202,7 @@ export class Attempt implements ResponseHandler, Watched {
     this.#stopWrites();
     this.#counts.hold.recordMs(now - this.startedAt);
     this.#counts.released++;
-    // Not before the parser has had its say: it may be about to close the connection.
-    queueMicrotask(() => this.#owner.over(this));
+    this.#owner.over(this);
   }
 }
 

@@ -262,10 +262,9 @@ export class Call implements AttemptOwner, WaiterOutcome {
     return true;
   }
 
-  completed(attempt: Attempt, rawTrailers: readonly RawHeader[] | null): void {
+  completed(attempt: Attempt, now: number, rawTrailers: readonly RawHeader[] | null): void {
     if (attempt !== this.#attempt) return;
     const { timing } = this.#request;
-    const now = this.#host.settings.clock.now();
     timing.bodyMs = now - (attempt.headersAt ?? now);
     timing.totalMs = now - this.#startedAt;
     this.#host.counts.succeeded++;

@@ -40,6 +40,8 @@ export class Connections {
   #active = 0;
   #ids = 0;
   #closed = false;
+  /** Connections and what was on them, in turn. */
+  #releasing: (PooledConnection | Watched)[] = [];
   /** Called when the last connection is gone. */
   #emptied: (() => void) | null = null;
 
@@ -110,8 +112,20 @@ export class Connections {
     connection.requests++;
   }
 
-  /** A request on it is over. */
+  /** A request on it is over. The connection is free in the next microtask: its parser may be about to close it. */
   release(connection: PooledConnection, watched: Watched): void {
+    if (this.#releasing.length === 0) queueMicrotask(this.#releaseAll);
+    this.#releasing.push(connection, watched);
+  }
+
+  readonly #releaseAll = (): void => {
+    const pairs = this.#releasing;
+    this.#releasing = [];
+    for (let at = 0; at < pairs.length; at += 2)
+      this.#release(pairs[at] as PooledConnection, pairs[at + 1] as Watched);
+  };
+
+  #release(connection: PooledConnection, watched: Watched): void {
     if (!connection.active.delete(watched)) return;
     this.#active--;
     if (connection.gone) return;

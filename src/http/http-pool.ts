@@ -75,6 +75,8 @@ export function createHttpPool(options: HttpPoolOptions = {}): HttpPool {
 }
 
 const DEFAULT_GRACE_MS = 5000;
+/** URLs whose parts are kept in mind: to take one apart costs as much as all else that we do for a request. */
+const MOST_PLACES = 1000;
 /** More origins than that are not kept in mind if nothing is to be known of them. */
 const MOST_ORIGINS = 1000;
 
@@ -92,6 +94,7 @@ export class HttpPool implements AsyncDisposable {
   readonly #calls = new Set<Call>();
   readonly #host: CallHost;
   readonly #dispatcher: PoolDispatcher;
+  readonly #places = new Map<string, Place>();
   #closeDone: Promise<void> | null = null;
   #drained: (() => void) | null = null;
 
@@ -136,10 +139,12 @@ export class HttpPool implements AsyncDisposable {
       return Promise.reject(error);
     }
     const { timing } = request.call;
-    // undici's own: it makes a response of what a handler is told, here one of ours.
-    return (this.#dispatcher.request(request as never) as Promise<unknown>).then((response) => {
-      (response as { timing: HttpTiming }).timing = timing;
-      return response as HttpResponse;
+    return new Promise((resolve, reject) => {
+      // undici's own: it makes a response of what a handler is told, here one of ours.
+      this.#dispatcher.request(request as never, (error, response) => {
+        if (error === null) resolve(Object.assign(response, { timing }) as unknown as HttpResponse);
+        else reject(error);
+      });
     });
   }
 
@@ -169,16 +174,16 @@ export class HttpPool implements AsyncDisposable {
   // Requests
 
   #requestOf(url: string | URL, options: HttpRequestOptions): PoolRequest {
-    const parsed = typeof url === 'string' ? parseUrl(url) : url;
+    const { origin, path } = this.#placeOf(url);
     const { method = 'GET', body = null, signal, idempotencyKey, onAcquired } = options;
     const { retry, timeouts } = this.settings;
     const headers =
       idempotencyKey === undefined
         ? (options.headers ?? null)
         : withHeader(options.headers ?? null, 'idempotency-key', idempotencyKey);
-    const parts = { path: parsed.pathname + parsed.search, method: method.toUpperCase(), headers, body };
+    const parts = { path, method: method.toUpperCase(), headers, body };
     const call: CallRequest = {
-      origin: this.#originOf(parsed),
+      origin,
       parts,
       timeouts: options.timeouts === undefined ? timeouts : resolveTimeouts(options.timeouts, timeouts),
       retry:
@@ -191,7 +196,18 @@ export class HttpPool implements AsyncDisposable {
       timing: newTiming(),
       onAcquired: onAcquired ?? null,
     };
-    return { ...parts, call, signal };
+    return { path, method: parts.method, headers, body, call, signal };
+  }
+
+  #placeOf(url: string | URL): Place {
+    if (typeof url !== 'string') return { origin: this.#originOf(url), path: url.pathname + url.search };
+    const known = this.#places.get(url);
+    if (known !== undefined) return known;
+    const parsed = parseUrl(url);
+    const place = { origin: this.#originOf(parsed), path: parsed.pathname + parsed.search };
+    if (this.#places.size >= MOST_PLACES) this.#places.clear();
+    this.#places.set(url, place);
+    return place;
   }
 
   #fetch(input: Parameters<typeof fetch>[0], init: Parameters<typeof fetch>[1]): Promise<Response> {
@@ -268,6 +284,7 @@ export class HttpPool implements AsyncDisposable {
   #forgetOrigins(): void {
     for (const origin of this.#connections.origins.values())
       if (origin.forgettable) this.#connections.forget(origin);
+    this.#places.clear();
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -288,6 +305,12 @@ export class HttpPool implements AsyncDisposable {
     this.#connections.destroy();
     await this.#connections.whenEmpty();
   }
+}
+
+/** Where a URL leads. */
+interface Place {
+  readonly origin: Origin;
+  readonly path: string;
 }
 
 /** What our own request hands to undici's, and gets back in `dispatch`. */

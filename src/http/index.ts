@@ -20,6 +20,7 @@ export {
   type HttpRequestOptions,
   type HttpResponse,
 } from './http-pool.js';
+export { logHttpLifeCycle } from './life-cycle-log.js';
 export {
   HTTP_PRESETS,
   type HttpPoolOptions,

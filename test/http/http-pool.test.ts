@@ -298,7 +298,8 @@ describe('the rate limit of an origin', () => {
 
   it('stands still when the server says 429 and for how long', async () => {
     const server = await opened.http((request, response, peer) => {
-      if (request.url === '/' && peer.seen.get('GET /') === 1) response.writeHead(429, { 'retry-after': '1' }).end();
+      if (request.url === '/' && peer.seen.get('GET /') === 1)
+        response.writeHead(429, { 'retry-after': '1' }).end();
       else response.end('ok');
     });
     const pool = opened.pool({ rateLimit: { perSecond: 1000 } });
