@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Market } from '../../../src/ib/gateway/market.js';
+import { joinedBars } from '../../../src/ib/gateway/bar-text.js';
+import { type Bar, Market } from '../../../src/ib/gateway/market.js';
 import { openOrder } from '../../../src/ib/gateway/open-order.js';
 import * as replies from '../../../src/ib/gateway/replies.js';
 import { decodeRequest } from '../../../src/ib/gateway/requests.js';
@@ -197,16 +198,30 @@ describe('replies', () => {
   });
 });
 
-it('writes prices of whole cents as String does', () => {
-  const cents = fc.integer({ min: 0, max: 1e8 });
+it('writes the fields of bars as String does, however many there are', () => {
+  const price = fc.integer({ min: 0, max: 1e9 }).map((cents) => cents / 100);
+  const bar = fc.record({
+    ...{ time: fc.constant('20260105 16:00:00 UTC'), open: price, high: price, low: price, close: price },
+    ...{ volume: fc.nat({ max: 1e9 }), average: price, count: fc.nat({ max: 1000 }) },
+  });
+  const asStrings = (bars: readonly Bar[], old: boolean): string =>
+    bars
+      .flatMap(({ time, open, high, low, close, volume, average, count }) => [
+        ...[time, open, high, low, close, volume, average],
+        ...(old ? ['false', count] : [count]),
+      ])
+      .join('\0');
   fc.assert(
-    fc.property(cents, (one) => {
-      expect(replies.priceText(one / 100)).toBe(String(one / 100));
+    fc.property(fc.array(bar, { minLength: 1, maxLength: 30 }), fc.boolean(), (bars, old) => {
+      expect(joinedBars(bars, { old }).text).toBe(asStrings(bars, old));
     }),
-    { seed: 1, numRuns: 2000 },
+    { seed: 1, numRuns: 200 },
   );
-  for (let one = 0; one < 1000; one++) expect(replies.priceText(one / 100)).toBe(String(one / 100));
-  expect(replies.priceText(-1.5)).toBe('-1.5');
+  const odd = [0, 0.01, 0.1, 1, 1.1, 9.99, 10, 99.9, 100, -1.5, 1e20, 0.07, 1234567.89].map((one) => ({
+    ...{ time: '1767628800', open: one, high: one, low: one, close: one, volume: 0, average: one, count: 1 },
+  }));
+  const many = Array.from({ length: 5000 }, (_, at) => odd[at % odd.length] as Bar);
+  expect(joinedBars(many, { old: false }).text).toBe(asStrings(many, false));
 });
 
 describe('the made-up market', () => {
