@@ -4,6 +4,7 @@ import { type FeedServer, startFeedServer } from '../../src/ws/feed-server/feed-
 import type { SubscriptionPoolOptions } from '../../src/ws/options.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';
 import { eventually } from '../helpers/eventually.js';
+import { VirtualClock } from '../helpers/virtual-clock.js';
 import { type Application, type Options, provesRepair } from './applications.js';
 
 const servers: FeedServer[] = [];
@@ -82,6 +83,32 @@ describe('a check of feeds', () => {
       },
     });
     expect(before.summary).toMatch(/a connection was found stale|connections send nothing/);
+  });
+
+  it('feed-stale: nobody knows whether the market is open, and nothing has come for a long time', async () => {
+    const clock = new VirtualClock();
+    const server = await serve();
+    let isMute = true;
+    const [before, after] = await provesRepair('feed-stale', 'warn', {
+      options: { name: 'quotes', url: server.url, ...QUICK, clock, pingIntervalMs: 1e9 },
+      async start(given) {
+        const pool = new SubscriptionPool(given as unknown as SubscriptionPoolOptions);
+        await pool.subscriber({ onTick: () => {} }).subscribe(symbols(3));
+        server.feed.publish(3);
+        await eventually(() => pool.snapshot().feed.ticks > 0);
+        if (isMute) await clock.advance(45_000);
+        return { pools: [pool], end: () => pool.close() };
+      },
+      repair() {
+        isMute = false;
+        return { name: 'quotes', url: server.url, ...QUICK };
+      },
+    });
+    expect(before.summary).toBe(
+      'quotes: 1 of 1 connections are silent, which is right only while the market is closed',
+    );
+    expect(before.evidence).toEqual(['connection 1: open, 3 symbols, last tick 45s ago']);
+    expect(after.summary).toBe('quotes: 3 symbols on 1 connections');
   });
 
   it('feed-reconnects: a server that ends connections', async () => {

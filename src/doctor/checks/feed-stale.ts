@@ -41,7 +41,11 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
   if (bad.length > 0)
     return fail(`${bad.length} of ${connections.length} connections send nothing`, evidence, fix);
   if (silent.length > 0)
-    return warn(`${silent.length} of ${connections.length} connections are silent`, evidence, fix);
+    return warn(
+      `${silent.length} of ${connections.length} connections are silent, which is right only while the market is closed`,
+      evidence,
+      fix,
+    );
   if (stale > 0) return warn(`${stale} times a connection was found stale`, evidence, fix);
   if (refused > 0) return warn(`the server refused ${refused} symbols`, evidence, fix);
   if (live < symbols) return warn(`${symbols - live} of ${symbols} symbols are not confirmed`, evidence, fix);
