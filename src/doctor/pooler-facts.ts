@@ -125,6 +125,11 @@ export function isOn(
   );
 }
 
+/** Whether a published pool is one for PostgreSQL, by its driver: node-postgres, or ours. */
+export function speaksPostgres(driver: string): boolean {
+  return driver === 'pg' || driver === 'postgresql';
+}
+
 /** A Unix socket, or the loopback. */
 export function isLocal(host: string | null): boolean {
   return host === null || host.startsWith('/') || /^(localhost|127\.[\d.]+|::1)$/.test(host);

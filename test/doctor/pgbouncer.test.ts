@@ -1,12 +1,15 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { versionFinding } from '../../src/doctor/checks/pooler-version.js';
 import { preparedFinding } from '../../src/doctor/checks/prepared-statements.js';
 import { OUTLIVES } from '../../src/doctor/checks/session-state.js';
 import { Unknowable } from '../../src/doctor/outcome.js';
+import { watch } from '../../src/watch/index.js';
 import { eventually } from '../helpers/eventually.js';
+import { freePort } from '../helpers/guarded.js';
 import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
 import { ask, newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
+import { publishOn } from './applications.js';
 import {
   connected,
   examine,
@@ -253,6 +256,34 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     const alone = { server, targets: [urlOf(server)], env: { ...env, DB_MAX_OVERFLOW: '-1' } };
     const [unlimited] = await provesBothWays('fleet-sum', 'fail', alone);
     expect(unlimited.summary).toBe('connections without limit, of 57 that the server has');
+  });
+
+  it('fleet-sum: the pools of a running application have more than the server', async () => {
+    const port = await freePort();
+    let { pool, close } = await application(100);
+    const targets = [urlOf(server), `pool:127.0.0.1:${port}`];
+    const byHand = async (text: string): Promise<void> => {
+      await close();
+      ({ pool, close } = await application(Number(/: set max: (\d+)$/.exec(text)?.[1])));
+    };
+    // Lent, it is known by its port; else it is taken for one of this server.
+    const client = await pool.connect();
+    const { results } = await examine([...targets, '--only=fleet-sum']);
+    expect(results[0]?.evidence[0]).toBe(`pool:127.0.0.1:${port}, pool shop: 100`);
+    client.release();
+    const [before] = await provesBothWays('fleet-sum', 'fail', { server, targets, byHand });
+    expect(before.evidence[0]).toBe(`pool:127.0.0.1:${port}, pool shop: 100, taken for one of this server`);
+    await close();
+
+    async function application(max: number) {
+      const made = new pg.Pool({ ...server, host: '127.0.0.1', database: 'postgres', max });
+      const hideAll = await publishOn(port, [watch(made, { name: 'shop' })]);
+      const end = async (): Promise<void> => {
+        hideAll();
+        await made.end();
+      };
+      return { pool: made, close: end };
+    }
   });
 
   it('pooler-version: this one has holes, and the distribution may have repaired them', async () => {

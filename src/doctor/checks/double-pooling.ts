@@ -1,6 +1,16 @@
 import { formatCount } from '../../base/units.js';
-import { changeIni, envStep, type Finding, fail, forEach, pass, Unknowable, warn } from '../outcome.js';
-import { configLine, pooledDatabases } from '../pooler-facts.js';
+import {
+  changeIni,
+  envStep,
+  type Finding,
+  fail,
+  forEach,
+  knownOrNull,
+  pass,
+  Unknowable,
+  warn,
+} from '../outcome.js';
+import { configLine, pooledDatabases, speaksPostgres } from '../pooler-facts.js';
 import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
 
 /** Of the pool before a pooler: 5 + 10 (the profile `pgbouncer`). */
@@ -23,9 +33,15 @@ export const doublePooling: Check = {
 function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Finding {
   const { settings, pool } = targets;
   const isBefore = settings?.usePgbouncer !== false;
-  const published = pool.flatMap(({ reading }) =>
-    reading.pools.map(({ size, maxOverflow }) => (size ?? 0) + (maxOverflow ?? 0)),
-  );
+  const clientPorts = new Set((knownOrNull(target.clients) ?? []).map(({ port }) => Number(port)));
+  const published = pool
+    .flatMap(({ reading }) => reading.pools)
+    .filter(({ driver, holders }) => {
+      const ports = holders.flatMap(({ localPort }) => localPort ?? []);
+      // Only lent connections tell their port; a pool of which none is lent is taken for one before this pooler.
+      return ports.length > 0 ? ports.some((port) => clientPorts.has(port)) : speaksPostgres(driver);
+    })
+    .map(({ size, maxOverflow }) => (size ?? 0) + (maxOverflow ?? 0));
   const each =
     settings?.poolSize !== null && settings !== null && isBefore
       ? settings.poolSize + Math.max(0, settings.maxOverflow ?? 0)

@@ -1,4 +1,5 @@
 import { formatCount } from '../../base/units.js';
+import type { PoolReading } from '../../sources/types.js';
 import {
   about,
   changeIni,
@@ -10,7 +11,8 @@ import {
   pass,
   skip,
 } from '../outcome.js';
-import { databaseText, isOn, pooledDatabases, sharesPort } from '../pooler-facts.js';
+import { databaseText, isOn, pooledDatabases, sharesPort, speaksPostgres } from '../pooler-facts.js';
+import { setOption } from '../pools.js';
 import { serverCapacity } from '../server-capacity.js';
 import type {
   AppSettings,
@@ -20,6 +22,7 @@ import type {
   PgBouncerTarget,
   PoolTarget,
   PostgresTarget,
+  Targets,
 } from '../types.js';
 
 export const fleetSum: Check = {
@@ -47,6 +50,8 @@ interface Demand {
   /** null: without limit. */
   readonly count: number | null;
   readonly text: string;
+  /** Where it is a pool that an application publishes. */
+  readonly pool?: PoolReading;
 }
 
 function judge(server: PostgresTarget, context: CheckContext): Finding {
@@ -77,7 +82,7 @@ function judge(server: PostgresTarget, context: CheckContext): Finding {
       ...poolerSteps(poolers, server, Math.max(1, usable - directLeast(direct, context, usable))),
       ...(direct.length === 0
         ? []
-        : directSteps(context, usable - Math.min(forPoolers, Math.floor(usable / 2)))),
+        : directSteps(direct, context, usable - Math.min(forPoolers, Math.floor(usable / 2)))),
     ],
     risk:
       'Where all connections are busy, further queries wait in the pool instead of failing at the server: see that their ' +
@@ -108,7 +113,7 @@ function directDemands(server: PostgresTarget, { targets, options }: CheckContex
     const isPooled = settings.usePgbouncer ?? targets.pgbouncer.length > 0;
     return isPooled ? [] : [settingsDemand(settings, options.instances)];
   }
-  return targets.pool.flatMap((target) => poolDemands(target, server, targets.pgbouncer));
+  return targets.pool.flatMap((target) => poolDemands(target, server, targets));
 }
 
 function settingsDemand({ poolSize, maxOverflow }: AppSettings, instances: number | null): Demand {
@@ -120,23 +125,31 @@ function settingsDemand({ poolSize, maxOverflow }: AppSettings, instances: numbe
     : { count: (size + overflow) * count, text: `${text} = ${(size + overflow) * count}` };
 }
 
-/** Pools of which a connection is seen at this server, and at no pooler. */
+/**
+ * Pools of which a connection is seen at this server, and at no pooler. Only lent connections tell their port: where none
+ * is lent, a pool for PostgreSQL is taken for one of this server's if there is no other that it could belong to.
+ */
 function poolDemands(
   { reading, label }: PoolTarget,
   server: PostgresTarget,
-  poolers: readonly PgBouncerTarget[],
+  { postgres, pgbouncer }: Targets,
 ): readonly Demand[] {
   const ports = new Set((knownOrNull(server.reading)?.backends ?? []).map(({ clientPort }) => clientPort));
   const pooledPorts = new Set(
-    poolers.flatMap((one) => knownOrNull(one.clients) ?? []).map(({ port }) => Number(port)),
+    pgbouncer.flatMap((one) => knownOrNull(one.clients) ?? []).map(({ port }) => Number(port)),
   );
-  return reading.pools.flatMap(({ name, size, maxOverflow, holders }) => {
-    const isDirect = holders.some(
-      ({ localPort }) => localPort !== null && ports.has(localPort) && !pooledPorts.has(localPort),
-    );
-    if (!isDirect) return [];
-    const text = `${label} pool ${name}: ${size ?? 'no limit'} + ${maxOverflow ?? 'no limit'}`;
-    return [{ count: size === null || maxOverflow === null ? null : size + maxOverflow, text }];
+  const isOnly = postgres.length === 1 && pgbouncer.length === 0;
+  return reading.pools.flatMap((pool): Demand[] => {
+    const { name, driver, size, maxOverflow, holders } = pool;
+    const known = holders
+      .flatMap(({ localPort }) => localPort ?? [])
+      .filter((port) => !pooledPorts.has(port));
+    const isSeen = known.some((port) => ports.has(port));
+    if (!isSeen && !(isOnly && known.length === 0 && ['pg', 'postgresql'].includes(driver))) return [];
+    const count = size === null || maxOverflow === null ? null : size + maxOverflow;
+    const limit = `${size ?? 'no limit'}${maxOverflow === 0 ? '' : ` + ${maxOverflow ?? 'no limit'}`}`;
+    const text = `${label}, pool ${name}: ${limit}${isSeen ? '' : ', taken for one of this server'}`;
+    return [{ count, text, pool }];
   });
 }
 
@@ -161,12 +174,26 @@ function poolerSteps(
   });
 }
 
-/** Twice as much overflow as pool, as in the pools of seed systems behind a pooler: 5 + 10. */
-function directSteps({ options }: CheckContext, room: number): readonly FixStep[] {
-  const each = Math.max(1, Math.floor((room * 0.9) / (options.instances ?? 1)));
+/** For settings twice as much overflow as pool, as 5 + 10 before a pooler; for pools that are there, their own options. */
+function directSteps(direct: readonly Demand[], { options }: CheckContext, room: number): readonly FixStep[] {
+  const pools = direct.flatMap(({ pool }) => pool ?? []);
+  const share = (count: number): number => Math.max(1, Math.floor((room * 0.9) / count));
+  if (pools.length > 0) return pools.flatMap((pool) => poolSteps(pool, share(pools.length)));
+  const each = share(options.instances ?? 1);
   const size = Math.max(1, Math.floor(each / 3));
   return [
     envStep(`DB_POOL_SIZE=${size}`),
     envStep(`DB_MAX_OVERFLOW=${Math.max(0, Math.min(each - size, size * 2))}`),
   ];
+}
+
+function poolSteps(pool: PoolReading, most: number): readonly FixStep[] {
+  const overflow = Math.min(pool.maxOverflow ?? 0, Math.max(0, most - 1));
+  const size = Math.max(1, most - overflow);
+  const step =
+    setOption(pool, 'size', size) ?? codeStep(`pool '${pool.name}': have at most ${size} connections`);
+  const wasMore = pool.maxOverflow === null || pool.maxOverflow > overflow;
+  return wasMore
+    ? [step, codeStep(`pool '${pool.name}', in the same options: set maxOverflow: ${overflow}`)]
+    : [step];
 }
