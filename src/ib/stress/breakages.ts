@@ -49,8 +49,8 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     pool: (options) => ({ ...options, handshakeTimeoutMs: 1e9 }),
   }),
   'slow-gateway': () => ({
-    what: 'takes a gateway for dead that does not answer within 100 ms',
-    pool: (options) => ({ ...options, heartbeatMs: 300, heartbeatTimeoutMs: 100 }),
+    what: 'takes a gateway for dead that does not answer within 500 ms',
+    pool: (options) => ({ ...options, heartbeatMs: 1000, heartbeatTimeoutMs: 500 }),
   }),
   'nightly-reset': () => ({ what: 'hangs up at a 1100', pool: withLine(hangingUpAt(1100)) }),
   'auto-restart': () => ({

@@ -12,7 +12,8 @@ describe('a pool that is broken on purpose', () => {
     const together = SCENARIO_NAMES.filter((name) => name !== ALONE);
     runs = new Map([
       ...(await runsOf({ scenarios: together, jobs: together.length, negativeControls: true })),
-      ...(await runsOf({ scenarios: [ALONE], negativeControls: true })),
+      // The pool forgives what its own loop was late by: that must be as planned, and not more.
+      ...(await runsOf({ scenarios: [ALONE], negativeControls: true, patience: 3 })),
     ]);
   }, 180_000);
 
@@ -34,7 +35,7 @@ describe('a pool that is broken on purpose', () => {
     ['silent-handshake', 'waits for ever for the handshake', 'at the deadline'],
     [
       'slow-gateway',
-      'takes a gateway for dead that does not answer within 100 ms',
+      'takes a gateway for dead that does not answer within 500 ms',
       'it is not taken for dead',
     ],
     ['nightly-reset', 'hangs up at a 1100', 'no socket was closed'],

@@ -37,7 +37,9 @@ export const slowGateway: Scenario = {
       () => connection.figures().requests.late >= 2 * quick.length,
       trial.real(10_000),
     );
-    // Long enough for a heartbeat, whose answer is late as well.
+    // Long enough for some heartbeats, whose answers are as late as they may be.
+    await trial.heal();
+    await trial.inject({ kind: 'latency', fromMs: 1900, toMs: 2000 });
     await trial.sleep(6000);
     const { heartbeatsMissed, lost } = connection.figures().supervisor;
     trial.check(
@@ -120,7 +122,7 @@ export const bigHistory: Scenario = {
       if (method !== 'reqCurrentTime' || wasBlocked) return;
       wasBlocked = true;
       // Sent, and then this loop does nothing for longer than the answer may take.
-      trial.clock.defer(() => block(trial, 1.3 * heartbeatTimeoutMs));
+      trial.clock.defer(() => block(trial, 1.1 * heartbeatTimeoutMs));
     };
     await trial.until('a heartbeat is sent, and the loop blocked under it', () => wasBlocked);
     await trial.sleep(2 * heartbeatTimeoutMs);
