@@ -12,7 +12,9 @@ import { type PublishAt, type Published, publish } from '../../src/watch/publish
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
 import { type TestIo, testIo } from '../helpers/io.js';
+import { describeWithPgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { describeWithPostgres, postgres } from '../helpers/postgres.js';
+import { startTcpProxy } from '../helpers/tcp-proxy.js';
 import { linesOf, poolReading } from '../metrics/readings.js';
 
 function run(argv: readonly string[], io: TestIo = testIo()) {
@@ -233,6 +235,32 @@ describeWithPostgres('poolctl metrics serve of a PostgreSQL that lets nobody in'
     expect(linesOf(text, 'poolctl_source_up')).toEqual([expect.stringMatching(/ 0$/)]);
     expect(io.err()).toContain('password authentication failed');
     expect(text + io.err() + io.out()).not.toContain('top-secret');
+  });
+});
+
+describeWithPgBouncer('poolctl metrics serve of a PgBouncer that goes away', () => {
+  it('is down while it is gone, in mid-answer too, and read again when it is back', async () => {
+    const pgbouncer = await startPgBouncer();
+    closing.push(() => pgbouncer.stop());
+    const proxy = await startTcpProxy(pgbouncer.port);
+    closing.push(() => proxy.close());
+    const { user = '', password = '' } = postgres ?? {};
+    const env = { PGPASSWORD: password };
+    const source = ['--source', `pgbouncer://${user}@127.0.0.1:${proxy.port}/`];
+    const { io, scrape } = await serve(source, testIo({ env }));
+    const up = async () => linesOf(await scrape(), 'pgbouncer_up').map((line) => line.slice(-1))[0];
+    expect(await up()).toBe('1');
+    proxy.dribble();
+    const inMidAnswer = up();
+    await proxy.cutOldest();
+    await inMidAnswer;
+    await proxy.refuse();
+    expect(await up()).toBe('0');
+    expect(await scrape()).not.toContain('pgbouncer_version_info');
+    await proxy.accept();
+    expect(await up()).toBe('1');
+    expect(io.err()).toContain('can be read again');
+    expect(io.err()).not.toContain(password);
   });
 });
 

@@ -35,12 +35,12 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** A Prometheus of the test's own that scrapes one address each second. */
+/** A Prometheus of the test's own that scrapes one address every two seconds. */
 export async function startPrometheus(target: string, rules: string): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-prometheus-'));
   const port = await freePort();
   const config = {
-    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
     rule_files: ['rules.yml'],
     scrape_configs: [{ job_name: 'poolctl', static_configs: [{ targets: [target] }] }],
   };

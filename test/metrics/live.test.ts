@@ -20,6 +20,9 @@ import { type PgBouncer, pgbouncerVersion, startPgBouncer } from '../helpers/pgb
 import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
 import { hasPrometheus, type Prometheus, promtool, startPrometheus } from '../helpers/prometheus.js';
 
+/** What a pool may be called as well. */
+const HOSTILE = 'a"b\\c\nd{}%s {{.}} ü';
+
 const LIMIT_MS = 120_000;
 
 describe.skipIf(!hasPrometheus || pgbouncerVersion === null || postgres === null)(
@@ -50,7 +53,7 @@ describe.skipIf(!hasPrometheus || pgbouncerVersion === null || postgres === null
       const finished = runMain(
         { commands, version: () => '1' },
         [
-          ...['metrics', 'serve', '--port', '0', '--format', 'json', '--timeout', '900ms'],
+          ...['metrics', 'serve', '--port', '0', '--format', 'json', '--timeout', '1500ms'],
           ...['--source', `pool:${published.address}`],
           ...['--source', `pgbouncer://${user}@127.0.0.1:${pgbouncer.port}/`],
           ...['--source', `postgres://${user}@127.0.0.1:${port}/${own.name}`],
@@ -222,10 +225,9 @@ class Load {
   }
 
   snapshots(): readonly WatchedSnapshot[] {
-    return [this.#held, this.#busy].map(({ pool }) => {
-      const snapshot = pool.snapshot();
-      return { ...snapshot, holders: [] };
-    });
+    const [held, busy] = [this.#held, this.#busy].map(({ pool }) => ({ ...pool.snapshot(), holders: [] }));
+    if (held === undefined || busy === undefined) return [];
+    return [held, busy, { ...busy, name: HOSTILE }];
   }
 
   /** One connection, in use. */

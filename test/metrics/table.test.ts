@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { AnyFamily, Metric } from '../../src/metrics/metric.js';
 import { TABLE } from '../../src/metrics/table.js';
@@ -43,6 +44,22 @@ describe('the table of metrics', () => {
     'pgbouncer_stats_totals_server_in_transaction_seconds_total',
   ])('has %s for those who have dashboards of the community', (name) => {
     expect(aliasOf(name)).toBeDefined();
+  });
+
+  it('is as it was told to users: a metric that is renamed or gone breaks their dashboards', async () => {
+    const lines = Object.values<AnyFamily>(TABLE).flatMap(({ labels, metrics: all }) =>
+      Object.values<Metric<unknown>>(all).map(({ name, type, unit, alias }) =>
+        [
+          `${name}{${['source', ...labels].join(',')}}`,
+          type,
+          unit,
+          ...(alias === undefined ? [] : [`= ${alias.name}`]),
+        ].join('  '),
+      ),
+    );
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(
+      join(import.meta.dirname, '../../fixtures/metrics/table.txt'),
+    );
   });
 
   it('has no name twice, and a help for each', () => {
