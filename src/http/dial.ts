@@ -141,5 +141,6 @@ function connectError(origin: string, cause: Error & { readonly code?: string })
       hint: 'try http:// in place of https://',
     });
   }
-  return new HttpError('ERR_HTTP_CONNECT', `cannot connect to ${origin}`, { cause });
+  const why = code === '' ? '' : ` (${code})`;
+  return new HttpError('ERR_HTTP_CONNECT', `cannot connect to ${origin}${why}`, { cause });
 }

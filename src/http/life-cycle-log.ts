@@ -18,7 +18,10 @@ export function logHttpLifeCycle(pool: HttpPool, write: (line: string) => void):
     pool.on('retryDenied', ({ origin, method, cause }) =>
       say(`${method} to ${origin} failed (${cause}), and the budget for retries is used up`),
     ),
-    pool.on('poolTimeout', ({ error }) => say(error.message)),
+    pool.on('poolTimeout', ({ error: { facts } }) => {
+      const what = facts.lacking === 'rate' ? 'place in the rate limit' : 'connection';
+      say(`no ${what} for ${facts.origin} within ${facts.waitedMs} ms, ${facts.queued} waiting`);
+    }),
     pool.on('timeout', ({ error }) => say(error.message)),
     pool.on('breaker', ({ origin, from, to }) => say(`circuit of ${origin}: ${from} to ${to}`)),
   ];

@@ -333,7 +333,7 @@ describe('a connection that cannot be opened', () => {
     const error = await errorOf(pool.request(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'buy' }));
     expect(error).toMatchObject({ code: 'ERR_HTTP_CONNECT', cause: { code: 'ECONNREFUSED' } });
     expect(pool.snapshot()).toMatchObject({
-      createError: `cannot connect to http://127.0.0.1:${port}`,
+      createError: `cannot connect to http://127.0.0.1:${port} (ECONNREFUSED)`,
       counters: { createFailed: 4 },
       http: { retries: { connect: 3 }, sent: 0 },
     });
