@@ -344,7 +344,7 @@ export const options = {
   }),
   cleanup: flag({ summary: 'remove that table afterwards', group: 'PostgreSQL', config: false }),
 
-  symbol: list({ summary: 'subscribe this; may be repeated', type: text('SYMBOL'), group: 'Feeds' }),
+  symbol: list({ summary: 'subscribe this', type: text('SYMBOL'), group: 'Feeds' }),
   symbolsFile: value({
     summary: 'subscribe those in a file, one to a line',
     type: text('FILE'),
@@ -469,7 +469,7 @@ export const options = {
     group: 'HTTP and feeds',
   }),
   header: list({
-    summary: 'a header of each request, and of the opening of a feed; may be repeated',
+    summary: 'a header of each request, and of the opening of a feed',
     type: headerType,
     group: 'HTTP and feeds',
     config: false,
@@ -591,7 +591,7 @@ type Key = keyof Options & string;
 
 export const targetArgument = {
   target: optionalArgument({
-    summary: `what to test: ${TARGET_FORMS}; left out: a temporary SQLite file with made-up data`,
+    summary: `what to test: ${TARGET_FORMS}; ${BUILT_IN_FEED}: a feed of poolctl's own; left out: a temporary SQLite file with made-up data`,
     type: targetType,
   }),
 };

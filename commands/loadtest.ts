@@ -79,6 +79,14 @@ export const command = defineCommand({
       meaning: 'your own PostgreSQL, which is only read',
     },
     {
+      command: 'poolctl loadtest http://127.0.0.1:8080/quotes --baseline unpooled',
+      meaning: 'an HTTP server; what is keep-alive worth?',
+    },
+    {
+      command: 'poolctl loadtest ws://127.0.0.1:8765/feed --symbols-file symbols.txt',
+      meaning: 'a WebSocket feed: latency, gaps, reconnects',
+    },
+    {
       command: `poolctl loadtest sqlite:app.db --sql 'SELECT * FROM orders WHERE id = ?' --params '[[1],[2]]'`,
       meaning: 'your own query on your own data',
     },

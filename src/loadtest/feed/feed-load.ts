@@ -253,7 +253,7 @@ class FeedRun {
       const [first] = refusals;
       return new FeedError(
         'ERR_FEED_TIMEOUT',
-        `${origin} refuses all ${refused} symbols; of '${first?.symbol}' it says: ${first?.reason}`,
+        `${origin} takes none of the symbols (${refused}); of '${first?.symbol}' it is told: ${first?.reason}`,
         { hint: 'name symbols that it knows with --symbol or --symbols-file' },
       );
     }

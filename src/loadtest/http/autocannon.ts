@@ -1,7 +1,9 @@
 import { onAbort } from '../../base/abort.js';
 import { type Clock, systemClock } from '../../base/clock.js';
+import { Histogram } from '../../base/histogram.js';
 import { Aggregator } from '../aggregate.js';
 import { eventLoop, NOT_MEASURED, startClientMeter } from '../client-meter.js';
+import { distributionOf } from '../distribution.js';
 import { codeOf, messageOf } from '../failures.js';
 import { type LoadTestOptions, resultOf } from '../load-test.js';
 import { createModel } from '../models.js';
@@ -95,7 +97,11 @@ export async function runAutocannon(options: AutocannonOptions): Promise<LoadRes
 
   const outcome: RunOutcome = {
     warmup,
-    measurements: aggregator.finish({ elapsedMs: endedMs, started: seq, abandoned: 0, dropped: 0 }),
+    measurements: {
+      ...aggregator.finish({ elapsedMs: endedMs, started: seq, abandoned: 0, dropped: 0 }),
+      // How long a request that failed has taken is not told.
+      failure: distributionOf(new Histogram()),
+    },
     partial: abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
     startedAtMs,
     poolBefore: null,
