@@ -3,6 +3,7 @@ import type { PoolReading } from '../../sources/types.js';
 import {
   about,
   changeIni,
+  codeStep,
   envStep,
   type Finding,
   fail,
@@ -141,11 +142,9 @@ function poolDemands(
   const isOnly = postgres.length === 1 && pgbouncer.length === 0;
   return reading.pools.flatMap((pool): Demand[] => {
     const { name, driver, size, maxOverflow, holders } = pool;
-    const known = holders
-      .flatMap(({ localPort }) => localPort ?? [])
-      .filter((port) => !pooledPorts.has(port));
-    const isSeen = known.some((port) => ports.has(port));
-    if (!isSeen && !(isOnly && known.length === 0 && ['pg', 'postgresql'].includes(driver))) return [];
+    const known = holders.flatMap(({ localPort }) => localPort ?? []);
+    const isSeen = known.some((port) => ports.has(port) && !pooledPorts.has(port));
+    if (!isSeen && !(isOnly && known.length === 0 && speaksPostgres(driver))) return [];
     const count = size === null || maxOverflow === null ? null : size + maxOverflow;
     const limit = `${size ?? 'no limit'}${maxOverflow === 0 ? '' : ` + ${maxOverflow ?? 'no limit'}`}`;
     const text = `${label}, pool ${name}: ${limit}${isSeen ? '' : ', taken for one of this server'}`;
