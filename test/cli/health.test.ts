@@ -60,7 +60,7 @@ async function published(...pools: Watched[]): Promise<string> {
 }
 
 function newPool(options: { size?: number } = {}): Database {
-  const db = createDatabase(`sqlite:${join(folder, 'orders.db')}`, {
+  const db = createDatabase(`sqlite:${join(folder, 'orders.db')}?mode=inline`, {
     name: 'orders',
     size: 2,
     maxOverflow: 0,

@@ -26,7 +26,7 @@ function ours(
   return {
     options: { name: 'orders', ...options },
     async start(given) {
-      const db = createDatabase(`sqlite:${join(folder, 'orders.db')}`, given as DatabaseOptions);
+      const db = createDatabase(`sqlite:${join(folder, 'orders.db')}?mode=inline`, given as DatabaseOptions);
       await work(db);
       return { pools: [db.pool], end: () => db.close({ graceMs: 0 }) };
     },
@@ -155,7 +155,7 @@ describe('a check of an application’s pools', () => {
     const application: Application = {
       options: { name: 'orders' },
       async start(given) {
-        const db = createDatabase(`sqlite:${file(given)}`, { name: 'orders' });
+        const db = createDatabase(`sqlite:${file(given)}?mode=inline`, { name: 'orders' });
         await db.getDb().then(
           (session) => session.close(),
           () => {},

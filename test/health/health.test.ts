@@ -17,7 +17,7 @@ const figures = (given: Partial<HealthFigures> = {}): HealthFigures => ({
 describe('the health of a pool', () => {
   it('is the object of the check that it replaces', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'poolctl-health-'));
-    const db = createDatabase(`sqlite:${join(folder, 'a.db')}`, {
+    const db = createDatabase(`sqlite:${join(folder, 'a.db')}?mode=inline`, {
       name: 'default',
       size: 5,
       maxOverflow: 10,
