@@ -1,9 +1,9 @@
 import { formatDuration } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
-import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import { type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, isOfConnections, setOption } from '../pools.js';
 import { settingMs } from '../postgres-settings.js';
-import type { Check, CheckContext, Fix } from '../types.js';
+import type { Check, CheckContext, Fix, FixStep } from '../types.js';
 
 /** Most callers of an HTTP service give up by then. */
 const LONGEST_MS = 30_000;
@@ -19,7 +19,8 @@ export const poolAcquireTimeout: Check = {
     'than the caller waits does the work for nobody.',
   details: `Fails where an acquire waits for ever, which is the default of pg.Pool and generic-pool. Warns above \
 ${formatDuration(LONGEST_MS)}, after which most callers have gone, and where it is longer than a statement may take: the pool's own \
-statement or query time-out, --statement-timeout, or statement_timeout of the PostgreSQL where that is the only one.`,
+statement or query time-out, --statement-timeout, or statement_timeout of the PostgreSQL where that is the only one. mysql2 has no such \
+limit, and is left out.`,
   run: forEachPool(judge, 'no pool tells'),
 };
 
@@ -29,12 +30,16 @@ function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
   const own = pool.setup?.statementTimeoutMs ?? targets.settings?.statementTimeoutMs ?? null;
   const statement = own === null ? serverLimit(pool, targets) : own === 'never' ? null : own;
   const wanted = statement === null ? WANTED_MS : Math.min(WANTED_MS, statement);
-  if (limit === 'never') return fail('an acquire waits for ever', [], fixOf(pool, wanted));
+  // mysql2 has no such option: there is nothing to be repaired by setting one.
+  const step = setOption(pool, 'acquireTimeoutMs', wanted);
+  if (step === null) return null;
+  const fix = fixWith(step);
+  if (limit === 'never') return fail('an acquire waits for ever', [], fix);
   const summary = `an acquire waits for up to ${formatDuration(limit)}`;
-  if (limit > LONGEST_MS) return warn(`${summary}, when its caller has gone`, [], fixOf(pool, wanted));
+  if (limit > LONGEST_MS) return warn(`${summary}, when its caller has gone`, [], fix);
   if (statement !== null && limit > statement) {
     const evidence = [`a statement may take ${formatDuration(statement)}`];
-    return warn(`${summary}, longer than a statement may take`, evidence, fixOf(pool, wanted));
+    return warn(`${summary}, longer than a statement may take`, evidence, fix);
   }
   return pass(summary);
 }
@@ -49,12 +54,7 @@ function serverLimit({ driver }: PoolReading, { postgres }: CheckContext['target
   return settingMs(server, 'statement_timeout') || null;
 }
 
-function fixOf(pool: PoolReading, wantedMs: number): Fix {
-  const step =
-    setOption(pool, 'acquireTimeoutMs', wantedMs) ??
-    codeStep(
-      `pool '${pool.name}': ${pool.driver} has no such limit; set queueLimit, so that a long queue is refused, and give up waiting in your own code after ${formatDuration(wantedMs)}`,
-    );
+function fixWith(step: FixStep): Fix {
   return {
     steps: [step],
     risk: 'Requests that were served late now fail with a time-out: they must be handled, or tried again by the caller.',
