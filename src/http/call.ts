@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import type { Timer } from '../base/clock.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
+import { isReplayable, sourceError } from './body.js';
 import type { Outcome } from './breaker.js';
 import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
 import type { Connections } from './connections.js';
@@ -97,6 +99,9 @@ export class Call implements AttemptOwner, WaiterOutcome {
     budget.note();
     this.#outer.onConnect((reason) => this.abort(reason), null);
     if (this.#over) return;
+    const { body } = this.#request.parts;
+    // It may fail before anybody reads it, which would end the process.
+    if (body instanceof Readable) body.on('error', (cause) => this.fail(sourceError(cause)));
     if (totalMs !== null) {
       this.#deadlineAt = this.#startedAt + totalMs;
       this.#deadline = settings.clock.setTimer(() => this.#tooLate(totalMs), totalMs);
@@ -321,9 +326,8 @@ export class Call implements AttemptOwner, WaiterOutcome {
       this.#end(error);
       return;
     }
-    const blame =
-      cause === 'stale' || error.code === 'ERR_HTTP_OPTION' || error.code === 'ERR_HTTP_TOO_LARGE';
-    this.#settle(blame ? 'nothing' : 'failure');
+    const isOurs = cause === 'stale' || OURS.has(error.code);
+    this.#settle(isOurs ? 'nothing' : 'failure');
     this.#afterFailure(error, cause, attempt.sent);
   }
 
@@ -456,14 +460,9 @@ export class Call implements AttemptOwner, WaiterOutcome {
   }
 }
 
+/** Failures that say nothing of the server's health. */
+const OURS: ReadonlySet<string> = new Set(['ERR_HTTP_OPTION', 'ERR_HTTP_SOURCE', 'ERR_HTTP_TOO_LARGE']);
 const NOT_USED = new Error('the response is not used');
-
-/** Whether a body can be sent a second time: a stream or an iterator is gone once it has been read. */
-function isReplayable(body: unknown): boolean {
-  if (body === null || body === undefined || typeof body === 'string') return true;
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob) return true;
-  return body instanceof FormData;
-}
 
 function headerOf(rawHeaders: readonly RawHeader[], name: string): string | null {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

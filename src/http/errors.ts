@@ -12,6 +12,8 @@ export type HttpErrorCode =
   | 'ERR_HTTP_TLS'
   /** The connection broke while the request was under way. */
   | 'ERR_HTTP_LOST'
+  /** The body of the request could not be read; what it threw is the cause. */
+  | 'ERR_HTTP_SOURCE'
   /** What answers does not speak HTTP, or breaks its rules. */
   | 'ERR_HTTP_PROTOCOL'
   /** The headers or the body of the response are larger than allowed. */

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
 import { ignore } from '../base/promises.js';
+import { encoded, isIterable, told, withHeader } from './body.js';
 import type { Connection, ConnectionListener, RequestParts, ResponseHandler, Sending } from './connection.js';
 import type { Dialled } from './dial.js';
 import type { CloseReason } from './events.js';
@@ -67,12 +69,16 @@ export class H1Connection implements Connection, Sending {
       this.#begun = true;
       this.#socket.ref();
     }
+    // Blobs undici knows by their looks.
+    const form = body instanceof FormData ? encoded(body) : null;
     this.#client.dispatch(
       {
         path,
         method,
-        headers,
-        body,
+        headers:
+          form === null || form.type === null ? headers : withHeader(headers, 'content-type', form.type),
+        body:
+          form !== null ? form.stream : isIterable(body) && !(body instanceof Readable) ? told(body) : body,
         // Or undici would reconnect when the next request has another `host` header.
         servername: this.#servername,
       } as unknown as Dispatcher.DispatchOptions,

@@ -9,8 +9,8 @@ import {
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { asError } from '../base/promises.js';
+import { encoded, pairsOf, told } from './body.js';
 import type {
   Connection,
   ConnectionListener,
@@ -337,20 +337,6 @@ function authorityOf(headers: HttpHeaders): string | null {
   return null;
 }
 
-function* pairsOf(headers: HttpHeaders): Generator<readonly [string, string]> {
-  if (headers === null) return;
-  if (Array.isArray(headers)) {
-    for (let at = 0; at + 1 < headers.length; at += 2) yield [String(headers[at]), String(headers[at + 1])];
-  } else if (Symbol.iterator in headers) {
-    yield* headers as Iterable<readonly [string, string]>;
-  } else {
-    for (const [name, value] of Object.entries(headers)) {
-      if (value === undefined) continue;
-      for (const each of Array.isArray(value) ? value : [value]) yield [name, String(each)];
-    }
-  }
-}
-
 /** Adds the length and the type where the body says them. */
 function sourceOf(body: unknown, fields: OutgoingHttpHeaders): Source {
   if (body === null || body === undefined) return null;
@@ -361,14 +347,13 @@ function sourceOf(body: unknown, fields: OutgoingHttpHeaders): Source {
   if (body instanceof ArrayBuffer) return sourceOf(new Uint8Array(body), fields);
   if (ArrayBuffer.isView(body))
     return sourceOf(new Uint8Array(body.buffer, body.byteOffset, body.byteLength), fields);
-  if (body instanceof Blob || body instanceof FormData) {
-    const { headers, body: stream } = new Response(body);
-    const type = headers.get('content-type');
-    if (type !== null) fields['content-type'] ??= type;
+  const form = encoded(body);
+  if (form !== null) {
+    if (form.type !== null) fields['content-type'] ??= form.type;
     if (body instanceof Blob) fields['content-length'] ??= String(body.size);
-    return Readable.fromWeb(stream as ReadableStream);
+    return form.stream;
   }
-  return body instanceof Readable ? body : Readable.from(body as AsyncIterable<Uint8Array>);
+  return body instanceof Readable ? body : Readable.from(told(body as AsyncIterable<Uint8Array>));
 }
 
 /** As undici's parser gives them. */

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
+import { ignore } from '../base/promises.js';
+import { withHeader } from './body.js';
 import { Breaker } from './breaker.js';
 import { Call, type CallHost, type CallRequest } from './call.js';
 import type { HttpHeaders, ResponseHandler } from './connection.js';
@@ -142,8 +144,13 @@ export class HttpPool implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       // undici's own: it makes a response of what a handler is told, here one of ours.
       this.#dispatcher.request(request as never, (error, response) => {
-        if (error === null) resolve(Object.assign(response, { timing }) as unknown as HttpResponse);
-        else reject(error);
+        if (error !== null) {
+          reject(error);
+          return;
+        }
+        // That a body is given up, or breaks before anybody reads it, must not end the process; who reads is told.
+        response.body.on('error', ignore);
+        resolve(Object.assign(response, { timing }) as unknown as HttpResponse);
       });
     });
   }
@@ -177,10 +184,9 @@ export class HttpPool implements AsyncDisposable {
     const { origin, path } = this.#placeOf(url);
     const { method = 'GET', body = null, signal, idempotencyKey, onAcquired } = options;
     const { retry, timeouts } = this.settings;
+    const given = plainHeaders(options.headers);
     const headers =
-      idempotencyKey === undefined
-        ? (options.headers ?? null)
-        : withHeader(options.headers ?? null, 'idempotency-key', idempotencyKey);
+      idempotencyKey === undefined ? given : withHeader(given, 'idempotency-key', idempotencyKey);
     const parts = { path, method: method.toUpperCase(), headers, body };
     const call: CallRequest = {
       origin,
@@ -375,11 +381,10 @@ function plainRetry(settings: HttpSettings['retry']): RetryOptions {
     : { ...settings, statuses: [...settings.statuses], methods: [...settings.methods] };
 }
 
-function withHeader(headers: HttpHeaders, name: string, value: string): HttpHeaders {
-  if (headers === null) return { [name]: value };
-  if (Array.isArray(headers)) return [...headers, name, value];
-  if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>), [name, value]];
-  return { ...headers, [name]: value };
+/** Pairs in an array are not what undici takes for headers. */
+function plainHeaders(headers: HttpHeaders | undefined): HttpHeaders {
+  if (headers === undefined) return null;
+  return Array.isArray(headers) && Array.isArray(headers[0]) ? headers.flat() : headers;
 }
 
 /** A body of fetch that can be sent any number of times; null where it cannot, or there is none. */

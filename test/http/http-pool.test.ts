@@ -311,6 +311,92 @@ describe('the rate limit of an origin', () => {
   });
 });
 
+describe('bodies', () => {
+  const form = () => {
+    const data = new FormData();
+    data.set('a', 'b');
+    data.set('file', new Blob(['content']), 'name.txt');
+    return data;
+  };
+
+  it.each([
+    ['a string', () => 'ä', '2', 'ä'],
+    ['bytes', () => new Uint8Array([97, 98]), '2', 'ab'],
+    ['a buffer of them', () => new Uint8Array([97, 98]).buffer, '2', 'ab'],
+    ['a blob', () => new Blob(['ab'], { type: 'text/a' }), '2', 'ab'],
+    ['a stream', () => Readable.from([Buffer.from('a'), Buffer.from('b')]), undefined, 'ab'],
+    ['a form of the platform', form, undefined, 'content'],
+  ])('can be %s, over HTTP/1.1 and HTTP/2', async (_name, make, length, text) => {
+    const plain = await opened.http((request, response) => {
+      expect(request.headers['content-length']).toBe(length);
+      request.pipe(response);
+    });
+    const multi = await opened.h2((stream) => stream.pipe(stream));
+    const pool = opened.pool({ http2: 'auto', tls: { ca: certificate } });
+    for (const { url } of [plain, multi]) {
+      expect(await textOf(pool.request(`${url}/`, { method: 'POST', body: make() }))).toContain(text);
+    }
+  });
+
+  it('that fail are told as that, wherever the request stands, and are nothing to the server or the process', async () => {
+    const server = await opened.http((request, response) =>
+      request.resume().on('end', () => response.end('ok')),
+    );
+    const multi = await opened.h2((stream) => stream.resume().on('end', () => stream.end('ok')));
+    const pool = opened.pool({
+      maxConnections: 1,
+      breaker: { minCalls: 1 },
+      http2: 'auto',
+      tls: { ca: certificate },
+    });
+    const failing = (when: 'first' | 'later') =>
+      (async function* () {
+        if (when === 'later') yield Buffer.from('a');
+        throw new Error('planted');
+      })();
+    for (const { url } of [server, multi]) {
+      for (const body of [
+        failing('first'),
+        failing('later'),
+        Readable.from(failing('first')),
+        Readable.from(failing('later')),
+      ]) {
+        const error = await errorOf(pool.request(`${url}/`, { method: 'PUT', body }));
+        expect(error).toMatchObject({ code: 'ERR_HTTP_SOURCE', cause: { message: 'planted' } });
+      }
+    }
+    const held = await pool.request(`${server.url}/held`);
+    const waits = new Readable({ read() {} });
+    const error = errorOf(pool.request(`${server.url}/`, { method: 'POST', body: waits }));
+    waits.destroy(new Error('planted'));
+    expect((await error).code).toBe('ERR_HTTP_SOURCE');
+    held.body.destroy();
+    expect(await textOf(pool.request(`${server.url}/after`))).toBe('ok');
+    expect(pool.snapshot().http).toMatchObject({ circuitOpened: 0, failed: 9, requests: 11 });
+  });
+
+  it('of an answer that come early end the request, and headers can be written in any way', async () => {
+    const server = await opened.http((request, response) => {
+      if (request.url === '/early') response.writeHead(413).end('too large');
+      else response.end(String(request.headers['x-a']));
+    });
+    const pool = opened.pool();
+    const early = await pool.request(`${server.url}/early`, {
+      method: 'POST',
+      body: Buffer.alloc(5_000_000),
+    });
+    expect([early.statusCode, await textOf(early)]).toEqual([413, 'too large']);
+    const ways = [
+      { 'x-a': 'b' },
+      ['x-a', 'b'],
+      [['x-a', 'b']] as [string, string][],
+      new Headers({ 'x-a': 'b' }),
+      new Map([['x-a', 'b']]),
+    ];
+    for (const headers of ways) expect(await textOf(pool.request(`${server.url}/`, { headers }))).toBe('b');
+  });
+});
+
 describe('fetch', () => {
   it('takes the place of the platform, with its Request and Response, redirects and forms', async () => {
     const server = await opened.http((request, response) => {
