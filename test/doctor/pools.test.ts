@@ -4,8 +4,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import genericPool from 'generic-pool';
+import knex from 'knex';
 import mysql from 'mysql2';
 import pg from 'pg';
+import { type PoolOptions, Sequelize } from 'sequelize';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type Database, type DatabaseOptions } from '../../src/index.js';
 import { eventually } from '../helpers/eventually.js';
@@ -196,6 +198,32 @@ describe('a check of an application’s pools', () => {
       'warn',
       { ...ours({ timeoutMs: 9000 }), argv: ['--statement-timeout', '4s'] },
       /up to 9s, longer than a statement/,
+    ],
+    [
+      'pool-acquire-timeout: knex as it comes',
+      'warn',
+      {
+        async start(given) {
+          const pool = { min: 0, max: 2, ...given };
+          const db = knex({ client: 'pg', connection: 'postgres://x@127.0.0.1:1/y', pool });
+          return { pools: [db], end: () => db.destroy() };
+        },
+      },
+      /up to 1m, when its caller has gone/,
+    ],
+    [
+      'pool-acquire-timeout: Sequelize, where it was set too high',
+      'warn',
+      {
+        options: { acquire: 60_000 },
+        async start(given) {
+          const db = new Sequelize('postgres://x@127.0.0.1:1/y', {
+            ...{ dialect: 'postgres', logging: false, pool: given as PoolOptions },
+          });
+          return { pools: [db], end: () => db.close() };
+        },
+      },
+      /up to 1m, when its caller has gone/,
     ],
     ['pool-recycle: pg.Pool as it comes', 'warn', pgPool({}), /^shop: connections live for ever$/],
     [
