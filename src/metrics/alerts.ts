@@ -112,11 +112,12 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
     },
     {
       alert: 'PoolConnectFailures',
-      expr: `increase(${pool.createFailed.name}[5m]) > 0`,
-      forMs: MINUTE,
+      expr: `increase(${pool.createFailed.name}[3m]) > 0`,
+      // Longer than the window: one that failed alone is forgotten by then.
+      forMs: 4 * MINUTE,
       severity: 'critical',
       summary: `${ofPool} cannot open connections`,
-      description: '{{ $value | humanize }} attempts have failed in five minutes.',
+      description: '{{ $value | humanize }} attempts have failed in three minutes, and it goes on.',
       runbook:
         'poolctl top shows the message of the last attempt. Refused: the server or PgBouncer is down, or is somewhere\n' +
         'else. Authentication: the password or userlist.txt has changed. Too many clients: see PostgresConnectionsNearLimit.',

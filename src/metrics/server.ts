@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { asError } from '../base/promises.js';
 import { ListenError } from './errors.js';
 
+const KEEP_ALIVE_MS = 120_000;
+
 export interface MetricsServerOptions {
   readonly host: string;
   /** 0 is any free port. */
@@ -31,6 +33,8 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
       response.destroy(asError(error));
     });
   });
+  // Longer than between two scrapes: a connection that is closed as the next one begins would fail it.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.listen(port, host);
   try {
     await once(server, 'listening');

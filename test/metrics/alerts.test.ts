@@ -104,6 +104,7 @@ const CASES: readonly (readonly [what: string, changed: Values, firing: readonly
   ],
   ['time-outs', { [`poolctl_pool_timeouts_total${POOL}`]: '0+1x90' }, ['PoolTimeouts']],
   ['time-outs of an hour ago', { [`poolctl_pool_timeouts_total${POOL}`]: still(900) }, []],
+  ['a single connect that failed', { [`poolctl_pool_connect_failures_total${POOL}`]: '0+0x4 1+0x90' }, []],
   ['failed connects', { [`poolctl_pool_connect_failures_total${POOL}`]: '0+1x90' }, ['PoolConnectFailures']],
   ['broken connections', { [`poolctl_pool_invalidations_total${POOL}`]: '0+2x90' }, ['PoolInvalidations']],
   [
