@@ -5,6 +5,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { value } from '../src/cli/options.js';
 import { count, duration, text } from '../src/cli/value-types.js';
 import type { IbError } from '../src/ib/errors.js';
+import { placeOf } from '../src/ib/link.js';
 import { type Ping, pingGateway } from '../src/ib/ping.js';
 import { printable } from '../src/report/text.js';
 
@@ -74,7 +75,7 @@ export const command = defineCommand({
 
 type Target = Parameters<typeof pingGateway>[0];
 
-function lineOf({ host, port, clientId }: Target, ping: Ping): string {
+function lineOf(target: Target, ping: Ping): string {
   if (ping.kind === 'failed') return printable(`not usable: ${ping.error.message} (${ping.error.code})`);
   const { upstream, serverVersion, accounts, phasesMs, roundTripMs } = ping;
   const verdict = upstream === 'up' ? 'usable' : 'not usable, it has lost its connection to IB';
@@ -83,9 +84,9 @@ function lineOf({ host, port, clientId }: Target, ping: Ping): string {
     `${accounts.length === 1 ? 'account' : 'accounts'} ${accounts.join(' ') || 'none'}`,
     `ready in ${formatMs(phasesMs.ready)}`,
     `round trip ${formatMs(roundTripMs)}`,
-    `client id ${clientId}`,
+    `client id ${target.clientId}`,
   ];
-  return printable(`${verdict}: gateway at ${host}:${port}, ${facts.join(', ')}`);
+  return printable(`${verdict}: gateway at ${placeOf(target)}, ${facts.join(', ')}`);
 }
 
 function jsonOf(target: Target, ping: Ping): string {

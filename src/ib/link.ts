@@ -27,6 +27,11 @@ export interface Line {
   end(): Promise<void>;
 }
 
+/** `127.0.0.1:7497`, `[::1]:7497`. */
+export function placeOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Connections in this very thread. */
 export function localLine(clock: Clock = systemClock): Line {
   let library: LibraryClass | null = null;

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { asError, ignore } from '../base/promises.js';
 import { IbConnection } from './connection.js';
 import { IbError } from './errors.js';
-import type { Line, Target } from './link.js';
+import { type Line, placeOf, type Target } from './link.js';
 import { PORTS, type Session } from './supervisor.js';
 
 export interface PingOptions {
@@ -78,9 +78,9 @@ export async function pingGateway(target: Target, options: PingOptions = {}): Pr
 const HTTP_MS = 1000;
 
 /** Many HTTP servers wait for the end of a line, which the greeting of a broker's client has not. */
-async function notGateway(error: IbError, { host, port }: Target, clock: Clock): Promise<IbError | null> {
+async function notGateway(error: IbError, target: Target, clock: Clock): Promise<IbError | null> {
   if (error.code !== 'ERR_IB_HANDSHAKE') return null;
-  const socket = connect({ host, port });
+  const socket = connect({ host: target.host, port: target.port });
   const said = await new Promise<string>((resolve) => {
     const timer = clock.setTimer(() => resolve(''), HTTP_MS);
     socket.on('error', ignore);
@@ -93,7 +93,7 @@ async function notGateway(error: IbError, { host, port }: Target, clock: Clock):
   if (!said.startsWith('HTTP/')) return null;
   return new IbError(
     'ERR_IB_NOT_A_GATEWAY',
-    `no gateway listens at ${host}:${port}: it says '${said.slice(0, 60)}'`,
+    `no gateway listens at ${placeOf(target)}: it says '${said.slice(0, 60)}'`,
     {
       cause: error,
       hint: PORTS,
@@ -102,8 +102,8 @@ async function notGateway(error: IbError, { host, port }: Target, clock: Clock):
 }
 
 /** One that is ready and then says nothing: some gateways do so until they are restarted. */
-function inOwnWords(error: IbError, { host, port }: Target, timeoutMs: number): IbError {
+function inOwnWords(error: IbError, target: Target, timeoutMs: number): IbError {
   if (error.code !== 'ERR_IB_TIMEOUT') return error;
-  const text = `the gateway at ${host}:${port} was ready, and did not answer a request within ${Math.round(timeoutMs)} ms`;
+  const text = `the gateway at ${placeOf(target)} was ready, and did not answer a request within ${Math.round(timeoutMs)} ms`;
   return new IbError(error.code, text, { cause: error, hint: 'restart the gateway' });
 }

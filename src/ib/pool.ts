@@ -11,7 +11,7 @@ import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
 import { type ConnectionFigures, type ConnectionOptions, IbConnection } from './connection.js';
 import { IbError } from './errors.js';
-import { type Line, localLine, threadLine } from './link.js';
+import { type Line, localLine, placeOf, threadLine } from './link.js';
 import { formatIbLog, type IbLog } from './log.js';
 import { createPacer, type Pacer, type PacingOptions, type PacingSnapshot } from './pacing.js';
 import { ANSWER_MS } from './questions.js';
@@ -163,7 +163,7 @@ export class IbPool implements AsyncDisposable {
       log(entry);
       if (told.hasSubscribers) told.publish({ text: formatIbLog(entry) });
     };
-    this.name = options.name ?? `ib ${host}:${port}`;
+    this.name = options.name ?? `ib ${placeOf({ host, port })}`;
     this.pacer = options.pacer ?? createPacer({ clock: this.#clock, ...options.pacing });
     this.#log({ kind: 'initialized', topology });
     if (opened.hasSubscribers) opened.publish({ pool: this });
@@ -364,11 +364,11 @@ export class IbPool implements AsyncDisposable {
 
   #teller(clientId: number): NonNullable<ConnectionOptions['onState']> {
     let epochTold = 0;
-    return (state, { host, port }) => {
+    return (state, target) => {
       if (state.kind === 'ready' && state.session.epoch > epochTold) {
         const { epoch, serverVersion } = state.session;
         epochTold = epoch;
-        this.#log({ kind: 'connected', clientId, place: `${host}:${port}`, epoch, serverVersion });
+        this.#log({ kind: 'connected', clientId, place: placeOf(target), epoch, serverVersion });
       } else if (state.kind === 'waiting') {
         this.#log({ kind: 'lost', clientId, retryInMs: state.retryInMs, reason: state.cause.message });
       }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import type { Random } from '../base/random.js';
 import { IbError } from './errors.js';
-import type { Line, Link, Target } from './link.js';
+import { type Line, type Link, placeOf, type Target } from './link.js';
 
 /** How a connection is looked after. Durations are in milliseconds. */
 export interface SupervisorOptions {
@@ -527,7 +527,7 @@ export class Supervisor {
   }
 
   #place(): string {
-    return `${this.#target.host}:${this.#target.port}`;
+    return placeOf(this.#target);
   }
 }
 

@@ -217,6 +217,11 @@ describe('poolctl ib ping', () => {
     expect({ code, err }).toEqual({ code: ExitCode.Unavailable, err: '' });
   });
 
+  it('writes an address of IPv6 as it is written with a port', async () => {
+    const { out } = await ping(1, '--host=::1', '--timeout=20s');
+    expect(out).toMatch(/^not usable: cannot connect to \[::1\]:1: /);
+  });
+
   it('ends by Ctrl-C while it waits, and hangs up', async () => {
     const gateway = await gatewayWith([{ kind: 'silent-handshake' }]);
     const io = testIo();
