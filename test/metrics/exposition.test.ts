@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newCounters } from '../../src/pool/counters.js';
 import { parseExposition } from '../../src/sources/exposition.js';
+import { toReading } from '../../src/sources/prometheus-pools.js';
 import { describeWithPrometheus, hasPrometheus, promtool } from '../helpers/prometheus.js';
 import { VERSIONS } from '../sources/pgbouncer-samples.js';
 import {
@@ -154,6 +155,28 @@ describe('a source that cannot be read', () => {
     ]);
     expect(linesOf(text, 'poolctl_pool_size')).toHaveLength(1);
     expect(text).not.toContain('dead",app');
+  });
+});
+
+describe('an exporter that reads another one', () => {
+  it('tells the same of pools and PgBouncer', async () => {
+    const wait = histogramOf(0, 3, 70, 700);
+    const first = await exposed()([
+      asSource(poolReading({ wait })),
+      asSource(poolerReading([{ ...PAIR, maxwait: 1, maxwait_us: 250_000 }]), 'b'),
+    ]);
+    const { reading } = toReading(first, 'prometheus:x', 1, { before: null, atMs: 0 });
+    const second = await exposed()([asSource(reading, 'c')]);
+    const bare = (text: string) =>
+      linesOf(text, 'poolctl_pool_', 'pgbouncer_pools_', 'pgbouncer_databases_', 'pgbouncer_stats_')
+        .map((line) =>
+          line
+            .replace(/source="."/, '')
+            .replace(',app="shop"', '')
+            .replace(' (shop)', ''),
+        )
+        .sort();
+    expect(bare(second)).toEqual(bare(first));
   });
 });
 
