@@ -72,6 +72,12 @@ const options = {
     default: DEFAULT_OPTIONS.idleTransactionMs,
     group: 'Limits',
   }),
+  longQuery: value({
+    summary: 'how long a query may run',
+    type: duration({ leastMs: 1 }),
+    default: DEFAULT_OPTIONS.longQueryMs,
+    group: 'Limits',
+  }),
   queueWait: value({
     summary: "how long a client may wait in PgBouncer's queue",
     type: duration({ leastMs: 1 }),
@@ -253,6 +259,7 @@ function doctorOptions({ options: given, io }: Context): DoctorOptions {
     ownMemoryBytes: io.host.memoryBytes,
     fileLimit: given.fileLimit,
     idleTransactionMs: given.idleTransaction,
+    longQueryMs: given.longQuery,
     queueWaitMs: given.queueWait,
   };
 }

@@ -28,6 +28,7 @@ export const DEFAULT_OPTIONS: DoctorOptions = {
   ownMemoryBytes: null,
   fileLimit: null,
   idleTransactionMs: 30_000,
+  longQueryMs: 300_000,
   queueWaitMs: 5000,
 };
 
@@ -53,6 +54,7 @@ export async function doctor(request: DoctorRequest): Promise<DoctorResult> {
     ownMemoryBytes: request.ownMemoryBytes ?? DEFAULT_OPTIONS.ownMemoryBytes,
     fileLimit: request.fileLimit ?? DEFAULT_OPTIONS.fileLimit,
     idleTransactionMs: request.idleTransactionMs ?? DEFAULT_OPTIONS.idleTransactionMs,
+    longQueryMs: request.longQueryMs ?? DEFAULT_OPTIONS.longQueryMs,
     queueWaitMs: request.queueWaitMs ?? DEFAULT_OPTIONS.queueWaitMs,
   };
   await using open = await openTargets(

@@ -9,6 +9,7 @@ import { idleSessionTimeout } from './checks/idle-session-timeout.js';
 import { idleTransactionTimeout } from './checks/idle-transaction-timeout.js';
 import { idleTransactionsNow } from './checks/idle-transactions-now.js';
 import { lockWaitsNow } from './checks/lock-waits-now.js';
+import { longQueriesNow } from './checks/long-queries-now.js';
 import { passwordEncryption } from './checks/password-encryption.js';
 import { pendingRestart } from './checks/pending-restart.js';
 import { pgMonitor } from './checks/pg-monitor.js';
@@ -23,6 +24,7 @@ import { preparedStatements } from './checks/prepared-statements.js';
 import { reservedConnections } from './checks/reserved-connections.js';
 import { resetQuery } from './checks/reset-query.js';
 import { serverKeepalives } from './checks/server-keepalives.js';
+import { serverLifetime } from './checks/server-lifetime.js';
 import { sessionState } from './checks/session-state.js';
 import { sessionsAbandoned } from './checks/sessions-abandoned.js';
 import { sharedBuffers } from './checks/shared-buffers.js';
@@ -42,6 +44,7 @@ export const CHECKS: readonly Check[] = [
   connectionHeadroom,
   idleTransactionsNow,
   lockWaitsNow,
+  longQueriesNow,
   sessionsAbandoned,
   reservedConnections,
   idleTransactionTimeout,
@@ -63,6 +66,7 @@ export const CHECKS: readonly Check[] = [
   preparedStatements,
   startupParameters,
   resetQuery,
+  serverLifetime,
   poolerKeepalives,
   poolerAuth,
   poolerVersion,

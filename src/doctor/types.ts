@@ -47,6 +47,8 @@ export interface DoctorOptions {
   readonly fileLimit: number | null;
   /** Longer than this nobody may be idle in a transaction, in milliseconds. */
   readonly idleTransactionMs: number;
+  /** Longer than this no query may run, in milliseconds. */
+  readonly longQueryMs: number;
   /** Longer than this no client may wait in a pooler's queue, in milliseconds. */
   readonly queueWaitMs: number;
 }

@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../helpers/guarded.js';
 import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
 import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
+import type { PostgresAddress } from '../helpers/postgres-server.js';
 import { startTcpProxy } from '../helpers/tcp-proxy.js';
 import { connected, doctor, examine, type Pooler, sql, startPooler, urlOf } from './bench.js';
 
 describeWithPgBouncer('the doctor, where something is wrong with a target,', () => {
-  if (postgres === null) throw new Error('there is no PostgreSQL in this run');
-  const server = postgres;
+  // Where there is none, nothing below is run.
+  const server = postgres as PostgresAddress;
   let pooler: Pooler;
   let database: OwnDatabase;
   beforeAll(async () => {

@@ -9,6 +9,7 @@ import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
 import { describeWithPgBouncer } from '../helpers/pgbouncer.js';
 import { ask, newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
+import type { PostgresAddress } from '../helpers/postgres-server.js';
 import { publishOn } from './applications.js';
 import {
   connected,
@@ -22,8 +23,8 @@ import {
 } from './bench.js';
 
 describeWithPgBouncer('a check of PgBouncer', () => {
-  if (postgres === null) throw new Error('there is no PostgreSQL in this run');
-  const server = postgres;
+  // Where there is none, nothing below is run.
+  const server = postgres as PostgresAddress;
   let pooler: Pooler;
   let database: OwnDatabase;
   const clients: pg.Client[] = [];
@@ -80,6 +81,15 @@ describeWithPgBouncer('a check of PgBouncer', () => {
     const [before, after] = await provesBothWays('pooler-keepalives', 'warn', patient());
     expect(before.evidence).toContain('tcp_keepidle = 0');
     expect(after.summary).toBe('a dead peer is noticed after 1m50s');
+  });
+
+  it('server-lifetime: each connection is used once, or soon replaced', async () => {
+    await set({ server_lifetime: 0 });
+    await provesBothWays('server-lifetime', 'fail', patient());
+    await set({ server_lifetime: 10 });
+    const [before, after] = await provesBothWays('server-lifetime', 'warn', patient());
+    expect(before.summary).toBe('they are replaced after 10s already');
+    expect(after.summary).toBe('they live for 1h');
   });
 
   it('reset-query: clients inherit from each other, or discard for nothing', async () => {

@@ -130,6 +130,20 @@ describeWithPostgres('a check of PostgreSQL', () => {
     await waiter.end();
   });
 
+  it('long-queries-now: somebody asks for too much', async () => {
+    const client = await connected(server);
+    const asking = client.query('SELECT pg_sleep(600)').catch((error: Error) => error.message);
+    const flags = ['--long-query=1ms'];
+    await eventually(async () => {
+      const { results } = await examine([urlOf(server), '--only=long-queries-now', ...flags]);
+      return results[0]?.status === 'fail';
+    });
+    const [before] = await provesBothWays('long-queries-now', 'fail', patient(flags));
+    expect(before.evidence[0]).toMatch(/^pid \d+, postgres@postgres from .*: SELECT pg_sleep\(600\)$/);
+    expect(await asking).toMatch(/canceling statement due to user request/);
+    await client.end();
+  });
+
   it('sessions-abandoned: clients vanish', async () => {
     await sql(server, 'CREATE DATABASE "left %s \'alone"');
     const database = "left %s 'alone";
