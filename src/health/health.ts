@@ -149,7 +149,8 @@ export function judge(figures: Figures, limits: HealthLimits, trouble: readonly 
     utilization_percent: utilization === null ? null : Math.round(utilization * 10_000) / 100,
     total_capacity: capacity,
     waiting: figures.waiting,
-    longest_wait_ms: figures.longest_wait_ms,
+    // A metric of it has to be something while nobody waits, and is 0 then.
+    longest_wait_ms: figures.waiting === 0 ? null : figures.longest_wait_ms,
     leaked: figures.leaked,
     timed_out: figures.timed_out,
     reasons: troubles.map(({ reason }) => reason),

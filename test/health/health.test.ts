@@ -93,6 +93,11 @@ describe('the health of a pool', () => {
     );
   });
 
+  it('while nobody waits, nobody has waited for 0 ms', () => {
+    expect(healthOf(figures({ waiting: 0, longestWaitMs: 0 })).longest_wait_ms).toBeNull();
+    expect(healthOf(figures({ waiting: 1, longestWaitMs: 0 })).longest_wait_ms).toBe(0);
+  });
+
   it('who does not look for leaks has not found none', () => {
     expect(healthOf(figures({ setup: { leakAfterMs: 'never' } })).leaked).toBeNull();
     expect(healthOf(figures({ setup: { leakAfterMs: 5 } })).leaked).toBe(0);
