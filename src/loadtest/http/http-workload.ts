@@ -44,7 +44,8 @@ export function httpWorkload(options: HttpWorkloadOptions): Workload {
     async open(context) {
       const pool = createHttpPool({
         ...options.pool,
-        ...(unpooled ? { maxConnections: UNPOOLED_CONNECTIONS, maxKeepalive: 0 } : {}),
+        // Over HTTP/2 all would share one.
+        ...(unpooled ? { maxConnections: UNPOOLED_CONNECTIONS, maxKeepalive: 0, http2: 'off' as const } : {}),
         clock,
       });
       const run = new HttpRun(pool, options, clock, context);
