@@ -38,6 +38,7 @@ export class Attempt implements ResponseHandler, Watched {
   /** By the clock. */
   readonly startedAt: number;
   deadlineAt = Number.POSITIVE_INFINITY;
+  place = -1;
   /** Whether any of it may have reached the server. */
   sent = false;
   /** By the clock; null before. */

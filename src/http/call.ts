@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Timer } from '../base/clock.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
+import type { Bagged } from './bag.js';
 import { isReplayable, sourceError } from './body.js';
 import type { Outcome } from './breaker.js';
 import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
@@ -60,7 +61,8 @@ const MOST_DISCARDED = 131_072;
  * A request from the call to the end of its body: deadline, then circuit breaker, then retries, then rate limit and
  * connection, then the sending. The breaker sees each attempt; between attempts the call holds nothing.
  */
-export class Call implements AttemptOwner, WaiterOutcome {
+export class Call implements AttemptOwner, Bagged, WaiterOutcome {
+  place = -1;
   readonly #host: CallHost;
   readonly #request: CallRequest;
   readonly #outer: ResponseHandler;

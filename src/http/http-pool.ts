@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 import { ignore } from '../base/promises.js';
+import { Bag } from './bag.js';
 import { withHeader } from './body.js';
 import { Breaker } from './breaker.js';
 import { Call, type CallHost, type CallRequest } from './call.js';
@@ -93,7 +94,7 @@ export class HttpPool implements AsyncDisposable {
   readonly #events = new HttpEmitter();
   readonly #counts = new HttpCounts();
   readonly #connections: Connections;
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Bag<Call>();
   readonly #host: CallHost;
   readonly #dispatcher: PoolDispatcher;
   readonly #places = new Map<string, Place>();

@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.js';
 import { Alarm } from '../pool/alarm.js';
+import { Bag, type Bagged } from './bag.js';
 import type { Connection } from './connection.js';
 import type { Origin } from './origin.js';
 
 /** A request under way, with the moment when something must have happened. */
-export interface Watched {
+export interface Watched extends Bagged {
   /** By the clock; Infinity while nothing is due. */
   deadlineAt: number;
   overdue(now: number): void;
@@ -17,7 +18,7 @@ export class PooledConnection {
   /** Set as soon as there is one; a connection knows nothing of its pool. */
   wire!: Connection;
   /** Requests under way. */
-  readonly active = new Set<Watched>();
+  readonly active = new Bag<Watched>();
   /** Requests that it was ever used for. */
   requests = 0;
   /** By the clock, while nothing is under way. */
