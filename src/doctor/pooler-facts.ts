@@ -97,6 +97,17 @@ export function databaseText({ name, size, reserve, users, cap, most }: PooledDa
   return `database ${name}: ${each} x ${users} ${users === 1 ? 'user' : 'users'}${limit} = ${most}`;
 }
 
+const MOST_SHOWN = 10;
+
+/** The largest of them, and what the others come to. */
+export function databaseTexts(databases: readonly PooledDatabase[]): readonly string[] {
+  if (databases.length <= MOST_SHOWN) return databases.map(databaseText);
+  const sorted = [...databases].sort((a, b) => b.most - a.most);
+  const rest = sorted.slice(MOST_SHOWN);
+  const sum = rest.reduce((all, { most }) => all + most, 0);
+  return [...sorted.slice(0, MOST_SHOWN).map(databaseText), `${rest.length} further databases: ${sum}`];
+}
+
 /** With so_reuseport other processes may listen on the same port, each with pools of its own. */
 export function sharesPort(target: PgBouncerTarget): readonly string[] {
   return knownOrNull(target.config)?.get('so_reuseport') === '1'

@@ -4,6 +4,9 @@ import { versionFinding } from '../../src/doctor/checks/pooler-version.js';
 import { preparedFinding } from '../../src/doctor/checks/prepared-statements.js';
 import { OUTLIVES } from '../../src/doctor/checks/session-state.js';
 import { Unknowable } from '../../src/doctor/outcome.js';
+import { databaseTexts, type PooledDatabase } from '../../src/doctor/pooler-facts.js';
+import { capSteps } from '../../src/doctor/pooler-steps.js';
+import type { PgBouncerTarget } from '../../src/doctor/types.js';
 import { watch } from '../../src/watch/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
@@ -329,6 +332,33 @@ const made = (version: string, config: Readonly<Record<string, string>> = {}, mo
   ...{ version, label: 'pgbouncer://x/', user: 'me', users: { value: [] }, pools: { value: [] } },
   databases: { value: [{ name: 'shop', pool_mode: mode, pool_size: 20 }] },
   config: { value: new Map(Object.entries({ pool_mode: mode, auth_type: 'scram-sha-256', ...config })) },
+});
+
+describe('what bounds the databases of a pooler', () => {
+  const database = (name: string, cap: number | null): PooledDatabase => ({
+    ...{ name, cap, host: null, port: 5432, mode: 'transaction', size: 20, reserve: 0, users: 2, most: 40 },
+  });
+  const target = made('1.24.1', {
+    max_db_connections: '50',
+    admin_users: 'me',
+  }) as unknown as PgBouncerTarget;
+
+  it('is one line for those that have none of their own, and a line of its own for each of the others', () => {
+    const steps = capSteps(target, [database('a', 50), database('b', 70), database('c', 5)], 60);
+    expect(steps.map(({ text }) => text)).toEqual([
+      'In the line of database b, section [databases]: max_db_connections=18; then RELOAD.',
+      'max_db_connections = 18',
+      'RELOAD',
+    ]);
+  });
+
+  it('is told of the largest, where they are many', () => {
+    const many = Array.from({ length: 13 }, (_, at) => ({ ...database(`d${at}`, null), most: at }));
+    const texts = databaseTexts(many);
+    expect(texts).toHaveLength(11);
+    expect(texts[0]).toBe('database d12: 20 x 2 users = 12');
+    expect(texts.at(-1)).toBe('3 further databases: 3');
+  });
 });
 
 describe('what outlives a transaction', () => {

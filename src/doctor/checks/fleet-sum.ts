@@ -1,18 +1,8 @@
 import { formatCount } from '../../base/units.js';
 import type { PoolReading } from '../../sources/types.js';
-import {
-  about,
-  changeIni,
-  codeStep,
-  envStep,
-  type Finding,
-  fail,
-  judged,
-  knownOrNull,
-  pass,
-  skip,
-} from '../outcome.js';
-import { databaseText, isOn, pooledDatabases, sharesPort, speaksPostgres } from '../pooler-facts.js';
+import { about, codeStep, envStep, type Finding, fail, judged, knownOrNull, pass, skip } from '../outcome.js';
+import { databaseTexts, isOn, pooledDatabases, sharesPort, speaksPostgres } from '../pooler-facts.js';
+import { capSteps, raiseSteps } from '../pooler-steps.js';
 import { setOption } from '../pools.js';
 import { serverCapacity } from '../server-capacity.js';
 import type {
@@ -58,26 +48,25 @@ interface Demand {
 function judge(server: PostgresTarget, context: CheckContext): Finding {
   const { usable, text } = serverCapacity(server);
   const poolers = context.targets.pgbouncer.filter((one) => serves(one, server));
-  const pooled = poolers.flatMap((one) =>
-    demandsOf(one, server).map(({ count, text: demand }) => ({
-      count,
-      text: poolers.length > 1 ? `${one.label} ${demand}` : demand,
-    })),
-  );
+  const pooled = poolers.map((one) => pooledBy(one, server, poolers.length > 1));
   const direct = directDemands(server, context);
-  const demands = [...pooled, ...direct];
-  if (demands.length === 0)
+  if (pooled.length + direct.length === 0)
     return skip(
       'nothing is known that connects to it: name its PgBouncer, or say --pool-size and --instances',
     );
-  const evidence = [...demands.map((one) => one.text), ...poolers.flatMap(sharesPort), text];
-  const unlimited = demands.some(({ count }) => count === null);
-  const sum = demands.reduce((all, { count }) => all + (count ?? 0), 0);
+  const evidence = [
+    ...pooled.flatMap(({ texts }) => texts),
+    ...direct.map((one) => one.text),
+    ...poolers.flatMap(sharesPort),
+    text,
+  ];
+  const unlimited = direct.some(({ count }) => count === null);
+  const forPoolers = pooled.reduce((all, { count }) => all + count, 0);
+  const sum = direct.reduce((all, { count }) => all + (count ?? 0), forPoolers);
   const summary = unlimited
     ? `connections without limit, of ${formatCount(usable)} that the server has`
     : `${formatCount(sum)} connections at most, of ${formatCount(usable)} that the server has`;
   if (!unlimited && sum <= usable) return pass(summary, evidence);
-  const forPoolers = pooled.reduce((all, { count }) => all + (count ?? 0), 0);
   return fail(summary, evidence, {
     steps: [
       ...poolerSteps(poolers, server, Math.max(1, usable - directLeast(direct, context, usable))),
@@ -101,10 +90,18 @@ function serves(pooler: PgBouncerTarget, server: PostgresTarget): boolean {
   );
 }
 
-function demandsOf(pooler: PgBouncerTarget, server: PostgresTarget): readonly Demand[] {
-  return pooledDatabases(pooler)
-    .filter((database) => isOn(server, pooler, database))
-    .map((database) => ({ count: database.most, text: databaseText(database) }));
+interface Pooled {
+  readonly count: number;
+  readonly texts: readonly string[];
+}
+
+function pooledBy(pooler: PgBouncerTarget, server: PostgresTarget, isOneOfSeveral: boolean): Pooled {
+  const databases = pooledDatabases(pooler).filter((database) => isOn(server, pooler, database));
+  const texts = databaseTexts(databases);
+  return {
+    count: databases.reduce((all, { most }) => all + most, 0),
+    texts: isOneOfSeveral ? texts.map((text) => `${pooler.label} ${text}`) : texts,
+  };
 }
 
 /** The applications that connect without a pooler, as far as that is known. */
@@ -165,12 +162,15 @@ function poolerSteps(
   server: PostgresTarget,
   room: number,
 ): readonly FixStep[] {
-  const each = Math.floor((room * 0.9) / Math.max(1, poolers.length));
-  return poolers.flatMap((pooler) => {
-    const count = pooledDatabases(pooler).filter((database) => isOn(server, pooler, database)).length;
-    const limit = Math.max(1, Math.floor(each / Math.max(1, count)));
-    return changeIni(pooler, { max_db_connections: limit });
-  });
+  const each = Math.floor(room / Math.max(1, poolers.length));
+  const databases = poolers.map((pooler) =>
+    pooledDatabases(pooler).filter((database) => isOn(server, pooler, database)),
+  );
+  if (databases.some(({ length }) => length > each * 0.9)) {
+    const sum = databases.flat().reduce((all, { most }) => all + most, 0);
+    return raiseSteps(server, sum + serverCapacity(server).usable - room);
+  }
+  return poolers.flatMap((pooler, at) => capSteps(pooler, databases[at] ?? [], each));
 }
 
 /** For settings twice as much overflow as pool, as 5 + 10 before a pooler; for pools that are there, their own options. */

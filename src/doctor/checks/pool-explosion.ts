@@ -1,6 +1,7 @@
 import { formatCount } from '../../base/units.js';
 import { about, changeIni, type Finding, fail, judged, pass, warn } from '../outcome.js';
-import { databaseText, isOn, pooledDatabases, sharesPort } from '../pooler-facts.js';
+import { databaseTexts, isOn, pooledDatabases, sharesPort } from '../pooler-facts.js';
+import { capSteps, raiseSteps } from '../pooler-steps.js';
 import { serverCapacity } from '../server-capacity.js';
 import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
 
@@ -27,7 +28,7 @@ export const poolExplosion: Check = {
 function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
   const databases = pooledDatabases(target);
   if (databases.length === 0) return pass('no database is in use yet');
-  const evidence = [...databases.map(databaseText), ...sharesPort(target)];
+  const evidence = [...databaseTexts(databases), ...sharesPort(target)];
   const open = databases.filter(({ cap, users }) => cap === null && users > 1);
   const server = targets.postgres.find((one) => databases.some((database) => isOn(one, target, database)));
   const there =
@@ -35,14 +36,15 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
   const sum = there.reduce((all, { most }) => all + most, 0);
   const capacity = server === undefined ? null : serverCapacity(server);
   const twice = 2 * Math.max(...databases.map(({ size }) => size));
-  // The same as of fleet-sum, for this pooler alone; without the server, what is usual.
-  const limit =
-    capacity === null ? twice : Math.max(1, Math.floor((capacity.usable * 0.9) / Math.max(1, there.length)));
   const fix = {
-    steps: changeIni(target, { max_db_connections: limit }),
-    risk:
-      'All users of a database share these connections then: one of them can use them up, and the others wait. A ' +
-      'database with a limit of its own in its line keeps that one.',
+    // As fleet-sum has it, for this pooler alone; without the server, what is usual.
+    steps:
+      capacity === null || server === undefined
+        ? changeIni(target, { max_db_connections: twice })
+        : there.length > capacity.usable * 0.9
+          ? raiseSteps(server, sum)
+          : capSteps(target, there, capacity.usable),
+    risk: 'All users of a database share these connections then: one of them can use them up, and the others wait.',
   };
   if (capacity !== null) {
     const summary = `${formatCount(sum)} connections at most, of ${formatCount(capacity.usable)} that the server has`;
