@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../helpers/eventually.js';
+import { pgbouncerVersion } from '../helpers/pgbouncer.js';
 import { describeWithPostgres } from '../helpers/postgres.js';
 import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';
-import { connected, examine, provesBothWays, setSystem, sql, urlOf } from './bench.js';
+import { connected, examine, provesBothWays, setSystem, sql, startPooler, urlOf } from './bench.js';
 
 describeWithPostgres('a check of PostgreSQL', () => {
   let server: PostgresServer;
@@ -170,6 +171,26 @@ describeWithPostgres('a check of PostgreSQL', () => {
     const [before, after] = await provesBothWays('shared-buffers', 'warn', patient(['--memory=2GiB']));
     expect(before.summary).toBe('128MB of 2GB (6 %)');
     expect(after.summary).toMatch(/\(25 %\)$/);
+  });
+
+  it.skipIf(pgbouncerVersion === null)('fleet-sum: there are more databases than connections', async () => {
+    const names = Array.from({ length: 20 }, (_, at) => `db_${at}`);
+    const line = `host=127.0.0.1 port=${server.port} dbname=postgres`;
+    const pooler = await startPooler(server, {
+      databases: Object.fromEntries(names.map((name) => [name, line])),
+      settings: { default_pool_size: 2 },
+    });
+    const targets = [urlOf(server), pooler.url()];
+    for (const check of ['fleet-sum', 'pool-explosion']) {
+      await sql(server, 'ALTER SYSTEM RESET max_connections');
+      await server.stop();
+      await server.start();
+      const [before, after] = await provesBothWays(check, 'fail', { server, pooler, targets });
+      expect(before.summary).toMatch(/^40 connections at most, of 1\d that the server has$/);
+      expect(after.evidence).toContain('10 further databases: 20');
+    }
+    await pooler.stop();
+    await sql(server, 'ALTER SYSTEM RESET max_connections');
   });
 
   it('reserved-connections: no place is left for a superuser', async () => {
