@@ -4,6 +4,7 @@ export type { Unit } from '../base/figure.js';
 export type { Random } from '../base/random.js';
 export { locatePostgres, type PostgresAccess, type PostgresPlace } from '../db/postgres-place.js';
 export type { ClientSource, ThreadTime } from './client-meter.js';
+export type * from './http/types.js';
 export { type LoadTestOptions, runLoadTest } from './load-test.js';
 export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
 export type * from './types.js';

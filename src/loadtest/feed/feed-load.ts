@@ -23,22 +23,26 @@ export interface FeedLoadOptions {
   /** How the report calls it. Default: the URL's scheme, host and port. */
   readonly title?: string;
   readonly symbols: readonly string[];
-  readonly maxSymbolsPerConnection: number;
-  readonly maxConnections: number;
-  readonly placement: PlacementStrategy;
-  readonly batchesPerSecond: number;
+  /** Default 1000. */
+  readonly maxSymbolsPerConnection?: number;
+  /** Default 3. */
+  readonly maxConnections?: number;
+  /** Default 'first-fit'. */
+  readonly placement?: PlacementStrategy;
+  /** Subscribe messages that one connection sends in a second. Default 4. */
+  readonly batchesPerSecond?: number;
   /** Of the opening request. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number | null;
   readonly tls?: TlsOptions;
   readonly durationMs: number;
-  /** From all symbols being confirmed to the beginning of the measurement. */
-  readonly warmupMs: number;
-  /** How often a slow consumer takes what is there for it, so that its ticks are conflated; null: there is none. */
-  readonly refreshMs: number | null;
-  /** Where ticks carry the time at which they were made; null: found out. */
-  readonly stampField: string | null;
+  /** From all symbols being confirmed to the beginning of the measurement. Default 0. */
+  readonly warmupMs?: number;
+  /** How often a slow consumer takes what is there for it, so that its ticks are conflated. Default null: there is none. */
+  readonly refreshMs?: number | null;
+  /** Where ticks carry the time at which they were made. Default null: found out. */
+  readonly stampField?: string | null;
   readonly thresholds?: readonly FeedThreshold[];
   readonly environment?: Environment;
   readonly client?: ClientSource | null;
@@ -61,6 +65,7 @@ export interface FeedLoadProgress {
   readonly ticks: number;
 }
 
+const BATCHES_PER_SECOND = 4;
 /** Symbols that are not confirmed after so long are counted as not confirmed, and the load begins without them. */
 const CONFIRM_MS = 30_000;
 const LOOK_MS = 100;
@@ -81,10 +86,10 @@ export async function runFeedLoad(options: FeedLoadOptions): Promise<FeedLoadRes
   const pool = new SubscriptionPool({
     url: options.url,
     name: 'feed',
-    protocol: jsonFeed({ messagesPerSecond: options.batchesPerSecond }),
-    maxSymbolsPerConnection: options.maxSymbolsPerConnection,
-    maxConnections: options.maxConnections,
-    placement: options.placement,
+    protocol: jsonFeed({ messagesPerSecond: options.batchesPerSecond ?? BATCHES_PER_SECOND }),
+    maxSymbolsPerConnection: options.maxSymbolsPerConnection ?? 1000,
+    maxConnections: options.maxConnections ?? 3,
+    placement: options.placement ?? 'first-fit',
     headers: () => options.headers ?? {},
     ...(options.connectTimeoutMs == null ? {} : { connectTimeoutMs: options.connectTimeoutMs }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -122,11 +127,11 @@ class FeedRun {
     this.#clock = clock;
     this.#stop = stop;
     this.#abort = abort;
-    this.#recorder = new FeedRecorder(intervalFor(options.durationMs), options.stampField);
+    this.#recorder = new FeedRecorder(intervalFor(options.durationMs), options.stampField ?? null);
   }
 
   async result(): Promise<FeedLoadResult> {
-    const { symbols, refreshMs, warmupMs, durationMs, client = eventLoop } = this.#options;
+    const { symbols, refreshMs = null, warmupMs = 0, durationMs, client = eventLoop } = this.#options;
     const recorder = this.#recorder;
     const meter = this.#pool.subscriber({
       name: 'meter',
@@ -330,7 +335,8 @@ class FeedRun {
 
   #settings(): FeedLoadResult['settings'] {
     const { maxSymbolsPerConnection, maxConnections, placement, protocol } = this.#pool.settings;
-    const { batchesPerSecond, durationMs, warmupMs, refreshMs } = this.#options;
+    const { batchesPerSecond = BATCHES_PER_SECOND, durationMs } = this.#options;
+    const { warmupMs = 0, refreshMs = null } = this.#options;
     return {
       ...{ protocol: protocol.name, maxSymbolsPerConnection, maxConnections, placement },
       ...{ batchesPerSecond, durationMs, warmupMs, refreshMs },
