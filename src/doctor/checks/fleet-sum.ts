@@ -116,7 +116,8 @@ function directDemands(server: PostgresTarget, { targets, options }: CheckContex
 
 function settingsDemand({ poolSize, maxOverflow }: AppSettings, instances: number | null): Demand {
   const [size, overflow, count] = [poolSize ?? 0, maxOverflow ?? 0, instances ?? 1];
-  const each = `(pool size ${size} + overflow ${overflow === -1 ? 'without limit' : overflow})`;
+  const extra = maxOverflow === null ? 'not said' : overflow === -1 ? 'without limit' : String(overflow);
+  const each = `(pool size ${size} + overflow ${extra})`;
   const text = `application: ${each} x ${count} ${count === 1 ? 'instance' : 'instances'}`;
   return overflow === -1
     ? { count: null, text }
