@@ -1,10 +1,33 @@
-import type { HistoryFacts, HistoryRules } from './pacing.js';
 import { type LogEntry, SlidingLog } from './sliding-log.js';
 
 const SERIES_MS = 2000;
 const TEN_MINUTES_MS = 600_000;
 /** Identities and series that are of no consequence any more are looked for whenever so many are known. */
 const MANY = 1000;
+
+/** IB's rules for history. Those with a window are for bars of 30 seconds or less. */
+export interface HistoryRules {
+  /** The same request not again within this many milliseconds. Default 15,000. */
+  readonly identicalMs?: number;
+  /** At most this many of one contract, exchange and tick type within 2 seconds. Default 5, since IB refuses 6. */
+  readonly perSeries?: number;
+  /** At most this many within 10 minutes; BID_ASK counts twice. Default 60. */
+  readonly perTenMinutes?: number;
+  /** At most this many open at once, whatever their bars. Default 50. */
+  readonly open?: number;
+}
+
+/** What a request for history is to IB's rules. */
+export interface HistoryFacts {
+  /** The same for identical requests. */
+  readonly identity: string;
+  /** The same for one contract, exchange and tick type. */
+  readonly series: string;
+  /** BID_ASK counts as two. */
+  readonly weight: 1 | 2;
+  /** Bars of 30 seconds or less. */
+  readonly smallBars: boolean;
+}
 
 /** What one request for history takes up. */
 export interface HistoryEntry {

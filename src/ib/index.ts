@@ -15,12 +15,11 @@ export type {
   Tick,
 } from './contracts.js';
 export { IbError, type IbErrorCode, PoolExhaustedError } from './errors.js';
+export type { HistoryFacts, HistoryRules } from './history-log.js';
 export { type Line, type Link, localLine, type Target, threadLine } from './link.js';
 export { formatIbLog, type IbLog } from './log.js';
 export {
   createPacer,
-  type HistoryFacts,
-  type HistoryRules,
   type Paced,
   type Pacer,
   type PacingOptions,

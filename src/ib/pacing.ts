@@ -5,7 +5,7 @@ import { Deque } from '../base/deque.js';
 import { Histogram, type HistogramSnapshot } from '../base/histogram.js';
 import { asError, ignore, isPromise } from '../base/promises.js';
 import { Alarm } from '../pool/alarm.js';
-import { HistoryLog } from './history-log.js';
+import { type HistoryFacts, HistoryLog, type HistoryRules } from './history-log.js';
 import { SlidingLog } from './sliding-log.js';
 
 /** How fast a gateway may be sent messages. The gateway counts all its clients together. */
@@ -28,18 +28,6 @@ export interface PacingOptions {
   readonly clock?: Clock;
 }
 
-/** IB's rules for history. Those with a window are for bars of 30 seconds or less. */
-export interface HistoryRules {
-  /** The same request not again within this many milliseconds. Default 15,000. */
-  readonly identicalMs?: number;
-  /** At most this many of one contract, exchange and tick type within 2 seconds. Default 5, since IB refuses 6. */
-  readonly perSeries?: number;
-  /** At most this many within 10 minutes; BID_ASK counts twice. Default 60. */
-  readonly perTenMinutes?: number;
-  /** At most this many open at once, whatever their bars. Default 50. */
-  readonly open?: number;
-}
-
 /** What a message is to the pacing. */
 export type Paced =
   | { readonly kind: 'request' }
@@ -48,18 +36,6 @@ export type Paced =
   /** What keeps the connection up: it jumps the queue, in the room that all have. */
   | { readonly kind: 'upkeep' }
   | { readonly kind: 'history'; readonly history: HistoryFacts };
-
-/** What a request for history is to IB's rules. */
-export interface HistoryFacts {
-  /** The same for identical requests. */
-  readonly identity: string;
-  /** The same for one contract, exchange and tick type. */
-  readonly series: string;
-  /** BID_ASK counts as two. */
-  readonly weight: 1 | 2;
-  /** Bars of 30 seconds or less. */
-  readonly smallBars: boolean;
-}
 
 /** A message that was sent. */
 export interface Sent {

@@ -10,7 +10,7 @@ import {
   type OrderStatus,
   type Position,
 } from './contracts.js';
-import type { HistoryFacts } from './pacing.js';
+import type { HistoryFacts } from './history-log.js';
 import type { Question } from './requests.js';
 
 /** How long most answers may take, unless the caller says otherwise. */

@@ -17,14 +17,8 @@ export { parseRows, type Row } from './workloads/parameters.js';
 export { type PostgresTargetOptions, postgresDatabase } from './workloads/postgres.js';
 export { type Observer, openObserver } from './workloads/postgres-observer.js';
 export { type Parameter, parseScript, type Script, type Statement, type Step } from './workloads/script.js';
-export {
-  type BuiltIn,
-  type OpenTarget,
-  type SqlTarget,
-  type SqlWork,
-  type SqlWorkloadOptions,
-  sqlWorkload,
-} from './workloads/sql.js';
+export { sqlWorkload } from './workloads/sql.js';
+export type { BuiltIn, OpenTarget, SqlTarget, SqlWork, SqlWorkloadOptions } from './workloads/sql-target.js';
 export {
   type PoolSize,
   type SqliteFileOptions,

@@ -2,7 +2,7 @@ import { formatCount } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
 import { byType, CANDLE_WORDS, candleScripts, type QueryType } from './candles.js';
 import { CANDLE_TABLE } from './postgres-candles.js';
-import type { BuiltIn } from './sql.js';
+import type { BuiltIn } from './sql-target.js';
 
 /** The built-in queries: on the candles that `--init` has made, else on generated rows. Neither needs anything more. */
 export async function queriesFor(type: QueryType, session: Session): Promise<BuiltIn> {

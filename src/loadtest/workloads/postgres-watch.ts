@@ -1,12 +1,11 @@
 import { onAbort } from '../../base/abort.js';
 import type { Clock, Timer } from '../../base/clock.js';
-import { asError } from '../../base/promises.js';
 import type { Database, Session } from '../../db/database.js';
 import type { PgConnection, Tally } from '../../db/drivers/pg-connection.js';
 import type { PostgresAccess } from '../../db/postgres-place.js';
-import { PoolError } from '../../pool/errors.js';
 import { BackendSamples, countsOf, SampleCourse } from '../server-figures.js';
 import type { ServerFigures, ServerWatch, TransactionFigures } from '../types.js';
+import { Gaps } from './gaps.js';
 import { openPgBouncerWatch } from './pgbouncer-watch.js';
 import { countInto, type Observer } from './postgres-observer.js';
 import { type Counters, readBackends, readCounters, readLimits, untilGone } from './postgres-statistics.js';
@@ -129,25 +128,6 @@ export async function watchPostgres(
       gaps: gaps.list(),
     }),
   };
-}
-
-/** What could not be seen, and why: each kind of thing once. */
-export class Gaps {
-  readonly #reasons = new Map<string, string>();
-
-  add(reason: string): void {
-    this.#reasons.set(reason, reason);
-  }
-
-  failed(what: string, error: unknown): void {
-    if (this.#reasons.has(what)) return;
-    const { message } = asError(error instanceof PoolError && error.cause ? error.cause : error);
-    this.#reasons.set(what, `${what}: ${message}`);
-  }
-
-  list(): readonly string[] {
-    return [...this.#reasons.values()];
-  }
 }
 
 /** The server processes of the load. */

@@ -6,7 +6,7 @@ import { inspect, tryWriting } from './postgres-inspect.js';
 import type { Observer } from './postgres-observer.js';
 import { queriesFor } from './postgres-queries.js';
 import { watchPostgres } from './postgres-watch.js';
-import type { SqlTarget } from './sql.js';
+import type { SqlTarget } from './sql-target.js';
 import type { PoolSize } from './sqlite.js';
 
 export interface PostgresTargetOptions {

@@ -5,7 +5,7 @@ import { messageOf } from '../failures.js';
 import { type Bindings, bindingsFor } from './bindings.js';
 import { WorkloadError } from './errors.js';
 import { renderStatement, type Script, type Statement, statementsOf } from './script.js';
-import type { OpenTarget, SqlWork, SqlWorkloadOptions } from './sql.js';
+import type { OpenTarget, SqlWork, SqlWorkloadOptions } from './sql-target.js';
 
 /** What will run, tried out, with its SQL as the database wants it. */
 export interface Prepared {

@@ -7,7 +7,7 @@ import { WorkloadError } from './errors.js';
 import type { Value } from './expression.js';
 import { checkParameters, parseRows, type Row } from './parameters.js';
 import { parseScript, type Script } from './script.js';
-import type { SqlWork } from './sql.js';
+import type { SqlWork } from './sql-target.js';
 
 /** What a user says is to be run. */
 export interface WorkSource {

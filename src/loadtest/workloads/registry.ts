@@ -5,7 +5,7 @@ import type { Database } from '../../db/database.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
 import { postgresDatabase } from './postgres.js';
 import type { Observer } from './postgres-observer.js';
-import type { SqlTarget } from './sql.js';
+import type { SqlTarget } from './sql-target.js';
 import { type PoolSize, sqliteFile, temporarySqlite } from './sqlite.js';
 
 /** What a load can be sent to, as it is named. */

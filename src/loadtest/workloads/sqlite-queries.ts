@@ -1,7 +1,7 @@
 import { formatCount } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
 import { byType, CANDLE_COLUMNS, CANDLE_WORDS, candleScripts, type QueryType } from './candles.js';
-import type { BuiltIn } from './sql.js';
+import type { BuiltIn } from './sql-target.js';
 
 /** The built-in queries on whatever there is in a file: candles, else its largest table, else no table at all. */
 export async function queriesFor(type: QueryType, session: Session): Promise<BuiltIn> {

@@ -7,7 +7,7 @@ import type { WorkloadContext } from '../types.js';
 import { CANDLE_WORDS, CANDLES_PER_SYMBOL, candleScripts, makeCandles, SYMBOLS } from './candles.js';
 import type { Value } from './expression.js';
 import { SET_UP_MS } from './prepare.js';
-import type { OpenTarget, SqlTarget } from './sql.js';
+import type { OpenTarget, SqlTarget } from './sql-target.js';
 import { queriesFor } from './sqlite-queries.js';
 
 /** The part of the pool's options that a load test varies. */
