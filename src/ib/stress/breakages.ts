@@ -1,6 +1,6 @@
 import { ignore } from '../../base/promises.js';
 import { ClientIds } from '../client-ids.js';
-import type { Hear, Line, Link, Target } from '../link.js';
+import type { Line } from '../link.js';
 import type { PacingOptions } from '../pacing.js';
 import type { IbPoolOptions } from '../pool.js';
 import type { ScenarioName } from './names.js';
@@ -30,10 +30,9 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     what: 'takes the next client id at each reconnect',
     pool: withLine((line) => {
       let attempts = 0;
-      return {
-        ...line,
-        open: (target, hear) => line.open({ ...target, clientId: target.clientId + attempts++ }, hear),
-      };
+      return opening(line, (target, hear) =>
+        line.open({ ...target, clientId: target.clientId + attempts++ }, hear),
+      );
     }),
   }),
   'drop-mid-request': () => ({
@@ -49,8 +48,8 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     pool: (options) => ({ ...options, handshakeTimeoutMs: 1e9 }),
   }),
   'slow-gateway': () => ({
-    what: 'takes a gateway for dead that does not answer within 500 ms',
-    pool: (options) => ({ ...options, heartbeatMs: 1000, heartbeatTimeoutMs: 500 }),
+    what: 'takes a gateway for dead that does not answer within 20 ms',
+    pool: (options) => ({ ...options, heartbeatMs: 1000, heartbeatTimeoutMs: 20 }),
   }),
   'nightly-reset': () => ({ what: 'hangs up at a 1100', pool: withLine(hangingUpAt(1100)) }),
   'auto-restart': () => ({
@@ -73,23 +72,22 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
   },
   'big-history': () => ({
     what: 'blames the gateway for its own blocked loop',
-    pool: withLine((line) => ({
-      ...line,
-      open: (target, hear) => ({
+    pool: withLine((line) =>
+      opening(line, (target, hear) => ({
         ...line.open(target, hear),
         afterArrived: (callback) => callback(),
-      }),
-    })),
+      })),
+    ),
   }),
   'bad-input': () => ({
     what: 'does not hear that the port has moved',
-    pool: withLine((line) => ({
-      ...line,
-      open: (target, hear) =>
+    pool: withLine((line) =>
+      opening(line, (target, hear) =>
         line.open(target, (event, args) => {
           if (event !== 'info' || Number(args[1]) !== 1300) hear(event, args);
         }),
-    })),
+      ),
+    ),
   }),
   shutdown: neverHangingUp,
 };
@@ -115,54 +113,47 @@ function withLine(broken: (line: Line) => Line): NonNullable<Breakage['pool']> {
   return (options) => ({ ...options, line: () => broken(options.line()) });
 }
 
+/** The same place, but for how connections are opened there. */
+function opening(line: Line, open: Line['open']): Line {
+  return { prepare: () => line.prepare(), open, end: () => line.end() };
+}
+
 function withoutCalls(isLost: (method: string) => boolean): (line: Line) => Line {
-  return (line) => ({
-    ...line,
-    open(target, hear) {
+  return (line) =>
+    opening(line, (target, hear) => {
       const link = line.open(target, hear);
-      return {
-        ...link,
-        call: (method, args) => (isLost(method) ? undefined : link.call(method, args)),
-      };
-    },
-  });
+      return { ...link, call: (method, args) => (isLost(method) ? undefined : link.call(method, args)) };
+    });
 }
 
 /** As clients do that take the gateway's own trouble for theirs. */
 function hangingUpAt(code: number): (line: Line) => Line {
-  return (line) => ({
-    ...line,
-    open(target, hear) {
-      const link = line.open(target, (event, args) => {
+  return (line) =>
+    opening(line, (target, hear) =>
+      line.open(target, (event, args) => {
         hear(event, args);
-        if (event !== 'info' || Number(args[1]) !== code) return;
-        hear('broken', [`code ${code}`, false]);
-      });
-      return link;
-    },
-  });
+        if (event === 'info' && Number(args[1]) === code) hear('broken', [`code ${code}`, false]);
+      }),
+    );
 }
 
 function repeatingOrders(line: Line): Line {
   const unanswered = new Map<number, readonly unknown[]>();
-  return {
-    ...line,
-    open(target: Target, hear: Hear): Link {
-      const link = line.open(target, (event, args) => {
-        hear(event, args);
-        if (event === 'orderStatus') unanswered.delete(Number(args[0]));
-        if (event !== 'nextValidId') return;
-        for (const order of unanswered.values()) void link.call('placeOrder', order);
-      });
-      return {
-        ...link,
-        call(method, args) {
-          if (method === 'placeOrder') unanswered.set(Number(args[0]), args);
-          return link.call(method, args);
-        },
-      };
-    },
-  };
+  return opening(line, (target, hear) => {
+    const link = line.open(target, (event, args) => {
+      hear(event, args);
+      if (event === 'orderStatus') unanswered.delete(Number(args[0]));
+      if (event !== 'nextValidId') return;
+      for (const order of unanswered.values()) void link.call('placeOrder', order);
+    });
+    return {
+      ...link,
+      call(method, args) {
+        if (method === 'placeOrder') unanswered.set(Number(args[0]), args);
+        return link.call(method, args);
+      },
+    };
+  });
 }
 
 /** As a pool that forgets its connections when it is closed. */

@@ -109,7 +109,7 @@ export interface IbRun {
   readonly broken: string | null;
   /** On the machine's clock. */
   readonly tookMs: number;
-  /** Runs before this one that failed while the machine stood still for longer than they allow for. */
+  /** Runs before this one that went wrong while the machine stood still for longer than they allow for. */
   readonly repeats: readonly IbRepeat[];
   /** How long the machine stood still at most; null where it did not run. */
   readonly stalledMs: number | null;

@@ -64,7 +64,7 @@ export function repeatsText({ runs }: IbStressResult): string | null {
   const again = runs.filter(({ repeats }) => repeats.length > 0);
   if (again.length === 0) return null;
   const names = again.map((run) => `${runLabel(run)} (${counted(run.repeats.length, 'time')})`);
-  return `failed while the machine stood still, and run again: ${names.join(', ')}`;
+  return `went wrong while the machine stood still, and run again: ${names.join(', ')}`;
 }
 
 /** `12/12`: how many of them held; `-` where there were none. */

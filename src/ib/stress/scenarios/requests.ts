@@ -117,11 +117,14 @@ export const bigHistory: Scenario = {
       const seen = bars instanceof IbError ? bars.message : `${bars.length} bars`;
       trial.check(`${count} bars are there`, seen === `${count} bars`, seen);
     }
+    // The answer must come while the loop is blocked, and not before.
+    const lateMs = heartbeatTimeoutMs / 4;
+    await trial.inject({ kind: 'latency', fromMs: lateMs, toMs: lateMs });
     let wasBlocked = false;
     trial.meter.onSent = (method) => {
       if (method !== 'reqCurrentTime' || wasBlocked) return;
       wasBlocked = true;
-      // Sent, and then this loop does nothing for longer than the answer may take.
+      // In a later turn, when it is on its way, this loop does nothing for longer than the answer may take.
       trial.clock.defer(() => block(trial, 1.1 * heartbeatTimeoutMs));
     };
     await trial.until('a heartbeat is sent, and the loop blocked under it', () => wasBlocked);
@@ -132,6 +135,7 @@ export const bigHistory: Scenario = {
       lost === 0,
       `${heartbeatsMissed} heartbeats missed, ${lost} lost`,
     );
+    await trial.heal();
     lease.release();
   },
 };
