@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -25,7 +26,7 @@ import type { CloseReason } from './events.js';
 import { NotProcessedError } from './failure.js';
 import type { HttpSettings } from './options.js';
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 /** Streams at once before the server has said how many it takes. */
 const FIRST_STREAMS = 100;
 const WINDOW_BYTES = 1_048_576;
@@ -120,7 +121,7 @@ export class H2Connection implements Connection {
       handler.onError(new NotProcessedError('the connection is gone', true));
       return;
     }
-    const exchange = new Exchange(request, handler, this.#settings.maxResponseBytes, this.#isUnprocessed);
+    const exchange = new Exchange(request, handler, this.#settings, this.#isUnprocessed);
     exchange.begin(() => this.#open(request));
   }
 
@@ -177,7 +178,7 @@ type Source = string | Uint8Array | Readable | null;
 class Exchange implements Sending {
   readonly #request: RequestParts;
   readonly #handler: ResponseHandler;
-  readonly #maxBytes: number | null;
+  readonly #settings: HttpSettings;
   readonly #isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null;
   #stream: ClientHttp2Stream | null = null;
   #over = false;
@@ -192,12 +193,12 @@ class Exchange implements Sending {
   constructor(
     request: RequestParts,
     handler: ResponseHandler,
-    maxBytes: number | null,
+    settings: HttpSettings,
     isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null,
   ) {
     this.#request = request;
     this.#handler = handler;
-    this.#maxBytes = maxBytes;
+    this.#settings = settings;
     this.#isUnprocessed = isUnprocessed;
   }
 
@@ -244,7 +245,8 @@ class Exchange implements Sending {
     stream.on('data', (chunk: Buffer) => {
       if (this.#over) return;
       this.#bytes += chunk.byteLength;
-      if (this.#maxBytes !== null && this.#bytes > this.#maxBytes) {
+      const { maxResponseBytes } = this.#settings;
+      if (maxResponseBytes !== null && this.#bytes > maxResponseBytes) {
         this.#fail(
           Object.assign(new Error('the response is too large'), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' }),
         );
@@ -272,7 +274,13 @@ class Exchange implements Sending {
     this.#expected = length === undefined || this.#request.method === 'HEAD' ? null : Number(length);
     const status = Number(headers[':status'] ?? 0);
     if (status === 304 || status === 204) this.#expected = null;
-    const more = this.#handler.onHeaders(status, rawOf(headers), () => stream.resume(), '');
+    const raw = rawOf(headers);
+    // Node's own limit is far above what it is told.
+    if (raw.reduce((total, { length }) => total + length, 0) > this.#settings.maxHeaderBytes) {
+      this.#fail(headersTooLarge());
+      return;
+    }
+    const more = this.#handler.onHeaders(status, raw, () => stream.resume(), '');
     if (more === false) stream.pause();
   }
 
@@ -304,6 +312,11 @@ class Exchange implements Sending {
       this.#handler.onComplete(this.#trailers);
       return;
     }
+    if (!this.#responded && stream.rstCode === NGHTTP2_ENHANCE_YOUR_CALM) {
+      // Node's own answer to headers beyond its limit.
+      this.#fail(headersTooLarge());
+      return;
+    }
     const unprocessed = this.#responded ? null : this.#isUnprocessed(stream);
     this.#fail(
       unprocessed !== null
@@ -320,12 +333,18 @@ class Exchange implements Sending {
   }
 }
 
+function headersTooLarge(): Error {
+  return Object.assign(new Error('the headers are too large'), { code: 'UND_ERR_HEADERS_OVERFLOW' });
+}
+
 /** As HTTP/2 has them: names in small letters, and none that are about a connection. */
 function fieldsOf(headers: HttpHeaders): OutgoingHttpHeaders {
   const fields: Record<string, string | string[]> = {};
   for (const [key, value] of pairsOf(headers)) {
     const name = key.toLowerCase();
     if (OF_CONNECTION.has(name) || (name === 'te' && value !== 'trailers')) continue;
+    // nghttp2 leaves such a header out, and says nothing.
+    validateHeaderValue(name, value);
     const before = fields[name];
     fields[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   }

@@ -77,6 +77,8 @@ export function createHttpPool(options: HttpPoolOptions = {}): HttpPool {
   return new HttpPool(options);
 }
 
+/** A token, as RFC 9110 has it. */
+const METHOD = /^[!#$%&'*+.^_`|~\w-]+$/;
 const DEFAULT_GRACE_MS = 5000;
 /** URLs whose parts are kept in mind: to take one apart costs as much as all else that we do for a request. */
 const MOST_PLACES = 1000;
@@ -184,6 +186,7 @@ export class HttpPool implements AsyncDisposable {
   #requestOf(url: string | URL, options: HttpRequestOptions): PoolRequest {
     const { origin, path } = this.#placeOf(url);
     const { method = 'GET', body = null, signal, idempotencyKey, onAcquired } = options;
+    if (!METHOD.test(method)) throw optionError('the method of the request is none');
     const { retry, timeouts } = this.settings;
     const given = plainHeaders(options.headers);
     const headers =

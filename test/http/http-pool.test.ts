@@ -557,6 +557,21 @@ describe('HTTP/2', () => {
     }
   });
 
+  it('refuses what is no header or method, and says when headers are too large', async () => {
+    const server = await opened.h2((stream, path) => {
+      stream.respond({ ':status': 200, ...(path === '/huge' ? { 'x-a': 'a'.repeat(40_000) } : {}) });
+      stream.end('ok');
+    });
+    const pool = opened.pool(auto);
+    await textOf(pool.request(`${server.url}/first`));
+    for (const options of [{ method: 'G ET' }, { headers: { 'a b': 'c' } }, { headers: { a: 'b\r\nc: d' } }])
+      expect((await errorOf(pool.request(`${server.url}/`, options))).code).toBe('ERR_HTTP_OPTION');
+    expect(server.seen.size).toBe(1);
+    expect((await errorOf(pool.request(`${server.url}/huge`))).code).toBe('ERR_HTTP_TOO_LARGE');
+    expect(server.seen.get('GET /huge')).toBe(1);
+    expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
+  });
+
   it('carries what fetch sends, with headers in both ways', async () => {
     const server = await opened.h2((stream) => {
       stream.respond({ ':status': 201, 'x-more': 'a', 'set-cookie': ['a=1', 'b=2'] });
