@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
+import { createHttpPool } from '../../src/http/http-pool.js';
 import { createDatabase } from '../../src/index.js';
 import { getPoolStats, watch } from '../../src/watch/index.js';
 import { Watcher } from '../../src/watch/watcher.js';
@@ -61,11 +65,23 @@ describe('the statistics of all pools', () => {
     const database = createDatabase('sqlite::memory:', { size: 1, maxOverflow: 0 });
     open.push({ [Symbol.asyncDispose]: () => database.close() });
     using _session = await database.pool.acquire();
-    expect(getPoolStats([feed, database.pool])).toEqual({
+    const [http, other] = [createHttpPool({ preset: 'small' }), createHttpPool()];
+    open.push(http, other);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const gone = new AbortController();
+    const { port } = server.address() as AddressInfo;
+    const request = http.request(`http://127.0.0.1:${port}/`, { signal: gone.signal });
+    await once(server, 'request');
+    expect(getPoolStats([feed, http, other, database.pool])).toEqual({
       websocket: { connections: 1, total_symbols: 5, capacity_used: 0.25 },
-      http: { pool_size: 0, active_connections: 0 },
+      http: { pool_size: 30, active_connections: 1 },
       database: { pool_size: 1, checked_in: 0, checked_out: 1, overflow: 0 },
     });
+    gone.abort();
+    await expect(request).rejects.toThrow();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('are those of all that are watched, where none is named', async () => {
