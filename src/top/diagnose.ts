@@ -300,7 +300,7 @@ function whyUnclear(
 ): string {
   if (holders.length > 0 && holders.every(({ holder }) => holder.ageMs === null))
     return ': the ages of leases are not measured';
-  if (gaps.length > 0) return `: ${counted(gaps.length, 'thing')} could not be read, see Events`;
+  const unread = gaps.length === 0 ? '' : `${counted(gaps.length, 'thing')} could not be read, see Events`;
   const doing = holders.flatMap((one) => (one.doing === null ? [] : DOING[one.doing]));
   const counts = ranked(doing).map((what) => `${doing.filter((one) => one === what).length} ${what}`);
   const oldest = holders.reduce<HolderFact | null>(
@@ -313,6 +313,7 @@ function whyUnclear(
     counts.length === 0 || oldest === null
       ? ''
       : `: ${counts.join(', ')}, the oldest for ${shortTime(oldest.holder.ageMs)}${where}`;
+  if (unread !== '') return known === '' ? `: ${unread}` : `${known}; ${unread}`;
   return backends.length === 0 ? `${known}; add the database as a source to see more` : known;
 }
 

@@ -84,6 +84,43 @@ describe('a check of an application’s pools', () => {
     expect(kept).toHaveLength(2);
   });
 
+  it('pool-room: some of what is lent is never given back, and more of it would not help either', async () => {
+    const options = { name: 'orders', size: 2, maxOverflow: 0, leakWatch: { thresholdMs: 40 } };
+    const leaky = ours(options, async (db) => {
+      await db.pool.acquire();
+      await eventually(() => db.pool.snapshot().holders.every(({ leaked }) => leaked));
+      await db.pool.acquire();
+      db.pool.acquire({ timeoutMs: null }).catch(() => {});
+    });
+    await provesRepair('pool-room', 'fail', {
+      ...leaky,
+      start: (given) =>
+        given.careful === true ? ours({}).start(without(given, 'careful')) : leaky.start(given),
+      repair(texts) {
+        expect(texts).toEqual([
+          expect.stringMatching(/give back (the lease|the 2 leases) that (is|are) out/),
+        ]);
+        return { ...options, careful: true };
+      },
+    });
+  });
+
+  it('pool-room: a queue that nobody leaves makes no pool a hundred times as large', async () => {
+    const options = { name: 'orders', size: 2, maxOverflow: 1, timeoutMs: null };
+    const stuck = ours(options, async (db) => {
+      for (let i = 0; i < 300; i++) db.pool.acquire().catch(() => {});
+      await eventually(() => db.pool.snapshot().inUse === 3);
+    });
+    await provesRepair('pool-room', 'fail', {
+      ...stuck,
+      start: (given) => (given.size === 2 ? stuck.start(given) : ours({}).start(given)),
+      repair(texts) {
+        expect(texts).toEqual([expect.stringMatching(/: set size: 11$/)]);
+        return { ...options, size: 11 };
+      },
+    });
+  });
+
   it('pool-room: nearly all is lent', async () => {
     const [before] = await provesRepair(
       'pool-room',

@@ -368,6 +368,17 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; add the database as a source to see more',
   ],
   [
+    'the same, where something else cannot be read',
+    [
+      source({
+        pools: [pool({ waiting: 5, holders: leases(15, () => ({ ageMs: 9000, busy: false })) })],
+        gaps: [{ what: 'whether all of it is paused', why: 'PgBouncer 1.18.0 does not tell (from 1.19)' }],
+      }),
+    ],
+    'unclear',
+    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; 1 thing could not be read, see Events',
+  ],
+  [
     'a pool at ease',
     [source({ pools: [pool({ holders: leases(2, () => ({ busy: true })) })] })],
     null,

@@ -32,7 +32,7 @@ function judge(pool: PoolReading): Finding | null {
     `size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`,
     ...(leaked === 0 ? [] : [`${leaked} of them out for too long: first look at pool-leaks`]),
   ];
-  const fix = { steps: steps(pool), risk: RISK };
+  const fix = { steps: steps(pool), risk: leaked > 0 ? RISK_OF_GIVING_BACK : RISK };
   return waiting > 0 && inUse >= capacity ? fail(summary, evidence, fix) : warn(summary, evidence, fix);
 }
 
@@ -40,14 +40,20 @@ const RISK =
   'More connections are more load on the server, and it must have room for them: look at fleet-sum. Where queries wait ' +
   'for locks or for the processor, more of them gain nothing: poolctl top shows what they wait for.';
 
+const RISK_OF_GIVING_BACK = 'None, where the work is over by then.';
+
+/** How much larger a pool is made at once: a queue has grown for as long as it stands, and says little of what is needed. */
+const MOST_GROWTH = 4;
+
 function steps(pool: PoolReading): readonly FixStep[] {
   const { name, inUse, waiting, creating } = pool;
-  const leaked = leaksOf(pool).length;
-  const size = roomFor(Math.max(1, inUse + waiting - leaked), pool);
-  if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);
-  // It is large enough: then something else keeps it from lending.
+  // A larger pool would be drained by the same leak, a little later.
   const given = giveBack(pool);
   if (given !== null) return [given];
+  const wanted = Math.max(1, inUse + waiting);
+  const most = MOST_GROWTH * (capacityOf(pool) ?? wanted) - (pool.maxOverflow ?? 0);
+  const size = Math.min(roomFor(wanted, pool), most);
+  if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);
   return [
     codeStep(
       `pool '${name}': see why connections take long to open (pool-connects); ${creating ?? 'some'} are being opened`,
