@@ -139,7 +139,7 @@ export const badInput: Scenario = {
       heartbeatMs: trial.real(500),
       heartbeatTimeoutMs: trial.real(1000),
     });
-    const lease = await pool.acquire();
+    using lease = await pool.acquire();
     const { connection } = lease;
     const works = async (name: string): Promise<void> => {
       const timeoutMs = trial.real(8000);
@@ -170,7 +170,6 @@ export const badInput: Scenario = {
       );
       await works('it works again');
     }
-    lease.release();
     await trial.inject({ kind: 'server-version', version: 210, times: 1 });
     const other = trial.pool({ clientId: trial.clientIdBase + 1, port });
     await trial.fails('a version that nobody speaks is told', 'ERR_IB_VERSION', () => other.acquire());

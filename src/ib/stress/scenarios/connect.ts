@@ -54,7 +54,7 @@ export const idCollision: Scenario = {
   async run(trial) {
     const clientId = trial.clientIdBase;
     const holder = trial.pool({ clientId });
-    const lease = await holder.acquire();
+    using lease = await holder.acquire();
     const rival = trial.pool({ clientId });
     await trial.fails('it fails as such', 'ERR_IB_CLIENT_ID_IN_USE', () => rival.acquire());
     // Starting a thread is no part of it.
@@ -65,7 +65,6 @@ export const idCollision: Scenario = {
     trial.check('it is not tried again', length === 2, `${length - 1} attempts`);
     const answer = await trial.ask(() => lease.connection.currentTime());
     trial.check('the holder keeps its connection', !(answer instanceof IbError), tally([answer]));
-    lease.release();
     const clientIds = new ClientIds({ base: clientId + 1 });
     const pools = [trial.pool({ clientIds }), trial.pool({ clientIds })];
     const both = await Promise.all(pools.map((pool) => trial.ask(() => pool.withIb((ib) => ib.clientId))));
@@ -85,7 +84,8 @@ export const idReconnect: Scenario = {
   async run(trial) {
     const clientId = trial.clientIdBase;
     const pool = trial.pool({ heartbeatMs: 5000, heartbeatTimeoutMs: 5000, reconnectMs: 100 });
-    const { connection } = await pool.acquire();
+    using lease = await pool.acquire();
+    const { connection } = lease;
     await trial.inject({ kind: 'half-open', clientIds: [clientId], forMs: HOLDER_MS });
     await trial.until('the loss is noticed', () => connection.figures().supervisor.lost > 0, HOLDER_MS);
     await trial.until(

@@ -54,7 +54,7 @@ export const historyPacing: Scenario = {
   speed: 100,
   lastsMs: 760_000,
   async run(trial) {
-    const lease = await trial.pool({ firstAttempts: 5 }).acquire();
+    using lease = await trial.pool({ firstAttempts: 5 }).acquire();
     const { connection } = lease;
     const ask = (query: Partial<HistoryQuery>) =>
       trial.ask(() =>
@@ -85,6 +85,5 @@ export const historyPacing: Scenario = {
       longestMs >= 0.9 * TEN_MINUTES_MS,
       `the longest ${Math.round(longestMs / 1000)} s`,
     );
-    lease.release();
   },
 };

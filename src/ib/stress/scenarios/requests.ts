@@ -11,7 +11,7 @@ export const slowGateway: Scenario = {
   lastsMs: 25_000,
   async run(trial) {
     const pool = trial.pool({ heartbeatMs: 2000, heartbeatTimeoutMs: 8000 });
-    const lease = await pool.acquire();
+    using lease = await pool.acquire();
     const { connection } = lease;
     await trial.inject({ kind: 'latency', fromMs: 50, toMs: 2000 });
     await trial.inject({ kind: 'slice', bytes: 1 });
@@ -48,7 +48,6 @@ export const slowGateway: Scenario = {
       `${heartbeatsMissed} heartbeats missed, ${lost} lost`,
     );
     await trial.heal();
-    lease.release();
   },
 };
 
@@ -58,7 +57,7 @@ export const requestTimeout: Scenario = {
   speed: 1,
   lastsMs: 4000,
   async run(trial) {
-    const lease = await trial.pool().acquire();
+    using lease = await trial.pool().acquire();
     const { connection } = lease;
     const deadlineMs = 300;
     await trial.inject({ kind: 'mute', requests: ['history', 'contractDetails'] });
@@ -97,7 +96,6 @@ export const requestTimeout: Scenario = {
     const seen = connection.figures().requests.late;
     trial.check('the late one is dropped', seen >= 2, `${seen} messages for nobody`);
     await trial.heal();
-    lease.release();
   },
 };
 
@@ -109,7 +107,7 @@ export const bigHistory: Scenario = {
   async run(trial) {
     const heartbeatTimeoutMs = trial.real(500);
     const pool = trial.pool({ heartbeatMs: trial.real(200), heartbeatTimeoutMs });
-    const lease = await pool.acquire();
+    using lease = await pool.acquire();
     const { connection } = lease;
     for (const count of [5000, 20_000]) {
       const query = { contract: stock('AAPL'), duration: `${count} S`, barSize: '1 secs' };
@@ -136,7 +134,6 @@ export const bigHistory: Scenario = {
       `${heartbeatsMissed} heartbeats missed, ${lost} lost`,
     );
     await trial.heal();
-    lease.release();
   },
 };
 
