@@ -295,19 +295,19 @@ async function openRecorder(path: string, { io }: Context): Promise<Recorder> {
   };
   const file: FileHandle = await open(resolve(io.cwd, path), 'w', 0o600).catch(unavailable('opened'));
   let failed: unknown = null;
-  let written: Promise<unknown> = file.appendFile(recordingHeader());
+  const fail = (error: unknown): void => {
+    failed ??= error;
+  };
+  let written: Promise<unknown> = file.appendFile(recordingHeader()).catch(fail);
   return {
     write(tick) {
+      // After half a line nothing else could be read.
       written = written
-        .then(() => file.appendFile(recordingLine(tick)))
-        .catch((error: unknown) => {
-          failed ??= error;
-        });
+        .then(() => (failed === null ? file.appendFile(recordingLine(tick)) : null))
+        .catch(fail);
     },
     async close() {
-      await written.catch((error: unknown) => {
-        failed ??= error;
-      });
+      await written;
       await file.close();
       if (failed !== null) unavailable('written')(failed);
     },

@@ -133,6 +133,7 @@ describe('poolctl top without a terminal', () => {
     [['--interval', '1'], 2, 'has no unit'],
     [['--replay', 'not-there.jsonl'], 3, 'cannot read the recording'],
     [['--demo', '--once', '--record', 'no/such/folder'], 3, 'cannot be opened'],
+    [['--demo', '--once', '--record', '/dev/full'], 3, 'cannot be written: no space left'],
     [[], 3, 'no application of this user publishes its pools'],
     [['--once', 'postgres://a:geheim@127.0.0.1:1/b'], 3, ''],
   ])('says what is wrong with %j', async (argv, code, words) => {

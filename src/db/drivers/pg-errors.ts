@@ -112,8 +112,10 @@ function pgbouncerHint(message: string): string | null {
   if (/unsupported startup parameter/.test(message)) {
     return 'PgBouncer is between, and takes no such setting: set it on the role, with ALTER ROLE ... SET';
   }
-  if (/no such (database|user)|authentication failed/i.test(message)) {
-    return "check PgBouncer's [databases] and its userlist.txt";
+  if (/no such database/i.test(message))
+    return "check the name at the end of the URL, and PgBouncer's [databases]";
+  if (/no such user|authentication failed/i.test(message)) {
+    return 'check user and password: PgBouncer takes those of its userlist.txt';
   }
   return null;
 }
