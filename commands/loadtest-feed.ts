@@ -10,9 +10,10 @@ import { feedLoadReports } from '../src/report/feed-load/index.js';
 import type { FeedHandle } from '../src/ws/feed-server/orders.js';
 import { spawnFeed } from '../src/ws/feed-server/spawn-feed.js';
 import type { SubscriptionPool } from '../src/ws/subscription-pool.js';
-import { isFeedFormat, type LoadContext, type Warmup } from './loadtest-options.js';
+import { isFeedFormat, type LoadContext } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
 import { readCa, refuseRemote } from './loadtest-target.js';
+import type { Warmup } from './loadtest-values.js';
 
 const DEFAULT_DURATION_MS = 5000;
 

@@ -13,7 +13,8 @@ import {
   targetWords,
 } from '../src/loadtest/http/http-workload.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
-import { httpPreset, type LoadContext } from './loadtest-options.js';
+import type { LoadContext } from './loadtest-options.js';
+import { httpPreset } from './loadtest-profiles.js';
 import { type LoadSubject, readCa, refuseRemote } from './loadtest-target.js';
 
 /** A load test over HTTP. The server is this machine's, unless --allow-remote was given. */

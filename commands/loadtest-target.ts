@@ -15,7 +15,8 @@ import {
 import { type Observer, openObserver } from '../src/loadtest/workloads/postgres-observer.js';
 import type { DatabaseTarget, ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
-import { isHttpProfile, type LoadContext, type Options, PROFILES, type Profile } from './loadtest-options.js';
+import type { LoadContext, Options } from './loadtest-options.js';
+import { isHttpProfile, PROFILES, type Profile } from './loadtest-profiles.js';
 
 /** What is tested, with what could not be known before a look at it. */
 export interface Subject {

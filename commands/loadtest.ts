@@ -24,20 +24,12 @@ import { compareReports } from '../src/report/compare/index.js';
 import { loadReports } from '../src/report/loadtest/index.js';
 import type { RenderOptions } from '../src/report/render-options.js';
 import { type SweepFormat, sweepReports } from '../src/report/sweep/index.js';
-import {
-  httpPreset,
-  isManyRuns,
-  isSweepFormat,
-  type LoadContext,
-  MOST_AT_ONCE,
-  options,
-  PROFILES,
-  rules,
-  targetArgument,
-  type Warmup,
-} from './loadtest-options.js';
+import { isManyRuns, isSweepFormat, type LoadContext, options, targetArgument } from './loadtest-options.js';
+import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
+import { rules } from './loadtest-rules.js';
 import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
+import { MOST_AT_ONCE, type Warmup } from './loadtest-values.js';
 
 /** How long a load goes on where neither a number of queries nor a duration is given. */
 const DEFAULT_DURATION_MS = 5000;

@@ -167,7 +167,7 @@ describeWithPostgres('what goes wrong on PostgreSQL', () => {
 
     it('it is killed in the middle and started again: errors by code, and the pool recovers', async () => {
       const underWay = lent(100);
-      const running = resultOf([url(), ...RATE, '--duration=4s']);
+      const running = resultOf([url(), ...RATE, '--duration=8s']);
       await underWay;
       process.kill(await server.pid(), 'SIGQUIT');
       await server.stop();
@@ -177,7 +177,7 @@ describeWithPostgres('what goes wrong on PostgreSQL', () => {
       expect(Object.keys(errorsOf(result)).filter((code) => !LOST.includes(code))).toEqual([]);
       expect(measurements.failed).toBeGreaterThan(0);
       // Whatever was due has its end, and what came last was served again.
-      expect(measurements.succeeded + measurements.failed).toBe(800);
+      expect(measurements.succeeded + measurements.failed).toBe(1600);
       expect(measurements.timeline.rows.at(-2)).toMatchObject({ failed: 0, succeeded: expect.any(Number) });
       expect(measurements.timeline.rows.at(-2)?.succeeded).toBeGreaterThan(0);
       expect(pool.figures?.created).toBeGreaterThan(1);

@@ -73,11 +73,11 @@ describe('a load on a server', () => {
     [['postgres:u:s3cret@h'], '<target>: write postgres://user@host:5432/database'],
     [['--init'], '--init is for PostgreSQL only'],
     [['--cleanup', 'sqlite:x.db'], '--cleanup is for PostgreSQL only'],
-    [['--allow-remote'], '--allow-remote is for PostgreSQL only'],
+    [['--allow-remote'], '--allow-remote is for PostgreSQL, HTTP and feeds only'],
     [['--password-stdin'], '--password-stdin is for PostgreSQL only'],
     [['--no-pgbouncer'], '--pgbouncer is for PostgreSQL only'],
     [['--prepare-threshold=5'], '--prepare-threshold is for PostgreSQL only'],
-    [['--connect-timeout=5s'], '--connect-timeout is for PostgreSQL only'],
+    [['--connect-timeout=5s'], '--connect-timeout is for PostgreSQL, HTTP and feeds only'],
     [
       ['postgres://u:s3cret@127.0.0.1/d', '--password-stdin'],
       '--password-stdin: there is no password on stdin',

@@ -1,0 +1,307 @@
+import { onlyWith, type Rule } from '../src/cli/command.js';
+import { flagOf } from '../src/cli/options.js';
+import { FEED_METRICS } from '../src/loadtest/feed/thresholds.js';
+import { BUILT_IN_FEED, type TargetKind } from '../src/loadtest/workloads/registry.js';
+import { FEED_LOAD_FORMATS } from '../src/report/feed-load/index.js';
+import { SWEEP_FORMATS } from '../src/report/sweep/index.js';
+import {
+  isFeedFormat,
+  isManyRuns,
+  isSweepFormat,
+  type Key,
+  type Options,
+  type options,
+  type targetArgument,
+} from './loadtest-options.js';
+import { HTTP_PROFILES, isHttpProfile, PROFILES } from './loadtest-profiles.js';
+import type { Sweep } from './loadtest-values.js';
+
+type LoadRule = Rule<typeof options, typeof targetArgument>;
+
+/** A complaint if an option was given as a flag where it does not count. */
+function notWith(key: Key, other: Key, isWrong: (options: Options) => boolean, why: string): LoadRule {
+  return {
+    of: [key, other],
+    check: ({ options, hasFlag }) => (hasFlag(key) && isWrong(options) ? `${flagOf(key)} ${why}` : null),
+  };
+}
+
+const LOADED: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres', 'http'];
+const DATABASES: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres'];
+
+/** Options that mean something for certain kinds of targets only. */
+const KINDS_OF: Readonly<Partial<Record<Key, readonly TargetKind[]>>> = {
+  ...ofKinds(['postgres', 'http', 'feed'], ['allowRemote', 'connectTimeout']),
+  ...ofKinds(['postgres'], ['passwordStdin', 'pgbouncer', 'prepareThreshold', 'init', 'cleanup']),
+  ...ofKinds(DATABASES, ['queryType', 'sql', 'sqlFile', 'params', 'paramsFile', 'define']),
+  ...ofKinds(DATABASES, ['maxOverflow', 'poolRecycle', 'prePing']),
+  ...ofKinds(LOADED, [
+    'testType',
+    'numQueries',
+    'numWorkers',
+    'burstSize',
+    'numBursts',
+    'burstInterval',
+    'rate',
+  ]),
+  ...ofKinds(LOADED, [
+    'maxInFlight',
+    'rateFrom',
+    'rateTo',
+    'rateStep',
+    'stepDuration',
+    'breakP99',
+    'breakWait',
+  ]),
+  ...ofKinds(LOADED, [
+    'seed',
+    'allowWrites',
+    'profile',
+    'poolSize',
+    'poolTimeout',
+    'sweep',
+    'baseline',
+    'rounds',
+  ]),
+  ...ofKinds(LOADED, ['compareWith', 'tolerance', 'hdr']),
+  ...ofKinds(
+    ['feed'],
+    ['symbol', 'symbolsFile', 'symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
+  ),
+  ...ofKinds(['feed'], ['placement', 'batchRate', 'stamp', 'refresh', 'tickRate']),
+  ...ofKinds(['http', 'feed'], ['header', 'ca']),
+  ...ofKinds(
+    ['http'],
+    ['method', 'body', 'bodyFile', 'engine', 'readTimeout', 'retries', 'breaker', 'http2'],
+  ),
+  ...ofKinds(['http'], ['maxKeepalive', 'keepaliveExpiry']),
+};
+
+function ofKinds(kinds: readonly TargetKind[], keys: readonly Key[]) {
+  return Object.fromEntries(keys.map((key) => [key, kinds]));
+}
+
+/** Methods that change nothing. */
+const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+
+const AUTOCANNON_HAS_NO = [
+  ...(['profile', 'poolSize', 'poolTimeout', 'retries', 'breaker', 'http2', 'maxKeepalive'] as const),
+  ...(['keepaliveExpiry', 'sweep', 'baseline', 'publish', 'hdr'] as const),
+];
+
+const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
+  temporary: 'databases',
+  sqlite: 'databases',
+  postgres: 'PostgreSQL',
+  http: 'HTTP',
+  feed: 'feeds',
+};
+
+function kindWords(kinds: readonly TargetKind[]): string {
+  const all = DATABASES.every((kind) => kinds.includes(kind)) ? ['databases'] : [];
+  const words = kinds
+    .filter((kind) => !(all.length > 0 && DATABASES.includes(kind)))
+    .map((kind) => KIND_WORDS[kind]);
+  return inWords([...all, ...words]);
+}
+
+function inWords(names: readonly string[]): string {
+  const [last = '', ...others] = names.toReversed();
+  return others.length === 0 ? last : `${others.toReversed().join(', ')} and ${last}`;
+}
+
+const hasSql = ({ sql, sqlFile }: Options) => sql.length + sqlFile.length > 0;
+
+/** Options that mean something with certain kinds of load only. */
+const COUNTS_WITH: Readonly<Partial<Record<Key, readonly Options['testType'][]>>> = {
+  burstSize: ['burst'],
+  numBursts: ['burst'],
+  burstInterval: ['burst'],
+  numQueries: ['concurrent', 'rate'],
+  numWorkers: ['concurrent'],
+  rate: ['rate'],
+  maxInFlight: ['rate', 'ramp'],
+  rateFrom: ['ramp'],
+  rateTo: ['ramp'],
+  rateStep: ['ramp'],
+  stepDuration: ['ramp'],
+  breakP99: ['ramp'],
+  breakWait: ['ramp'],
+};
+
+/** How many different pools a sweep tries. */
+function sizesIn(sweep: readonly Sweep[]): number {
+  const sizes = (key: keyof Sweep) => Math.max(1, new Set(sweep.flatMap((each) => each[key])).size);
+  return sizes('poolSize') * sizes('maxOverflow');
+}
+
+export const rules: readonly LoadRule[] = [
+  ...Object.entries(KINDS_OF).map(
+    ([key, kinds]): LoadRule => ({
+      of: [key as Key],
+      check: ({ arguments: { target }, hasFlag }) =>
+        hasFlag(key as Key) && !kinds.includes(target?.kind ?? 'temporary')
+          ? `${flagOf(key)} is for ${kindWords(kinds)} only`
+          : null,
+    }),
+  ),
+  {
+    of: ['profile'],
+    check: ({ options: { profile }, arguments: { target }, hasFlag }) => {
+      if (profile === null || !hasFlag('profile') || target?.kind === 'feed') return null;
+      const isHttp = target?.kind === 'http';
+      if (isHttpProfile(profile) === isHttp) return null;
+      return `--profile ${profile} is for ${isHttp ? 'databases' : 'HTTP'}; there is ${(isHttp ? Object.keys(HTTP_PROFILES) : Object.keys(PROFILES)).join(', ')}`;
+    },
+  },
+  {
+    of: ['method', 'allowWrites'],
+    check: ({ options: { method, allowWrites }, arguments: { target } }) =>
+      target?.kind === 'http' && !READS.includes(method) && !allowWrites
+        ? `--method ${method} may change what is there; give --allow-writes if it may`
+        : null,
+  },
+  {
+    of: ['body', 'bodyFile', 'method'],
+    check: ({ options: { body, bodyFile, method }, arguments: { target } }) => {
+      if (target?.kind !== 'http' || (body === null && bodyFile === null)) return null;
+      if (body !== null && bodyFile !== null) return '--body and --body-file exclude each other';
+      return READS.includes(method) ? `a body does not go with --method ${method}` : null;
+    },
+  },
+  ...AUTOCANNON_HAS_NO.map(
+    (key): LoadRule => ({
+      of: [key, 'engine'],
+      check: ({ options: { engine }, hasFlag }) =>
+        engine === 'autocannon' && hasFlag(key)
+          ? `${flagOf(key)} does not count with --engine autocannon`
+          : null,
+    }),
+  ),
+  {
+    of: ['engine', 'testType'],
+    check: ({ options: { engine, testType } }) =>
+      engine === 'autocannon' && testType !== 'concurrent'
+        ? '--engine autocannon goes with --test-type concurrent only: its arrivals by the clock come in bursts'
+        : null,
+  },
+  {
+    of: ['engine', 'numQueries', 'numWorkers'],
+    check: ({ options: { engine, numQueries, numWorkers } }) =>
+      engine === 'autocannon' && numQueries !== null && numQueries < numWorkers
+        ? `--num-queries ${numQueries} is less than one for each of ${numWorkers} connections of autocannon`
+        : null,
+  },
+  {
+    of: ['sweep'],
+    check: ({ options: { sweep }, arguments: { target } }) =>
+      target?.kind === 'http' && sweep.some(({ maxOverflow }) => maxOverflow.length > 0)
+        ? '--sweep max-overflow is for databases only'
+        : null,
+  },
+  {
+    of: ['threshold'],
+    check: ({ options, arguments: { target } }) => {
+      const kind = target?.kind === 'feed' ? 'feed' : 'load';
+      const wrong = options.threshold.find((one) => one.kind !== kind);
+      if (wrong === undefined) return null;
+      return kind === 'feed'
+        ? `--threshold ${wrong.threshold.expression} is not measured of a feed; known are ${FEED_METRICS}`
+        : `--threshold ${wrong.threshold.expression} is measured of feeds only`;
+    },
+  },
+  {
+    of: ['format'],
+    check: ({ options, arguments: { target } }) =>
+      target?.kind === 'feed' && !isFeedFormat(options.format)
+        ? `--format of a feed is one of ${FEED_LOAD_FORMATS.join(', ')}`
+        : null,
+  },
+  {
+    of: ['symbol', 'symbolsFile', 'symbols'],
+    check: ({ options: { symbol, symbolsFile, symbols }, arguments: { target } }) => {
+      if (target?.kind !== 'feed') return null;
+      const given = [symbol.length > 0, symbolsFile !== null, symbols !== null].filter((each) => each).length;
+      if (given > 1) return '--symbol, --symbols-file and --symbols exclude each other';
+      return given === 0 && target.url !== null
+        ? 'say what to subscribe: --symbol AAPL, --symbols-file FILE, or --symbols N for made-up ones'
+        : null;
+    },
+  },
+  {
+    of: ['symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
+    check: ({ options: { symbols, maxSymbolsPerWebsocket, maxWebsocketConnections } }) =>
+      symbols !== null && symbols > maxSymbolsPerWebsocket * maxWebsocketConnections
+        ? `--symbols ${symbols} do not fit on ${maxWebsocketConnections} connections of ${maxSymbolsPerWebsocket}`
+        : null,
+  },
+  {
+    of: ['tickRate'],
+    check: ({ arguments: { target }, hasFlag }) =>
+      hasFlag('tickRate') && target?.kind === 'feed' && target.url !== null
+        ? `--tick-rate is for ${BUILT_IN_FEED} only`
+        : null,
+  },
+  ...Object.entries(COUNTS_WITH).flatMap(([key, types]) =>
+    onlyWith<typeof options, 'testType'>(
+      key as Key,
+      'testType',
+      types,
+      `${flagOf(key)} counts with --test-type ${types.join(' or ')} only`,
+    ),
+  ),
+  notWith('rateTo', 'rateFrom', ({ rateFrom, rateTo }) => rateTo < rateFrom, 'is lower than --rate-from'),
+  notWith(
+    'duration',
+    'testType',
+    ({ testType }) => testType === 'ramp',
+    'does not count with --test-type ramp: see --step-duration',
+  ),
+  notWith('rounds', 'sweep', (options) => !isManyRuns(options), 'needs --sweep or --baseline'),
+  {
+    of: ['sweep'],
+    check: ({ options }) =>
+      options.sweep.length > 0 && sizesIn(options.sweep) < 2
+        ? '--sweep needs at least two sizes to compare'
+        : null,
+  },
+  notWith('baseline', 'sweep', ({ sweep }) => sweep.length > 0, 'and --sweep exclude each other'),
+  notWith('tolerance', 'compareWith', ({ compareWith }) => compareWith === null, 'needs --compare-with'),
+  ...(['compareWith', 'threshold', 'strict', 'hdr'] as const).map((key) =>
+    notWith(key, 'sweep', isManyRuns, 'is for a single run, and --sweep and --baseline are many'),
+  ),
+  notWith(
+    'poolSize',
+    'sweep',
+    ({ sweep }) => sweep.some(({ poolSize }) => poolSize.length > 0),
+    'is what --sweep tries',
+  ),
+  notWith(
+    'maxOverflow',
+    'sweep',
+    ({ sweep }) => sweep.some(({ maxOverflow }) => maxOverflow.length > 0),
+    'is what --sweep tries',
+  ),
+  notWith(
+    'sweep',
+    'testType',
+    ({ testType }) => testType === 'ramp',
+    'and --test-type ramp exclude each other',
+  ),
+  notWith(
+    'format',
+    'sweep',
+    (options) => isManyRuns(options) && !isSweepFormat(options.format),
+    `of --sweep and --baseline is one of ${SWEEP_FORMATS.join(', ')}`,
+  ),
+  notWith('queryType', 'sql', hasSql, 'and --sql or --sql-file exclude each other'),
+  ...(['params', 'paramsFile', 'define'] as const).map((key) =>
+    notWith(key, 'sql', (options) => !hasSql(options), 'needs --sql or --sql-file'),
+  ),
+  notWith(
+    'params',
+    'paramsFile',
+    ({ paramsFile }) => paramsFile !== null,
+    'and --params-file exclude each other',
+  ),
+];
