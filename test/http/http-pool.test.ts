@@ -62,7 +62,7 @@ describe('connections', () => {
     const server = await opened.http((_request, response) => response.end('ok'), {
       keepAliveTimeout: 60_000,
     });
-    const pool = opened.pool({ maxConnections: 20, maxKeepalive: 3, keepaliveExpiryMs: 600 });
+    const pool = opened.pool({ maxConnections: 20, maxKeepalive: 3, keepaliveExpiryMs: 2500 });
     await Promise.all(Array.from({ length: 60 }, (_, at) => textOf(pool.request(`${server.url}/${at}`))));
     await eventually(() => pool.snapshot().idle === 3);
     await eventually(() => server.sockets.size === 3);
@@ -242,7 +242,7 @@ describe('the circuit of an origin', () => {
   it('opens when it fails, says until when, lets one try, and closes', async () => {
     let healthy = false;
     const server = await opened.http((_request, response) => response.writeHead(healthy ? 200 : 500).end());
-    const pool = opened.pool({ retry: false, breaker: { minCalls: 5, openMs: 300 } });
+    const pool = opened.pool({ retry: false, breaker: { minCalls: 5, openMs: 1500 } });
     const turns: string[] = [];
     pool.on('breaker', ({ from, to }) => turns.push(`${from} to ${to}`));
     const get = async () => {
@@ -489,7 +489,7 @@ describe('HTTP/2', () => {
       stream.respond({ ':status': 200 });
       stream.write('first ');
       if (path === '/leave') stream.session?.goaway(0);
-      setTimeout(() => stream.destroyed || stream.end('last'), 50);
+      setTimeout(() => stream.destroyed || stream.end('last'), 500);
     });
     const pool = opened.pool(auto);
     const before = Array.from({ length: 5 }, (_, at) => pool.request(`${server.url}/${at}`));
@@ -533,10 +533,10 @@ describe('HTTP/2', () => {
     const server = await opened.h2((stream, path) => {
       if (path !== '/slow') stream.end('ok');
     });
-    const pool = opened.pool({ ...auto, timeouts: { readMs: 60 }, retry: false });
+    const pool = opened.pool({ ...auto, timeouts: { readMs: 600 }, retry: false });
     const slow = errorOf(pool.request(`${server.url}/slow`));
     expect(await textOf(pool.request(`${server.url}/fast`))).toBe('ok');
-    expect((await slow).message).toContain('has not answered within 60 ms');
+    expect((await slow).message).toContain('has not answered within 600 ms');
     expect(await textOf(pool.request(`${server.url}/after`))).toBe('ok');
     expect(server.opened).toBe(1);
     await eventually(() => server.streams === 0);
@@ -598,7 +598,7 @@ describe('HTTP/2', () => {
 describe('a pool', () => {
   it('is closed by `await using`: requests under way end, those that wait do not begin, and nothing is left', async () => {
     const server = await opened.http((request, response) => {
-      if (request.url === '/slow') setTimeout(() => response.end('ok'), 50);
+      if (request.url === '/slow') setTimeout(() => response.end('ok'), 500);
       else response.end('ok');
     });
     const { pool, slow, waits } = await (async () => {
