@@ -63,7 +63,7 @@ export function audit(paths: readonly string[], options: AuditOptions): AuditRes
     findings,
     warnings: [
       ...found.unreadable.map(({ name, reason }) => ({ file: name, line: null, reason })),
-      ...project.warnings.map(({ file, reason }) => ({ file, line: null, reason })),
+      ...project.warnings,
       ...warnings,
       ...problems,
     ],

@@ -307,7 +307,16 @@ export async function book() {
     await symlink(join(folder, 'nowhere.ts'), join(folder, 'dangling.ts'));
     const { findings, warnings } = await json();
     expect(findings.map(({ file }) => file)).toEqual(['a.ts', 'broken.ts']);
-    expect(warnings.map(({ file }) => file)).toEqual(['binary.ts', 'bundle.js', 'dangling.ts']);
+    expect(warnings.map(({ file }) => file)).toEqual(['binary.ts', 'bundle.js', 'dangling.ts', 'broken.ts']);
+  });
+
+  it('says where a file stops making sense, and audits the rest of it', async () => {
+    await write('broken.ts', `${LEAK}export function next() {\n`);
+    const { findings, warnings } = await json();
+    expect(findings).toHaveLength(1);
+    expect(warnings).toEqual([
+      { file: 'broken.ts', line: 9, reason: 'audited as far as it can be read: a syntax error' },
+    ]);
   });
 
   it('reads files that import each other in a circle, a file of 50,000 lines, and one that is not UTF-8', async () => {

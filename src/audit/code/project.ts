@@ -13,7 +13,7 @@ export interface SourceUnit {
 /** The audited files, and how one finds another. */
 export class Project {
   readonly files: readonly SourceUnit[];
-  readonly warnings: { readonly file: string; readonly reason: string }[] = [];
+  readonly warnings: { readonly file: string; readonly line: number | null; readonly reason: string }[] = [];
   readonly #byPath = new Map<string, SourceUnit>();
   readonly #asts = new Map<SourceUnit, ts.SourceFile>();
   readonly #units = new WeakMap<ts.SourceFile, SourceUnit>();
@@ -25,9 +25,9 @@ export class Project {
     for (const { path, name } of found) {
       const read = readSource(path);
       if ('reason' in read) {
-        this.warnings.push({ file: name, reason: read.reason });
+        this.warnings.push({ file: name, line: null, reason: read.reason });
       } else if (isMinified(read.text)) {
-        this.warnings.push({ file: name, reason: 'skipped: it looks minified' });
+        this.warnings.push({ file: name, line: null, reason: 'skipped: it looks minified' });
       } else {
         const unit = { index: files.length, path, name, text: read.text };
         files.push(unit);
@@ -47,6 +47,13 @@ export class Project {
     const ast = ts.createSourceFile(unit.path, unit.text, PARSING, true, kindOf(unit.path));
     this.#asts.set(unit, ast);
     this.#units.set(ast, unit);
+    const line = lineOfSyntaxError(ast);
+    if (line !== null)
+      this.warnings.push({
+        file: unit.name,
+        line,
+        reason: 'audited as far as it can be read: a syntax error',
+      });
     return ast;
   }
 
@@ -134,6 +141,13 @@ function kindOf(path: string): ts.ScriptKind {
   if (path.endsWith('.tsx')) return ts.ScriptKind.TSX;
   if (/\.[cm]?ts$/.test(path)) return ts.ScriptKind.TS;
   return ts.ScriptKind.JSX; // JSX in .js files is common, and plain JavaScript reads the same
+}
+
+/** Where a file stops making sense, from 1; null where it does not. The compiler knows, though its types do not say so. */
+function lineOfSyntaxError(ast: ts.SourceFile): number | null {
+  const { parseDiagnostics } = ast as { readonly parseDiagnostics?: readonly ts.DiagnosticWithLocation[] };
+  const first = parseDiagnostics?.[0];
+  return first === undefined ? null : ast.getLineAndCharacterOfPosition(first.start).line + 1;
 }
 
 /** Lines that no one wrote: an average of more than 500 characters over a file of some size. */
