@@ -49,6 +49,8 @@ export interface Database extends AsyncDisposable {
  * ```
  */
 export function createDatabase(url: string, options: DatabaseOptions = {}): Database {
+  // JavaScript passes whatever an unset variable of the environment gives.
+  if (typeof url !== 'string') throw optionError(String(url), ['the URL is no text; is a variable not set?']);
   const problems: string[] = [];
   const parts = cutUrl(url);
   const driver = parts === null ? undefined : DRIVERS.get(parts.scheme);

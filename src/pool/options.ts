@@ -100,9 +100,9 @@ export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
     const good =
       typeof value === 'number' && value >= least && value <= most && (!whole || Number.isSafeInteger(value));
     if (good && Number.isFinite(value)) return value;
-    problems.push(
-      `${name} must be ${whole ? 'a whole number' : 'a number'} from ${least}, got ${String(value)}`,
-    );
+    // What comes from the environment is text: 5 and '5' look the same otherwise.
+    const got = typeof value === 'string' ? `the text '${value}'` : String(value);
+    problems.push(`${name} must be ${whole ? 'a whole number' : 'a number'} from ${least}, got ${got}`);
     return fallback;
   };
   const size = number('size', 5, { whole: true }) ?? 5;

@@ -92,6 +92,14 @@ describe('the URL of a SQLite database', () => {
     expect(() => createDatabase(url)).toThrow(expect.objectContaining({ code: 'ERR_DB_OPTION' }));
   });
 
+  it('refuses what JavaScript passes of an unset variable, and numbers that are text', () => {
+    const unset = undefined as unknown as string;
+    expect(() => createDatabase(unset)).toThrow(expect.objectContaining({ code: 'ERR_DB_OPTION' }));
+    expect(() => createDatabase(unset)).toThrow(/the URL is no text; is a variable not set\?/);
+    const size = '5' as unknown as number;
+    expect(() => createDatabase('sqlite:app.db', { size })).toThrow(/size must be .*, got the text '5'/);
+  });
+
   it('shows no password of a URL that it refuses', () => {
     expect(() => createDatabase('oracle://scott:tiger@db/x?password=lion')).toThrow(/^(?!.*(tiger|lion))/);
   });
