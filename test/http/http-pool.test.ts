@@ -467,7 +467,7 @@ describe('HTTP/2', () => {
       ),
     );
     expect(new Set(results)).toEqual(new Set(['ok']));
-    expect(server.peakStreams).toBeGreaterThan(50);
+    expect(server.peakStreams).toBeGreaterThanOrEqual(50);
     expect(server.peakStreams).toBeLessThanOrEqual(100);
     expect(server.opened).toBe(2);
     expect(pool.snapshot().http.origins[0]).toMatchObject({ protocol: 'h2', connections: 2 });
