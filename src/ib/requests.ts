@@ -102,6 +102,8 @@ export class Requests {
   readonly #counters = { asked: 0, answered: 0, failed: 0, timedOut: 0, lost: 0, retried: 0, late: 0 };
   #lastId = FIRST_REQUEST_ID;
   #nextOrderId = 0;
+  /** What happened to requests that were waiting for the pacing. */
+  readonly #unsent = new WeakSet<Error>();
   /** Aborts with the session: what waits for the pacing must not be sent in the next. */
   #session = new AbortController();
 
@@ -142,7 +144,7 @@ export class Requests {
       options.signal,
     );
     try {
-      for (let attempt = 0; ; attempt++) {
+      for (let lost = 0; ; ) {
         limit.check();
         if (this.#supervisor.state.kind !== 'ready') {
           // An order must not wait for a connection: by then it may not be what is wanted.
@@ -154,8 +156,11 @@ export class Requests {
           this.#counters.answered++;
           return answer;
         } catch (error) {
-          const lost = error instanceof IbError && error.code === 'ERR_IB_CONNECTION_LOST';
-          if (!lost || !question.idempotent || attempt >= RETRIES) throw error;
+          const isLost = error instanceof IbError && error.code === 'ERR_IB_CONNECTION_LOST';
+          if (!isLost || !question.idempotent) throw error;
+          // What still stood in the queue takes its place anew.
+          if (this.#unsent.has(error)) continue;
+          if (++lost > RETRIES) throw error;
           this.#counters.retried++;
         }
       }
@@ -290,9 +295,11 @@ export class Requests {
       };
       const beforeWaiting = (): AbortSignal => {
         queue = new AbortController();
-        stopWatching = onAbort(session, () =>
-          pending.reject(lostUnder(name, false, session.reason as IbError)),
-        );
+        stopWatching = onAbort(session, () => {
+          const error = lostUnder(name, false, session.reason as IbError);
+          this.#unsent.add(error);
+          pending.reject(error);
+        });
         return queue.signal;
       };
       this.#pacer.send(question.paced, transmit, beforeWaiting).then(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ConnectionOptions, IbConnection } from '../../src/ib/connection.js';
 import type { Tick } from '../../src/ib/contracts.js';
+import { createPacer, type PacingOptions } from '../../src/ib/pacing.js';
 import { FIRST_REQUEST_ID } from '../../src/ib/requests.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { FakeLine } from './fake-line.js';
@@ -10,12 +11,12 @@ const MSFT = { ...AAPL, symbol: 'MSFT' };
 const HISTORY = { contract: AAPL, barSize: '1 min', duration: '1 D' };
 
 /** A connection that is ready. */
-async function start(options: ConnectionOptions = {}) {
+async function start(options: ConnectionOptions = {}, pacing: PacingOptions = {}) {
   const clock = new VirtualClock();
   const line = new FakeLine();
   const connection = new IbConnection(
     { host: '127.0.0.1', port: 7497, clientId: 1 },
-    { clock, line, random: () => 0.5, ...options },
+    { clock, line, random: () => 0.5, pacer: createPacer({ ...pacing, clock }), ...options },
   );
   const ready = connection.ready();
   await clock.settle();
@@ -148,6 +149,28 @@ describe('requests', () => {
     }
     await expect(asked).rejects.toMatchObject({ code: 'ERR_IB_CONNECTION_LOST' });
     expect(connection.figures().requests).toMatchObject({ retried: 3, lost: 4 });
+  });
+
+  it('that still wait for the pacing lose nothing by a drop', async () => {
+    const { clock, line, connection, reconnect, sent } = await start(
+      {},
+      { history: { identicalMs: 26_000 } },
+    );
+    const history = { ...HISTORY, barSize: '30 secs' };
+    const answer = (): void => {
+      const [, id] = sent('reqHistoricalData')[0] ?? [];
+      line.last.say('historicalData', id, 'finished-1-2', -1);
+    };
+    const first = connection.historicalData(history);
+    await clock.settle();
+    answer();
+    await first;
+    const second = connection.historicalData(history);
+    for (let drops = 0; drops < 5; drops++) await reconnect();
+    await clock.advance(2000);
+    answer();
+    await second;
+    expect(connection.figures().requests).toMatchObject({ answered: 2, lost: 0, retried: 0 });
   });
 
   it('that are orders are never sent twice, and not while there is no connection', async () => {
