@@ -20,7 +20,8 @@ export interface Judged {
  * The three bands of the system that poolctl replaces (seed 004, "Interpreting Results"): good is a success rate
  * above 99 %, a mean below 50 ms for simple queries, a p95 below 100 ms and a p99 below 500 ms; bad is a success
  * rate below 95 %, a p99 above 1 s, many connection time-outs (here: 1 % of the iterations), or waits that rise
- * over the run (see waitTrend); marginal is what lies between. The worst criterion decides.
+ * over the run (see waitTrend); marginal is what lies between. The worst criterion decides. To these comes a time in
+ * which nothing succeeded.
  */
 export function judge({ measurements, simple, model }: Judged): Verdict {
   if (measurements.stages !== null) return judgeRamp(measurements.stages);
@@ -83,6 +84,7 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
       why: trend.why,
     }),
     ...(model.kind === 'rate' ? [rateReached(measurements, model.perSecond)] : []),
+    ...(model.kind === 'burst' ? [] : outageIn(measurements)),
   ];
   const band = worst(criteria);
   return { band, reason: reasonOf(band, criteria), criteria };
@@ -102,6 +104,38 @@ function rateReached({ started, dropped, succeeded, failed, elapsedMs }: Measure
     bad: 'below 80 %',
     bandOf: (share) => (share >= 0.95 ? 'good' : share < 0.8 ? 'bad' : 'marginal'),
   });
+}
+
+const OUTAGE_MS = 1000;
+/** A time without a success says nothing where iterations take as long as that. */
+const OUTAGE_BY_P99 = 10;
+const LONG_OUTAGE = 0.1;
+
+/**
+ * The longest time in which nothing succeeded, where something failed. The share of successes hides it: workers that
+ * wait for a target that is gone, or try again, begin nothing that could fail.
+ */
+function outageIn({ timeline, failed, response, elapsedMs }: Measurements): Criterion[] {
+  let longestMs = 0;
+  let silentMs = 0;
+  for (const { succeeded, lengthMs } of timeline.rows) {
+    silentMs = succeeded > 0 ? 0 : silentMs + lengthMs;
+    longestMs = Math.max(longestMs, silentMs);
+  }
+  // Where nothing succeeded at all, the success rate says it.
+  if (failed === 0 || response.p99Ms === null) return [];
+  if (longestMs < Math.max(OUTAGE_MS, OUTAGE_BY_P99 * response.p99Ms)) return [];
+  return [
+    criterion({
+      id: 'outage',
+      title: 'nothing succeeded for',
+      unit: 'ms',
+      value: longestMs,
+      good: 'below 1 s',
+      bad: 'from a tenth of the run',
+      bandOf: (ms) => (ms < LONG_OUTAGE * elapsedMs ? 'marginal' : 'bad'),
+    }),
+  ];
 }
 
 /** A ramp goes up until something breaks: that something broke says nothing, at which rate it did says all. */

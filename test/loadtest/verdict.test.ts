@@ -16,6 +16,18 @@ function measured({ times, errors = {} }: Load): Measurements {
   return resultLike({ responsesMs, waitShare: 0.5, errors, elapsedMs: 10_000 }).measurements;
 }
 
+const EMPTY_ROW = {
+  lengthMs: 100,
+  failed: 0,
+  throughputPerSecond: 0,
+  meanMs: null,
+  p50Ms: null,
+  p99Ms: null,
+  waitMeanMs: null,
+  waitP99Ms: null,
+  waiting: null,
+};
+
 describe('the verdict', () => {
   it.each<[string, Load, Band, RegExp]>([
     ['all within bounds', { times: { 10: 1000 } }, 'good', /^100 % succeeded, 95 % of them within 10/],
@@ -52,6 +64,36 @@ describe('the verdict', () => {
       band,
       reason: expect.stringMatching(reason),
     });
+  });
+
+  it.each<[string, (at: number) => boolean, number, Band]>([
+    ['the second half of the run', (at) => at < 50, 10, 'bad'],
+    ['a time after which it goes on', (at) => at < 30 || at >= 45, 10, 'bad'],
+    ['a longer run, for less than a tenth of it', (at) => at < 50 || at >= 62, 200, 'marginal'],
+    ['less than a second', (at) => at < 50 || at >= 59, 10, 'good'],
+  ])('sees that nothing succeeded in %s', (_, succeeds, seconds, band) => {
+    const all = measured({ times: { 10: 9990 }, errors: { ERR_HTTP_CONNECT: 10 } });
+    const rows = Array.from({ length: seconds * 10 }, (_row, at) => ({
+      ...EMPTY_ROW,
+      atMs: at * 100,
+      succeeded: succeeds(at) ? 100 : 0,
+    }));
+    const elapsedMs = seconds * 1000;
+    const measurements = { ...all, elapsedMs, timeline: { intervalMs: 100, rows } };
+    const judged = judge({ measurements, simple: true, model: { kind: 'closed', workers: 10 } });
+    expect({ band: judged.band, reason: judged.reason }).toEqual({
+      band,
+      reason: expect.stringMatching(
+        band === 'good' ? /^99\.90 %/ : /^nothing succeeded for [15]\.\d0 s \(good below 1 s/,
+      ),
+    });
+    // Bursts are pauses by nature; and where nothing failed, iterations are slow.
+    const burst = { kind: 'burst', size: 10, count: 5, intervalMs: 2000 } as const;
+    expect(judge({ measurements, simple: true, model: burst }).band).toBe('good');
+    const slow = { ...measurements, failed: 0 };
+    expect(judge({ measurements: slow, simple: true, model: { kind: 'closed', workers: 10 } }).band).toBe(
+      'good',
+    );
   });
 
   it('asks a low mean of simple queries only, and says so', () => {

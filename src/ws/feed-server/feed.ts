@@ -229,7 +229,7 @@ export class Feed {
   #tick(symbol: string, wallMs = Math.floor(this.#clock.wallTime())): string {
     const seq = ++this.#seq;
     // About 120 bytes, as quotes are.
-    return `{"symbol":"${symbol}","seq":${seq},"bid":${(seq % 1000) / 8 + 100},"ask":${(seq % 1000) / 8 + 100.5},"last":${(seq % 1000) / 8 + 100.25},"volume":${seq % 9973},"time":${wallMs}}`;
+    return `{"symbol":${JSON.stringify(symbol)},"seq":${seq},"bid":${(seq % 1000) / 8 + 100},"ask":${(seq % 1000) / 8 + 100.5},"last":${(seq % 1000) / 8 + 100.25},"volume":${seq % 9973},"time":${wallMs}}`;
   }
 
   #receive(session: Session, text: string): void {
