@@ -112,6 +112,7 @@ function pgbouncerHint(message: string): string | null {
   if (/unsupported startup parameter/.test(message)) {
     return 'PgBouncer is between, and takes no such setting: set it on the role, with ALTER ROLE ... SET';
   }
+  if (/no username supplied/i.test(message)) return 'name a user in the URL, or in PGUSER';
   if (/no such database/i.test(message))
     return "check the name at the end of the URL, and PgBouncer's [databases]";
   if (/no such user|authentication failed/i.test(message)) {
