@@ -282,19 +282,19 @@ describeWithPgBouncer('what goes wrong with PgBouncer', () => {
 
   it('a pause in the middle is waited for', async () => {
     const underWay = lent(50);
-    const running = resultOf([url(), ...RATE, '--duration=1500ms']);
+    const running = resultOf([url(), ...RATE.slice(0, -1), '--pool-timeout=20s', '--duration=1500ms']);
     await underWay;
     await console.query(`PAUSE ${own.name}`);
-    const waiting = async (): Promise<number> => {
-      const { rows } = await console.query<{ database: string; cl_waiting: number }>('SHOW POOLS');
-      return rows.find(({ database }) => database === own.name)?.cl_waiting ?? 0;
+    const waitedSeconds = async (): Promise<number> => {
+      const { rows } = await console.query<{ database: string; maxwait: number }>('SHOW POOLS');
+      return Number(rows.find(({ database }) => database === own.name)?.maxwait ?? 0);
     };
-    // All of the pool's connections, and the one that looks at the server.
-    while ((await waiting()) < 5);
+    // Long enough for a look at it, of which there are two a second.
+    while ((await waitedSeconds()) < 1);
     await console.query(`RESUME ${own.name}`);
     const { measurements, server } = await running;
     expect(measurements).toMatchObject({ succeeded: 300, failed: 0 });
-    expect(server?.pgbouncer?.waiting.most).toBeGreaterThanOrEqual(4);
+    expect(server?.pgbouncer?.waiting.most).toBeGreaterThan(0);
   });
 
   it('a pause before is told, and not waited for without end', async () => {
