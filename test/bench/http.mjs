@@ -1,6 +1,7 @@
-// What the HTTP pool costs beside bare undici: requests a second and latencies at 50 connections. All contenders live in
-// one process and have the machine in turn, a slice each: whatever else goes on meets them alike. The server is in
-// another process. Needs the build. `npm run bench:http [SLICES [SLICE_MS]]`
+// What the HTTP pool costs beside bare undici: requests a second and latencies at 50 connections. Each contender has a
+// process of its own, as an application would be (in one process they share undici's code, and what the compiler learns
+// of one slows the others), and the machine in turn, a slice each: whatever else goes on meets them alike. So has the
+// server. Needs the build. `npm run bench:http [SLICES [SLICE_MS]]`
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,7 +12,9 @@ const dist = process.env.POOLCTL_DIST ?? join(import.meta.dirname, '../../dist')
 const WORKERS = 50;
 const WARM_UP_MS = 1500;
 
-if (process.argv[2] === 'server') serve();
+const [, , role, ...rest] = process.argv;
+if (role === 'server') serve();
+else if (role === 'contender') await contend(...rest);
 else await compare(Number(process.argv[2] ?? 40), Number(process.argv[3] ?? 500));
 
 /**
@@ -23,19 +26,28 @@ async function compare(slices, sliceMs) {
   const [port] = await once(server, 'message');
   const url = `http://127.0.0.1:${port}/quote`;
   const names = ['undici Pool', 'undici Agent', 'poolctl/http'];
-  const contenders = await Promise.all(names.map((name) => contender(name, url)));
-  for (const { get } of contenders) await slice(get, WARM_UP_MS);
+  const contenders = names.map((name) => fork(import.meta.filename, ['contender', name, url]));
+  /**
+   * @param {import('node:child_process').ChildProcess} one
+   * @param {number} ms
+   * @returns {Promise<Slice>}
+   */
+  const sliceOf = async (one, ms) => {
+    one.send(ms);
+    return (await once(one, 'message'))[0];
+  };
+  for (const one of contenders) await sliceOf(one, WARM_UP_MS);
   /** @type {Slice[][]} */
   const results = names.map(() => []);
   for (let round = 0; round < slices; round++) {
     // Another one is first each time.
     for (let at = 0; at < names.length; at++) {
       const which = (round + at) % names.length;
-      const { get } = /** @type {Contender} */ (contenders[which]);
-      results[which]?.push(await slice(get, sliceMs));
+      const one = contenders[which];
+      if (one !== undefined) results[which]?.push(await sliceOf(one, sliceMs));
     }
   }
-  for (const { close } of contenders) await close();
+  for (const one of contenders) one.disconnect();
   server.disconnect();
   const own = results[2] ?? [];
   const rows = names.map((name, which) => {
@@ -92,6 +104,19 @@ async function slice(get, ms) {
     p50: sorted[Math.floor(sorted.length * 0.5)] ?? Number.NaN,
     p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
   };
+}
+
+/**
+ * Runs a slice, that many milliseconds, whenever it is told to.
+ * @param {string} name
+ * @param {string} url
+ */
+async function contend(name = '', url = '') {
+  const { get, close } = await contender(name, url);
+  process.on('message', async (ms) => {
+    process.send?.(await slice(get, Number(ms)));
+  });
+  process.once('disconnect', () => void close());
 }
 
 function serve() {
