@@ -12,6 +12,7 @@ import { spawnFeed } from '../src/ws/feed-server/spawn-feed.js';
 import type { SubscriptionPool } from '../src/ws/subscription-pool.js';
 import { isFeedFormat, type LoadContext } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
+import { surroundingsOf } from './loadtest-surroundings.js';
 import { readCa, refuseRemote } from './loadtest-target.js';
 import type { Warmup } from './loadtest-values.js';
 
@@ -41,7 +42,7 @@ async function load(
   symbols: readonly string[],
   target: Pick<FeedLoadOptions, 'url' | 'title'> & { readonly server: FeedHandle | null },
 ): Promise<ExitCode> {
-  const { options, io, render } = context;
+  const { options, render } = context;
   const ca = await readCa(context);
   const result = await withPublished(context, (opened) =>
     runFeedLoad({
@@ -59,21 +60,7 @@ async function load(
       refreshMs: options.refresh,
       stampField: options.stamp,
       thresholds: options.threshold.flatMap((one) => (one.kind === 'feed' ? [one.threshold] : [])),
-      environment: {
-        poolctl: context.version,
-        node: io.host.nodeVersion,
-        platform: `${io.host.platform} ${io.host.arch}`,
-        cores: io.host.cpuCount,
-      },
-      client: {
-        eventLoopUtilization: io.eventLoopUtilization,
-        cpuTime: io.cpuTime,
-        hostCpuTime: io.hostCpuTime,
-        cores: io.host.cpuCount,
-      },
-      clock: io.clock,
-      stop: io.interrupts.stop,
-      abort: io.interrupts.abort,
+      ...surroundingsOf(context),
       onOpen(pool) {
         opened(pool);
         if (options.verbose) logEvents(pool, context.log);

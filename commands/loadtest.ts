@@ -28,6 +28,7 @@ import { isManyRuns, isSweepFormat, type LoadContext, options, targetArgument } 
 import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
 import { rules } from './loadtest-rules.js';
+import { surroundingsOf } from './loadtest-surroundings.js';
 import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
 import { MOST_AT_ONCE, type Warmup } from './loadtest-values.js';
 
@@ -280,7 +281,7 @@ function measure(
     ...listeners
   }: Pick<LoadTestOptions, 'onProgress' | 'onInterval'> & { readonly unpooled?: boolean },
 ): Promise<LoadResult> {
-  const { options, io } = context;
+  const { options } = context;
   const model = modelOf(context);
   return run({
     workload: workload(pool, unpooled, opened),
@@ -289,21 +290,7 @@ function measure(
     warmup: warmupOf(options.warmup, model, pool),
     seed: options.seed,
     thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
-    environment: {
-      poolctl: context.version,
-      node: io.host.nodeVersion,
-      platform: `${io.host.platform} ${io.host.arch}`,
-      cores: io.host.cpuCount,
-    },
-    client: {
-      eventLoopUtilization: io.eventLoopUtilization,
-      cpuTime: io.cpuTime,
-      hostCpuTime: io.hostCpuTime,
-      cores: io.host.cpuCount,
-    },
-    clock: io.clock,
-    stop: io.interrupts.stop,
-    abort: io.interrupts.abort,
+    ...surroundingsOf(context),
     ...listeners,
   });
 }

@@ -9,26 +9,20 @@ import {
 } from '../../base/units.js';
 import type { FeedLoadResult, FeedTimelineRow } from '../../loadtest/feed/types.js';
 import { drawSparkline } from '../bar.js';
-import { type Palette, palette } from '../color.js';
-import { NARROW, type Sheet } from '../loadtest/sheet.js';
+import type { Palette } from '../color.js';
+import { NARROW, pageOf, type Sheet, sheetFor } from '../loadtest/sheet.js';
 import { labelled } from '../loadtest/text.js';
 import { BAND_WORDS, counted, PARTIAL_WORDS } from '../loadtest/words.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';
 import { padEnd, printable, truncate, wrap } from '../text.js';
 
-/** Lines are hard to read when they are longer, however wide the window. */
-const WIDEST = 100;
 const LABEL_WIDTH = 10;
 
 /** The report for people: the verdict and its reason first, then what it rests on, then what to try. */
 export function renderText(result: FeedLoadResult, options: RenderOptions): string {
-  const sheet: Sheet = {
-    paint: palette(options),
-    width: Math.min(options.width, WIDEST),
-    unicode: options.unicode,
-  };
-  const sections = [
+  const sheet = sheetFor(options);
+  return pageOf([
     header(result, sheet),
     verdict(result, sheet),
     received(result, sheet),
@@ -39,11 +33,7 @@ export function renderText(result: FeedLoadResult, options: RenderOptions): stri
     course(result, sheet),
     bottleneck(result, sheet),
     advice(result, sheet),
-  ];
-  return `${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join('\n'))
-    .join('\n\n')}\n`;
+  ]);
 }
 
 function header(result: FeedLoadResult, { paint, width }: Sheet): string[] {

@@ -1,7 +1,7 @@
 import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
 import type { Advice, Band, Criterion, LoadResult, ThresholdResult } from '../../loadtest/types.js';
-import { type Palette, palette } from '../color.js';
+import type { Palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';
 import { padEnd, printable, truncate, wrap } from '../text.js';
@@ -9,25 +9,19 @@ import { BURSTS_SHOWN, burstLines } from './bursts.js';
 import { histogramLines } from './histogram.js';
 import { httpLines } from './http.js';
 import { serverLines } from './server.js';
-import { NARROW, type Sheet } from './sheet.js';
+import { NARROW, pageOf, type Sheet, sheetFor } from './sheet.js';
 import { stageLines } from './stages.js';
 import { timelineLines } from './timeline.js';
 import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords, sumOf } from './words.js';
 
-/** Lines are hard to read when they are longer, however wide the window. */
-const WIDEST = 100;
 const LABEL_WIDTH = 10;
 const ERRORS_SHOWN = 8;
 const STATEMENTS_SHOWN = 3;
 
 /** The report for people: the verdict and its reason first, then what it rests on, then what to try. */
 export function renderText(result: LoadResult, options: RenderOptions): string {
-  const sheet: Sheet = {
-    paint: palette(options),
-    width: Math.min(options.width, WIDEST),
-    unicode: options.unicode,
-  };
-  const sections = [
+  const sheet = sheetFor(options);
+  return pageOf([
     header(result, sheet),
     verdict(result, sheet),
     times(result, sheet),
@@ -40,11 +34,7 @@ export function renderText(result: LoadResult, options: RenderOptions): string {
     ...course(result, sheet),
     bottleneck(result, sheet),
     advice(result.advice, sheet),
-  ];
-  return `${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join('\n'))
-    .join('\n\n')}\n`;
+  ]);
 }
 
 /** Where each burst has its row, the seconds between them say nothing more. */
