@@ -1,17 +1,17 @@
 import { onAbort } from '../src/base/abort.js';
 import { parseCount } from '../src/base/units.js';
-import { type CommandContext, defineCommand } from '../src/cli/command.js';
+import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, share, type ValueType } from '../src/cli/value-types.js';
+import { duration, share, text, type ValueType } from '../src/cli/value-types.js';
 import { HealthCheck, type HealthReport, NOBODY } from '../src/health/check.js';
 import { HEALTH_LIMITS, type HealthLimits, type HealthStatus } from '../src/health/health.js';
 import { HEALTH_FORMATS, healthLines, healthReports } from '../src/report/health/index.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
+import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
-import { sourcesArgument } from './sources-argument.js';
 
 /** As `type`, and `none` is null: no such limit. */
 function limitOf(type: ValueType<number>): ValueType<number | null> {
@@ -76,6 +76,13 @@ const options = {
     timedOut.critical,
     'with --every: more time-outs since the last look are critical',
   ),
+};
+
+const sourcesArgument = {
+  sources: restArguments({
+    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
+    type: text('SOURCE'),
+  }),
 };
 
 type Context = CommandContext<typeof options, typeof sourcesArgument>;

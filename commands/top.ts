@@ -2,13 +2,14 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
-import { type CommandContext, defineCommand } from '../src/cli/command.js';
+import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, text } from '../src/cli/value-types.js';
 import { printable } from '../src/report/text.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
+import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { factsOf } from '../src/top/facts.js';
@@ -25,7 +26,6 @@ import {
 } from '../src/top/recording.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
-import { sourcesArgument } from './sources-argument.js';
 import { actOn } from './top-actions.js';
 
 const options = {
@@ -70,6 +70,13 @@ const options = {
     summary: 'let the keys c and t cancel a query and end a backend, after a question',
     config: false,
     group: 'Safety',
+  }),
+};
+
+const sourcesArgument = {
+  sources: restArguments({
+    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
+    type: text('SOURCE'),
   }),
 };
 
