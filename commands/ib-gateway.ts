@@ -10,15 +10,15 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { choice, count, duration, number, text } from '../src/cli/value-types.js';
 import { isLoopback } from '../src/db/postgres-place.js';
-import { startControl } from '../src/ib/gateway/control.js';
-import { fasterClock } from '../src/ib/gateway/fast-clock.js';
-import { type PlannedFault, toFaultPlan } from '../src/ib/gateway/faults.js';
-import { startGateway } from '../src/ib/gateway/gateway.js';
+import { startControl } from '../src/lab/ib-gateway/control.js';
+import { fasterClock } from '../src/lab/ib-gateway/fast-clock.js';
+import { type PlannedFault, toFaultPlan } from '../src/lab/ib-gateway/faults.js';
+import { startGateway } from '../src/lab/ib-gateway/gateway.js';
 import {
   DEFAULT_SERVER_VERSION,
   LEAST_SERVER_VERSION,
   MOST_SERVER_VERSION,
-} from '../src/ib/gateway/versions.js';
+} from '../src/lab/ib-gateway/versions.js';
 
 const ADDRESS = 'Address';
 const BEHAVIOUR = 'Behaviour';

@@ -3,10 +3,10 @@ import { formatOption } from '../src/cli/common-options.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { list, value } from '../src/cli/options.js';
 import { choice, count, duration, rate } from '../src/cli/value-types.js';
+import { spawnFeed } from '../src/lab/feed-server/spawn-feed.js';
+import { runStress } from '../src/lab/ws-stress/stress.js';
+import { STRESS_FAULTS } from '../src/lab/ws-stress/types.js';
 import { WS_STRESS_FORMATS, wsStressReports } from '../src/report/ws-stress/index.js';
-import { spawnFeed } from '../src/ws/feed-server/spawn-feed.js';
-import { runStress } from '../src/ws/stress/stress.js';
-import { STRESS_FAULTS } from '../src/ws/stress/types.js';
 
 const POOL = 'Pool';
 const FEED = 'Feed';

@@ -7,7 +7,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   pool: ['base'],
   db: ['pool', 'base'],
-  loadtest: ['pool', 'db', 'http', 'ws', 'base'],
+  loadtest: ['lab', 'pool', 'db', 'http', 'ws', 'base'],
   audit: ['base'],
   watch: ['pool', 'base'],
   sources: ['watch', 'pool', 'db', 'base'],
@@ -16,6 +16,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ib: ['pool', 'base'],
   ws: ['pool', 'base'],
   http: ['pool', 'base'],
+  lab: ['ib', 'ws', 'base'],
   top: ['sources', 'watch', 'pool', 'report', 'base'],
   health: ['sources', 'watch', 'pool', 'base'],
   metrics: ['sources', 'watch', 'pool', 'base'],
@@ -40,7 +41,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   react: ['src/top/'],
   'ts-morph': ['src/audit/'],
   undici: ['src/http/'],
-  ws: ['src/ws/'],
+  ws: ['src/ws/', 'src/lab/feed-server/'],
 };
 /** Words that must not stand in the code of a place, strings and comments aside. */
 const FORBIDDEN: readonly (readonly [place: RegExp, word: RegExp, reason: string])[] = [
@@ -168,6 +169,7 @@ describe('the architecture', () => {
     ['src/base/x.ts', "export * from '../pool/lease.js';", 'base may import nothing'],
     ['src/db/x.ts', "const a = await import('../cli/io.js');", 'db may import pool, base'],
     ['src/db/x.ts', "import {\n  type A,\n  b,\n} from '../loadtest/types.js';", 'db may import'],
+    ['src/ib/x.ts', "import { a } from '../lab/ib-gateway/gateway.js';", 'ib may import pool, base'],
     ['src/report/x.ts', "import { a } from '../loadtest/types.js';", 'report may import base'],
     ['src/report/x.ts', "import { readFileSync } from 'node:fs';", 'a function of its data'],
     ['src/report/x.ts', 'const at = Date.now();', 'a function of its data'],

@@ -17,10 +17,14 @@ const UNDER_WAY = 16;
 const seconds = Number(process.argv[2] ?? 5);
 
 const build = process.env.POOLCTL_DIST ?? join(dirname(import.meta.dirname), '../dist');
-/** @type {typeof import('../../src/ib/gateway/wire.js')} */
-const { encodeFrame, encodeHello } = await import(pathToFileURL(join(build, 'src/ib/gateway/wire.js')).href);
-/** @type {typeof import('../../src/ib/gateway/control-client.js')} */
-const { connectControl } = await import(pathToFileURL(join(build, 'src/ib/gateway/control-client.js')).href);
+/** @type {typeof import('../../src/lab/ib-gateway/wire.js')} */
+const { encodeFrame, encodeHello } = await import(
+  pathToFileURL(join(build, 'src/lab/ib-gateway/wire.js')).href
+);
+/** @type {typeof import('../../src/lab/ib-gateway/control-client.js')} */
+const { connectControl } = await import(
+  pathToFileURL(join(build, 'src/lab/ib-gateway/control-client.js')).href
+);
 
 const stock = [0, 'AAPL', 'STK', '', '', '', '', 'SMART', '', 'USD', '', ''];
 /** What is asked, and the type of the message with which its answer ends. */

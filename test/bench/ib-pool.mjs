@@ -62,8 +62,8 @@ async function main(rounds, part) {
 /** @typedef {Awaited<ReturnType<typeof startGateway>>} Gateway */
 
 async function startGateway() {
-  /** @type {typeof import('../../src/ib/gateway/control-client.js')} */
-  const { connectControl } = await import(urlOf('src/ib/gateway/control-client.js'));
+  /** @type {typeof import('../../src/lab/ib-gateway/control-client.js')} */
+  const { connectControl } = await import(urlOf('src/lab/ib-gateway/control-client.js'));
   const words = 'ib gateway --port 0 --format json --message-limit 0 --no-history-pacing'.split(' ');
   const child = spawn(process.execPath, [join(build, 'bin/poolctl.js'), ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],

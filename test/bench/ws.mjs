@@ -9,7 +9,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 const dist = process.env.POOLCTL_DIST ?? join(import.meta.dirname, '../../dist');
 const { SubscriptionPool } = await import(join(dist, 'src/ws/index.js'));
-const { startFeedServer } = await import(join(dist, 'src/ws/feed-server/feed-server.js'));
+const { startFeedServer } = await import(join(dist, 'src/lab/feed-server/feed-server.js'));
 /** @param {string} line */
 const tell = (line) => void process.stdout.write(`${line}\n`);
 /** @param {number} count */

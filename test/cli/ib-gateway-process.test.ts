@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { connectControl } from '../../src/ib/gateway/control-client.js';
+import { connectControl } from '../../src/lab/ib-gateway/control-client.js';
 import { bin, start } from '../helpers/bin.js';
-import { historyRequest, RawClient } from '../ib/gateway/raw-client.js';
+import { historyRequest, RawClient } from '../lab/ib-gateway/raw-client.js';
 
 /** The gateway as a process of its own, and where it listens. */
 async function running(...argv: string[]) {

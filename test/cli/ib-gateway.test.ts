@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
-import { connectControl } from '../../src/ib/gateway/control-client.js';
+import { connectControl } from '../../src/lab/ib-gateway/control-client.js';
 import { eventually } from '../helpers/eventually.js';
 import { type TestIo, testIo } from '../helpers/io.js';
-import { RawClient } from '../ib/gateway/raw-client.js';
+import { RawClient } from '../lab/ib-gateway/raw-client.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -5,11 +5,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { ExitCode } from '../../src/cli/exit-codes.js';
 import { runMain } from '../../src/cli/main.js';
-import { type Fault, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
-import { encodeFrame } from '../../src/ib/gateway/wire.js';
+import { type Fault, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
+import { encodeFrame } from '../../src/lab/ib-gateway/wire.js';
 import { eventually } from '../helpers/eventually.js';
 import { testIo } from '../helpers/io.js';
-import { RawClient } from '../ib/gateway/raw-client.js';
+import { RawClient } from '../lab/ib-gateway/raw-client.js';
 
 const endings: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
-import { liveGateway } from '../../src/ib/stress/gateways.js';
-import { SCENARIO_NAMES } from '../../src/ib/stress/names.js';
-import { runIbStress } from '../../src/ib/stress/stress.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
+import { liveGateway } from '../../src/lab/ib-stress/gateways.js';
+import { SCENARIO_NAMES } from '../../src/lab/ib-stress/names.js';
+import { runIbStress } from '../../src/lab/ib-stress/stress.js';
 import { bin, start } from '../helpers/bin.js';
 import { eventually } from '../helpers/eventually.js';
 import { testIo } from '../helpers/io.js';
-import { OPTIONS } from '../ib/stress/runs.js';
+import { OPTIONS } from '../lab/ib-stress/runs.js';
 
 async function run(...argv: string[]) {
   const io = testIo({ env: { IBKR_PORT: '1', IBKR_CLIENT_ID: '40' } });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
-import { startFeedServer } from '../../src/ws/feed-server/feed-server.js';
+import { startFeedServer } from '../../src/lab/feed-server/feed-server.js';
 import { eventually } from '../helpers/eventually.js';
 import { type TestIo, testIo } from '../helpers/io.js';
 import { loadtest } from './loadtest-helpers.js';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { createIbPool, type IbPoolOptions } from '../../src/ib/pool.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
 import { watch } from '../../src/watch/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';

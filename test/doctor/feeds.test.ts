@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NO_FAULTS } from '../../src/ws/feed-server/feed.js';
-import { type FeedServer, startFeedServer } from '../../src/ws/feed-server/feed-server.js';
+import { NO_FAULTS } from '../../src/lab/feed-server/feed.js';
+import { type FeedServer, startFeedServer } from '../../src/lab/feed-server/feed-server.js';
 import type { SubscriptionPoolOptions } from '../../src/ws/options.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';
 import { eventually } from '../helpers/eventually.js';

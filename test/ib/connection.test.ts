@@ -3,9 +3,9 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ConnectionOptions, IbConnection } from '../../src/ib/connection.js';
 import type { Tick } from '../../src/ib/contracts.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { threadLine } from '../../src/ib/link.js';
 import { createPacer } from '../../src/ib/pacing.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
 import { eventually } from '../helpers/eventually.js';
 
 const AAPL = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };

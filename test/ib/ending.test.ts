@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { startGateway } from '../../src/ib/gateway/index.js';
+import { startGateway } from '../../src/lab/ib-gateway/index.js';
 import { dist, start } from '../helpers/bin.js';
 import { eventually } from '../helpers/eventually.js';
 

@@ -4,11 +4,16 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { IbConnection } from '../../src/ib/connection.js';
-import { type Fault, type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
-import { encodeFrame } from '../../src/ib/gateway/wire.js';
 import { createIbPool, type IbPool, type IbPoolOptions, type Topology } from '../../src/ib/pool.js';
+import {
+  type Fault,
+  type Gateway,
+  type GatewayOptions,
+  startGateway,
+} from '../../src/lab/ib-gateway/index.js';
+import { encodeFrame } from '../../src/lab/ib-gateway/wire.js';
 import { eventually } from '../helpers/eventually.js';
-import { RawClient } from './gateway/raw-client.js';
+import { RawClient } from '../lab/ib-gateway/raw-client.js';
 
 const AAPL = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };
 const ORDER = { action: 'BUY', orderType: 'LMT', totalQuantity: 1, lmtPrice: 1 };

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClientIds } from '../../src/ib/client-ids.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/ib/gateway/index.js';
 import { formatIbLog, type IbLog } from '../../src/ib/log.js';
 import { createIbPool, type IbLease, type IbPool, type IbPoolOptions } from '../../src/ib/pool.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
 import { eventually } from '../helpers/eventually.js';
 
 const AAPL = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };

@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpPool } from '../../src/http/index.js';
-import { startGateway } from '../../src/ib/gateway/index.js';
 import { createIbPool } from '../../src/ib/pool.js';
+import { startGateway } from '../../src/lab/ib-gateway/index.js';
 import { collectPoolMetrics } from '../../src/metrics/index.js';
 import { QueuePool } from '../../src/pool/queue-pool.js';
 import { SubscriptionPool } from '../../src/ws/index.js';

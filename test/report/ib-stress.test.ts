@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { IbRun, IbRunFigures, IbStressResult } from '../../src/ib/stress/types.js';
+import type { IbRun, IbRunFigures, IbStressResult } from '../../src/lab/ib-stress/types.js';
 import { IB_STRESS_FORMATS, ibStressReports } from '../../src/report/ib-stress/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';

@@ -5,9 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { createHttpPool } from '../../src/http/http-pool.js';
 import { createDatabase } from '../../src/index.js';
+import { startFeedServer } from '../../src/lab/feed-server/feed-server.js';
 import { getPoolStats, watch } from '../../src/watch/index.js';
 import { Watcher } from '../../src/watch/watcher.js';
-import { startFeedServer } from '../../src/ws/feed-server/feed-server.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';
 
 const open: AsyncDisposable[] = [];

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NO_FAULTS } from '../../src/lab/feed-server/feed.js';
+import { type FeedServerOptions, startFeedServer } from '../../src/lab/feed-server/feed-server.js';
 import type { FeedError } from '../../src/ws/errors.js';
 import type { FeedEventName, FeedEvents } from '../../src/ws/events.js';
-import { NO_FAULTS } from '../../src/ws/feed-server/feed.js';
-import { type FeedServerOptions, startFeedServer } from '../../src/ws/feed-server/feed-server.js';
 import { jsonFeed } from '../../src/ws/json-feed.js';
 import type { SubscriptionPoolOptions } from '../../src/ws/options.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { NO_FAULTS } from '../../src/lab/feed-server/feed.js';
 import { PoolExhaustedError } from '../../src/ws/errors.js';
-import { NO_FAULTS } from '../../src/ws/feed-server/feed.js';
 import { jsonFeed } from '../../src/ws/json-feed.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { FeedRules } from '../../src/lab/feed-server/feed.js';
+import { NO_FAULTS } from '../../src/lab/feed-server/feed.js';
 import { PoolExhaustedError } from '../../src/ws/errors.js';
 import type { FeedEventName } from '../../src/ws/events.js';
-import type { FeedRules } from '../../src/ws/feed-server/feed.js';
-import { NO_FAULTS } from '../../src/ws/feed-server/feed.js';
 import { jsonFeed } from '../../src/ws/json-feed.js';
 import type { SubscriptionPoolOptions } from '../../src/ws/options.js';
 import { SubscriptionPool } from '../../src/ws/subscription-pool.js';

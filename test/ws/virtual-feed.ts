@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.js';
+import { Feed, type FeedRules, type FeedSession } from '../../src/lab/feed-server/feed.js';
 import { FeedError } from '../../src/ws/errors.js';
-import { Feed, type FeedRules, type FeedSession } from '../../src/ws/feed-server/feed.js';
 import type { DialSocket, SocketEnd } from '../../src/ws/socket.js';
 
 /** One way, in milliseconds. */

@@ -1,8 +1,8 @@
 import { arch, availableParallelism, platform } from 'node:os';
 import { onAbort } from '../../base/abort.js';
 import { type Clock, systemClock } from '../../base/clock.js';
+import type { FeedHandle } from '../../lab/feed-server/orders.js';
 import { FeedError } from '../../ws/errors.js';
-import type { FeedHandle } from '../../ws/feed-server/orders.js';
 import { jsonFeed } from '../../ws/json-feed.js';
 import type { PlacementStrategy } from '../../ws/placement.js';
 import type { TlsOptions } from '../../ws/socket.js';

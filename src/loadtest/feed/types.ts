@@ -1,4 +1,4 @@
-import type { FeedFacts } from '../../ws/feed-server/feed.js';
+import type { FeedFacts } from '../../lab/feed-server/feed.js';
 import type { ConnectionSnapshot } from '../../ws/stats.js';
 import type {
   Advice,

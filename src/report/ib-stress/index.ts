@@ -1,4 +1,4 @@
-import type { IbStressResult } from '../../ib/stress/types.js';
+import type { IbStressResult } from '../../lab/ib-stress/types.js';
 import { renderJson } from '../json.js';
 import type { RenderOptions } from '../render-options.js';
 import { renderJunit } from './junit.js';

@@ -1,4 +1,4 @@
-import type { IbRun, IbStressResult } from '../../ib/stress/types.js';
+import type { IbRun, IbStressResult } from '../../lab/ib-stress/types.js';
 import { escapeXml } from '../svg.js';
 import { printable } from '../text.js';
 import { faultsOf, headline, isAsWanted, runLabel, verdictText } from './words.js';

@@ -1,5 +1,5 @@
 import { formatMs } from '../../base/units.js';
-import type { IbStressResult } from '../../ib/stress/types.js';
+import type { IbStressResult } from '../../lab/ib-stress/types.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import {
   baselineText,

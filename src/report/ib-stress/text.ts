@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { IbRun, IbStressResult } from '../../ib/stress/types.js';
+import type { IbRun, IbStressResult } from '../../lab/ib-stress/types.js';
 import { type Palette, palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';

@@ -1,5 +1,11 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { IbBaseline, IbComparison, IbRun, IbRunFigures, IbStressResult } from '../../ib/stress/types.js';
+import type {
+  IbBaseline,
+  IbComparison,
+  IbRun,
+  IbRunFigures,
+  IbStressResult,
+} from '../../lab/ib-stress/types.js';
 
 /** What the pool of the seed saved by its own account, with calls of 2 s each. */
 const SEED_SAVED = 0.64;

@@ -1,4 +1,4 @@
-import type { StressResult } from '../../ws/stress/types.js';
+import type { StressResult } from '../../lab/ws-stress/types.js';
 import { renderJson } from '../json.js';
 import type { RenderOptions } from '../render-options.js';
 import { renderText } from './text.js';

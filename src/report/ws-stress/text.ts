@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatRate, formatSize } from '../../base/units.js';
-import type { StressResult } from '../../ws/stress/types.js';
+import type { StressResult } from '../../lab/ws-stress/types.js';
 import { palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { tableLines } from '../table.js';

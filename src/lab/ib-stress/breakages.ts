@@ -1,0 +1,180 @@
+import { ignore } from '../../base/promises.js';
+import { ClientIds } from '../../ib/client-ids.js';
+import type { Line } from '../../ib/link.js';
+import type { PacingOptions } from '../../ib/pacing.js';
+import type { IbPoolOptions } from '../../ib/pool.js';
+import type { ScenarioName } from './names.js';
+
+/** A way to break the pool on purpose: a scenario that cannot fail proves nothing. */
+export interface Breakage {
+  /** What the pool does wrong. */
+  readonly what: string;
+  readonly pacing?: PacingOptions;
+  readonly pool?: (options: Sound) => Sound;
+  /** Ends what the broken pool leaves behind. */
+  readonly end?: () => Promise<void>;
+}
+
+/** Pool options whose connections have a place that can be looked at. */
+type Sound = IbPoolOptions & { readonly line: () => Line };
+
+/** For each scenario the pool that it has to fail on. Made anew for each run. */
+export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
+  'connect-storm': sameIds,
+  'client-cap': () => ({
+    what: 'believes that a gateway serves 64 clients',
+    pool: (options) => ({ ...options, clientIds: new ClientIds({ base: options.clientId ?? 1, most: 64 }) }),
+  }),
+  'id-collision': sameIds,
+  'id-reconnect': () => ({
+    what: 'takes the next client id at each reconnect',
+    pool: withLine((line) => {
+      let attempts = 0;
+      return opening(line, (target, hear) =>
+        line.open({ ...target, clientId: target.clientId + attempts++ }, hear),
+      );
+    }),
+  }),
+  'drop-mid-request': () => ({
+    what: 'sends an order again that had no answer',
+    pool: withLine(repeatingOrders),
+  }),
+  'half-open': () => ({
+    what: 'never asks whether the gateway is still there',
+    pool: (options) => ({ ...options, heartbeatMs: 1e9 }),
+  }),
+  'silent-handshake': () => ({
+    what: 'waits for ever for the handshake',
+    pool: (options) => ({ ...options, handshakeTimeoutMs: 1e9 }),
+  }),
+  'slow-gateway': () => ({
+    what: 'takes a gateway for dead that does not answer within 20 ms',
+    pool: (options) => ({ ...options, heartbeatMs: 1000, heartbeatTimeoutMs: 20 }),
+  }),
+  'nightly-reset': () => ({ what: 'hangs up at a 1100', pool: withLine(hangingUpAt(1100)) }),
+  'auto-restart': () => ({
+    what: 'reconnects at once, all connections together',
+    pool: (options) => ({ ...options, random: () => 0 }),
+  }),
+  'farm-flap': () => ({ what: 'hangs up at a 2103', pool: withLine(hangingUpAt(2103)) }),
+  'message-pacing': () => ({ what: 'has its limiter off', pacing: { enabled: false } }),
+  'history-pacing': () => ({ what: 'knows no limits for history', pacing: { history: false } }),
+  'request-timeout': () => ({
+    what: 'does not cancel what it gave up',
+    pool: withLine(withoutCalls((method) => method === 'cancelHistoricalData')),
+  }),
+  'subscription-leak': () => {
+    let cancels = 0;
+    return {
+      what: 'forgets each 100th cancel',
+      pool: withLine(withoutCalls((method) => method === 'cancelMktData' && ++cancels % 100 === 0)),
+    };
+  },
+  'big-history': () => ({
+    what: 'blames the gateway for its own blocked loop',
+    pool: withLine((line) =>
+      opening(line, (target, hear) => ({
+        ...line.open(target, hear),
+        afterArrived: (callback) => callback(),
+      })),
+    ),
+  }),
+  'bad-input': () => ({
+    what: 'does not hear that the port has moved',
+    pool: withLine((line) =>
+      opening(line, (target, hear) =>
+        line.open(target, (event, args) => {
+          if (event !== 'info' || Number(args[1]) !== 1300) hear(event, args);
+        }),
+      ),
+    ),
+  }),
+  shutdown: neverHangingUp,
+};
+
+function sameIds(): Breakage {
+  return {
+    what: 'gives every connection the same client id',
+    pool: (options) => ({ ...options, clientIds: new SameId(options.clientIds?.base ?? options.clientId) }),
+  };
+}
+
+class SameId extends ClientIds {
+  constructor(base = 1) {
+    super({ base });
+  }
+
+  override take(): number {
+    return this.base;
+  }
+}
+
+function withLine(broken: (line: Line) => Line): NonNullable<Breakage['pool']> {
+  return (options) => ({ ...options, line: () => broken(options.line()) });
+}
+
+/** The same place, but for how connections are opened there. */
+function opening(line: Line, open: Line['open']): Line {
+  return { prepare: () => line.prepare(), open, end: () => line.end() };
+}
+
+function withoutCalls(isLost: (method: string) => boolean): (line: Line) => Line {
+  return (line) =>
+    opening(line, (target, hear) => {
+      const link = line.open(target, hear);
+      return { ...link, call: (method, args) => (isLost(method) ? undefined : link.call(method, args)) };
+    });
+}
+
+/** As clients do that take the gateway's own trouble for theirs. */
+function hangingUpAt(code: number): (line: Line) => Line {
+  return (line) =>
+    opening(line, (target, hear) =>
+      line.open(target, (event, args) => {
+        hear(event, args);
+        if (event === 'info' && Number(args[1]) === code) hear('broken', [`code ${code}`, false]);
+      }),
+    );
+}
+
+function repeatingOrders(line: Line): Line {
+  const unanswered = new Map<number, readonly unknown[]>();
+  return opening(line, (target, hear) => {
+    const link = line.open(target, (event, args) => {
+      hear(event, args);
+      if (event === 'orderStatus') unanswered.delete(Number(args[0]));
+      if (event !== 'nextValidId') return;
+      for (const order of unanswered.values()) void link.call('placeOrder', order);
+    });
+    return {
+      ...link,
+      call(method, args) {
+        if (method === 'placeOrder') unanswered.set(Number(args[0]), args);
+        return link.call(method, args);
+      },
+    };
+  });
+}
+
+/** As a pool that forgets its connections when it is closed. */
+function neverHangingUp(): Breakage {
+  const ends: (() => Promise<void>)[] = [];
+  return {
+    what: 'leaves its connections open when it is closed',
+    pool: withLine((line) => ({
+      prepare: () => line.prepare(),
+      open(target, hear) {
+        const link = line.open(target, hear);
+        ends.push(async () => {
+          link.close();
+          await line.end();
+        });
+        return { ...link, close: ignore };
+      },
+      end: async () => {},
+    })),
+    async end() {
+      await Promise.all(ends.map((end) => end()));
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { connectControl } from '../ib-gateway/control-client.js';
+import { GatewayError } from '../ib-gateway/errors.js';
+import type { Gateways, GatewayWish } from './gateways.js';
+
+/** What the process of the gateways is told; each order is answered under its id. */
+export type GatewaysOrder =
+  | { readonly id: number; readonly kind: 'start'; readonly wish: GatewayWish }
+  | { readonly id: number; readonly kind: 'stalled' | 'stop'; readonly gateway: number };
+
+interface Reply {
+  readonly id: number;
+  readonly host?: string;
+  readonly port?: number;
+  readonly controlPort?: number;
+  readonly stalledMs?: number;
+  readonly error?: string;
+}
+
+interface Awaited {
+  resolve(reply: Reply): void;
+  reject(error: GatewayError): void;
+}
+
+/** Starts a process for gateways, so that their work is not counted as ours. It ends when this process does. */
+export function spawnGateways(): Gateways {
+  const child = fork(fileURLToPath(new URL('./gateways-process.js', import.meta.url)), {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
+    // The flags of this process are not for it.
+    execArgv: [],
+    // Ctrl-C is for us: we still want to ask it what it has seen.
+    detached: true,
+  });
+  const pipe = child.stdio[4] as Duplex;
+  const awaited = new Map<number, Awaited>();
+  let lastId = 0;
+  let isOver = false;
+  const over = new Promise<void>((resolve) => {
+    const ended = (): void => {
+      isOver = true;
+      pipe.destroy();
+      for (const { reject } of awaited.values()) reject(gone());
+      awaited.clear();
+      resolve();
+    };
+    child.once('exit', ended).once('error', ended);
+  });
+  pipe.on('error', () => {});
+  createInterface({ input: pipe }).on('line', (line) => {
+    const reply = JSON.parse(line) as Reply;
+    const one = awaited.get(reply.id);
+    awaited.delete(reply.id);
+    if (reply.error === undefined) one?.resolve(reply);
+    else one?.reject(new GatewayError('ERR_IB_GATEWAY_LISTEN', `no gateway: ${reply.error}`));
+  });
+  const ask = (order: GatewaysOrder): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      if (isOver) {
+        reject(gone());
+        return;
+      }
+      awaited.set(order.id, { resolve, reject });
+      pipe.write(`${JSON.stringify(order)}\n`);
+    });
+  return {
+    place: null,
+    async start(wish) {
+      const id = ++lastId;
+      const { host = '', port = 0, controlPort = 0 } = await ask({ id, kind: 'start', wish });
+      const control = await connectControl({ host, port: controlPort });
+      return {
+        host,
+        port,
+        control,
+        stalledMs: async () => (await ask({ id: ++lastId, kind: 'stalled', gateway: id })).stalledMs ?? null,
+        async [Symbol.asyncDispose]() {
+          await control.close();
+          if (!isOver) await ask({ id: ++lastId, kind: 'stop', gateway: id });
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      pipe.end();
+      if (child.connected) child.disconnect();
+      await over;
+    },
+  };
+}
+
+function gone(): GatewayError {
+  return new GatewayError('ERR_IB_GATEWAY_CONTROL', 'the process of the gateways has ended');
+}
