@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawn } from 'node-pty';
+import { spawn } from '@lydell/node-pty';
 
 const SECONDS = Number(process.argv[2] ?? 30);
 const dist = process.env.POOLCTL_DIST ?? join(import.meta.dirname, '../../dist');

@@ -1,4 +1,4 @@
-import { type IPty, spawn } from 'node-pty';
+import { type IPty, spawn } from '@lydell/node-pty';
 import { bin } from './bin.js';
 
 /** poolctl in a pseudo-terminal of its own, as a user has it. */
