@@ -5,8 +5,9 @@ import { asError } from '../src/base/promises.js';
 import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { isLoopback, locatePostgres, type PostgresPlace, saysPgbouncer } from '../src/db/postgres-place.js';
+import type { Workload } from '../src/loadtest/api.js';
 import type { LoadTestOptions } from '../src/loadtest/load-test.js';
-import type { LoadResult, Workload } from '../src/loadtest/types.js';
+import type { LoadResult } from '../src/loadtest/result.js';
 import {
   CANDLE_TABLE,
   makeCandleTable,

@@ -168,9 +168,9 @@ describe('the architecture', () => {
     ['src/pool/x.ts', "import { a } from '../db/session.js';", 'pool may import base'],
     ['src/base/x.ts', "export * from '../pool/lease.js';", 'base may import nothing'],
     ['src/db/x.ts', "const a = await import('../cli/io.js');", 'db may import pool, base'],
-    ['src/db/x.ts', "import {\n  type A,\n  b,\n} from '../loadtest/types.js';", 'db may import'],
+    ['src/db/x.ts', "import {\n  type A,\n  b,\n} from '../loadtest/result.js';", 'db may import'],
     ['src/ib/x.ts', "import { a } from '../lab/ib-gateway/gateway.js';", 'ib may import pool, base'],
-    ['src/report/x.ts', "import { a } from '../loadtest/types.js';", 'report may import base'],
+    ['src/report/x.ts', "import { a } from '../loadtest/result.js';", 'report may import base'],
     ['src/report/x.ts', "import { readFileSync } from 'node:fs';", 'a function of its data'],
     ['src/report/x.ts', 'const at = Date.now();', 'a function of its data'],
     ['src/index.ts', "export { a } from './loadtest/index.js';", 'index.ts may import pool, db, base'],
@@ -191,8 +191,8 @@ describe('the architecture', () => {
   });
 
   it.each([
-    ['src/report/x.ts', "import type { A } from '../loadtest/types.js';"],
-    ['src/report/x.ts', "import { type A, type B } from '../loadtest/types.js';"],
+    ['src/report/x.ts', "import type { A } from '../loadtest/result.js';"],
+    ['src/report/x.ts', "import { type A, type B } from '../loadtest/result.js';"],
     ['src/pool/x.ts', "// console.log(process.pid)\n/* import '../db/x.js' */ const a = 'process.env';"],
     ['src/pool/x.ts', 'clock.setTimer(a, 5); const b = this.process.pid;'],
     ['src/cli/io.ts', 'const a = process.env;'],

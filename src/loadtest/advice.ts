@@ -2,7 +2,7 @@ import { formatCount, formatMs, formatShare } from '../base/units.js';
 import { isCrowded, isDisturbed, isOthers } from './bottleneck.js';
 import { tooManyConnections } from './connection-limits.js';
 import { isPoolTimeout } from './failures.js';
-import type { Advice, LoadResult, ModelInfo } from './types.js';
+import type { Advice, LoadResult, ModelInfo } from './result.js';
 
 /** The parts of a result that advice is drawn from. */
 export interface Evidence

@@ -1,9 +1,10 @@
 import { Histogram } from '../base/histogram.js';
+import type { LoadModel, Sample } from './api.js';
 import { BurstRecorder } from './bursts.js';
 import { distributionOf } from './distribution.js';
+import type { ErrorCount, Interval, Measurements } from './result.js';
 import { StageRecorder } from './stages.js';
 import { TimelineRecorder } from './timeline.js';
-import type { ErrorCount, Interval, LoadModel, Measurements, Sample } from './types.js';
 
 /** What the samples cannot tell. */
 export interface RunTotals {

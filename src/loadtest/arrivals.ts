@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../base/clock.js';
-import type { LoadModel, LoadPlan } from './types.js';
+import type { LoadModel, LoadPlan } from './api.js';
 
 /** Iterations that never wait for anything would never let a timer or Ctrl-C have its turn; after this long they do. */
 const LONGEST_TURN_MS = 5;

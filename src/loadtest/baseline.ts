@@ -1,5 +1,5 @@
+import type { Environment, LoadResult, ModelInfo, PoolInfo, WorkloadDescription } from './result.js';
 import { medianOf, type Rounds, roundsOf } from './rounds.js';
-import type { Environment, LoadResult, ModelInfo, PoolInfo, WorkloadDescription } from './types.js';
 
 /** What a pool is worth: the same work with it, and with a connection of its own for each iteration. Plain data. */
 export interface BaselineResult {

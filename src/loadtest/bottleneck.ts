@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatShare } from '../base/units.js';
-import type { Bottleneck, ClientFigures, LoadResult } from './types.js';
+import type { Bottleneck, ClientFigures, LoadResult } from './result.js';
 
 /** From here on an event loop is full: whatever is added waits in it. */
 const LOOP_FULL = 0.9;

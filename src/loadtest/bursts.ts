@@ -1,6 +1,7 @@
 import { Histogram } from '../base/histogram.js';
+import type { Sample } from './api.js';
 import { distributionOf } from './distribution.js';
-import type { BurstRow, Sample } from './types.js';
+import type { BurstRow } from './result.js';
 
 interface Burst {
   readonly index: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import type { ClientFigures } from './types.js';
+import type { ClientFigures } from './result.js';
 
 /** Where the readings come from: `Io` of src/cli has them all. */
 export interface ClientSource {

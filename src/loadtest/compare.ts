@@ -1,6 +1,6 @@
 import type { Unit } from '../base/figure.js';
 import { type Random, seededRandom } from '../base/random.js';
-import type { LoadResult, Measurements, TimelineRow } from './types.js';
+import type { LoadResult, Measurements, TimelineRow } from './result.js';
 
 /** How two runs of a load test differ, figure by figure: plain data, the JSON report as it is. */
 export interface Comparison {

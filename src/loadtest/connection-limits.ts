@@ -1,5 +1,5 @@
 import { formatCount } from '../base/units.js';
-import type { PoolInfo, ServerFigures } from './types.js';
+import type { PoolInfo, ServerFigures } from './result.js';
 
 /** Why a pool of that size is more than the server can serve, as a clause with the figures; null if it is not. */
 export function tooManyConnections(

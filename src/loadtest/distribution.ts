@@ -1,5 +1,19 @@
 import { type Histogram, percentileUs } from '../base/histogram.js';
-import type { Distribution } from './types.js';
+
+/** Durations of one kind, in ms; all figures are null if nothing was recorded. */
+export interface Distribution {
+  readonly count: number;
+  readonly meanMs: number | null;
+  readonly minMs: number | null;
+  readonly p50Ms: number | null;
+  readonly p90Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly p999Ms: number | null;
+  readonly maxMs: number | null;
+  /** The histogram itself: the highest value of each bucket, in microseconds, and its count. */
+  readonly bucketsUs: readonly (readonly [upToUs: number, count: number])[];
+}
 
 /** The usual figures of a histogram, in ms. */
 export function distributionOf(histogram: Histogram): Distribution {
@@ -19,7 +33,7 @@ export function distributionOf(histogram: Histogram): Distribution {
   };
 }
 
-/** Any percentile (0 to 100) of a distribution, in ms; null while nothing was recorded. */
+/** Any percentile (0 to 100) of a distribution, in ms; null if nothing was recorded. */
 export function percentileMs(distribution: Distribution, percent: number): number | null {
   const { count, minMs, maxMs, meanMs, bucketsUs } = distribution;
   if (minMs === null || maxMs === null || meanMs === null) return null;

@@ -1,4 +1,4 @@
-import type { Measurements } from './types.js';
+import type { Measurements } from './result.js';
 
 /** How many acquires timed out. */
 export function timeoutsIn({ errors }: Pick<Measurements, 'errors'>): number {

@@ -3,11 +3,13 @@
 export type { Unit } from '../base/figure.js';
 export type { Random } from '../base/random.js';
 export { locatePostgres, type PostgresAccess, type PostgresPlace } from '../db/postgres-place.js';
+export type * from './api.js';
 export type { ClientSource, ThreadTime } from './client-meter.js';
+export type { Distribution } from './distribution.js';
 export type * from './http/types.js';
 export { type LoadTestOptions, runLoadTest } from './load-test.js';
+export type * from './result.js';
 export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
-export type * from './types.js';
 export { hasPassed } from './verdict.js';
 export type { QueryType } from './workloads/candles.js';
 export { WorkloadError } from './workloads/errors.js';

@@ -2,26 +2,23 @@ import { arch, availableParallelism, platform } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.js';
 import { seededRandom } from '../base/random.js';
 import { advise } from './advice.js';
+import type { LoadProgress, WarmupPlan, Workload, WorkloadRun } from './api.js';
 import { judgeBottleneck } from './bottleneck.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from './client-meter.js';
 import type { HttpLoad } from './http/types.js';
 import { createModel, iterationsOf } from './models.js';
 import { poolFigures } from './pool-figures.js';
-import { type RunOutcome, runLoad } from './runner.js';
-import { judgeThresholds, type Threshold } from './thresholds.js';
 import type {
   ClientFigures,
   Environment,
   Interval,
-  LoadProgress,
   LoadResult,
   ModelInfo,
   PoolInfo,
   ServerFigures,
-  WarmupPlan,
-  Workload,
-  WorkloadRun,
-} from './types.js';
+} from './result.js';
+import { type RunOutcome, runLoad } from './runner.js';
+import { judgeThresholds, type Threshold } from './thresholds.js';
 import { judge } from './verdict.js';
 
 export interface LoadTestOptions {

@@ -1,4 +1,5 @@
-import type { LoadModel, ModelInfo, RampPlan } from './types.js';
+import type { LoadModel, RampPlan } from './api.js';
+import type { ModelInfo } from './result.js';
 
 /** The generator of load that a model's plain description stands for. */
 export function createModel(info: ModelInfo): LoadModel {

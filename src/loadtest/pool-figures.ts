@@ -1,4 +1,5 @@
-import type { PoolFigures, PoolInfo, RunSnapshot } from './types.js';
+import type { RunSnapshot } from './api.js';
+import type { PoolFigures, PoolInfo } from './result.js';
 
 /** The settings of a pool that a load test is about. */
 export function poolInfo(settings: Omit<PoolInfo, 'profile'>, profile: string | null = null): PoolInfo {

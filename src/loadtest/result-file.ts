@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { LoadResult } from './types.js';
+import type { LoadResult } from './result.js';
 
 /** A file is not the JSON report of a load test that this version can read. */
 export class ResultFileError extends Error {

@@ -1,4 +1,4 @@
-import type { Limit, LoadResult } from './types.js';
+import type { Limit, LoadResult } from './result.js';
 
 /** Several runs of the same thing: medians, which another program's moment does not spoil. */
 export interface Rounds {

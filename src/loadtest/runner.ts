@@ -1,18 +1,9 @@
 import type { Clock } from '../base/clock.js';
 import { Aggregator } from './aggregate.js';
+import type { LoadPlan, LoadProgress, Phase, RunSnapshot, Sample, WorkloadRun } from './api.js';
 import { arrive } from './arrivals.js';
 import { codeOf, messageOf } from './failures.js';
-import type {
-  Interruption,
-  Interval,
-  LoadPlan,
-  LoadProgress,
-  Measurements,
-  Phase,
-  RunSnapshot,
-  Sample,
-  WorkloadRun,
-} from './types.js';
+import type { Interruption, Interval, Measurements } from './result.js';
 
 const LOOK_MS = 100;
 

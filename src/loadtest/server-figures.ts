@@ -1,4 +1,4 @@
-import type { BackendFigures, Gauge, ServerSample } from './types.js';
+import type { BackendFigures, Gauge, ServerSample } from './result.js';
 
 /** How many backends are in one state and, of those that are active, wait for one thing. */
 export interface BackendRow {

@@ -1,8 +1,9 @@
 import { Histogram } from '../base/histogram.js';
 import { formatCount, formatMs, formatShare } from '../base/units.js';
+import type { RampPlan, Sample } from './api.js';
 import { distributionOf } from './distribution.js';
 import { arrivalsIn } from './models.js';
-import type { RampPlan, Sample, StageRow } from './types.js';
+import type { StageRow } from './result.js';
 
 /** A p99 breaks with more slow ones than this; and no more than this may fail. */
 const FEW = 0.01;

@@ -1,7 +1,7 @@
 import { formatCount, formatRate } from '../base/units.js';
 import { concurrencyOf } from './models.js';
+import type { Environment, LoadResult, ModelInfo, WorkloadDescription } from './result.js';
 import { type Rounds, roundsOf } from './rounds.js';
-import type { Environment, LoadResult, ModelInfo, WorkloadDescription } from './types.js';
 
 /** A size of the pool to be tried. */
 export interface PoolPoint {

@@ -1,8 +1,9 @@
 import type { Unit } from '../base/figure.js';
 import { parseCount, parseDuration, parseRate, parseShare, ValueError } from '../base/units.js';
+import type { Distribution } from './distribution.js';
 import { percentileMs } from './distribution.js';
 import { timeoutsIn } from './failures.js';
-import type { Distribution, LoadResult, ThresholdResult } from './types.js';
+import type { LoadResult, ThresholdResult } from './result.js';
 
 /** What a threshold may look at: the parts of a result that exist once it has been measured. */
 export type Measured = Pick<LoadResult, 'measurements' | 'pool'>;

@@ -1,6 +1,7 @@
 import { Histogram } from '../base/histogram.js';
+import type { Sample } from './api.js';
 import { distributionOf } from './distribution.js';
-import type { Interval, Sample, Timeline, TimelineRow } from './types.js';
+import type { Interval, Timeline, TimelineRow } from './result.js';
 
 /** Runs up to FINE_ROWS of these are told in them; longer ones by the second. */
 const FINE_MS = 100;

@@ -2,7 +2,7 @@ import { formatFigure } from '../base/figure.js';
 import { formatRate } from '../base/units.js';
 import { timeoutsIn } from './failures.js';
 import { concurrencyOf } from './models.js';
-import type { Band, Criterion, LoadResult, Measurements, ModelInfo, StageRow, Verdict } from './types.js';
+import type { Band, Criterion, LoadResult, Measurements, ModelInfo, StageRow, Verdict } from './result.js';
 import { waitTrend } from './wait-trend.js';
 
 /** From this share of iterations on, time-outs of the pool are "many". */

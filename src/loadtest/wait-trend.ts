@@ -1,4 +1,4 @@
-import type { Measurements } from './types.js';
+import type { Measurements } from './result.js';
 
 /** Less than this is noise, however large the factor. */
 const LEAST_RISE_MS = 10;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { type TestIo, type TestIoOptions, testIo } from '../helpers/io.js';
 
 /** A small pool and no warm-up: most tests are not about the load. */

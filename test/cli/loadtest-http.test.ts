@@ -7,7 +7,7 @@ import { type AddressInfo, createServer as createTcp, type Server, type Socket }
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BaselineResult } from '../../src/loadtest/baseline.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { eventually } from '../helpers/eventually.js';
 import { testIo } from '../helpers/io.js';
 import { certificate, key } from '../ws/certificate.js';

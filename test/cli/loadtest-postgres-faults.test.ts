@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { bin, start } from '../helpers/bin.js';
 import { freePort } from '../helpers/guarded.js';
 import { testIo } from '../helpers/io.js';

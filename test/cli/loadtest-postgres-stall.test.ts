@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { bin, start } from '../helpers/bin.js';
 import { describeWithPostgres } from '../helpers/postgres.js';
 import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';

@@ -4,7 +4,7 @@ import { access, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { bin, type RunOptions, start } from '../helpers/bin.js';
 import { checksum, makePlace, type Place, rowsOf, SMALL } from './loadtest-helpers.js';
 

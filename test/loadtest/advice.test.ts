@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { advise, type Evidence } from '../../src/loadtest/advice.js';
-import type { Bottleneck, PgBouncerFigures, PoolFigures, ServerFigures } from '../../src/loadtest/types.js';
+import type { Bottleneck, PgBouncerFigures, PoolFigures, ServerFigures } from '../../src/loadtest/result.js';
 import { judge } from '../../src/loadtest/verdict.js';
 import { FIGURES, POOL, resultLike, UNSEEN } from './results.js';
 

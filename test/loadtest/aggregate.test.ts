@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Aggregator } from '../../src/loadtest/aggregate.js';
+import type { Sample } from '../../src/loadtest/api.js';
 import { percentileMs } from '../../src/loadtest/distribution.js';
 import { createModel } from '../../src/loadtest/models.js';
-import type { Sample } from '../../src/loadtest/types.js';
 import { sampleOf } from './helpers.js';
 
 const CLOSED = createModel({ kind: 'closed', workers: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { baselineResult, runBaseline } from '../../src/loadtest/baseline.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { medianOf, roundsOf } from '../../src/loadtest/rounds.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
 import { comparable } from './comparable.js';
 
 const at = (perSecond: number, more: Partial<LoadResult> = {}): LoadResult => ({

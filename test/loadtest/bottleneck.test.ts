@@ -1,9 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
+import type { WorkloadRun } from '../../src/loadtest/api.js';
 import { judgeBottleneck } from '../../src/loadtest/bottleneck.js';
 import { runLoadTest } from '../../src/loadtest/load-test.js';
-import type { Bottleneck, ClientFigures, ModelInfo, WorkloadRun } from '../../src/loadtest/types.js';
+import type { Bottleneck, ClientFigures, ModelInfo } from '../../src/loadtest/result.js';
 import { FIGURES, resultLike } from './results.js';
 
 const IDLE: ClientFigures = {

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/base/random.js';
-import type { Distribution, LoadResult, TimelineRow } from '../../src/loadtest/types.js';
+import type { Distribution } from '../../src/loadtest/distribution.js';
+import type { LoadResult, TimelineRow } from '../../src/loadtest/result.js';
 import { FIGURES, POOL } from './results.js';
 
 /** How a made-up run went: the figures of its stretches lie around these. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { type CompareOptions, compareRuns, type MetricChange } from '../../src/loadtest/compare.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { parseResult, ResultFileError } from '../../src/loadtest/result-file.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
 import { type Course, comparable } from './comparable.js';
 
 const change = (

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../src/base/random.js';
+import type { Sample, WorkloadRun } from '../../src/loadtest/api.js';
 import type { RunOptions } from '../../src/loadtest/runner.js';
-import type { Sample, WorkloadRun } from '../../src/loadtest/types.js';
 import { QueuePool } from '../../src/pool/queue-pool.js';
 import type { VirtualClock } from '../helpers/virtual-clock.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runLoadTest } from '../../src/loadtest/load-test.js';
 import { createModel, iterationsOf } from '../../src/loadtest/models.js';
-import type { LoadResult, ModelInfo } from '../../src/loadtest/types.js';
+import type { LoadResult, ModelInfo } from '../../src/loadtest/result.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { type Service, serviceOn } from './helpers.js';
 

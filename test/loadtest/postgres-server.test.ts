@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { locatePostgres, postgresDatabase, runLoadTest, sqlWorkload } from '../../src/loadtest/index.js';
-import type { LoadResult, ServerFigures } from '../../src/loadtest/types.js';
+import type { LoadResult, ServerFigures } from '../../src/loadtest/result.js';
 import { loadtest, resultOf } from '../cli/loadtest-helpers.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import {

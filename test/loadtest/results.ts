@@ -1,7 +1,7 @@
 import { Aggregator } from '../../src/loadtest/aggregate.js';
 import { createModel } from '../../src/loadtest/models.js';
+import type { PoolFigures, PoolInfo, ServerFigures } from '../../src/loadtest/result.js';
 import type { Measured } from '../../src/loadtest/thresholds.js';
-import type { PoolFigures, PoolInfo, ServerFigures } from '../../src/loadtest/types.js';
 import { sampleOf } from './helpers.js';
 
 interface Shape {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LoadModel, LoadPlan, LoadProgress, WorkloadRun } from '../../src/loadtest/api.js';
 import { createModel } from '../../src/loadtest/models.js';
 import { runLoad } from '../../src/loadtest/runner.js';
-import type { LoadModel, LoadPlan, LoadProgress, WorkloadRun } from '../../src/loadtest/types.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { type Service, serviceOn, uninterrupted } from './helpers.js';
 

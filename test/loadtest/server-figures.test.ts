@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tooManyConnections } from '../../src/loadtest/connection-limits.js';
+import type { ConnectionLimits, ServerSample } from '../../src/loadtest/result.js';
 import { BackendSamples, GaugeRecorder, SampleCourse } from '../../src/loadtest/server-figures.js';
-import type { ConnectionLimits, ServerSample } from '../../src/loadtest/types.js';
 
 const rows = (...list: readonly (readonly [state: string, count: number, event?: string])[]) =>
   list.map(([state, count, event = '']) => ({ state, count, event }));

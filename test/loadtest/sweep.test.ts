@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Limit, LoadResult } from '../../src/loadtest/result.js';
 import { type PoolPoint, runSweep, type SweepResult, sweepResult } from '../../src/loadtest/sweep.js';
-import type { Limit, LoadResult } from '../../src/loadtest/types.js';
 import { comparable } from './comparable.js';
 
 const size = (poolSize: number, maxOverflow = 0): PoolPoint => ({ poolSize, maxOverflow });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Band, Measurements } from '../../src/loadtest/types.js';
+import type { Band, Measurements } from '../../src/loadtest/result.js';
 import { judge } from '../../src/loadtest/verdict.js';
 import { resultLike } from './results.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { loadReports } from '../../src/report/loadtest/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { fullResult, hostileResult } from './full-result.js';

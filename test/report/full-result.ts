@@ -1,4 +1,4 @@
-import type { LoadResult, StageRow } from '../../src/loadtest/types.js';
+import type { LoadResult, StageRow } from '../../src/loadtest/result.js';
 import { comparable } from '../loadtest/comparable.js';
 
 /** A result that has something of everything. */

@@ -2,7 +2,7 @@ import hdr from 'hdr-histogram-js';
 import { describe, expect, it } from 'vitest';
 import { Histogram } from '../../src/base/histogram.js';
 import { distributionOf } from '../../src/loadtest/distribution.js';
-import type { Interval } from '../../src/loadtest/types.js';
+import type { Interval } from '../../src/loadtest/result.js';
 import { hdrLog } from '../../src/report/loadtest/hdr.js';
 import { comparable } from '../loadtest/comparable.js';
 

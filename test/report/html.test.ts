@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { loadReports } from '../../src/report/loadtest/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { findChromium } from '../helpers/chromium.js';

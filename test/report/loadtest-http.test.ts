@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { HttpLoad } from '../../src/loadtest/http/types.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { loadReports } from '../../src/report/loadtest/index.js';
 import { widthOf } from '../../src/report/text.js';
 import { comparable } from '../loadtest/comparable.js';

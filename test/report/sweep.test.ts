@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { LoadResult } from '../../src/loadtest/result.js';
 import { sweepResult } from '../../src/loadtest/sweep.js';
-import type { LoadResult } from '../../src/loadtest/types.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { sweepReports } from '../../src/report/sweep/index.js';
 import { widthOf } from '../../src/report/text.js';

@@ -1,5 +1,5 @@
 import { formatCount, formatMs } from '../../base/units.js';
-import type { Advice, Bottleneck } from '../types.js';
+import type { Advice, Bottleneck } from '../result.js';
 import type { FeedLoadSettings } from './types.js';
 import type { FeedJudged } from './verdict.js';
 

@@ -1,5 +1,5 @@
 import { formatShare } from '../../base/units.js';
-import type { Bottleneck, ClientFigures } from '../types.js';
+import type { Bottleneck, ClientFigures } from '../result.js';
 
 /** From here on an event loop is full: ticks wait in it. */
 const LOOP_FULL = 0.9;

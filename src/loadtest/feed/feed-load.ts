@@ -9,7 +9,7 @@ import type { TlsOptions } from '../../ws/socket.js';
 import type { SubscribeResult } from '../../ws/subscribe-call.js';
 import { SubscriptionPool } from '../../ws/subscription-pool.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from '../client-meter.js';
-import type { ClientFigures, Environment, Interruption } from '../types.js';
+import type { ClientFigures, Environment, Interruption } from '../result.js';
 import { adviseFeed } from './advice.js';
 import { feedBottleneck } from './bottleneck.js';
 import { FeedRecorder, type SlowCounts } from './recorder.js';

@@ -1,8 +1,8 @@
 import type { Unit } from '../../base/figure.js';
 import { parseCount, parseDuration, parseRate, parseShare, ValueError } from '../../base/units.js';
 import { percentileMs } from '../distribution.js';
+import type { ThresholdResult } from '../result.js';
 import { COMPARISONS } from '../thresholds.js';
-import type { ThresholdResult } from '../types.js';
 import type { FeedJudged } from './verdict.js';
 
 /** A user's own criterion for a feed: `latency.p99<50ms`, `ticks>1000/s`, `gaps<=0`. */

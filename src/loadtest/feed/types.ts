@@ -1,15 +1,15 @@
 import type { FeedFacts } from '../../lab/feed-server/feed.js';
 import type { ConnectionSnapshot } from '../../ws/stats.js';
+import type { Distribution } from '../distribution.js';
 import type {
   Advice,
   Bottleneck,
   ClientFigures,
-  Distribution,
   Environment,
   Interruption,
   ThresholdResult,
   Verdict,
-} from '../types.js';
+} from '../result.js';
 
 /** The result of a load test of a feed: plain data, the JSON report as it is. */
 export interface FeedLoadResult {

@@ -1,5 +1,5 @@
 import { formatFigure } from '../../base/figure.js';
-import type { Criterion, Verdict } from '../types.js';
+import type { Criterion, Verdict } from '../result.js';
 import { criterion, worstBand } from '../verdict.js';
 import type { FeedMeasurements, FeedServerFigures, Subscribing } from './types.js';
 

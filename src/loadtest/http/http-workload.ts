@@ -5,8 +5,9 @@ import type { BreakerState } from '../../http/breaker.js';
 import { createHttpPool, type HttpBody, type HttpPool, type HttpResponse } from '../../http/http-pool.js';
 import type { HttpPoolOptions } from '../../http/options.js';
 import type { HttpFigures } from '../../http/stats.js';
+import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../api.js';
 import { distributionOf } from '../distribution.js';
-import type { Probe, Workload, WorkloadContext, WorkloadDescription, WorkloadRun } from '../types.js';
+import type { WorkloadDescription } from '../result.js';
 import { StatusError } from './status-error.js';
 import type { BreakerTransition, HttpLoad, HttpPoolInfo } from './types.js';
 

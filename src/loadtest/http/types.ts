@@ -2,7 +2,7 @@ import type { BreakerState } from '../../http/breaker.js';
 import type { CloseReason } from '../../http/events.js';
 import type { RetryCause } from '../../http/retry.js';
 import type { CountedPhase } from '../../http/stats.js';
-import type { Distribution } from '../types.js';
+import type { Distribution } from '../distribution.js';
 
 /** What a load over HTTP has beyond those on databases. Counted from the beginning of the measurement to its end. */
 export interface HttpLoad {

@@ -1,7 +1,8 @@
 import type { Database, Session } from '../../db/database.js';
 import type { QueuePool } from '../../pool/queue-pool.js';
+import type { Workload } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
-import type { Workload, WorkloadDescription } from '../types.js';
+import type { WorkloadDescription } from '../result.js';
 
 /** How the report calls what is tested. */
 export interface WorkloadWords extends Partial<Pick<WorkloadDescription, 'target' | 'work' | 'simple'>> {

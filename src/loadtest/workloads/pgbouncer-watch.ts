@@ -1,7 +1,7 @@
 import { createDatabase, type Session } from '../../db/database.js';
 import { accessOptions, databaseOf, type PostgresAccess, serverUrl } from '../../db/postgres-place.js';
+import type { PgBouncerFigures } from '../result.js';
 import { GaugeRecorder } from '../server-figures.js';
-import type { PgBouncerFigures } from '../types.js';
 import type { Gaps } from './gaps.js';
 
 /** Looks at PgBouncer's queue, on its admin console. */

@@ -1,7 +1,7 @@
 import type { Session } from '../../db/database.js';
 import type { Tally } from '../../db/drivers/pg-connection.js';
+import type { ConnectionLimits } from '../result.js';
 import type { BackendRow } from '../server-figures.js';
-import type { ConnectionLimits } from '../types.js';
 
 /** What a server says of itself before the load. */
 export interface ServerState {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { Database, Session } from '../../db/database.js';
-import type { ServerWatch, WorkloadContext } from '../types.js';
+import type { ServerWatch, WorkloadContext } from '../api.js';
 import type { QueryType } from './candles.js';
 import type { Value } from './expression.js';
 import type { Row } from './parameters.js';

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../../base/clock.js';
 import { type Random, seededRandom } from '../../base/random.js';
 import type { Database, Session } from '../../db/database.js';
+import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
-import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../types.js';
 import type { Bindings } from './bindings.js';
 import { WorkloadError } from './errors.js';
 import { type Prepared, prepare } from './prepare.js';

@@ -3,7 +3,7 @@ import { isAbsolute, join, sep } from 'node:path';
 import type { Random } from '../../base/random.js';
 import { formatCount } from '../../base/units.js';
 import { createDatabase, type Database, type Session } from '../../db/database.js';
-import type { WorkloadContext } from '../types.js';
+import type { WorkloadContext } from '../api.js';
 import { CANDLE_WORDS, CANDLES_PER_SYMBOL, candleScripts, makeCandles, SYMBOLS } from './candles.js';
 import type { Value } from './expression.js';
 import { SET_UP_MS } from './prepare.js';

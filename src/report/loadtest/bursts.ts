@@ -1,5 +1,5 @@
 import { formatCount, formatMs } from '../../base/units.js';
-import type { BurstRow } from '../../loadtest/types.js';
+import type { BurstRow } from '../../loadtest/result.js';
 import { type Column, tableLines } from '../table.js';
 import { NARROW, type Sheet } from './sheet.js';
 

@@ -1,4 +1,4 @@
-import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/types.js';
+import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/result.js';
 
 /** The columns, named with their units; what was not measured is empty. */
 const COLUMNS: readonly (readonly [name: string, value: (row: TimelineRow) => number | null])[] = [

@@ -1,5 +1,6 @@
 import hdr from 'hdr-histogram-js';
-import type { Distribution, Interval, LoadResult } from '../../loadtest/types.js';
+import type { Distribution } from '../../loadtest/distribution.js';
+import type { Interval, LoadResult } from '../../loadtest/result.js';
 
 /** As the tools that read these logs expect: values in nanoseconds, the maximum in milliseconds. */
 const NS_PER_US = 1000;

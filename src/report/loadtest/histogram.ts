@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { Distribution } from '../../loadtest/types.js';
+import type { Distribution } from '../../loadtest/distribution.js';
 import { drawLength } from '../bar.js';
 import { padEnd, padStart } from '../text.js';
 import type { Sheet } from './sheet.js';

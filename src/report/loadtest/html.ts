@@ -1,6 +1,7 @@
 import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '../../base/units.js';
-import type { Distribution, LoadResult, ServerSample, TimelineRow } from '../../loadtest/types.js';
+import type { Distribution } from '../../loadtest/distribution.js';
+import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/result.js';
 import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
 import { histogramRows } from './histogram.js';
 import { httpFacts } from './http.js';

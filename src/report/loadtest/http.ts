@@ -1,6 +1,6 @@
 import { formatCount, formatMs, formatRate, formatShare, formatSize } from '../../base/units.js';
 import type { HttpLoad, HttpPoolLoad } from '../../loadtest/http/types.js';
-import type { LoadResult } from '../../loadtest/types.js';
+import type { LoadResult } from '../../loadtest/result.js';
 import { tableLines } from '../table.js';
 import { truncate, wrap } from '../text.js';
 import type { Sheet } from './sheet.js';

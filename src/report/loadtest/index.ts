@@ -1,4 +1,4 @@
-import type { LoadResult } from '../../loadtest/types.js';
+import type { LoadResult } from '../../loadtest/result.js';
 import { renderJson } from '../json.js';
 import type { RenderOptions } from '../render-options.js';
 import { renderCsv } from './csv.js';

@@ -1,5 +1,5 @@
 import { formatFigure } from '../../base/figure.js';
-import type { LoadResult } from '../../loadtest/types.js';
+import type { LoadResult } from '../../loadtest/result.js';
 import { escapeXml } from '../svg.js';
 import { serverFacts } from './server.js';
 import { summaryWords } from './words.js';

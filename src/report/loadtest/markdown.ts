@@ -1,6 +1,7 @@
 import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatMs } from '../../base/units.js';
-import type { Distribution, LoadResult } from '../../loadtest/types.js';
+import type { Distribution } from '../../loadtest/distribution.js';
+import type { LoadResult } from '../../loadtest/result.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';

@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { Gauge, LoadResult, PgBouncerFigures, ServerFigures } from '../../loadtest/types.js';
+import type { Gauge, LoadResult, PgBouncerFigures, ServerFigures } from '../../loadtest/result.js';
 import { printable, wrap } from '../text.js';
 import type { Sheet } from './sheet.js';
 import { counted } from './words.js';

@@ -1,5 +1,5 @@
 import { formatCount, formatMs, formatRate } from '../../base/units.js';
-import type { StageRow } from '../../loadtest/types.js';
+import type { StageRow } from '../../loadtest/result.js';
 import { tableLines } from '../table.js';
 import { NARROW, type Sheet } from './sheet.js';
 

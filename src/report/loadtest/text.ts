@@ -1,6 +1,6 @@
 import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { Advice, Band, Criterion, LoadResult, ThresholdResult } from '../../loadtest/types.js';
+import type { Advice, Band, Criterion, LoadResult, ThresholdResult } from '../../loadtest/result.js';
 import type { Palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';

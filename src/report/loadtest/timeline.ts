@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
-import type { Timeline, TimelineRow } from '../../loadtest/types.js';
+import type { Timeline, TimelineRow } from '../../loadtest/result.js';
 import { drawSparkline } from '../bar.js';
 import { padEnd } from '../text.js';
 import type { Sheet } from './sheet.js';

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
-import type { Band, LoadResult, PoolInfo } from '../../loadtest/types.js';
+import type { Band, LoadResult, PoolInfo } from '../../loadtest/result.js';
 
 export const BAND_WORDS: Readonly<Record<Band, string>> = { good: 'GOOD', marginal: 'MARGINAL', bad: 'BAD' };
 

@@ -1,0 +1,130 @@
+import type { Random } from '../base/random.js';
+import type { WatchedSnapshot } from '../pool/stats.js';
+import type { HttpLoad } from './http/types.js';
+import type { PoolInfo, RampLimits, ServerFigures, WorkloadDescription } from './result.js';
+
+/** The work that a load test repeats. Opened once per run; it touches nothing before that. */
+export interface Workload {
+  readonly name: string;
+  /** Connects, creates its data and tries its statements, so that a mistake fails here, once. */
+  open(context: WorkloadContext): Promise<WorkloadRun>;
+}
+
+export interface WorkloadContext {
+  /** Aborts on the first Ctrl-C: opening gives up, but iterations in flight continue. */
+  readonly stop: AbortSignal;
+  /** Aborts on the second Ctrl-C: iterations in flight give up too. */
+  readonly signal: AbortSignal;
+  /** Seeded, so that a run can be repeated. */
+  readonly random: Random;
+}
+
+/** An opened workload. */
+export interface WorkloadRun {
+  /** What the report says about the target and the work. */
+  readonly description: WorkloadDescription;
+  /** Configuration of the pool under test; left out if there is none. */
+  readonly pool?: PoolInfo;
+  /** Runs one unit of work. Calls the probe when it has its connection; rejects if the work failed. */
+  iterate(seq: number, probe: Probe): Promise<void>;
+  /** Called after the warm-up, when the measurement begins: peaks count from here. */
+  begin?(): void;
+  /** Figures of the pool under test; null if there is none. */
+  snapshot(): RunSnapshot | null;
+  /** Figures that only an HTTP load has, read before the run is closed. Left out by other workloads. */
+  http?(): HttpLoad;
+  /** Observes the target's server during the run; left out if there is nothing to observe. */
+  readonly server?: ServerWatch;
+  /** Closes everything that `open` created, temporary data included. */
+  close(): Promise<void>;
+}
+
+/** The part of a pool's snapshot that a load test reads, for any kind of pool. */
+export type RunSnapshot = Omit<WatchedSnapshot, 'holders'>;
+
+/** Observes the target's server independently of the pool. Reports anything it cannot see as a gap, never as an error. */
+export interface ServerWatch {
+  /** Called when the measurement begins, and when it ends. */
+  begin(): void;
+  end(): void;
+  /** Complete once the run is closed. */
+  figures(): ServerFigures;
+}
+
+export interface Probe {
+  /** The iteration has its connection: waiting ends and service begins. Later calls have no effect. */
+  acquired(): void;
+}
+
+/**
+ * How the work arrives. Closed: each worker starts its next iteration when the last one ends, so a slow target receives
+ * less load. Open: each iteration is due at its own time, whether or not earlier ones have ended.
+ */
+export type LoadModel =
+  | { readonly kind: 'closed'; readonly workers: number }
+  | {
+      readonly kind: 'open';
+      /** When arrival `n` (from 0) is due, in ms from the start; never earlier than the one before. */
+      readonly dueAt: (n: number) => number;
+      /** Arrivals beyond this many in flight are dropped and counted; null: no limit. */
+      readonly maxInFlight: number | null;
+      /** Arrivals in one burst; null without bursts. */
+      readonly burstSize: number | null;
+      /** Steps of a rising rate; null for a constant rate. */
+      readonly ramp: RampPlan | null;
+    };
+
+/** A rate that rises in steps until the target no longer keeps up. */
+export interface RampPlan {
+  /** Rate of each step, in arrivals per second. */
+  readonly rates: readonly number[];
+  readonly stepMs: number;
+  readonly limits: RampLimits;
+}
+
+/** How much load, and when it ends: at whichever limit comes first. null is no limit; at least one is set. */
+export interface LoadPlan {
+  readonly model: LoadModel;
+  readonly iterations: number | null;
+  readonly durationMs: number | null;
+  /** A closed load before the measurement; none of its samples count. */
+  readonly warmup: WarmupPlan | null;
+}
+
+/** The warm-up ends at whichever limit comes first; at least one is set. */
+export interface WarmupPlan {
+  /** Used with an open model. The workers of a closed model warm up themselves and continue without a break. */
+  readonly workers: number;
+  /** Iterations that must have ended. */
+  readonly iterations: number | null;
+  readonly durationMs: number | null;
+  /** Extends the warm-up by at most this long while the pool still opens connections; null: no extension. */
+  readonly settleMs: number | null;
+}
+
+/** The record of one iteration. Times are in ms from the start of the measurement. */
+export interface Sample {
+  readonly seq: number;
+  /** When the iteration should have started. In a closed model: when its worker became free. */
+  readonly dueMs: number;
+  readonly startedMs: number;
+  /** null if the iteration failed before it had a connection. */
+  readonly acquiredMs: number | null;
+  readonly endedMs: number;
+  /** null if the iteration succeeded. */
+  readonly errorCode: string | null;
+}
+
+export type Phase = 'warm-up' | 'load' | 'drain';
+
+/** Progress of a run. */
+export interface LoadProgress {
+  readonly phase: Phase;
+  readonly elapsedMs: number;
+  /** 0 to 1; null if the end is not known in advance. */
+  readonly fraction: number | null;
+  readonly ended: number;
+  readonly failed: number;
+  /** Iterations currently waiting for a connection. */
+  readonly waiting: number;
+}

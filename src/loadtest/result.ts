@@ -1,0 +1,406 @@
+import type { Unit } from '../base/figure.js';
+import type { Distribution } from './distribution.js';
+import type { HttpLoad, HttpPoolInfo } from './http/types.js';
+
+/** The result of one load test. Plain data: the JSON report is this object. */
+export interface LoadResult {
+  readonly schema: 1;
+  readonly kind: 'loadtest';
+  /** Start of the measurement, ISO 8601. */
+  readonly startedAt: string;
+  readonly environment: Environment;
+  readonly workload: { readonly name: string } & WorkloadDescription;
+  readonly model: ModelInfo;
+  readonly limits: { readonly iterations: number | null; readonly durationMs: number | null };
+  /** The warm-up before the measurement; null if there was none. */
+  readonly warmup: {
+    readonly iterations: number;
+    readonly failed: number;
+    readonly elapsedMs: number;
+  } | null;
+  readonly seed: number;
+  /** Why the run ended early; null if it did not. */
+  readonly partial: Interruption | null;
+  readonly verdict: Verdict;
+  readonly thresholds: readonly ThresholdResult[];
+  readonly measurements: Measurements;
+  readonly pool: { readonly options: PoolInfo; readonly figures: PoolFigures | null };
+  /** null unless the load is over HTTP. */
+  readonly http: HttpLoad | null;
+  /** null if the target has no server, or nothing observed it. */
+  readonly server: ServerFigures | null;
+  readonly client: ClientFigures & { readonly bottleneck: Bottleneck | null };
+  readonly advice: readonly Advice[];
+}
+
+export interface WorkloadDescription {
+  /** The target, without secrets: `a temporary SQLite file, ...`. */
+  readonly target: string;
+  /** The work of one iteration, in words. */
+  readonly work: string;
+  /** Whether an iteration is one simple query. The verdict then uses the limits for simple queries. */
+  readonly simple: boolean;
+  /** Whether the target runs in this process and shares its cores. */
+  readonly inProcess: boolean;
+  readonly statements: readonly string[];
+}
+
+/** The load model as plain data. */
+export type ModelInfo =
+  | { readonly kind: 'closed'; readonly workers: number }
+  | {
+      readonly kind: 'burst';
+      readonly size: number;
+      /** null: until the duration ends. */
+      readonly count: number | null;
+      /** From the start of one burst to the start of the next. */
+      readonly intervalMs: number;
+    }
+  | {
+      readonly kind: 'rate';
+      /** Arrivals per second, evenly spaced, whether or not earlier ones have ended. */
+      readonly perSecond: number;
+      /** Arrivals beyond this many in flight are dropped. */
+      readonly maxInFlight: number;
+    }
+  | {
+      readonly kind: 'ramp';
+      readonly fromPerSecond: number;
+      readonly toPerSecond: number;
+      /** Difference between two steps. */
+      readonly stepPerSecond: number;
+      readonly stepMs: number;
+      readonly limits: RampLimits;
+      readonly maxInFlight: number;
+    };
+
+/** A step of a ramp has held if it stayed below these. */
+export interface RampLimits {
+  /** Limit for response times. */
+  readonly p99Ms: number;
+  /** Limit for the time spent waiting for the pool. */
+  readonly waitP99Ms: number;
+}
+
+export interface ErrorCount {
+  readonly code: string;
+  readonly count: number;
+  /** The first line of the first such error's message. */
+  readonly example: string;
+}
+
+/** One interval of the run. An iteration counts in the interval in which it ends. */
+export interface TimelineRow {
+  readonly atMs: number;
+  /** Shorter than the interval in the last row only. */
+  readonly lengthMs: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly throughputPerSecond: number;
+  /** Response times of iterations that succeeded. */
+  readonly meanMs: number | null;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly waitMeanMs: number | null;
+  readonly waitP99Ms: number | null;
+  /** Peak number waiting for a connection, sampled ten times a second; null if not sampled. */
+  readonly waiting: number | null;
+}
+
+/** All durations of one interval, for logs that other tools read. */
+export interface Interval {
+  readonly atMs: number;
+  readonly lengthMs: number;
+  readonly response: Distribution;
+  /** Time spent waiting for the pool. */
+  readonly wait: Distribution;
+}
+
+export interface Timeline {
+  readonly intervalMs: number;
+  readonly rows: readonly TimelineRow[];
+}
+
+export interface BurstRow {
+  /** From 0. */
+  readonly index: number;
+  readonly atMs: number;
+  /** Iterations of the burst that have ended. */
+  readonly size: number;
+  readonly failed: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly maxMs: number | null;
+  readonly waitMeanMs: number | null;
+  /** From the start of the burst until its last iteration ended; null if that never happened. */
+  readonly drainMs: number | null;
+  /** The burst had not drained when the next one was due. */
+  readonly overran: boolean;
+}
+
+/** Outcome of the arrivals of one step of a ramp. */
+export interface StageRow {
+  /** From 0. */
+  readonly index: number;
+  readonly atMs: number;
+  readonly targetPerSecond: number;
+  readonly due: number;
+  readonly failed: number;
+  /** Not started because too many were in flight. */
+  readonly dropped: number;
+  /** Still in flight when the run ended. */
+  readonly unfinished: number;
+  /** Successes per second that ended within the step, whenever they were due. */
+  readonly throughputPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly waitMeanMs: number | null;
+  readonly waitP99Ms: number | null;
+  /** Whether the target kept up; null if the run ended before it could be judged. */
+  readonly held: boolean | null;
+  /** What failed; null if nothing did. */
+  readonly why: string | null;
+}
+
+/** Totals over all iterations. */
+export interface Measurements {
+  /** From the start of the measurement to the end of its last iteration. */
+  readonly elapsedMs: number;
+  readonly started: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Still in flight when the run was aborted. */
+  readonly abandoned: number;
+  /** Due, but not started because too many were in flight. */
+  readonly dropped: number;
+  /** Successes per second. */
+  readonly throughputPerSecond: number;
+  /** Share of ended iterations that succeeded, 0 to 1; null if none has ended. */
+  readonly successRate: number | null;
+  /** Iterations that succeeded: from due to ended. */
+  readonly response: Distribution;
+  /** The part from started to acquired: waiting for the pool. */
+  readonly wait: Distribution;
+  /** The part from acquired to ended: being served. */
+  readonly service: Distribution;
+  /** Iterations that failed: from due to ended. */
+  readonly failure: Distribution;
+  /** The part from due to started: how late the load generator was; empty in a closed load. */
+  readonly lag: Distribution;
+  readonly errors: readonly ErrorCount[];
+  readonly timeline: Timeline;
+  /** null without bursts. */
+  readonly bursts: readonly BurstRow[] | null;
+  /** Steps of a ramp; null without one. */
+  readonly stages: readonly StageRow[] | null;
+}
+
+/**
+ * What the pool did during the measurement, without the warm-up; the peaks include it if the pool cannot reset them.
+ * null: the pool does not report it.
+ */
+export interface PoolFigures {
+  readonly name: string;
+  readonly size: number | null;
+  readonly maxOverflow: number | null;
+  readonly acquired: number | null;
+  readonly created: number | null;
+  /** Created before the measurement began. */
+  readonly createdBefore: number | null;
+  readonly createFailed: number | null;
+  readonly destroyed: number | null;
+  /** Peak number in use beyond `size`; null if the pool has no size. */
+  readonly peakOverflow: number | null;
+  readonly peakInUse: number | null;
+  readonly peakWaiting: number | null;
+  readonly waited: number | null;
+  readonly timedOut: number | null;
+  readonly recycled: number | null;
+  readonly invalidated: number | null;
+  readonly pingFailed: number | null;
+  readonly resetFailed: number | null;
+  readonly leaked: number | null;
+}
+
+/** Load on poolctl's own process while iterations were in flight; null where not measured. */
+export interface ClientFigures {
+  /** Share of the time that the event loop was busy, 0 to 1: running, or waiting for a CPU core. */
+  readonly loopBusy: number | null;
+  /** Share of the time that its thread ran on a core, and that it waited for one. */
+  readonly loopRan: number | null;
+  readonly loopQueued: number | null;
+  /** How late timers fired, over the whole measurement, pauses included. */
+  readonly loopDelayMeanMs: number | null;
+  readonly loopDelayP99Ms: number | null;
+  readonly loopDelayMaxMs: number | null;
+  /** CPU time of the process per elapsed time: 1 is one fully used core. */
+  readonly cpuCores: number | null;
+  /** Load on the whole machine, all processes included, 0 to 1. */
+  readonly machineBusy: number | null;
+  /** Cores used by all other processes of the machine, a local target included. */
+  readonly otherCores: number | null;
+  /** Cores available to this process. */
+  readonly cores: number | null;
+}
+
+/** What the target's server reports about the run. null is not measured; `gaps` says why. */
+export interface ServerFigures {
+  /** As the server reports it: `15.18 (Debian 15.18-0+deb12u1)`. */
+  readonly version: string | null;
+  /** Measured before the run. */
+  readonly connections: ConnectionLimits | null;
+  /** Server processes of the load; behind a pooler, those of its user. */
+  readonly backends: BackendFigures | null;
+  readonly transactions: TransactionFigures | null;
+  /** null also without a PgBouncer in between. */
+  readonly pgbouncer: PgBouncerFigures | null;
+  /** One entry per sample; in a long run, neighboring samples are merged. */
+  readonly course: readonly ServerSample[];
+  readonly gaps: readonly string[];
+}
+
+/** Connections that the server allows, and how many are left. */
+export interface ConnectionLimits {
+  /** max_connections. */
+  readonly most: number;
+  /** Reserved for superusers, unless the load runs as one. */
+  readonly reserved: number;
+  /** In use before the run by all clients, poolctl's own observer included. */
+  readonly used: number;
+  /** Connections that the load may still open, given the limits of server, role and database. */
+  readonly left: number;
+  /** The limit that decides `left`. */
+  readonly narrowest: 'server' | 'role' | 'database';
+}
+
+export interface Gauge {
+  readonly mean: number;
+  readonly most: number;
+}
+
+export interface BackendFigures {
+  /** Samples taken during the measurement. */
+  readonly samples: number;
+  /** The most frequent first. */
+  readonly states: readonly (Gauge & { readonly state: string })[];
+  /** Wait events of active backends, as shares of all active ones seen; event null: running. */
+  readonly waits: readonly { readonly event: string | null; readonly share: number }[];
+}
+
+/**
+ * The server's own counters of the database, from before the pool opened until after it closed. They include setup and
+ * warm-up, because a backend reports its counts at most once a second, and when it ends.
+ */
+export interface TransactionFigures {
+  readonly spanMs: number;
+  readonly committed: number;
+  readonly rolledBack: number;
+  /** Transactions of either kind that poolctl itself counted. */
+  readonly own: number;
+  /** Time spent running statements, summed over all backends; null before PostgreSQL 14. */
+  readonly activeMs: number | null;
+}
+
+/** PgBouncer's pool of the database during the measurement. */
+export interface PgBouncerFigures {
+  readonly version: string | null;
+  readonly poolMode: string | null;
+  /** Per pair of user and database. */
+  readonly poolSize: number | null;
+  /** max_client_conn, and the clients connected before the run, poolctl's own observers included. */
+  readonly clients: { readonly most: number; readonly used: number } | null;
+  readonly samples: number;
+  /** Clients waiting for a server connection. */
+  readonly waiting: Gauge;
+  /** Longest wait seen in any sample. */
+  readonly longestWaitMs: number;
+  readonly serverActive: Gauge;
+  readonly serverIdle: Gauge;
+  /** PgBouncer's own counters: transactions, and the mean wait for a server connection. */
+  readonly transactions: number | null;
+  readonly waitMeanMs: number | null;
+}
+
+/** One sample of the server. */
+export interface ServerSample {
+  /** From the start of the measurement. */
+  readonly atMs: number;
+  readonly active: number | null;
+  readonly idle: number | null;
+  /** Backends idle in a transaction. */
+  readonly inTransaction: number | null;
+  /** Clients waiting in PgBouncer. */
+  readonly queued: number | null;
+}
+
+/** What limited the run, as far as poolctl can tell: `client` is poolctl, `target` is everything beyond the pool. */
+export type Limit = 'client' | 'processor' | 'pool' | 'target';
+
+export interface Bottleneck {
+  readonly limit: Limit;
+  /** The limit as a sentence, with the figures behind it. */
+  readonly sentence: string;
+}
+
+export type Band = 'good' | 'marginal' | 'bad';
+
+/** One criterion of the verdict, with the figure that decides it. */
+export interface Criterion {
+  readonly id: string;
+  readonly title: string;
+  readonly value: number | null;
+  readonly unit: Unit;
+  /** null if the criterion does not apply or was not measured; `why` says which. */
+  readonly band: Band | null;
+  /** Condition for `good`, in words: `below 100 ms`. */
+  readonly good: string;
+  /** Conditions for `good` and `bad`: `good below 500 ms, bad above 1 s`. */
+  readonly bounds: string;
+  readonly why: string | null;
+}
+
+export interface Verdict {
+  /** The worst band of all criteria; null if nothing was measured. */
+  readonly band: Band | null;
+  readonly reason: string;
+  readonly criteria: readonly Criterion[];
+}
+
+/** The outcome of one `--threshold`. */
+export interface ThresholdResult {
+  readonly expression: string;
+  readonly actual: number | null;
+  readonly unit: Unit;
+  /** false also if the figure was not measured. */
+  readonly passed: boolean;
+}
+
+export interface Advice {
+  readonly text: string;
+  /** Options for the next run; null if no option would help. */
+  readonly options: string | null;
+}
+
+/** Configuration of the pool under test. */
+export interface PoolInfo {
+  /** Profile that the defaults came from; null if the pool has its own. */
+  readonly profile: string | null;
+  /** 0: no limit */
+  readonly size: number;
+  /** -1: no limit */
+  readonly maxOverflow: number;
+  readonly timeoutMs: number | null;
+  readonly recycleMs: number | null;
+  readonly prePing: boolean;
+  /** Left out unless it is a pool of HTTP connections. */
+  readonly http?: HttpPoolInfo;
+}
+
+export type Interruption = 'interrupted' | 'aborted';
+
+export interface Environment {
+  readonly poolctl: string | null;
+  readonly node: string | null;
+  readonly platform: string;
+  readonly cores: number | null;
+}
