@@ -5,7 +5,7 @@ import { Project } from './code/project.js';
 import { type Body, functionName, isFunction } from './code/scope.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
-import type { Site } from './flow/walk.js';
+import type { Site } from './flow/types.js';
 import { type HabitFound, habitsOf, PoolMakers, poolsPerCall } from './habits.js';
 import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';

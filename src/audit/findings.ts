@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ts } from 'ts-morph';
 import type { Project } from './code/project.js';
 import { functionName, isFunction } from './code/scope.js';
-import type { Site } from './flow/walk.js';
+import type { Site } from './flow/types.js';
 import type { HabitFound, PoolFound } from './habits.js';
 import type { Leak } from './leaks.js';
 import type { MisuseFound } from './misuse.js';

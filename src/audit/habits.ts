@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import type { Entities } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { type Body, bodyAround, functionName, isFunction, variableOf } from './code/scope.js';
-import type { Program, Site } from './flow/walk.js';
+import type { Program, Site } from './flow/types.js';
 import type { Verdict } from './leaks.js';
 import { callNames } from './sites.js';
 import type { Habit, PoolPattern, ResourceSpec } from './types.js';

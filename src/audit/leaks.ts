@@ -2,7 +2,8 @@ import { ts } from 'ts-morph';
 import { type Body, bodyAround, isFunction } from './code/scope.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { NO_TRAIL, type State, type Trail } from './flow/state.js';
-import { type Exits, type Program, type Site, Walk } from './flow/walk.js';
+import type { Exits, Program, Site } from './flow/types.js';
+import { Walk } from './flow/walk.js';
 import type { LeakKind, Severity } from './types.js';
 
 /** What becomes of the leases of one site. */

@@ -1,7 +1,8 @@
 import { ts } from 'ts-morph';
 import { bodyAround, isBody, isFunction, variableOf } from './code/scope.js';
 import type { Call } from './flow/graph.js';
-import { type Program, type Site, Walk } from './flow/walk.js';
+import type { Program, Site } from './flow/types.js';
+import { Walk } from './flow/walk.js';
 import { unitOf, type Verdict } from './leaks.js';
 import type { Misuse, Severity } from './types.js';
 

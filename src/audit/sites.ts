@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import { type Entities, type Entity, requiredModule } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { bodyAround, variableOf } from './code/scope.js';
-import type { Site } from './flow/walk.js';
+import type { Site } from './flow/types.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
 
 /** The calls in a file that acquire a lease, by the resources that are known. */

@@ -4,7 +4,7 @@ import type { Call } from './graph.js';
 import type { Liveness } from './live.js';
 import { isPlace, isTemporary, isWithin, ownerOf, type Place, property, rootOf, UNKNOWN } from './place.js';
 import { assign, contains, type Knowledge, type State, withHolders } from './state.js';
-import type { Program } from './walk.js';
+import type { Program } from './types.js';
 
 // What of a state goes with a path into a function that is called, and comes back out of it; and what is dropped.
 

@@ -6,7 +6,7 @@ import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import { type Liveness, liveness } from './live.js';
 import { lower } from './lower.js';
 import type { Place } from './place.js';
-import type { Program, Traits } from './walk.js';
+import type { Program, Traits } from './types.js';
 
 /** Graphs and traits of functions, each made once. */
 export class Functions implements Program {

@@ -252,3 +252,8 @@ export function withFact(state: State, place: Place, fact: string): State {
   else facts.set(place, fact);
   return { ...state, facts };
 }
+
+/** The trail of a path that left its way where `node` threw. */
+export function threw(state: State, node: ts.Node): Trail {
+  return { ...state.trail, bypass: node, how: 'throw' };
+}

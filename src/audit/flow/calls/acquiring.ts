@@ -1,0 +1,167 @@
+import { ts } from 'ts-morph';
+import type { Body } from '../../code/scope.js';
+import { forget, isOut } from '../frames.js';
+import type { Call } from '../graph.js';
+import { CALLBACK } from '../names.js';
+import { ELEMENT, isTemporary, isWithin, type Place, rootOf, UNKNOWN } from '../place.js';
+import { raiseOf } from '../raises.js';
+import { agrees, assign, NO_TRAIL, type State, type Trail, threw, withFact, withHolders } from '../state.js';
+import type { Outcome } from '../types.js';
+import type { Walk } from '../walk.js';
+import { invokeFunction, thrownByCallback } from './entering.js';
+import { asEscaped } from './releasing.js';
+import { exitsProcess, intoArray } from './using.js';
+
+export function acquireLease(walk: Walk, state: State, call: Call, depth: number): Outcome {
+  const { pattern, at, when } = walk.site;
+  for (const [place, fact] of when)
+    if (call.receiver === 'this' && !agrees(state, place, fact)) return { next: [state], thrown: [state] };
+  const kept = isOut(state)
+    ? beforeAgain(walk, state, call)
+    : state.status === 'released'
+      ? []
+      : state.holders;
+  if (call.receiver !== null) walk.parents.add(call.receiver);
+  const callback = pattern.callback === undefined ? null : callbackOf(walk, call);
+  const isLazy = pattern.lazy === true || pattern.armedBy !== undefined;
+  const facts = call.receiver === 'this' ? new Map([...when, ...state.facts]) : state.facts;
+  const base: State = {
+    ...state,
+    facts,
+    status: isLazy ? 'lazy' : 'held',
+    unlikely: false,
+    trail: NO_TRAIL,
+  };
+  if (callback !== null && pattern.callback !== undefined) {
+    return acquireByCallback(
+      walk,
+      state,
+      { ...base, holders: kept },
+      call,
+      callback,
+      pattern.callback,
+      depth,
+    );
+  }
+  const acquired = assign(base, call.to, UNKNOWN, false, walk.knowledge);
+  return {
+    next: [
+      withHolders(acquired, [
+        ...kept.filter((one) => !isWithin(one, call.to)),
+        ...at.map((one) => within(call.to, one)),
+      ]),
+    ],
+    thrown: [state],
+  };
+}
+
+/** The lease of an earlier round: kept in a collection or field, or lost now. */
+export function beforeAgain(walk: Walk, state: State, call: Call): readonly Place[] {
+  const kept = state.holders.filter(
+    (one) => one.includes(`.${ELEMENT}`) || one.startsWith('this') || isFieldLike(one),
+  );
+  if (kept.length === 0) {
+    const trail: Trail =
+      state.trail.how === null ? { ...state.trail, bypass: call.node, how: 'loop' } : state.trail;
+    walk.looped.push({ ...state, trail });
+  }
+  return kept;
+}
+
+export function callbackOf(walk: Walk, call: Call): { readonly body: Body | null } | null {
+  const index = call.args.length - 1;
+  const literal = call.closures[index];
+  if (literal !== undefined && literal !== null) return { body: literal };
+  const argument = ts.isTaggedTemplateExpression(call.node) ? undefined : call.node.arguments?.[index];
+  if (argument === undefined || ts.isObjectLiteralExpression(argument)) return null;
+  const entity = walk.program.entities.of(argument);
+  if (entity?.kind === 'function') return { body: entity.node };
+  // A parameter: the lease goes to the caller's function.
+  return ts.isIdentifier(argument) && CALLBACK.test(argument.text) ? { body: null } : null;
+}
+
+export function acquireByCallback(
+  walk: Walk,
+  before: State,
+  acquired: State,
+  _call: Call,
+  { body }: { readonly body: Body | null },
+  positions: { readonly lease: number; readonly release?: number },
+  depth: number,
+): Outcome {
+  if (body === null) return { next: [before, asEscaped(acquired)] };
+  walk.isByCallback = true;
+  walk.invoked.add(body);
+  const { params } = walk.program.graphOf(body);
+  const lease = params[positions.lease];
+  const release = positions.release === undefined ? undefined : params[positions.release];
+  let entry =
+    positions.lease > 0 && params[0] !== undefined ? withFact(acquired, params[0], '=null') : acquired;
+  const holders = [...entry.holders];
+  if (lease !== undefined) holders.push(lease);
+  if (release !== undefined) holders.push(`!${release}`);
+  entry = withHolders(entry, holders);
+  const exits = walk.walk(body, [entry], depth + 1);
+  return { next: [before, ...exits.returned], detached: thrownByCallback(walk, body, exits.thrown) };
+}
+
+/** A call while the lease is not out: only what leads to the acquisition matters. */
+export function callElsewhere(walk: Walk, state: State, call: Call, depth: number): Outcome {
+  if (exitsProcess(walk, call)) return { next: [] };
+  const after = walk.program.acquires.has(call.node)
+    ? assign(state, call.to, '=object', false, walk.knowledge)
+    : forget(state, call);
+  const thrown = mayThrow(walk, call) ? [state] : [];
+  if (state.status !== 'none') return { next: [after], thrown };
+  for (const closure of call.closures) {
+    if (closure === null || !containsNode(closure, walk.site.node)) continue;
+    const { next, thrown: inner = [] } = invokeFunction(walk, state, call, closure, [], depth);
+    const collected = call.name === 'map' ? next.map((one) => intoArray(walk, one, call)) : next;
+    return { next: [after, ...collected], thrown: [state, ...inner] };
+  }
+  return { next: [after], thrown };
+}
+
+/** Whether a call that has nothing to do with the lease may throw. */
+export function mayThrow(walk: Walk, call: Call): boolean {
+  const { spec } = walk.site;
+  if (spec.release.methods.includes(call.name)) return false;
+  const body = ts.isTaggedTemplateExpression(call.node) ? null : walk.program.entities.calledBy(call.node);
+  const callee = body === null ? null : walk.program.traitsOf(body);
+  const context = { onLease: false, isSyncLease: spec.isSync === true, protocol: spec.protocol, callee };
+  return raiseOf(call, context) !== 'never';
+}
+
+export function combinePromises(walk: Walk, state: State, call: Call): Outcome {
+  const from = call.args[0];
+  const next =
+    from === undefined
+      ? forget(state, call)
+      : assign(state, call.to, from, isTemporary(from), walk.knowledge);
+  const trail = isOut(state) ? threw(state, call.node) : state.trail;
+  const unlikely =
+    state.unlikely || (!ts.isTaggedTemplateExpression(call.node) && onlyAcquires(walk, call.node));
+  return { next: [next], thrown: call.mode === 'awaited' ? [{ ...state, unlikely, trail }] : [] };
+}
+
+/** Whether a Promise.all waits for leases only: where one fails, the others are lost, but nothing else can fail. */
+export function onlyAcquires(
+  walk: Walk,
+  { arguments: given }: ts.CallExpression | ts.NewExpression,
+): boolean {
+  const list = given?.[0];
+  if (list === undefined || !ts.isArrayLiteralExpression(list)) return true;
+  return list.elements.every((one) => walk.program.acquires.has(one));
+}
+
+export function containsNode(outer: ts.Node, inner: ts.Node): boolean {
+  return outer.getSourceFile() === inner.getSourceFile() && outer.pos <= inner.pos && inner.end <= outer.end;
+}
+
+export function within(place: Place, suffix: string): Place {
+  return suffix.startsWith('!') ? `!${place}${suffix.slice(1)}` : place + suffix;
+}
+
+function isFieldLike(place: Place): boolean {
+  return rootOf(place) !== place && !isTemporary(rootOf(place));
+}

@@ -1,0 +1,107 @@
+import { ts } from 'ts-morph';
+import { forget } from '../frames.js';
+import type { Call } from '../graph.js';
+import { ATTACHING, CALLBACK, LISTENS, RELEASING } from '../names.js';
+import { isPlace, lastSegment, type Place } from '../place.js';
+import { contains, holds, type State } from '../state.js';
+import type { Outcome } from '../types.js';
+import type { Walk } from '../walk.js';
+import { mentions } from './entering.js';
+
+export function isRelease(walk: Walk, state: State, call: Call): boolean {
+  if (state.holders.includes(`!${call.callee}`)) return true;
+  const { methods, takes, ofParent } = walk.site.spec.release;
+  const { receiver, name } = call;
+  if (receiver !== null && methods.includes(name)) {
+    if (holds(state, receiver)) return !isHalfClose(call);
+    // A wrapper around the lease that is closed, closes it.
+    if (contains(state, receiver) && receiver !== 'this' && !isOfProject(walk, call)) return true;
+  }
+  if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
+  const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
+  if (!handed) return false;
+  return takes.includes(name) || (RELEASING.test(name) && !isOfProject(walk, call));
+}
+
+export function isOfProject(walk: Walk, { node }: Call): boolean {
+  return !ts.isTaggedTemplateExpression(node) && walk.program.entities.calledBy(node) !== null;
+}
+
+export function releaseBy(walk: Walk, state: State, call: Call): Outcome {
+  // A release that fails has still given the lease up.
+  const released = asReleased(walk, state, call.node);
+  if (walk.remembers)
+    return {
+      next: [forget(isCertain(walk, state, call) ? rememberedAs(state, released) : released, call)],
+    };
+  return { next: [released], thrown: call.mode === 'awaited' ? [released] : [] };
+}
+
+/** Whether a call releases this very lease: not a wrapper, nor all that the pool has lent. */
+export function isCertain(walk: Walk, state: State, { callee, receiver, name, args }: Call): boolean {
+  const { methods, takes } = walk.site.spec.release;
+  if (state.holders.includes(`!${callee}`)) return true;
+  if (receiver !== null && methods.includes(name) && holds(state, receiver)) return true;
+  return takes.includes(name) && args.some((arg) => isPlace(arg) && holds(state, arg));
+}
+
+export function asReleased(walk: Walk, state: State, node: ts.Node): State {
+  walk.hasReleased = true;
+  return {
+    ...state,
+    status: 'released',
+    holders: [],
+    // Only a loop comes back to where they matter.
+    facts: walk.isRepeated ? state.facts : new Map(),
+    trail: { ...state.trail, released: node },
+  };
+}
+
+export function asEscaped(state: State): State {
+  return { ...state, status: 'escaped', holders: [], facts: new Map() };
+}
+
+/** Calls after which the lease belongs to somebody else. */
+export function handsOff(walk: Walk, state: State, call: Call): boolean {
+  const { receiver, name, args, node } = call;
+  const onLease = receiver !== null && holds(state, receiver);
+  const isTaken = onLease || args.some((arg) => isPlace(arg) && contains(state, arg));
+  if (isTaken && walk.site.spec.handoff?.includes(name) === true) return true;
+  // A client that listens is kept for as long as the process runs.
+  if (onLease && LISTENS.test(name) && firstText(node) === 'notification') return true;
+  if (onLease && /^\s*LISTEN\b/i.test(firstText(node) ?? '')) return true;
+  if (['use', 'adopt', 'defer'].includes(name) && /stack|disposer|cleanup|scope/i.test(receiver ?? '')) {
+    return (
+      args.some((arg) => contains(state, arg)) ||
+      call.closures.some((one) => one !== null && mentions(walk, one, state))
+    );
+  }
+  const attaches = ATTACHING.test(name) && args.some((arg) => isPlace(arg) && contains(state, arg));
+  if (attaches && !onLease && !isOfProject(walk, call)) return true;
+  // `callback(null, client)`: the caller's function has it now.
+  const index = args.findIndex((arg) => isPlace(arg) && contains(state, arg));
+  if (index < 0 || receiver !== null || call.mode === 'awaited') return false;
+  return CALLBACK.test(name) || (index > 0 && isErrorFirst(args[0] ?? ''));
+}
+
+export function firstText(node: Call['node']): string | null {
+  const first = ts.isTaggedTemplateExpression(node) ? node.template : node.arguments?.[0];
+  if (first === undefined) return null;
+  if (ts.isStringLiteralLike(first)) return first.text;
+  return ts.isTemplateExpression(first) ? first.head.text : null;
+}
+
+/** `response.end(data)` of a stream that happens to be within: closing half of something is no release. */
+export function isHalfClose(call: Call): boolean {
+  return call.name === 'end' && call.args.length > 0 && call.args[0]?.startsWith('="') === true;
+}
+
+/** `use(null, client)` and `use(error, client)`: who is called that way takes what he is given. */
+export function isErrorFirst(first: Place): boolean {
+  return first === '=null' || first === '=undefined' || /^e(rr(or)?)?$/i.test(lastSegment(first));
+}
+
+/** Released, with the names that it had. */
+export function rememberedAs({ holders, facts }: State, released: State): State {
+  return { ...released, holders, facts };
+}

@@ -1,0 +1,202 @@
+import { ts } from 'ts-morph';
+import { forget, isOut, keep } from '../frames.js';
+import type { Call } from '../graph.js';
+import { EACH, LISTENS, READS, READS_ALL, SAME_THING, STORES, WRAPPING } from '../names.js';
+import { ELEMENT, isPlace, isTemporary, isWithin, type Place, property, UNKNOWN } from '../place.js';
+import { raiseOf } from '../raises.js';
+import { assign, contains, holderAbove, holds, type State, threw, withHolders } from '../state.js';
+import type { Outcome } from '../types.js';
+import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
+import { calleeFor, enterFunction, invokeFunction, mentions, withClosures } from './entering.js';
+import { isOfProject } from './releasing.js';
+
+export function noteCall(walk: Walk, state: State, call: Call): void {
+  const { callee, receiver, node } = call;
+  if (!isOut(state) && state.status !== 'released') return;
+  const isOn = holds(state, callee) || state.holders.includes(`!${callee}`);
+  const isTaken =
+    walk.site.spec.release.takes.includes(call.name) && call.args.some((arg) => holds(state, arg));
+  if (!isOn && !isTaken && (receiver === null || !holds(state, receiver))) return;
+  const noted = walk.calls.get(node) ?? { call, after: new Set() };
+  noted.after.add(state.status === 'released' ? state.trail.released : null);
+  walk.calls.set(node, noted);
+}
+
+export function intoArray(walk: Walk, state: State, call: Call): State {
+  return assign(
+    withHolders(
+      state,
+      state.holders.map((one) =>
+        isWithin(one, call.to) ? `${call.to}.${ELEMENT}${one.slice(call.to.length)}` : one,
+      ),
+    ),
+    UNKNOWN,
+    UNKNOWN,
+    false,
+    walk.knowledge,
+  );
+}
+
+export function exitsProcess(walk: Walk, call: Call): boolean {
+  const { node, name } = call;
+  if (!ts.isCallExpression(node)) return false;
+  if (
+    (name === 'exit' || name === 'abort' || name === 'reallyExit') &&
+    /(^|\.)process$/.test(receiverText(node))
+  ) {
+    return true;
+  }
+  const body = walk.program.entities.calledBy(node);
+  if (body !== null) return walk.program.traitsOf(body).exits;
+  return /^(exitWithError|exitProcess|processExit|die)$/.test(name);
+}
+
+/** A call that may have to do with the lease, but does not end it by itself. */
+export function callWithLease(walk: Walk, state: State, call: Call, depth: number): Outcome {
+  if (exitsProcess(walk, call)) {
+    // An exit somewhere in what is called is not what the caller counts on.
+    return depth < CALL_DEPTH
+      ? { next: [] }
+      : { next: [], thrown: [{ ...state, trail: threw(state, call.node) }] };
+  }
+  const { receiver, args } = call;
+  const isOn = receiver !== null && (holds(state, receiver) || holderAbove(state, receiver) !== null);
+  const isHanded = args.some((arg) => isPlace(arg) && contains(state, arg));
+  const armed = armedBy(walk, state, call, isOn, isHanded);
+
+  if (EACH.has(call.name) && call.closures[0]) return eachElement(walk, armed, call, call.closures[0], depth);
+  const callee = calleeFor(walk, armed, call, isHanded);
+  if (callee !== null && walk.follows && depth < DEPTH)
+    return enterFunction(walk, armed, call, callee, isOn, depth);
+  const outcome = withClosures(walk, armed, call, isOn, depth);
+  if (outcome !== null) return outcome;
+  if (isHanded && !isOn) walk.wentOut = true;
+  return borrow(walk, state, armed, call, isOn, isHanded);
+}
+
+export function borrow(
+  walk: Walk,
+  before: State,
+  state: State,
+  call: Call,
+  isOn: boolean,
+  isHanded: boolean,
+): Outcome {
+  const fresh = call.isNew || isOn ? undefined : freshArgument(state, call);
+  if (fresh !== undefined) {
+    // `watched(await pool.connect())`: what it gives is all there is to release it by.
+    return { next: [keep(forget(state, call), assign(state, call.to, fresh, false, walk.knowledge))] };
+  }
+  const raised = raisedBy(walk, before, state, call, isOn || isHanded);
+  const after = afterCall(walk, state, call, isOn, isHanded);
+  return call.mode === 'returned' ? { next: [after, ...raised] } : { next: [after], thrown: raised };
+}
+
+/** A lazy lease holds a connection from its first use on. */
+export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isHanded: boolean): State {
+  if (state.status !== 'lazy') return state;
+  const { armedBy } = walk.site.pattern;
+  // What a function of the project does with it is followed; an object made of it uses it later, if at all.
+  const isGivenAway = isHanded && (armedBy === undefined || !(call.isNew || isOfProject(walk, call)));
+  const arms =
+    isGivenAway ||
+    (isOn && !LISTENS.test(call.name) && (armedBy === undefined || armedBy.includes(call.name)));
+  return arms ? { ...state, status: 'held' } : state;
+}
+
+export function raisedBy(walk: Walk, before: State, armed: State, call: Call, onLease: boolean): State[] {
+  const { spec } = walk.site;
+  const node = call.node;
+  const body = ts.isTaggedTemplateExpression(node) ? null : walk.program.entities.calledBy(node);
+  const callee = body === null ? null : walk.program.traitsOf(body);
+  const isReturned = call.mode === 'returned';
+  if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];
+  const raise = walk.program.acquires.has(node)
+    ? 'protocol'
+    : raiseOf(call, {
+        onLease,
+        isSyncLease: spec.isSync === true,
+        protocol: spec.protocol,
+        callee,
+      });
+  if (raise === 'never') return [];
+  // What fails to connect holds nothing.
+  const state = before.status === 'lazy' && raise === 'protocol' ? before : armed;
+  return [
+    {
+      ...state,
+      unlikely: state.unlikely || raise === 'protocol',
+      pending: isReturned,
+      trail: threw(state, node),
+    },
+  ];
+}
+
+export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, isHanded: boolean): State {
+  const { receiver, args, to, name } = call;
+  if (
+    isOn &&
+    receiver !== null &&
+    (SAME_THING.has(name) || LISTENS.test(name)) &&
+    contains(state, receiver)
+  ) {
+    return assign(state, to, receiver, false, walk.knowledge);
+  }
+  // `client.release.bind(client)`
+  if (receiver !== null && name === 'bind') return assign(state, to, receiver, false, walk.knowledge);
+  const after = forget(state, call);
+  if (receiver !== null && STORES.has(name) && isHanded) {
+    const from = args.find((arg) => isPlace(arg) && contains(state, arg)) ?? UNKNOWN;
+    const element = property(receiver, ELEMENT);
+    const stored = keep(after, assign(after, element, from, false, walk.knowledge));
+    // The pair of a map, as `for (const [key, client] of map)` reads it.
+    return name === 'set'
+      ? keep(stored, assign(after, property(element, '1'), from, false, walk.knowledge))
+      : stored;
+  }
+  if (isHanded && !isOn && name === 'get' && receiver !== null) {
+    // `wrappers.get(client)`: what was made of it before.
+    return keep(after, assign(after, property(to, 'wrapped'), args[0] ?? UNKNOWN, false, walk.knowledge));
+  }
+  if (receiver !== null && READS_ALL.has(name) && contains(state, receiver)) {
+    return assign(after, to, receiver, false, walk.knowledge);
+  }
+  if (receiver !== null && READS.has(name) && contains(state, receiver)) {
+    return assign(after, to, property(receiver, ELEMENT), false, walk.knowledge);
+  }
+  if (isHanded && (call.isNew || (call.mode !== 'awaited' && WRAPPING.test(name)))) {
+    const from = args.find((arg) => isPlace(arg) && contains(state, arg)) ?? UNKNOWN;
+    return keep(after, assign(after, property(to, 'wrapped'), from, false, walk.knowledge));
+  }
+  return after;
+}
+
+/** An argument that is the lease and the only place that holds it, where the result is used. */
+export function freshArgument(state: State, { args, mode }: Call): Place | undefined {
+  if (mode === 'floating') return undefined;
+  return args.find(
+    (arg) => isTemporary(arg) && holds(state, arg) && state.holders.every((one) => isWithin(one, arg)),
+  );
+}
+
+export function eachElement(
+  walk: Walk,
+  state: State,
+  call: Call,
+  closure: ts.SignatureDeclaration,
+  depth: number,
+): Outcome {
+  const { receiver } = call;
+  const hasIt = receiver !== null && contains(state, receiver);
+  if (!hasIt && !mentions(walk, closure, state)) {
+    return { next: [forget(state, call)], thrown: [] };
+  }
+  const element = receiver === null ? UNKNOWN : property(receiver, ELEMENT);
+  const { next, thrown = [], detached = [] } = invokeFunction(walk, state, call, closure, [element], depth);
+  const rounds = call.name === 'map' ? next.map((one) => intoArray(walk, one, call)) : next;
+  return { next: hasIt ? rounds : [...rounds, forget(state, call)], thrown, detached };
+}
+
+export function receiverText(node: ts.CallExpression): string {
+  return ts.isPropertyAccessExpression(node.expression) ? node.expression.expression.getText() : '';
+}

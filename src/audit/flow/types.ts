@@ -1,0 +1,56 @@
+import type { ts } from 'ts-morph';
+import type { Entities } from '../code/entities.js';
+import type { Body } from '../code/scope.js';
+import type { AcquirePattern, ResourceSpec } from '../types.js';
+import type { Graph } from './graph.js';
+import type { Liveness } from './live.js';
+import type { Place } from './place.js';
+import type { Interest, State } from './state.js';
+
+/** One call that acquires a lease. */
+export interface Site {
+  readonly node: ts.CallExpression | ts.NewExpression;
+  readonly spec: ResourceSpec;
+  readonly pattern: AcquirePattern;
+  /** Where in the result the lease is; `!` in front: what releases it when it is called. */
+  readonly at: readonly string[];
+  readonly confidence: 'high' | 'medium' | 'low';
+  /** What must be true for it to lend a fresh one: a wrapper may also give what is there already. */
+  readonly when: ReadonlyMap<Place, string>;
+  /** For a wrapper of the project: its name. */
+  readonly via: string | null;
+}
+
+/** What walks share: graphs and what is known of functions. */
+export interface Program {
+  readonly entities: Entities;
+  graphOf(body: Body): Graph;
+  /** Makes the graphs of a function and of all that is in it. */
+  prepare(body: Body): void;
+  readonly interest: Interest;
+  /** The calls that are known to acquire something: what they give is never nothing. */
+  readonly acquires: ReadonlySet<ts.Node>;
+  liveIn(body: Body): Liveness;
+  idOf(body: Body): string;
+  traitsOf(body: Body): Traits;
+}
+
+export interface Traits {
+  /** Ends the process on every path. */
+  readonly exits: boolean;
+  /** Has a throw statement outside of any try. */
+  readonly throws: boolean;
+  readonly isAsync: boolean;
+}
+
+export interface Exits {
+  readonly returned: readonly State[];
+  readonly thrown: readonly State[];
+}
+
+export interface Outcome {
+  readonly next: readonly State[];
+  readonly thrown?: readonly State[];
+  /** Thrown where no handler of this function is around any more. */
+  readonly detached?: readonly State[];
+}
