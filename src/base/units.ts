@@ -1,3 +1,5 @@
+import { CodedError } from './coded-error.js';
+
 /**
  * Values as people write and read them: durations (`250ms`, `1m30s`), rates (`50/s`), sizes (`3MB`), counts
  * (`10k`), shares (`5%`). Inside, durations are milliseconds, rates are per second, sizes are bytes.
@@ -5,11 +7,10 @@
  */
 
 /** A value that cannot be read. The message is a whole clause, as in "'abc' is not a duration; write ...". */
-export class ValueError extends Error {
-  readonly code = 'ERR_VALUE';
-
+export class ValueError extends CodedError<'ERR_VALUE'> {
   constructor(message: string) {
-    super(message);
+    // The shell and the readers of files catch it and name the place. Anywhere else it was not foreseen.
+    super('ERR_VALUE', message, { kind: 'defect' });
     this.name = 'ValueError';
   }
 }

@@ -1,3 +1,4 @@
+import { CodedError, type ErrorKind } from '../base/coded-error.js';
 import { maskSecrets } from '../base/secrets.js';
 import { harmless, printable } from '../report/text.js';
 import { ExitCode } from './exit-codes.js';
@@ -12,29 +13,22 @@ export interface Problem {
 }
 
 /** poolctl was called wrongly: all that is wrong, at once. Nothing has been touched. Exit 2. */
-export class UsageError extends Error {
-  readonly code = 'ERR_USAGE';
-  readonly hint: string | null = null;
+export class UsageError extends CodedError<'ERR_USAGE'> {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly (Problem | string)[]) {
     const list = problems.map((one) => (typeof one === 'string' ? { message: one, hint: null } : one));
-    super(list.map(({ message }) => message).join('; '));
+    super('ERR_USAGE', list.map(({ message }) => message).join('; '), { kind: 'usage' });
     this.name = 'UsageError';
     this.problems = list;
   }
 }
 
 /** A target, a file or an optional package that is needed is not there or does not work. Exit 3. */
-export class UnavailableError extends Error {
-  readonly code: string;
-  readonly hint: string | null;
-
+export class UnavailableError extends CodedError {
   constructor(message: string, options: { code?: string; hint?: string; cause?: unknown } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(options.code ?? 'ERR_UNAVAILABLE', message, options);
     this.name = 'UnavailableError';
-    this.code = options.code ?? 'ERR_UNAVAILABLE';
-    this.hint = options.hint ?? null;
   }
 }
 
@@ -54,8 +48,8 @@ export interface ErrorContext {
 }
 
 /**
- * Turns whatever a command threw into what the user sees. A typed error (one with a `code` and a `hint`, or one of
- * the system's) is expected and told in its own words; anything else is a defect in poolctl and told with its stack.
+ * Turns whatever a command threw into what the user sees. A coded error, and one of the operating system's, is expected
+ * and reported in its own words. Anything else is a defect in poolctl and reported with its stack.
  */
 export function reportOf(error: unknown, where: ErrorContext): ErrorReport {
   const program = where.command === null ? 'poolctl' : `poolctl ${where.command}`;
@@ -65,8 +59,11 @@ export function reportOf(error: unknown, where: ErrorContext): ErrorReport {
   if (where.interruption !== null && isAbort(error)) {
     return { exitCode: where.interruption.exitCode, text: `stopped by ${where.interruption.signal}` };
   }
-  if (isExpected(error)) {
-    return { exitCode: exitCodeOfExpected(error), text: shown(expectedText(error)) };
+  if (isCoded(error) && error.kind !== 'defect') {
+    return {
+      exitCode: EXIT_CODES[error.kind ?? ''] ?? ExitCode.Unavailable,
+      text: shown(expectedText(error)),
+    };
   }
   return { exitCode: ExitCode.Defect, text: defectText(error, where.nodeVersion) };
 }
@@ -100,7 +97,7 @@ function usageText(error: UsageError, program: string): string {
   return [...lines, `Run '${program} --help' for usage.`].join('\n');
 }
 
-function expectedText(error: ExpectedError): string {
+function expectedText(error: Coded): string {
   const { code, hint } = error;
   // Only a time-out's message has lines of its own. Elsewhere a line break comes from a file name or a server.
   const text = code === 'ERR_POOL_TIMEOUT' ? error.message : printable(error.message);
@@ -111,26 +108,30 @@ function expectedText(error: ExpectedError): string {
   return [message, ...cause.map((text) => `  caused by: ${text}`), ...advice].join('\n');
 }
 
-interface ExpectedError extends Error {
+const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
+  usage: ExitCode.Usage,
+  unavailable: ExitCode.Unavailable,
+  defect: ExitCode.Defect,
+} satisfies Record<ErrorKind, ExitCode>;
+
+/** The shape of an error that names its cause by a code. Those of PostgreSQL and the operating system have no kind. */
+interface Coded extends Error {
   readonly code: string;
   readonly hint?: string | null;
+  readonly kind?: string;
 }
 
-/** Ours carry a hint (null where there is nothing to advise); the system's carry the call that failed. */
-function isExpected(error: unknown): error is ExpectedError {
+/**
+ * Ours carry a hint (null where there is nothing to advise); the system's carry the call that failed. The class is not
+ * asked for: a program that is run may bring its own copy of poolctl.
+ */
+function isCoded(error: unknown): error is Coded {
   return (
     error instanceof Error &&
     'code' in error &&
     typeof error.code === 'string' &&
     ('hint' in error || 'syscall' in error)
   );
-}
-
-function exitCodeOfExpected({ code }: ExpectedError): ExitCode {
-  // What is wrong with the options of a library part is wrong with those that poolctl was given.
-  return /^ERR_((POOL|DB|IB|IB_GATEWAY|FEED|HTTP)_OPTION|VALUE)$/.test(code)
-    ? ExitCode.Usage
-    : ExitCode.Unavailable;
 }
 
 function isAbort(error: unknown): boolean {

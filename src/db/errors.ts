@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+
 /** The stable codes of what the database layer itself finds wrong. What a database says keeps the database's code. */
 export type DatabaseErrorCode =
   /** The URL or an option is wrong; nothing was opened. */
@@ -22,9 +24,7 @@ export type DatabaseErrorCode =
   /** `currentSession()` was called where no request is being served. */
   | 'ERR_NO_REQUEST_SESSION';
 
-export interface DatabaseErrorOptions {
-  readonly cause?: unknown;
-  readonly hint?: string | null;
+export interface DatabaseErrorOptions extends CodedErrorOptions {
   /** The statement, without its parameters: those may be private. */
   readonly sql?: string | null;
   readonly position?: number | null;
@@ -32,22 +32,16 @@ export interface DatabaseErrorOptions {
   readonly name?: string;
 }
 
-/** What went wrong with a database or a session. */
-export class DatabaseError extends Error {
-  /** A DatabaseErrorCode, or the database's own: 'SQLITE_BUSY', '23505'. */
-  readonly code: string;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
+/** An error of a database or a session. Its code is a DatabaseErrorCode, or the database's own: 'SQLITE_BUSY', '23505'. */
+export class DatabaseError extends CodedError {
   /** The statement that failed; null where it was not a statement. */
   readonly sql: string | null;
   /** Where in it, in characters from 1; null where the database does not say (SQLite never does). */
   readonly position: number | null;
 
   constructor(code: DatabaseErrorCode | (string & {}), message: string, options: DatabaseErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(code, message, { kind: code === 'ERR_DB_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = options.name ?? 'DatabaseError';
-    this.code = code;
-    this.hint = options.hint ?? null;
     this.sql = options.sql ?? null;
     this.position = options.position ?? null;
   }

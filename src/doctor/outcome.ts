@@ -1,3 +1,4 @@
+import { CodedError } from '../base/coded-error.js';
 import { sqlName } from './sql-text.js';
 import type {
   Check,
@@ -12,12 +13,9 @@ import type {
 } from './types.js';
 
 /** Thrown, or kept in the place of what was to be read: a check cannot be judged, and why. */
-export class Unknowable extends Error {
-  readonly code = 'ERR_DOCTOR_UNKNOWABLE';
-  readonly hint: string | null = null;
-
+export class Unknowable extends CodedError<'ERR_DOCTOR_UNKNOWABLE'> {
   constructor(reason: string) {
-    super(reason);
+    super('ERR_DOCTOR_UNKNOWABLE', reason);
     this.name = 'Unknowable';
   }
 }

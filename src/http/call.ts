@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Timer } from '../base/clock.js';
+import type { Emitter } from '../base/emitter.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Bagged } from './bag.js';
 import { isReplayable, sourceError } from './body.js';
@@ -13,7 +14,7 @@ import {
   HttpStatusError,
   HttpTimeoutError,
 } from './errors.js';
-import type { HttpEmitter } from './events.js';
+import type { HttpEvents } from './events.js';
 import { failureOf } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
 import type { Origin } from './origin.js';
@@ -35,7 +36,7 @@ export interface CallHost {
   readonly settings: HttpSettings;
   readonly connections: Connections;
   readonly counts: HttpCounts;
-  readonly events: HttpEmitter;
+  readonly events: Emitter<HttpEvents>;
   readonly budget: RetryBudget;
   ended(call: Call): void;
 }

@@ -1,8 +1,9 @@
+import type { Emitter } from '../base/emitter.js';
 import { Alarm } from '../pool/alarm.js';
 import type { ConnectionListener } from './connection.js';
 import { type Dialled, dial, TlsSessions } from './dial.js';
 import type { HttpError } from './errors.js';
-import type { CloseReason, HttpEmitter } from './events.js';
+import type { CloseReason, HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';
@@ -27,7 +28,7 @@ const RECHECK_MS = 100;
  */
 export class Connections {
   readonly #settings: HttpSettings;
-  readonly #events: HttpEmitter;
+  readonly #events: Emitter<HttpEvents>;
   readonly #counts: HttpCounts;
   readonly #origins = new Map<string, Origin>();
   readonly #sessions = new TlsSessions();
@@ -45,7 +46,7 @@ export class Connections {
   /** Called when the last connection is gone. */
   #emptied: (() => void) | null = null;
 
-  constructor(settings: HttpSettings, events: HttpEmitter, counts: HttpCounts) {
+  constructor(settings: HttpSettings, events: Emitter<HttpEvents>, counts: HttpCounts) {
     this.#settings = settings;
     this.#events = events;
     this.#counts = counts;

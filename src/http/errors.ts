@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+
 /** The stable codes of what can go wrong with a request. */
 export type HttpErrorCode =
   /** An option of the pool, or an argument of a request, is wrong; nothing was sent. */
@@ -26,16 +28,10 @@ export type HttpErrorCode =
   | 'ERR_HTTP_CLOSED';
 
 /** What went wrong with a request; what the network or the library said is its `cause`. */
-export class HttpError extends Error {
-  readonly code: HttpErrorCode;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
-
-  constructor(code: HttpErrorCode, message: string, options: { cause?: unknown; hint?: string | null } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class HttpError extends CodedError<HttpErrorCode> {
+  constructor(code: HttpErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, { kind: code === 'ERR_HTTP_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = 'HttpError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 }
 

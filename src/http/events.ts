@@ -1,3 +1,4 @@
+import type { EmitterEvents } from '../base/emitter.js';
 import type { BreakerState } from './breaker.js';
 import type { CircuitOpenError, HttpError, HttpPoolTimeoutError, HttpTimeoutError } from './errors.js';
 import type { RetryCause } from './retry.js';
@@ -28,7 +29,7 @@ export type CloseReason =
   | 'shutdown';
 
 /** What an HTTP pool tells its listeners. Durations are in milliseconds. */
-export interface HttpEvents {
+export interface HttpEvents extends EmitterEvents {
   open: { connectionId: number; origin: string; protocol: Protocol; tookMs: number };
   connectFailed: { origin: string; error: HttpError };
   close: { connectionId: number; origin: string; reason: CloseReason; requests: number };
@@ -40,32 +41,6 @@ export interface HttpEvents {
   timeout: { origin: string; error: HttpTimeoutError };
   breaker: { origin: string; from: BreakerState; to: BreakerState };
   circuitOpen: { error: CircuitOpenError };
-  /** A listener threw; it does not stop the pool. */
-  listenerFailed: { event: string; error: unknown };
 }
 
 export type HttpEventName = keyof HttpEvents;
-
-/** The listeners of one pool. */
-export class HttpEmitter {
-  readonly #listeners = new Map<HttpEventName, readonly ((payload: never) => void)[]>();
-
-  on<E extends HttpEventName>(event: E, listener: (payload: HttpEvents[E]) => void): () => void {
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
-    return () => {
-      const left = (this.#listeners.get(event) ?? []).filter((each) => each !== listener);
-      this.#listeners.set(event, left);
-    };
-  }
-
-  /** Tells everybody. Listeners watch and have no say: one that throws must not stop a request half way. */
-  emit<E extends HttpEventName>(event: E, payload: HttpEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
-      try {
-        (listener as (payload: HttpEvents[E]) => void)(payload);
-      } catch (error) {
-        if (event !== 'listenerFailed') this.emit('listenerFailed', { event, error });
-      }
-    }
-  }
-}

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
+import { Emitter } from '../base/emitter.js';
 import { ignore } from '../base/promises.js';
 import { Bag } from './bag.js';
 import { withHeader } from './body.js';
@@ -8,7 +9,7 @@ import { Call, type CallHost, type CallRequest } from './call.js';
 import type { HttpHeaders, ResponseHandler } from './connection.js';
 import { Connections } from './connections.js';
 import { HttpError } from './errors.js';
-import { HttpEmitter, type HttpEventName, type HttpEvents } from './events.js';
+import type { HttpEventName, HttpEvents } from './events.js';
 import {
   type HttpPoolOptions,
   type HttpSettings,
@@ -93,7 +94,7 @@ export class HttpPool implements AsyncDisposable {
   readonly settings: HttpSettings;
   /** The same as `request`, in the form of the platform's own `fetch`: it can take its place. */
   readonly fetch: typeof fetch;
-  readonly #events = new HttpEmitter();
+  readonly #events = new Emitter<HttpEvents>();
   readonly #counts = new HttpCounts();
   readonly #connections: Connections;
   readonly #calls = new Bag<Call>();

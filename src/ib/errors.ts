@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+
 /** The stable codes of what can go wrong with an IB connection. */
 export type IbErrorCode =
   /** Nobody listens there, or the connection broke before it was ready. */
@@ -39,24 +41,19 @@ export type IbErrorCode =
   | 'ERR_IB_PACKAGE';
 
 /** An error of an IB connection, or one that the gateway says of a request. */
-export class IbError extends Error {
-  readonly code: IbErrorCode;
+export class IbError extends CodedError<IbErrorCode> {
   /** IB's own number; null where the error is not IB's. */
   readonly ibCode: number | null;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
 
-  constructor(
-    code: IbErrorCode,
-    message: string,
-    options: { cause?: unknown; hint?: string; ibCode?: number } = {},
-  ) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+  constructor(code: IbErrorCode, message: string, options: IbErrorOptions = {}) {
+    super(code, message, { kind: code === 'ERR_IB_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = 'IbError';
-    this.code = code;
     this.ibCode = options.ibCode ?? null;
-    this.hint = options.hint ?? null;
   }
+}
+
+export interface IbErrorOptions extends CodedErrorOptions {
+  readonly ibCode?: number;
 }
 
 /** No client id is left: thrown before anything is dialled, since the gateway would only close the connection. */
@@ -70,10 +67,7 @@ export class PoolExhaustedError extends IbError {
 /** What the gateway says of a request, as a typed error. */
 export function requestError(ibCode: number, text: string, request: string): IbError {
   const [code, hint] = kindOf(ibCode, text);
-  return new IbError(code, `${request}: ${text} (IB ${ibCode})`, {
-    ibCode,
-    ...(hint === null ? {} : { hint }),
-  });
+  return new IbError(code, `${request}: ${text} (IB ${ibCode})`, { ibCode, hint });
 }
 
 /** Codes that come with the id of a request and only tell something: the request goes on. */

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { CodedError } from '../base/coded-error.js';
 import type { LoadResult } from './result.js';
 
 /** A file is not the JSON report of a load test that this version can read. */
-export class ResultFileError extends Error {
-  readonly code = 'ERR_RESULT_FILE';
-  readonly hint = 'make one with: poolctl loadtest --format json --output FILE';
-
+export class ResultFileError extends CodedError<'ERR_RESULT_FILE'> {
   constructor(file: string, problem: string) {
-    super(`${file} ${problem}`);
+    super('ERR_RESULT_FILE', `${file} ${problem}`, {
+      hint: 'make one with: poolctl loadtest --format json --output FILE',
+    });
     this.name = 'ResultFileError';
   }
 }

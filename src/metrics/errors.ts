@@ -1,11 +1,9 @@
-/** The exporter cannot listen where it was told to. */
-export class ListenError extends Error {
-  readonly code = 'ERR_METRICS_LISTEN';
-  readonly hint: string | null;
+import { CodedError } from '../base/coded-error.js';
 
+/** The exporter cannot listen where it was told to. */
+export class ListenError extends CodedError<'ERR_METRICS_LISTEN'> {
   constructor(message: string, options: { cause: unknown; hint: string | null }) {
-    super(message, { cause: options.cause });
+    super('ERR_METRICS_LISTEN', message, options);
     this.name = 'ListenError';
-    this.hint = options.hint;
   }
 }

@@ -1,3 +1,4 @@
+import { CodedError } from '../base/coded-error.js';
 import { consoleName } from './names.js';
 
 /** By their names: columns differ from version to version. */
@@ -49,15 +50,10 @@ export type ConsoleErrorCode =
   /** It may have been left paused. */
   | 'ERR_PGBOUNCER_STILL_PAUSED';
 
-export class ConsoleError extends Error {
-  readonly code: ConsoleErrorCode;
-  readonly hint: string | null;
-
+export class ConsoleError extends CodedError<ConsoleErrorCode> {
   constructor(code: ConsoleErrorCode, message: string, hint: string | null) {
-    super(message);
+    super(code, message, { hint });
     this.name = 'ConsoleError';
-    this.code = code;
-    this.hint = hint;
   }
 }
 

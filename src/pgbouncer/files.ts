@@ -1,4 +1,5 @@
 import { link, open, rename, rm } from 'node:fs/promises';
+import { CodedError } from '../base/coded-error.js';
 import { fileFault } from '../base/file-fault.js';
 import { ignore } from '../base/promises.js';
 
@@ -8,15 +9,10 @@ export interface NewFile {
 }
 
 /** Files could not be written; what was there before is there still, and nothing else. */
-export class FilesError extends Error {
-  readonly code: 'ERR_FILE_EXISTS' | 'ERR_FILE_WRITE';
-  readonly hint: string | null;
-
+export class FilesError extends CodedError<'ERR_FILE_EXISTS' | 'ERR_FILE_WRITE'> {
   constructor(code: FilesError['code'], message: string, hint: string | null) {
-    super(message);
+    super(code, message, { hint });
     this.name = 'FilesError';
-    this.code = code;
-    this.hint = hint;
   }
 }
 

@@ -1,3 +1,4 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
 import type { Holder } from './stats.js';
 
 /** The stable codes of what can go wrong with a pool. */
@@ -11,16 +12,10 @@ export type PoolErrorCode =
   | 'ERR_LEASE_RELEASED';
 
 /** An error of the pool itself; what the driver threw is its `cause`. */
-export class PoolError extends Error {
-  readonly code: PoolErrorCode;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
-
-  constructor(code: PoolErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class PoolError extends CodedError<PoolErrorCode> {
+  constructor(code: PoolErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, { kind: code === 'ERR_POOL_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = 'PoolError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 }
 

@@ -1,3 +1,4 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
 import { maskUrl } from '../base/secrets.js';
 
 /** The stable codes of what can go wrong with a source of readings. */
@@ -11,16 +12,10 @@ export type SourceErrorCode =
   /** No answer in time. */
   | 'ERR_SOURCE_TIMEOUT';
 
-export class SourceError extends Error {
-  readonly code: SourceErrorCode;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
-
-  constructor(code: SourceErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class SourceError extends CodedError<SourceErrorCode> {
+  constructor(code: SourceErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, options);
     this.name = 'SourceError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 }
 

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Not the globals: a test may have put fake timers in their place, which stand still when it ends.
 import { clearTimeout, setTimeout } from 'node:timers';
+import { CodedError } from '../base/coded-error.js';
 import type { Holder, PoolSnapshot } from '../pool/stats.js';
 
 /** A pool, as far as leak tests look at it: QueuePool is one. */
@@ -33,21 +34,20 @@ export interface Leak {
   readonly collected: boolean;
 }
 
+const HINT =
+  'close in a finally, hold it with `using` or `await using`, or borrow through withSession() or use()';
+
 /** Leases were left out. The message names each with the line that acquired it; the stack is that of the first. */
-export class LeakError extends Error {
-  readonly code = 'ERR_LEAK';
-  readonly hint =
-    'close in a finally, hold it with `using` or `await using`, or borrow through withSession() or use()';
+export class LeakError extends CodedError<'ERR_LEAK'> {
   readonly leaks: readonly Leak[];
   /** Acquires that still wait, and would get a lease that nobody releases. */
   readonly waiting: number;
 
   constructor(leaks: readonly Leak[], waiting: number) {
-    super('');
+    super('ERR_LEAK', messageOf(leaks, waiting, HINT), { hint: HINT, kind: 'defect' });
     this.name = 'LeakError';
     this.leaks = leaks;
     this.waiting = waiting;
-    this.message = messageOf(leaks, waiting, this.hint);
     // Test runners show the code at the top of the stack: the line that leaks says more than the one that checks.
     const stack = leaks.find((leak) => leak.stack !== null)?.stack;
     if (stack) this.stack = `${this.name}: ${this.message}\n${indent(stack, 4)}`;

@@ -1,5 +1,6 @@
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { CodedError } from '../base/coded-error.js';
 
 /** Whose sockets are meant, and where such a thing lies on this system. */
 export interface SocketOwner {
@@ -13,14 +14,10 @@ export interface SocketOwner {
 }
 
 /** The folder of sockets is somebody else's, or no folder: what lies there cannot be trusted. */
-export class SocketFolderError extends Error {
-  readonly code = 'ERR_SOCKET_FOLDER';
-  readonly hint: string;
-
+export class SocketFolderError extends CodedError<'ERR_SOCKET_FOLDER'> {
   constructor(message: string, hint: string, cause?: unknown) {
-    super(message, { cause });
+    super('ERR_SOCKET_FOLDER', message, { cause, hint });
     this.name = 'SocketFolderError';
-    this.hint = hint;
   }
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
+import { CodedError } from '../base/coded-error.js';
 import { asError } from '../base/promises.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
 import type { App, Hello, PublishedPools } from './protocol.js';
@@ -39,12 +40,9 @@ export interface Published {
 }
 
 /** The socket or the port cannot be had. */
-export class PublishError extends Error {
-  readonly code = 'ERR_PUBLISH';
-  readonly hint = null;
-
+export class PublishError extends CodedError<'ERR_PUBLISH'> {
   constructor(message: string, cause: unknown) {
-    super(message, { cause });
+    super('ERR_PUBLISH', message, { cause });
     this.name = 'PublishError';
   }
 }

@@ -1,10 +1,11 @@
 import type { Timer } from '../base/clock.js';
+import type { Emitter } from '../base/emitter.js';
 import { asError } from '../base/promises.js';
 import { Alarm } from '../pool/alarm.js';
 import { backoffMs } from './backoff.js';
 import type { DialGate } from './dial-gate.js';
 import { FeedError } from './errors.js';
-import type { FeedEmitter, GapSymbol, LossCause } from './events.js';
+import type { FeedEvents, GapSymbol, LossCause } from './events.js';
 import type { FeedSettings } from './options.js';
 import type { FeedMessage, FeedTick } from './protocol.js';
 import { SlidingWindow } from './sliding-window.js';
@@ -15,7 +16,7 @@ import type { Subscription } from './subscription.js';
 /** What a connection needs of its pool. */
 export interface ConnectionHost {
   readonly settings: FeedSettings;
-  readonly events: FeedEmitter;
+  readonly events: Emitter<FeedEvents>;
   readonly dials: DialGate;
   /** A tick for one of the symbols, or for none of them. */
   tick(connection: FeedConnection, tick: FeedTick, now: number): void;

@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+
 /** The stable codes of what can go wrong with a feed. */
 export type FeedErrorCode =
   /** An option is wrong; nothing was opened. */
@@ -26,16 +28,10 @@ export type FeedErrorCode =
   | 'ERR_FEED_SLOW';
 
 /** What went wrong with a feed; what the network or the library said is its `cause`. */
-export class FeedError extends Error {
-  readonly code: FeedErrorCode;
-  /** What to do about it; null where there is nothing to advise. */
-  readonly hint: string | null;
-
-  constructor(code: FeedErrorCode, message: string, options: { cause?: unknown; hint?: string | null } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class FeedError extends CodedError<FeedErrorCode> {
+  constructor(code: FeedErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, { kind: code === 'ERR_FEED_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = code === 'ERR_FEED_ABORTED' ? 'AbortError' : 'FeedError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 }
 

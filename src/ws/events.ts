@@ -1,3 +1,4 @@
+import type { EmitterEvents } from '../base/emitter.js';
 import type { FeedError } from './errors.js';
 import type { ConnectionState } from './stats.js';
 
@@ -13,7 +14,7 @@ export type LossCause =
   | 'unresponsive';
 
 /** What a subscription pool tells its listeners. `...AtMs` are milliseconds since the epoch. */
-export interface FeedEvents {
+export interface FeedEvents extends EmitterEvents {
   open: { connectionId: number; epoch: number; tookMs: number };
   /** A dial failed. `retryInMs` is null where it is given up: see renewCredentials. */
   connectFailed: { connectionId: number; error: FeedError; failures: number; retryInMs: number | null };
@@ -30,8 +31,6 @@ export interface FeedEvents {
   slow: { subscriber: string };
   /** A message could not be understood. */
   notUnderstood: { connectionId: number; error: Error };
-  /** A listener threw; it does not stop the pool. */
-  listenerFailed: { event: string; error: unknown };
 }
 
 export interface GapReport {
@@ -50,27 +49,3 @@ export interface GapSymbol {
 }
 
 export type FeedEventName = keyof FeedEvents;
-
-/** The listeners of one pool. */
-export class FeedEmitter {
-  readonly #listeners = new Map<FeedEventName, readonly ((payload: never) => void)[]>();
-
-  on<E extends FeedEventName>(event: E, listener: (payload: FeedEvents[E]) => void): () => void {
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
-    return () => {
-      const left = (this.#listeners.get(event) ?? []).filter((each) => each !== listener);
-      this.#listeners.set(event, left);
-    };
-  }
-
-  /** Tells everybody. Listeners watch and have no say: one that throws must not stop a reconnect half way. */
-  emit<E extends FeedEventName>(event: E, payload: FeedEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
-      try {
-        (listener as (payload: FeedEvents[E]) => void)(payload);
-      } catch (error) {
-        if (event !== 'listenerFailed') this.emit('listenerFailed', { event, error });
-      }
-    }
-  }
-}

@@ -1,11 +1,12 @@
 import { onAbort } from '../base/abort.js';
 import { Deque } from '../base/deque.js';
+import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
 import { Alarm } from '../pool/alarm.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
 import { DialGate } from './dial-gate.js';
 import { FeedError, PoolExhaustedError } from './errors.js';
-import { FeedEmitter, type FeedEventName, type FeedEvents } from './events.js';
+import type { FeedEventName, FeedEvents } from './events.js';
 import { type FeedSettings, resolveOptions, type SubscriptionPoolOptions } from './options.js';
 import { placeSymbols } from './placement.js';
 import type { FeedTick } from './protocol.js';
@@ -30,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  */
 export class SubscriptionPool implements AsyncDisposable {
   readonly settings: FeedSettings;
-  readonly #events = new FeedEmitter();
+  readonly #events = new Emitter<FeedEvents>();
   readonly #dials: DialGate;
   readonly #host: ConnectionHost;
   readonly #owner: SubscriberOwner;

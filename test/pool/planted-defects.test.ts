@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Defect } from '../helpers/planted.js';
 import { findCounterExample } from './property/interleavings.js';
-import { type Defect, loadPool } from './property/planted.js';
+import { loadPool } from './property/planted.js';
 
 const seed = 20_260_101;
 

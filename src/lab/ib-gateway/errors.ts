@@ -1,19 +1,12 @@
+import { CodedError, type CodedErrorOptions } from '../../base/coded-error.js';
+
 export type GatewayErrorCode = 'ERR_IB_GATEWAY_LISTEN' | 'ERR_IB_GATEWAY_OPTION' | 'ERR_IB_GATEWAY_CONTROL';
 
 /** What keeps the simulated gateway from starting, or a program from talking to it. */
-export class GatewayError extends Error {
-  readonly code: GatewayErrorCode;
-  readonly hint: string | null;
-
-  constructor(
-    code: GatewayErrorCode,
-    message: string,
-    options: { readonly hint?: string; readonly cause?: unknown } = {},
-  ) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class GatewayError extends CodedError<GatewayErrorCode> {
+  constructor(code: GatewayErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, { kind: code === 'ERR_IB_GATEWAY_OPTION' ? 'usage' : 'unavailable', ...options });
     this.name = 'GatewayError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 
   static listening(cause: unknown, host: string, port: number): GatewayError {

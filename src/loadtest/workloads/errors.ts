@@ -1,3 +1,5 @@
+import { CodedError, type CodedErrorOptions } from '../../base/coded-error.js';
+
 export type WorkloadErrorCode =
   /** A statement is wrong; found before the load began. */
   | 'ERR_STATEMENT'
@@ -13,14 +15,9 @@ export type WorkloadErrorCode =
   | 'ERR_SCRIPT_FILE';
 
 /** A workload cannot be opened. */
-export class WorkloadError extends Error {
-  readonly code: WorkloadErrorCode;
-  readonly hint: string | null;
-
-  constructor(code: WorkloadErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+export class WorkloadError extends CodedError<WorkloadErrorCode> {
+  constructor(code: WorkloadErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(code, message, options);
     this.name = 'WorkloadError';
-    this.code = code;
-    this.hint = options.hint ?? null;
   }
 }

@@ -1,0 +1,35 @@
+/**
+ * Who has to act on an error:
+ * - `usage`: whoever called. An option or argument is wrong, and nothing was touched.
+ * - `unavailable`: whoever runs the other side. A server, file or package is missing, full, slow or refuses.
+ * - `defect`: whoever wrote the program. The error cannot occur in a correct program.
+ *
+ * The command line derives its exit code from the kind, so a room can add an error without a change in `src/cli`.
+ */
+export type ErrorKind = 'usage' | 'unavailable' | 'defect';
+
+export interface CodedErrorOptions {
+  /** The error that led to this one. Passed as it is, so `undefined` is also recorded. */
+  readonly cause?: unknown;
+  /** An instruction for the reader; null or absent where there is nothing to advise. */
+  readonly hint?: string | null;
+  /** Default: `unavailable`. */
+  readonly kind?: ErrorKind;
+}
+
+/** An error that programs tell apart by its `code`. Each room derives its own class, with its own set of codes. */
+export class CodedError<C extends string = string> extends Error {
+  /** Stable across versions. */
+  readonly code: C;
+  /** What to do about it; null where there is nothing to advise. */
+  readonly hint: string | null;
+  /** Who has to act on it. */
+  readonly kind: ErrorKind;
+
+  constructor(code: C, message: string, options: CodedErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.hint = options.hint ?? null;
+    this.kind = options.kind ?? 'unavailable';
+  }
+}
