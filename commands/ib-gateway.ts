@@ -18,7 +18,7 @@ import {
   DEFAULT_SERVER_VERSION,
   LEAST_SERVER_VERSION,
   MOST_SERVER_VERSION,
-} from '../src/lab/ib-gateway/versions.js';
+} from '../src/lab/ib-gateway/wire/versions.js';
 
 const ADDRESS = 'Address';
 const BEHAVIOUR = 'Behaviour';

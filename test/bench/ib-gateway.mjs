@@ -17,9 +17,9 @@ const UNDER_WAY = 16;
 const seconds = Number(process.argv[2] ?? 5);
 
 const build = process.env.POOLCTL_DIST ?? join(dirname(import.meta.dirname), '../dist');
-/** @type {typeof import('../../src/lab/ib-gateway/wire.js')} */
+/** @type {typeof import('../../src/lab/ib-gateway/wire/frames.js')} */
 const { encodeFrame, encodeHello } = await import(
-  pathToFileURL(join(build, 'src/lab/ib-gateway/wire.js')).href
+  pathToFileURL(join(build, 'src/lab/ib-gateway/wire/frames.js')).href
 );
 /** @type {typeof import('../../src/lab/ib-gateway/control-client.js')} */
 const { connectControl } = await import(

@@ -6,7 +6,7 @@ import { commands } from '../../commands/index.js';
 import { ExitCode } from '../../src/cli/exit-codes.js';
 import { runMain } from '../../src/cli/main.js';
 import { type Fault, type GatewayOptions, startGateway } from '../../src/lab/ib-gateway/index.js';
-import { encodeFrame } from '../../src/lab/ib-gateway/wire.js';
+import { encodeFrame } from '../../src/lab/ib-gateway/wire/frames.js';
 import { eventually } from '../helpers/eventually.js';
 import { testIo } from '../helpers/io.js';
 import { RawClient } from '../lab/ib-gateway/raw-client.js';

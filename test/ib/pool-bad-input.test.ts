@@ -11,7 +11,7 @@ import {
   type GatewayOptions,
   startGateway,
 } from '../../src/lab/ib-gateway/index.js';
-import { encodeFrame } from '../../src/lab/ib-gateway/wire.js';
+import { encodeFrame } from '../../src/lab/ib-gateway/wire/frames.js';
 import { eventually } from '../helpers/eventually.js';
 import { RawClient } from '../lab/ib-gateway/raw-client.js';
 

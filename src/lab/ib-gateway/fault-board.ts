@@ -1,7 +1,7 @@
 import type { Random } from '../../base/random.js';
 import type { Fault } from './faults.js';
 import type { OutputFault } from './outbox.js';
-import type { RequestName } from './requests.js';
+import type { RequestName } from './wire/requests.js';
 
 /** Those that hold for a while, and are looked up where they matter; the others happen once. */
 export type LastingFault = Extract<

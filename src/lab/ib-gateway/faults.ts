@@ -1,5 +1,5 @@
 import { ValueError } from '../../base/units.js';
-import { REQUEST_NAMES, type RequestName } from './requests.js';
+import { REQUEST_NAMES, type RequestName } from './wire/requests.js';
 
 /** What goes wrong on purpose. Times are in milliseconds. */
 export type Fault = FaultKind & FaultScope;

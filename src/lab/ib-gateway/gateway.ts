@@ -9,11 +9,11 @@ import { type Fault, msUntil, type PlannedFault } from './faults.js';
 import { loseData, sendTicks, subscriptionsByKind } from './handlers.js';
 import { type GatewaySettings, type House, openHistory } from './house.js';
 import { Market } from './market.js';
-import { notices } from './notices.js';
 import { Orders } from './orders.js';
 import { HISTORY_LIMITS, type HistoryLimits, HistoryPacing } from './pacing.js';
 import { Session } from './session.js';
-import { DEFAULT_SERVER_VERSION, LEAST_SERVER_VERSION, MOST_SERVER_VERSION } from './versions.js';
+import { notices } from './wire/notices.js';
+import { DEFAULT_SERVER_VERSION, LEAST_SERVER_VERSION, MOST_SERVER_VERSION } from './wire/versions.js';
 
 export interface GatewayOptions {
   /** Default 127.0.0.1. The gateway asks for no password: anybody who reaches the address may talk to it. */
@@ -106,6 +106,7 @@ interface Lasting {
 
 class SimulatedGateway implements Gateway {
   readonly #house: House;
+  readonly #sessions = new Set<Session>();
   readonly #door: Door;
   readonly #plan: readonly PlannedFault[];
   readonly #lasting = new Map<number, Lasting>();
@@ -141,7 +142,7 @@ class SimulatedGateway implements Gateway {
       orders: new Orders(given.firstOrderId ?? 1),
       faults: new FaultBoard(random),
       historyPacing: options.historyLimits === null ? null : new HistoryPacing(options.historyLimits),
-      sessions: new Set(),
+      sessions: this.#sessions,
       census: new Census(),
       linked: true,
       tick: 0,
@@ -218,7 +219,7 @@ class SimulatedGateway implements Gateway {
     for (const timer of this.#timers) timer.cancel();
     for (const { timer } of this.#lasting.values()) timer?.cancel();
     this.#lasting.clear();
-    await Promise.all([...this.#house.sessions].map((session) => session.destroyed()));
+    await Promise.all([...this.#sessions].map((session) => session.destroyed()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -226,7 +227,8 @@ class SimulatedGateway implements Gateway {
   }
 
   #welcome(socket: Socket): void {
-    const { census, sessions, options, faults, log } = this.#house;
+    const { census, options, faults, log } = this.#house;
+    const sessions = this.#sessions;
     census.accepted++;
     const door = faults.atDoor();
     if (sessions.size >= options.clientCap) {
@@ -240,12 +242,13 @@ class SimulatedGateway implements Gateway {
       }
     }
     const isOver = sessions.size >= options.clientCap;
-    sessions.add(new Session(socket, this.#house, isOver ? { ...door, silent: true } : door));
+    const onEnd = (ended: Session): void => void sessions.delete(ended);
+    sessions.add(new Session(socket, this.#house, isOver ? { ...door, silent: true } : door, onEnd));
     census.mostOpen = Math.max(census.mostOpen, sessions.size);
   }
 
   async #begin(id: number, fault: Fault): Promise<void> {
-    const { faults, sessions, random } = this.#house;
+    const { faults, random } = this.#house;
     switch (fault.kind) {
       case 'slow-accept':
       case 'silent-handshake':
@@ -277,7 +280,7 @@ class SimulatedGateway implements Gateway {
         return;
       case 'move-port':
         await this.#door.move(fault.port);
-        for (const session of [...sessions]) {
+        for (const session of [...this.#sessions]) {
           if (session.isReady) session.tell(notices.portMoved(this.#door.port));
           session.finish();
         }
@@ -306,11 +309,11 @@ class SimulatedGateway implements Gateway {
   }
 
   #restart(id: number, fault: Extract<Fault, { readonly kind: 'restart' }>): void {
-    const { sessions, orders, clock, census } = this.#house;
+    const { orders, clock, census } = this.#house;
     const { downMs, lostOrdersMs } = { ...RESTART, ...fault };
     this.#door.shut(`fault ${id}`);
     census.ordersLost += orders.lose(clock.now() - lostOrdersMs);
-    for (const session of [...sessions]) session.drop(0, 'reset');
+    for (const session of [...this.#sessions]) session.drop(0, 'reset');
     this.#last(id, { ...fault, forMs: downMs }, () => this.#door.reopen(`fault ${id}`));
   }
 
@@ -349,8 +352,8 @@ class SimulatedGateway implements Gateway {
 
   /** The connections that a fault is for: those with its ids, or as many of them as it picks. */
   #meant(fault: Fault): Session[] {
-    const { sessions, random } = this.#house;
-    const meant = [...sessions].filter((session) => !session.frozen && isMeantFor(fault, session));
+    const { random } = this.#house;
+    const meant = [...this.#sessions].filter((session) => !session.frozen && isMeantFor(fault, session));
     if (fault.pick === undefined) return meant;
     const picked: Session[] = [];
     while (picked.length < fault.pick && meant.length > 0) {

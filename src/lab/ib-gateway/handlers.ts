@@ -1,16 +1,14 @@
-import type { House } from './house.js';
-import { openHistory, openSubscriptions } from './house.js';
-import type { Instrument, Order } from './market.js';
-import { notices } from './notices.js';
-import { openOrder } from './open-order.js';
+import { type Client, type House, openHistory, openSubscriptions } from './house.js';
 import { historyKey } from './pacing.js';
-import * as replies from './replies.js';
-import type { Request, RequestName } from './requests.js';
-import type { Session } from './session.js';
 import { SUBSCRIPTION_KINDS, type Subscription, type SubscriptionKind } from './subscriptions.js';
+import type { Instrument, Order } from './wire/model.js';
+import { notices } from './wire/notices.js';
+import { openOrder } from './wire/open-order.js';
+import * as replies from './wire/replies.js';
+import type { Request, RequestName } from './wire/requests.js';
 
 type RequestOf<Name extends RequestName> = Extract<Request, { readonly name: Name }>;
-type Handler<Name extends RequestName> = (session: Session, house: House, request: RequestOf<Name>) => void;
+type Handler<Name extends RequestName> = (session: Client, house: House, request: RequestOf<Name>) => void;
 
 /** How each request is answered. What needs the vendor's servers has no answer while they are not reached. */
 export const handlers: { readonly [Name in Exclude<RequestName, 'startApi'>]: Handler<Name> } = {
@@ -127,7 +125,7 @@ export function subscriptionsByKind(house: House): Record<SubscriptionKind, numb
   return counts;
 }
 
-function history(session: Session, house: House, { id, query }: RequestOf<'history'>): void {
+function history(session: Client, house: House, { id, query }: RequestOf<'history'>): void {
   const { census, clock, market, historyPacing } = house;
   census.historyRequests++;
   census.historyByKey.add(historyKey(query));
@@ -164,7 +162,7 @@ function history(session: Session, house: House, { id, query }: RequestOf<'histo
   if (query.keepUpToDate) subscribe(session, house, { kind: 'history', id, instrument, query });
 }
 
-function marketData(session: Session, house: House, request: RequestOf<'marketData'>): void {
+function marketData(session: Client, house: House, request: RequestOf<'marketData'>): void {
   const { id, contract, snapshot } = request;
   const { options, market } = house;
   if (session.subscriptions.has('marketData', id)) {
@@ -188,7 +186,7 @@ function marketData(session: Session, house: House, request: RequestOf<'marketDa
   if (snapshot) session.send(replies.snapshotEnd(id));
 }
 
-function accountUpdates(session: Session, house: House, request: RequestOf<'accountUpdates'>): void {
+function accountUpdates(session: Client, house: House, request: RequestOf<'accountUpdates'>): void {
   const { account } = request;
   if (!request.subscribe) return void cancel(session, house, 'accountUpdates');
   const { options, market, clock } = house;
@@ -226,7 +224,7 @@ function wantedTags(tags: readonly string[]): readonly string[] {
   return tags.map((tag) => (tag.startsWith('$LEDGER') ? 'TotalCashValue' : tag));
 }
 
-function sendQuote(session: Session, { market, tick }: House, id: number, instrument: Instrument): void {
+function sendQuote(session: Client, { market, tick }: House, id: number, instrument: Instrument): void {
   const { TickType, tickPrice, tickSize } = replies;
   const { bid, ask, last, bidSize, askSize, lastSize } = market.quote(instrument, tick);
   session.send(replies.tickParameters(id, instrument.minTick));
@@ -237,18 +235,18 @@ function sendQuote(session: Session, { market, tick }: House, id: number, instru
   session.send(tickSize(id, TickType.volume, 1_000_000));
 }
 
-function sendOpenOrders(session: Session, { orders }: House, clientId: number | null): void {
+function sendOpenOrders(session: Client, { orders }: House, clientId: number | null): void {
   for (const order of orders.open(clientId)) sendOrder(session, order);
   session.send(replies.openOrdersEnd());
 }
 
 /** The order, and how far it has come. */
-function sendOrder(session: Session, order: Order): void {
+function sendOrder(session: Client, order: Order): void {
   session.send(openOrder(order, session.version));
   session.send(replies.orderStatus(order, session.version));
 }
 
-function cancelOrder(session: Session, { orders, census }: House, id: number): boolean {
+function cancelOrder(session: Client, { orders, census }: House, id: number): boolean {
   const order = orders.cancel(session.clientId ?? 0, id);
   if (order === null) return false;
   census.ordersCanceled++;
@@ -258,7 +256,7 @@ function cancelOrder(session: Session, { orders, census }: House, id: number): b
 }
 
 /** Whether it is new. */
-function subscribe(session: Session, house: House, subscription: Subscription): boolean {
+function subscribe(session: Client, house: House, subscription: Subscription): boolean {
   if (!session.subscriptions.add(subscription)) return false;
   const { census } = house;
   census.subscriptionsOpened++;
@@ -270,7 +268,7 @@ function subscribe(session: Session, house: House, subscription: Subscription): 
 }
 
 /** Whether it was there. */
-function cancel(session: Session, { census }: House, kind: SubscriptionKind, id = 0): boolean {
+function cancel(session: Client, { census }: House, kind: SubscriptionKind, id = 0): boolean {
   const was = session.subscriptions.delete(kind, id);
   if (was) census.subscriptionsCanceled++;
   return was;

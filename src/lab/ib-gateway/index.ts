@@ -5,4 +5,4 @@ export { GatewayError, type GatewayErrorCode } from './errors.js';
 export { type Fault, type PlannedFault, toFault, toFaultPlan } from './faults.js';
 export { type Gateway, type GatewayOptions, startGateway } from './gateway.js';
 export { HISTORY_LIMITS, type HistoryLimits } from './pacing.js';
-export type { RequestName } from './requests.js';
+export type { RequestName } from './wire/requests.js';

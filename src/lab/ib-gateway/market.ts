@@ -1,42 +1,7 @@
 import { type Random, seededRandom } from '../../base/random.js';
-import type { ContractQuery, HistoryQuery } from './requests.js';
-import { Since } from './versions.js';
-import type { JoinedFields } from './wire.js';
-
-/** What is traded: made up from its name, the same in every run. */
-export interface Instrument {
-  readonly conId: number;
-  readonly symbol: string;
-  readonly secType: string;
-  /** `20260619`; empty for what does not expire. */
-  readonly expiry: string;
-  readonly strike: number;
-  readonly right: string;
-  readonly multiplier: string;
-  readonly exchange: string;
-  readonly primaryExchange: string;
-  readonly currency: string;
-  readonly localSymbol: string;
-  readonly tradingClass: string;
-  readonly marketName: string;
-  readonly longName: string;
-  readonly validExchanges: string;
-  readonly tradingHours: string;
-  readonly minTick: number;
-  /** About what it costs. */
-  readonly basePrice: number;
-}
-
-export interface Bar {
-  readonly time: string;
-  readonly open: number;
-  readonly high: number;
-  readonly low: number;
-  readonly close: number;
-  readonly volume: number;
-  readonly average: number;
-  readonly count: number;
-}
+import type { Bar, History, Instrument, Position, WrittenBars } from './wire/model.js';
+import type { ContractQuery, HistoryQuery } from './wire/requests.js';
+import { Since } from './wire/versions.js';
 
 export interface Quote {
   readonly bid: number;
@@ -45,41 +10,6 @@ export interface Quote {
   readonly bidSize: number;
   readonly askSize: number;
   readonly lastSize: number;
-}
-
-export interface Position {
-  readonly instrument: Instrument;
-  readonly quantity: number;
-  readonly averageCost: number;
-  readonly price: number;
-}
-
-/** How far an order has come. */
-export interface OrderState {
-  readonly id: number;
-  readonly clientId: number;
-  readonly permId: number;
-  readonly quantity: number;
-  readonly status: 'Submitted' | 'Filled' | 'Cancelled';
-  readonly filled: number;
-  /** Average price of what was filled. */
-  readonly price: number;
-}
-
-/** What the client has said of an order, as it has said it; empty where it has not. */
-export interface OrderTerms {
-  readonly action: string;
-  readonly orderType: string;
-  readonly limitPrice: string;
-  readonly auxPrice: string;
-  readonly timeInForce: string;
-  readonly account: string;
-  readonly reference: string;
-}
-
-export interface Order extends OrderState {
-  readonly instrument: Instrument;
-  readonly terms: OrderTerms;
 }
 
 /** A kind that is not here has a layout of its own (bonds, funds), or no price (combinations). */
@@ -246,20 +176,6 @@ export class Market {
       ];
     });
   }
-}
-
-export interface History {
-  readonly bars: readonly Bar[];
-  readonly start: string;
-  readonly end: string;
-  /** The bars as they were sent before, if they are kept. */
-  readonly written?: WrittenBars;
-}
-
-/** By their layout: before version 124, and since. */
-export interface WrittenBars {
-  old?: JoinedFields;
-  now?: JoinedFields;
 }
 
 interface KeptBars {

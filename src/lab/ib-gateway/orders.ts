@@ -1,4 +1,4 @@
-import type { Order } from './market.js';
+import type { Order } from './wire/model.js';
 
 /** Finished orders are forgotten beyond that many. */
 const MOST_ORDERS = 10_000;

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import type { Timer } from '../../base/clock.js';
 import type { DoorFault } from './fault-board.js';
 import { handlers } from './handlers.js';
-import type { House } from './house.js';
-import { type Notice, notices } from './notices.js';
+import type { Client, House } from './house.js';
 import { type DropManner, Outbox } from './outbox.js';
-import * as replies from './replies.js';
-import { decodeRequest, type Request } from './requests.js';
 import { Subscriptions } from './subscriptions.js';
-import { negotiate } from './versions.js';
-import { encodeFrame, FrameReader, type Hello, type Inbound } from './wire.js';
+import { encodeFrame, FrameReader, type Hello, type Inbound } from './wire/frames.js';
+import { type Notice, notices } from './wire/notices.js';
+import * as replies from './wire/replies.js';
+import { decodeRequest, type Request } from './wire/requests.js';
+import { negotiate } from './wire/versions.js';
 
 /** How far a connection has come. */
 type Phase =
@@ -30,7 +30,7 @@ const REJECTED_MS = 700;
 const CLOSING_MS = 1000;
 
 /** One connection of a client, from the first byte to the last. */
-export class Session {
+export class Session implements Client {
   clientId: number | null = null;
   version = 0;
   readonly subscriptions = new Subscriptions();
@@ -51,12 +51,14 @@ export class Session {
   #timer: Timer | null = null;
   #strikes = 0;
   #endedByUs = false;
+  readonly #onEnd: (ended: Session) => void;
 
-  /** The socket is paused until it may be read. */
-  constructor(socket: Socket, house: House, door: DoorFault) {
+  /** The socket is paused until it may be read. `onEnd` is called once, never before the constructor returns. */
+  constructor(socket: Socket, house: House, door: DoorFault, onEnd: (ended: Session) => void) {
     this.#house = house;
     this.#socket = socket;
     this.#door = door;
+    this.#onEnd = onEnd;
     this.#outbox = new Outbox(socket, {
       clock: house.clock,
       fault: () => house.faults.output(this),
@@ -327,7 +329,7 @@ export class Session {
     this.subscriptions.clear();
     this.openHistory.clear();
     if (this.clientId !== null) log(`client ${this.clientId} gone`);
-    this.#house.sessions.delete(this);
+    this.#onEnd(this);
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Instrument } from './market.js';
-import type { HistoryQuery } from './requests.js';
+import type { Instrument } from './wire/model.js';
+import type { HistoryQuery } from './wire/requests.js';
 
 /** What a client keeps getting until it cancels. */
 export type Subscription =

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/base/random.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
-import { encodeFrame, encodeHello } from '../../../src/lab/ib-gateway/wire.js';
+import { encodeFrame, encodeHello } from '../../../src/lab/ib-gateway/wire/frames.js';
 import { eventually } from '../../helpers/eventually.js';
 import { VirtualClock } from '../../helpers/virtual-clock.js';
 import { historyRequest, RawClient, stock } from './raw-client.js';

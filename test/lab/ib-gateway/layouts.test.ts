@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { joinedBars } from '../../../src/lab/ib-gateway/bar-text.js';
-import { type Bar, Market } from '../../../src/lab/ib-gateway/market.js';
-import { openOrder } from '../../../src/lab/ib-gateway/open-order.js';
-import * as replies from '../../../src/lab/ib-gateway/replies.js';
-import { decodeRequest } from '../../../src/lab/ib-gateway/requests.js';
-import { negotiate } from '../../../src/lab/ib-gateway/versions.js';
-import { encodeFrame } from '../../../src/lab/ib-gateway/wire.js';
+import { Market } from '../../../src/lab/ib-gateway/market.js';
+import { joinedBars } from '../../../src/lab/ib-gateway/wire/bar-text.js';
+import { encodeFrame } from '../../../src/lab/ib-gateway/wire/frames.js';
+import type { Bar } from '../../../src/lab/ib-gateway/wire/model.js';
+import { openOrder } from '../../../src/lab/ib-gateway/wire/open-order.js';
+import * as replies from '../../../src/lab/ib-gateway/wire/replies.js';
+import { decodeRequest } from '../../../src/lab/ib-gateway/wire/requests.js';
+import { negotiate } from '../../../src/lab/ib-gateway/wire/versions.js';
 import { historyRequest, stock } from './raw-client.js';
 
 const texts = (fields: readonly unknown[]) =>

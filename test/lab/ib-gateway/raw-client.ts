@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { encodeFrame, encodeHello, type Field } from '../../../src/lab/ib-gateway/wire.js';
+import { encodeFrame, encodeHello, type Field } from '../../../src/lab/ib-gateway/wire/frames.js';
 
 export interface RawOptions {
   readonly port: number;

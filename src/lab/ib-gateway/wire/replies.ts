@@ -1,7 +1,7 @@
 import { joinedBars } from './bar-text.js';
-import type { Bar, History, Instrument, OrderState, Position } from './market.js';
+import { escapeUnicode, type Field } from './frames.js';
+import type { Bar, History, Instrument, OrderState, Position } from './model.js';
 import { Since } from './versions.js';
-import { escapeUnicode, type Field } from './wire.js';
 
 /** A message of the gateway, laid out for one server version. */
 export type Reply = readonly Field[];

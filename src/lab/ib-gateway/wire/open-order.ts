@@ -1,7 +1,7 @@
-import type { Order } from './market.js';
+import type { Field } from './frames.js';
+import type { Order } from './model.js';
 import type { Reply } from './replies.js';
 import { Since } from './versions.js';
-import type { Field } from './wire.js';
 
 /**
  * An order that is open, with its contract and all that was said of it: some hundred fields, most of which are empty

@@ -1,5 +1,5 @@
-import type { Bar } from './market.js';
-import { JoinedFields } from './wire.js';
+import { JoinedFields } from './frames.js';
+import type { Bar } from './model.js';
 
 /**
  * The fields of bars, joined. Histories are what the gateway sends most of, so these are written digit by digit: to put

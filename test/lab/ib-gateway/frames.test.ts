@@ -7,7 +7,7 @@ import {
   FrameReader,
   type Inbound,
   MOST_FRAME_BYTES,
-} from '../../../src/lab/ib-gateway/wire.js';
+} from '../../../src/lab/ib-gateway/wire/frames.js';
 
 function read(pieces: readonly Buffer[]): Inbound[] {
   const reader = new FrameReader();

@@ -1,4 +1,4 @@
-import type { OrderTerms } from './market.js';
+import type { OrderTerms } from './model.js';
 import { Since } from './versions.js';
 
 /** What a client may ask for, by the name it is counted under. */
