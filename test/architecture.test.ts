@@ -1,6 +1,20 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path/posix';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
 import { describe, expect, it } from 'vitest';
+import {
+  cycleIn,
+  type Graph,
+  graphOf,
+  type Import,
+  importsOf,
+  root,
+  targetOf,
+  texts,
+  wayTo,
+  withoutComments,
+  withoutStrings,
+  withoutTemplates,
+} from './helpers/imports.js';
 
 /** What each room of src may import. A room not listed here does not exist. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -43,6 +57,42 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ['src/http/'],
   ws: ['src/ws/', 'src/lab/feed-server/'],
 };
+/** Rules below the rooms: a file of a place imports only its own kind, by resolved path. Packages have their own table. */
+const PLACES: readonly (readonly [place: RegExp, may: RegExp, reason: string])[] = [
+  [
+    /^src\/lab\/ib-gateway\/wire\//,
+    /^src\/(base|lab\/ib-gateway\/wire)\//,
+    'the wire format is pure: it knows no session and no socket',
+  ],
+  [/^src\/lab\/feed-server\/feed\.ts$/, /^src\/(base|ws)\//, 'the logic of a feed knows no socket'],
+  [/^src\/ws\/placement\.ts$/, /^src\/base\//, 'placement is pure'],
+  [
+    /^src\/loadtest\/workloads\//,
+    /^node:|^src\/(base|pool|db|loadtest\/workloads)\/|^src\/loadtest\/(api|result|failures|[a-z]+-(figures|limits))\.ts$/,
+    'a workload does not know how it is run and judged',
+  ],
+  [
+    /^src\/audit\/resources\/(?!index\.ts)/,
+    /^src\/audit\/types\.ts$/,
+    'a resource is data: the analyzer reads it',
+  ],
+  [/^src\/doctor\/checks\//, /^(?!src\/doctor\/checks\/)/, 'checks do not import each other'],
+];
+/** Packages that a file must not load, directly or through what it imports. */
+const UNREACHED: readonly (readonly [place: RegExp, packages: readonly string[], reason: string])[] = [
+  [
+    /^src\/top\/(views\/|(reduce|keys|select|diagnose|facts|state)\.ts)/,
+    ['ink', 'react'],
+    'the state of the screen is pure, and tested without Ink',
+  ],
+];
+/** Groups of files that are one recursive algorithm. Everywhere else imports form no cycle, types included. */
+const RECURSIVE: readonly RegExp[] = [
+  // Expressions contain calls, promises and conditions, which contain expressions.
+  /^src\/audit\/flow\/lower\//,
+  // Following a lease enters functions, and inside them follows it on.
+  /^src\/audit\/flow\/(walk\.ts|calls\/)/,
+];
 /** Words that must not stand in the code of a place, strings and comments aside. */
 const FORBIDDEN: readonly (readonly [place: RegExp, word: RegExp, reason: string])[] = [
   [
@@ -65,11 +115,6 @@ const FORBIDDEN: readonly (readonly [place: RegExp, word: RegExp, reason: string
   ],
 ];
 
-interface Import {
-  readonly specifier: string;
-  readonly typeOnly: boolean;
-}
-
 /** All that is wrong with a file, as sentences. */
 function violations(path: string, text: string): string[] {
   const code = withoutComments(text);
@@ -84,8 +129,12 @@ function violations(path: string, text: string): string[] {
 
 function importProblem(path: string, { specifier, typeOnly }: Import): string | null {
   const from = `${path} imports ${specifier}`;
+  const rule = PLACES.find(([place]) => place.test(path));
+  const isPackage = !specifier.startsWith('.') && !specifier.startsWith('node:');
+  if (rule !== undefined && !isPackage && !rule[1].test(targetOf(path, specifier)))
+    return `${from}: ${rule[2]}`;
   if (specifier.startsWith('.')) {
-    const target = normalize(join(dirname(path), specifier));
+    const target = targetOf(path, specifier);
     if (path.startsWith('commands/')) {
       const ownPart = target.startsWith(`${path.replace(/(-\w+)?\.ts$/, '')}-`);
       if (path === 'commands/index.ts' || ownPart || target.startsWith('src/')) return null;
@@ -113,55 +162,51 @@ function importProblem(path: string, { specifier, typeOnly }: Import): string | 
 }
 
 function roomOf(path: string): string {
-  return path.startsWith('src/') ? (path.split('/')[1]?.replace(/\.js$/, '.ts') ?? '') : path;
+  return path.startsWith('src/') ? (path.split('/')[1] ?? '') : path;
 }
 
-function importsOf(code: string): Import[] {
-  const statements = code.matchAll(
-    /\b(?:import|export)\s+(?:(type)\s+)?(?:([^'"`;()]*?)\sfrom\s*)?(['"])([^'"]+)\3/g,
-  );
-  const calls = code.matchAll(/\b(?:import|require)\s*\(\s*(['"])([^'"]+)\1/g);
-  return [
-    ...[...statements].map(([, type, names = '', , specifier = '']) => ({
-      specifier,
-      typeOnly: type !== undefined || /^\{(\s*type\s[^,}]+,?)+\s*\}$/.test(names.trim()),
-    })),
-    ...[...calls].map(([, , specifier = '']) => ({ specifier, typeOnly: false })),
-  ];
-}
-
-function withoutComments(text: string): string {
-  return text.replace(
-    /\/\*[\s\S]*?\*\/|('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\/.*/g,
-    '$1',
+/** The ways to a package that a file must not load, as sentences. */
+function reaching(graph: Graph): string[] {
+  return [...graph.keys()].flatMap((file) =>
+    UNREACHED.filter(([place]) => place.test(file)).flatMap(([, packages, reason]) => {
+      const way = wayTo(packages, file, graph);
+      return way === null ? [] : [`${way.join(' -> ')}: ${reason}`];
+    }),
   );
 }
-
-/** Without templates: what an import in one of them names is an example for people. */
-function withoutTemplates(code: string): string {
-  return code.replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g, (text) =>
-    text.startsWith('`') ? '``' : text,
-  );
-}
-
-/** Without the text of strings; what stands in `${}` of a template is code. */
-function withoutStrings(code: string): string {
-  return code.replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g, (text) =>
-    text.startsWith('`') ? [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, inner]) => inner).join(';') : "''",
-  );
-}
-
-const root = join(import.meta.dirname.replaceAll('\\', '/'), '..');
-const sources = ['src', 'bin', 'commands'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .map((path) => join(folder, path.replaceAll('\\', '/')))
-    .filter((path) => /\.[cm]?[jt]s$/.test(path)),
-);
 
 describe('the architecture', () => {
   it('is kept by every file', () => {
-    expect(sources.length).toBeGreaterThan(20);
-    expect(sources.flatMap((path) => violations(path, readFileSync(join(root, path), 'utf8')))).toEqual([]);
+    expect(texts.size).toBeGreaterThan(20);
+    expect([...texts].flatMap(([path, text]) => violations(path, text))).toEqual([]);
+  });
+
+  it('has no cycle of imports', () => {
+    expect(cycleIn(graphOf(texts, 'types too'), RECURSIVE)).toEqual([]);
+  });
+
+  it('keeps packages away from files that must not load them', () => {
+    expect(reaching(graphOf(texts, 'values'))).toEqual([]);
+  });
+
+  it('has a file for every place that a rule names', () => {
+    const places = [...PLACES, ...UNREACHED].map(([place]) => place);
+    const unused = [...places, ...RECURSIVE].filter(
+      (place) => ![...texts.keys()].some((path) => place.test(path)),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it('is what the code map in CONTRIBUTING.md says', () => {
+    const map = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+    const rows = [...map.matchAll(/^\| `src\/([\w.]+)` \|.*\| ([^|]*) \|$/gm)];
+    const said = Object.fromEntries(rows.map(([, room = '', may = '']) => [room, may]));
+    const words = (room: string) =>
+      [
+        ROOMS[room]?.join(', ') || 'nothing',
+        ...(READS_ALL_TYPES.includes(room) ? ['types of any room'] : []),
+      ].join('; ');
+    expect(said).toEqual(Object.fromEntries(Object.keys(ROOMS).map((room) => [room, words(room)])));
   });
 
   it.each([
@@ -186,6 +231,11 @@ describe('the architecture', () => {
     ['src/db/x.ts', "console.log('a');", 'nothing prints'],
     ['bin/x.ts', 'process.exit(1);', 'process.exit loses output'],
     ['src/pool/x.ts', 'setTimeout(done, 5);', 'the pool has only the injected clock'],
+    ['src/lab/ib-gateway/wire/x.ts', "import { a } from '../session.js';", 'the wire format is pure'],
+    ['src/lab/ib-gateway/wire/x.ts', "import net from 'node:net';", 'the wire format is pure'],
+    ['src/loadtest/workloads/x.ts', "import { a } from '../verdict.js';", 'how it is run and judged'],
+    ['src/audit/resources/x.ts', "import { pg } from './pg.js';", 'a resource is data'],
+    ['src/doctor/checks/x.ts', "import type { A } from './y.js';", 'checks do not import each other'],
   ])('would be seen broken in %s by %s', (path, text, message) => {
     expect(violations(path, text)).toEqual([expect.stringContaining(message)]);
   });
@@ -201,7 +251,34 @@ describe('the architecture', () => {
     ['commands/loadtest.ts', "import { work } from './loadtest-work.js';"],
     ['commands/loadtest-work.ts', "import { options } from './loadtest-options.js';"],
     ['commands/index.ts', "const load = () => import('./loadtest.js');"],
+    ['src/lab/ib-gateway/wire/x.ts', "import { a } from './frames.js';"],
+    ['src/loadtest/workloads/x.ts', "import type { Workload } from '../api.js';"],
+    ['src/doctor/checks/x.ts', "import type { Check } from '../types.js';"],
   ])('is not seen broken in %s by %s', (path, text) => {
     expect(violations(path, text)).toEqual([]);
+  });
+
+  const made = (files: Record<string, string>) => new Map(Object.entries(files));
+
+  it('would be seen broken by a cycle, also one of types', () => {
+    const files = made({
+      'src/new/a.ts': "import type { B } from './b.js';",
+      'src/new/b.ts': "export * from './c.js';",
+      'src/new/c.ts': "const load = () => import('./a.js');",
+    });
+    const [a, b, c] = ['src/new/a.ts', 'src/new/b.ts', 'src/new/c.ts'];
+    expect(cycleIn(graphOf(files, 'types too'), RECURSIVE)).toEqual([a, b, c, a]);
+    expect(cycleIn(graphOf(files, 'values'), RECURSIVE)).toEqual([]);
+  });
+
+  it('would be seen broken by a package that a file reaches through another', () => {
+    const files = made({
+      'src/top/reduce.ts': "import { a } from './words.js';",
+      'src/top/words.ts': "import { Box } from 'ink';",
+      'src/top/keys.ts': "import type { a } from './words.js';",
+    });
+    expect(reaching(graphOf(files, 'values'))).toEqual([
+      expect.stringContaining('src/top/reduce.ts -> src/top/words.ts -> ink: the state of the screen'),
+    ]);
   });
 });

@@ -1,4 +1,3 @@
-import { CodedError } from '../base/coded-error.js';
 import { sqlName } from './sql-text.js';
 import type {
   Check,
@@ -11,14 +10,7 @@ import type {
   PostgresTarget,
   Targets,
 } from './types.js';
-
-/** Thrown, or kept in the place of what was to be read: a check cannot be judged, and why. */
-export class Unknowable extends CodedError<'ERR_DOCTOR_UNKNOWABLE'> {
-  constructor(reason: string) {
-    super('ERR_DOCTOR_UNKNOWABLE', reason);
-    this.name = 'Unknowable';
-  }
-}
+import { Unknowable } from './unknowable.js';
 
 /** What was read; throws its Unknowable where it was not. */
 export function known<T>(part: Part<T>): T {

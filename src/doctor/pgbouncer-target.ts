@@ -6,9 +6,10 @@ import { isBefore } from '../pgbouncer/versions.js';
 import { consoleAt, consoleError } from '../sources/pgbouncer.js';
 import type { Ask } from '../sources/server-connection.js';
 import type { SourceOptions } from '../sources/types.js';
-import { knownOrNull, Unknowable } from './outcome.js';
+import { knownOrNull } from './outcome.js';
 import { isLocal } from './pooler-facts.js';
 import type { ConsoleRow, Part, PgBouncerTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 /** Reads what PgBouncer's console shows; never SHOW FDS, which stops its work for as long. */
 export async function readPgBouncer(

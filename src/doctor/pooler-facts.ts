@@ -1,5 +1,6 @@
-import { known, knownOrNull, Unknowable } from './outcome.js';
+import { known, knownOrNull } from './outcome.js';
 import type { ConsoleRow, PgBouncerTarget, PostgresTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 /** A setting of PgBouncer as SHOW CONFIG has it. Throws an Unknowable where this version has none of that name. */
 export function configText(target: PgBouncerTarget, key: string): string {

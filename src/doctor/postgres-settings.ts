@@ -1,6 +1,6 @@
 import { formatDuration } from '../base/units.js';
-import { Unknowable } from './outcome.js';
 import type { PostgresSetting, PostgresTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 type Server = Pick<PostgresTarget, 'settings' | 'version'>;
 

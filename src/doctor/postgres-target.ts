@@ -4,8 +4,8 @@ import { locatePostgres } from '../db/postgres-place.js';
 import { openPostgresSource } from '../sources/postgres.js';
 import { type Ask, serverAt } from '../sources/server-connection.js';
 import type { SourceOptions } from '../sources/types.js';
-import { Unknowable } from './outcome.js';
 import type { DatabaseCounters, Part, PostgresOverride, PostgresTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 /** Reads all that the checks ask of a PostgreSQL server, with two connections that are closed again. */
 export async function readPostgres(

@@ -1,7 +1,7 @@
-import { Unknowable } from './outcome.js';
 import { isLocal } from './pooler-facts.js';
 import { postgresSize } from './postgres-settings.js';
 import type { DoctorOptions, PostgresTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 /** The memory of a server, as far as it can be known: the server itself does not tell. */
 export function memoryOf(

@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { platform } from 'node:os';
-import { Unknowable } from './outcome.js';
 import type { SqliteTarget } from './types.js';
+import { Unknowable } from './unknowable.js';
 
 /** What the system says of a database file. */
 export interface SqliteFile {

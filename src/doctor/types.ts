@@ -1,5 +1,5 @@
 import type { DatabaseReading, Reading } from '../sources/types.js';
-import type { Unknowable } from './outcome.js';
+import type { Unknowable } from './unknowable.js';
 
 /** What a check can look at. `settings` are those of the application: its pool's size, its time-outs. */
 export type TargetKind = 'postgres' | 'pgbouncer' | 'pool' | 'sqlite' | 'settings';

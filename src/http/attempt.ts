@@ -2,7 +2,7 @@ import type { RawHeader, RequestParts, ResponseHandler, Sending } from './connec
 import { HttpTimeoutError } from './errors.js';
 import { NotProcessedError } from './failure.js';
 import type { HttpTimeouts } from './options.js';
-import type { PooledConnection, Watched } from './pooled-connection.js';
+import type { PooledConnection, Watched } from './origin.js';
 import type { HttpCounts } from './stats.js';
 
 /** Bodies beyond this may take the kernel more than one go. */

@@ -17,8 +17,7 @@ import {
 import type { HttpEvents } from './events.js';
 import { failureOf } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
-import type { Origin } from './origin.js';
-import type { PooledConnection } from './pooled-connection.js';
+import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
 import type { Turn } from './rate-limit.js';
 import {
   backoffMs,
@@ -29,7 +28,6 @@ import {
   retryAfterMs,
 } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
-import type { Waiter, WaiterOutcome } from './waiter.js';
 
 /** What a call needs of its pool. */
 export interface CallHost {

@@ -7,10 +7,9 @@ import type { CloseReason, HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';
-import type { Origin } from './origin.js';
-import { PooledConnection, type Watched } from './pooled-connection.js';
+import type { Origin, Waiter, WaiterOutcome } from './origin.js';
+import { PooledConnection, type Watched } from './origin.js';
 import type { HttpCounts } from './stats.js';
-import type { Waiter, WaiterOutcome } from './waiter.js';
 
 /** How much longer somebody for another origin must have waited to get a place before those of its own origin. */
 const OVERTAKE_MS = 250;

@@ -1,4 +1,4 @@
-import type { FeedConnection } from './connection.js';
+import type { ConnectionState } from './stats.js';
 import type { SubscribeCall } from './subscribe-call.js';
 import type { Subscriber } from './subscriber.js';
 
@@ -17,7 +17,7 @@ export type Upstream = 'none' | 'subscribing' | 'live' | 'unsubscribing';
  */
 export class Subscription {
   readonly symbol: string;
-  readonly connection: FeedConnection;
+  readonly connection: SubscribingConnection;
   readonly subscribers = new Set<Subscriber>();
   /** Subscribe calls that wait for it to be live. */
   calls: SubscribeCall[] = [];
@@ -32,9 +32,18 @@ export class Subscription {
   readonly since: number;
   lastSeq: number | null = null;
 
-  constructor(symbol: string, connection: FeedConnection, since: number) {
+  constructor(symbol: string, connection: SubscribingConnection, since: number) {
     this.symbol = symbol;
     this.connection = connection;
     this.since = since;
   }
+}
+
+/** The connection of a subscription, as far as subscribing goes. */
+interface SubscribingConnection {
+  readonly id: number;
+  readonly state: ConnectionState;
+  /** Called again for a symbol that was unwanted a moment ago. */
+  want(subscription: Subscription): void;
+  unwant(subscription: Subscription): void;
 }

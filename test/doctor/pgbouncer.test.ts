@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import { versionFinding } from '../../src/doctor/checks/pooler-version.js';
 import { preparedFinding } from '../../src/doctor/checks/prepared-statements.js';
 import { OUTLIVES } from '../../src/doctor/checks/session-state.js';
-import { Unknowable } from '../../src/doctor/outcome.js';
 import { databaseTexts, type PooledDatabase } from '../../src/doctor/pooler-facts.js';
 import { capSteps } from '../../src/doctor/pooler-steps.js';
 import type { PgBouncerTarget } from '../../src/doctor/types.js';
+import { Unknowable } from '../../src/doctor/unknowable.js';
 import { watch } from '../../src/watch/index.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';

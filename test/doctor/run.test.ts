@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_OPTIONS, doctor as doctorOf } from '../../src/doctor/doctor.js';
-import { fail, forEach, pass, Unknowable } from '../../src/doctor/outcome.js';
+import { fail, forEach, pass } from '../../src/doctor/outcome.js';
 import { CHECKS } from '../../src/doctor/registry.js';
 import { runChecks } from '../../src/doctor/run.js';
 import { sqlName, sqlText } from '../../src/doctor/sql-text.js';
 import type { Check, Targets } from '../../src/doctor/types.js';
+import { Unknowable } from '../../src/doctor/unknowable.js';
 import { describeWithPostgres, newDatabase } from '../helpers/postgres.js';
 import { doctor, examine } from './bench.js';
 

@@ -1,17 +1,8 @@
 import { formatCount } from '../../base/units.js';
-import {
-  changeIni,
-  envStep,
-  type Finding,
-  fail,
-  forEach,
-  knownOrNull,
-  pass,
-  Unknowable,
-  warn,
-} from '../outcome.js';
+import { changeIni, envStep, type Finding, fail, forEach, knownOrNull, pass, warn } from '../outcome.js';
 import { configLine, pooledDatabases, speaksPostgres } from '../pooler-facts.js';
 import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
+import { Unknowable } from '../unknowable.js';
 
 /** Of the pool before a pooler: 5 + 10 (the profile `pgbouncer`). */
 const [SIZE, OVERFLOW] = [5, 10];
