@@ -48,6 +48,8 @@ export interface Notice {
 export interface Connection {
   /** As the database said with its last answer. */
   readonly inTransaction: boolean;
+  /** SQLite: the library that runs it. */
+  readonly engine?: 'better-sqlite3' | 'node:sqlite';
   query<Row = Record<string, unknown>>(
     sql: string,
     params?: QueryParams,
@@ -132,6 +134,11 @@ export interface DatabaseOptions extends PoolDefaults {
   readonly journal?: 'wal' | 'keep';
   /** SQLite, mode 'worker': the heap of each thread, in MB; a larger result ends that connection. Default: Node's. */
   readonly workerHeapMb?: number;
+  /**
+   * SQLite: the library that runs it. Default: the package better-sqlite3 where it is installed and built, else
+   * node:sqlite, which Node has from 22.13 on.
+   */
+  readonly engine?: 'better-sqlite3' | 'node:sqlite';
   /**
    * PostgreSQL: instead of one in the URL; a function is asked for each connection. Default: PGPASSWORD, then the
    * password file, and that only if the server asks for one.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { root, start } from '../helpers/bin.js';
 import { type Installed, installPackage } from '../helpers/installed.js';
+import { hasNodeSqlite } from '../helpers/sqlite-engine.js';
 
 let app: string;
 let installed: Installed;
@@ -34,13 +35,15 @@ const ways: readonly Missing[] = [
   {
     what: 'is not installed',
     make: async () => {},
-    message: /SQLite needs the package better-sqlite3: Cannot find package 'better-sqlite3'/,
-    hint: /run npm install better-sqlite3; where no prebuilt binary fits, that needs python3 and a C\+\+ compiler/,
+    message:
+      /SQLite needs the package better-sqlite3, or Node 22.13 or later: Cannot find package 'better-sqlite3'/,
+    hint: /use Node 22.13 or later, .* or run npm install better-sqlite3; .* needs python3 and a C\+\+ compiler/,
   },
   {
     what: 'is installed, but was not built',
     make: async () => void (await installSources()),
-    message: /SQLite needs the package better-sqlite3: Could not locate the bindings file/,
+    message:
+      /SQLite needs the package better-sqlite3, or Node 22.13 or later: Could not locate the bindings file/,
     hint: /run npm rebuild better-sqlite3.*needs python3 and a C\+\+ compiler/,
   },
   {
@@ -50,7 +53,7 @@ const ways: readonly Missing[] = [
       await mkdir(build, { recursive: true });
       await writeFile(join(build, 'better_sqlite3.node'), 'no machine code of this or any other machine');
     },
-    message: /SQLite needs the package better-sqlite3: .*better_sqlite3\.node/,
+    message: /SQLite needs the package better-sqlite3, or Node 22.13 or later: .*better_sqlite3\.node/,
     hint: /run npm rebuild better-sqlite3/,
   },
 ];
@@ -58,34 +61,66 @@ const ways: readonly Missing[] = [
 describe.each(ways)('where better-sqlite3 $what', ({ make, message, hint }) => {
   beforeEach(make);
 
-  it.each(['worker', 'inline'])('a session in mode %s is refused with code and hint', async (mode) => {
-    const script = join(app, 'app.mjs');
-    await writeFile(
-      script,
-      `import { createDatabase } from 'poolctl';
+  it.runIf(hasNodeSqlite()).each(['worker', 'inline'])(
+    'a session in mode %s is on node:sqlite, without a warning',
+    async (mode) => {
+      const script = join(app, 'app.mjs');
+      await writeFile(
+        script,
+        `import { createDatabase } from 'poolctl';
+        const db = createDatabase('sqlite::memory:?mode=${mode}');
+        console.log(await db.pool.use((connection) => connection.engine));`,
+      );
+      expect(await start(script, [], { cwd: app }).finished).toMatchObject({
+        ...{ stderr: '', stdout: 'node:sqlite\n', code: 0 },
+      });
+    },
+  );
+
+  it.runIf(hasNodeSqlite())('poolctl loadtest is on node:sqlite, and says so', async () => {
+    const argv = ['loadtest', '--num-queries', '100', '--num-workers', '5', '--format', 'json'];
+    const { stdout, stderr } = await start(installed.bin, argv, { cwd: app }).finished;
+    const { workload, measurements } = JSON.parse(stdout);
+    expect({ workload, measurements, stderr }).toMatchObject({
+      workload: { target: expect.stringMatching(/\(node:sqlite\)$/) },
+      measurements: { failed: 0 },
+      stderr: expect.not.stringContaining('Experimental'),
+    });
+  });
+
+  it.skipIf(hasNodeSqlite()).each(['worker', 'inline'])(
+    'a session in mode %s is refused with code and hint',
+    async (mode) => {
+      const script = join(app, 'app.mjs');
+      await writeFile(
+        script,
+        `import { createDatabase } from 'poolctl';
       const db = createDatabase('sqlite::memory:?mode=${mode}');
       const error = await db.getDb().catch((error) => error);
       const { code, hint, cause } = error;
       console.log(JSON.stringify({ code, hint, cause: { ...cause, message: cause.message } }));`,
-    );
-    const { stdout, stderr, code } = await start(script, [], { cwd: app }).finished;
-    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-    expect(JSON.parse(stdout)).toMatchObject({
-      code: 'ERR_POOL_CREATE',
-      hint: expect.stringMatching(hint),
-      cause: {
-        code: 'ERR_DRIVER_MISSING',
-        message: expect.stringMatching(message),
+      );
+      const { stdout, stderr, code } = await start(script, [], { cwd: app }).finished;
+      expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 'ERR_POOL_CREATE',
         hint: expect.stringMatching(hint),
-      },
-    });
-  });
+        cause: {
+          code: 'ERR_DRIVER_MISSING',
+          message: expect.stringMatching(message),
+          hint: expect.stringMatching(hint),
+        },
+      });
+    },
+  );
 
-  it('poolctl loadtest says so, and what to do, and exits 3', async () => {
+  it.skipIf(hasNodeSqlite())('poolctl loadtest says so, and what to do, and exits 3', async () => {
     const { stdout, stderr, code } = await start(installed.bin, ['loadtest'], { cwd: app }).finished;
     expect({ stdout, code }).toEqual({ stdout: '', code: 3 });
     const [first = '', second = '', ...rest] = stderr.trimEnd().split('\n');
-    expect(first).toMatch(/^poolctl: SQLite needs the package better-sqlite3: .* \(ERR_DRIVER_MISSING\)$/);
+    expect(first).toMatch(
+      /^poolctl: SQLite needs the package better-sqlite3, or Node 22.13 or later: .* \(ERR_DRIVER_MISSING\)$/,
+    );
     expect(second).toMatch(/^ {2}hint: /);
     expect(second).toMatch(hint);
     expect(rest).toEqual([]);

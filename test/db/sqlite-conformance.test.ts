@@ -10,6 +10,7 @@ import {
   describeDatabase,
   type TestDatabase,
 } from '../helpers/database-conformance.js';
+import { engineOption } from '../helpers/sqlite-engine.js';
 
 const sqlite: Omit<DatabaseUnderTest, 'title' | 'prepare' | 'can'> = {
   placeholder: () => '?',
@@ -58,7 +59,8 @@ async function prepareFile(options: DatabaseOptions): Promise<TestDatabase> {
   await writeFile(file, '');
   const threads = watchThreads();
   return {
-    open: (more) => createDatabase(`sqlite:${file}`, { mustExist: true, ...options, ...more }),
+    open: (more) =>
+      createDatabase(`sqlite:${file}`, { mustExist: true, ...engineOption(), ...options, ...more }),
     kill: threads.killOldest,
     allClosed: threads.allEnded,
     outage: {
@@ -78,7 +80,7 @@ function prepareMemory(options: DatabaseOptions): TestDatabase {
     open(more = {}) {
       // One connection is all there is, whatever size a test would like.
       const { size: _size, maxOverflow: _overflow, ...rest } = more;
-      return createDatabase('sqlite::memory:', { ...options, ...rest });
+      return createDatabase('sqlite::memory:', { ...engineOption(), ...options, ...rest });
     },
     kill: threads.killOldest,
     allClosed: threads.allEnded,

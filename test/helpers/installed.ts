@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { dist, root } from './bin.js';
 
@@ -17,6 +17,8 @@ export async function installPackage(app: string, options: { without?: string } 
   const modules = join(app, 'node_modules');
   const folder = join(modules, 'poolctl');
   await mkdir(folder, { recursive: true });
+  // Else a package.json in a folder above, say of another checkout, would be the application's.
+  await writeFile(join(app, 'package.json'), '{ "private": true }', { flag: 'wx' }).catch(() => {});
   await cp(dist, join(folder, 'dist'), { recursive: true });
   await cp(join(root, 'package.json'), join(folder, 'package.json'));
   const { dependencies, optionalDependencies = {} } = JSON.parse(

@@ -1,6 +1,9 @@
 // Plain JavaScript with its types in comments, because Node 20 cannot start a worker thread from TypeScript and the
-// tests run from src. This is all that touches better-sqlite3: on a worker thread, or in the caller's.
+// tests run from src. This is all that touches better-sqlite3 or node:sqlite: on a worker thread, or in the caller's.
 import { existsSync } from 'node:fs';
+import { loadNodeSqlite } from './sqlite-node.js';
+
+/** @typedef {'better-sqlite3' | 'node:sqlite'} SqliteEngine */
 
 /**
  * @typedef {object} EngineOptions
@@ -10,7 +13,32 @@ import { existsSync } from 'node:fs';
  * @property {number} busyTimeoutMs
  * @property {boolean} wal turn on the write-ahead log
  * @property {boolean} tidy remove the -shm and -wal files that reading has left beside the file
+ * @property {SqliteEngine | null} library null: better-sqlite3 where it is built, else node:sqlite
  */
+
+/**
+ * The part of better-sqlite3 in use; sqlite-node.js has the same on node:sqlite.
+ * @typedef {object} SqliteDatabase
+ * @property {boolean} inTransaction
+ * @property {(sql: string) => void} exec
+ * @property {(text: string) => unknown} pragma
+ * @property {(sql: string) => SqliteStatement} prepare
+ * @property {() => void} close
+ */
+
+/**
+ * @typedef {object} SqliteStatement
+ * @property {boolean} reader it returns rows
+ * @property {(enabled: boolean) => SqliteStatement} safeIntegers
+ * @property {(enabled: boolean) => SqliteStatement} raw
+ * @property {() => { name: string }[]} columns
+ * @property {(params?: Params) => unknown[]} all
+ * @property {(params?: Params) => { changes: number, lastInsertRowid: number | bigint }} run
+ */
+
+/** @typedef {{ readonly?: boolean, fileMustExist?: boolean, timeout?: number }} OpenOptions */
+
+/** @typedef {new (file: string, options: OpenOptions) => SqliteDatabase} SqliteClass */
 
 /**
  * What a statement gave. The rows lie flat, one value after the other: that costs a third of the time of objects
@@ -38,11 +66,12 @@ import { existsSync } from 'node:fs';
  * @property {(sql: string) => Reply} exec runs a script
  * @property {() => Reply} reopen closes the database and opens it anew
  * @property {() => void} close
+ * @property {SqliteEngine} library
  */
 
 /**
  * @typedef {object} Prepared
- * @property {import('better-sqlite3').Statement<unknown[], unknown>} statement
+ * @property {SqliteStatement} statement
  * @property {boolean} inserts
  * @property {boolean} raw rows come as arrays
  * @property {string[]} keys of the last row that came as an object
@@ -62,7 +91,7 @@ const OPEN_TIMEOUT_MS = 5000;
  */
 export async function openEngine(options) {
   const { file, readOnly, mustExist, busyTimeoutMs, wal, tidy } = options;
-  const Database = await loadDriver();
+  const { Database, library } = await loadLibrary(options.library);
   const open = () => {
     const opened = new Database(file, {
       readonly: readOnly,
@@ -84,6 +113,7 @@ export async function openEngine(options) {
   /** @type {Map<string, Prepared>} */
   const cache = new Map();
   return {
+    library,
     query: (sql, params) =>
       attempt(db, () => {
         const prepared = prepare(db, cache, sql);
@@ -108,19 +138,41 @@ export async function openEngine(options) {
   };
 }
 
-async function loadDriver() {
-  try {
-    const { default: Database } = await import('better-sqlite3');
-    // The package loads its native part only here, and that is what may be missing or made for another Node.
-    new Database(':memory:').close();
-    return Database;
-  } catch (error) {
-    throw Object.assign(new Error(messageOf(error)), { name: 'DriverMissing', code: 'ERR_DRIVER_MISSING' });
+/**
+ * @param {SqliteEngine | null} wanted
+ * @returns {Promise<{ Database: SqliteClass, library: SqliteEngine }>}
+ */
+async function loadLibrary(wanted) {
+  /** @type {unknown} */
+  let cause = null;
+  if (wanted !== 'node:sqlite') {
+    try {
+      return { Database: await loadBetterSqlite(), library: 'better-sqlite3' };
+    } catch (error) {
+      cause = error;
+    }
   }
+  if (wanted !== 'better-sqlite3') {
+    try {
+      return { Database: loadNodeSqlite(), library: 'node:sqlite' };
+    } catch (error) {
+      // Where both are missing, better-sqlite3 is the one that can be installed.
+      cause ??= error;
+    }
+  }
+  throw Object.assign(new Error(messageOf(cause)), { name: 'DriverMissing', code: 'ERR_DRIVER_MISSING' });
+}
+
+/** @returns {Promise<SqliteClass>} */
+async function loadBetterSqlite() {
+  const { default: Database } = await import('better-sqlite3');
+  // The package loads its native part only here, and that is what may be missing or made for another Node.
+  new Database(':memory:').close();
+  return /** @type {SqliteClass} */ (/** @type {unknown} */ (Database));
 }
 
 /**
- * @param {import('better-sqlite3').Database} db
+ * @param {SqliteDatabase} db
  * @param {() => Reply} work
  * @returns {Reply}
  */
@@ -150,7 +202,7 @@ function messageOf(error) {
 }
 
 /**
- * @param {import('better-sqlite3').Database} db
+ * @param {SqliteDatabase} db
  * @param {Map<string, Prepared>} cache
  * @param {string} sql
  * @returns {Prepared}
@@ -182,7 +234,7 @@ function prepare(db, cache, sql) {
 }
 
 /**
- * @param {import('better-sqlite3').Database} db
+ * @param {SqliteDatabase} db
  * @param {Prepared} prepared
  * @param {Params} params
  * @returns {Answer}
@@ -195,7 +247,7 @@ function write(db, { statement, inserts }, params) {
 }
 
 /**
- * @param {import('better-sqlite3').Database} db
+ * @param {SqliteDatabase} db
  * @param {Prepared} prepared
  * @param {Params} params
  * @returns {Answer}
@@ -260,7 +312,7 @@ function narrow(value) {
 /**
  * Reading a file in WAL mode makes a -shm and a -wal file beside it, and only a connection that may write takes them
  * away when it is the last. There is nothing in the log to be written back.
- * @param {typeof import('better-sqlite3')} Database
+ * @param {SqliteClass} Database
  * @param {string} file
  */
 function tidyUp(Database, file) {

@@ -34,17 +34,17 @@ function driverMissing({ message }: Failure): DatabaseError {
   const [cause = ''] = message.split('\n');
   return new DatabaseError(
     'ERR_DRIVER_MISSING',
-    `SQLite needs the package better-sqlite3: ${cause.replace(/\.? Tried:$/, '')}`,
+    `SQLite needs the package better-sqlite3, or Node 22.13 or later: ${cause.replace(/\.? Tried:$/, '')}`,
     { hint: howToInstall(message) },
   );
 }
 
 function howToInstall(message: string): string {
   if (message.includes('NODE_MODULE_VERSION')) {
-    return 'it was built for another version of Node: run npm rebuild better-sqlite3';
+    return 'it was built for another version of Node: run npm rebuild better-sqlite3, or use Node 22.13 or later';
   }
   const verb = /cannot find (package|module)/i.test(message) ? 'install' : 'rebuild';
-  return `run npm ${verb} better-sqlite3; where no prebuilt binary fits, that needs python3 and a C++ compiler`;
+  return `use Node 22.13 or later, which has SQLite built in, or run npm ${verb} better-sqlite3; without a prebuilt binary for this machine, that needs python3 and a C++ compiler`;
 }
 
 function codeOf({ code, message }: Failure, { file }: SqliteFacts): string {

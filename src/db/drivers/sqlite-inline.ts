@@ -1,6 +1,6 @@
 import type { Connection, QueryOptions, QueryParams, QueryResult } from '../connection.js';
 import { connectionLost, queryAborted } from '../errors.js';
-import type { Engine, EngineOptions, Reply } from './sqlite-engine.js';
+import type { Engine, EngineOptions, Reply, SqliteEngine } from './sqlite-engine.js';
 import { failureOf, openEngine } from './sqlite-engine.js';
 import type { SqliteFacts } from './sqlite-errors.js';
 import { sqliteError } from './sqlite-errors.js';
@@ -16,11 +16,13 @@ export async function connectInline(options: EngineOptions, facts: SqliteFacts):
 }
 
 class InlineConnection implements Connection {
+  readonly engine: SqliteEngine;
   #engine: Engine | null;
   readonly #facts: SqliteFacts;
   #inTransaction = false;
 
   constructor(engine: Engine, facts: SqliteFacts) {
+    this.engine = engine.library;
     this.#engine = engine;
     this.#facts = facts;
   }

@@ -5,7 +5,7 @@ import { asError } from '../../base/promises.js';
 import type { ResetMode } from '../../pool/driver.js';
 import type { Connection, QueryOptions, QueryParams, QueryResult } from '../connection.js';
 import { connectionLost, queryAborted } from '../errors.js';
-import type { Answer, EngineOptions, Failure, Reply } from './sqlite-engine.js';
+import type { Answer, EngineOptions, Failure, Reply, SqliteEngine } from './sqlite-engine.js';
 import type { SqliteFacts } from './sqlite-errors.js';
 import { sqliteError } from './sqlite-errors.js';
 import { bindable, toResult } from './sqlite-values.js';
@@ -42,13 +42,13 @@ export function connectThread(options: ThreadOptions, signal: AbortSignal): Prom
     };
     const exit = (code: number): void =>
       fail(connectionLost(`the SQLite thread ended while it was starting, with exit code ${code}`));
-    const answer = ([, failure]: [boolean, Failure?]): void => {
-      if (failure !== undefined) {
-        fail(sqliteError(failure, options.facts, { sql: null, inTransaction: false }));
+    const answer = ([, opened]: [boolean, SqliteEngine | Failure]): void => {
+      if (typeof opened === 'object') {
+        fail(sqliteError(opened, options.facts, { sql: null, inTransaction: false }));
         return;
       }
       settle();
-      resolve(new ThreadConnection(worker, options));
+      resolve(new ThreadConnection(worker, options, opened));
     };
     const settle = (): void => {
       signal.removeEventListener('abort', abort);
@@ -66,6 +66,7 @@ interface Pending {
 }
 
 class ThreadConnection implements Connection {
+  readonly engine: SqliteEngine;
   readonly #worker: Worker;
   readonly #facts: SqliteFacts;
   readonly #pending = new Deque<Pending>();
@@ -78,7 +79,8 @@ class ThreadConnection implements Connection {
   /** Called when no query is under way any more. */
   #onQuiet: (() => void) | null = null;
 
-  constructor(worker: Worker, { facts }: ThreadOptions) {
+  constructor(worker: Worker, { facts }: ThreadOptions, engine: SqliteEngine) {
+    this.engine = engine;
     this.#worker = worker;
     this.#facts = facts;
     let crash: Error | undefined;

@@ -27,7 +27,7 @@ try {
     if (request.length === 0) return engine.reopen();
     return request.length === 1 ? engine.exec(request[0]) : engine.query(request[0], request[1]);
   };
-  port.postMessage([false]);
+  port.postMessage([false, engine.library]);
 } catch (error) {
   port.postMessage([false, failureOf(error, 0)]);
   port.close();

@@ -10,22 +10,23 @@ import type {
   PoolDefaults,
 } from '../connection.js';
 import { isConnectionLost } from '../errors.js';
-import type { EngineOptions } from './sqlite-engine.js';
+import type { EngineOptions, SqliteEngine } from './sqlite-engine.js';
 import type { SqliteFacts } from './sqlite-errors.js';
 
 /**
- * SQLite, through better-sqlite3.
+ * SQLite, through better-sqlite3 where it is built, else through node:sqlite (Node 22.13 and later).
  *
  * - `sqlite:app.db`, `sqlite:./data/app.db`: from the current folder
  * - `sqlite:/var/lib/app.db`, `sqlite:///var/lib/app.db`: absolute
  * - `sqlite::memory:`: one database in memory, on one connection
  *
  * The path is percent-decoded. Parameters: `mode=worker|inline`, `mode=ro|rw|rwc` (as in SQLite's own URIs: read
- * only; the file must be there; make it if it is not), `busyTimeout=5s`, `journal=wal|keep`.
+ * only; the file must be there; make it if it is not), `busyTimeout=5s`, `journal=wal|keep`,
+ * `engine=better-sqlite3|node:sqlite`.
  */
 export const sqliteDriver: DatabaseDriver = {
   dialect: 'sqlite',
-  options: ['mode', 'readOnly', 'mustExist', 'busyTimeoutMs', 'journal', 'workerHeapMb'],
+  options: ['mode', 'readOnly', 'mustExist', 'busyTimeoutMs', 'journal', 'workerHeapMb', 'engine'],
   configure(url, options, problems) {
     const file = fileOf(url, problems);
     const settings = settingsOf(url, options, problems);
@@ -51,16 +52,19 @@ interface Settings {
   readonly busyTimeoutMs: number;
   readonly journal: 'wal' | 'keep';
   readonly heapMb: number | null;
+  readonly engine: SqliteEngine | null;
 }
 
+const ENGINES: readonly unknown[] = ['better-sqlite3', 'node:sqlite'] satisfies SqliteEngine[];
+
 function fileTarget(file: string, settings: Settings, threeSlashes: boolean): DatabaseTarget {
-  const { readOnly, mustExist, busyTimeoutMs, journal } = settings;
+  const { readOnly, mustExist, busyTimeoutMs, journal, engine: library } = settings;
   const facts: SqliteFacts = { file, readOnly, mustExist, busyTimeoutMs, threeSlashes };
   // What is not there before we read is not to be there afterwards. Looked at once, before the first connection.
   let tidy: boolean | null = null;
   return targetOf(`sqlite:${file}`, settings, POOL_DEFAULTS, facts, () => {
     tidy ??= readOnly && !existsSync(`${file}-shm`) && !existsSync(`${file}-wal`);
-    return { file, readOnly, mustExist, busyTimeoutMs, wal: !readOnly && journal === 'wal', tidy };
+    return { file, readOnly, mustExist, busyTimeoutMs, wal: !readOnly && journal === 'wal', tidy, library };
   });
 }
 
@@ -76,10 +80,10 @@ function memoryTarget(settings: Settings, options: DatabaseOptions, problems: st
       problems.push(`:memory: would be lost with its connection, so ${name} must be null, got ${value}`);
   }
   if (settings.readOnly) problems.push(':memory: cannot be readOnly: nothing would ever be in it');
-  const { busyTimeoutMs } = settings;
+  const { busyTimeoutMs, engine: library } = settings;
   const file = ':memory:';
   const facts = { file, readOnly: false, mustExist: false, busyTimeoutMs, threeSlashes: false };
-  const engine = { file, readOnly: false, mustExist: false, busyTimeoutMs, wal: false, tidy: false };
+  const engine = { file, readOnly: false, mustExist: false, busyTimeoutMs, wal: false, tidy: false, library };
   return targetOf(
     'sqlite::memory:',
     settings,
@@ -136,7 +140,7 @@ function fileOf({ rest }: DatabaseUrl, problems: string[]): string {
 
 function settingsOf({ params }: DatabaseUrl, options: DatabaseOptions, problems: string[]): Settings {
   const asked = paramsOf(params, problems);
-  for (const name of ['mode', 'readOnly', 'mustExist', 'busyTimeoutMs', 'journal'] as const) {
+  for (const name of ['mode', 'readOnly', 'mustExist', 'busyTimeoutMs', 'journal', 'engine'] as const) {
     const inUrl = asked[name];
     const inOptions = options[name];
     if (inUrl !== undefined && inOptions !== undefined && inUrl !== inOptions) {
@@ -149,22 +153,32 @@ function settingsOf({ params }: DatabaseUrl, options: DatabaseOptions, problems:
     mustExist = readOnly,
     journal = 'wal',
   } = { ...asked, ...defined(options) };
-  const { busyTimeoutMs = 5000, workerHeapMb = null } = { ...asked, ...defined(options) };
+  const { busyTimeoutMs = 5000, workerHeapMb = null, engine = null } = { ...asked, ...defined(options) };
   if (!['worker', 'inline'].includes(mode))
     problems.push(`mode must be 'worker' or 'inline', got ${String(mode)}`);
   if (!['wal', 'keep'].includes(journal))
     problems.push(`journal must be 'wal' or 'keep', got ${String(journal)}`);
+  if (engine !== null && !ENGINES.includes(engine))
+    problems.push(`engine must be ${ENGINES.map((name) => `'${name}'`).join(' or ')}, got ${String(engine)}`);
   if (!Number.isInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs > 2 ** 31 - 1) {
     problems.push(`busyTimeoutMs must be a whole number from 0, got ${String(busyTimeoutMs)}`);
   }
   if (workerHeapMb !== null && !(workerHeapMb >= 8)) {
     problems.push(`workerHeapMb must be a number from 8, got ${String(workerHeapMb)}`);
   }
-  return { inline: mode === 'inline', readOnly, mustExist, busyTimeoutMs, journal, heapMb: workerHeapMb };
+  return {
+    inline: mode === 'inline',
+    readOnly,
+    mustExist,
+    busyTimeoutMs,
+    journal,
+    heapMb: workerHeapMb,
+    engine,
+  };
 }
 
 type UrlSettings = {
-  -readonly [K in 'mode' | 'readOnly' | 'mustExist' | 'busyTimeoutMs' | 'journal']?: NonNullable<
+  -readonly [K in 'mode' | 'readOnly' | 'mustExist' | 'busyTimeoutMs' | 'journal' | 'engine']?: NonNullable<
     DatabaseOptions[K]
   >;
 };
@@ -179,8 +193,11 @@ function paramsOf(params: URLSearchParams, problems: string[]): UrlSettings {
     else if (name === 'mode') problems.push(`mode is worker, inline, ro, rw or rwc, got '${value}'`);
     else if (name === 'journal' && (value === 'wal' || value === 'keep')) asked.journal = value;
     else if (name === 'journal') problems.push(`journal is wal or keep, got '${value}'`);
+    else if (name === 'engine' && (value === 'better-sqlite3' || value === 'node:sqlite'))
+      asked.engine = value;
+    else if (name === 'engine') problems.push(`engine is better-sqlite3 or node:sqlite, got '${value}'`);
     else if (name === 'busyTimeout') asked.busyTimeoutMs = durationOf(value, problems);
-    else problems.push(`unknown parameter '${name}'; there are mode, busyTimeout and journal`);
+    else problems.push(`unknown parameter '${name}'; there are mode, busyTimeout, journal and engine`);
   }
   return asked;
 }

@@ -33,12 +33,14 @@ export function temporarySqlite(options: SqliteTargetOptions & { readonly tempFo
       const folder = await mkdtemp(join(options.tempFolder, 'poolctl-loadtest-'));
       const removeFolder = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
       let database: Database | null = null;
+      let engine = '';
       try {
         database = createDatabase(`sqlite:${encodeURIComponent(join(folder, 'candles.db'))}`, {
           ...options.pool,
           name: 'candles',
         });
         options.onOpen?.(database);
+        engine = await engineOf(database, context);
         await fill(database, context);
       } catch (error) {
         await database?.close({ graceMs: 0 });
@@ -47,7 +49,7 @@ export function temporarySqlite(options: SqliteTargetOptions & { readonly tempFo
       }
       const rows = formatCount(SYMBOLS.length * CANDLES_PER_SYMBOL);
       return openTarget(database, {
-        title: `a temporary SQLite file with ${rows} made-up candles`,
+        title: `a temporary SQLite file with ${rows} made-up candles (${engine})`,
         builtIn: async (type) => ({
           scripts: candleScripts(type, 'candles', SYMBOLS),
           work: CANDLE_WORDS[type],
@@ -70,7 +72,7 @@ export interface SqliteFileOptions extends SqliteTargetOptions {
 export function sqliteFile({ url, folder, allowWrites, pool, onOpen }: SqliteFileOptions): SqlTarget {
   return {
     placeholder,
-    async open() {
+    async open(context) {
       const saysJournal = new URLSearchParams(url.split('?')[1]).has('journal');
       const database = createDatabase(folder === undefined ? url : inFolder(url, folder), {
         ...pool,
@@ -78,8 +80,12 @@ export function sqliteFile({ url, folder, allowWrites, pool, onOpen }: SqliteFil
         ...(allowWrites ? { mustExist: true } : { readOnly: true }),
       });
       onOpen?.(database);
+      const engine = await engineOf(database, context).catch(async (error: unknown) => {
+        await database.close({ graceMs: 0 });
+        throw error;
+      });
       return openTarget(database, {
-        title: `${url}, ${allowWrites ? 'writes allowed' : 'read-only'}`,
+        title: `${url}, ${allowWrites ? 'writes allowed' : 'read-only'} (${engine})`,
         builtIn: queriesFor,
         afterClose: async () => {},
       });
@@ -123,6 +129,16 @@ function openTarget(database: Database, { title, builtIn, afterClose }: Particul
       }
     },
   };
+}
+
+/** The library that runs SQLite: two of them differ in speed, so every report names it. */
+async function engineOf(database: Database, { stop }: WorkloadContext): Promise<string> {
+  const lease = await database.pool.acquire({ signal: stop, timeoutMs: SET_UP_MS });
+  try {
+    return lease.resource.engine ?? 'unknown engine';
+  } finally {
+    lease.release();
+  }
 }
 
 async function fill(database: Database, { stop, random }: WorkloadContext): Promise<void> {
