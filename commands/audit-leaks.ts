@@ -17,7 +17,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
 import { choice, count, text, type ValueType } from '../src/cli/value-types.js';
-import { AUDIT_FORMATS, auditReports } from '../src/report/audit/index.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 
 const topicType: ValueType<string> = {
   placeholder: 'TOPIC',
@@ -140,7 +140,7 @@ const options = {
     config: false,
     group: 'Output',
   }),
-  format: formatOption(AUDIT_FORMATS),
+  format: formatOption(formatsOf('audit')),
 };
 
 const pathsArgument = {
@@ -231,7 +231,7 @@ export const command = defineCommand({
     for (const { file, line, reason } of result.warnings) {
       context.warn(`${file}${line === null ? '' : `:${line}`}: ${reason}`);
     }
-    await context.write(auditReports[options.format](result, { ...render, version }));
+    await context.write(await renderReport('audit', options.format, result, { ...render, version }));
     return verdictOf(result.findings, options);
   },
 });

@@ -6,7 +6,7 @@ import { value } from '../src/cli/options.js';
 import { share, text } from '../src/cli/value-types.js';
 import { compareRuns, DEFAULT_TOLERANCE, incomparable } from '../src/loadtest/compare.js';
 import { readResult } from '../src/loadtest/result-file.js';
-import { COMPARE_FORMATS, compareReports } from '../src/report/compare/index.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 
 const options = {
   tolerance: value({
@@ -15,7 +15,7 @@ const options = {
     default: DEFAULT_TOLERANCE,
     group: 'Verdict',
   }),
-  format: formatOption(COMPARE_FORMATS),
+  format: formatOption(formatsOf('compare')),
 };
 
 const resultArgument = (which: string) =>
@@ -47,7 +47,7 @@ export const command = defineCommand({
     if (reason !== null)
       throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
     const comparison = compareRuns(before, after, { tolerance: options.tolerance });
-    await context.write(compareReports[options.format](comparison, context.render));
+    await context.write(await renderReport('compare', options.format, comparison, context.render));
     return comparison.regressions.length > 0 ? ExitCode.Failed : ExitCode.Ok;
   },
 });

@@ -12,8 +12,8 @@ import { CHECKS } from '../src/doctor/registry.js';
 import { runChecks } from '../src/doctor/run.js';
 import { openTargets, parseTarget, TARGET_FORMS, type TargetAddress } from '../src/doctor/targets.js';
 import type { AppSettings, Check, DoctorOptions } from '../src/doctor/types.js';
-import { DOCTOR_FORMATS, doctorReports } from '../src/report/doctor/index.js';
 import { checkList, checkPage } from '../src/report/doctor/pages.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 import { findSockets } from '../src/sources/discovery.js';
 
 /** They are many: an error does not name them all. */
@@ -171,7 +171,7 @@ const options = {
     env: 'USE_PGBOUNCER',
     group: SETTINGS,
   }),
-  format: formatOption(DOCTOR_FORMATS),
+  format: formatOption(formatsOf('doctor')),
 };
 
 const targetsArgument = {
@@ -235,7 +235,7 @@ export const command = defineCommand({
       { targets, options: doctorOptions(context), signal: stop },
       examined,
     );
-    await context.write(doctorReports[given.format](result, render));
+    await context.write(await renderReport('doctor', given.format, result, render));
     if (!result.passed || (given.strict && result.counts.warn > 0)) return ExitCode.Failed;
     return examined.some(({ problem }) => problem !== null) ? ExitCode.Unavailable : ExitCode.Ok;
   },

@@ -8,7 +8,7 @@ import { flag, value } from '../src/cli/options.js';
 import { duration, share, text, type ValueType } from '../src/cli/value-types.js';
 import { HealthCheck, type HealthReport, NOBODY } from '../src/health/check.js';
 import { HEALTH_LIMITS, type HealthLimits, type HealthStatus } from '../src/health/health.js';
-import { HEALTH_FORMATS, healthLines, healthReports } from '../src/report/health/index.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
 import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
@@ -53,7 +53,7 @@ const options = {
     default: 5000,
   }),
   strict: flag({ summary: 'exit 1 on a warning too' }),
-  format: formatOption(HEALTH_FORMATS),
+  format: formatOption(formatsOf('health')),
   warnUtilization: limit(shareType, utilization.warning, 'in use of what can be: above is a warning'),
   criticalUtilization: limit(
     shareType,
@@ -119,10 +119,10 @@ export const command = defineCommand({
       if (open.sources.size === 0) throw nobodyPublishes();
       let report = await check.check(open, stop);
       if (given.every === null) {
-        await context.write(healthReports[given.format](report, context.render));
+        await context.write(await renderReport('health', given.format, report, context.render));
         return exitCodeOf(report, given.strict);
       }
-      await context.write(healthLines[given.format](report, context.render));
+      await context.write(await renderReport('healthLine', given.format, report, context.render));
       while (await passes(given.every, context)) {
         open = await opened(context, open);
         const next = await check.check(open, stop).catch((error: unknown) => {
@@ -131,7 +131,7 @@ export const command = defineCommand({
         });
         if (next === null) break;
         report = next;
-        await context.write(healthLines[given.format](report, context.render));
+        await context.write(await renderReport('healthLine', given.format, report, context.render));
       }
       return exitCodeOf(report, given.strict);
     } finally {

@@ -10,8 +10,8 @@ import { SCENARIO_NAMES, SEED_TESTS } from '../src/lab/ib-stress/names.js';
 import { SCENARIOS } from '../src/lab/ib-stress/scenarios/index.js';
 import { spawnGateways } from '../src/lab/ib-stress/spawn-gateways.js';
 import { isPaper, lookAtGateway, runIbStress } from '../src/lab/ib-stress/stress.js';
-import { IB_STRESS_FORMATS, ibStressReports } from '../src/report/ib-stress/index.js';
 import { renderJson } from '../src/report/json.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 import { padEnd, wrap } from '../src/report/text.js';
 
 const WHAT = 'What is run';
@@ -121,7 +121,7 @@ const options = {
     config: false,
     group: GATEWAY,
   }),
-  format: formatOption(IB_STRESS_FORMATS),
+  format: formatOption(formatsOf('ibStress')),
 };
 
 export const command = defineCommand({
@@ -214,7 +214,7 @@ export const command = defineCommand({
       },
     });
     progress.clear();
-    await context.write(ibStressReports[given.format](result, context.render));
+    await context.write(await renderReport('ibStress', given.format, result, context.render));
     return result.passed ? ExitCode.Ok : ExitCode.Failed;
   },
 });

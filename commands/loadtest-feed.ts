@@ -8,9 +8,9 @@ import type { FeedHandle } from '../src/lab/feed-server/orders.js';
 import { spawnFeed } from '../src/lab/feed-server/spawn-feed.js';
 import { type FeedLoadOptions, type FeedLoadProgress, runFeedLoad } from '../src/loadtest/feed/feed-load.js';
 import { hasPassed } from '../src/loadtest/verdict.js';
-import { feedLoadReports } from '../src/report/feed-load/index.js';
+import { isFormatOf, rendererOf } from '../src/report/registry.js';
 import type { SubscriptionPool } from '../src/ws/subscription-pool.js';
-import { isFeedFormat, type LoadContext } from './loadtest-options.js';
+import type { LoadContext } from './loadtest-options.js';
 import { withPublished } from './loadtest-publish.js';
 import { surroundingsOf } from './loadtest-surroundings.js';
 import { readCa, refuseRemote } from './loadtest-target.js';
@@ -44,6 +44,9 @@ async function load(
 ): Promise<ExitCode> {
   const { options, render } = context;
   const ca = await readCa(context);
+  const format = isFormatOf('feedLoad', options.format) ? options.format : 'text';
+  // Loaded before the run, which may use up the file descriptors.
+  const report = await rendererOf('feedLoad', format);
   const result = await withPublished(context, (opened) =>
     runFeedLoad({
       ...target,
@@ -68,8 +71,7 @@ async function load(
       onProgress: (progress) => context.progress.update(shown(progress)),
     }),
   );
-  const format = isFeedFormat(options.format) ? options.format : 'text';
-  await context.write(feedLoadReports[format](result, render));
+  await context.write(report(result, render));
   return hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
 }
 

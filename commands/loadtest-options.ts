@@ -4,9 +4,7 @@ import { flag, list, type ValuesOf, value } from '../src/cli/options.js';
 import { choice, count, duration, durationOrNever, rate, share, text } from '../src/cli/value-types.js';
 import { DEFAULT_TOLERANCE } from '../src/loadtest/compare.js';
 import { BUILT_IN_FEED, TARGET_FORMS } from '../src/loadtest/workloads/registry.js';
-import { FEED_LOAD_FORMATS, type FeedLoadFormat } from '../src/report/feed-load/index.js';
-import { LOAD_FORMATS } from '../src/report/loadtest/index.js';
-import { SWEEP_FORMATS } from '../src/report/sweep/index.js';
+import { formatsOf } from '../src/report/registry.js';
 import { HTTP_PROFILES, PROFILES } from './loadtest-profiles.js';
 import {
   definitionType,
@@ -427,7 +425,7 @@ export const options = {
     summary: 'let poolctl top see the pool under load',
     group: 'Output',
   }),
-  format: formatOption(LOAD_FORMATS),
+  format: formatOption(formatsOf('loadtest')),
   hdr: value({
     summary: 'also write the response times to FILE as an HdrHistogram log, which can be merged with others',
     type: text('FILE'),
@@ -457,12 +455,4 @@ export const targetArgument = {
 /** Whether it is not a single run. */
 export function isManyRuns({ sweep, baseline }: Options): boolean {
   return sweep.length > 0 || baseline !== null;
-}
-
-export function isFeedFormat(format: string): format is FeedLoadFormat {
-  return (FEED_LOAD_FORMATS as readonly string[]).includes(format);
-}
-
-export function isSweepFormat(format: string): format is (typeof SWEEP_FORMATS)[number] {
-  return (SWEEP_FORMATS as readonly string[]).includes(format);
 }

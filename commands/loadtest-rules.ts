@@ -2,17 +2,8 @@ import { onlyWith, type Rule } from '../src/cli/command.js';
 import { flagOf } from '../src/cli/options.js';
 import { FEED_METRICS } from '../src/loadtest/feed/thresholds.js';
 import { BUILT_IN_FEED, type TargetKind } from '../src/loadtest/workloads/registry.js';
-import { FEED_LOAD_FORMATS } from '../src/report/feed-load/index.js';
-import { SWEEP_FORMATS } from '../src/report/sweep/index.js';
-import {
-  isFeedFormat,
-  isManyRuns,
-  isSweepFormat,
-  type Key,
-  type Options,
-  type options,
-  type targetArgument,
-} from './loadtest-options.js';
+import { formatsOf, isFormatOf } from '../src/report/registry.js';
+import { isManyRuns, type Key, type Options, type options, type targetArgument } from './loadtest-options.js';
 import { HTTP_PROFILES, isHttpProfile, PROFILES } from './loadtest-profiles.js';
 import type { Sweep } from './loadtest-values.js';
 
@@ -213,8 +204,8 @@ export const rules: readonly LoadRule[] = [
   {
     of: ['format'],
     check: ({ options, arguments: { target } }) =>
-      target?.kind === 'feed' && !isFeedFormat(options.format)
-        ? `--format of a feed is one of ${FEED_LOAD_FORMATS.join(', ')}`
+      target?.kind === 'feed' && !isFormatOf('feedLoad', options.format)
+        ? `--format of a feed is one of ${formatsOf('feedLoad').join(', ')}`
         : null,
   },
   {
@@ -291,8 +282,8 @@ export const rules: readonly LoadRule[] = [
   notWith(
     'format',
     'sweep',
-    (options) => isManyRuns(options) && !isSweepFormat(options.format),
-    `of --sweep and --baseline is one of ${SWEEP_FORMATS.join(', ')}`,
+    (options) => isManyRuns(options) && !isFormatOf('sweep', options.format),
+    `of --sweep and --baseline is one of ${formatsOf('sweep').join(', ')}`,
   ),
   notWith('queryType', 'sql', hasSql, 'and --sql or --sql-file exclude each other'),
   ...(['params', 'paramsFile', 'define'] as const).map((key) =>

@@ -20,12 +20,8 @@ import { sqlWorkload } from '../src/loadtest/workloads/sql.js';
 import type { SqlWork } from '../src/loadtest/workloads/sql-target.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import { logLifeCycle } from '../src/pool/life-cycle-log.js';
-import { baselineReports } from '../src/report/baseline/index.js';
-import { compareReports } from '../src/report/compare/index.js';
-import { loadReports } from '../src/report/loadtest/index.js';
-import type { RenderOptions } from '../src/report/render-options.js';
-import { type SweepFormat, sweepReports } from '../src/report/sweep/index.js';
-import { isManyRuns, isSweepFormat, type LoadContext, options, targetArgument } from './loadtest-options.js';
+import { type Format, isFormatOf, rendererOf, renderReport } from '../src/report/registry.js';
+import { isManyRuns, type LoadContext, options, targetArgument } from './loadtest-options.js';
 import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
 import { rules } from './loadtest-rules.js';
@@ -168,6 +164,8 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   const { options, io, render } = context;
   // Read first: a wrong file should not cost a run.
   const earlier = options.compareWith === null ? null : await readResult(options.compareWith, io.cwd);
+  // Loaded before the run, which may use up the file descriptors.
+  const report = await rendererOf('loadtest', options.format);
   const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
   try {
     const intervals: Interval[] = [];
@@ -180,7 +178,7 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
       const { hdrLog } = await import('../src/report/loadtest/hdr.js');
       await hdrOutput.write(hdrLog(result, intervals));
     }
-    await context.write(loadReports[options.format](result, render));
+    await context.write(report(result, render));
     return await compareWith(earlier, result, context);
   } finally {
     await hdrOutput?.close();
@@ -200,8 +198,10 @@ async function compareWith(
   if (reason !== null) throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
   if (result.partial !== null) return passed;
   const comparison = compareRuns(earlier, result, { tolerance: options.tolerance });
-  const compared = compareReports.text(comparison, { ...render, color: false });
-  if (options.format === 'text') await context.write(`\n${compareReports.text(comparison, render)}`);
+  const isText = options.format === 'text';
+  const color = isText && render.color;
+  const compared = await renderReport('compare', 'text', comparison, { ...render, color });
+  if (isText) await context.write(`\n${compared}`);
   else for (const line of compared.trimEnd().split('\n')) context.warn(line);
   return comparison.regressions.length > 0 ? ExitCode.Failed : passed;
 }
@@ -220,7 +220,7 @@ async function sweep(context: LoadContext, test: Test): Promise<ExitCode> {
     },
     stopped: () => context.io.interrupts.stop.aborted,
   });
-  return reportRuns(context, result, sweepReports);
+  return reportRuns(context, result, (format, runs) => renderReport('sweep', format, runs, context.render));
 }
 
 async function baseline(context: LoadContext, test: Test): Promise<ExitCode> {
@@ -233,7 +233,9 @@ async function baseline(context: LoadContext, test: Test): Promise<ExitCode> {
     },
     stopped: () => context.io.interrupts.stop.aborted,
   });
-  return reportRuns(context, result, baselineReports);
+  return reportRuns(context, result, (format, runs) =>
+    renderReport('baseline', format, runs, context.render),
+  );
 }
 
 /** How far many runs are, while one of them goes on. */
@@ -246,16 +248,16 @@ function progressOf({ progress }: LoadContext, done: number, runs: number, what:
     });
 }
 
-/** Writes what many runs came to; null is that they were interrupted before the first was over. */
+/** Writes the report of many runs; null: they were interrupted before the first one ended. */
 async function reportRuns<Result>(
   context: LoadContext,
   result: Result | null,
-  reports: Readonly<Record<SweepFormat, (result: Result, options: RenderOptions) => string>>,
+  rendered: (format: Format<'sweep' | 'baseline'>, result: Result) => Promise<string>,
 ): Promise<ExitCode> {
-  const { options, io, render } = context;
+  const { options, io } = context;
   if (result === null) throw io.interrupts.stop.reason;
-  const format = isSweepFormat(options.format) ? options.format : 'text';
-  await context.write(reports[format](result, render));
+  const format = isFormatOf('sweep', options.format) ? options.format : 'text';
+  await context.write(await rendered(format, result));
   return ExitCode.Ok;
 }
 

@@ -13,7 +13,8 @@ import { type Ask, ConsoleError, commandFor, textOf } from '../src/pgbouncer/con
 import { type PauseResult, pauseGuarded, saysNotPaused } from '../src/pgbouncer/pause.js';
 import { type ReadFile, reloadChecked } from '../src/pgbouncer/reload.js';
 import { isBefore } from '../src/pgbouncer/versions.js';
-import { ADMIN_FORMATS, type AdminResult, adminReports } from '../src/report/pgbouncer/admin.js';
+import type { AdminResult } from '../src/report/pgbouncer/admin.js';
+import { type Format, formatsOf, renderReport } from '../src/report/registry.js';
 import type { RenderOptions } from '../src/report/render-options.js';
 import { printable } from '../src/report/text.js';
 import {
@@ -31,7 +32,7 @@ import {
 } from './pgbouncer-console.js';
 import { startGuard } from './pgbouncer-guarding.js';
 
-const base = { ...consoleOptions, yes: yesOption, format: formatOption(ADMIN_FORMATS) };
+const base = { ...consoleOptions, yes: yesOption, format: formatOption(formatsOf('pgbouncerAdmin')) };
 const withTimeout = { ...base, timeout: timeoutOption('how long PgBouncer may take to answer', 10_000) };
 
 const oneDatabase = { database: requiredArgument({ summary: 'the database', type: databaseType }) };
@@ -43,7 +44,7 @@ const maybeDatabase = {
 interface AdminContext extends ConsoleContext {
   readonly options: ConsoleContext['options'] & {
     readonly yes: boolean;
-    readonly format: (typeof ADMIN_FORMATS)[number];
+    readonly format: Format<'pgbouncerAdmin'>;
   };
   readonly render: RenderOptions;
   write(result: string): Promise<void>;
@@ -421,7 +422,7 @@ async function untilNobodyListens(access: Access, signal: AbortSignal): Promise<
 }
 
 async function write(context: AdminContext, result: AdminResult): Promise<void> {
-  await context.write(adminReports[context.options.format](result, context.render));
+  await context.write(await renderReport('pgbouncerAdmin', context.options.format, result, context.render));
 }
 
 function limit({ io }: AdminContext, timeoutMs: number): AbortSignal {

@@ -30,7 +30,8 @@ import {
   type UserSecret,
 } from '../src/pgbouncer/secrets.js';
 import { keysOf, TARGET_VERSIONS, type TargetVersion, targetOf } from '../src/pgbouncer/versions.js';
-import { INIT_FORMATS, initReports, initResult } from '../src/report/pgbouncer/init.js';
+import { initResult } from '../src/report/pgbouncer/init.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 import { serverAt } from '../src/sources/server-connection.js';
 import { settingOptions, settingValues } from './pgbouncer-options.js';
 
@@ -102,7 +103,7 @@ const options = {
     group: FILES,
   }),
   image: value({ summary: 'with --compose: the image', type: text('IMAGE'), default: IMAGE, group: FILES }),
-  format: formatOption(INIT_FORMATS),
+  format: formatOption(formatsOf('pgbouncerInit')),
 };
 
 const urlType: ValueType<string> = {
@@ -208,7 +209,7 @@ export const command = defineCommand({
     const next = nextSteps(shown, server);
     const result = initResult(plan, { target, targetBy, files: shown, next, compose });
     if (compose !== null) for (const remark of [...plan.adapted, ...plan.notes]) context.warn(remark);
-    await context.write(initReports[options.format](result, render));
+    await context.write(await renderReport('pgbouncerInit', options.format, result, render));
     return ExitCode.Ok;
   },
 });

@@ -6,7 +6,8 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { choice, duration, text } from '../src/cli/value-types.js';
 import { SHOWN, type ShownTable, show } from '../src/pgbouncer/console.js';
-import { SHOW_FORMATS, showLine, showReports } from '../src/report/pgbouncer/show.js';
+import { showLine } from '../src/report/pgbouncer/show.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 import { accessTo, askerOf, consoleOptions, explained, timeoutOption } from './pgbouncer-console.js';
 
 const options = {
@@ -25,7 +26,7 @@ const options = {
     default: 2000,
     group: 'Output',
   }),
-  format: formatOption(SHOW_FORMATS),
+  format: formatOption(formatsOf('pgbouncerShow')),
 };
 
 const HOME_AND_CLEAR = '\u001b[H\u001b[J';
@@ -63,14 +64,18 @@ export const command = defineCommand({
     try {
       const first = withColumns(await read(), options.column);
       if (!options.watch) {
-        await context.write(showReports[options.format]({ schema: 1, what, ...first }, render));
+        await context.write(
+          await renderReport('pgbouncerShow', options.format, { schema: 1, what, ...first }, render),
+        );
         return ExitCode.Ok;
       }
       const clear = options.output === null && io.stdout.isTty ? HOME_AND_CLEAR : '';
       const write = async (table: ShownTable): Promise<void> => {
         const result = { schema: 1 as const, what, ...table };
         await context.write(
-          options.format === 'json' ? showLine(result) : clear + showReports.text(result, render),
+          options.format === 'json'
+            ? showLine(result)
+            : clear + (await renderReport('pgbouncerShow', 'text', result, render)),
         );
       };
       await write(first);

@@ -6,7 +6,7 @@ import { choice, count, duration, rate } from '../src/cli/value-types.js';
 import { spawnFeed } from '../src/lab/feed-server/spawn-feed.js';
 import { runStress } from '../src/lab/ws-stress/stress.js';
 import { STRESS_FAULTS } from '../src/lab/ws-stress/types.js';
-import { WS_STRESS_FORMATS, wsStressReports } from '../src/report/ws-stress/index.js';
+import { formatsOf, renderReport } from '../src/report/registry.js';
 
 const POOL = 'Pool';
 const FEED = 'Feed';
@@ -68,7 +68,7 @@ const options = {
     default: 30_000,
     group: 'Verdict',
   }),
-  format: formatOption(WS_STRESS_FORMATS),
+  format: formatOption(formatsOf('wsStress')),
 };
 
 export const command = defineCommand({
@@ -122,7 +122,7 @@ export const command = defineCommand({
       },
     });
     progress.clear();
-    await context.write(wsStressReports[options.format](result, context.render));
+    await context.write(await renderReport('wsStress', options.format, result, context.render));
     return result.passed ? ExitCode.Ok : ExitCode.Failed;
   },
 });

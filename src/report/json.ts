@@ -12,6 +12,11 @@ export function renderJson(result: object): string {
   return `${flatPairs(text)}\n`;
 }
 
+/** A result in one line, for output that repeats. */
+export function renderJsonLine(result: object): string {
+  return `${JSON.stringify(result)}\n`;
+}
+
 function rounded(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toFixed(value < 1 ? 6 : 3));
 }

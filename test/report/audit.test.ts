@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { AuditResult, Finding } from '../../src/audit/types.js';
-import { AUDIT_FORMATS, auditReports } from '../../src/report/audit/index.js';
+import { formatsOf } from '../../src/report/registry.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const auditReports = await renderersOf('audit');
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/report/audit');
 
@@ -84,12 +87,12 @@ const EXTENSIONS = {
   markdown: 'md',
 };
 
-it.each(AUDIT_FORMATS)('writes %s as it is kept', async (format) => {
+it.each(formatsOf('audit'))('writes %s as it is kept', async (format) => {
   const text = auditReports[format](result, options);
   await expect(text).toMatchFileSnapshot(join(FOLDER, `audit.${EXTENSIONS[format]}`));
 });
 
-it.each(AUDIT_FORMATS)('writes %s where there is nothing to tell', (format) => {
+it.each(formatsOf('audit'))('writes %s where there is nothing to tell', (format) => {
   const text = auditReports[format]({ ...result, findings: [], warnings: [] }, options);
   expect(text.endsWith('\n')).toBe(true);
   expect(text).not.toMatch(/undefined|NaN/);

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { baselineResult } from '../../src/loadtest/baseline.js';
-import { baselineReports } from '../../src/report/baseline/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
 import { comparable } from '../loadtest/comparable.js';
+
+const baselineReports = await renderersOf('baseline');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/baseline', name);

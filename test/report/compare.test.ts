@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareRuns } from '../../src/loadtest/compare.js';
 import type { LoadResult } from '../../src/loadtest/result.js';
-import { compareReports } from '../../src/report/compare/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
 import { comparable } from '../loadtest/comparable.js';
+
+const compareReports = await renderersOf('compare');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/compare', name);

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CheckResult, DoctorResult, ExaminedTarget } from '../../src/doctor/types.js';
-import { DOCTOR_FORMATS, doctorReports } from '../../src/report/doctor/index.js';
+import { formatsOf } from '../../src/report/registry.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const doctorReports = await renderersOf('doctor');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/doctor', name);
@@ -81,7 +84,7 @@ const unread: ExaminedTarget = { kind: 'postgres', label: 'postgres://b/x', what
 const incomplete = resultOf([RESULTS[3] as CheckResult], [...TARGETS, unread]);
 
 describe('the report of the doctor', () => {
-  it.each(DOCTOR_FORMATS)('as %s is like its golden', async (format) => {
+  it.each(formatsOf('doctor'))('as %s is like its golden', async (format) => {
     const name = format === 'text' ? 'txt' : format === 'junit' ? 'xml' : format;
     await expect(doctorReports[format](failed, PLAIN)).toMatchFileSnapshot(golden(`failed.${name}`));
     await expect(doctorReports[format](incomplete, PLAIN)).toMatchFileSnapshot(golden(`incomplete.${name}`));
@@ -106,7 +109,7 @@ describe('the report of the doctor', () => {
       ...{ evidence: [evil], fix: { steps, risk: 'none' } },
     };
     const hostile = resultOf([one], [{ kind: 'postgres', label: evil, what: evil, problem: null }]);
-    for (const format of DOCTOR_FORMATS)
+    for (const format of formatsOf('doctor'))
       expect(doctorReports[format](hostile, PLAIN)).not.toContain('\u001b');
     expect(doctorReports.junit(hostile, PLAIN)).not.toContain('<script>');
     expect(doctorReports.markdown(hostile, PLAIN)).toContain('````sql');

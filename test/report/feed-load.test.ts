@@ -8,9 +8,11 @@ import { StampReader } from '../../src/loadtest/feed/stamp.js';
 import { parseFeedThreshold } from '../../src/loadtest/feed/thresholds.js';
 import type { FeedLoadResult, FeedMeasurements } from '../../src/loadtest/feed/types.js';
 import { judgeFeed } from '../../src/loadtest/feed/verdict.js';
-import { feedLoadReports } from '../../src/report/feed-load/index.js';
 import { widthOf } from '../../src/report/text.js';
 import type { FeedSnapshot } from '../../src/ws/stats.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const feedLoadReports = await renderersOf('feedLoad');
 
 const PLAIN = { color: false, unicode: true, width: 80, cwd: '/' };
 /** Where feeds stamp their ticks; any day will do. */

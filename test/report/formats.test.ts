@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LoadResult } from '../../src/loadtest/result.js';
-import { loadReports } from '../../src/report/loadtest/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
+import { renderersOf } from '../helpers/reports.js';
 import { fullResult, hostileResult } from './full-result.js';
+
+const loadReports = await renderersOf('loadtest');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/loadtest', name);

@@ -5,10 +5,12 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '../../src/loadtest/result.js';
-import { loadReports } from '../../src/report/loadtest/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { findChromium } from '../helpers/chromium.js';
+import { renderersOf } from '../helpers/reports.js';
 import { fullResult, hostileResult } from './full-result.js';
+
+const loadReports = await renderersOf('loadtest');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const executablePath = findChromium('the HTML report in a browser');

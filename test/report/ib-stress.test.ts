@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { IbRun, IbRunFigures, IbStressResult } from '../../src/lab/ib-stress/types.js';
-import { IB_STRESS_FORMATS, ibStressReports } from '../../src/report/ib-stress/index.js';
+import { formatsOf } from '../../src/report/registry.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const ibStressReports = await renderersOf('ibStress');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/ib-stress', name);
@@ -124,7 +127,7 @@ const CONTROLS: IbStressResult = {
 };
 
 describe('the report of a stress test of broker connections', () => {
-  it.each(IB_STRESS_FORMATS)('as %s is like its golden', async (format) => {
+  it.each(formatsOf('ibStress'))('as %s is like its golden', async (format) => {
     await expect(ibStressReports[format](RESULT, PLAIN)).toMatchFileSnapshot(golden(`failed.${format}`));
   });
 

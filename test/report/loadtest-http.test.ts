@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { HttpLoad } from '../../src/loadtest/http/types.js';
 import type { LoadResult } from '../../src/loadtest/result.js';
-import { loadReports } from '../../src/report/loadtest/index.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
 import { comparable } from '../loadtest/comparable.js';
+
+const loadReports = await renderersOf('loadtest');
 
 const PLAIN = { color: false, unicode: true, width: 80, cwd: '/' };
 const NONE = { connect: 0, stale: 0, lost: 0, timeout: 0, status: 0 };

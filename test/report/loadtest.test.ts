@@ -6,12 +6,14 @@ import { createModel, iterationsOf } from '../../src/loadtest/models.js';
 import type { ClientFigures, LoadResult } from '../../src/loadtest/result.js';
 import { runLoad } from '../../src/loadtest/runner.js';
 import { parseThreshold } from '../../src/loadtest/thresholds.js';
-import { loadReports } from '../../src/report/loadtest/index.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { type Service, serviceOn } from '../loadtest/helpers.js';
 import { POOL } from '../loadtest/results.js';
+
+const loadReports = await renderersOf('loadtest');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 

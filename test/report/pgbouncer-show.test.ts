@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type ShowResult, showLine, showReports } from '../../src/report/pgbouncer/show.js';
+import { type ShowResult, showLine } from '../../src/report/pgbouncer/show.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const showReports = await renderersOf('pgbouncerShow');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/pgbouncer', name);
@@ -58,7 +61,7 @@ describe('the report of pgbouncer show', () => {
   ] as const)('of %s is like its goldens', async (name, result) => {
     for (const format of ['text', 'json'] as const)
       await expect(showReports[format](result, PLAIN)).toMatchFileSnapshot(golden(`${name}.${format}`));
-    expect(JSON.parse(showLine(result))).toEqual(JSON.parse(showReports.json(result)));
+    expect(JSON.parse(showLine(result))).toEqual(JSON.parse(showReports.json(result, PLAIN)));
   });
 
   it('has more columns where there is more room, and says which do not fit', () => {

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { LoadResult } from '../../src/loadtest/result.js';
 import { sweepResult } from '../../src/loadtest/sweep.js';
 import type { RenderOptions } from '../../src/report/render-options.js';
-import { sweepReports } from '../../src/report/sweep/index.js';
 import { widthOf } from '../../src/report/text.js';
+import { renderersOf } from '../helpers/reports.js';
 import { comparable } from '../loadtest/comparable.js';
+
+const sweepReports = await renderersOf('sweep');
 
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 100, cwd: '/' };
 const golden = (name: string) => join(import.meta.dirname, '../../fixtures/report/sweep', name);

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { StressResult, StressRound } from '../../src/lab/ws-stress/types.js';
 import { widthOf } from '../../src/report/text.js';
-import { wsStressReports } from '../../src/report/ws-stress/index.js';
+import { renderersOf } from '../helpers/reports.js';
+
+const wsStressReports = await renderersOf('wsStress');
 
 const PLAIN = { color: false, unicode: true, width: 80, cwd: '/' };
 

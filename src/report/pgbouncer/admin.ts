@@ -3,7 +3,6 @@ import type { Blocker } from '../../pgbouncer/blockers.js';
 import type { PauseResult } from '../../pgbouncer/pause.js';
 import type { ReloadResult } from '../../pgbouncer/reload.js';
 import { palette } from '../color.js';
-import { renderJson } from '../json.js';
 import type { RenderOptions } from '../render-options.js';
 import { tableLines } from '../table.js';
 import { printable } from '../text.js';
@@ -14,11 +13,7 @@ export type AdminResult =
   | ({ readonly schema: 1; readonly kind: 'reload' } & ReloadResult)
   | { readonly schema: 1; readonly kind: 'done'; readonly command: string; readonly said: string };
 
-export const ADMIN_FORMATS = ['text', 'json'] as const;
-
-export const adminReports = { text: renderText, json: renderJson };
-
-function renderText(result: AdminResult, options: RenderOptions): string {
+export function renderText(result: AdminResult, options: RenderOptions): string {
   switch (result.kind) {
     case 'pause':
       return pauseText(result, options);

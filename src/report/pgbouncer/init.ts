@@ -1,7 +1,6 @@
 import type { InitPlan, PlannedLine } from '../../pgbouncer/init.js';
 import type { TargetVersion } from '../../pgbouncer/versions.js';
 import { type Palette, palette } from '../color.js';
-import { renderJson } from '../json.js';
 import type { RenderOptions } from '../render-options.js';
 import { printable, widthOf, wrap } from '../text.js';
 
@@ -28,14 +27,10 @@ export function initResult(
   return { schema: 1, ...rest, lines, adapted, notes };
 }
 
-export const INIT_FORMATS = ['text', 'json'] as const;
-
-export const initReports = { text: renderText, json: renderJson };
-
 const WIDEST = 100;
 
 /** Each line with its reason; or, where that was asked for, the compose file alone, to be put into one. */
-function renderText(result: InitResult, options: RenderOptions): string {
+export function renderText(result: InitResult, options: RenderOptions): string {
   if (result.compose !== null) return result.compose;
   const paint = palette(options);
   const width = Math.min(options.width, WIDEST);

@@ -9,12 +9,9 @@ export interface ShowResult extends ShownTable {
   readonly what: Shown;
 }
 
-export const SHOW_FORMATS = ['text', 'json'] as const;
-
-export const showReports = {
-  text: renderText,
-  json: (result: ShowResult): string => `${JSON.stringify(objectOf(result), null, 2)}\n`,
-};
+export function renderJson(result: ShowResult): string {
+  return `${JSON.stringify(objectOf(result), null, 2)}\n`;
+}
 
 /** The same as JSON in one line, for what is shown again and again. */
 export function showLine(result: ShowResult): string {
@@ -57,7 +54,7 @@ const FIRST: Readonly<Partial<Record<Shown, readonly string[]>>> = {
 const WIDEST_CELL = 40;
 
 /** As many columns as the width has room for; what is left out is named below. */
-function renderText({ what, columns, rows }: ShowResult, options: RenderOptions): string {
+export function renderText({ what, columns, rows }: ShowResult, options: RenderOptions): string {
   const paint = palette(options);
   if (rows.length === 0) return `${what}: none\n`;
   const first = FIRST[what]?.filter((column) => columns.includes(column)) ?? [];
