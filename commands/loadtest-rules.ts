@@ -3,8 +3,9 @@ import { flagOf } from '../src/cli/options.js';
 import { FEED_METRICS } from '../src/loadtest/feed/thresholds.js';
 import { BUILT_IN_FEED, type TargetKind } from '../src/loadtest/workloads/registry.js';
 import { formatsOf, isFormatOf } from '../src/report/registry.js';
-import { isManyRuns, type Key, type Options, type options, type targetArgument } from './loadtest-options.js';
+import { isManyRuns, type Key, type Options, options, type targetArgument } from './loadtest-options.js';
 import { HTTP_PROFILES, isHttpProfile, PROFILES } from './loadtest-profiles.js';
+import { DATABASES, type LoadScope } from './loadtest-scope.js';
 import type { Sweep } from './loadtest-values.js';
 
 type LoadRule = Rule<typeof options, typeof targetArgument>;
@@ -17,68 +18,33 @@ function notWith(key: Key, other: Key, isWrong: (options: Options) => boolean, w
   };
 }
 
-const LOADED: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres', 'http'];
-const DATABASES: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres'];
+/** Each option and what it applies to, as declared beside it. */
+const scopes = Object.entries(options).map(
+  ([key, { appliesTo }]) => [key as Key, appliesTo as LoadScope] as const,
+);
 
-/** Options that mean something for certain kinds of targets only. */
-const KINDS_OF: Readonly<Partial<Record<Key, readonly TargetKind[]>>> = {
-  ...ofKinds(['postgres', 'http', 'feed'], ['allowRemote', 'connectTimeout']),
-  ...ofKinds(['postgres'], ['passwordStdin', 'pgbouncer', 'prepareThreshold', 'init', 'cleanup']),
-  ...ofKinds(DATABASES, ['queryType', 'sql', 'sqlFile', 'params', 'paramsFile', 'define']),
-  ...ofKinds(DATABASES, ['maxOverflow', 'poolRecycle', 'prePing']),
-  ...ofKinds(LOADED, [
-    'testType',
-    'numQueries',
-    'numWorkers',
-    'burstSize',
-    'numBursts',
-    'burstInterval',
-    'rate',
-  ]),
-  ...ofKinds(LOADED, [
-    'maxInFlight',
-    'rateFrom',
-    'rateTo',
-    'rateStep',
-    'stepDuration',
-    'breakP99',
-    'breakWait',
-  ]),
-  ...ofKinds(LOADED, [
-    'seed',
-    'allowWrites',
-    'profile',
-    'poolSize',
-    'poolTimeout',
-    'sweep',
-    'baseline',
-    'rounds',
-  ]),
-  ...ofKinds(LOADED, ['compareWith', 'tolerance', 'hdr']),
-  ...ofKinds(
-    ['feed'],
-    ['symbol', 'symbolsFile', 'symbols', 'maxSymbolsPerWebsocket', 'maxWebsocketConnections'],
-  ),
-  ...ofKinds(['feed'], ['placement', 'batchRate', 'stamp', 'refresh', 'tickRate']),
-  ...ofKinds(['http', 'feed'], ['header', 'ca']),
-  ...ofKinds(
-    ['http'],
-    ['method', 'body', 'bodyFile', 'engine', 'readTimeout', 'retries', 'breaker', 'http2'],
-  ),
-  ...ofKinds(['http'], ['maxKeepalive', 'keepaliveExpiry']),
-};
+function onlyForTargets(key: Key, kinds: readonly TargetKind[]): LoadRule {
+  return {
+    of: [key],
+    check: ({ arguments: { target }, hasFlag }) =>
+      hasFlag(key) && !kinds.includes(target?.kind ?? 'temporary')
+        ? `${flagOf(key)} is for ${kindWords(kinds)} only`
+        : null,
+  };
+}
 
-function ofKinds(kinds: readonly TargetKind[], keys: readonly Key[]) {
-  return Object.fromEntries(keys.map((key) => [key, kinds]));
+function onlyForEngines(key: Key, engines: NonNullable<LoadScope['engine']>): LoadRule {
+  return {
+    of: [key, 'engine'],
+    check: ({ options: { engine }, hasFlag }) =>
+      hasFlag(key) && !engines.includes(engine)
+        ? `${flagOf(key)} does not count with --engine ${engine}`
+        : null,
+  };
 }
 
 /** Methods that change nothing. */
 const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
-
-const AUTOCANNON_HAS_NO = [
-  ...(['profile', 'poolSize', 'poolTimeout', 'retries', 'breaker', 'http2', 'maxKeepalive'] as const),
-  ...(['keepaliveExpiry', 'sweep', 'baseline', 'publish', 'hdr'] as const),
-];
 
 const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
   temporary: 'databases',
@@ -103,23 +69,6 @@ function inWords(names: readonly string[]): string {
 
 const hasSql = ({ sql, sqlFile }: Options) => sql.length + sqlFile.length > 0;
 
-/** Options that mean something with certain kinds of load only. */
-const COUNTS_WITH: Readonly<Partial<Record<Key, readonly Options['testType'][]>>> = {
-  burstSize: ['burst'],
-  numBursts: ['burst'],
-  burstInterval: ['burst'],
-  numQueries: ['concurrent', 'rate'],
-  numWorkers: ['concurrent'],
-  rate: ['rate'],
-  maxInFlight: ['rate', 'ramp'],
-  rateFrom: ['ramp'],
-  rateTo: ['ramp'],
-  rateStep: ['ramp'],
-  stepDuration: ['ramp'],
-  breakP99: ['ramp'],
-  breakWait: ['ramp'],
-};
-
 /** How many different pools a sweep tries. */
 function sizesIn(sweep: readonly Sweep[]): number {
   const sizes = (key: keyof Sweep) => Math.max(1, new Set(sweep.flatMap((each) => each[key])).size);
@@ -127,15 +76,7 @@ function sizesIn(sweep: readonly Sweep[]): number {
 }
 
 export const rules: readonly LoadRule[] = [
-  ...Object.entries(KINDS_OF).map(
-    ([key, kinds]): LoadRule => ({
-      of: [key as Key],
-      check: ({ arguments: { target }, hasFlag }) =>
-        hasFlag(key as Key) && !kinds.includes(target?.kind ?? 'temporary')
-          ? `${flagOf(key)} is for ${kindWords(kinds)} only`
-          : null,
-    }),
-  ),
+  ...scopes.flatMap(([key, { target }]) => (target === undefined ? [] : [onlyForTargets(key, target)])),
   {
     of: ['profile'],
     check: ({ options: { profile }, arguments: { target }, hasFlag }) => {
@@ -160,15 +101,7 @@ export const rules: readonly LoadRule[] = [
       return READS.includes(method) ? `a body does not go with --method ${method}` : null;
     },
   },
-  ...AUTOCANNON_HAS_NO.map(
-    (key): LoadRule => ({
-      of: [key, 'engine'],
-      check: ({ options: { engine }, hasFlag }) =>
-        engine === 'autocannon' && hasFlag(key)
-          ? `${flagOf(key)} does not count with --engine autocannon`
-          : null,
-    }),
-  ),
+  ...scopes.flatMap(([key, { engine }]) => (engine === undefined ? [] : [onlyForEngines(key, engine)])),
   {
     of: ['engine', 'testType'],
     check: ({ options: { engine, testType } }) =>
@@ -233,13 +166,15 @@ export const rules: readonly LoadRule[] = [
         ? `--tick-rate is for ${BUILT_IN_FEED} only`
         : null,
   },
-  ...Object.entries(COUNTS_WITH).flatMap(([key, types]) =>
-    onlyWith<typeof options, 'testType'>(
-      key as Key,
-      'testType',
-      types,
-      `${flagOf(key)} counts with --test-type ${types.join(' or ')} only`,
-    ),
+  ...scopes.flatMap(([key, { testType: types }]) =>
+    types === undefined
+      ? []
+      : onlyWith<typeof options, 'testType'>(
+          key,
+          'testType',
+          types,
+          `${flagOf(key)} counts with --test-type ${types.join(' or ')} only`,
+        ),
   ),
   notWith('rateTo', 'rateFrom', ({ rateFrom, rateTo }) => rateTo < rateFrom, 'is lower than --rate-from'),
   notWith(

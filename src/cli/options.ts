@@ -27,10 +27,15 @@ export interface OptionSpec<T> {
   readonly fallback: T;
   /** What the help says of the default, where it is not the fallback itself; null says nothing. */
   readonly defaultText: string | null;
+  /** For the command's own rules and the help: what the option applies to; empty: to everything. */
+  readonly appliesTo: Scope;
   /** All texts given by one source; a value has the last one only. Throws a ValueError. */
   read(texts: readonly string[]): T;
   show(value: T): string;
 }
+
+/** Circumstances and the values in which an option counts: `{ target: ['http', 'feed'] }`. */
+export type Scope = Readonly<Record<string, readonly string[]>>;
 
 export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
 
@@ -49,6 +54,7 @@ interface Common {
   /** Default false. */
   readonly takesObjects?: boolean;
   readonly defaultText?: string;
+  readonly appliesTo?: Scope;
 }
 
 /** An option with one value: `--pool-size 5`. */
@@ -107,6 +113,7 @@ function common(spec: Common, defaultText: string) {
     env: spec.env ?? null,
     config: spec.config ?? true,
     takesObjects: spec.takesObjects ?? false,
+    appliesTo: spec.appliesTo ?? {},
     defaultText: spec.defaultText ?? (defaultText === '' ? null : defaultText),
   };
 }

@@ -1,0 +1,265 @@
+import { flag, list, value } from '../src/cli/options.js';
+import { choice, count, duration, durationOrNever, rate, text } from '../src/cli/value-types.js';
+import { BUILT_IN_FEED } from '../src/loadtest/workloads/registry.js';
+import { HTTP_PROFILES } from './loadtest-profiles.js';
+import { DATABASES, ENGINES, LOADED, on } from './loadtest-scope.js';
+import { definitionType, headerType, LONGEST_MS, MOST_AT_ONCE, scriptFileType } from './loadtest-values.js';
+
+export const databaseOptions = {
+  queryType: value({
+    summary: 'simple: a look-up by index; complex: an aggregation; mixed: four to one',
+    type: choice(['simple', 'complex', 'mixed']),
+    default: 'simple',
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  sql: list({
+    summary: 'run this instead: statements separated by semicolons, one iteration runs all of them',
+    type: text('SQL'),
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  sqlFile: list({
+    summary: "run a script instead; several are chosen by weight. It may have pgbench's \\set and \\sleep",
+    type: scriptFileType,
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  params: value({
+    summary: 'values for ? or :name in turn, a row an iteration: [["AAPL"],["MSFT"]] or [{"symbol":"AAPL"}]',
+    type: text('JSON'),
+    default: null,
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  paramsFile: value({
+    summary: 'the same from a file: a JSON list, or one row of JSON to a line',
+    type: text('FILE'),
+    default: null,
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  define: list({
+    summary: 'a value for :NAME in scripts',
+    type: definitionType,
+    group: 'Queries',
+    appliesTo: on({ target: DATABASES }),
+  }),
+  allowWrites: flag({
+    summary: "let statements, or requests other than GET, HEAD and OPTIONS, write to the target's data",
+    group: 'Load',
+    appliesTo: on({ target: LOADED }),
+  }),
+
+  passwordStdin: flag({
+    summary: 'read the password from stdin; else it is that of the URL, PGPASSWORD or ~/.pgpass',
+    group: 'PostgreSQL',
+    config: false,
+    appliesTo: on({ target: ['postgres'] }),
+  }),
+  pgbouncer: flag({
+    summary: 'PgBouncer in transaction mode is between, or is not',
+    default: null,
+    defaultText: 'found out',
+    negatable: true,
+    env: 'USE_PGBOUNCER',
+    group: 'PostgreSQL',
+    appliesTo: on({ target: ['postgres'] }),
+  }),
+  prepareThreshold: value({
+    summary:
+      'name a statement that a connection runs more often than this; 0 names none, and so does PgBouncer',
+    type: count(),
+    default: null,
+    defaultText: '0',
+    env: 'DB_PREPARE_THRESHOLD',
+    group: 'PostgreSQL',
+    appliesTo: on({ target: ['postgres'] }),
+  }),
+  connectTimeout: value({
+    summary: 'how long opening a connection may take; a number alone is seconds',
+    type: duration({ bareUnit: 's', leastMs: 1, mostMs: LONGEST_MS }),
+    default: null,
+    defaultText: '30s; 10s over HTTP and of feeds',
+    env: 'DB_CONNECT_TIMEOUT',
+    group: 'Pool',
+    appliesTo: on({ target: ['postgres', 'http', 'feed'] }),
+  }),
+  init: flag({
+    summary: 'make a table of made-up candles in the schema poolctl_loadtest first, for the built-in queries',
+    group: 'PostgreSQL',
+    config: false,
+    appliesTo: on({ target: ['postgres'] }),
+  }),
+  cleanup: flag({
+    summary: 'remove that table afterwards',
+    group: 'PostgreSQL',
+    config: false,
+    appliesTo: on({ target: ['postgres'] }),
+  }),
+};
+
+export const feedOptions = {
+  symbol: list({
+    summary: 'subscribe this',
+    type: text('SYMBOL'),
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  symbolsFile: value({
+    summary: 'subscribe those in a file, one to a line',
+    type: text('FILE'),
+    default: null,
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  symbols: value({
+    summary: `subscribe N made-up ones, for ${BUILT_IN_FEED} and feeds that take any`,
+    type: count({ least: 1, most: 1_000_000 }),
+    default: null,
+    defaultText: `as many as fit, of ${BUILT_IN_FEED}`,
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  maxSymbolsPerWebsocket: value({
+    summary: 'symbols on one connection',
+    type: count({ least: 1, most: 100_000 }),
+    default: 1000,
+    env: 'MAX_SYMBOLS_PER_WEBSOCKET',
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  maxWebsocketConnections: value({
+    summary: 'connections at most',
+    type: count({ least: 1, most: 100 }),
+    default: 3,
+    env: 'MAX_WEBSOCKET_CONNECTIONS',
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  placement: value({
+    summary: 'where symbols go: first-fit or least-loaded',
+    type: choice(['first-fit', 'least-loaded'], 'WORD'),
+    default: 'first-fit',
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  batchRate: value({
+    summary: 'subscribe messages on one connection, of 200 symbols each',
+    type: rate({ least: 1, most: 1000 }),
+    default: 4,
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  stamp: value({
+    summary: 'the field of a tick that says when it was made, for its latency',
+    type: text('FIELD'),
+    default: null,
+    defaultText: 'found out',
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  refresh: value({
+    summary: 'a second consumer takes its ticks this often, and has them conflated; never: there is none',
+    type: durationOrNever({ leastMs: 1, mostMs: LONGEST_MS }),
+    default: 100,
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+  tickRate: value({
+    summary: `ticks that ${BUILT_IN_FEED} sends, over all symbols`,
+    type: rate({ least: 0, most: 1e6 }),
+    default: 5000,
+    group: 'Feeds',
+    appliesTo: on({ target: ['feed'] }),
+  }),
+};
+
+export const httpOptions = {
+  method: value({
+    summary: 'what is sent; all but GET, HEAD and OPTIONS need --allow-writes',
+    type: choice(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'], 'METHOD'),
+    default: 'GET',
+    group: 'HTTP and feeds',
+    config: false,
+    appliesTo: on({ target: ['http'] }),
+  }),
+  body: value({
+    summary: 'the body of each request',
+    type: text('TEXT'),
+    default: null,
+    group: 'HTTP and feeds',
+    config: false,
+    appliesTo: on({ target: ['http'] }),
+  }),
+  bodyFile: value({
+    summary: 'the same from a file, as it is',
+    type: text('FILE'),
+    default: null,
+    group: 'HTTP and feeds',
+    config: false,
+    appliesTo: on({ target: ['http'] }),
+  }),
+  engine: value({
+    summary: "pool: through poolctl's own pool; autocannon: over its sockets, one for each of --num-workers",
+    type: choice(ENGINES),
+    default: 'pool',
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'] }),
+  }),
+  readTimeout: value({
+    summary: 'how long the server may take for the first and for each next piece of its answer',
+    type: durationOrNever({ bareUnit: 's', leastMs: 1, mostMs: LONGEST_MS }),
+    default: 30_000,
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'] }),
+  }),
+  retries: value({
+    summary: 'how often a request is tried again at most: 429, 500, 502, 503, 504, and what was not sent',
+    type: count({ most: 100 }),
+    default: 3,
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'], engine: ['pool'] }),
+  }),
+  breaker: flag({
+    summary: 'leave the server alone for a while when half of its answers are failures',
+    default: true,
+    negatable: true,
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'], engine: ['pool'] }),
+  }),
+  http2: flag({
+    summary: 'offer HTTP/2 to https servers',
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'], engine: ['pool'] }),
+  }),
+  maxKeepalive: value({
+    summary: 'idle connections kept',
+    type: count({ most: MOST_AT_ONCE }),
+    default: HTTP_PROFILES.medium.maxKeepalive as number,
+    defaultText: 'by profile',
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'], engine: ['pool'] }),
+  }),
+  keepaliveExpiry: value({
+    summary: 'how long an idle connection is kept; a number alone is seconds',
+    type: duration({ bareUnit: 's', mostMs: LONGEST_MS }),
+    default: 30_000,
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http'], engine: ['pool'] }),
+  }),
+  ca: value({
+    summary: 'trust the certificates in FILE (PEM), in place of those that Node trusts',
+    type: text('FILE'),
+    default: null,
+    group: 'HTTP and feeds',
+    appliesTo: on({ target: ['http', 'feed'] }),
+  }),
+  header: list({
+    summary: 'a header of each request, and of the opening of a feed',
+    type: headerType,
+    group: 'HTTP and feeds',
+    config: false,
+    appliesTo: on({ target: ['http', 'feed'] }),
+  }),
+};
