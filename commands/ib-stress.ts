@@ -6,7 +6,7 @@ import { flag, list, value } from '../src/cli/options.js';
 import { choice, count, number, text } from '../src/cli/value-types.js';
 import { isLoopback } from '../src/db/postgres-place.js';
 import { type Gateways, liveGateway } from '../src/lab/ib-stress/gateways.js';
-import { SCENARIO_NAMES, SEED_TESTS } from '../src/lab/ib-stress/names.js';
+import { BASIC_TESTS, SCENARIO_NAMES } from '../src/lab/ib-stress/names.js';
 import { SCENARIOS } from '../src/lab/ib-stress/scenarios/index.js';
 import { spawnGateways } from '../src/lab/ib-stress/spawn-gateways.js';
 import { isPaper, lookAtGateway, runIbStress } from '../src/lab/ib-stress/stress.js';
@@ -192,7 +192,7 @@ export const command = defineCommand({
     const topologies = given.topology === null ? (['shared', 'worker'] as const) : [given.topology];
     await using gateways: Gateways = isLive ? liveGateway(place.host, place.port) : spawnGateways();
     const result = await runIbStress(gateways, {
-      tests: noTests ? [] : SEED_TESTS.filter((name) => everything || name === given.test),
+      tests: noTests ? [] : BASIC_TESTS.filter((name) => everything || name === given.test),
       topologies,
       scenarios: everything && given.scenario.length === 0 ? SCENARIO_NAMES : given.scenario,
       scenarioTopology: given.topology ?? 'shared',

@@ -1,4 +1,4 @@
-/** Pool settings for kinds of targets, from the systems that poolctl replaces (seeds 003 and 004). */
+/** Pool settings by kind of target: the defaults of each database driver. */
 export const PROFILES = {
   sqlite: { poolSize: 10, maxOverflow: 20, poolTimeout: 10_000, poolRecycle: 600_000, prePing: true },
   direct: { poolSize: 20, maxOverflow: 30, poolTimeout: 30_000, poolRecycle: 3_600_000, prePing: true },
@@ -7,7 +7,7 @@ export const PROFILES = {
 
 export type Profile = keyof typeof PROFILES;
 
-/** The same for HTTP (seed 002). */
+/** The same for HTTP: half of the connections are kept when idle. */
 export const HTTP_PROFILES = {
   small: { poolSize: 10, maxKeepalive: 5, poolTimeout: 5000, connectTimeout: 10_000 },
   medium: { poolSize: 20, maxKeepalive: 10, poolTimeout: 5000, connectTimeout: 10_000 },

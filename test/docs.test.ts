@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../commands/index.js';
@@ -122,6 +122,21 @@ function exportsOf(): Record<string, string> {
   );
 }
 
+/** Paths and file names in backquotes that do not exist. Of `src/db/drivers/NAME.ts` the folder must exist. */
+function missingPaths(text: string): string[] {
+  const files = ['src', 'test', 'commands', 'bin', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }),
+  );
+  const names = new Set(files.map((file) => basename(file)));
+  return [...text.matchAll(/`([\w./-]+)`/g)].flatMap(([, word = '']) => {
+    const path = word.replace(/\/[A-Z]{2,}\b.*/, '');
+    if (/^(src|test|commands|bin|scripts|fixtures|\.ci)\//.test(path)) {
+      return existsSync(join(root, path)) ? [] : [path];
+    }
+    return /^[\w-]+(\.\w+)*\.([cm]?[jt]s)$/.test(path) && !names.has(path) ? [path] : [];
+  });
+}
+
 describe('the documents', () => {
   it('have TypeScript that compiles', async () => {
     const snippets = documents.flatMap(({ name, text }) =>
@@ -159,6 +174,20 @@ describe('the documents', () => {
     const map = documents.find(({ name }) => name === 'CONTRIBUTING.md')?.text ?? '';
     const named = [...map.matchAll(/^\| `(src\/\w+)` \|/gm)].map(([, room]) => room);
     expect(named.sort()).toEqual(exist.sort());
+  });
+});
+
+describe('the paths in CONTRIBUTING.md', () => {
+  const text = documents.find(({ name }) => name === 'CONTRIBUTING.md')?.text ?? '';
+
+  it('exist', () => {
+    expect(missingPaths(text)).toEqual([]);
+  });
+
+  it('would be seen missing', () => {
+    const wrong =
+      '`src/none.ts` `test/none` `none.test.ts` `src/db/drivers/NAME.ts` `src/none/NAME.ts` `report.x`';
+    expect(missingPaths(wrong)).toEqual(['src/none.ts', 'test/none', 'none.test.ts', 'src/none']);
   });
 });
 

@@ -46,7 +46,10 @@ export interface HealthLimits {
   readonly timedOut: Limit;
 }
 
-/** Of seed 004: above 75 % or anybody waiting is worth a look, and 30 s of waiting is an alarm. */
+/**
+ * A pool that is more than 75 % used, or has any waiter, is a warning: it has no reserve for a peak. A wait of 30 s is
+ * critical: that is the default acquire timeout, so callers fail from there on.
+ */
 export const HEALTH_LIMITS: HealthLimits = {
   utilization: { warning: 0.75, critical: 0.9 },
   waiting: { warning: 0, critical: null },

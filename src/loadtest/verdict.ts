@@ -17,11 +17,10 @@ export interface Judged {
 }
 
 /**
- * The three bands of the system that poolctl replaces (seed 004, "Interpreting Results"): good is a success rate
- * above 99 %, a mean below 50 ms for simple queries, a p95 below 100 ms and a p99 below 500 ms; bad is a success
- * rate below 95 %, a p99 above 1 s, many connection time-outs (here: 1 % of the iterations), or waits that rise
- * over the run (see waitTrend); marginal is what lies between. The worst criterion decides. To these comes a time in
- * which nothing succeeded.
+ * Good is a success rate above 99 %, a mean below 50 ms for simple queries, a p95 below 100 ms and a p99 below 500 ms.
+ * Bad is a success rate below 95 %, a p99 above 1 s, acquire timeouts in 1 % of the iterations, or waits that rise over
+ * the run (see waitTrend): a user notices a second, and a queue that grows does not recover by itself. Everything
+ * between is marginal. A stretch in which nothing succeeded counts too. The worst criterion decides.
  */
 export function judge({ measurements, simple, model }: Judged): Verdict {
   if (measurements.stages !== null) return judgeRamp(measurements.stages);

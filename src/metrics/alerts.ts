@@ -1,7 +1,11 @@
 import { formatDuration } from '../base/units.js';
 import { poolerDatabases, poolerPools, pooler as poolers, pools, server, sources } from './table.js';
 
-/** From where on something is wrong. The defaults are those of seed 004. */
+/**
+ * Limits beyond which an alert fires. Defaults: a pool that is 75 % used has little reserve for a peak; 500 ms is the
+ * limit of a good p99 response time in a load test, and waiting alone uses it up; 30 s is the default acquire timeout, so
+ * callers fail from there on; above 90 % of max_connections the next deployment may be refused.
+ */
 export interface AlertLimits {
   /** Of what a pool may have: a share of 1. */
   readonly utilization: number;

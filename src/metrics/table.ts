@@ -39,7 +39,7 @@ import {
 import { POOL_LABELS, poolLabels } from './pool-labels.js';
 
 const poolName = <Suffix extends string>(suffix: Suffix) => `${POOL_PREFIX}${suffix}` as const;
-/** Those that seed 004 lists. */
+/** The name that existing dashboards and alerts for SQLAlchemy use: `sqlalchemy_pool_size`, `..._waiters`. */
 const inSqlAlchemy = (suffix: string) => ({
   alias: { compat: 'sqlalchemy' as const, name: SQLALCHEMY_PREFIX + suffix },
 });

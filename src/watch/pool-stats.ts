@@ -2,8 +2,8 @@ import type { WatchedSnapshot } from '../pool/stats.js';
 import { processWatcher } from './process-watcher.js';
 
 /**
- * The figures of all pools in one object, in the words of the system that poolctl replaces (seed 001, "Pool
- * Statistics", with the names of SQLAlchemy for databases). Several pools of a kind are added up.
+ * Figures of all pools in one object, grouped as `websocket`, `http` and `database`. Database figures have SQLAlchemy's
+ * names, so that scripts written for them keep working. Pools of one kind are added up.
  */
 export interface PoolStats {
   /** Pools of subscriptions to WebSocket feeds. */

@@ -71,7 +71,7 @@ describe('an option', () => {
     expect(exitCode).toBe(0);
   });
 
-  it("accepts the seeds' bare seconds where they had them", async () => {
+  it('reads a bare number of DB_POOL_TIMEOUT as seconds', async () => {
     const { context } = await draw([], testIo({ env: { DB_POOL_TIMEOUT: '10' } }));
     expect(context?.options.poolTimeout).toBe(10_000);
   });

@@ -185,7 +185,7 @@ describe('options that are wrong', () => {
     );
   });
 
-  it('are not the presets and the defaults of the seeds', () => {
+  it('of the presets are 10, 20 and 30 connections, half of them kept, and the timeouts are those of the docs', () => {
     const sizes = (['small', 'medium', 'large'] as const).map((preset) => {
       const { maxConnections, maxKeepalive } = createHttpPool({ preset }).settings;
       return [maxConnections, maxKeepalive];

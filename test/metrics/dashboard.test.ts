@@ -21,7 +21,7 @@ const board = dashboard() as {
 const panels = board.panels.filter(({ type }) => type !== 'row');
 
 describe('the dashboard', () => {
-  it('is where the seed’s was, asks for its source of data, and is of schema 39', () => {
+  it('keeps its uid, asks for its data source, and is of schema 39', () => {
     expect(board).toMatchObject({ uid: 'connection-pool-monitoring', schemaVersion: 39 });
     expect(board.templating.list[0]).toMatchObject({
       name: 'datasource',
@@ -46,7 +46,7 @@ describe('the dashboard', () => {
     'PgBouncer servers',
     'PgBouncer max wait time',
     'Invalidations and errors',
-  ])('has the seed’s panel %s', (title) => {
+  ])('has the panel %s', (title) => {
     expect(panels.map((panel) => panel.title)).toContain(title);
   });
 

@@ -9,7 +9,7 @@ const metrics = Object.values<AnyFamily>(TABLE).flatMap(({ metrics: all }) =>
 const typeOf = (name: string) => metrics.find((one) => one.name === name)?.type;
 const aliasOf = (alias: string) => metrics.find((one) => one.alias?.name === alias)?.type;
 
-/** What seed 004 lists: dashboards and alerts of others are made with these names. */
+/** Existing dashboards and alerts use these names. */
 const SQLALCHEMY = {
   gauge: ['size', 'checked_in', 'checked_out', 'overflow', 'waiters'],
   counter: [

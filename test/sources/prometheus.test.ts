@@ -161,7 +161,7 @@ describe('the pools of a metrics endpoint', () => {
     expect([50, 95, 99, 100].map((percent) => percentileUs(wait, percent))).toEqual([1000, 10_000, 1e5, 1e5]);
   });
 
-  const SEED = `
+  const SHORT_NAMES = `
     pgbouncer_version_info{version="1.24.1"} 1
     pgbouncer_databases_pool_size{database="orders"} 20
     pgbouncer_pools_cl_active{database="orders",user="app"} 30
@@ -181,7 +181,7 @@ describe('the pools of a metrics endpoint', () => {
     pgbouncer_pools_client_maxwait_seconds{database="orders",user="app"} 1.25`;
 
   it.each([
-    ['by the names of the seed', SEED],
+    ['by the short names, such as pgbouncer_pools_cl_active', SHORT_NAMES],
     ['by those of the community’s exporter', COMMUNITY],
   ])('PgBouncer is read %s', (_, text) => {
     const { pooler, gaps } = readingOf(text.replace(/^\s+/gm, ''));

@@ -43,7 +43,10 @@ export const pgDriver: DatabaseDriver = {
   },
 };
 
-/** The profiles `direct` and `pgbouncer` of seed 004. */
+/**
+ * `direct`: at most 50 connections, half of PostgreSQL's default limit of 100. `pgbouncer`: the pooler does the pooling,
+ * so 5 + 10 are enough, and a wait of 10 s reports a full pooler early.
+ */
 const POOL_DEFAULTS: Readonly<Record<'direct' | 'pgbouncer', PoolDefaults>> = {
   direct: { size: 20, maxOverflow: 30, timeoutMs: 30_000, recycleMs: 3_600_000, prePing: true },
   pgbouncer: { size: 5, maxOverflow: 10, timeoutMs: 10_000, recycleMs: 1_800_000, prePing: true },

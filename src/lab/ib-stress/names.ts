@@ -1,6 +1,6 @@
-/** The seed's three tests, in their order. */
-export const SEED_TESTS = ['sequential', 'parallel', 'stress'] as const;
-export type SeedTest = (typeof SEED_TESTS)[number];
+/** The basic tests, in the order in which they run. */
+export const BASIC_TESTS = ['sequential', 'parallel', 'stress'] as const;
+export type BasicTest = (typeof BASIC_TESTS)[number];
 
 /** The scenarios, in the order in which they are run. */
 export const SCENARIO_NAMES = [

@@ -5,18 +5,18 @@ import { localLine } from '../../ib/link.js';
 import { createPacer, type Pacer } from '../../ib/pacing.js';
 import type { Topology } from '../../ib/pool.js';
 import { measureBaseline } from './baseline.js';
+import { basicTests } from './basic-tests.js';
 import { BREAKAGES, type Breakage } from './breakages.js';
 import type { Gateways } from './gateways.js';
-import type { ScenarioName, SeedTest } from './names.js';
+import type { BasicTest, ScenarioName } from './names.js';
 import { SCENARIOS } from './scenarios/index.js';
 import type { Scenario } from './scenarios/scenario.js';
-import { seedTests } from './seed-tests.js';
 import { runTrial } from './trial.js';
 import type { IbRepeat, IbRun, IbStressResult } from './types.js';
 
 export interface IbStressOptions {
-  /** Of the seed. */
-  readonly tests: readonly SeedTest[];
+  /** Basic tests, run before the scenarios. */
+  readonly tests: readonly BasicTest[];
   /** In which they are run, one after the other. */
   readonly topologies: readonly Topology[];
   readonly scenarios: readonly ScenarioName[];
@@ -119,7 +119,7 @@ export function isPaper(account: string): boolean {
 }
 
 interface Planned {
-  readonly name: SeedTest | ScenarioName;
+  readonly name: BasicTest | ScenarioName;
   readonly kind: IbRun['kind'];
   readonly topology: Topology;
   readonly work: Pick<Scenario, 'title' | 'speed' | 'lastsMs' | 'gateway' | 'pacing' | 'run'>;
@@ -134,7 +134,7 @@ function plan(options: IbStressOptions): Planned[] {
         name,
         kind: 'test',
         topology,
-        work: { ...seedTests[name], speed: 1, lastsMs: 2000 + 50 * options.workers * options.requests },
+        work: { ...basicTests[name], speed: 1, lastsMs: 2000 + 50 * options.workers * options.requests },
         breakage: null,
       }),
     ),

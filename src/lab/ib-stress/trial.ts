@@ -23,7 +23,7 @@ import type { IbCheck, IbComparison, IbRunFigures, IbSpread } from './types.js';
 export interface TrialOptions {
   readonly gateway: StressGateway;
   readonly topology: Topology;
-  /** Of the seed's tests. */
+  /** Workers of a basic test. */
   readonly workers: number;
   /** Of each worker. */
   readonly requests: number;

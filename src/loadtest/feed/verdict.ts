@@ -13,8 +13,8 @@ export interface FeedJudged {
 }
 
 /**
- * A feed is good if every symbol asked for is subscribed in the end, ticks come, nothing was lost on the way and ticks
- * are young: the bounds of the latency are those of a query's p99 (seed 004). The worst criterion decides.
+ * A feed is good if every requested symbol is subscribed in the end, ticks arrive, none is lost, and their p99 latency
+ * is below 500 ms (bad above 1 s), the same limits as for the response time of a query. The worst criterion decides.
  */
 export function judgeFeed({ measurements, subscribing, live, server }: FeedJudged): Verdict {
   const { latency, stamp, ticks } = measurements;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SCENARIO_NAMES, SEED_TESTS } from '../../../src/lab/ib-stress/names.js';
+import { BASIC_TESTS, SCENARIO_NAMES } from '../../../src/lab/ib-stress/names.js';
 import type { IbRun } from '../../../src/lab/ib-stress/types.js';
 import { runsOf } from './runs.js';
 
@@ -13,13 +13,13 @@ describe('a sound pool', () => {
     const patience = 4;
     const some = await Promise.all([
       runsOf({ scenarios: together, jobs: together.length, patience }),
-      runsOf({ tests: SEED_TESTS, topologies: ['shared'], jobs: 3, patience }),
-      runsOf({ tests: SEED_TESTS, topologies: ['worker'], workers: 3, patience }),
+      runsOf({ tests: BASIC_TESTS, topologies: ['shared'], jobs: 3, patience }),
+      runsOf({ tests: BASIC_TESTS, topologies: ['worker'], workers: 3, patience }),
     ]);
     runs = new Map([...some, await runsOf({ scenarios: [ALONE], patience })].flatMap((each) => [...each]));
   }, 180_000);
 
-  it.each([...SCENARIO_NAMES, ...SEED_TESTS.flatMap((name) => [`${name} shared`, `${name} worker`])])(
+  it.each([...SCENARIO_NAMES, ...BASIC_TESTS.flatMap((name) => [`${name} shared`, `${name} worker`])])(
     'passes %s, and the gateway has counted the same',
     (name) => {
       const run = runs.get(name);

@@ -1,19 +1,19 @@
 import type { IbLease, IbPool } from '../../ib/pool.js';
 import type { Fault } from '../ib-gateway/faults.js';
-import type { SeedTest } from './names.js';
+import type { BasicTest } from './names.js';
 import { acquireAll, answered, stock, symbolOf, tally } from './scenarios/scenario.js';
 import type { Trial } from './trial.js';
 
-/** How the seed's tests are run, and what they are called. */
-export const seedTests: Readonly<
-  Record<SeedTest, { readonly title: string; run(trial: Trial): Promise<void> }>
+/** How each basic test runs, and its title. */
+export const basicTests: Readonly<
+  Record<BasicTest, { readonly title: string; run(trial: Trial): Promise<void> }>
 > = {
   sequential: { title: 'one call after the other, each with a lease of its own', run: sequential },
   parallel: { title: 'all workers at once, each with its lease until the end', run: parallel },
   stress: { title: 'at least 10 workers, requests of all kinds, and faults in between', run: stress },
 };
 
-/** As the seed has it: more than ten threads. */
+/** Fewer workers than this rarely contend for the pool. */
 const LEAST_STRESS_WORKERS = 10;
 /** The faults of the stress test happen within this time. */
 const FAULTS_MS = 1500;
@@ -100,7 +100,7 @@ function poolOf(trial: Trial, workers: number): IbPool {
   return trial.pool({ topology: trial.topology, workers, reconnectMs: 50 });
 }
 
-/** The seed's own rule. */
+/** `shared`: all calls use one connection. `worker`: each worker has its own connection and client id. */
 function checkConnections(trial: Trial, calls: readonly Call[], workers: number): void {
   const connections = new Set(calls.map(({ connection }) => connection)).size;
   const ids = new Set(calls.map(({ clientId }) => clientId));
