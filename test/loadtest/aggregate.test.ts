@@ -57,6 +57,15 @@ describe('response times', () => {
     expect(percentileMs(addUp([]).response, 50)).toBeNull();
   });
 
+  it('of failures are kept apart, and count from the due start as well', () => {
+    const { response, failure, errors } = addUp([
+      sampleOf({ dueMs: 10, startedMs: 15, acquiredMs: null, endedMs: 100, errorCode: 'E' }),
+    ]);
+    expect(failure).toMatchObject({ count: 1, meanMs: 90 });
+    expect(response.count).toBe(0);
+    expect(errors).toEqual([{ code: 'E', count: 1, example: '' }]);
+  });
+
   it('are null, never 0, where nothing ended', () => {
     const { response, successRate, throughputPerSecond, errors } = addUp([]);
     expect(response).toMatchObject({ count: 0, meanMs: null, p50Ms: null, maxMs: null });
@@ -154,5 +163,49 @@ describe('bursts', () => {
         overran: true,
       },
     ]);
+  });
+});
+
+describe('errors', () => {
+  it('are counted by code, the most frequent first, with the first line of the first message', () => {
+    const aggregator = new Aggregator(CLOSED);
+    const fail = (errorCode: string, message?: string) =>
+      aggregator.record(sampleOf({ endedMs: 1, errorCode }), message);
+    fail('E_RARE', 'once\nand its detail');
+    fail('E_B', 'first');
+    fail('E_OFTEN');
+    fail('E_OFTEN', 'too late to be the example');
+    fail('E_A', 'x');
+    aggregator.record(sampleOf({ endedMs: 1 }));
+    expect([aggregator.ended, aggregator.failed]).toEqual([6, 5]);
+    expect(aggregator.finish({ ...TOTALS, elapsedMs: 2000 })).toMatchObject({
+      ...{ succeeded: 1, failed: 5, throughputPerSecond: 0.5, successRate: 1 / 6 },
+      errors: [
+        { code: 'E_OFTEN', count: 2, example: '' },
+        { code: 'E_A', count: 1, example: 'x' },
+        { code: 'E_B', count: 1, example: 'first' },
+        { code: 'E_RARE', count: 1, example: 'once' },
+      ],
+    });
+  });
+});
+
+describe('a ramp', () => {
+  it('is over at its first broken step, and only a ramp is', () => {
+    const steps = { fromPerSecond: 10, toPerSecond: 20, stepPerSecond: 10, stepMs: 1000 };
+    const limits = { p99Ms: 100, waitP99Ms: 100 };
+    const ramp = new Aggregator(createModel({ kind: 'ramp', ...steps, limits, maxInFlight: 50 }));
+    for (let at = 0; at < 10; at++) ramp.begin(at * 100);
+    expect(ramp.isBroken(500)).toBe(false);
+    for (let at = 0; at < 10; at++) ramp.drop(at * 100);
+    expect(ramp.isBroken(1500)).toBe(true);
+    const { stages } = ramp.finish({ ...TOTALS, elapsedMs: 2000 });
+    expect(stages?.[0]).toMatchObject({ due: 20, dropped: 10, held: false });
+
+    const closed = new Aggregator(CLOSED);
+    closed.begin(0);
+    closed.drop(0);
+    expect(closed.isBroken(1e9)).toBe(false);
+    expect(closed.finish(TOTALS)).toMatchObject({ stages: null, bursts: null });
   });
 });

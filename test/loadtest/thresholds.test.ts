@@ -28,6 +28,7 @@ describe('a threshold', () => {
     ['response.p99<985ms', true],
     ['p50>=495ms', true],
     ['p99.9>980ms', true],
+    ['p99.99>980ms', true],
     ['p999>980ms', true],
     ['p99.9>1s', false],
     ['p37.5<380ms', true],
@@ -57,6 +58,13 @@ describe('a threshold', () => {
     ['iterations>=990', true],
     ['waiting<=7', true],
     ['overflow<1', false],
+    ['overflow<=1', true],
+    ['overflow>=1', true],
+    ['success>=0.5', true],
+    ['success>=1', false],
+    ['errors>0.99%', true],
+    ['timeouts>=0.4%', true],
+    ['timeouts>0.4%', false],
     ['created<=2', true],
   ])('%s is judged %s', (expression, passed) => {
     const [result] = judgeThresholds([parseThreshold(expression)], MEASURED);
@@ -68,6 +76,15 @@ describe('a threshold', () => {
     for (const expression of ['p99<1h', 'wait.p50<1h', 'success>=0%', 'errors<1%']) {
       const [result] = judgeThresholds([parseThreshold(expression)], nothing);
       expect(result).toMatchObject({ actual: null, passed: false });
+    }
+  });
+
+  it('on a pool that has no figures has not passed', () => {
+    const withoutPool = { ...MEASURED, pool: { ...MEASURED.pool, figures: null } };
+    for (const expression of ['waiting>=0', 'overflow>=0', 'created>=0']) {
+      expect(judgeThresholds([parseThreshold(expression)], withoutPool)).toMatchObject([
+        { actual: null, passed: false },
+      ]);
     }
   });
 
@@ -84,6 +101,11 @@ describe('a threshold', () => {
     ['p0<1ms', "is about 'p0', which is not measured"],
     ['p101<1ms', "is about 'p101', which is not measured"],
     ['pool.p99<1ms', "is about 'pool.p99', which is not measured; known are mean"],
+    ['p99ms<1ms', "is about 'p99ms', which is not measured"],
+    ['xp99<1ms', "is about 'xp99', which is not measured"],
+    ['means<1ms', "is about 'means', which is not measured"],
+    ['success>=1.5', "has a wrong limit: '1.5' has no unit; write 1.5%"],
+    ['success>=much', 'has a wrong limit'],
     ['latency<1ms', "is about 'latency', which is not measured"],
     ['success>=99', "has a wrong limit: '99' has no unit; write 99%"],
     ['success>=120%', 'is too high'],

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+<<<<<<< HEAD
 import type { Band, Measurements } from '../../src/loadtest/result.js';
 import { judge } from '../../src/loadtest/verdict.js';
+=======
+import type { Band, Measurements, ModelInfo, StageRow } from '../../src/loadtest/types.js';
+import { hasPassed, highestHeld, judge } from '../../src/loadtest/verdict.js';
+>>>>>>> 2e846ce (Mutation testing by room, and tests for the load test's verdict that it asked for)
 import { resultLike } from './results.js';
 
 interface Load {
@@ -137,5 +142,139 @@ describe('the verdict', () => {
       band: null,
       reason: 'No iteration ended, so there is nothing to judge.',
     });
+  });
+});
+
+describe('the target rate', () => {
+  const judged = (own: Partial<Measurements>, model: ModelInfo = RATE) => {
+    const counted = { started: 100, dropped: 0, succeeded: 100, failed: 0, elapsedMs: 1000, ...own };
+    const measurements = { ...measured({ times: { 10: 1000 } }), ...counted };
+    const { criteria } = judge({ measurements, simple: true, model });
+    return criteria.find(({ id }) => id === 'rate');
+  };
+  const RATE: ModelInfo = { kind: 'rate', perSecond: 100, maxInFlight: 50 };
+
+  // 100 arrivals at 100/s are due within 1,000 ms.
+  it.each<[string, Partial<Measurements>, number | null, Band | null]>([
+    ['all of it', {}, 1, 'good'],
+    ['just enough of it', { succeeded: 95 }, 0.95, 'good'],
+    ['failures, which are answers too', { succeeded: 75, failed: 20 }, 0.95, 'good'],
+    ['slightly too little', { succeeded: 94 }, 0.94, 'marginal'],
+    ['the least that is not bad', { succeeded: 80 }, 0.8, 'marginal'],
+    ['too little', { succeeded: 79 }, 0.79, 'bad'],
+    ['a run that ends before its last arrival was due', { succeeded: 90, elapsedMs: 500 }, 0.9, 'marginal'],
+    ['a run that ends long after', { elapsedMs: 1250 }, 0.8, 'marginal'],
+    ['arrivals that were dropped', { started: 60, dropped: 40, succeeded: 60 }, 0.6, 'bad'],
+    ['nothing due', { started: 0, succeeded: 0 }, null, null],
+    ['only dropped arrivals', { started: 0, dropped: 100, succeeded: 0 }, 0, 'bad'],
+  ])('of %s', (_, own, value, band) => {
+    expect(judged(own)).toMatchObject({ value, band });
+  });
+
+  it('is a criterion of a steady rate only', () => {
+    expect(judged({}, { kind: 'closed', workers: 10 })).toBeUndefined();
+  });
+});
+
+describe('the longest time without a success', () => {
+  const judged = (silentRows: number, own: Partial<Measurements> = {}) => {
+    const all = measured({ times: { 10: 9990 }, errors: { ERR_HTTP_CONNECT: 10 } });
+    const rows = Array.from({ length: 100 }, (_row, at) => ({
+      ...{ ...EMPTY_ROW, atMs: at * 100 },
+      succeeded: at >= 50 && at < 50 + silentRows ? 0 : 1,
+    }));
+    const timeline = { intervalMs: 100, rows };
+    const measurements = { ...all, elapsedMs: 10_000, timeline, ...own };
+    const { criteria } = judge({ measurements, simple: true, model: { kind: 'closed', workers: 10 } });
+    return criteria.find(({ id }) => id === 'outage') ?? null;
+  };
+  const p99 = (p99Ms: number | null) => ({ response: { ...measured({ times: { 10: 1 } }).response, p99Ms } });
+
+  it('counts from 1 s, and is bad from a tenth of the run', () => {
+    expect(judged(9)).toBeNull();
+    expect(judged(10)).toMatchObject({ value: 1000, band: 'bad' });
+    expect(judged(10, { elapsedMs: 10_100 })).toMatchObject({ value: 1000, band: 'marginal' });
+    expect(judged(9, { elapsedMs: 1000 })).toBeNull();
+  });
+
+  it('counts from ten times the p99 where iterations are slow', () => {
+    expect(judged(20, p99(200))).toMatchObject({ value: 2000 });
+    expect(judged(20, p99(201))).toBeNull();
+  });
+
+  it('says nothing where nothing failed', () => {
+    expect(judged(20, { failed: 0 })).toBeNull();
+    expect(judged(20, { failed: 1 })).not.toBeNull();
+  });
+});
+
+describe('the verdict on a ramp', () => {
+  const stage = (targetPerSecond: number, held: boolean | null): StageRow => ({
+    ...{ index: 0, atMs: 0, targetPerSecond, due: 100, failed: 0, dropped: 0, unfinished: 0 },
+    ...{ throughputPerSecond: targetPerSecond, p50Ms: 1, p99Ms: 1, waitMeanMs: 0, waitP99Ms: 0 },
+    ...{ held, why: held === false ? `p99 too high at ${targetPerSecond}` : null },
+  });
+
+  it.each<[string, StageRow[], Band | null, number | null, RegExp]>([
+    [
+      'that broke',
+      [stage(10, true), stage(20, true), stage(30, false)],
+      'good',
+      20,
+      /^20.*at 30.*too high at 30/,
+    ],
+    ['that held to the end', [stage(10, true), stage(20, true)], 'good', 20, /^20/],
+    ['whose last step was cut off', [stage(10, true), stage(20, null)], 'good', 10, /^10/],
+    ['that never held', [stage(10, false), stage(20, null)], 'bad', 0, /first step.*at 10.*too high at 10/],
+    [
+      'that held again after it broke',
+      [stage(10, true), stage(20, false), stage(30, true)],
+      'good',
+      10,
+      /^10/,
+    ],
+    ['that was cut off in its first step', [stage(10, null)], null, null, /nothing to judge/],
+    ['without a step', [], null, null, /nothing to judge/],
+  ])('%s', (_, stages, band, value, reason) => {
+    const measurements = { ...measured({ times: { 5000: 10 } }), stages };
+    const verdict = judge({ measurements, simple: true, model: { kind: 'closed', workers: 10 } });
+    expect(verdict).toMatchObject({ band, reason: expect.stringMatching(reason) });
+    expect(verdict.criteria).toMatchObject([{ id: 'held', value, band }]);
+    expect(highestHeld(stages)?.targetPerSecond ?? 0).toBe(value ?? 0);
+  });
+
+  it('names what broke only if something did', () => {
+    const reasonOf = (...stages: StageRow[]) => {
+      const measurements = { ...measured({ times: {} }), stages };
+      return judge({ measurements, simple: true, model: { kind: 'closed', workers: 1 } }).reason;
+    };
+    expect(reasonOf(stage(10, true))).not.toContain('null');
+    expect(reasonOf(stage(10, true), stage(20, false))).toContain('p99 too high at 20');
+  });
+});
+
+describe('a run', () => {
+  const passed = { expression: 'p99<1s', actual: 1, unit: 'ms', passed: true } as const;
+  const failed = { ...passed, passed: false };
+  it.each<[Band | null, boolean, boolean, boolean]>([
+    ['good', false, true, true],
+    ['good', true, true, true],
+    ['marginal', false, true, true],
+    ['marginal', true, true, false],
+    ['bad', false, true, false],
+    ['bad', true, true, false],
+    [null, false, true, false],
+    ['good', false, false, false],
+  ])('judged %s, strict %s, all thresholds met %s: passed %s', (band, strict, met, expected) => {
+    const result = {
+      verdict: { band, reason: '', criteria: [] },
+      thresholds: met ? [passed] : [passed, failed],
+    };
+    expect(hasPassed(result, { strict })).toBe(expected);
+    if (!strict) expect(hasPassed(result)).toBe(expected);
+  });
+
+  it('without thresholds passes by its verdict', () => {
+    expect(hasPassed({ verdict: { band: 'good', reason: '', criteria: [] }, thresholds: [] })).toBe(true);
   });
 });

@@ -65,12 +65,15 @@ describe.skipIf(process.platform === 'win32')('pools that are published', () => 
   }
 
   it('greet each reader, and answer each line it sends, whatever it says', async () => {
-    const { socket, next } = await reader((await start()).address);
+    const clock = new VirtualClock();
+    const { socket, next } = await reader((await start(place(), clock)).address);
     expect(reads).toBe(0);
     socket.write('\n');
     expect(await next()).toEqual({ takenAtMs: 1, pools: [], gaps: [] });
+    await clock.advance(50);
     socket.write('{"what":"ever"}\nabc\n');
     expect(await next()).toMatchObject({ takenAtMs: 2 });
+    await clock.advance(50);
     expect(await next()).toMatchObject({ takenAtMs: 3 });
   });
 

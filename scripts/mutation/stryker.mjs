@@ -1,0 +1,71 @@
+import { join, relative } from 'node:path';
+import { Stryker } from '@stryker-mutator/core';
+import { EXCLUDED_MUTATORS, placeOf } from './mutants.mjs';
+
+/**
+ * `static` mutants belong to code that runs at import time, in a room that skips those.
+ *
+ * @typedef {'killed' | 'survived' | 'static'} Status
+ */
+
+/**
+ * Runs the covering tests of a room against each mutant.
+ *
+ * @param {import('./rooms.mjs').Room} room
+ * @param {readonly import('./mutants.mjs').Mutant[]} mutants
+ * @param {string} report the path of the HTML report, without its suffix
+ * @returns {Promise<Map<string, Status>>} by the place of the mutant
+ */
+export async function runStryker(room, mutants, report) {
+  if (mutants.length === 0) return new Map();
+  process.env.POOLCTL_MUTATION = JSON.stringify(room);
+  const results = await new Stryker({
+    testRunner: 'vitest',
+    vitest: { configFile: 'scripts/mutation/vitest.config.ts' },
+    plugins: ['@stryker-mutator/vitest-runner', join(import.meta.dirname, 'sample-checker.mjs')],
+    checkers: ['sample'],
+    .../** @type {object} */ ({ sample: mutants.map(({ place }) => place) }),
+    mutate: [...new Set(mutants.map(({ file }) => file))],
+    mutator: { plugins: null, excludedMutations: EXCLUDED_MUTATORS },
+    // Stryker would rewrite the sandbox's tsconfig with an API that TypeScript 7 does not have.
+    tsconfigFile: 'none',
+    coverageAnalysis: 'perTest',
+    ignoreStatic: room.slow ?? false,
+    ignorePatterns: ['/coverage', '/.ci'],
+    concurrency: 1,
+    timeoutMS: 20_000,
+    tempDirName: 'coverage/mutation/sandbox',
+    cleanTempDir: 'always',
+    reporters: ['progress-append-only', 'html'],
+    htmlReporter: { fileName: `${report}.html` },
+    warnings: { unknownOptions: false, slow: false, preprocessorErrors: true, unserializableOptions: true },
+  }).runMutationTest();
+  return new Map(
+    results.map((result) => {
+      const fileName = relative(process.cwd(), result.fileName).replaceAll('\\', '/');
+      const { start, end } = result.location;
+      const location = { start: fromZero(start), end: fromZero(end) };
+      return [placeOf({ ...result, fileName, location }), statusOf(result.status)];
+    }),
+  );
+}
+
+/**
+ * Stryker counts lines and columns from 0 in mutants, and from 1 in results.
+ *
+ * @param {import('@stryker-mutator/api/core').Position} position
+ */
+function fromZero({ line, column }) {
+  return { line: line - 1, column: column - 1 };
+}
+
+/**
+ * A time-out, or an error outside of any test, fails the tests as well.
+ *
+ * @param {import('@stryker-mutator/api/core').MutantStatus} status
+ * @returns {Status}
+ */
+function statusOf(status) {
+  if (status === 'Survived' || status === 'NoCoverage') return 'survived';
+  return status === 'Ignored' ? 'static' : 'killed';
+}
