@@ -23,5 +23,5 @@ export const ROOMS = {
   },
   'src/top': { mutate: ['src/top/diagnose.ts'], tests: ['test/top'] },
   'src/health': { mutate: ['src/health'], tests: ['test/health'] },
-  'src/watch': { mutate: ['src/watch'], tests: ['test/watch'] },
+  'src/watch': { mutate: ['src/watch'], tests: ['test/watch'], postgres: true },
 };

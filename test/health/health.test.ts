@@ -2,7 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { HEALTH_LIMITS, type HealthFigures, healthOf } from '../../src/health/health.js';
+import {
+  HEALTH_LIMITS,
+  type HealthFigures,
+  type HealthStatus,
+  healthOf,
+  worstStatus,
+} from '../../src/health/health.js';
 import { healthOfReading } from '../../src/health/of-reading.js';
 import { createDatabase } from '../../src/index.js';
 import type { PoolerReading, Reading } from '../../src/sources/types.js';
@@ -62,6 +68,20 @@ describe('the health of a pool', () => {
       'critical',
       /waited 31.3 s \(critical above 30 s\)/,
     ],
+    ['with a wait that is just not too long', { waiting: 1, longestWaitMs: 5000 }, 'warning', /^1 waiting/],
+    ['with a wait of seconds', { waiting: 1, longestWaitMs: 5001 }, 'warning', /waited 5 s/],
+    [
+      'with a wait that is just not critical',
+      { waiting: 1, longestWaitMs: 30_000 },
+      'warning',
+      /waited 30 s/,
+    ],
+    [
+      'just not critically full, and one waits',
+      { inUse: 18, size: 20, maxOverflow: 0, waiting: 1 },
+      'warning',
+      /^18 of 20 in use \(warning/,
+    ],
     [
       'with leaks',
       { holders: [{ leaked: true }, { leaked: false }] },
@@ -111,6 +131,14 @@ describe('the health of a pool', () => {
       reasons: ['2 of 15 in use (warning above 10 %)'],
     });
     expect(healthOf(figures({ inUse: 1, waiting: 6 }), { limits }).status).toBe('warning');
+    // Without a warning of its own, what is critical warns only as long as nobody waits.
+    expect(healthOf(figures({ inUse: 1, waiting: 1 }), { limits })).toMatchObject({ status: 'healthy' });
+    const short = { waitMs: { warning: 500, critical: 1000 } };
+    const waits = (longestWaitMs: number) =>
+      healthOf(figures({ waiting: 1, longestWaitMs }), { limits: short }).reasons[0];
+    expect(waits(999.6)).toMatch(/waited 1000 ms \(warning above 500 ms\)/);
+    expect(waits(1000)).toMatch(/waited 1 s \(warning/);
+    expect(waits(1001)).toMatch(/waited 1 s \(critical above 1 s\)/);
     const none = { warning: null, critical: null };
     const off = { utilization: none, waiting: none, waitMs: none, leaked: none, timedOut: none };
     expect(healthOf(figures({ inUse: 15, waiting: 99, longestWaitMs: 1e6 }), { limits: off }).status).toBe(
@@ -128,6 +156,15 @@ describe('the health of a pool', () => {
     expect(healthOf(at(2), { before: at(7) }).timed_out).toBeNull();
     expect(healthOf(at(null), { before: at(7) }).timed_out).toBeNull();
   });
+});
+
+it.each<[HealthStatus[], HealthStatus]>([
+  [[], 'healthy'],
+  [['healthy', 'warning', 'healthy'], 'warning'],
+  [['warning', 'critical', 'warning'], 'critical'],
+  [['error', 'critical'], 'error'],
+])('of %j the worst is %s', (all, worst) => {
+  expect(worstStatus(all.map((status) => ({ status })))).toBe(worst);
 });
 
 describe('the health of what is no pool of an application', () => {
@@ -180,8 +217,29 @@ describe('the health of what is no pool of an application', () => {
     });
     expect(healthOfReading(reading({ pooler: capped }), HEALTH_LIMITS)).toMatchObject([
       { total_capacity: 22, status: 'warning' },
-      { pool_name: 'clients', status: 'critical' },
+      { pool_name: 'clients', status: 'critical', checked_in: 0 },
     ]);
+  });
+
+  it('PgBouncer: what it does not tell of its clients is no pool of theirs', () => {
+    for (const part of [{ maxClients: null }, { usedClients: null }]) {
+      const healths = healthOfReading(
+        reading({ pooler: pooler({ pools: [pool], databases: [database], ...part }) }),
+        HEALTH_LIMITS,
+      );
+      expect(healths.map(({ pool_name }) => pool_name)).toEqual(['shop/app']);
+    }
+    const [clients] = healthOfReading(reading({ pooler: pooler({}) }), HEALTH_LIMITS);
+    expect(clients).toMatchObject({ pool_name: 'clients', checked_in: 97, overflow: 0, leaked: null });
+  });
+
+  it('PgBouncer: a pool has the reserve and the pause of its own database', () => {
+    const other = { ...database, name: 'other', reserve: 0, paused: true };
+    const [own] = healthOfReading(
+      reading({ pooler: pooler({ pools: [{ ...pool, serversActive: 1 }], databases: [other, database] }) }),
+      HEALTH_LIMITS,
+    );
+    expect(own).toMatchObject({ pool_name: 'shop/app', total_capacity: 25, status: 'healthy', reasons: [] });
   });
 
   it('clients that queue are critical, but not while the database is paused', () => {
@@ -206,7 +264,10 @@ describe('the health of what is no pool of an application', () => {
     expect(of(10)).toMatchObject([
       { pool_name: 'max_connections', status: 'healthy', checked_in: 87, total_capacity: 97, waiting: null },
     ]);
-    expect(of(96)).toMatchObject([{ status: 'critical' }]);
-    expect(of(null)).toMatchObject([{ status: 'healthy', checked_out: null, utilization_percent: null }]);
+    expect(of(96)).toMatchObject([{ status: 'critical', overflow: 0 }]);
+    expect(of(99)).toMatchObject([{ status: 'critical', overflow: 2, checked_in: 0 }]);
+    expect(of(null)).toMatchObject([
+      { status: 'healthy', checked_out: null, checked_in: null, overflow: null, utilization_percent: null },
+    ]);
   });
 });
