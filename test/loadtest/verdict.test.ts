@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-<<<<<<< HEAD
-import type { Band, Measurements } from '../../src/loadtest/result.js';
-import { judge } from '../../src/loadtest/verdict.js';
-=======
-import type { Band, Measurements, ModelInfo, StageRow } from '../../src/loadtest/types.js';
+import type { Band, Measurements, ModelInfo, StageRow } from '../../src/loadtest/result.js';
 import { hasPassed, highestHeld, judge } from '../../src/loadtest/verdict.js';
->>>>>>> 2e846ce (Mutation testing by room, and tests for the load test's verdict that it asked for)
 import { resultLike } from './results.js';
 
 interface Load {
