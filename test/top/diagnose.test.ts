@@ -1,44 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Histogram } from '../../src/base/histogram.js';
 import type { SourceState } from '../../src/sources/poller.js';
-import { type Cause, type Diagnosis, diagnose } from '../../src/top/diagnose.js';
-import { factsOf } from '../../src/top/facts.js';
-import { type PoolSample, sampleOf, withSample } from '../../src/top/history.js';
-import { AT_MS, backend, holder, pool, pooler, server, source, tick } from './helpers.js';
-
-/** The diagnosis after these sources were read twice, a second apart; the pools have lent 50 times in between. */
-function diagnosisOf(...sources: SourceState[]): Diagnosis {
-  const facts = factsOf(tick(...sources));
-  const history = new Map<string, readonly PoolSample[]>();
-  for (const { key, pool: one } of facts.pools) {
-    const now = sampleOf(one);
-    const before = { ...now, atMs: now.atMs - 1000, released: (now.released ?? 0) - 50 };
-    history.set(key, withSample(withSample([], before), now));
-  }
-  return diagnose(facts, { history, cwd: '/app' });
-}
-
-const many = <T>(count: number, make: (at: number) => T): T[] =>
-  Array.from({ length: count }, (_, at) => make(at));
-const leases = (count: number, own: (at: number) => Parameters<typeof holder>[0] = () => ({})) =>
-  many(count, (at) => holder({ leaseId: at + 1, localPort: 1000 + at, ...own(at) }));
-const postgres = { source: 'pg', kind: 'postgres' } as const;
-const bouncer = { source: 'pgb', kind: 'pgbouncer' } as const;
-
-/** Clients of PgBouncer that wait, at the ports of `leases`. */
-const queued = (count: number, waitMs: number) =>
-  many(count, (at) => ({
-    ...{ id: `c${at}`, user: 'app', database: 'shop', application: 'api', state: 'waiting' },
-    ...{ address: '127.0.0.1', port: 1000 + at, waitMs, link: null },
-  }));
-const linked = (backendPid: number) => ({
-  ...{ id: `s${backendPid}`, user: 'app', database: 'shop', state: 'active', backendPid },
-  ...{ localPort: null, link: null },
-});
+import type { Cause } from '../../src/top/diagnose.js';
+import { bouncer, diagnosisOf, leases, linked, many, postgres, queued } from './diagnosis.js';
+import { AT_MS, backend, holder, pool, pooler, server, source } from './helpers.js';
 
 const leaked = { ageMs: 41_000, busy: false };
-const old = new Histogram();
-old.recordMs(21);
 
 const rows: readonly [what: string, sources: SourceState[], Cause | null, words: string][] = [
   [
