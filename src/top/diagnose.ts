@@ -474,8 +474,8 @@ function serversOf({
 }
 
 /** Those that are open, and not only being opened. */
-function openOf({ live, creating, inUse }: PoolFact['pool']): number {
-  return live === null ? inUse : live - (creating ?? 0);
+function openOf({ live, creating }: PoolFact['pool']): number {
+  return live - (creating ?? 0);
 }
 
 function busyMs({ backend, holder }: HolderFact): number {
