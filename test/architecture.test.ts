@@ -64,7 +64,16 @@ const PLACES: readonly (readonly [place: RegExp, may: RegExp, reason: string])[]
     /^src\/(base|lab\/ib-gateway\/wire)\//,
     'the wire format is pure: it knows no session and no socket',
   ],
-  [/^src\/lab\/feed-server\/feed\.ts$/, /^src\/(base|ws)\//, 'the logic of a feed knows no socket'],
+  [
+    /^src\/lab\/ib-gateway\//,
+    /^node:|^src\/(base|lab\/ib-gateway)\//,
+    'a simulator shares no code with the pool that it judges',
+  ],
+  [
+    /^src\/lab\/feed-server\/feed\.ts$/,
+    /^src\/(base\/|ws\/|lab\/feed-server\/sliding-window\.ts)/,
+    'the logic of a feed knows no socket',
+  ],
   [/^src\/ws\/placement\.ts$/, /^src\/base\//, 'placement is pure'],
   [
     /^src\/loadtest\/workloads\//,
@@ -233,6 +242,8 @@ describe('the architecture', () => {
     ['src/pool/x.ts', 'setTimeout(done, 5);', 'the pool has only the injected clock'],
     ['src/lab/ib-gateway/wire/x.ts', "import { a } from '../session.js';", 'the wire format is pure'],
     ['src/lab/ib-gateway/wire/x.ts', "import net from 'node:net';", 'the wire format is pure'],
+    ['src/lab/ib-gateway/x.ts', "import { a } from '../../ib/pacing.js';", 'with the pool that it judges'],
+    ['src/lab/feed-server/feed.ts', "import { a } from 'node:net';", 'a feed knows no socket'],
     ['src/loadtest/workloads/x.ts', "import { a } from '../verdict.js';", 'how it is run and judged'],
     ['src/audit/resources/x.ts', "import { pg } from './pg.js';", 'a resource is data'],
     ['src/doctor/checks/x.ts', "import type { A } from './y.js';", 'checks do not import each other'],
