@@ -8,12 +8,12 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, text } from '../src/cli/value-types.js';
 import { printable } from '../src/report/text.js';
+import type { Tick } from '../src/snapshot/reading.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
 import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { factsOf } from '../src/top/facts.js';
-import type { Tick } from '../src/top/feed.js';
 import { NO_HISTORY, nextHistory } from '../src/top/history.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
 import {

@@ -30,4 +30,4 @@ export type { NestedReport } from './pool/nested-watch.js';
 export type { PoolOptions, PoolSettings } from './pool/options.js';
 export type { AcquireOptions } from './pool/queue-pool.js';
 export { QueuePool } from './pool/queue-pool.js';
-export type { Holder, PoolCounters, PoolSnapshot } from './pool/stats.js';
+export type { Holder, PoolCounters, PoolSnapshot } from './snapshot/pool.js';

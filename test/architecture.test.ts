@@ -19,28 +19,42 @@ import {
 /** What each room of src may import. A room not listed here does not exist. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
-  pool: ['base'],
-  db: ['pool', 'base'],
-  loadtest: ['lab', 'pool', 'db', 'http', 'ws', 'base'],
+  snapshot: ['base'],
+  pool: ['snapshot', 'base'],
+  db: ['pool', 'snapshot', 'base'],
+  loadtest: ['lab', 'pool', 'db', 'http', 'ws', 'snapshot', 'base'],
   audit: ['base'],
-  watch: ['pool', 'base'],
-  sources: ['watch', 'pool', 'db', 'base'],
+  watch: ['pool', 'snapshot', 'base'],
+  sources: ['watch', 'pool', 'db', 'snapshot', 'base'],
   pgbouncer: ['base'],
-  doctor: ['sources', 'pgbouncer', 'watch', 'pool', 'db', 'base'],
-  ib: ['pool', 'base'],
-  ws: ['pool', 'base'],
-  http: ['pool', 'base'],
-  lab: ['ib', 'ws', 'base'],
-  top: ['sources', 'watch', 'pool', 'report', 'base'],
-  health: ['sources', 'watch', 'pool', 'base'],
-  metrics: ['sources', 'watch', 'pool', 'base'],
+  doctor: ['sources', 'pgbouncer', 'watch', 'pool', 'db', 'snapshot', 'base'],
+  ib: ['pool', 'snapshot', 'base'],
+  ws: ['pool', 'snapshot', 'base'],
+  http: ['pool', 'snapshot', 'base'],
+  lab: ['ib', 'ws', 'snapshot', 'base'],
+  top: ['sources', 'watch', 'pool', 'report', 'snapshot', 'base'],
+  health: ['sources', 'watch', 'pool', 'snapshot', 'base'],
+  metrics: ['sources', 'watch', 'pool', 'snapshot', 'base'],
   report: ['base'],
   cli: ['report', 'base'],
-  testing: ['pool', 'db', 'base'],
-  'index.ts': ['pool', 'db', 'base'],
+  testing: ['pool', 'db', 'snapshot', 'base'],
+  'index.ts': ['pool', 'db', 'snapshot', 'base'],
 };
 /** Rooms that may name any room's types, since they draw its results. */
 const READS_ALL_TYPES = ['report'];
+/** Rooms that are loaded into applications: they take only types from the snapshot room, whose code loads valibot. */
+const WRITES_SNAPSHOTS = [
+  'pool',
+  'db',
+  'http',
+  'ws',
+  'ib',
+  'watch',
+  'lab',
+  'loadtest',
+  'testing',
+  'index.ts',
+];
 /** Where each npm package may be imported, so that nothing is loaded that a run does not use. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@stoqey/ib': ['src/ib/'],
@@ -55,6 +69,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   react: ['src/top/'],
   'ts-morph': ['src/audit/'],
   undici: ['src/http/'],
+  valibot: ['src/snapshot/schema.ts'],
   ws: ['src/ws/', 'src/lab/feed-server/'],
 };
 /** Rules below the rooms: a file of a place imports only its own kind, by resolved path. Packages have their own table. */
@@ -152,6 +167,8 @@ function importProblem(path: string, { specifier, typeOnly }: Import): string | 
     if (path.startsWith('bin/')) return null;
     const [own, other] = [roomOf(path), roomOf(target)];
     if (ROOMS[own] === undefined) return `${path}: the room ${own} is not in the table`;
+    if (other === 'snapshot' && WRITES_SNAPSHOTS.includes(own) && !typeOnly)
+      return `${from}: ${own} takes only types from there`;
     if (own === other || ROOMS[own].includes(other)) return null;
     if (typeOnly && READS_ALL_TYPES.includes(own) && ROOMS[other] !== undefined) return null;
     return `${from}: ${own} may import ${ROOMS[own].join(', ') || 'nothing'}`;
@@ -219,17 +236,27 @@ describe('the architecture', () => {
   });
 
   it.each([
-    ['src/pool/x.ts', "import { a } from '../db/session.js';", 'pool may import base'],
+    ['src/pool/x.ts', "import { a } from '../db/session.js';", 'pool may import snapshot, base'],
     ['src/base/x.ts', "export * from '../pool/lease.js';", 'base may import nothing'],
-    ['src/db/x.ts', "const a = await import('../cli/io.js');", 'db may import pool, base'],
+    ['src/db/x.ts', "const a = await import('../cli/io.js');", 'db may import pool, snapshot, base'],
     ['src/db/x.ts', "import {\n  type A,\n  b,\n} from '../loadtest/result.js';", 'db may import'],
-    ['src/ib/x.ts', "import { a } from '../lab/ib-gateway/gateway.js';", 'ib may import pool, base'],
+    [
+      'src/ib/x.ts',
+      "import { a } from '../lab/ib-gateway/gateway.js';",
+      'ib may import pool, snapshot, base',
+    ],
     ['src/report/x.ts', "import { a } from '../loadtest/result.js';", 'report may import base'],
     ['src/report/x.ts', "import { readFileSync } from 'node:fs';", 'a function of its data'],
     ['src/report/x.ts', 'const at = Date.now();', 'a function of its data'],
-    ['src/index.ts', "export { a } from './loadtest/index.js';", 'index.ts may import pool, db, base'],
+    [
+      'src/index.ts',
+      "export { a } from './loadtest/index.js';",
+      'index.ts may import pool, db, snapshot, base',
+    ],
     ['src/new/x.ts', "import { a } from '../base/clock.js';", 'the room new is not in the table'],
-    ['src/pool/x.ts', "import '../../commands/index.js';", 'pool may import base'],
+    ['src/pool/x.ts', "import '../../commands/index.js';", 'pool may import snapshot, base'],
+    ['src/watch/x.ts', "import { app } from '../snapshot/reading.js';", 'watch takes only types from there'],
+    ['src/snapshot/x.ts', "import { a } from '../pool/lease.js';", 'snapshot may import base'],
     ['commands/a.ts', "import { b } from './b.js';", 'commands never import each other'],
     ['src/db/database.ts', "import Sqlite from 'better-sqlite3';", 'better-sqlite3 is not for this place'],
     ['src/loadtest/x.ts', "import a from '@scope/new/deep';", '@scope/new is not for this place'],

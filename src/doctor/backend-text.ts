@@ -1,4 +1,4 @@
-import type { Backend } from '../sources/types.js';
+import type { Backend } from '../snapshot/server.js';
 
 const MOST_SQL = 200;
 

@@ -1,5 +1,5 @@
 import { formatDuration } from '../base/units.js';
-import type { PoolReading } from '../sources/types.js';
+import type { PoolReading } from '../snapshot/reading.js';
 import { codeStep, type Finding, judged, skip } from './outcome.js';
 import type { Check, CheckContext, FixStep, Outcome, PoolTarget, Status } from './types.js';
 

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { App } from '../watch/protocol.js';
+import type { AppReading } from '../snapshot/reading.js';
 
 export interface ProcessFiles {
   /** Files and connections that it may have open (`ulimit -n`). */
@@ -10,7 +10,7 @@ export interface ProcessFiles {
 }
 
 /** What Linux tells of a process of this machine; null elsewhere, and where it has ended. */
-export async function processFiles({ pid, host }: App): Promise<ProcessFiles | null> {
+export async function processFiles({ pid, host }: AppReading): Promise<ProcessFiles | null> {
   // In a container its number is one of another count.
   if (host !== hostname()) return null;
   const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => '');

@@ -1,4 +1,5 @@
-import type { DatabaseReading, Reading } from '../sources/types.js';
+import type { Reading } from '../snapshot/reading.js';
+import type { DatabaseReading } from '../snapshot/server.js';
 import type { Unknowable } from './unknowable.js';
 
 /** What a check can look at. `settings` are those of the application: its pool's size, its time-outs. */

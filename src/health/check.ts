@@ -2,9 +2,10 @@ import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
+import type { Reading } from '../snapshot/reading.js';
 import { LIVE } from '../sources/addresses.js';
 import { SourceError } from '../sources/errors.js';
-import type { Reading, StatsSource } from '../sources/types.js';
+import type { StatsSource } from '../sources/types.js';
 import { type HealthLimits, type HealthStatus, worstStatus } from './health.js';
 import { healthOfReading, type SourceHealth, unreadable } from './of-reading.js';
 

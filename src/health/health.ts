@@ -1,4 +1,4 @@
-import type { PoolSetup, WatchedSnapshot } from '../pool/stats.js';
+import type { PoolSetup, WatchedSnapshot } from '../snapshot/pool.js';
 
 /** `error`: its figures could not be read, or it lends nothing any more. */
 export type HealthStatus = 'healthy' | 'warning' | 'critical' | 'error';

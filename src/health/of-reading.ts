@@ -1,4 +1,5 @@
-import type { PoolerDatabase, PoolerPool, PoolerReading, PoolReading, Reading } from '../sources/types.js';
+import type { PoolerDatabase, PoolerPool, PoolerReading } from '../snapshot/pooler.js';
+import type { PoolReading, Reading } from '../snapshot/reading.js';
 import { type HealthLimits, healthOf, judge, type PoolHealth, type Trouble } from './health.js';
 
 /** A pool's health, and where it was read. */

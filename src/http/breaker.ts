@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { BreakerState } from '../snapshot/http.js';
 import { HttpError } from './errors.js';
 
 export interface BreakerOptions {
@@ -39,8 +40,6 @@ export function resolveBreaker(options: BreakerOptions): Required<BreakerOptions
   if (fault !== null) throw new HttpError('ERR_HTTP_OPTION', `breaker: ${fault}`);
   return settings;
 }
-
-export type BreakerState = 'closed' | 'open' | 'half-open';
 
 /** What an attempt has shown of its origin. A pool time-out, an abort of the caller's and a 429 show nothing. */
 export type Outcome = 'success' | 'failure' | 'nothing';

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Timer } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
+import type { RetryCause } from '../snapshot/http.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Bagged } from './bag.js';
 import { isReplayable, sourceError } from './body.js';
@@ -19,14 +20,7 @@ import { failureOf } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
 import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
 import type { Turn } from './rate-limit.js';
-import {
-  backoffMs,
-  causeOf,
-  type RetryBudget,
-  type RetryCause,
-  type RetrySettings,
-  retryAfterMs,
-} from './retry.js';
+import { backoffMs, causeOf, type RetryBudget, type RetrySettings, retryAfterMs } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
 
 /** What a call needs of its pool. */

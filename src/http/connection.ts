@@ -1,4 +1,4 @@
-import type { CloseReason, Protocol } from './events.js';
+import type { CloseReason, Protocol } from '../snapshot/http.js';
 
 /** What a request is made of, as undici takes it. */
 export interface RequestParts {

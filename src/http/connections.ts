@@ -1,9 +1,10 @@
 import type { Emitter } from '../base/emitter.js';
 import { Alarm } from '../pool/alarm.js';
+import type { CloseReason } from '../snapshot/http.js';
 import type { ConnectionListener } from './connection.js';
 import { type Dialled, dial, TlsSessions } from './dial.js';
 import type { HttpError } from './errors.js';
-import type { CloseReason, HttpEvents } from './events.js';
+import type { HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';

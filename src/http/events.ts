@@ -1,32 +1,6 @@
 import type { EmitterEvents } from '../base/emitter.js';
-import type { BreakerState } from './breaker.js';
+import type { BreakerState, CloseReason, Protocol, RetryCause } from '../snapshot/http.js';
 import type { CircuitOpenError, HttpError, HttpPoolTimeoutError, HttpTimeoutError } from './errors.js';
-import type { RetryCause } from './retry.js';
-
-export type Protocol = 'h1' | 'h2';
-
-/**
- * Why a connection was closed.
- * - `expiry`: idle for too long, by our limit or the server's hint.
- * - `maxIdle`: more were idle than are kept.
- * - `maxLifetime`: too old.
- * - `evicted`: idle, and another origin needed its place.
- * - `server`: the server closed it, or said that it would.
- * - `aborted`: the caller gave up a response, or did not want all of it.
- * - `timeout`: an answer, or the taking of a request, took too long.
- * - `error`: it broke.
- * - `shutdown`: the pool was closed.
- */
-export type CloseReason =
-  | 'expiry'
-  | 'maxIdle'
-  | 'maxLifetime'
-  | 'evicted'
-  | 'server'
-  | 'aborted'
-  | 'timeout'
-  | 'error'
-  | 'shutdown';
 
 /** What an HTTP pool tells its listeners. Durations are in milliseconds. */
 export interface HttpEvents extends EmitterEvents {

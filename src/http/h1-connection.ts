@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
 import { ignore } from '../base/promises.js';
+import type { CloseReason } from '../snapshot/http.js';
 import { encoded, isIterable, told, withHeader } from './body.js';
 import type { Connection, ConnectionListener, RequestParts, ResponseHandler, Sending } from './connection.js';
 import type { Dialled } from './dial.js';
-import type { CloseReason } from './events.js';
 import type { HttpSettings } from './options.js';
 
 /** The server may close a kept connection so much before its hint is over, the way to us included. */

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asError } from '../base/promises.js';
+import type { CloseReason } from '../snapshot/http.js';
 import { encoded, pairsOf, told } from './body.js';
 import type {
   Connection,
@@ -22,7 +23,6 @@ import type {
 } from './connection.js';
 import type { Dialled } from './dial.js';
 import { HttpError } from './errors.js';
-import type { CloseReason } from './events.js';
 import { NotProcessedError } from './failure.js';
 import type { HttpSettings } from './options.js';
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 import { Emitter } from '../base/emitter.js';
 import { ignore } from '../base/promises.js';
+import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
 import { withHeader } from './body.js';
 import { Breaker } from './breaker.js';
@@ -22,7 +23,7 @@ import { Origin } from './origin.js';
 import { RateGate } from './rate-limit.js';
 import { RetryBudget, type RetryOptions, resolveRetry } from './retry.js';
 import { snapshotOf } from './snapshot.js';
-import { HttpCounts, type HttpSnapshot, type HttpTiming } from './stats.js';
+import { HttpCounts, type HttpTiming } from './stats.js';
 
 /** Durations are in milliseconds. */
 export interface HttpRequestOptions {

@@ -1,6 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The door `poolctl/http`: HTTP connections, pooled. */
-export type { BreakerOptions, BreakerState } from './breaker.js';
+
+export type {
+  BreakerState,
+  CloseReason,
+  CountedPhase,
+  HttpFigures,
+  HttpSnapshot,
+  OriginSnapshot,
+  Protocol,
+  RetryCause,
+  StatusClass,
+} from '../snapshot/http.js';
+export type { BreakerOptions } from './breaker.js';
 export type { HttpHeaders } from './connection.js';
 export {
   CircuitOpenError,
@@ -12,7 +24,7 @@ export {
   type PoolTimeoutFacts,
   type TimeoutPhase,
 } from './errors.js';
-export type { CloseReason, HttpEventName, HttpEvents, Protocol } from './events.js';
+export type { HttpEventName, HttpEvents } from './events.js';
 export {
   createHttpPool,
   type HttpBody,
@@ -30,12 +42,5 @@ export {
   type TlsOptions,
 } from './options.js';
 export type { RateLimit } from './rate-limit.js';
-export type { RetryCause, RetryOptions, RetrySettings } from './retry.js';
-export type {
-  CountedPhase,
-  HttpFigures,
-  HttpSnapshot,
-  HttpTiming,
-  OriginSnapshot,
-  StatusClass,
-} from './stats.js';
+export type { RetryOptions, RetrySettings } from './retry.js';
+export type { HttpTiming } from './stats.js';

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { Deque } from '../base/deque.js';
 import { Alarm } from '../pool/alarm.js';
+import type { Protocol } from '../snapshot/http.js';
 import { Bag, type Bagged } from './bag.js';
 import type { Breaker } from './breaker.js';
 import type { Connection } from './connection.js';
 import type { HttpError } from './errors.js';
-import type { Protocol } from './events.js';
 import type { RateGate } from './rate-limit.js';
 
 // An origin, its connections and its waiters refer to each other, so they share a file.

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import type { RetryCause } from '../snapshot/http.js';
 import { HttpError, HttpTimeoutError } from './errors.js';
 import { NotProcessedError } from './failure.js';
 
@@ -62,12 +63,6 @@ export function resolveRetry(options: RetryOptions): RetrySettings {
     throw new HttpError('ERR_HTTP_OPTION', 'retry: budgetShare must be from 0 to 1');
   return settings;
 }
-
-/**
- * Why an attempt is tried again. `stale`: the server closed a kept connection in the moment when it was used again,
- * which says nothing of the server's health.
- */
-export type RetryCause = 'connect' | 'stale' | 'lost' | 'timeout' | 'status';
 
 /** What may be tried again of an attempt that failed; null where another try would end the same way, or is not ours. */
 export function causeOf(error: Error, sent: boolean, maybeStale: boolean): RetryCause | null {

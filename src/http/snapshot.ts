@@ -1,9 +1,10 @@
-import type { WatchedHolder } from '../pool/stats.js';
+import type { HttpSnapshot, OriginSnapshot } from '../snapshot/http.js';
+import type { WatchedHolder } from '../snapshot/pool.js';
 import { Attempt } from './attempt.js';
 import type { Connections } from './connections.js';
 import type { HttpSettings } from './options.js';
 import type { Origin } from './origin.js';
-import type { HttpCounts, HttpSnapshot, OriginSnapshot } from './stats.js';
+import type { HttpCounts } from './stats.js';
 
 export function snapshotOf(
   settings: HttpSettings,

@@ -1,8 +1,4 @@
-import { Histogram, type HistogramSnapshot } from '../base/histogram.js';
-import type { WatchedSnapshot } from '../pool/stats.js';
-import type { BreakerState } from './breaker.js';
-import type { CloseReason, Protocol } from './events.js';
-import type { RetryCause } from './retry.js';
+import { Histogram } from '../base/histogram.js';
 
 /** How long the parts of one request took, in milliseconds. What was not measured, or has not been yet, is null. */
 export interface HttpTiming {
@@ -22,74 +18,6 @@ export interface HttpTiming {
   /** Whether the connection of the last attempt had been used before; null before there was one. */
   reused: boolean | null;
   attempts: number;
-}
-
-export interface OriginSnapshot {
-  readonly origin: string;
-  /** null before the first connection. */
-  readonly protocol: Protocol | null;
-  readonly connections: number;
-  readonly idle: number;
-  readonly connecting: number;
-  /** Requests under way. */
-  readonly active: number;
-  readonly waiting: number;
-  /** Requests that wait for the rate limit; null without one. */
-  readonly rateWaiting: number | null;
-  /** null without a breaker. */
-  readonly breaker: BreakerState | null;
-  /** When an open circuit is tried again, in milliseconds since the epoch; null while it is not open. */
-  readonly retryAt: number | null;
-  /** Of the calls that the breaker has seen lately, a share of 1; null while there are none. */
-  readonly failureShare: number | null;
-}
-
-/** The figures of an HTTP pool beyond the snapshot that all pools have in common. */
-export interface HttpFigures {
-  readonly origins: readonly OriginSnapshot[];
-  /** Requests that were begun, retries apart. */
-  readonly requests: number;
-  /** Requests that have ended with a response. */
-  readonly succeeded: number;
-  /** Requests that have ended with an error, those that the caller has aborted apart. */
-  readonly failed: number;
-  readonly aborted: number;
-  /** Attempts that were sent. */
-  readonly sent: number;
-  /** Requests under way on a connection. */
-  readonly active: number;
-  /** Responses by the first digit of their status, those that were tried again included. */
-  readonly statuses: { readonly [Class in StatusClass]: number };
-  /** Attempts on a connection that had been used before, a share of 1; null before the first attempt. */
-  readonly reuseRatio: number | null;
-  readonly retries: { readonly [Cause in RetryCause]: number };
-  /** Retries that the budget did not allow. */
-  readonly retriesDenied: number;
-  readonly timeouts: { readonly [Phase in CountedPhase]: number };
-  readonly closed: { readonly [Reason in CloseReason]: number };
-  /** Requests that were not sent since the circuit was open, and how often circuits have opened and closed. */
-  readonly circuitRefused: number;
-  readonly circuitOpened: number;
-  readonly circuitClosed: number;
-  readonly phases: {
-    /** For a connection, opening it included. */
-    readonly wait: HistogramSnapshot;
-    readonly connect: HistogramSnapshot;
-    readonly tls: HistogramSnapshot;
-    readonly ttfb: HistogramSnapshot;
-    readonly body: HistogramSnapshot;
-  };
-}
-
-export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx';
-export type CountedPhase = 'pool' | 'connect' | 'read' | 'write' | 'total';
-
-/**
- * Of the common fields, `live`, `idle` and `inUse` count connections, and `waiting` requests. A holder is a request
- * under way; its `lastSql` is the method and the path, without the query.
- */
-export interface HttpSnapshot extends WatchedSnapshot {
-  readonly http: HttpFigures;
 }
 
 /** What a pool counts. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { ignore } from '../base/promises.js';
 import type { Random } from '../base/random.js';
+import type { ConnectionFigures } from '../snapshot/broker.js';
 import { Coalescer } from './coalescer.js';
 import type {
   AccountValue,
@@ -27,20 +28,9 @@ import {
   placeOrder,
   positions,
 } from './questions.js';
-import { type RequestCounters, type RequestOptions, Requests } from './requests.js';
-import {
-  type MarketDataOptions,
-  type Subscription,
-  type SubscriptionFigures,
-  Subscriptions,
-} from './subscriptions.js';
-import {
-  type ConnectionState,
-  type Session,
-  Supervisor,
-  type SupervisorCounters,
-  type SupervisorOptions,
-} from './supervisor.js';
+import { type RequestOptions, Requests } from './requests.js';
+import { type MarketDataOptions, type Subscription, Subscriptions } from './subscriptions.js';
+import { type ConnectionState, type Session, Supervisor, type SupervisorOptions } from './supervisor.js';
 
 export interface ConnectionOptions extends SupervisorOptions {
   /** Whether a 1102 is believed that streams were kept. Default true; false asks for them anew. */
@@ -56,23 +46,6 @@ export interface ConnectionOptions extends SupervisorOptions {
   readonly onNotice?: (code: number, text: string) => void;
   readonly clock?: Clock;
   readonly random?: Random;
-}
-
-/** The figures of one connection. */
-export interface ConnectionFigures {
-  readonly clientId: number;
-  readonly host: string;
-  readonly port: number;
-  readonly state: ConnectionState['kind'];
-  readonly serverVersion: number | null;
-  /** Whether the gateway has its own connection to IB; null while there is no session. */
-  readonly upstream: 'up' | 'down' | null;
-  /** Sessions after the first. */
-  readonly reconnects: number;
-  readonly inFlight: number;
-  readonly supervisor: SupervisorCounters;
-  readonly requests: RequestCounters;
-  readonly subscriptions: SubscriptionFigures;
 }
 
 /** A connection to a gateway that is kept up, and what can be asked over it. All errors are IbErrors. */

@@ -2,8 +2,9 @@ import type { MessagePort } from 'node:worker_threads';
 import { onAbort } from '../base/abort.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { asError, ignore, invoke } from '../base/promises.js';
+import type { PacingSnapshot } from '../snapshot/broker.js';
 import { IbError } from './errors.js';
-import type { Paced, Pacer, PacingSnapshot, Sent } from './pacing.js';
+import type { Paced, Pacer, Sent } from './pacing.js';
 
 /** What a thread says to the owner of the pacing. */
 type Ask =

@@ -2,9 +2,10 @@ import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { Deque } from '../base/deque.js';
-import { Histogram, type HistogramSnapshot } from '../base/histogram.js';
+import { Histogram } from '../base/histogram.js';
 import { asError, ignore, isPromise } from '../base/promises.js';
 import { Alarm } from '../pool/alarm.js';
+import type { PacingSnapshot } from '../snapshot/broker.js';
 import { type HistoryFacts, HistoryLog, type HistoryRules } from './history-log.js';
 import { SlidingLog } from './sliding-log.js';
 
@@ -60,31 +61,6 @@ export interface Pacer {
   ): Promise<Sent>;
   /** null while nothing is known: over a port, before the first message was sent. */
   snapshot(): PacingSnapshot | null;
-}
-
-/** The figures of the pacing, as plain data. */
-export interface PacingSnapshot {
-  readonly limitPerSecond: number;
-  readonly messagesPerSecond: number;
-  readonly sent: number;
-  /** Sent in the last second. */
-  readonly lastSecond: number;
-  /** The most sent in any one second so far, wherever it began. */
-  readonly peakSecond: number;
-  /** The share of the gateway's limit that was never used: 1 - peakSecond / limitPerSecond. Below 0 means broken. */
-  readonly headroom: number;
-  readonly waiting: number;
-  readonly longestWaitMs: number | null;
-  readonly wait: HistogramSnapshot;
-  /** null where history is not watched. */
-  readonly history: {
-    readonly waiting: number;
-    readonly open: number;
-    readonly openLimit: number;
-    /** By weight. */
-    readonly tenMinutes: number;
-    readonly tenMinutesLimit: number;
-  } | null;
 }
 
 /** So many urgent messages go before an ordinary one gets its turn: a flood of cancels must not starve requests. */

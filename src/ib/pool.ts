@@ -6,22 +6,16 @@ import { Histogram } from '../base/histogram.js';
 import { asError, ignore } from '../base/promises.js';
 import { newCounters } from '../pool/counters.js';
 import { formatSite, formatStack } from '../pool/site.js';
-import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../pool/stats.js';
+import type { IbPoolSnapshot, Topology } from '../snapshot/broker.js';
+import type { PoolCounters, PoolSetup } from '../snapshot/pool.js';
 import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
-import { type ConnectionFigures, type ConnectionOptions, IbConnection } from './connection.js';
+import { type ConnectionOptions, IbConnection } from './connection.js';
 import { IbError } from './errors.js';
 import { type Line, localLine, placeOf, threadLine } from './link.js';
 import { formatIbLog, type IbLog } from './log.js';
-import { createPacer, type Pacer, type PacingOptions, type PacingSnapshot } from './pacing.js';
+import { createPacer, type Pacer, type PacingOptions } from './pacing.js';
 import { ANSWER_MS } from './questions.js';
-
-/** Who shares a connection with whom. */
-export type Topology =
-  /** All use one connection, in this thread. */
-  | 'shared'
-  /** Each has a connection of its own while it holds the lease: a thread, a client id, an event loop. */
-  | 'worker';
 
 export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histories' | 'line' | 'onState'> {
   readonly topology?: Topology;
@@ -64,24 +58,6 @@ export interface IbLease extends Disposable {
 export interface AcquireOptions {
   readonly timeoutMs?: number | null;
   readonly signal?: AbortSignal;
-}
-
-/** What any pool says of itself, and the figures that matter for IB. */
-export interface IbPoolSnapshot extends WatchedSnapshot {
-  readonly ib: {
-    readonly topology: Topology;
-    readonly host: string;
-    readonly port: number;
-    readonly clientIds: readonly number[];
-    readonly clientIdsFree: number;
-    /** Of the connections that are open. */
-    readonly reconnects: number;
-    /** null where another thread owns the pacing, and has said nothing yet. */
-    readonly pacing: PacingSnapshot | null;
-    /** Requests that were spared because the same one was under way. */
-    readonly historiesShared: number;
-    readonly connections: readonly ConnectionFigures[];
-  };
 }
 
 const DEFAULT_GRACE_MS = 5000;

@@ -1,6 +1,7 @@
 import { onAbort } from '../base/abort.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError, ignore } from '../base/promises.js';
+import type { RequestCounters } from '../snapshot/broker.js';
 import { IbError, isNotice, requestError } from './errors.js';
 import type { Paced, Pacer, Sent } from './pacing.js';
 import type { Session, Supervisor } from './supervisor.js';
@@ -44,20 +45,6 @@ export interface Question<T> {
 /** Takes the events of an answer; gives `{ value }` when it is complete, null while it is not. */
 export interface Answer<T> {
   readonly events: Readonly<Record<string, (args: readonly unknown[]) => { readonly value: T } | null>>;
-}
-
-export interface RequestCounters {
-  readonly asked: number;
-  readonly answered: number;
-  /** The gateway said an error, or the caller gave up. */
-  readonly failed: number;
-  readonly timedOut: number;
-  /** Under way when their connection broke. */
-  readonly lost: number;
-  /** Sent again after that. */
-  readonly retried: number;
-  /** Answers, or parts of them, that nobody waited for any more. */
-  readonly late: number;
 }
 
 /**

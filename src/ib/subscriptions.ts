@@ -1,5 +1,6 @@
 import { onAbort } from '../base/abort.js';
 import { asError } from '../base/promises.js';
+import type { SubscriptionFigures } from '../snapshot/broker.js';
 import { type Contract, contractKey, describeContract, type Tick } from './contracts.js';
 import { type IbError, isNotice, requestError } from './errors.js';
 import type { Pacer } from './pacing.js';
@@ -17,18 +18,6 @@ export interface MarketDataOptions {
 export interface Subscription extends Disposable {
   /** Ends it; the gateway is told when the last listener of the same data has gone. */
   close(): void;
-}
-
-export interface SubscriptionFigures {
-  /** Streams that are wanted, each once however many listen. */
-  readonly wanted: number;
-  /** Of those, asked for in this session. */
-  readonly live: number;
-  readonly listeners: number;
-  /** Asked for again, after a reconnect, a 1101 or a 1102. */
-  readonly resubscribed: number;
-  /** Listeners that threw. */
-  readonly listenerErrors: number;
 }
 
 interface Listener {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import type { Random } from '../base/random.js';
+import type { SupervisorCounters } from '../snapshot/broker.js';
 import { IbError } from './errors.js';
 import { type Line, type Link, placeOf, type Target } from './link.js';
 
@@ -68,21 +69,6 @@ export interface SupervisorListener {
   admit(open: () => void): void;
   /** Sends a request for the time, which must not wait behind others. `sent` is called when it is on its way. */
   heartbeat(sent: () => void): void;
-}
-
-/** What a connection has been through. Only ever grows. */
-export interface SupervisorCounters {
-  readonly attempts: number;
-  readonly ready: number;
-  readonly lost: number;
-  /** Found out by the heartbeat. */
-  readonly heartbeatsMissed: number;
-  /** 326. */
-  readonly idCollisions: number;
-  /** 1100 and 2110. */
-  readonly upstreamLost: number;
-  /** 505: messages that the library could not read. */
-  readonly unreadable: number;
 }
 
 /** A session that lasted this long shows that the gateway is well: the next backoff begins anew. */

@@ -1,5 +1,5 @@
 import type { Random } from '../base/random.js';
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { HttpLoad } from './http/types.js';
 import type { PoolInfo, RampLimits, ServerFigures, WorkloadDescription } from './result.js';
 

@@ -1,5 +1,4 @@
-import { partsOf } from '../sources/published-parts.js';
-import type { PoolReading, Reading } from '../sources/types.js';
+import { type PoolReading, partsOf, type Reading } from '../snapshot/reading.js';
 import { type Collected, Exposition } from './exposition.js';
 import type { PoolFigures } from './metered-pool.js';
 import type { Compat } from './metric.js';
@@ -93,7 +92,7 @@ function refreshing(metric: Collected, refresh: () => void): Collected {
 function readingOf(measured: ReadonlySet<Measurable>): Reading {
   const pools = [...measured].flatMap(snapshotsOf).map(
     // Who holds their leases no metric tells.
-    (figures): PoolReading => ({ ...figures, ...partsOf(figures), app: null, holders: [] }),
+    (figures): PoolReading => ({ ...figures, ...partsOf({ ...figures }), app: null, holders: [] }),
   );
   return {
     ...{ source: '', kind: 'pool', takenAtMs: pools[0]?.takenAtMs ?? 0, pools },

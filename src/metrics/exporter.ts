@@ -3,8 +3,9 @@ import type { Clock } from '../base/clock.js';
 import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
 import { maskSecrets } from '../base/secrets.js';
 import { formatDuration } from '../base/units.js';
+import type { Reading } from '../snapshot/reading.js';
 import { SourceError } from '../sources/errors.js';
-import type { Reading, StatsSource } from '../sources/types.js';
+import type { StatsSource } from '../sources/types.js';
 import { Exposition, type SourceReading } from './exposition.js';
 import type { Compat } from './metric.js';
 

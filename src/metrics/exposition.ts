@@ -1,6 +1,6 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
 import { maskSecrets } from '../base/secrets.js';
-import type { Reading } from '../sources/types.js';
+import type { Reading } from '../snapshot/reading.js';
 import { LabelSlots } from './label-slots.js';
 import type { AnyFamily, Compat, Labelled, Metric } from './metric.js';
 import { type SourceHealth, sources as sourceFamily, TABLE } from './table.js';

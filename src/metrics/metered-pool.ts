@@ -1,8 +1,8 @@
-import type { WatchedSnapshot } from '../pool/stats.js';
-import type { App } from '../watch/protocol.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
+import type { AppReading } from '../snapshot/reading.js';
 
 /** What metrics are made from: a snapshot of any pool, without those who hold its leases. */
 export type PoolFigures = Omit<WatchedSnapshot, 'holders'>;
 
 /** The same, with the application that it is in; null where that is the one that is asked. */
-export type MeteredPool = PoolFigures & { readonly app: App | null };
+export type MeteredPool = PoolFigures & { readonly app: AppReading | null };

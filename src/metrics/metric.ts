@@ -1,11 +1,10 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
-import type { Reading } from '../sources/types.js';
+import type { Unit } from '../snapshot/metric.js';
+import type { Reading } from '../snapshot/reading.js';
 
 /** Other names under which the same figures are given as well, for dashboards that exist already. */
 export const COMPATS = ['sqlalchemy', 'prometheus-community'] as const;
 export type Compat = (typeof COMPATS)[number];
-
-export type Unit = 'connections' | 'count' | 'seconds' | 'bytes' | 'yes or no';
 
 /** One metric: what the exporter, the dashboard and the alerts are made from. */
 export interface Metric<Subject> {

@@ -1,3 +1,8 @@
+import type { Unit } from '../snapshot/metric.js';
+import { anyPool, POOL_PREFIX, poolCounters } from '../snapshot/pool.js';
+import type { PoolerReading } from '../snapshot/pooler.js';
+import type { Reading } from '../snapshot/reading.js';
+import type { Backend, DatabaseReading, ServerReading } from '../snapshot/server.js';
 import {
   PGBOUNCER_CLIENTS,
   PGBOUNCER_DATABASES,
@@ -7,25 +12,11 @@ import {
   PGBOUNCER_STATS,
   PGBOUNCER_VERSION,
   type PgBouncerColumn,
-  POOL_AGES,
-  POOL_COUNTERS,
-  POOL_GAUGES,
-  POOL_HISTOGRAMS,
   POOL_INFO,
-  POOL_PREFIX,
-  SQLALCHEMY_PREFIX,
 } from '../sources/metric-names.js';
-import type { Backend, DatabaseReading, PoolerReading, Reading, ServerReading } from '../sources/types.js';
 import type { MeteredPool } from './metered-pool.js';
-import {
-  type AnyFamily,
-  counter,
-  type Family,
-  gauge,
-  type Labelled,
-  type Metric,
-  type Unit,
-} from './metric.js';
+import { type AnyFamily, counter, type Family, gauge, type Labelled, type Metric } from './metric.js';
+import { metricsOf, through } from './of-schema.js';
 import {
   brokerConnections,
   brokers,
@@ -38,130 +29,31 @@ import {
 } from './pool-kinds.js';
 import { POOL_LABELS, poolLabels } from './pool-labels.js';
 
-const poolName = <Suffix extends string>(suffix: Suffix) => `${POOL_PREFIX}${suffix}` as const;
-/** The name that existing dashboards and alerts for SQLAlchemy use: `sqlalchemy_pool_size`, `..._waiters`. */
-const inSqlAlchemy = (suffix: string) => ({
-  alias: { compat: 'sqlalchemy' as const, name: SQLALCHEMY_PREFIX + suffix },
-});
+const { wait, hold, size, maxOverflow, longestWaitMs, longestHoldMs, ...gauges } = metricsOf(
+  anyPool,
+  POOL_PREFIX,
+);
 
-const poolGauge = (field: keyof typeof POOL_GAUGES, help: string): Metric<MeteredPool> =>
-  gauge({
-    name: poolName(POOL_GAUGES[field]),
-    unit: 'connections',
-    help,
-    read: (pool) => pool[field],
-  });
-
-const poolCounter = (field: keyof typeof POOL_COUNTERS, help: string): Metric<MeteredPool> =>
-  counter({ name: poolName(POOL_COUNTERS[field]), help, read: ({ counters }) => counters[field] });
-
-/** The pools of applications, by the words that dashboards of SQLAlchemy have. */
+/** The pools of applications, in the words of dashboards for SQLAlchemy. */
 export const pools = {
   labels: POOL_LABELS,
   subjectsOf: (reading: Reading) =>
     reading.pools.map((subject) => ({ labels: poolLabels(subject), subject })),
   metrics: {
-    size: {
-      ...poolGauge('size', 'Connections that the pool keeps.'),
-      ...inSqlAlchemy(POOL_GAUGES.size),
-    },
-    maxOverflow: poolGauge('maxOverflow', 'Connections that it may open beyond its size.'),
+    size,
+    maxOverflow,
     capacity: gauge({
-      name: poolName('capacity'),
+      name: `${POOL_PREFIX}capacity`,
       unit: 'connections',
       help: 'Connections that it may have at most: size and max overflow.',
-      read: ({ size, maxOverflow }) => (size === null || maxOverflow === null ? null : size + maxOverflow),
+      read: (pool) => (pool.size === null || pool.maxOverflow === null ? null : pool.size + pool.maxOverflow),
     }),
-    live: poolGauge('live', 'Connections that take up a place in the pool, in whatever state.'),
-    idle: {
-      ...poolGauge('idle', 'Connections that are free to be used.'),
-      ...inSqlAlchemy(POOL_GAUGES.idle),
-    },
-    inUse: {
-      ...poolGauge('inUse', 'Connections that are out.'),
-      ...inSqlAlchemy(POOL_GAUGES.inUse),
-    },
-    overflow: {
-      ...poolGauge('overflow', 'Connections that are open beyond the size of the pool.'),
-      ...inSqlAlchemy(POOL_GAUGES.overflow),
-    },
-    creating: poolGauge('creating', 'Connections that are being opened.'),
-    waiting: {
-      ...poolGauge('waiting', 'Callers that wait for a connection.'),
-      ...inSqlAlchemy(POOL_GAUGES.waiting),
-    },
-    peakWaiting: {
-      ...poolGauge('peakWaiting', 'The most callers that ever waited at once.'),
-      together: 'max',
-    },
-    peakInUse: {
-      ...poolGauge('peakInUse', 'The most connections that were ever out at once.'),
-      together: 'max',
-    },
-    longestWait: gauge({
-      name: poolName(POOL_AGES.longestWaitMs),
-      unit: 'seconds',
-      help: 'How long the caller that waits longest has waited; 0 while nobody waits.',
-      together: 'max',
-      read: ({ longestWaitMs, waiting }) => ageOf(longestWaitMs, waiting),
-    }),
-    longestHold: gauge({
-      name: poolName(POOL_AGES.longestHoldMs),
-      unit: 'seconds',
-      help: 'How long the connection that is out longest has been out; 0 while none is.',
-      together: 'max',
-      read: ({ longestHoldMs, inUse }) => ageOf(longestHoldMs, inUse),
-    }),
-    created: {
-      ...poolCounter('created', 'Connections opened.'),
-      ...inSqlAlchemy(POOL_COUNTERS.created),
-    },
-    createFailed: poolCounter('createFailed', 'Connections that could not be opened.'),
-    destroyed: {
-      ...poolCounter('destroyed', 'Connections closed.'),
-      ...inSqlAlchemy(POOL_COUNTERS.destroyed),
-    },
-    overflowCreated: poolCounter('overflowCreated', 'Connections opened beyond the size of the pool.'),
-    acquired: {
-      ...poolCounter('acquired', 'Connections handed out.'),
-      ...inSqlAlchemy(POOL_COUNTERS.acquired),
-    },
-    released: {
-      ...poolCounter('released', 'Connections returned.'),
-      ...inSqlAlchemy(POOL_COUNTERS.released),
-    },
-    waited: poolCounter('waited', 'Callers that could not be served at once.'),
-    timedOut: poolCounter('timedOut', 'Callers that waited in vain until their time-out.'),
-    aborted: poolCounter('aborted', 'Callers that gave up waiting.'),
-    refused: poolCounter('refused', 'Callers that were refused, since too many waited.'),
-    invalidated: {
-      ...poolCounter('invalidated', 'Connections given up as broken.'),
-      ...inSqlAlchemy(POOL_COUNTERS.invalidated),
-    },
-    softInvalidated: poolCounter('softInvalidated', 'Connections marked to be replaced at their next use.'),
-    recycled: poolCounter('recycled', 'Connections replaced since they were too old.'),
-    pingFailed: poolCounter('pingFailed', 'Idle connections that were found dead before their next use.'),
-    resetFailed: poolCounter('resetFailed', 'Returned connections that could not be reset.'),
-    detached: poolCounter('detached', 'Connections taken out of the pool for good.'),
-    leaked: poolCounter('leaked', 'Connections that were out for longer than the leak threshold.'),
-    collected: poolCounter('collected', 'Connections whose holder was garbage-collected without a release.'),
-    doubleReleased: poolCounter('doubleReleased', 'Connections returned a second time.'),
-    nested: poolCounter('nested', 'Callers that waited for what their own flow held.'),
-    wait: {
-      name: poolName(POOL_HISTOGRAMS.wait),
-      type: 'histogram',
-      unit: 'seconds',
-      help: 'Time from asking for a connection to having it.',
-      ...inSqlAlchemy(POOL_HISTOGRAMS.wait),
-      read: ({ wait }) => wait,
-    },
-    hold: {
-      name: poolName(POOL_HISTOGRAMS.hold),
-      type: 'histogram',
-      unit: 'seconds',
-      help: 'Time from having a connection to returning it.',
-      read: ({ hold }) => hold,
-    },
+    ...gauges,
+    longestWaitMs: { ...longestWaitMs, read: (pool) => ageOf(pool.longestWaitMs, pool.waiting) },
+    longestHoldMs: { ...longestHoldMs, read: (pool) => ageOf(pool.longestHoldMs, pool.inUse) },
+    ...through(({ counters }: MeteredPool) => counters, metricsOf(poolCounters, POOL_PREFIX)),
+    wait,
+    hold,
   },
 } satisfies Family<MeteredPool>;
 
@@ -171,7 +63,7 @@ export const poolInfo = {
     reading.pools.map((subject) => ({ labels: [...poolLabels(subject), subject.driver], subject })),
   metrics: {
     info: gauge<MeteredPool>({
-      name: poolName(POOL_INFO),
+      name: POOL_PREFIX + POOL_INFO,
       unit: 'count',
       help: 'Always 1; which driver the pool is of.',
       together: 'max',

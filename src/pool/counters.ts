@@ -1,4 +1,4 @@
-import type { PoolCounters } from './stats.js';
+import type { PoolCounters } from '../snapshot/pool.js';
 
 export type MutableCounters = { -readonly [K in keyof PoolCounters]: number };
 

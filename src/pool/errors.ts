@@ -1,5 +1,5 @@
 import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
-import type { Holder } from './stats.js';
+import type { Holder } from '../snapshot/pool.js';
 
 /** The stable codes of what can go wrong with a pool. */
 export type PoolErrorCode =

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { allowManyListeners, asError } from '../base/promises.js';
+import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
 import { Alarm } from './alarm.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
@@ -20,7 +21,6 @@ import { resolveOptions } from './options.js';
 import { ResourceLife } from './resource-life.js';
 import { formatSite, formatStack } from './site.js';
 import { Slot } from './slot.js';
-import type { Holder, PoolSnapshot } from './stats.js';
 import { timeoutErrors } from './timeout.js';
 import { Waiter, WaiterQueue } from './waiter-queue.js';
 

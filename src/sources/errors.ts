@@ -23,7 +23,3 @@ export class SourceError extends CodedError<SourceErrorCode> {
 export function addressError(address: string, what: string, hint: string): SourceError {
   return new SourceError('ERR_SOURCE_ADDRESS', `'${maskUrl(address)}' is no source: ${what}`, { hint });
 }
-
-/** Two bounds of what is taken from others: text beyond it is cut, lists beyond it end. */
-export const MOST_TEXT = 10_000;
-export const MOST_ITEMS = 20_000;

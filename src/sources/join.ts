@@ -1,6 +1,8 @@
 import { formatDuration } from '../base/units.js';
-import type { WatchedHolder } from '../pool/stats.js';
-import type { Backend, PoolerClient, PoolerServer, PoolReading, Reading } from './types.js';
+import type { WatchedHolder } from '../snapshot/pool.js';
+import type { PoolerClient, PoolerServer } from '../snapshot/pooler.js';
+import type { PoolReading, Reading } from '../snapshot/reading.js';
+import type { Backend } from '../snapshot/server.js';
 
 /**
  * One lease of an application, followed: through the pooler, where one is between, to the backend that serves it, to

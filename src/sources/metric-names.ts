@@ -1,58 +1,5 @@
-import type { PoolCounters } from '../pool/stats.js';
-
-/**
- * How metrics are called: what the exporter writes (src/metrics) and what a metrics endpoint is read by. The words are
- * those of the system of dashboards that people have: checked_in and checked_out, connects and checkouts, under a
- * prefix of our own or under SQLAlchemy's.
- */
-export const POOL_PREFIX = 'poolctl_pool_';
+/** SQLAlchemy's prefix for the metrics of pools, beside our own. The names behind it are the same. */
 export const SQLALCHEMY_PREFIX = 'sqlalchemy_pool_';
-
-export const POOL_GAUGES = {
-  size: 'size',
-  maxOverflow: 'max_overflow',
-  live: 'live',
-  idle: 'checked_in',
-  inUse: 'checked_out',
-  overflow: 'overflow',
-  creating: 'creating',
-  waiting: 'waiters',
-  peakWaiting: 'peak_waiters',
-  peakInUse: 'peak_checked_out',
-} as const;
-
-export const POOL_AGES = {
-  longestWaitMs: 'longest_wait_seconds',
-  longestHoldMs: 'longest_checkout_seconds',
-} as const;
-
-export const POOL_COUNTERS: { readonly [Counter in keyof PoolCounters]: `${string}_total` } = {
-  acquired: 'checkouts_total',
-  released: 'checkins_total',
-  created: 'connects_total',
-  createFailed: 'connect_failures_total',
-  destroyed: 'disconnects_total',
-  overflowCreated: 'overflow_connects_total',
-  waited: 'waits_total',
-  timedOut: 'timeouts_total',
-  aborted: 'aborts_total',
-  refused: 'refusals_total',
-  invalidated: 'invalidations_total',
-  softInvalidated: 'soft_invalidations_total',
-  recycled: 'recycles_total',
-  pingFailed: 'ping_failures_total',
-  resetFailed: 'reset_failures_total',
-  detached: 'detaches_total',
-  leaked: 'leaks_total',
-  collected: 'collected_total',
-  doubleReleased: 'double_checkins_total',
-  nested: 'nested_checkouts_total',
-};
-
-export const POOL_HISTOGRAMS = {
-  wait: 'checkout_duration_seconds',
-  hold: 'hold_duration_seconds',
-} as const;
 
 /** Which driver a pool is of: always 1, with the driver as a label. */
 export const POOL_INFO = 'info';

@@ -1,13 +1,12 @@
 import type {
-  Gap,
   PoolerClient,
   PoolerDatabase,
   PoolerPool,
   PoolerReading,
   PoolerRow,
   PoolerServer,
-  Reading,
-} from './types.js';
+} from '../snapshot/pooler.js';
+import type { Gap, Reading } from '../snapshot/reading.js';
 
 /** By their names: columns differ from version to version. Figures come as numbers or as text. */
 export type Row = Readonly<Record<string, unknown>>;

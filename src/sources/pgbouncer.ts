@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { isConnectionLost } from '../db/errors.js';
+import type { Gap, Reading } from '../snapshot/reading.js';
 import { addressError, SourceError } from './errors.js';
 import { type PgBouncerRows, type Row, type StatsAt, statsAt, toReading } from './pgbouncer-rows.js';
 import { type Ask, type ServerConnection, serverAt } from './server-connection.js';
-import type { Gap, Reading, SourceOptions, StatsSource } from './types.js';
+import type { SourceOptions, StatsSource } from './types.js';
 
 const PORT = 6432;
 

@@ -2,8 +2,9 @@ import { onAbort } from '../base/abort.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
+import type { Reading, SourceState, Stale } from '../snapshot/reading.js';
 import { SourceError } from './errors.js';
-import type { Reading, SourceKind, StatsSource } from './types.js';
+import type { StatsSource } from './types.js';
 
 export interface PollerOptions {
   readonly clock: Clock;
@@ -13,30 +14,6 @@ export interface PollerOptions {
   readonly limitMs?: number;
   /** Told after each reading, and each that failed. */
   readonly onChange?: (state: SourceState) => void;
-}
-
-/** What is known of a source at this moment. */
-export interface SourceState {
-  readonly label: string;
-  readonly kind: SourceKind;
-  /** The last one that succeeded; null before the first. */
-  readonly reading: Reading | null;
-  /** Why the reading is not of now; null where it is, and before the first was tried. */
-  readonly stale: Stale | null;
-  /** How long the last reading took, in milliseconds; null before the first has succeeded. */
-  readonly readMs: number | null;
-}
-
-/** A source cannot be read. */
-export interface Stale {
-  /** When the first reading failed since the last that succeeded: milliseconds since the epoch. */
-  readonly sinceMs: number;
-  readonly why: string;
-  readonly hint: string | null;
-  /** How many readings have failed since. */
-  readonly failures: number;
-  /** How long until the next is tried, in milliseconds from the last failure. */
-  readonly retryMs: number;
 }
 
 const LIMIT_MS = 5000;

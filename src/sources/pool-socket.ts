@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
-import type { App } from '../watch/protocol.js';
+import type { AppReading, Reading } from '../snapshot/reading.js';
 import { addressError, SourceError } from './errors.js';
 import { malformed, toApp, toReading } from './published.js';
-import type { Reading, SourceOptions, StatsSource } from './types.js';
+import type { SourceOptions, StatsSource } from './types.js';
 
 /** Where a published application listens: a Unix socket or named pipe, or a port. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -63,7 +63,7 @@ export function poolSource(label: string, address: SocketAddress, clock: Clock):
 class Line {
   readonly #socket: Socket;
   readonly #address: SocketAddress;
-  #app: App | null = null;
+  #app: AppReading | null = null;
   /** Whole ones that nobody has taken yet, and the pieces of the next. */
   readonly #lines: string[] = [];
   #pieces: string[] = [];

@@ -1,4 +1,5 @@
-import type { Backend, DatabaseReading, Gap, Reading } from './types.js';
+import type { Gap, Reading } from '../snapshot/reading.js';
+import type { Backend, DatabaseReading } from '../snapshot/server.js';
 
 /** What the server was asked, as it answered. */
 export interface PostgresRows {

@@ -1,5 +1,7 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
-import type { PoolCounters } from '../pool/stats.js';
+import type { FieldMetric } from '../snapshot/metric.js';
+import { mapCounters, POOL_PREFIX, type PoolCounters, poolCounters, poolFields } from '../snapshot/pool.js';
+import type { Gap, PoolReading, Reading } from '../snapshot/reading.js';
 import { type MetricSample, parseExposition } from './exposition.js';
 import {
   PGBOUNCER_CLIENTS,
@@ -10,12 +12,7 @@ import {
   PGBOUNCER_STATS,
   PGBOUNCER_VERSION,
   type PgBouncerColumn,
-  POOL_AGES,
-  POOL_COUNTERS,
-  POOL_GAUGES,
-  POOL_HISTOGRAMS,
   POOL_INFO,
-  POOL_PREFIX,
   SQLALCHEMY_PREFIX,
 } from './metric-names.js';
 import {
@@ -25,8 +22,6 @@ import {
   statsAt,
   toReading as toPoolerReading,
 } from './pgbouncer-rows.js';
-import { mapCounters } from './published.js';
-import type { Gap, PoolReading, Reading } from './types.js';
 
 /** A reading of a metrics endpoint, with the counters from which the next one takes its rates. */
 export interface MetricsReading {
@@ -83,7 +78,19 @@ export function toReading(
   };
 }
 
-type Field = keyof typeof POOL_GAUGES;
+const GAUGES = [
+  'size',
+  'maxOverflow',
+  'live',
+  'idle',
+  'inUse',
+  'overflow',
+  'creating',
+  'waiting',
+  'peakWaiting',
+  'peakInUse',
+] as const satisfies readonly (keyof typeof poolFields)[];
+type Field = (typeof GAUGES)[number];
 
 /** How one library names its metrics. Each thing has one or more names, of which the first that is there counts. */
 interface Family {
@@ -93,7 +100,7 @@ interface Family {
   readonly label: readonly string[];
   readonly gauges: { readonly [K in Field]?: readonly Metric[] };
   /** In seconds. */
-  readonly ages?: { readonly [K in keyof typeof POOL_AGES]: readonly Metric[] };
+  readonly ages?: { readonly longestWaitMs: readonly Metric[]; readonly longestHoldMs: readonly Metric[] };
   readonly counters: { readonly [K in keyof PoolCounters]?: readonly Metric[] };
   /** In seconds. */
   readonly wait: readonly string[];
@@ -107,30 +114,17 @@ type Metric = string | { readonly name: string; readonly label: string; readonly
 
 /** The names of our exporter, under its prefix and SQLAlchemy's. */
 const ours = (prefix: string, driver: string): Family => {
-  const named = (name: string): readonly string[] => [prefix + name];
+  const named = ({ metric }: { readonly metric: FieldMetric }): readonly string[] => [prefix + metric.name];
+  const { longestWaitMs, longestHoldMs, wait, hold } = poolFields;
   return {
     driver,
     prefix,
     label: ['pool_name', 'pool'],
-    gauges: {
-      size: named(POOL_GAUGES.size),
-      maxOverflow: named(POOL_GAUGES.maxOverflow),
-      live: named(POOL_GAUGES.live),
-      idle: named(POOL_GAUGES.idle),
-      inUse: named(POOL_GAUGES.inUse),
-      overflow: named(POOL_GAUGES.overflow),
-      creating: named(POOL_GAUGES.creating),
-      waiting: named(POOL_GAUGES.waiting),
-      peakWaiting: named(POOL_GAUGES.peakWaiting),
-      peakInUse: named(POOL_GAUGES.peakInUse),
-    },
-    ages: {
-      longestWaitMs: named(POOL_AGES.longestWaitMs),
-      longestHoldMs: named(POOL_AGES.longestHoldMs),
-    },
-    counters: mapCounters((key) => named(POOL_COUNTERS[key])),
-    wait: named(POOL_HISTOGRAMS.wait),
-    hold: named(POOL_HISTOGRAMS.hold),
+    gauges: Object.fromEntries(GAUGES.map((field) => [field, named(poolFields[field])])),
+    ages: { longestWaitMs: named(longestWaitMs), longestHoldMs: named(longestHoldMs) },
+    counters: mapCounters((name) => named(poolCounters.entries[name])),
+    wait: named(wait),
+    hold: named(hold),
     info: prefix + POOL_INFO,
   };
 };

@@ -2,7 +2,7 @@
 // Not the globals: a test may have put fake timers in their place, which stand still when it ends.
 import { clearTimeout, setTimeout } from 'node:timers';
 import { CodedError } from '../base/coded-error.js';
-import type { Holder, PoolSnapshot } from '../pool/stats.js';
+import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
 
 /** A pool, as far as leak tests look at it: QueuePool is one. */
 export interface WatchedPool {

@@ -1,5 +1,6 @@
 import { printable } from '../report/text.js';
-import type { IbConnectionReading, PoolReading } from '../sources/types.js';
+import type { IbConnectionReading } from '../snapshot/broker.js';
+import type { PoolReading } from '../snapshot/reading.js';
 import { counted, shortTime } from './words.js';
 
 export interface BrokerTrouble {
@@ -50,5 +51,5 @@ export function brokerTrouble(
 
 /** One that is dialled for the first time is not down as yet. */
 function isDown({ state, lost, ready }: IbConnectionReading): boolean {
-  return state !== 'ready' && (lost > 0 || ready > 0 || state === 'waiting');
+  return state !== 'ready' && ((lost ?? 0) > 0 || (ready ?? 0) > 0 || state === 'waiting');
 }

@@ -2,8 +2,10 @@ import type { Clock } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { type Random, seededRandom } from '../base/random.js';
 import { newCounters } from '../pool/counters.js';
-import type { PoolCounters, WatchedHolder } from '../pool/stats.js';
-import type { Backend, PoolReading, Reading, StatsSource } from '../sources/types.js';
+import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
+import type { PoolReading, Reading } from '../snapshot/reading.js';
+import type { Backend } from '../snapshot/server.js';
+import type { StatsSource } from '../sources/types.js';
 
 export interface DemoOptions {
   readonly clock: Clock;

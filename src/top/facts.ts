@@ -1,15 +1,7 @@
+import type { PoolerClient, PoolerPool, PoolerReading } from '../snapshot/pooler.js';
+import type { Gap, PoolReading, SourceKind, Tick } from '../snapshot/reading.js';
+import type { Backend, ServerReading } from '../snapshot/server.js';
 import { type Chain, joinReadings } from '../sources/join.js';
-import type {
-  Backend,
-  Gap,
-  PoolerClient,
-  PoolerPool,
-  PoolerReading,
-  PoolReading,
-  ServerReading,
-  SourceKind,
-} from '../sources/types.js';
-import type { Tick } from './feed.js';
 
 /** A lease that has been out for longer, and does nothing, is taken for a leak. */
 export const LEAK_MS = 30_000;

@@ -1,5 +1,5 @@
 import { type HistogramSnapshot, percentileUs } from '../base/histogram.js';
-import type { PoolReading } from '../sources/types.js';
+import type { PoolReading } from '../snapshot/reading.js';
 
 /** What is kept of one reading of a pool. */
 export interface PoolSample {

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
-import { Poller, type SourceState } from '../sources/poller.js';
+import type { SourceState, Tick } from '../snapshot/reading.js';
+import { Poller } from '../sources/poller.js';
 import type { StatsSource } from '../sources/types.js';
-import type { Tick } from './feed.js';
 import type { Feed } from './session.js';
 
 export interface LiveOptions {

@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { ValueError } from '../base/units.js';
-import type { Tick } from './feed.js';
+import { isObject } from '../snapshot/bounds.js';
+import { type Tick, tick } from '../snapshot/reading.js';
+import { readAs } from '../snapshot/schema.js';
 import type { Feed } from './session.js';
 
 /** The first line of a recording; each other line is a tick. */
@@ -23,7 +25,10 @@ export interface Recording {
 
 /** The ticks of a recording, one after the other. */
 export function* ticksOf({ lines }: Recording): Generator<Tick> {
-  for (const line of lines) yield JSON.parse(line) as Tick;
+  for (const line of lines) {
+    const read = tickIn(line);
+    if (read !== null) yield read;
+  }
 }
 
 /** Reads a recording. Throws a ValueError where it is none, or has nothing in it. */
@@ -36,7 +41,7 @@ export function parseRecording(text: string): Recording {
     throw new ValueError(
       `it has the schema ${String(header.schema)}, and this poolctl reads ${HEADER.schema}`,
     );
-  const good = lines.filter((line) => isTick(parsed(line)));
+  const good = lines.filter((line) => tickIn(line) !== null);
   if (good.length === 0) throw new ValueError('there is no reading in it');
   return { lines: good, skipped: lines.length - good.length };
 }
@@ -87,87 +92,14 @@ export function replayFeed(recording: Recording, { clock, intervalMs }: ReplayOp
   };
 }
 
+function tickIn(line: string): Tick | null {
+  return readAs(tick, parsed(line));
+}
+
 function parsed(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
     return null;
   }
-}
-
-function isTick(value: unknown): value is Tick {
-  return (
-    isObject(value) &&
-    typeof value.atMs === 'number' &&
-    Array.isArray(value.sources) &&
-    value.sources.every(isSource)
-  );
-}
-
-function isSource(value: unknown): boolean {
-  if (!isObject(value) || typeof value.label !== 'string') return false;
-  const { stale, reading } = value;
-  return (stale === null || isObject(stale)) && (reading === null || isReading(reading));
-}
-
-/** As far as a mistake would bring the screen down: lists are lists, and what is in them has names and figures. */
-function isReading(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { pools, backends, gaps, pooler, server } = value;
-  return (
-    isListOf(pools, isPool) &&
-    isListOf(backends, isBackend) &&
-    isListOf(gaps, (gap) => isText(gap.what) && isText(gap.why)) &&
-    (server === null || isObject(server)) &&
-    (pooler === null || isPooler(pooler))
-  );
-}
-
-function isPool(pool: Fields): boolean {
-  const { name, inUse, waiting, counters, holders, app, takenAtMs } = pool;
-  return (
-    isText(name) &&
-    [inUse, waiting, takenAtMs].every((one) => typeof one === 'number') &&
-    isObject(counters) &&
-    (app === null || (isObject(app) && isText(app.name))) &&
-    isListOf(holders, (holder) => [holder.site, holder.stack, holder.lastSql].every(isTextOrNull))
-  );
-}
-
-function isBackend(backend: Fields): boolean {
-  const { pid, state, query, application, user, database, waitType, blockedBy } = backend;
-  return (
-    typeof pid === 'number' &&
-    [state, query, application, user, database, waitType].every(isTextOrNull) &&
-    Array.isArray(blockedBy)
-  );
-}
-
-function isPooler(pooler: unknown): boolean {
-  if (!isObject(pooler)) return false;
-  const { pools, databases, clients, servers } = pooler;
-  return (
-    isListOf(pools, (pool) => isText(pool.database) && isText(pool.user)) &&
-    isListOf(databases, (one) => isText(one.name)) &&
-    isListOf(clients, (one) => isText(one.id) && isText(one.state)) &&
-    isListOf(servers, (one) => isText(one.id))
-  );
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isListOf(value: unknown, isOne: (one: Fields) => boolean): boolean {
-  return Array.isArray(value) && value.every((one) => isObject(one) && isOne(one));
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
-
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === 'string';
 }

@@ -1,6 +1,6 @@
+import type { Tick } from '../snapshot/reading.js';
 import { type Diagnosis, diagnose } from './diagnose.js';
 import { type Facts, factsOf } from './facts.js';
-import type { Tick } from './feed.js';
 import { nextHistory } from './history.js';
 import { bindingOf, type KeyCommand } from './keys.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';

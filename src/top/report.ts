@@ -1,7 +1,7 @@
 import { palette } from '../report/color.js';
+import type { Tick } from '../snapshot/reading.js';
 import { diagnose } from './diagnose.js';
 import { factsOf } from './facts.js';
-import type { Tick } from './feed.js';
 import { type FrameOptions, tableLines } from './frame.js';
 import { type History, recentOf } from './history.js';
 import { type TableSpec, tableOf } from './table.js';

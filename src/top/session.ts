@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import type { Tick } from './feed.js';
+import type { Tick } from '../snapshot/reading.js';
 import { type FrameOptions, frameOf } from './frame.js';
 import { decodeKeys } from './keys.js';
 import { type Message, reduce } from './reduce.js';

@@ -1,4 +1,4 @@
-import type { Tick } from './feed.js';
+import type { Tick } from '../snapshot/reading.js';
 import type { PoolSample } from './history.js';
 
 export const VIEWS = ['pools', 'holders', 'backends', 'blocking', 'pgbouncer', 'events'] as const;

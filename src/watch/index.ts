@@ -1,13 +1,14 @@
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { LeaseBookOptions } from './lease-book.js';
 import { processWatcher } from './process-watcher.js';
 import type { Published } from './publish.js';
 import { publishProcess } from './publish-process.js';
 
 export type { HistogramSnapshot } from '../base/histogram.js';
-export type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+export type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../snapshot/pool.js';
+export type { App } from '../snapshot/reading.js';
 export { getPoolStats, type PoolStats, type PoolWithSnapshot } from './pool-stats.js';
-export type { App, Hello, PublishedPools } from './protocol.js';
+export type { Hello, PublishedPools } from './protocol.js';
 export type { Published } from './publish.js';
 
 export interface WatchOptions extends LeaseBookOptions {

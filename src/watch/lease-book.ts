@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { captureSite, SiteSampler } from '../pool/site-sampler.js';
-import type { PoolCounters, WatchedHolder } from '../pool/stats.js';
+import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
 import { siteOf, siteOnBehalf, stackOf } from './call-site.js';
 import { Note, newNote, noteOn } from './note.js';
 import { type ResourceState, watchQueries } from './resources.js';

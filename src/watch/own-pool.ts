@@ -1,6 +1,6 @@
 import { DEFAULT_LEAK_MS, type LeakWatchOptions } from '../pool/leak-watch.js';
 import type { QueuePool } from '../pool/queue-pool.js';
-import type { PoolSetup } from '../pool/stats.js';
+import type { PoolSetup } from '../snapshot/pool.js';
 import { hasMethods } from './hooking.js';
 import { MOST_SQL } from './lease-book.js';
 import { type ResourceState, stateOf } from './resources.js';

@@ -1,4 +1,4 @@
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { processWatcher } from './process-watcher.js';
 
 /**

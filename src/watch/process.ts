@@ -2,8 +2,8 @@ import { readFileSync, writeSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
+import type { App } from '../snapshot/reading.js';
 import type { SocketOwner } from './directory.js';
-import type { App } from './protocol.js';
 
 /**
  * The process that is watched from within: a program of the user's, which hands nothing in. The one file of this room

@@ -1,4 +1,5 @@
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
+import type { App } from '../snapshot/reading.js';
 
 /**
  * What is spoken on the socket of a published application: lines of JSON. The application says hello once; then, for
@@ -8,17 +9,6 @@ import type { WatchedSnapshot } from '../pool/stats.js';
 export interface Hello {
   readonly schema: 1;
   readonly app: App;
-}
-
-/** A process that publishes its pools. */
-export interface App {
-  /** `--name`, or that of its package or script. */
-  readonly name: string;
-  readonly pid: number;
-  readonly host: string;
-  readonly node: string;
-  /** Milliseconds since the epoch. */
-  readonly startedAtMs: number;
 }
 
 export interface PublishedPools {

@@ -3,8 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { CodedError } from '../base/coded-error.js';
 import { asError } from '../base/promises.js';
+import type { App } from '../snapshot/reading.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
-import type { App, Hello, PublishedPools } from './protocol.js';
+import type { Hello, PublishedPools } from './protocol.js';
 
 /** Where pools are published: at the user's own place, or on a port of this machine. */
 export type PublishAt =

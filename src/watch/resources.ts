@@ -1,4 +1,4 @@
-import type { WatchedHolder } from '../pool/stats.js';
+import type { WatchedHolder } from '../snapshot/pool.js';
 import { hasMethods, hook, isObject, plainValue } from './hooking.js';
 import { noteOn } from './note.js';
 

@@ -1,5 +1,5 @@
 import { formatDuration } from '../base/units.js';
-import type { WatchedHolder, WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedHolder, WatchedSnapshot } from '../snapshot/pool.js';
 
 /**
  * The leases that are out when a process exits, by the place where they were acquired, the most first, as lines for its

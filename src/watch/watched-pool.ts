@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { newCounters } from '../pool/counters.js';
-import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../pool/stats.js';
+import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../snapshot/pool.js';
 import type { LeaseBook } from './lease-book.js';
 import type { PoolFacts } from './pools/kind.js';
 import { stateOf } from './resources.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import type { QueuePool } from '../pool/queue-pool.js';
-import type { WatchedSnapshot } from '../pool/stats.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
 import { isOwnPool, ownPool } from './own-pool.js';

@@ -2,6 +2,7 @@ import type { Timer } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
 import { asError } from '../base/promises.js';
 import { Alarm } from '../pool/alarm.js';
+import type { ConnectionSnapshot, ConnectionState } from '../snapshot/feed.js';
 import { backoffMs } from './backoff.js';
 import type { DialGate } from './dial-gate.js';
 import { FeedError } from './errors.js';
@@ -10,7 +11,6 @@ import type { FeedSettings } from './options.js';
 import type { FeedMessage, FeedTick } from './protocol.js';
 import { SlidingWindow } from './sliding-window.js';
 import type { FeedSocket, SocketEnd, SocketListener } from './socket.js';
-import type { ConnectionSnapshot, ConnectionState } from './stats.js';
 import type { Subscription } from './subscription.js';
 
 /** What a connection needs of its pool. */

@@ -1,6 +1,6 @@
 import type { EmitterEvents } from '../base/emitter.js';
+import type { ConnectionState } from '../snapshot/feed.js';
 import type { FeedError } from './errors.js';
-import type { ConnectionState } from './stats.js';
 
 /** Why an open connection ended. */
 export type LossCause =

@@ -1,4 +1,6 @@
 /** The door `poolctl/ws`: subscriptions to WebSocket feeds, pooled. */
+
+export type { ConnectionSnapshot, ConnectionState, FeedFigures, FeedSnapshot } from '../snapshot/feed.js';
 export type { BackoffOptions } from './backoff.js';
 export type { DialLimits } from './dial-gate.js';
 export { type ExhaustedFacts, FeedError, type FeedErrorCode, PoolExhaustedError } from './errors.js';
@@ -8,7 +10,6 @@ export type { FeedSettings, SubscriptionPoolOptions } from './options.js';
 export type { PlacementStrategy } from './placement.js';
 export type { FeedLimits, FeedMessage, FeedProtocol, FeedTick, RefusedSymbol } from './protocol.js';
 export type { DialSocket, DialTarget, FeedSocket, SocketEnd, SocketListener, TlsOptions } from './socket.js';
-export type { ConnectionSnapshot, ConnectionState, FeedFigures, FeedSnapshot } from './stats.js';
 export type { SubscribeResult } from './subscribe-call.js';
 export type { SubscribeOptions, Subscriber, SubscriberOptions } from './subscriber.js';
 export { SubscriptionPool } from './subscription-pool.js';

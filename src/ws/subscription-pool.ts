@@ -3,6 +3,7 @@ import { Deque } from '../base/deque.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
 import { Alarm } from '../pool/alarm.js';
+import type { FeedSnapshot } from '../snapshot/feed.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
 import { DialGate } from './dial-gate.js';
 import { FeedError, PoolExhaustedError } from './errors.js';
@@ -10,7 +11,6 @@ import type { FeedEventName, FeedEvents } from './events.js';
 import { type FeedSettings, resolveOptions, type SubscriptionPoolOptions } from './options.js';
 import { placeSymbols } from './placement.js';
 import type { FeedTick } from './protocol.js';
-import type { FeedSnapshot } from './stats.js';
 import { SubscribeCall, type SubscribeResult } from './subscribe-call.js';
 import {
   type SubscribeOptions,

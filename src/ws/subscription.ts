@@ -1,4 +1,4 @@
-import type { ConnectionState } from './stats.js';
+import type { ConnectionState } from '../snapshot/feed.js';
 import type { SubscribeCall } from './subscribe-call.js';
 import type { Subscriber } from './subscriber.js';
 

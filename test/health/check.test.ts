@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HealthCheck, NOBODY } from '../../src/health/check.js';
 import { HEALTH_LIMITS } from '../../src/health/health.js';
-import type { Reading, StatsSource } from '../../src/sources/types.js';
+import type { Reading } from '../../src/snapshot/reading.js';
+import type { StatsSource } from '../../src/sources/types.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { pool, reading } from '../top/helpers.js';
 

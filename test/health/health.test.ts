@@ -11,7 +11,8 @@ import {
 } from '../../src/health/health.js';
 import { healthOfReading } from '../../src/health/of-reading.js';
 import { createDatabase } from '../../src/index.js';
-import type { PoolerReading, Reading } from '../../src/sources/types.js';
+import type { PoolerReading } from '../../src/snapshot/pooler.js';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { eventually } from '../helpers/eventually.js';
 
 const figures = (given: Partial<HealthFigures> = {}): HealthFigures => ({

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
-import { Breaker, type BreakerState, resolveBreaker } from '../../src/http/breaker.js';
+import { Breaker, resolveBreaker } from '../../src/http/breaker.js';
 import { createHttpPool, type HttpPoolOptions } from '../../src/http/index.js';
 import { RateGate } from '../../src/http/rate-limit.js';
 import { backoffMs, RetryBudget, resolveRetry, retryAfterMs } from '../../src/http/retry.js';
+import type { BreakerState } from '../../src/snapshot/http.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
 describe('the circuit breaker', () => {

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { IbConnection } from '../../src/ib/connection.js';
-import { createIbPool, type IbPool, type IbPoolOptions, type Topology } from '../../src/ib/pool.js';
+import { createIbPool, type IbPool, type IbPoolOptions } from '../../src/ib/pool.js';
 import {
   type Fault,
   type Gateway,
@@ -12,6 +12,7 @@ import {
   startGateway,
 } from '../../src/lab/ib-gateway/index.js';
 import { encodeFrame } from '../../src/lab/ib-gateway/wire/frames.js';
+import type { Topology } from '../../src/snapshot/broker.js';
 import { eventually } from '../helpers/eventually.js';
 import { RawClient } from '../lab/ib-gateway/raw-client.js';
 

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newCounters } from '../../src/pool/counters.js';
+import { brokerFigures } from '../../src/snapshot/broker.js';
+import { feedFigures } from '../../src/snapshot/feed.js';
+import { httpFigures } from '../../src/snapshot/http.js';
 import { parseExposition } from '../../src/sources/exposition.js';
 import { toReading } from '../../src/sources/prometheus-pools.js';
 import { describeWithPrometheus, hasPrometheus, promtool } from '../helpers/prometheus.js';
+import { read } from '../helpers/snapshots.js';
 import { VERSIONS } from '../sources/pgbouncer-samples.js';
 import {
   asSource,
@@ -54,22 +58,22 @@ describe('the metrics of a pool', () => {
   });
 
   it('tells what only feeds, brokers and HTTP pools have', async () => {
-    const feed = {
+    const feed = read(feedFigures, {
       ...{ symbols: 7, live: 6, capacity: 3000, exhausted: 1, refused: 0, stale: 2, gaps: 3, conflated: 4 },
       ...{ dropped: 5, slowDisconnects: 0, ticks: 900 },
       connections: ['open', 'open', 'backoff'].map((state, id) => ({
         ...{ id, state, symbols: 2, reconnects: 0, lastTickAgoMs: null },
       })),
-    };
+    });
     const pacing = { limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 44, sent: 99, waiting: 8 };
-    const ib = {
+    const ib = read(brokerFigures, {
       ...{ host: 'gw', port: 7497, clientIds: [1], clientIdsFree: 31, connections: [] },
       pacing: { ...pacing, longestWaitMs: null },
-    };
-    const http = {
+    });
+    const http = read(httpFigures, {
       ...{ requests: 10, failed: 1, sent: 12, reuseRatio: 0.75, origins: [] },
       ...{ closed: { expiry: 2 }, retries: { lost: 3 }, timeouts: { read: 4 } },
-    };
+    });
     const names = ['feed', 'broker', 'site'];
     const [ofFeed, ofBroker, ofSite] = names.map((name) => `{source="a",app="shop",pool_name="${name}"`);
     const text = await exposed()([

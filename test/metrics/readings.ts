@@ -2,8 +2,8 @@ import { Registry } from 'prom-client';
 import { Histogram } from '../../src/base/histogram.js';
 import { Exposition, type ExpositionOptions, type SourceReading } from '../../src/metrics/exposition.js';
 import { newCounters } from '../../src/pool/counters.js';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { toReading } from '../../src/sources/pgbouncer-rows.js';
-import type { Reading } from '../../src/sources/types.js';
 import { sampleOf, type Version } from '../sources/pgbouncer-samples.js';
 
 type Pool = Reading['pools'][number];

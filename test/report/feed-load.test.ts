@@ -9,7 +9,7 @@ import { parseFeedThreshold } from '../../src/loadtest/feed/thresholds.js';
 import type { FeedLoadResult, FeedMeasurements } from '../../src/loadtest/feed/types.js';
 import { judgeFeed } from '../../src/loadtest/feed/verdict.js';
 import { widthOf } from '../../src/report/text.js';
-import type { FeedSnapshot } from '../../src/ws/stats.js';
+import type { FeedSnapshot } from '../../src/snapshot/feed.js';
 import { renderersOf } from '../helpers/reports.js';
 
 const feedLoadReports = await renderersOf('feedLoad');

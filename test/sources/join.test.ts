@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { WatchedHolder } from '../../src/pool/stats.js';
+import type { WatchedHolder } from '../../src/snapshot/pool.js';
+import { mapCounters } from '../../src/snapshot/pool.js';
+import type { PoolerClient, PoolerServer } from '../../src/snapshot/pooler.js';
+import type { Reading } from '../../src/snapshot/reading.js';
+import type { Backend } from '../../src/snapshot/server.js';
 import { type Hop, joinReadings } from '../../src/sources/join.js';
-import { mapCounters } from '../../src/sources/published.js';
-import type { Backend, PoolerClient, PoolerServer, Reading } from '../../src/sources/types.js';
 
 describe('the join', () => {
   const last = (holder: Partial<WatchedHolder>, ...others: Reading[]): Hop | undefined =>

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { createDatabase, type Database } from '../../src/db/database.js';
+import type { PoolerReading } from '../../src/snapshot/pooler.js';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { type PgBouncerRows, type Row, statsAt, toReading } from '../../src/sources/pgbouncer-rows.js';
 import { Poller } from '../../src/sources/poller.js';
 import { openSource } from '../../src/sources/registry.js';
-import type { PoolerReading, Reading, StatsSource } from '../../src/sources/types.js';
+import type { StatsSource } from '../../src/sources/types.js';
 import { eventually } from '../helpers/eventually.js';
 import {
   describeWithPgBouncer,

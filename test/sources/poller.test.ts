@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { SourceError } from '../../src/sources/errors.js';
 import { Poller, type PollerOptions } from '../../src/sources/poller.js';
-import type { Reading, StatsSource } from '../../src/sources/types.js';
+import type { StatsSource } from '../../src/sources/types.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
 type Read = (signal: AbortSignal) => Promise<Partial<Reading>>;

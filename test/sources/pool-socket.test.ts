@@ -161,7 +161,8 @@ describe('the source pool:', () => {
       holders: [{ leaseId: 2, localPort: null, backendPid: null, busy: null, site: null }],
     });
     expect(pool?.createError).toHaveLength(10_000);
-    expect(pool).not.toHaveProperty('more');
+    // From a newer version, as far as this one knows: a recording keeps it.
+    expect(pool).toHaveProperty('more', 'fields');
     expect({}).not.toHaveProperty('polluted');
   });
 
@@ -186,9 +187,9 @@ describe('the source pool:', () => {
       setup: { acquireTimeoutMs: 'never', recycleMs: 5, prePing: null, statementTimeoutMs: null },
       ib: {
         ...{ clientIds: [3], clientIdsFree: 4, pacing: { peakSecond: 45, longestWaitMs: null } },
-        connections: [{ clientId: 3, upstream: 'up', attempts: 0, lost: 0, idCollisions: 2 }],
+        connections: [{ clientId: 3, upstream: 'up', attempts: null, lost: null, idCollisions: 2 }],
       },
-      feed: { symbols: 7, stale: 1, dropped: 0, connections: [] },
+      feed: { symbols: 7, stale: 1, dropped: null, connections: [] },
     });
     for (const part of ['ib', 'feed', 'setup']) expect(pools[1]).not.toHaveProperty(part);
   });

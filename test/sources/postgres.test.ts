@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { Poller } from '../../src/sources/poller.js';
 import { type PostgresRows, toReading } from '../../src/sources/postgres-rows.js';
 import { openSource } from '../../src/sources/registry.js';
-import type { Reading, StatsSource } from '../../src/sources/types.js';
+import type { StatsSource } from '../../src/sources/types.js';
 import { eventually } from '../helpers/eventually.js';
 import {
   ask,

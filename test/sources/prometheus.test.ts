@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { percentileUs } from '../../src/base/histogram.js';
+import type { Reading } from '../../src/snapshot/reading.js';
 import { parseExposition } from '../../src/sources/exposition.js';
 import { toReading } from '../../src/sources/prometheus-pools.js';
 import { openSource } from '../../src/sources/registry.js';
-import type { Reading, StatsSource } from '../../src/sources/types.js';
+import type { StatsSource } from '../../src/sources/types.js';
 
 const readingOf = (text: string): Reading =>
   toReading(text, 'prometheus:http://x/metrics', 1, { before: null, atMs: 0 }).reading;

@@ -1,31 +1,43 @@
 import { describe, expect, it } from 'vitest';
-import type { IbConnectionReading, IbReading, PoolReading } from '../../src/sources/types.js';
+import {
+  brokerConnection,
+  brokerFigures,
+  brokerPacing,
+  type IbConnectionReading,
+  type IbPacingReading,
+  type IbReading,
+} from '../../src/snapshot/broker.js';
+import type { PoolReading } from '../../src/snapshot/reading.js';
 import { diagnose } from '../../src/top/diagnose.js';
 import { factsOf } from '../../src/top/facts.js';
 import { frameOf } from '../../src/top/frame.js';
 import { onceReport } from '../../src/top/report.js';
+import { read } from '../helpers/snapshots.js';
 import { holder, keys, pool, screenAfter, source, tick, ticked } from './helpers.js';
 
 function connection(own: Partial<IbConnectionReading> = {}): IbConnectionReading {
-  return {
+  return read(brokerConnection, {
     ...{ clientId: 1, state: 'ready', upstream: 'up', attempts: 1, ready: 1, lost: 0 },
     ...{ heartbeatsMissed: 0, idCollisions: 0, ...own },
-  };
+  });
+}
+
+function pacing(own: Partial<IbPacingReading> = {}): IbPacingReading {
+  return read(brokerPacing, {
+    ...{ limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 45, sent: 900, waiting: 0, ...own },
+  });
 }
 
 function broker(own: Partial<IbReading> = {}, of: Partial<PoolReading> = {}): PoolReading {
-  const ib: IbReading = {
+  const ib = read(brokerFigures, {
     ...{ host: '127.0.0.1', port: 7497, clientIds: [1, 2], clientIdsFree: 30 },
-    pacing: {
-      ...{ limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 45, sent: 900, waiting: 0 },
-      longestWaitMs: null,
-    },
+    pacing: pacing(),
     connections: [
       connection(),
       connection({ clientId: 2, ready: 3, lost: 2, attempts: 4, idCollisions: 1, heartbeatsMissed: 1 }),
     ],
     ...own,
-  };
+  });
   return pool({
     name: 'broker',
     driver: 'ib-worker',
@@ -99,10 +111,7 @@ describe('a pool of broker connections', () => {
     [
       'the pacing is used up',
       broker({
-        pacing: {
-          ...{ limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 45, sent: 900, waiting: 70 },
-          longestWaitMs: 1600,
-        },
+        pacing: pacing({ waiting: 70, longestWaitMs: 1600 }),
       }),
       {
         severity: 'warn',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Histogram } from '../../src/base/histogram.js';
-import type { PoolReading } from '../../src/sources/types.js';
+import type { PoolReading } from '../../src/snapshot/reading.js';
 import type { Cause } from '../../src/top/diagnose.js';
 import { bouncer, diagnosisAfter, diagnosisOf, leases, linked, many, postgres, queued } from './diagnosis.js';
 import { backend, holder, pool, pooler, server, source } from './helpers.js';

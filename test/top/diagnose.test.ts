@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SourceState } from '../../src/sources/poller.js';
+import type { SourceState } from '../../src/snapshot/reading.js';
 import type { Cause } from '../../src/top/diagnose.js';
 import { bouncer, diagnosisOf, leases, linked, many, postgres, queued } from './diagnosis.js';
 import { AT_MS, backend, holder, pool, pooler, server, source } from './helpers.js';

@@ -1,4 +1,4 @@
-import type { SourceState } from '../../src/sources/poller.js';
+import type { SourceState } from '../../src/snapshot/reading.js';
 import { type Diagnosis, diagnose } from '../../src/top/diagnose.js';
 import { factsOf } from '../../src/top/facts.js';
 import { type PoolSample, sampleOf, withSample } from '../../src/top/history.js';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { widthOf } from '../../src/report/text.js';
-import type { Tick } from '../../src/top/feed.js';
+import type { Tick } from '../../src/snapshot/reading.js';
 import { type FrameOptions, frameOf } from '../../src/top/frame.js';
 import { NO_HISTORY } from '../../src/top/history.js';
 import { onceReport } from '../../src/top/report.js';

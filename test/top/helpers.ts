@@ -1,7 +1,7 @@
-import type { SourceState } from '../../src/sources/poller.js';
-import type { Backend, PoolerReading, PoolReading, Reading, ServerReading } from '../../src/sources/types.js';
+import type { PoolerReading } from '../../src/snapshot/pooler.js';
+import type { PoolReading, Reading, SourceState, Tick } from '../../src/snapshot/reading.js';
+import type { Backend, ServerReading } from '../../src/snapshot/server.js';
 import { demoSources } from '../../src/top/demo.js';
-import type { Tick } from '../../src/top/feed.js';
 import { type Message, reduce } from '../../src/top/reduce.js';
 import { initialState, type Size, type State } from '../../src/top/state.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Tick } from '../../src/snapshot/reading.js';
 import { factsOf } from '../../src/top/facts.js';
-import type { Tick } from '../../src/top/feed.js';
 import type { Message } from '../../src/top/reduce.js';
 import { reduce } from '../../src/top/reduce.js';
 import { contentOf, selectedIndex } from '../../src/top/select.js';

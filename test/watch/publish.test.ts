@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.js';
-import type { App, PublishedPools } from '../../src/watch/protocol.js';
+import type { App } from '../../src/snapshot/reading.js';
+import type { PublishedPools } from '../../src/watch/protocol.js';
 import { type PublishAt, type Published, publish } from '../../src/watch/publish.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { WatchedHolder, WatchedSnapshot } from '../../src/pool/stats.js';
+import type { WatchedHolder, WatchedSnapshot } from '../../src/snapshot/pool.js';
 import { parsePublishPort } from '../../src/watch/publish-port.js';
 import { summaryOf } from '../../src/watch/summary.js';
 

@@ -1,5 +1,5 @@
 import { formatCount } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { about, codeStep, type Finding, fail, judged, pass, skip, warn } from '../outcome.js';
 import { capacityOf, setOption } from '../pools.js';
 import { type ProcessFiles, processFiles } from '../process-files.js';

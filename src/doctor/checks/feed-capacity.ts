@@ -1,5 +1,6 @@
 import { formatCount, formatShare } from '../../base/units.js';
-import type { FeedReading, PoolReading } from '../../sources/types.js';
+import type { FeedReading } from '../../snapshot/feed.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, Fix } from '../types.js';
@@ -24,7 +25,7 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
   const { symbols, capacity, exhausted } = feed;
   const summary = `${formatCount(symbols)} of ${formatCount(capacity)} symbols (${formatShare(symbols / Math.max(1, capacity), 0)})`;
   const evidence = [`${pool.size ?? '-'} connections at most, ${pool.live} open`];
-  if (exhausted > 0)
+  if (exhausted !== null && exhausted > 0)
     return fail(
       `${formatCount(exhausted)} subscriptions found no room, ${summary}`,
       evidence,
@@ -38,8 +39,8 @@ function fixOf(pool: PoolReading, { symbols, capacity, exhausted }: FeedReading)
   const connections = Math.max(1, pool.size ?? 1);
   const each = Math.max(1, capacity / connections);
   const wanted = Math.max(
-    Math.ceil((symbols + exhausted) / WANTED / each),
-    exhausted > 0 ? connections + 1 : 1,
+    Math.ceil((symbols + (exhausted ?? 0)) / WANTED / each),
+    (exhausted ?? 0) > 0 ? connections + 1 : 1,
   );
   const step = setOption(pool, 'size', wanted);
   return {

@@ -1,6 +1,7 @@
 import { formatCount, formatShare } from '../../base/units.js';
-import type { FeedReading, PoolReading } from '../../sources/types.js';
-import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import type { FeedReading } from '../../snapshot/feed.js';
+import type { PoolReading } from '../../snapshot/reading.js';
+import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { forEachPool } from '../pools.js';
 import type { Check, Fix } from '../types.js';
 
@@ -23,6 +24,8 @@ ${formatShare(WARNS_FROM, 0)} of all ticks or more were replaced by newer ones o
 
 function judge(pool: PoolReading, feed: FeedReading): Finding {
   const { ticks, dropped, conflated, slowDisconnects } = feed;
+  if (ticks === null || dropped === null || conflated === null || slowDisconnects === null)
+    return skip('its version of poolctl does not report ticks');
   const share = conflated / Math.max(1, ticks);
   const evidence = [
     `${formatCount(ticks)} ticks: ${formatCount(dropped)} dropped, ${formatCount(conflated)} replaced by newer ones`,

@@ -1,6 +1,8 @@
 import { formatCount } from '../../base/units.js';
-import type { FeedReading, PoolReading } from '../../sources/types.js';
-import { codeStep, type Finding, pass, warn } from '../outcome.js';
+import type { FeedReading } from '../../snapshot/feed.js';
+import type { PoolReading } from '../../snapshot/reading.js';
+import { sumOf } from '../../snapshot/sums.js';
+import { codeStep, type Finding, pass, skip, warn } from '../outcome.js';
 import { forEachPool } from '../pools.js';
 import { isStorm, reconnectText, STORM_TEXT } from '../reconnects.js';
 import type { Check } from '../types.js';
@@ -20,7 +22,8 @@ export const feedReconnects: Check = {
 };
 
 function judge(pool: PoolReading, { connections, gaps }: FeedReading): Finding {
-  const reconnects = connections.reduce((sum, one) => sum + one.reconnects, 0);
+  const reconnects = connections.length === 0 ? 0 : sumOf(connections.map((one) => one.reconnects));
+  if (reconnects === null) return skip('its version of poolctl does not report reconnects');
   const summary = `reconnected ${reconnectText(reconnects, pool.app, pool.takenAtMs)}`;
   if (!isStorm(reconnects, pool.app, pool.takenAtMs)) return pass(summary);
   const evidence = [

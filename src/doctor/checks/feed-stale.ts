@@ -1,5 +1,6 @@
 import { formatDuration } from '../../base/units.js';
-import type { FeedReading, PoolReading } from '../../sources/types.js';
+import type { FeedReading } from '../../snapshot/feed.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool } from '../pools.js';
 import type { Check, Fix } from '../types.js';
@@ -46,8 +47,8 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
       evidence,
       fix,
     );
-  if (stale > 0) return warn(`${stale} times a connection was found stale`, evidence, fix);
-  if (refused > 0) return warn(`the server refused ${refused} symbols`, evidence, fix);
+  if (stale !== null && stale > 0) return warn(`${stale} times a connection was found stale`, evidence, fix);
+  if (refused !== null && refused > 0) return warn(`the server refused ${refused} symbols`, evidence, fix);
   if (live < symbols) return warn(`${symbols - live} of ${symbols} symbols are not confirmed`, evidence, fix);
   return pass(`${live} symbols on ${connections.length} connections`);
 }

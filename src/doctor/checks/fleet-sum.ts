@@ -1,5 +1,5 @@
 import { formatCount } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { about, codeStep, envStep, type Finding, fail, judged, knownOrNull, pass, skip } from '../outcome.js';
 import { databaseTexts, isOn, pooledDatabases, sharesPort, speaksPostgres } from '../pooler-facts.js';
 import { capSteps, raiseSteps } from '../pooler-steps.js';

@@ -1,6 +1,7 @@
 import { formatCount, formatShare } from '../../base/units.js';
-import type { HttpReading, PoolReading } from '../../sources/types.js';
-import { type Finding, pass, warn } from '../outcome.js';
+import type { HttpReading } from '../../snapshot/http.js';
+import type { PoolReading } from '../../snapshot/reading.js';
+import { type Finding, pass, skip, warn } from '../outcome.js';
 import { forEachPool, limitText, setOption } from '../pools.js';
 import type { Check } from '../types.js';
 
@@ -23,7 +24,8 @@ ${formatShare(WARNS_FROM, 0)} of all attempts or more. The repair halves how lon
 };
 
 function judge(pool: PoolReading, { retries, sent }: HttpReading): Finding {
-  const stale = retries.stale ?? 0;
+  const { stale } = retries;
+  if (stale === null) return skip('its version of poolctl does not report retries');
   const summary = `${formatCount(stale)} of ${formatCount(sent)} attempts met a connection that had died while idle`;
   if (stale < LEAST || stale / Math.max(1, sent) < WARNS_FROM) return pass(summary);
   const kept = pool.setup?.maxIdleMs ?? null;

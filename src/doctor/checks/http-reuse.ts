@@ -1,5 +1,6 @@
 import { formatCount, formatShare } from '../../base/units.js';
-import type { HttpReading, PoolReading } from '../../sources/types.js';
+import type { HttpReading } from '../../snapshot/http.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { type Finding, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
@@ -29,7 +30,7 @@ function judge(pool: PoolReading, http: HttpReading): Finding | null {
   if (reuseRatio === null || sent < LEAST) return null;
   const summary = `${formatShare(reuseRatio)} of ${formatCount(sent)} attempts used a connection again`;
   if (reuseRatio >= WARNS_BELOW) return pass(summary);
-  const reasons = Object.entries(closed).filter(([, count]) => count > 0);
+  const reasons = Object.entries(closed).filter(([, count]) => count !== null && count > 0);
   const evidence = [
     `closed: ${reasons.map(([why, count]) => `${count} ${why}`).join(', ') || 'none'}; ${formatCount(pool.counters.created)} opened`,
   ];

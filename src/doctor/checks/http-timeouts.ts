@@ -1,6 +1,7 @@
 import { formatCount, formatDuration, formatShare } from '../../base/units.js';
-import type { HttpReading, PoolReading } from '../../sources/types.js';
-import { type Finding, fail, pass, warn } from '../outcome.js';
+import type { HttpReading } from '../../snapshot/http.js';
+import type { PoolReading } from '../../snapshot/reading.js';
+import { type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
 
@@ -25,6 +26,8 @@ language models take up to a minute: the repair is ${formatDuration(READ_MS)} be
 const PHASES = ['connect', 'read', 'write', 'total'] as const;
 
 function judge(pool: PoolReading, { timeouts, sent }: HttpReading): Finding {
+  if (PHASES.every((phase) => timeouts[phase] === null))
+    return skip('its version of poolctl does not report timeouts');
   const counts = PHASES.map((phase) => [phase, timeouts[phase] ?? 0] as const).filter(
     ([, count]) => count > 0,
   );

@@ -1,4 +1,6 @@
-import type { IbReading, PoolReading } from '../../sources/types.js';
+import type { IbReading } from '../../snapshot/broker.js';
+import type { PoolReading } from '../../snapshot/reading.js';
+import { sumOf } from '../../snapshot/sums.js';
 import { type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, CheckContext, Fix } from '../types.js';
@@ -23,7 +25,7 @@ clientId on, ${RANGE} at most. Warns where the pool has no id left, or the gatew
 
 function judge(pool: PoolReading, ib: IbReading, context: CheckContext): Finding {
   const refused = /client id (\d+) is in use/.exec(pool.createError ?? '');
-  const collisions = ib.connections.reduce((sum, { idCollisions }) => sum + idCollisions, 0);
+  const collisions = sumOf(ib.connections.map(({ idCollisions }) => idCollisions));
   const others = poolsAt(ib, context).filter((one) => one !== ib);
   const shared = ib.clientIds.filter((id) => others.some(({ clientIds }) => clientIds.includes(id)));
   const evidence = [
@@ -37,7 +39,8 @@ function judge(pool: PoolReading, ib: IbReading, context: CheckContext): Finding
   const fix = fixOf(pool, [ib, ...others], refused === null ? [] : [Number(refused[1])]);
   if (refused !== null)
     return fail(`client id ${refused[1]} is in use at ${ib.host}:${ib.port}`, evidence, fix);
-  if (collisions > 0) return fail(`the gateway refused an id ${collisions} times (326)`, evidence, fix);
+  if (collisions !== null && collisions > 0)
+    return fail(`the gateway refused an id ${collisions} times (326)`, evidence, fix);
   if (shared.length > 0)
     return fail(`client id ${shared.join(', ')} is that of another pool too`, evidence, fix);
   if (ib.clientIdsFree === 0)

@@ -1,5 +1,6 @@
 import { formatMs, formatShare } from '../../base/units.js';
-import type { IbPacingReading, PoolReading } from '../../sources/types.js';
+import type { IbPacingReading } from '../../snapshot/broker.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, CheckContext, Fix } from '../types.js';

@@ -1,5 +1,5 @@
 import { formatDuration, formatMs } from '../../base/units.js';
-import type { Backend } from '../../sources/types.js';
+import type { Backend } from '../../snapshot/server.js';
 import { backendText, endSessions, queryText } from '../backend-text.js';
 import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
 import type { Check } from '../types.js';

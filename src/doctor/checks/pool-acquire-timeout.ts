@@ -1,5 +1,5 @@
 import { formatDuration } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, isOfConnections, setOption } from '../pools.js';
 import { settingMs } from '../postgres-settings.js';

@@ -1,4 +1,4 @@
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';

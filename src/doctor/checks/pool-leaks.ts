@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatMs } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { forEachPool, leaksOf, lendsLeases } from '../pools.js';
 import type { Check, FixStep } from '../types.js';

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { type Finding, pass, warn } from '../outcome.js';
 import { forEachPool, isOfConnections, limitText, setOption } from '../pools.js';
 import type { Check } from '../types.js';

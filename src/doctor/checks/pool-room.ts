@@ -1,5 +1,5 @@
 import { formatMs, formatShare } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { capacityOf, forEachPool, giveBack, leaksOf, roomFor, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';

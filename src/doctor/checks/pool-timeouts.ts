@@ -1,5 +1,5 @@
 import { formatCount, formatShare } from '../../base/units.js';
-import type { PoolReading } from '../../sources/types.js';
+import type { PoolReading } from '../../snapshot/reading.js';
 import { type Finding, fail, pass, warn } from '../outcome.js';
 import { capacityOf, forEachPool, giveBack, limitText, roomFor, setOption } from '../pools.js';
 import type { Check } from '../types.js';

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatMs } from '../../base/units.js';
-import type { Backend } from '../../sources/types.js';
+import type { Backend } from '../../snapshot/server.js';
 import { changeIni, codeStep, type Finding, fail, forEach, known, knownOrNull, pass } from '../outcome.js';
 import { configNumber, figureOf, type PooledDatabase, pooledDatabases, textOf } from '../pooler-facts.js';
 import type { Check, CheckContext, ConsoleRow, FixStep, PgBouncerTarget } from '../types.js';

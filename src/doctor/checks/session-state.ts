@@ -1,4 +1,4 @@
-import type { Backend } from '../../sources/types.js';
+import type { Backend } from '../../snapshot/server.js';
 import { backendText, endSessions, queryText } from '../backend-text.js';
 import {
   about,

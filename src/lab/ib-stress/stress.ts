@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { IbConnection } from '../../ib/connection.js';
 import { localLine } from '../../ib/link.js';
 import { createPacer, type Pacer } from '../../ib/pacing.js';
-import type { Topology } from '../../ib/pool.js';
+import type { Topology } from '../../snapshot/broker.js';
 import { measureBaseline } from './baseline.js';
 import { basicTests } from './basic-tests.js';
 import { BREAKAGES, type Breakage } from './breakages.js';

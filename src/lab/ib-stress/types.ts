@@ -1,4 +1,4 @@
-import type { Topology } from '../../ib/pool.js';
+import type { Topology } from '../../snapshot/broker.js';
 
 /** One thing that has to be so, and whether it was. */
 export interface IbCheck {

@@ -1,6 +1,6 @@
 import { Histogram } from '../../base/histogram.js';
+import type { FeedSnapshot } from '../../snapshot/feed.js';
 import type { FeedEvents } from '../../ws/events.js';
-import type { FeedSnapshot } from '../../ws/stats.js';
 import { distributionOf } from '../distribution.js';
 import { StampReader } from './stamp.js';
 import type { FeedMeasurements, FeedTimelineRow } from './types.js';

@@ -1,5 +1,5 @@
 import type { FeedFacts } from '../../lab/feed-server/feed.js';
-import type { ConnectionSnapshot } from '../../ws/stats.js';
+import type { ConnectionSnapshot } from '../../snapshot/feed.js';
 import type { Distribution } from '../distribution.js';
 import type {
   Advice,

@@ -1,10 +1,9 @@
 import { onAbort } from '../../base/abort.js';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { Histogram } from '../../base/histogram.js';
-import type { BreakerState } from '../../http/breaker.js';
 import { createHttpPool, type HttpBody, type HttpPool, type HttpResponse } from '../../http/http-pool.js';
 import type { HttpPoolOptions } from '../../http/options.js';
-import type { HttpFigures } from '../../http/stats.js';
+import type { BreakerState, HttpFigures } from '../../snapshot/http.js';
 import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../api.js';
 import { distributionOf } from '../distribution.js';
 import type { WorkloadDescription } from '../result.js';

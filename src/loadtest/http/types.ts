@@ -1,7 +1,4 @@
-import type { BreakerState } from '../../http/breaker.js';
-import type { CloseReason } from '../../http/events.js';
-import type { RetryCause } from '../../http/retry.js';
-import type { CountedPhase } from '../../http/stats.js';
+import type { BreakerState, CloseReason, CountedPhase, RetryCause } from '../../snapshot/http.js';
 import type { Distribution } from '../distribution.js';
 
 /** What a load over HTTP has beyond those on databases. Counted from the beginning of the measurement to its end. */

@@ -1,4 +1,5 @@
-import type { IbConnectionReading } from '../../sources/types.js';
+import type { IbConnectionReading } from '../../snapshot/broker.js';
+import { sumOf } from '../../snapshot/sums.js';
 import type { PoolFact } from '../facts.js';
 import type { Column, TableSpec } from '../table.js';
 import { counted, shortTime } from '../words.js';
@@ -18,7 +19,7 @@ export function brokerWords({ pool, stale }: PoolFact): string {
   const { ib } = pool;
   if (ib === undefined) return `Pool ${pool.name}`;
   const { host, port, clientIdsFree, pacing, connections } = ib;
-  const reconnects = connections.reduce((sum, { ready }) => sum + Math.max(0, ready - 1), 0);
+  const reconnects = connections.length === 0 ? 0 : sumOf(connections.map(reconnectsOf));
   const paced =
     pacing === null
       ? []
@@ -32,7 +33,7 @@ export function brokerWords({ pool, stale }: PoolFact): string {
   return [
     `Broker ${host}:${port}${stale ? ' (stale)' : ''}`,
     ...paced,
-    counted(reconnects, 'reconnect'),
+    ...(reconnects === null ? [] : [counted(reconnects, 'reconnect')]),
     ...(clientIdsFree === null ? [] : [`${counted(clientIdsFree, 'client id')} free`]),
   ].join(', ');
 }
@@ -64,26 +65,31 @@ export const brokerTable: TableSpec<BrokerRow> = {
       tone: ({ connection }) => (connection.upstream === 'down' ? 'bad' : null),
     },
     {
-      ...figure('reconnects', 'RECONNECTS', 2, 10, ({ ready }) => Math.max(0, ready - 1)),
-      tone: ({ connection }) => (connection.ready > 1 ? 'warn' : null),
+      ...figure('reconnects', 'RECONNECTS', 2, 10, reconnectsOf),
+      tone: ({ connection }) => ((connection.ready ?? 0) > 1 ? 'warn' : null),
     },
     figure('lost', 'LOST', 4, 5, ({ lost }) => lost),
     figure('attempts', 'ATTEMPTS', 5, 8, ({ attempts }) => attempts),
     figure('beats', 'NO ANSWER', 6, 9, ({ heartbeatsMissed }) => heartbeatsMissed),
     {
       ...figure('collisions', 'ID IN USE', 3, 9, ({ idCollisions }) => idCollisions),
-      tone: ({ connection }) => (connection.idCollisions > 0 ? 'warn' : null),
+      tone: ({ connection }) => ((connection.idCollisions ?? 0) > 0 ? 'warn' : null),
     },
     { id: 'pool', title: 'POOL', rank: 8, width: 12, grow: 1, value: ({ fact }) => fact.pool.name },
   ],
 };
+
+/** Sessions after the first. */
+function reconnectsOf({ ready }: IbConnectionReading): number | null {
+  return ready === null ? null : Math.max(0, ready - 1);
+}
 
 function figure(
   id: string,
   title: string,
   rank: number,
   width: number,
-  value: (connection: IbConnectionReading) => number,
+  value: (connection: IbConnectionReading) => number | null,
 ): Column<BrokerRow> {
   return { id, title, align: 'right', rank, width, value: ({ connection }) => value(connection) };
 }

@@ -1,4 +1,4 @@
-import type { PoolSetup } from '../../pool/stats.js';
+import type { PoolSetup } from '../../snapshot/pool.js';
 import type { LeaseBook } from '../lease-book.js';
 
 /** A kind of pool, as data and three functions: how it is told from others, what it says of itself, where it is hooked. */

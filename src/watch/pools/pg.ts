@@ -1,4 +1,4 @@
-import type { PoolSetup } from '../../pool/stats.js';
+import type { PoolSetup } from '../../snapshot/pool.js';
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';

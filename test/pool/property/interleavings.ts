@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { PoolSnapshot } from '../../../src/pool/stats.js';
+import type { PoolSnapshot } from '../../../src/snapshot/pool.js';
 import { checkAtOnce, checkClosed, checkProgress, checkSettled } from './invariants.js';
 import { Player, type PoolClass } from './player.js';
 import { type Script, type Step, scripts, tell } from './script.js';

@@ -1,4 +1,4 @@
-import type { PoolCounters, PoolSnapshot } from '../../../src/pool/stats.js';
+import type { PoolCounters, PoolSnapshot } from '../../../src/snapshot/pool.js';
 import type { Player } from './player.js';
 
 /** Collects sentences about what does not hold. */

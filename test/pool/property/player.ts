@@ -2,7 +2,7 @@ import { seededRandom } from '../../../src/base/random.js';
 import type { Lease } from '../../../src/pool/lease.js';
 import type { PoolOptions } from '../../../src/pool/options.js';
 import type { QueuePool } from '../../../src/pool/queue-pool.js';
-import type { PoolSnapshot } from '../../../src/pool/stats.js';
+import type { PoolSnapshot } from '../../../src/snapshot/pool.js';
 import { Disconnect, type Thing } from '../../helpers/fake-driver.js';
 import { VirtualClock } from '../../helpers/virtual-clock.js';
 import { meddle } from './meddler.js';

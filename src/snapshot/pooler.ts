@@ -1,0 +1,107 @@
+import {
+  figure,
+  flag,
+  integer,
+  listOfAll,
+  object,
+  optional,
+  orNull,
+  type Read,
+  record,
+  text,
+} from './schema.js';
+
+/** One pair of database and user. */
+export const poolerPool = object({
+  database: text,
+  user: text,
+  mode: text,
+  clientsActive: figure,
+  clientsWaiting: figure,
+  serversActive: figure,
+  /** Free to be used: `sv_idle` and `sv_used`. */
+  serversIdle: figure,
+  /** Logging in, being tested, or canceling. */
+  serversOther: figure,
+  /** The age of the oldest client that waits, in milliseconds; 0 while nobody waits. */
+  longestWaitMs: figure,
+  /** The most connections to the server; null if unknown. */
+  size: orNull(figure),
+});
+
+/** Rates since the previous reading; null in the first, and after a restart. */
+export const poolerDatabase = object({
+  name: text,
+  size: orNull(figure),
+  reserve: orNull(figure),
+  paused: flag,
+  transactionsPerSecond: orNull(figure),
+  queriesPerSecond: orNull(figure),
+  /** The mean wait of a client for a server connection, in milliseconds. */
+  waitMs: orNull(figure),
+  /** Connections to the server busy on average: transaction time less the part spent in the queue. */
+  busy: orNull(figure),
+});
+
+export const poolerClient = object({
+  id: text,
+  user: text,
+  database: text,
+  application: orNull(text),
+  state: text,
+  address: orNull(text),
+  port: orNull(integer),
+  /** How long it has waited, in milliseconds; null where it does not wait. */
+  waitMs: orNull(figure),
+  /** The id of its server connection; null while it has none. */
+  link: orNull(text),
+  /** The process at the other end of a Unix socket; null over TCP, and where the system does not report it. */
+  processId: optional(orNull(integer)),
+});
+
+export const poolerServer = object({
+  id: text,
+  user: text,
+  database: text,
+  state: text,
+  /** The pid of the backend at its other end; null if unknown. */
+  backendPid: orNull(integer),
+  localPort: orNull(integer),
+  link: orNull(text),
+});
+
+/** The figures of a row by the names of PgBouncer's own columns: those that its version has. */
+const row = object({ database: text, figures: record(figure) });
+
+/** Rows of SHOW POOLS, DATABASES and STATS. */
+const columns = object({
+  /** In the order of the pools of the reading. */
+  pools: listOfAll(row),
+  /** In the order of the databases of the reading. */
+  databases: listOfAll(row),
+  stats: listOfAll(row),
+});
+
+/** PgBouncer, by the columns of whichever version it is. */
+export const poolerReading = object({
+  version: text,
+  pools: listOfAll(poolerPool),
+  databases: listOfAll(poolerDatabase),
+  clients: listOfAll(poolerClient),
+  servers: listOfAll(poolerServer),
+  maxClients: orNull(figure),
+  /** Clients logged in now. */
+  usedClients: orNull(figure),
+  /** All settings, as in SHOW CONFIG. */
+  config: record(text),
+  /** All figures of PgBouncer. Absent in old recordings. */
+  columns: optional(columns),
+});
+
+export interface PoolerPool extends Read<typeof poolerPool> {}
+export interface PoolerDatabase extends Read<typeof poolerDatabase> {}
+export interface PoolerClient extends Read<typeof poolerClient> {}
+export interface PoolerServer extends Read<typeof poolerServer> {}
+export interface PoolerRow extends Read<typeof row> {}
+export interface PoolerColumns extends Read<typeof columns> {}
+export interface PoolerReading extends Read<typeof poolerReading> {}
