@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import { RollingCounter } from '../base/rolling-counter.js';
 import type { BreakerState } from '../snapshot/http.js';
 import { HttpError } from './errors.js';
 
@@ -44,21 +45,17 @@ export function resolveBreaker(options: BreakerOptions): Required<BreakerOptions
 /** What an attempt has shown of its origin. A pool time-out, an abort of the caller's and a 429 show nothing. */
 export type Outcome = 'success' | 'failure' | 'nothing';
 
-const BUCKETS = 10;
-
 /**
- * Leaves an origin alone that fails. Failures are connections that cannot be opened or break, time-outs of the server's,
- * and statuses from 500; counted in ten buckets of a window that moves.
+ * Leaves an origin alone that fails. Failures are connections that cannot be opened or break, timeouts of the server,
+ * and statuses from 500.
  */
 export class Breaker {
   readonly #settings: Required<BreakerOptions>;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #changed: (from: BreakerState, to: BreakerState) => void;
-  readonly #calls = new Float64Array(BUCKETS);
-  readonly #failures = new Float64Array(BUCKETS);
-  /** The number of the newest bucket, counted from the beginning of the clock. */
-  #bucket = 0;
+  readonly #calls: RollingCounter;
+  readonly #failures: RollingCounter;
   #state: BreakerState = 'closed';
   #retryAt = 0;
   #probing = 0;
@@ -70,6 +67,8 @@ export class Breaker {
     changed: (from: BreakerState, to: BreakerState) => void,
   ) {
     this.#settings = settings;
+    this.#calls = new RollingCounter(settings.windowMs);
+    this.#failures = new RollingCounter(settings.windowMs);
     this.#clock = clock;
     this.#random = random;
     this.#changed = changed;
@@ -110,9 +109,9 @@ export class Breaker {
 
   /** Of the calls within the window; null while there are none. */
   get failureShare(): number | null {
-    this.#move();
-    const calls = sum(this.#calls);
-    return calls === 0 ? null : sum(this.#failures) / calls;
+    const now = this.#clock.now();
+    const calls = this.#calls.total(now);
+    return calls === 0 ? null : this.#failures.total(now) / calls;
   }
 
   #settleProbe(outcome: Outcome): void {
@@ -120,20 +119,20 @@ export class Breaker {
     this.#probing--;
     if (outcome === 'failure') this.#open();
     else if (outcome === 'success') {
-      this.#calls.fill(0);
-      this.#failures.fill(0);
+      this.#calls.clear();
+      this.#failures.clear();
       this.#turn('closed');
     }
   }
 
   #count(failed: boolean): void {
-    this.#move();
-    this.#calls[this.#bucket % BUCKETS]!++;
+    const now = this.#clock.now();
+    this.#calls.add(now);
     if (!failed) return;
-    this.#failures[this.#bucket % BUCKETS]!++;
+    this.#failures.add(now);
     const { minCalls, failureShare } = this.#settings;
-    const calls = sum(this.#calls);
-    if (calls >= minCalls && sum(this.#failures) >= calls * failureShare) this.#open();
+    const calls = this.#calls.total(now);
+    if (calls >= minCalls && this.#failures.total(now) >= calls * failureShare) this.#open();
   }
 
   #open(): void {
@@ -147,23 +146,7 @@ export class Breaker {
     this.#state = to;
     this.#changed(from, to);
   }
-
-  /** Empties the buckets that time has passed over. */
-  #move(): void {
-    const now = Math.floor((this.#clock.now() * BUCKETS) / this.#settings.windowMs);
-    for (let past = Math.max(this.#bucket + 1, now - BUCKETS + 1); past <= now; past++) {
-      this.#calls[past % BUCKETS] = 0;
-      this.#failures[past % BUCKETS] = 0;
-    }
-    this.#bucket = now;
-  }
 }
 
 const ORDINARY = { probe: false };
 const PROBE = { probe: true };
-
-function sum(values: Float64Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}

@@ -19,8 +19,7 @@ import type { HttpEvents } from './events.js';
 import { failureOf } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
 import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
-import type { Turn } from './rate-limit.js';
-import { backoffMs, causeOf, type RetryBudget, type RetrySettings, retryAfterMs } from './retry.js';
+import { causeOf, type RetryBudget, type RetrySettings, retryAfterMs, retryWaitMs } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
 
 /** What a call needs of its pool. */
@@ -72,7 +71,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   #admission: { probe: boolean } | null = null;
 
   // Where it stands: waiting for its turn, for a connection or for the next attempt, or being sent.
-  #turn: Turn | null = null;
+  /** The way to leave the queue for the rate limit. */
+  #leaveGate: (() => void) | null = null;
   #waiter: Waiter | null = null;
   #timer: Timer | null = null;
   #attempt: Attempt | null = null;
@@ -136,15 +136,15 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
       }
     }
     const { gate } = origin;
-    if (gate !== null && !gate.tryTake()) {
+    if (gate !== null && !gate.tryPass()) {
       this.#waitSince = this.#host.settings.clock.now();
-      this.#turn = gate.wait(() => {
-        this.#turn = null;
+      this.#leaveGate = gate.enter(() => {
+        this.#leaveGate = null;
         this.#timer?.cancel();
         this.#connect();
       });
       const { poolMs } = this.#request.timeouts;
-      if (poolMs !== null)
+      if (this.#leaveGate !== null && poolMs !== null)
         this.#timer = this.#host.settings.clock.setTimer(() => this.#noPlace('rate'), poolMs);
       return;
     }
@@ -293,7 +293,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (statusCode === 429 && capped !== null) this.#request.origin.gate?.pause(capped);
     if (!this.#mayRepeat) return false;
     const exhausted = this.#retries >= retry.total;
-    const waitMs = capped ?? backoffMs(this.#retries + 1, retry, settings.random);
+    const waitMs = capped ?? retryWaitMs(this.#retries + 1, retry, settings.random);
     if (exhausted || !this.#mayTryAgain('status', waitMs, retry)) {
       if (!retry.raiseOnStatus) return false;
       this.fail(new HttpStatusError(this.#request.origin.key, statusCode, this.#request.timing.attempts));
@@ -353,7 +353,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     }
     // Another connection is likely to be good: there is nothing to wait for, once.
     const atOnce = cause === 'stale' && this.#stale++ === 0;
-    const waitMs = atOnce ? 0 : backoffMs(this.#retries + 1, retry, settings.random);
+    const waitMs = atOnce ? 0 : retryWaitMs(this.#retries + 1, retry, settings.random);
     if (this.#mayTryAgain(cause, waitMs, retry)) this.#tryAgain(cause, waitMs, null);
     else this.#end(error);
   }
@@ -408,9 +408,9 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   /** Leaves wherever it stands. */
   #stop(reason: Error): void {
     const { connections } = this.#host;
-    if (this.#turn !== null) this.#request.origin.gate?.leave(this.#turn);
+    this.#leaveGate?.();
     if (this.#waiter !== null) connections.leave(this.#waiter);
-    if (this.#turn !== null || this.#waiter !== null) this.#waited();
+    if (this.#leaveGate !== null || this.#waiter !== null) this.#waited();
     const attempt = this.#attempt;
     this.#attempt = null;
     this.#settle('nothing');

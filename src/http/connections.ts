@@ -1,5 +1,5 @@
+import { Alarm } from '../base/alarm.js';
 import type { Emitter } from '../base/emitter.js';
-import { Alarm } from '../pool/alarm.js';
 import type { CloseReason } from '../snapshot/http.js';
 import type { ConnectionListener } from './connection.js';
 import { type Dialled, dial, TlsSessions } from './dial.js';
@@ -8,8 +8,7 @@ import type { HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';
-import type { Origin, Waiter, WaiterOutcome } from './origin.js';
-import { PooledConnection, type Watched } from './origin.js';
+import { type Origin, PooledConnection, Waiter, type WaiterOutcome, type Watched } from './origin.js';
 import type { HttpCounts } from './stats.js';
 
 /** How much longer somebody for another origin must have waited to get a place before those of its own origin. */
@@ -34,6 +33,8 @@ export class Connections {
   readonly #sessions = new TlsSessions();
   readonly #expiry: Alarm;
   readonly #spare: Alarm;
+  /** Rings when somebody has waited too long. */
+  readonly #lateness: Alarm;
   #connections = 0;
   #dialling = 0;
   #idle = 0;
@@ -53,6 +54,7 @@ export class Connections {
     const { clock } = settings;
     this.#expiry = new Alarm(clock, () => this.#expire(), { background: true });
     this.#spare = new Alarm(clock, () => this.#trim(), { background: true });
+    this.#lateness = new Alarm(clock, () => this.#expireWaiters(), { background: false });
   }
 
   get origins(): ReadonlyMap<string, Origin> {
@@ -91,20 +93,19 @@ export class Connections {
   }
 
   wait(origin: Origin, timeoutMs: number | null, outcome: WaiterOutcome): Waiter {
-    const { clock } = this.#settings;
-    const waiter: Waiter = { origin, since: clock.now(), outcome, timer: null, gone: false };
+    const now = this.#settings.clock.now();
+    const waiter = new Waiter(now, timeoutMs, origin, outcome);
     origin.waiters.push(waiter);
-    origin.waiting++;
     this.#waiting++;
     this.#counts.waited++;
     this.#counts.peakWaiting = Math.max(this.#counts.peakWaiting, this.#waiting);
     this.#dialFor(origin);
-    if (timeoutMs !== null && !waiter.gone) this.#limit(waiter, timeoutMs);
+    if (timeoutMs !== null && !waiter.settled) this.#lateness.set(waiter.deadline, now);
     return waiter;
   }
 
   leave(waiter: Waiter): void {
-    if (!waiter.gone) this.#remove(waiter);
+    if (!waiter.settled) this.#remove(waiter);
   }
 
   /** A request begins on a connection that was taken for it. */
@@ -239,16 +240,22 @@ export class Connections {
 
   // Waiting
 
-  #limit(waiter: Waiter, timeoutMs: number): void {
-    const { clock } = this.#settings;
-    waiter.timer = clock.setTimer(() => {
-      // Time that goes into opening a connection has a limit of its own.
-      if (this.#isBeingServed(waiter)) this.#limit(waiter, RECHECK_MS);
-      else {
-        this.#remove(waiter);
-        waiter.outcome.timedOut();
+  /** Turns away those whose time is up. */
+  #expireWaiters(): void {
+    const now = this.#settings.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { waiters } of this.#origins.values()) {
+      for (let waiter = waiters.firstDue(now); waiter !== null; waiter = waiters.firstDue(now)) {
+        // Time that goes into opening a connection has a limit of its own.
+        if (this.#isBeingServed(waiter)) waiters.postpone(waiter, now + RECHECK_MS);
+        else {
+          this.#remove(waiter);
+          waiter.outcome.timedOut();
+        }
       }
-    }, timeoutMs);
+      next = Math.min(next, waiters.nextDeadline());
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#lateness.set(next, now);
   }
 
   #isBeingServed(waiter: Waiter): boolean {
@@ -258,16 +265,16 @@ export class Connections {
     let ahead = 0;
     for (const each of origin.waiters) {
       if (each === waiter) return true;
-      if (!each.gone && ++ahead >= origin.dials.size) return false;
+      if (++ahead >= origin.dials.size) return false;
     }
     return false;
   }
 
   #remove(waiter: Waiter): void {
-    waiter.gone = true;
-    waiter.timer?.cancel();
-    waiter.origin.waiting--;
+    waiter.origin.waiters.remove(waiter);
     this.#waiting--;
+    // A timer that nobody waits for would keep the process alive.
+    if (this.#waiting === 0) this.#lateness.clear();
   }
 
   /** Another origin of which one has waited so much longer that it gets this place. */

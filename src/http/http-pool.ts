@@ -20,7 +20,7 @@ import {
   resolveTimeouts,
 } from './options.js';
 import { Origin } from './origin.js';
-import { RateGate } from './rate-limit.js';
+import { rateGate } from './rate-limit.js';
 import { RetryBudget, type RetryOptions, resolveRetry } from './retry.js';
 import { snapshotOf } from './snapshot.js';
 import { HttpCounts, type HttpTiming } from './stats.js';
@@ -287,7 +287,7 @@ export class HttpPool implements AsyncDisposable {
             if (to === 'closed') this.#counts.circuitClosed++;
             this.#events.emit('breaker', { origin: url.origin, from, to });
           }),
-      limit === null ? null : new RateGate(clock, limit),
+      limit === null ? null : rateGate(clock, limit),
     );
     this.#connections.add(made);
     return made;

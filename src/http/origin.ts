@@ -1,12 +1,12 @@
-import type { Clock, Timer } from '../base/clock.js';
-import { Deque } from '../base/deque.js';
-import { Alarm } from '../pool/alarm.js';
+import { Alarm } from '../base/alarm.js';
+import type { Clock } from '../base/clock.js';
+import type { Turnstile } from '../base/turnstile.js';
+import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import type { Protocol } from '../snapshot/http.js';
 import { Bag, type Bagged } from './bag.js';
 import type { Breaker } from './breaker.js';
 import type { Connection } from './connection.js';
 import type { HttpError } from './errors.js';
-import type { RateGate } from './rate-limit.js';
 
 // An origin, its connections and its waiters refer to each other, so they share a file.
 
@@ -15,14 +15,13 @@ export class Origin {
   readonly url: URL;
   readonly key: string;
   readonly breaker: Breaker | null;
-  readonly gate: RateGate | null;
+  readonly gate: Turnstile | null;
   /** Idle connections, the one used last at the end. */
   readonly idle: PooledConnection[] = [];
   /** HTTP/2 connections that may take more streams, idle ones too. */
   readonly shared: PooledConnection[] = [];
   readonly connections = new Set<PooledConnection>();
-  readonly waiters = new Deque<Waiter>();
-  waiting = 0;
+  readonly waiters = new WaiterQueue<Waiter>();
   /** Connections being opened. */
   readonly dials = new Set<() => void>();
   /** Connections that are being closed so that it can have their places. */
@@ -32,7 +31,7 @@ export class Origin {
   /** By the clock: when it was last asked for. */
   usedAt = 0;
 
-  constructor(url: URL, breaker: Breaker | null, gate: RateGate | null) {
+  constructor(url: URL, breaker: Breaker | null, gate: Turnstile | null) {
     this.url = url;
     this.key = url.origin;
     this.breaker = breaker;
@@ -44,15 +43,13 @@ export class Origin {
     return this.connections.size + this.dials.size + this.promised;
   }
 
+  get waiting(): number {
+    return this.waiters.length;
+  }
+
   /** The one that has waited longest. */
   firstWaiter(): Waiter | null {
-    for (;;) {
-      const waiter = this.waiters.shift();
-      if (waiter === undefined) return null;
-      if (waiter.gone) continue;
-      this.waiters.unshift(waiter);
-      return waiter;
-    }
+    return this.waiters.first;
   }
 
   /** Nothing is known of it that a new one would not know. */
@@ -135,12 +132,13 @@ export interface WaiterOutcome {
 }
 
 /** A request that waits for a connection. */
-export interface Waiter {
+export class Waiter extends Queued {
   readonly origin: Origin;
-  /** By the clock. */
-  readonly since: number;
   readonly outcome: WaiterOutcome;
-  timer: Timer | null;
-  /** It has been told, or has left. */
-  gone: boolean;
+
+  constructor(since: number, timeoutMs: number | null, origin: Origin, outcome: WaiterOutcome) {
+    super(since, timeoutMs ?? Number.POSITIVE_INFINITY);
+    this.origin = origin;
+    this.outcome = outcome;
+  }
 }

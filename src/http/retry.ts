@@ -1,5 +1,7 @@
+import { backoffMs } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
+import { RollingCounter } from '../base/rolling-counter.js';
 import type { RetryCause } from '../snapshot/http.js';
 import { HttpError, HttpTimeoutError } from './errors.js';
 import { NotProcessedError } from './failure.js';
@@ -86,16 +88,13 @@ function isUnknownHost(cause: unknown): boolean {
   return (cause as { code?: unknown } | null | undefined)?.code === 'ENOTFOUND';
 }
 
-/**
- * Full jitter: anything from 0 to the doubling bound, so that clients which failed together do not come back together
- * (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). `retry` counts from 1.
- */
-export function backoffMs(
+/** The wait before a retry, which counts from 1: full jitter, see base/backoff.ts. */
+export function retryWaitMs(
   retry: number,
   { backoffFactor, backoffMaxMs }: RetrySettings,
   random: Random,
 ): number {
-  return random() * Math.min(backoffMaxMs, backoffFactor * 1000 * 2 ** Math.min(retry - 1, 30));
+  return backoffMs(retry - 1, { baseMs: backoffFactor * 1000, capMs: backoffMaxMs }, random);
 }
 
 /** Retry-After as milliseconds from now: whole seconds, or an HTTP date. null where it is neither. */
@@ -110,14 +109,12 @@ export function retryAfterMs(header: string | null, wallNowMs: number): number |
 }
 
 const BUDGET_MS = 10_000;
-const BUCKETS = 10;
 
-/** How many retries there may be: a share of the requests of the last ten seconds, in ten buckets of a second. */
+/** How many retries there may be: a share of the requests of the last ten seconds. */
 export class RetryBudget {
   readonly #clock: Clock;
-  readonly #requests = new Float64Array(BUCKETS);
-  readonly #retries = new Float64Array(BUCKETS);
-  #bucket = 0;
+  readonly #requests = new RollingCounter(BUDGET_MS);
+  readonly #retries = new RollingCounter(BUDGET_MS);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -125,31 +122,15 @@ export class RetryBudget {
 
   /** A request begins. */
   note(): void {
-    this.#move();
-    this.#requests[this.#bucket % BUCKETS]!++;
+    this.#requests.add(this.#clock.now());
   }
 
   /** Takes a retry out of the budget, if there is one. */
   take({ budgetShare, budgetMin }: RetrySettings): boolean {
-    this.#move();
-    let requests = 0;
-    let retries = 0;
-    for (let at = 0; at < BUCKETS; at++) {
-      requests += this.#requests[at]!;
-      retries += this.#retries[at]!;
-    }
-    if (retries >= Math.max(budgetMin, requests * budgetShare)) return false;
-    this.#retries[this.#bucket % BUCKETS]!++;
+    const now = this.#clock.now();
+    const most = Math.max(budgetMin, this.#requests.total(now) * budgetShare);
+    if (this.#retries.total(now) >= most) return false;
+    this.#retries.add(now);
     return true;
-  }
-
-  #move(): void {
-    const now = Math.floor((this.#clock.now() * BUCKETS) / BUDGET_MS);
-    if (now === this.#bucket) return;
-    for (let past = Math.max(this.#bucket + 1, now - BUCKETS + 1); past <= now; past++) {
-      this.#requests[past % BUCKETS] = 0;
-      this.#retries[past % BUCKETS] = 0;
-    }
-    this.#bucket = now;
   }
 }

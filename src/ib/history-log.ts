@@ -1,4 +1,4 @@
-import { type LogEntry, SlidingLog } from './sliding-log.js';
+import { type LogEntry, SlidingLog } from '../base/sliding-log.js';
 
 const SERIES_MS = 2000;
 const TEN_MINUTES_MS = 600_000;

@@ -1,13 +1,13 @@
 import { onAbort } from '../base/abort.js';
+import { Alarm } from '../base/alarm.js';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { asError, ignore, isPromise } from '../base/promises.js';
-import { Alarm } from '../pool/alarm.js';
+import { SlidingLog } from '../base/sliding-log.js';
 import type { PacingSnapshot } from '../snapshot/broker.js';
 import { type HistoryFacts, HistoryLog, type HistoryRules } from './history-log.js';
-import { SlidingLog } from './sliding-log.js';
 
 /** How fast a gateway may be sent messages. The gateway counts all its clients together. */
 export interface PacingOptions {
@@ -88,7 +88,7 @@ export class LocalPacer implements Pacer {
   readonly #urgentBudget: number;
   readonly #seconds: SlidingLog;
   /** Send stamps of the last second as it is on the clock, for the figures. */
-  readonly #stamps = new Deque<number>();
+  readonly #stamps = new SlidingLog(Number.POSITIVE_INFINITY, SECOND_MS);
   readonly #history: HistoryLog | null;
   readonly #urgent = new Deque<Waiter>();
   readonly #requests = new Deque<Waiter>();
@@ -158,14 +158,13 @@ export class LocalPacer implements Pacer {
 
   snapshot(): PacingSnapshot {
     const now = this.#clock.now();
-    this.#forgetStamps(now);
     const waiting = [...this.#urgent, ...this.#requests, ...this.#histories];
     const oldest = waiting.reduce((since, waiter) => Math.min(since, waiter.since), Number.POSITIVE_INFINITY);
     return {
       limitPerSecond: this.#limit,
       messagesPerSecond: this.#budget,
       sent: this.#sent,
-      lastSecond: this.#stamps.length,
+      lastSecond: this.#stamps.used(now),
       peakSecond: this.#peak,
       headroom: 1 - this.#peak / this.#limit,
       waiting: waiting.length,
@@ -357,15 +356,7 @@ export class LocalPacer implements Pacer {
 
   #stamp(now: number): void {
     this.#sent++;
-    this.#stamps.push(now);
-    this.#forgetStamps(now);
-    this.#peak = Math.max(this.#peak, this.#stamps.length);
-  }
-
-  #forgetStamps(now: number): void {
-    for (let stamp = this.#stamps.first; stamp !== undefined; stamp = this.#stamps.first) {
-      if (stamp + SECOND_MS > now) return;
-      this.#stamps.shift();
-    }
+    this.#stamps.note(now);
+    this.#peak = Math.max(this.#peak, this.#stamps.used(now));
   }
 }

@@ -1,9 +1,10 @@
 import { channel } from 'node:diagnostics_channel';
 import { onAbort } from '../base/abort.js';
+import { Alarm } from '../base/alarm.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
-import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { asError, ignore } from '../base/promises.js';
+import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import { newCounters } from '../pool/counters.js';
 import { formatSite, formatStack } from '../pool/site.js';
 import type { IbPoolSnapshot, Topology } from '../snapshot/broker.js';
@@ -84,10 +85,16 @@ interface Holder {
   readonly site: Error;
 }
 
-interface Waiter {
-  readonly since: number;
+class Waiter extends Queued {
   /** Something has changed: look again. */
   readonly retry: () => void;
+  readonly reject: (error: Error) => void;
+
+  constructor(since: number, timeoutMs: number | null, retry: () => void, reject: (error: Error) => void) {
+    super(since, timeoutMs ?? Number.POSITIVE_INFINITY);
+    this.retry = retry;
+    this.reject = reject;
+  }
 }
 
 /** See createIbPool. */
@@ -106,7 +113,9 @@ export class IbPool implements AsyncDisposable {
   readonly #histories = new Coalescer();
   readonly #entries = new Set<Entry>();
   readonly #holders = new Map<number, Holder>();
-  readonly #waiters = new Deque<Waiter>();
+  readonly #waiters = new WaiterQueue<Waiter>();
+  /** Rings when somebody has waited too long. */
+  readonly #lateness: Alarm;
   readonly #counters = newCounters();
   readonly #wait = new Histogram();
   readonly #hold = new Histogram();
@@ -134,6 +143,7 @@ export class IbPool implements AsyncDisposable {
     this.#workers = topology === 'shared' ? 1 : workers;
     this.#ids = options.clientIds ?? new ClientIds({ base: clientId });
     this.#clock = options.clock ?? systemClock;
+    this.#lateness = new Alarm(this.#clock, () => this.#expireWaiters(), { background: false });
     const { log = ignore } = options;
     this.#log = (entry) => {
       log(entry);
@@ -177,7 +187,7 @@ export class IbPool implements AsyncDisposable {
   snapshot(): IbPoolSnapshot {
     const now = this.#clock.now();
     const connections = [...this.#entries].map(({ connection }) => connection.figures());
-    const [oldestWaiter] = this.#waiters;
+    const oldestWaiter = this.#waiters.first;
     const holders = [...this.#holders].map(([leaseId, { since, site }]) => ({
       leaseId,
       ageMs: now - since,
@@ -207,7 +217,7 @@ export class IbPool implements AsyncDisposable {
       waiting: this.#waiters.length,
       peakWaiting: this.#peakWaiting,
       peakInUse: this.#peakInUse,
-      longestWaitMs: oldestWaiter === undefined ? null : now - oldestWaiter.since,
+      longestWaitMs: oldestWaiter === null ? null : now - oldestWaiter.since,
       longestHoldMs: holders[0]?.ageMs ?? null,
       createError: this.#createError,
       counters: { ...this.#counters, ...UNKNOWN },
@@ -255,10 +265,8 @@ export class IbPool implements AsyncDisposable {
 
   async #acquire({ timeoutMs, signal }: AcquireOptions, site: Error): Promise<IbLease> {
     const since = this.#clock.now();
-    const limitMs = timeoutMs === undefined ? (this.#options.acquireTimeoutMs ?? 30_000) : timeoutMs;
-    const forEver =
-      timeoutMs === null || (timeoutMs === undefined && this.#options.acquireTimeoutMs === null);
-    const deadline = forEver || limitMs === null ? null : since + limitMs;
+    const { acquireTimeoutMs = 30_000 } = this.#options;
+    const limitMs = timeoutMs === undefined ? acquireTimeoutMs : timeoutMs;
     for (let isFirst = true; ; isFirst = false) {
       if (this.#closed !== null) throw new IbError('ERR_IB_CLOSED', `pool '${this.name}' is closed`);
       if (signal?.aborted) {
@@ -269,7 +277,7 @@ export class IbPool implements AsyncDisposable {
       // Those who wait go first, but for the one that was just called.
       const entry = isFirst && this.#waiters.length > 0 ? null : this.#find();
       if (entry === null) {
-        await this.#turn({ since, deadline, signal, isFirst });
+        await this.#turn({ since, timeoutMs: limitMs, signal, isFirst });
         continue;
       }
       entry.idleTimer?.cancel();
@@ -417,58 +425,54 @@ export class IbPool implements AsyncDisposable {
   }
 
   #wakeOne(): void {
-    this.#waiters.shift()?.retry();
+    const waiter = this.#waiters.shift();
+    this.#unlessAwaited();
+    waiter?.retry();
   }
 
   #turn({
     since,
-    deadline,
+    timeoutMs,
     signal,
     isFirst,
   }: {
     since: number;
-    deadline: number | null;
+    timeoutMs: number | null;
     signal: AbortSignal | undefined;
     isFirst: boolean;
   }): Promise<void> {
     if (isFirst) this.#counters.waited++;
     return new Promise((resolve, reject) => {
-      const now = this.#clock.now();
-      const waiter: Waiter = {
-        since,
-        retry: () => {
-          settle();
-          resolve();
-        },
-      };
-      const giveUp = (error: Error): void => {
-        this.#waiters.remove(waiter);
-        settle();
-        reject(error);
-      };
-      const timer =
-        deadline === null
-          ? null
-          : this.#clock.setTimer(() => {
-              this.#counters.timedOut++;
-              giveUp(this.#timeoutError(since));
-            }, deadline - now);
-      const stopWatching =
-        signal === undefined
-          ? ignore
-          : onAbort(signal, () => {
-              this.#counters.aborted++;
-              giveUp(asError(signal.reason));
-            });
-      const settle = (): void => {
-        timer?.cancel();
-        stopWatching();
-      };
+      const waiter = new Waiter(since, timeoutMs, resolve, reject);
       // One that was called in vain keeps its place.
       if (isFirst) this.#waiters.push(waiter);
       else this.#waiters.unshift(waiter);
       this.#peakWaiting = Math.max(this.#peakWaiting, this.#waiters.length);
+      this.#lateness.set(waiter.deadline, this.#clock.now());
+      if (signal === undefined) return;
+      this.#waiters.leaveOnAbort(waiter, signal, () => {
+        this.#unlessAwaited();
+        this.#counters.aborted++;
+        reject(asError(signal.reason));
+      });
     });
+  }
+
+  /** Turns away those whose time is up. */
+  #expireWaiters(): void {
+    const now = this.#clock.now();
+    for (let waiter = this.#waiters.firstDue(now); waiter !== null; waiter = this.#waiters.firstDue(now)) {
+      this.#counters.timedOut++;
+      const error = this.#timeoutError(waiter.since);
+      this.#waiters.remove(waiter);
+      waiter.reject(error);
+    }
+    this.#lateness.set(this.#waiters.nextDeadline(), now);
+  }
+
+  /** A timer that nobody waits for would keep the process alive. */
+  #unlessAwaited(): void {
+    if (this.#waiters.length === 0) this.#lateness.clear();
   }
 
   #timeoutError(since: number): IbError {
@@ -484,8 +488,7 @@ export class IbPool implements AsyncDisposable {
     // In a later turn, so that whoever waits finds the pool closed.
     await Promise.resolve();
     this.#log({ kind: 'closing', users: this.#holders.size });
-    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift())
-      waiter.retry();
+    while (this.#waiters.length > 0) this.#wakeOne();
     if (this.#holders.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = this.#clock.setTimer(resolve, graceMs);

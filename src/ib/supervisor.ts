@@ -1,3 +1,4 @@
+import { backoffMs } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import type { Random } from '../base/random.js';
@@ -484,11 +485,9 @@ export class Supervisor {
     } else this.#backOff(cause);
   }
 
-  /** Full jitter, so that connections that were dropped together do not come back together (AWS Architecture Blog). */
   #backOff(cause: IbError): void {
-    const { reconnectMs, reconnectMostMs } = this.#options;
-    const full = Math.min(reconnectMostMs, reconnectMs * 2 ** Math.min(this.#attempt, 30));
-    const retryInMs = this.#random() * full;
+    const { reconnectMs: baseMs, reconnectMostMs: capMs } = this.#options;
+    const retryInMs = backoffMs(this.#attempt, { baseMs, capMs }, this.#random);
     this.#enter({ kind: 'waiting', attempt: this.#attempt, retryInMs, cause });
     this.#timer = this.#clock.setTimer(() => this.#dial(), retryInMs);
   }

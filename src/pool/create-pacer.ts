@@ -1,3 +1,4 @@
+import { backoffMs } from '../base/backoff.js';
 import type { Random } from '../base/random.js';
 
 /**
@@ -10,9 +11,10 @@ import type { Random } from '../base/random.js';
 const STEP_MS = 10;
 /** How much of the newest create's duration goes into the estimate. */
 const NEWEST_SHARE = 0.3;
-/** After a failed create the next is put off: 50 ms, doubling, at most 2 s, each up to half of it shorter. */
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 2000;
+/** After a failed create the next is put off: 50 ms, doubling, at most 2 s. */
+const RETRY = { baseMs: 50, capMs: 2000 };
+/** Each wait is up to half shorter. Not less: a probe that follows at once would find the server as it was. */
+const RETRY_JITTER = 0.5;
 
 /** What is wanted, and what there is instead. */
 export interface Demand {
@@ -101,7 +103,6 @@ export class CreatePacer {
   }
 
   #retryDelay(): number {
-    const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
-    return full * (1 - this.#random() / 2);
+    return backoffMs(this.failures - 1, RETRY, this.#random, RETRY_JITTER);
   }
 }

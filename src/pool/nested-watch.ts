@@ -1,6 +1,6 @@
 import { isHeld } from './flow-watch.js';
 import { formatSite, isSameCall } from './site.js';
-import type { Waiter } from './waiter-queue.js';
+import type { Waiter } from './waiter.js';
 
 /** A flow waits for a resource of a pool whose last free place it holds itself. The sites are `file:line:column`, null where not sampled. */
 export interface NestedReport {

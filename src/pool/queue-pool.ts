@@ -1,9 +1,10 @@
 import { channel } from 'node:diagnostics_channel';
+import { Alarm } from '../base/alarm.js';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { allowManyListeners, asError } from '../base/promises.js';
+import { WaiterQueue } from '../base/waiter-queue.js';
 import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
-import { Alarm } from './alarm.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
 import type { DestroyReason } from './driver.js';
@@ -22,7 +23,7 @@ import { ResourceLife } from './resource-life.js';
 import { formatSite, formatStack } from './site.js';
 import { Slot } from './slot.js';
 import { timeoutErrors } from './timeout.js';
-import { Waiter, WaiterQueue } from './waiter-queue.js';
+import { Waiter } from './waiter.js';
 
 /** Every pool that is made, for those who watch a whole process. */
 const opened = channel('poolctl:pool:open');
@@ -85,7 +86,7 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
   readonly #tendsIdle: boolean;
 
   readonly #idle = new Deque<Slot<R>>();
-  readonly #waiters = new WaiterQueue<R>();
+  readonly #waiters = new WaiterQueue<Waiter<R>>();
   /** Every slot ever made; those that are vacant are used again first. */
   readonly #slots: Slot<R>[] = [];
   readonly #vacant: Slot<R>[] = [];
@@ -253,17 +254,13 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
   }
 
   #watchAbort(waiter: Waiter<R>, signal: AbortSignal): void {
-    const listener = (): void => {
-      this.#waiters.remove(waiter);
+    this.#waiters.leaveOnAbort(waiter, signal, () => {
       this.#counters.aborted++;
       if (this.#events.acquireAborted.active) {
         this.#events.acquireAborted.emit({ waitedMs: this.settings.clock.now() - waiter.since });
       }
       waiter.reject(abortedError(this.name, signal));
-    };
-    waiter.abort = { signal, listener };
-    allowManyListeners(signal);
-    signal.addEventListener('abort', listener);
+    });
   }
 
   /** Begins a lease. The slot is in no list. */

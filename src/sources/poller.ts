@@ -1,4 +1,5 @@
 import { onAbort } from '../base/abort.js';
+import { backoffBoundMs } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
@@ -178,7 +179,7 @@ class Poll {
       why: error.message,
       hint: 'hint' in error && typeof error.hint === 'string' ? error.hint : null,
       failures,
-      retryMs: Math.min(intervalMs * 2 ** Math.min(failures - 1, 20), most),
+      retryMs: backoffBoundMs(failures - 1, { baseMs: intervalMs, capMs: most }),
     };
   }
 

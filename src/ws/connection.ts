@@ -1,15 +1,15 @@
+import { Alarm } from '../base/alarm.js';
+import { backoffMs } from '../base/backoff.js';
 import type { Timer } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
 import { asError } from '../base/promises.js';
-import { Alarm } from '../pool/alarm.js';
+import { SlidingLog } from '../base/sliding-log.js';
+import type { Turnstile } from '../base/turnstile.js';
 import type { ConnectionSnapshot, ConnectionState } from '../snapshot/feed.js';
-import { backoffMs } from './backoff.js';
-import type { DialGate } from './dial-gate.js';
 import { FeedError } from './errors.js';
 import type { FeedEvents, GapSymbol, LossCause } from './events.js';
 import type { FeedSettings } from './options.js';
 import type { FeedMessage, FeedTick } from './protocol.js';
-import { SlidingWindow } from './sliding-window.js';
 import type { FeedSocket, SocketEnd, SocketListener } from './socket.js';
 import type { Subscription } from './subscription.js';
 
@@ -17,7 +17,7 @@ import type { Subscription } from './subscription.js';
 export interface ConnectionHost {
   readonly settings: FeedSettings;
   readonly events: Emitter<FeedEvents>;
-  readonly dials: DialGate;
+  readonly dials: Turnstile;
   /** A tick for one of the symbols, or for none of them. */
   tick(connection: FeedConnection, tick: FeedTick, now: number): void;
   live(subscription: Subscription): void;
@@ -74,7 +74,7 @@ export class FeedConnection {
   readonly #toUnsubscribe = new Set<Subscription>();
   readonly #again: Batch[] = [];
   readonly #inFlight = new Map<number, InFlight>();
-  readonly #window: SlidingWindow;
+  readonly #window: SlidingLog;
   readonly #wake: Alarm;
   #requests = 0;
   #unansweredInARow = 0;
@@ -117,7 +117,7 @@ export class FeedConnection {
     this.id = id;
     this.#host = host;
     this.#settings = settings;
-    this.#window = new SlidingWindow(settings.protocol.limits.messagesPerSecond, SECOND_MS);
+    this.#window = new SlidingLog(settings.protocol.limits.messagesPerSecond, SECOND_MS);
     this.#wake = new Alarm(settings.clock, () => this.#pump(), { background: false });
   }
 
@@ -403,13 +403,10 @@ export class FeedConnection {
   #enterGate(): void {
     this.#setState('connecting');
     // Called back at once, mostly: then there is nothing to leave.
-    let entered = false;
-    const leave = this.#host.dials.enter(() => {
-      entered = true;
+    this.#leaveGate = this.#host.dials.enter(() => {
       this.#leaveGate = null;
       void this.#dial();
     });
-    if (!entered) this.#leaveGate = leave;
   }
 
   async #dial(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The door `poolctl/ws`: subscriptions to WebSocket feeds, pooled. */
 
+export type { BackoffOptions } from '../base/backoff.js';
 export type { ConnectionSnapshot, ConnectionState, FeedFigures, FeedSnapshot } from '../snapshot/feed.js';
-export type { BackoffOptions } from './backoff.js';
 export type { DialLimits } from './dial-gate.js';
 export { type ExhaustedFacts, FeedError, type FeedErrorCode, PoolExhaustedError } from './errors.js';
 export type { FeedEventName, FeedEvents, GapReport, GapSymbol, LossCause } from './events.js';

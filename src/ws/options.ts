@@ -1,7 +1,7 @@
+import type { BackoffOptions } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import type { BackoffOptions } from './backoff.js';
 import type { DialLimits } from './dial-gate.js';
 import { FeedError } from './errors.js';
 import { jsonFeed } from './json-feed.js';

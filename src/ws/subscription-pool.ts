@@ -1,11 +1,12 @@
 import { onAbort } from '../base/abort.js';
+import { Alarm } from '../base/alarm.js';
 import { Deque } from '../base/deque.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
-import { Alarm } from '../pool/alarm.js';
+import type { Turnstile } from '../base/turnstile.js';
 import type { FeedSnapshot } from '../snapshot/feed.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
-import { DialGate } from './dial-gate.js';
+import { dialGate } from './dial-gate.js';
 import { FeedError, PoolExhaustedError } from './errors.js';
 import type { FeedEventName, FeedEvents } from './events.js';
 import { type FeedSettings, resolveOptions, type SubscriptionPoolOptions } from './options.js';
@@ -32,7 +33,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export class SubscriptionPool implements AsyncDisposable {
   readonly settings: FeedSettings;
   readonly #events = new Emitter<FeedEvents>();
-  readonly #dials: DialGate;
+  readonly #dials: Turnstile;
   readonly #host: ConnectionHost;
   readonly #owner: SubscriberOwner;
   readonly #connections: FeedConnection[] = [];
@@ -74,7 +75,7 @@ export class SubscriptionPool implements AsyncDisposable {
   constructor(options: SubscriptionPoolOptions) {
     this.settings = resolveOptions(options);
     const { clock, dials } = this.settings;
-    this.#dials = new DialGate(clock, dials);
+    this.#dials = dialGate(clock, dials);
     this.#lingerAlarm = new Alarm(clock, () => this.#endLingering(), { background: false });
     this.#host = {
       settings: this.settings,

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { Breaker, resolveBreaker } from '../../src/http/breaker.js';
 import { createHttpPool, type HttpPoolOptions } from '../../src/http/index.js';
-import { RateGate } from '../../src/http/rate-limit.js';
-import { backoffMs, RetryBudget, resolveRetry, retryAfterMs } from '../../src/http/retry.js';
+import { rateGate } from '../../src/http/rate-limit.js';
+import { RetryBudget, resolveRetry, retryAfterMs, retryWaitMs } from '../../src/http/retry.js';
 import type { BreakerState } from '../../src/snapshot/http.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
@@ -83,11 +83,11 @@ describe('the circuit breaker', () => {
 describe('the rate limit', () => {
   it('lets a burst through, then so many a second, first come first served', async () => {
     const clock = new VirtualClock();
-    const gate = new RateGate(clock, { perSecond: 10, burst: 3 });
+    const gate = rateGate(clock, { perSecond: 10, burst: 3 });
     const times: [number, number][] = [];
-    for (let at = 0; at < 10; at++) if (gate.tryTake()) times.push([at, clock.now()]);
+    for (let at = 0; at < 10; at++) if (gate.tryPass()) times.push([at, clock.now()]);
     expect(times.length).toBe(3);
-    for (let at = 0; at < 5; at++) gate.wait(() => times.push([at, Math.floor(clock.now() / 100)]));
+    for (let at = 0; at < 5; at++) gate.enter(() => times.push([at, Math.floor(clock.now() / 100)]));
     await clock.advance(510);
     expect(times.slice(3)).toEqual([0, 1, 2, 3, 4].map((at) => [at, at + 1]));
     expect([gate.waiting, clock.timers.foreground]).toEqual([0, 0]);
@@ -95,29 +95,29 @@ describe('the rate limit', () => {
 
   it('is not held up by those who leave, nor kept alive by them', async () => {
     const clock = new VirtualClock();
-    const gate = new RateGate(clock, { perSecond: 1 });
-    gate.tryTake();
-    const gone = gate.wait(() => {
+    const gate = rateGate(clock, { perSecond: 1 });
+    gate.tryPass();
+    const gone = gate.enter(() => {
       throw new Error('it has left');
     });
     let went = false;
-    gate.wait(() => {
+    gate.enter(() => {
       went = true;
     });
-    gate.leave(gone);
+    gone?.();
     await clock.advance(1010);
     expect(went).toBe(true);
-    gate.leave(gate.wait(() => {}));
+    gate.enter(() => {})?.();
     expect(clock.timers.foreground).toBe(0);
   });
 
   it('stands still while the server says so', async () => {
     const clock = new VirtualClock();
-    const gate = new RateGate(clock, { perSecond: 100 });
+    const gate = rateGate(clock, { perSecond: 100 });
     gate.pause(5000);
-    expect(gate.tryTake()).toBe(false);
+    expect(gate.tryPass()).toBe(false);
     let wentAt = 0;
-    gate.wait(() => {
+    gate.enter(() => {
       wentAt = clock.now();
     });
     await clock.advance(10_000);
@@ -142,10 +142,10 @@ describe('retries', () => {
 
   it('wait at random up to a bound that doubles, and no longer than the cap', () => {
     const retry = resolveRetry({});
-    const bounds = [1, 2, 3, 4, 10, 1000].map((n) => backoffMs(n, retry, () => 1));
+    const bounds = [1, 2, 3, 4, 10, 1000].map((n) => retryWaitMs(n, retry, () => 1));
     expect(bounds).toEqual([500, 1000, 2000, 4000, 20_000, 20_000]);
     const random = seededRandom(1);
-    const waits = Array.from({ length: 200 }, () => backoffMs(1, retry, random));
+    const waits = Array.from({ length: 200 }, () => retryWaitMs(1, retry, random));
     expect(Math.min(...waits)).toBeLessThan(50);
     expect(Math.max(...waits)).toBeGreaterThan(450);
   });

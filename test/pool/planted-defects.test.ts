@@ -58,7 +58,7 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
     found: /was served before acquire \d+, which still waits|tryAcquire overtook a waiter/,
   },
   'a forgotten deadline: it stays where it is in the heap when an earlier one comes': {
-    file: 'pool/waiter-queue.ts',
+    file: 'base/waiter-queue.ts',
     line: 'if (heap[parent]!.deadline <= waiter.deadline) break;',
     instead: 'break;',
     found: /still waits at \d+, though it had time until/,

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.js';
-import { SlidingWindow } from '../../ws/sliding-window.js';
+import { SlidingWindow } from './sliding-window.js';
 
 /** How a feed treats its clients. */
 export interface FeedRules {

@@ -1,4 +1,5 @@
-import { Deque } from '../base/deque.js';
+import { Deque } from './deque.js';
+import type { Limit } from './limit.js';
 
 interface Entry {
   readonly weight: number;
@@ -13,9 +14,11 @@ export type LogEntry = Entry;
  * What was sent within the last `windowMs`, by its own times: the limit holds in every window, wherever it begins.
  * A bucket that fills up at a rate does not do that: "5 a second" with a burst of 5 lets 9 through in one second.
  *
- * One that was let in counts from that moment until `windowMs` after it was sent, however late that was.
+ * There are two ways to record. `note` is for what goes at once. `letIn` and `sent` are for what goes later, by another
+ * thread, say: such an entry counts from the moment it is let in until `windowMs` after it was sent, however late that
+ * was.
  */
-export class SlidingLog {
+export class SlidingLog implements Limit {
   readonly most: number;
   readonly #windowMs: number;
   readonly #sent = new Deque<Entry>();
@@ -33,21 +36,27 @@ export class SlidingLog {
   }
 
   /** Whether there is room for one of this weight. One heavier than the whole log gets through when it is empty. */
-  hasRoom(now: number, weight: number, most = this.most): boolean {
+  hasRoom(now: number, weight = 1, most = this.most): boolean {
     this.#forget(now);
     return this.#weight === 0 || this.#weight + weight <= most;
   }
 
-  /** When there will be room, if nothing else is let in; Infinity if that hangs on one not yet sent. */
-  roomAt(now: number, weight: number, most = this.most): number {
-    this.#forget(now);
+  /** When there will be room, if nothing else is let in; Infinity if that depends on one not yet sent. */
+  roomAt(now: number, weight = 1, most = this.most): number {
+    if (this.hasRoom(now, weight, most)) return now;
     let left = this.#weight;
-    if (left === 0 || left + weight <= most) return now;
     for (const entry of this.#sent) {
       left -= entry.weight;
       if (left === 0 || left + weight <= most) return (entry.sentAt ?? now) + this.#windowMs;
     }
     return Number.POSITIVE_INFINITY;
+  }
+
+  /** One goes now, whether there is room or not. Times must not go backwards. */
+  note(now: number): void {
+    this.#forget(now);
+    this.#weight++;
+    this.#sent.push({ weight: 1, sentAt: now });
   }
 
   letIn(weight: number): LogEntry {

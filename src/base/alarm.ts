@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.js';
+import type { Clock, Timer } from './clock.js';
 
 /** One timer for the soonest of many moments. */
 export class Alarm {
@@ -21,12 +21,19 @@ export class Alarm {
     return this.#at;
   }
 
-  /** Sees to it that it rings at that time, or before. */
+  /** Makes it ring at that time, or before. */
   set(at: number, now: number): void {
     if (at >= this.#at || this.#isOff) return;
     this.#timer?.cancel();
     this.#at = at;
     this.#timer = this.#clock.setTimer(() => this.#due(), at - now, { background: this.#background });
+  }
+
+  /** It does not ring until it is set again. */
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#at = Number.POSITIVE_INFINITY;
   }
 
   /** It never rings again. */
