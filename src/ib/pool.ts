@@ -1,12 +1,12 @@
 import { channel } from 'node:diagnostics_channel';
 import { onAbort } from '../base/abort.js';
 import { Alarm } from '../base/alarm.js';
+import { captureSite, formatSite, formatStack } from '../base/call-site.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import { newCounters } from '../pool/counters.js';
-import { formatSite, formatStack } from '../pool/site.js';
 import type { IbPoolSnapshot, Topology } from '../snapshot/broker.js';
 import type { PoolCounters, PoolSetup } from '../snapshot/pool.js';
 import { ClientIds } from './client-ids.js';
@@ -161,7 +161,7 @@ export class IbPool implements AsyncDisposable {
    * are in use for too long.
    */
   acquire(options: AcquireOptions = {}): Promise<IbLease> {
-    return this.#acquire(options, new Error('acquired here'));
+    return this.#acquire(options, captureSite(this.acquire));
   }
 
   /** Borrows a connection for as long as the work takes. */
@@ -169,7 +169,7 @@ export class IbPool implements AsyncDisposable {
     work: (connection: IbConnection) => Promise<T> | T,
     options: AcquireOptions = {},
   ): Promise<T> {
-    const lease = await this.#acquire(options, new Error('acquired here'));
+    const lease = await this.#acquire(options, captureSite(this.withIb));
     try {
       return await work(lease.connection);
     } finally {

@@ -1,6 +1,6 @@
+import { captureSite, formatSite, formatStack } from '../base/call-site.js';
+import { SiteSampler } from '../base/site-sampler.js';
 import { deliver, type FlowMark, FlowWatch } from './flow-watch.js';
-import { formatSite, formatStack } from './site.js';
-import { captureSite, SiteSampler } from './site-sampler.js';
 import type { Slot } from './slot.js';
 
 export interface LeakWatchOptions {

@@ -1,3 +1,5 @@
+import { logEvents } from '../base/life-cycle-log.js';
+import type { PoolEvents } from './events.js';
 import type { QueuePool } from './queue-pool.js';
 
 /**
@@ -5,53 +7,39 @@ import type { QueuePool } from './queue-pool.js';
  * Returns the way to stop. Slots are numbered from 1; a slot that reconnects keeps its number.
  */
 export function logLifeCycle<R>(pool: QueuePool<R>, write: (line: string) => void): () => void {
-  const say = (text: string): void => write(`pool '${pool.name}': ${text}`);
-  const stops = [
-    pool.on('create', ({ slotId, tookMs }) => say(`#${slotId} created in ${ms(tookMs)}`)),
-    pool.on('createFailed', ({ error, failures, retryInMs }) =>
-      say(`create failed (${failures} in a row, next in ${ms(retryInMs)}): ${error.message}`),
-    ),
-    pool.on('wait', ({ waiting }) => say(`${waiting} waiting`)),
-    pool.on('acquire', ({ slotId, leaseId, waitedMs }) =>
-      say(`#${slotId} acquired by lease ${leaseId}${waitedMs ? ` after ${ms(waitedMs)}` : ''}`),
-    ),
-    pool.on('acquireTimeout', ({ error }) => say(`acquire timed out after ${ms(error.facts.waitedMs)}`)),
-    pool.on('acquireAborted', ({ waitedMs }) => say(`acquire aborted after ${ms(waitedMs)}`)),
-    pool.on('release', ({ slotId, leaseId, heldMs }) =>
-      say(`#${slotId} released by lease ${leaseId}${heldMs === null ? '' : ` after ${ms(heldMs)}`}`),
-    ),
-    pool.on('resetFailed', ({ slotId, error }) => say(`#${slotId} reset failed: ${error.message}`)),
-    pool.on('invalidate', ({ slotId, soft, cause }) =>
-      say(`#${slotId} invalidated${soft ? ' softly' : ''}${cause === null ? '' : `: ${cause.message}`}`),
-    ),
-    pool.on('invalidateAll', ({ cause }) => say(`all older connections invalidated: ${cause.message}`)),
-    pool.on('detach', ({ slotId }) => say(`#${slotId} detached`)),
-    pool.on('destroy', ({ slotId, reason }) => say(`#${slotId} closed (${reason})`)),
-    pool.on('destroyFailed', ({ error, reason }) => say(`closing failed (${reason}): ${error.message}`)),
-    pool.on('leak', ({ leaseId, ageMs, site, count }) =>
-      say(
+  return logEvents<PoolEvents<R>>(
+    pool,
+    {
+      create: ({ slotId, tookMs }) => `#${slotId} created in ${ms(tookMs)}`,
+      createFailed: ({ error, failures, retryInMs }) =>
+        `create failed (${failures} in a row, next in ${ms(retryInMs)}): ${error.message}`,
+      wait: ({ waiting }) => `${waiting} waiting`,
+      acquire: ({ slotId, leaseId, waitedMs }) =>
+        `#${slotId} acquired by lease ${leaseId}${waitedMs ? ` after ${ms(waitedMs)}` : ''}`,
+      acquireTimeout: ({ error }) => `acquire timed out after ${ms(error.facts.waitedMs)}`,
+      acquireAborted: ({ waitedMs }) => `acquire aborted after ${ms(waitedMs)}`,
+      release: ({ slotId, leaseId, heldMs }) =>
+        `#${slotId} released by lease ${leaseId}${heldMs === null ? '' : ` after ${ms(heldMs)}`}`,
+      resetFailed: ({ slotId, error }) => `#${slotId} reset failed: ${error.message}`,
+      invalidate: ({ slotId, soft, cause }) =>
+        `#${slotId} invalidated${soft ? ' softly' : ''}${cause === null ? '' : `: ${cause.message}`}`,
+      invalidateAll: ({ cause }) => `all older connections invalidated: ${cause.message}`,
+      detach: ({ slotId }) => `#${slotId} detached`,
+      destroy: ({ slotId, reason }) => `#${slotId} closed (${reason})`,
+      destroyFailed: ({ error, reason }) => `closing failed (${reason}): ${error.message}`,
+      leak: ({ leaseId, ageMs, site, count }) =>
         `lease ${leaseId} is out for ${ms(ageMs)}, acquired at ${site ?? 'a site not sampled'} (${count} so far)`,
-      ),
-    ),
-    pool.on('leakReturned', ({ leaseId, ageMs }) =>
-      say(`lease ${leaseId} was returned after all, after ${ms(ageMs)}`),
-    ),
-    pool.on('collected', ({ leaseId, site }) =>
-      say(`lease ${leaseId} was dropped unreleased, acquired at ${site ?? 'a site not sampled'}`),
-    ),
-    pool.on('nested', ({ outerSite, innerSite }) =>
-      say(`${innerSite ?? 'an acquire'} waits for a lease that its own flow holds since ${outerSite}`),
-    ),
-    pool.on('doubleRelease', ({ leaseId, site }) =>
-      say(`lease ${leaseId} was released twice${site === null ? '' : `, at ${site}`}`),
-    ),
-    pool.on('close', ({ leasesLeft }) =>
-      say(leasesLeft > 0 ? `closed, leases still out: ${leasesLeft}` : 'closed'),
-    ),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
+      leakReturned: ({ leaseId, ageMs }) => `lease ${leaseId} was returned after all, after ${ms(ageMs)}`,
+      collected: ({ leaseId, site }) =>
+        `lease ${leaseId} was dropped unreleased, acquired at ${site ?? 'a site not sampled'}`,
+      nested: ({ outerSite, innerSite }) =>
+        `${innerSite ?? 'an acquire'} waits for a lease that its own flow holds since ${outerSite}`,
+      doubleRelease: ({ leaseId, site }) =>
+        `lease ${leaseId} was released twice${site === null ? '' : `, at ${site}`}`,
+      close: ({ leasesLeft }) => (leasesLeft > 0 ? `closed, leases still out: ${leasesLeft}` : 'closed'),
+    },
+    write,
+  );
 }
 
 function ms(value: number): string {

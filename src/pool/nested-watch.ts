@@ -1,5 +1,5 @@
+import { formatSite, isSameCall } from '../base/call-site.js';
 import { isHeld } from './flow-watch.js';
-import { formatSite, isSameCall } from './site.js';
 import type { Waiter } from './waiter.js';
 
 /** A flow waits for a resource of a pool whose last free place it holds itself. The sites are `file:line:column`, null where not sampled. */

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { Alarm } from '../base/alarm.js';
+import { formatSite, formatStack } from '../base/call-site.js';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { allowManyListeners, asError } from '../base/promises.js';
@@ -20,7 +21,6 @@ import { NestedWatch } from './nested-watch.js';
 import type { PoolOptions, PoolSettings } from './options.js';
 import { resolveOptions } from './options.js';
 import { ResourceLife } from './resource-life.js';
-import { formatSite, formatStack } from './site.js';
 import { Slot } from './slot.js';
 import { timeoutErrors } from './timeout.js';
 import { Waiter } from './waiter.js';

@@ -1,8 +1,8 @@
+import { formatSite, formatStack } from '../base/call-site.js';
 import { formatCount } from '../base/units.js';
 import type { Holder } from '../snapshot/pool.js';
 import { PoolTimeoutError, type TimeoutFacts, type TimeoutReason } from './errors.js';
 import { isHeld } from './flow-watch.js';
-import { formatSite, formatStack } from './site.js';
 import type { Waiter } from './waiter.js';
 
 /** What the pool looked like when acquires timed out: gathered once for many that did so together. */

@@ -1,9 +1,10 @@
+import { captureSite, formatSite, formatStack } from '../base/call-site.js';
 import type { Clock } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
-import { captureSite, SiteSampler } from '../pool/site-sampler.js';
+import { SiteSampler } from '../base/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
-import { siteOf, siteOnBehalf, stackOf } from './call-site.js';
+import { siteOnBehalf } from './call-site.js';
 import { Note, newNote, noteOn } from './note.js';
 import { type ResourceState, watchQueries } from './resources.js';
 
@@ -128,8 +129,8 @@ export class LeaseBook {
       holders.push({
         leaseId: note.leaseId,
         ageMs,
-        site: siteOf(note.site),
-        stack: stackOf(note.site),
+        site: formatSite(note.site, { skipPackages: true }),
+        stack: formatStack(note.site, { skipPackages: true }),
         leaked: ageMs >= this.leakAfterMs,
         lastSql: note.sql?.slice(0, MOST_SQL) ?? null,
         ...stateOf(resource),

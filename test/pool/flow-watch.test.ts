@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { isSameCall } from '../../src/base/call-site.js';
 import { deliver, type FlowMark, FlowWatch } from '../../src/pool/flow-watch.js';
-import { isSameCall } from '../../src/pool/site.js';
 import { Slot } from '../../src/pool/slot.js';
 
 /** What a stack looks like; the first frame is where acquire was called. */

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { captureSite, SiteSampler } from '../../pool/site-sampler.js';
+import { captureSite } from '../../base/call-site.js';
+import { SiteSampler } from '../../base/site-sampler.js';
 import { onBehalfOf } from '../call-site.js';
 import { hasMethods, hook } from '../hooking.js';
 

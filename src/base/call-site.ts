@@ -3,17 +3,40 @@ import { fileURLToPath } from 'node:url';
 /** Frames of this library itself say nothing to the user. */
 const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
+/** The stack is cut off here: deep enough to leave the libraries in between. */
+const STACK_FRAMES = 8;
+const PACKAGE = /[\\/]node_modules[\\/]|[( ]node:|\(<anonymous>\)$/;
+
+export interface SiteOptions {
+  /**
+   * Leave out frames of packages too. Default false: what calls a pool of this library is where a lease was taken, be it
+   * in a package. A foreign pool is called through drivers and query builders, which say nothing. If no other frame is
+   * left, theirs are shown.
+   */
+  readonly skipPackages?: boolean;
+}
+
+/** Remembers where the caller of `above` was called from. Formatted only if it is ever shown. */
+export function captureSite(above: (...args: never[]) => unknown, frames = STACK_FRAMES): Error {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = frames;
+  const site = {} as Error;
+  Error.captureStackTrace(site, above);
+  Error.stackTraceLimit = before;
+  return site;
+}
+
 /** `file:line:column` of the innermost frame outside of this library; null if there is no stack. */
-export function formatSite(site: Error | null): string | null {
-  const frame = userFrames(site)?.[0];
+export function formatSite(site: Error | null, options: SiteOptions = {}): string | null {
+  const frame = userFrames(site, options)?.[0];
   if (frame === undefined) return null;
   const inParentheses = /\((.*)\)$/.exec(frame);
   return pathOf(inParentheses?.[1] ?? frame.replace(/^at (async )?/, ''));
 }
 
 /** The stack as text, without the frames of this library; null if there is none. */
-export function formatStack(site: Error | null): string | null {
-  return userFrames(site)?.join('\n') ?? null;
+export function formatStack(site: Error | null, options: SiteOptions = {}): string | null {
+  return userFrames(site, options)?.join('\n') ?? null;
 }
 
 /**
@@ -28,20 +51,31 @@ export function isSameCall(one: Error | null, other: Error | null): boolean {
 }
 
 /** Many stacks in a row are often of one line: whoever floods a pool does so from one place. */
-let latest: { readonly stack: string; readonly frames: readonly string[] } | null = null;
+let latest: {
+  readonly stack: string;
+  readonly skipPackages: boolean;
+  readonly frames: readonly string[];
+} | null = null;
 
-function userFrames(site: Error | null): readonly string[] | null {
+function userFrames(
+  site: Error | null,
+  { skipPackages = false }: SiteOptions = {},
+): readonly string[] | null {
   const { stack } = site ?? {};
   if (!stack) return null;
-  if (latest?.stack !== stack) latest = { stack, frames: framesOf(stack) };
+  if (latest?.stack !== stack || latest.skipPackages !== skipPackages) {
+    latest = { stack, skipPackages, frames: framesOf(stack, skipPackages) };
+  }
   return latest.frames;
 }
 
-function framesOf(stack: string): readonly string[] {
-  const frames = stack
+function framesOf(stack: string, skipPackages: boolean): readonly string[] {
+  const all = stack
     .split('\n')
     .slice(1)
     .map((line) => line.trim());
+  const outside = skipPackages ? all.filter((frame) => !PACKAGE.test(frame)) : all;
+  const frames = outside.length > 0 ? outside : all;
   const users = frames.filter(
     (frame) =>
       !pathOf(frame).includes(OWN_FOLDER) && !/[( ]node:/.test(frame) && !frame.endsWith('(<anonymous>)'),

@@ -1,16 +1,4 @@
-/** The acquisition stack is cut off here: deep enough to leave the libraries in between. */
-const STACK_FRAMES = 8;
 const WINDOW_MS = 1000;
-
-/** Remembers where the caller of `above` was called from. Formatted only if it is ever shown. */
-export function captureSite(above: (...args: never[]) => unknown, frames = STACK_FRAMES): Error {
-  const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = frames;
-  const site = {} as Error;
-  Error.captureStackTrace(site, above);
-  Error.stackTraceLimit = before;
-  return site;
-}
 
 /** Keeps within so many looks a second: below that all are worth one, above it an even sample. */
 export class SiteSampler {
