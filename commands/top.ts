@@ -13,9 +13,8 @@ import { expandAddresses, openSources } from '../src/sources/addresses.js';
 import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
-import { factsOf } from '../src/top/facts.js';
-import { NO_HISTORY, nextHistory } from '../src/top/history.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
+import { type Moment, momentOf } from '../src/top/moment.js';
 import {
   parseRecording,
   type Recording,
@@ -155,8 +154,6 @@ async function showScreen(
 ): Promise<void> {
   const { io, options: given } = context;
   const { clock } = io;
-  // React looks at it as it is loaded; its development build costs half as much again.
-  io.setEnv('NODE_ENV', 'production');
   const { runSession } = await import('../src/top/session.js');
   const timing = { clock, intervalMs: given.interval };
   const feed = recorded(
@@ -197,18 +194,17 @@ async function print(
   if (given.once || !given.json) {
     const ticks = recording === null ? await readOnce(sources, timing, stop) : lastTicks(recording);
     for (const tick of ticks) recorder?.write(tick);
-    const tick = ticks.at(-1);
-    if (tick === undefined) throw new Error('there is a tick at least, also in a recording');
-    const history = ticks.reduce((before, one) => nextHistory(before, factsOf(one).pools), NO_HISTORY);
-    await context.write(given.json ? jsonLine(tick, history, io.cwd) : onceReport(tick, history, drawing));
-    return exitCodeOf(tick);
+    const moment = ticks.reduce<Moment | null>((before, tick) => momentOf(tick, before, io), null);
+    if (moment === null) throw new Error('there is at least one tick, in a recording too');
+    await context.write(given.json ? jsonLine(moment) : onceReport(moment, drawing));
+    return exitCodeOf(moment.tick);
   }
   if (recording !== null) {
-    let history = NO_HISTORY;
+    let moment: Moment | null = null;
     for (const tick of ticksOf(recording)) {
       if (stop.aborted || io.stdout.closed) break;
-      history = nextHistory(history, factsOf(tick).pools);
-      await context.write(jsonLine(tick, history, io.cwd));
+      moment = momentOf(tick, moment, io);
+      await context.write(jsonLine(moment));
     }
     return ExitCode.Ok;
   }
@@ -235,10 +231,10 @@ function printLines(context: Context, feed: Feed): Promise<void> {
     const end = (): void => resolvePromise();
     stop.addEventListener('abort', end, { once: true });
     if (stop.aborted) return end();
-    let history = NO_HISTORY;
+    let moment: Moment | null = null;
     feed.start((tick) => {
-      history = nextHistory(history, factsOf(tick).pools);
-      context.write(jsonLine(tick, history, io.cwd)).then(() => {
+      moment = momentOf(tick, moment, io);
+      context.write(jsonLine(moment)).then(() => {
         if (io.stdout.closed) end();
       }, reject);
     });

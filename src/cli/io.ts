@@ -17,8 +17,6 @@ export interface Io {
   readStdin(): Promise<string>;
   readonly keyboard: Keyboard;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Sets a variable of this process, for packages that look at the environment as they are loaded. */
-  setEnv(name: string, value: string): void;
   readonly cwd: string;
   readonly pid: number;
   readonly host: Host;
@@ -107,9 +105,6 @@ export function processIo(interrupts: Interrupts): Io {
     readStdin,
     keyboard: { isTty: process.stdin.isTTY === true, listen: listenToKeys },
     env: process.env,
-    setEnv(name, value) {
-      process.env[name] = value;
-    },
     // Asked for late: it throws where the directory was removed, and --help needs none.
     get cwd() {
       return process.cwd();

@@ -79,7 +79,8 @@ export interface ClientFact {
   readonly backendPid: number | null;
 }
 
-const NO_FACTS: Facts = {
+/** Before the first tick. */
+export const NO_FACTS: Facts = {
   pools: [],
   holders: [],
   backends: [],
@@ -89,18 +90,6 @@ const NO_FACTS: Facts = {
   gaps: [],
   failures: [],
 };
-const known = new WeakMap<Tick, Facts>();
-const knownClients = new WeakMap<PoolerPoolFact, readonly ClientFact[]>();
-
-/** Made once for each tick, which may be drawn many times. */
-export function factsOf(tick: Tick | null): Facts {
-  if (tick === null) return NO_FACTS;
-  const before = known.get(tick);
-  if (before !== undefined) return before;
-  const facts = findFacts(tick);
-  known.set(tick, facts);
-  return facts;
-}
 
 export function poolKey(source: string, pool: PoolReading): string {
   return `${source} ${pool.app?.pid ?? ''} ${pool.name}`;
@@ -121,16 +110,8 @@ export function capacityOf({ size, maxOverflow }: PoolReading): number | null {
   return size === null ? null : size + (maxOverflow ?? 0);
 }
 
-/** The clients of one pool of the pooler: not part of the facts, since there may be thousands. */
-export function clientsOf(fact: PoolerPoolFact): readonly ClientFact[] {
-  const before = knownClients.get(fact);
-  if (before !== undefined) return before;
-  const clients = findClients(fact);
-  knownClients.set(fact, clients);
-  return clients;
-}
-
-function findClients({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
+/** The clients of one pool of the pooler. Not part of the facts, since there may be thousands. */
+export function clientsOf({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
   const pids = new Map(pooler.servers.map(({ id, backendPid }) => [id, backendPid]));
   return pooler.clients
     .filter(({ database, user }) => database === pool.database && user === pool.user)
@@ -142,7 +123,8 @@ function findClients({ pooler, pool, source }: PoolerPoolFact): ClientFact[] {
     }));
 }
 
-function findFacts(tick: Tick): Facts {
+/** Joins all readings of a tick. `momentOf` calls it once for each tick. */
+export function factsOf(tick: Tick): Facts {
   const pools: PoolFact[] = [];
   const backends: BackendFact[] = [];
   const poolerPools: PoolerPoolFact[] = [];

@@ -20,7 +20,7 @@ export type KeyCommand =
     };
 
 export interface Binding {
-  /** As `decodeKeys` names them. */
+  /** As `keyName` names them. */
   readonly keys: readonly string[];
   readonly command: KeyCommand;
   /** How Help and the last line write the keys. */
@@ -195,78 +195,90 @@ export function bindingOf(key: string): Binding | null {
   return BY_KEY.get(key) ?? null;
 }
 
-const ESC = '\x1b';
+export const ESC = '\x1b';
 const LONGEST_SEQUENCE = 32;
 
-/** What terminals send, after ESC. */
-const SEQUENCES: Readonly<Record<string, string>> = {
-  '[A': 'up',
-  '[B': 'down',
-  '[C': 'right',
-  '[D': 'left',
-  OA: 'up',
-  OB: 'down',
-  OC: 'right',
-  OD: 'left',
-  '[H': 'home',
-  '[F': 'end',
-  OH: 'home',
-  OF: 'end',
-  '[1~': 'home',
-  '[4~': 'end',
-  '[7~': 'home',
-  '[8~': 'end',
-  '[5~': 'pageup',
-  '[6~': 'pagedown',
-  '[3~': 'delete',
-  '[Z': 'shift-tab',
-};
-const CONTROLS: Readonly<Record<string, string>> = {
-  '\r': 'enter',
-  '\n': 'enter',
-  '\t': 'tab',
-  '\x7f': 'backspace',
-  '\b': 'backspace',
-  '\x03': 'ctrl-c',
-  '\x04': 'ctrl-c',
-  '\x15': 'ctrl-u',
-};
+/** The sequences of the bound keys, after ESC. */
+const SEQUENCES = new Set('[A [B [C [D OA OB OC OD [H [F OH OF [1~ [4~ [7~ [8~ [5~ [6~ [Z'.split(' '));
+/** The Esc key as the kitty protocol sends it, which no following character can change. */
+export const ESC_KEY = '\x1b[27u';
 
-export interface Decoded {
-  readonly keys: readonly string[];
-  /** The beginning of a sequence whose end has not come yet: to be put before what comes next. */
+export interface SplitInput {
+  /** For Ink, one key each. */
+  readonly inputs: readonly string[];
+  /** The beginning of a sequence whose end has not arrived yet. Put it before the next text, if any follows at once. */
   readonly rest: string;
 }
 
 /**
- * The keys in what a terminal in raw mode sends: one character each, or a name. An ESC that nothing follows is the
- * Esc key; a sequence that is not known is passed over as a whole.
+ * Splits the text of a terminal in raw mode into keys, before Ink sees it. Ink 6 hands pasted text to `useInput` as one
+ * input, takes Esc and a letter behind it for one key, gives up on a sequence that arrives in two parts, and throws on an
+ * unknown sequence with a Ctrl modifier, such as the answer to a cursor request. An unknown sequence is dropped as a whole.
  */
-export function decodeKeys(text: string): Decoded {
-  const keys: string[] = [];
+export function splitInput(text: string): SplitInput {
+  const inputs: string[] = [];
   for (let at = 0; at < text.length; ) {
-    const rest = text.slice(at);
-    if (rest.startsWith(ESC)) {
-      const after = rest.slice(ESC.length);
+    if (text[at] === ESC) {
+      const after = text.slice(at + ESC.length, at + LONGEST_SEQUENCE);
       const [sequence] = /^(?:\[[0-?]*[ -/]*[@-~]|O[ -~])/.exec(after) ?? [];
       if (sequence !== undefined) {
-        const name = SEQUENCES[sequence];
-        if (name !== undefined) keys.push(name);
+        if (SEQUENCES.has(sequence)) inputs.push(ESC + sequence);
         at += ESC.length + sequence.length;
         continue;
       }
-      if (/^(?:\[[0-?]*[ -/]*|O)$/.test(after) && after.length < LONGEST_SEQUENCE) return { keys, rest };
-      keys.push('escape');
+      const isCut = at + ESC.length + after.length === text.length && /^(?:\[[0-?]*[ -/]*|O|)$/.test(after);
+      if (isCut) return { inputs, rest: text.slice(at) };
+      inputs.push(ESC_KEY);
       at += ESC.length;
       continue;
     }
-    const char = String.fromCodePoint(rest.codePointAt(0) ?? 0);
+    const char = String.fromCodePoint(text.codePointAt(at) ?? 0);
     at += char.length;
-    const name = CONTROLS[char];
-    if (name !== undefined) keys.push(name);
-    else if (char >= ' ') keys.push(char);
+    // Ink calls this one Delete, but it is what the Backspace key sends.
+    inputs.push(char === '\x7f' ? '\b' : char);
   }
-  return { keys, rest: '' };
+  return { inputs, rest: '' };
+}
+
+/** The keys that Ink names, as `useInput` reports them. */
+export type InkKey = Readonly<
+  Record<
+    | 'upArrow'
+    | 'downArrow'
+    | 'leftArrow'
+    | 'rightArrow'
+    | 'pageUp'
+    | 'pageDown'
+    | 'home'
+    | 'end'
+    | 'return'
+    | 'escape'
+    | 'tab'
+    | 'backspace'
+    | 'shift'
+    | 'ctrl',
+    boolean
+  >
+>;
+
+const CONTROLS: Readonly<Record<string, string>> = { c: 'ctrl-c', d: 'ctrl-c', u: 'ctrl-u' };
+
+/** The name of a key that `useInput` reports: a character, or a word such as `up`. null for a key without meaning. */
+export function keyName(input: string, key: InkKey): string | null {
+  if (key.upArrow) return 'up';
+  if (key.downArrow) return 'down';
+  if (key.leftArrow) return 'left';
+  if (key.rightArrow) return 'right';
+  if (key.pageUp) return 'pageup';
+  if (key.pageDown) return 'pagedown';
+  if (key.home) return 'home';
+  if (key.end) return 'end';
+  if (key.return || input === '\n') return 'enter';
+  if (key.escape) return 'escape';
+  if (key.backspace) return 'backspace';
+  if (key.tab) return key.shift ? 'shift-tab' : 'tab';
+  if (key.ctrl) return CONTROLS[input] ?? null;
+  return input >= ' ' && [...input].length === 1 ? input : null;
 }
 
 function view(key: string, at: number, words: string): Binding {

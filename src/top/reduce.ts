@@ -1,21 +1,11 @@
 import type { Tick } from '../snapshot/reading.js';
-import { type Diagnosis, diagnose } from './diagnose.js';
-import { type Facts, factsOf } from './facts.js';
-import { nextHistory } from './history.js';
+import { type Facts, NO_FACTS } from './facts.js';
 import { bindingOf, type KeyCommand } from './keys.js';
+import { type Moment, momentOf } from './moment.js';
+import { GROUPINGS, type Spot, spotAt, VIEWS } from './place.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
 import { bodyRows } from './sizes.js';
-import {
-  GROUPINGS,
-  here,
-  INTERVALS_MS,
-  type ScreenEvent,
-  type Size,
-  type Spot,
-  type State,
-  spotAt,
-  VIEWS,
-} from './state.js';
+import { here, INTERVALS_MS, type ScreenEvent, type Size, type State } from './state.js';
 import { counted, shortSite, shortTime } from './words.js';
 
 /** What happens to the screen. */
@@ -30,13 +20,63 @@ export type Message =
 const EVENTS_KEPT = 500;
 const LONGEST_FILTER = 80;
 
+export interface StateOptions {
+  readonly size: Size;
+  readonly intervalMs: number;
+  readonly allowActions?: boolean;
+  readonly mode?: string | null;
+}
+
+export function initialState(
+  { size, intervalMs, allowActions = false, mode = null }: StateOptions,
+  options: SelectOptions,
+): State {
+  const state = {
+    latest: null,
+    shown: null,
+    events: [],
+    trail: [spotAt({ kind: 'view', view: 'pools' })],
+    sorts: {},
+    grouping: null,
+    paused: false,
+    intervalMs,
+    prompt: null,
+    notice: null,
+    size,
+    allowActions,
+    action: null,
+    mode,
+    ended: false,
+  } as const;
+  return { ...state, content: contentOf(state, options) };
+}
+
 /** The next state. Everything that the screen does is decided here; nothing is read, written or waited for. */
 export function reduce(state: State, message: Message, options: SelectOptions): State {
+  const next = step(state, message, options);
+  return isSameContent(state, next) ? next : { ...next, content: contentOf(next, options) };
+}
+
+/** Whether nothing has changed that the content is made from. */
+function isSameContent(before: State, after: State): boolean {
+  const [left, entered] = [here(before), here(after)];
+  return (
+    left.place === entered.place &&
+    left.filter === entered.filter &&
+    before.shown === after.shown &&
+    before.events === after.events &&
+    before.sorts === after.sorts &&
+    before.grouping === after.grouping &&
+    before.size === after.size
+  );
+}
+
+function step(state: State, message: Message, options: SelectOptions): State {
   switch (message.type) {
     case 'tick':
       return onTick(state, message.tick, options);
     case 'key':
-      return onKey({ ...state, notice: null }, message.key, options);
+      return onKey({ ...state, notice: null }, message.key);
     case 'resize':
       return { ...state, size: message.size };
     case 'mode':
@@ -48,7 +88,7 @@ export function reduce(state: State, message: Message, options: SelectOptions): 
         notice: { words: message.words, tone: message.done ? 'good' : 'bad' },
         events: withEvents(state.events, [
           {
-            atMs: state.tick?.atMs ?? 0,
+            atMs: state.latest?.tick.atMs ?? 0,
             tone: message.done ? 'warn' : 'bad',
             about: 'you',
             words: message.words,
@@ -59,25 +99,24 @@ export function reduce(state: State, message: Message, options: SelectOptions): 
 }
 
 function onTick(state: State, tick: Tick, { cwd }: SelectOptions): State {
-  const facts = factsOf(tick);
-  const history = nextHistory(state.history, facts.pools);
-  const events = withEvents(state.events, happened(state, tick, diagnose(facts, { history, cwd }), cwd));
-  return { ...state, tick, shown: state.paused ? state.shown : tick, history, events };
+  const latest = momentOf(tick, state.latest, { cwd });
+  const events = withEvents(state.events, happened(state.latest, latest, cwd));
+  return { ...state, latest, shown: state.paused ? state.shown : latest, events };
 }
 
-/** What is different from the tick before, in words. */
-function happened(state: State, tick: Tick, now: Diagnosis, cwd: string): ScreenEvent[] {
-  const { atMs } = tick;
+/** Describes what differs from the tick before. */
+function happened(last: Moment | null, now: Moment, cwd: string): ScreenEvent[] {
+  const { atMs, sources } = now.tick;
   const found: ScreenEvent[] = [];
   const add = (tone: ScreenEvent['tone'], about: string, words: string): void => {
     found.push({ atMs, tone, about, words });
   };
-  const [before, after] = [factsOf(state.tick), factsOf(tick)];
-  for (const { label, stale } of tick.sources) {
-    const last = state.tick?.sources.find((one) => one.label === label);
-    if (stale !== null && last?.stale == null) add('bad', label, `cannot be read: ${stale.why}`);
-    if (stale === null && last?.stale != null)
-      add('good', label, `is read again, after ${shortTime(atMs - last.stale.sinceMs)}`);
+  const [before, after] = [last?.facts ?? NO_FACTS, now.facts];
+  for (const { label, stale } of sources) {
+    const old = last?.tick.sources.find((one) => one.label === label);
+    if (stale !== null && old?.stale == null) add('bad', label, `cannot be read: ${stale.why}`);
+    if (stale === null && old?.stale != null)
+      add('good', label, `is read again, after ${shortTime(atMs - old.stale.sinceMs)}`);
   }
   for (const { source, what, why } of after.gaps) {
     const known = before.gaps.some((one) => one.source === source && one.what === what && one.why === why);
@@ -90,11 +129,10 @@ function happened(state: State, tick: Tick, now: Diagnosis, cwd: string): Screen
     const { pid, blockedBy, application } = backend.backend;
     add('warn', application ?? backend.source, `backend ${pid} waits for a lock of ${blockedBy.join(', ')}`);
   }
-  if (state.tick !== null) {
-    const last = diagnose(before, { history: state.history, cwd });
-    const changed = last.cause !== now.cause || last.severity !== now.severity;
-    const tone = now.severity === 'none' ? 'faint' : now.severity;
-    if (changed) add(tone, 'diagnosis', now.words);
+  if (last !== null) {
+    const { severity, cause, words } = now.diagnosis;
+    const changed = last.diagnosis.cause !== cause || last.diagnosis.severity !== severity;
+    if (changed) add(severity === 'none' ? 'faint' : severity, 'diagnosis', words);
   }
   return found;
 }
@@ -137,7 +175,7 @@ function withEvents(events: readonly ScreenEvent[], more: readonly ScreenEvent[]
   return more.length === 0 ? events : [...[...more].reverse(), ...events].slice(0, EVENTS_KEPT);
 }
 
-function onKey(state: State, key: string, options: SelectOptions): State {
+function onKey(state: State, key: string): State {
   if (state.prompt?.kind === 'filter') return onFilterKey(state, key);
   if (state.prompt?.kind === 'confirm') {
     if (key === 'ctrl-c') return { ...state, prompt: null, ended: true };
@@ -150,7 +188,7 @@ function onKey(state: State, key: string, options: SelectOptions): State {
   if (binding.acts === true && !state.allowActions) {
     return { ...state, notice: { words: 'read-only: start with --allow-actions', tone: 'warn' } };
   }
-  return onCommand(state, binding.command, options);
+  return onCommand(state, binding.command);
 }
 
 function onFilterKey(state: State, key: string): State {
@@ -176,7 +214,7 @@ function onFilterKey(state: State, key: string): State {
   }
 }
 
-function onCommand(state: State, command: KeyCommand, options: SelectOptions): State {
+function onCommand(state: State, command: KeyCommand): State {
   const spot = here(state);
   switch (command.do) {
     case 'quit':
@@ -192,27 +230,27 @@ function onCommand(state: State, command: KeyCommand, options: SelectOptions): S
       if (isView(spot, 'help')) return back(state);
       return { ...state, trail: [...state.trail, spotAt({ kind: 'view', view: 'help' })] };
     case 'move':
-      return move(state, command.by, options);
+      return move(state, command.by);
     case 'open':
-      return open(state, options);
+      return open(state);
     case 'back':
       return spot.filter === '' ? back(state) : onSpot(state, { filter: '' });
     case 'filter':
-      if (contentOf(state, options).kind === 'text') return state;
+      if (state.content.kind === 'text') return state;
       return { ...state, prompt: { kind: 'filter', text: spot.filter, before: spot.filter } };
     case 'sort':
-      return sortByNext(state, command.by, options);
+      return sortByNext(state, command.by);
     case 'reverse':
-      return reverse(state, options);
+      return reverse(state);
     case 'group':
       return group(state);
     case 'pause':
-      return { ...state, paused: !state.paused, shown: state.paused ? state.tick : state.shown };
+      return { ...state, paused: !state.paused, shown: state.paused ? state.latest : state.shown };
     case 'interval':
       return { ...state, intervalMs: nextInterval(state.intervalMs, command.by) };
     case 'cancel':
     case 'terminate': {
-      const fact = selectedBackend(state, options);
+      const fact = selectedBackend(state);
       if (fact === null) return { ...state, notice: { words: 'no backend is selected here', tone: 'warn' } };
       const { pid, user, database } = fact.backend;
       const action = { verb: command.do, source: fact.source, pid, user, database };
@@ -236,8 +274,8 @@ function back(state: State): State {
   return state.trail.length > 1 ? { ...state, trail: state.trail.slice(0, -1) } : state;
 }
 
-function open(state: State, options: SelectOptions): State {
-  const content = contentOf(state, options);
+function open(state: State): State {
+  const { content } = state;
   if (content.kind === 'text') return state;
   const at = selectedIndex(content.table, here(state));
   const place = content.table.open(at);
@@ -247,8 +285,8 @@ function open(state: State, options: SelectOptions): State {
   return { ...left, trail: [...left.trail, spotAt(place)] };
 }
 
-function move(state: State, by: number | 'page' | '-page' | 'first' | 'last', options: SelectOptions): State {
-  const content = contentOf(state, options);
+function move(state: State, by: number | 'page' | '-page' | 'first' | 'last'): State {
+  const { content } = state;
   const page = bodyRows(state.size);
   const spot = here(state);
   const count = content.kind === 'table' ? content.table.keys.length : content.lines.length;
@@ -265,8 +303,8 @@ function move(state: State, by: number | 'page' | '-page' | 'first' | 'last', op
   return onSpot(state, { row, index });
 }
 
-function sortByNext(state: State, by: 1 | -1, options: SelectOptions): State {
-  const content = contentOf(state, options);
+function sortByNext(state: State, by: 1 | -1): State {
+  const { content } = state;
   if (content.kind === 'text') return state;
   const { name, sort, columns } = content.table;
   const at = columns.findIndex(({ id }) => id === sort?.column);
@@ -280,8 +318,8 @@ function sortByNext(state: State, by: 1 | -1, options: SelectOptions): State {
   };
 }
 
-function reverse(state: State, options: SelectOptions): State {
-  const content = contentOf(state, options);
+function reverse(state: State): State {
+  const { content } = state;
   if (content.kind === 'text') return state;
   const { name, sort, columns } = content.table;
   const column = sort?.column ?? columns[0]?.id;

@@ -1,18 +1,19 @@
 import { palette } from '../report/color.js';
-import type { Tick } from '../snapshot/reading.js';
-import { diagnose } from './diagnose.js';
-import { factsOf } from './facts.js';
-import { type FrameOptions, tableLines } from './frame.js';
-import { type History, recentOf } from './history.js';
-import { type TableSpec, tableOf } from './table.js';
+import type { Facts } from './facts.js';
+import { recentOf } from './history.js';
+import { headLine, layoutOf, rowLine } from './layout.js';
+import type { Moment } from './moment.js';
+import { colorsOf, fitLine, type Line, paintLine } from './spans.js';
+import { type Drawing, type Table, type TableSpec, tableOf } from './table.js';
 import { blockTable } from './views/backends.js';
 import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
 import { holderTable } from './views/holders.js';
 import { poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
-import { cellText, shortTime } from './words.js';
+import { cellText, counted, shortTime } from './words.js';
 
-export interface ReportOptions extends FrameOptions {
+export interface ReportOptions extends Drawing {
+  readonly color: boolean;
   readonly width: number;
 }
 
@@ -20,16 +21,14 @@ export interface ReportOptions extends FrameOptions {
 const MOST_ROWS = 20;
 
 /** One tick as plain text: what is wrong, and the tables that have something in them. */
-export function onceReport(tick: Tick, history: History, options: ReportOptions): string {
-  const { width, cwd } = options;
-  const facts = factsOf(tick);
+export function onceReport({ tick, facts, history, diagnosis }: Moment, options: ReportOptions): string {
   const colors = palette(options);
-  const { severity, words } = diagnose(facts, { history, cwd });
+  const { severity, words } = diagnosis;
   const paint = severity === 'none' ? colors.faint : colors[severity];
   const section = <Row>(spec: TableSpec<Row>, rows: readonly Row[]): string[] => {
     if (rows.length === 0) return [];
     const table = tableOf(spec, rows, { sort: null, filter: '' });
-    return ['', colors.strong(spec.title), ...tableLines(table, width, options, MOST_ROWS)];
+    return ['', colors.strong(spec.title), ...tableLines(table, options)];
   };
   const failed = tick.sources.flatMap(({ label, stale }) =>
     stale === null ? [] : [colors.bad(cellText(`${label} cannot be read: ${stale.why}`, 1000, options))],
@@ -62,7 +61,22 @@ export function onceReport(tick: Tick, history: History, options: ReportOptions)
   ].join('\n');
 }
 
-function backendSummary(backends: ReturnType<typeof factsOf>['backends']): string[] {
+/** A table for plain output: its head and its first rows, nothing selected. */
+function tableLines(table: Table, options: ReportOptions): string[] {
+  const { width } = options;
+  const colors = colorsOf(options);
+  const paint = (line: Line): string => paintLine(fitLine(line, width, options), colors).trimEnd();
+  const layout = layoutOf(table.columns, width);
+  const rows = table.keys.slice(0, MOST_ROWS);
+  const more = table.keys.length - rows.length;
+  return [
+    paint(headLine(table, layout, width, options)),
+    ...rows.map((_, at) => paint(rowLine(table, at, layout, false, options))),
+    ...(more === 0 ? [] : [colors.faint(`  ${counted(more, 'row')} more`)]),
+  ];
+}
+
+function backendSummary(backends: Facts['backends']): string[] {
   if (backends.length === 0) return [];
   const counts = new Map<string, number>();
   for (const { backend } of backends) {
@@ -75,9 +89,8 @@ function backendSummary(backends: ReturnType<typeof factsOf>['backends']): strin
 }
 
 /** One tick as a line of JSON, with what the ticks before it say of the rates of each pool. */
-export function jsonLine(tick: Tick, history: History, cwd: string): string {
-  const facts = factsOf(tick);
-  const { severity, cause, words } = diagnose(facts, { history, cwd });
+export function jsonLine({ tick, facts, history, diagnosis }: Moment): string {
+  const { severity, cause, words } = diagnosis;
   const rates = facts.pools.map(({ key, source, pool }) => ({
     source,
     pid: pool.app?.pid ?? null,

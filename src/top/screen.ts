@@ -1,4 +1,4 @@
-import type { Placed } from './app.js';
+import { EventEmitter } from 'node:events';
 import type { Size } from './state.js';
 
 /** The terminal that the screen is on. */
@@ -7,12 +7,12 @@ export interface Terminal {
   readonly rows: number;
   /** Takes text at once. */
   tell(text: string): void;
+  onResize(listener: () => void): () => void;
 }
 
 export interface Screen {
-  draw(lines: readonly string[]): void;
-  /** To be called when the window has another size; the next frame is drawn from scratch. */
-  resized(): void;
+  /** Where Ink writes its frames. Emits `resize`. */
+  readonly stdout: NodeJS.WriteStream;
   /** Gives the terminal back as it was. To be called in any case, and may be called again. */
   close(): void;
 }
@@ -21,51 +21,81 @@ export interface Screen {
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l';
 const CLEAR = '\x1b[2J\x1b[H';
-/** Terminals that know it show what is between at once; others pass over it. */
+/** Terminals that support it show everything between at once; others ignore it. */
 const [BEGIN_UPDATE, END_UPDATE] = ['\x1b[?2026h', '\x1b[?2026l'];
 
-/** Takes the terminal over, with the alternate screen, so that what was there before comes back. */
+/**
+ * Takes the terminal over, with the alternate screen, so that what was there before comes back. Ink renders whole frames
+ * (its option `debug`), and the changed lines of each reach the terminal. Ink's own ways of writing erase all lines
+ * before each frame, or, with `incrementalRendering`, start one line too low unless the frame has the height of the
+ * terminal, where Ink wipes the scrollback with every frame.
+ */
 export function openScreen(terminal: Terminal): Screen {
-  let ink: typeof import('./app.js') | null = null;
-  let placed: Placed | null = null;
-  let shown: readonly string[] = [];
-  let closed = false;
-  const onFrame = (lines: readonly string[]): void => {
-    const changes = changesOf(shown, lines);
-    shown = lines;
-    if (!closed && changes !== '') terminal.tell(BEGIN_UPDATE + changes + END_UPDATE);
-  };
-  const restart = (): void => {
-    if (closed) return;
-    placed?.end();
-    shown = [];
+  const stdout = new Frames(terminal);
+  const stopResize = terminal.onResize(() => {
     terminal.tell(CLEAR);
-    placed = ink?.placeWithInk(onFrame) ?? null;
-  };
-  terminal.tell(ENTER);
-  restart();
-  // Ink loads more than 500 modules. The first frame does not wait for that: its lines are shown as they are.
-  void import('./app.js').then((loaded) => {
-    ink = loaded;
-    if (!closed) placed = ink.placeWithInk(onFrame);
+    stdout.forget();
+    stdout.emit('resize');
   });
+  terminal.tell(ENTER + CLEAR);
+  let closed = false;
   return {
-    draw: (lines) => (placed === null ? onFrame(lines) : placed.place(lines)),
-    resized: restart,
+    stdout: stdout as unknown as NodeJS.WriteStream,
     close() {
       if (closed) return;
       closed = true;
-      placed?.end();
+      stopResize();
+      stdout.end();
       terminal.tell(LEAVE);
     },
   };
 }
 
-export function sizeOf({ columns, rows }: Terminal): Size {
+/** As much of a stream of a terminal as Ink uses. */
+class Frames extends EventEmitter {
+  readonly isTTY = true;
+  readonly #terminal: Terminal;
+  #shown: readonly string[] = [];
+  #ended = false;
+
+  constructor(terminal: Terminal) {
+    super();
+    this.#terminal = terminal;
+  }
+
+  get columns(): number {
+    return this.#terminal.columns;
+  }
+
+  get rows(): number {
+    return this.#terminal.rows;
+  }
+
+  write(frame: string): boolean {
+    // A frame is never empty: Ink has nothing to clear here.
+    if (this.#ended || frame === '') return true;
+    const lines = frame.split('\n').slice(0, this.rows);
+    const changes = changesOf(this.#shown, lines);
+    this.#shown = lines;
+    if (changes !== '') this.#terminal.tell(BEGIN_UPDATE + changes + END_UPDATE);
+    return true;
+  }
+
+  /** The terminal shows nothing any more. */
+  forget(): void {
+    this.#shown = [];
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+}
+
+export function sizeOf({ columns, rows }: Size): Size {
   return { columns, rows };
 }
 
-/** What to write so that a screen that shows `before` shows `after`: lines that are the same are left alone. */
+/** What to write so that a screen that shows `before` shows `after`. Equal lines are left alone. */
 function changesOf(before: readonly string[], after: readonly string[]): string {
   let text = '';
   for (let row = 0; row < Math.max(before.length, after.length); row++) {

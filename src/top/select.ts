@@ -1,5 +1,9 @@
-import { type BackendFact, backendOf, clientsOf, type Facts, factsOf, type HolderFact } from './facts.js';
-import { type Grouping, here, type Place, type Spot, type State } from './state.js';
+import type { Content } from './content.js';
+import { type BackendFact, backendOf, clientsOf, type Facts, type HolderFact, NO_FACTS } from './facts.js';
+import { NO_HISTORY } from './history.js';
+import type { Grouping, Place, Spot } from './place.js';
+import type { Line } from './spans.js';
+import { here, type State } from './state.js';
 import { type Table, type TableQuery, type TableSpec, tableOf } from './table.js';
 import {
   type BackendGroup,
@@ -9,60 +13,25 @@ import {
   blockTable,
 } from './views/backends.js';
 import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
-import { backendLines, goneLines, helpLines, type Line, leaseLines, wrapLines } from './views/details.js';
+import { backendLines, goneLines, helpLines, leaseLines, wrapLines } from './views/details.js';
 import { eventTable } from './views/events.js';
 import { type HolderGroup, holderGroupTable, holderTable } from './views/holders.js';
 import { clientTable, poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
-
-/** What is shown between the first lines and the last. */
-export type Content =
-  | { readonly kind: 'table'; readonly title: string; readonly table: Table }
-  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly Line[] };
 
 export interface SelectOptions {
   /** Sites are shown relative to it. */
   readonly cwd: string;
 }
 
-const lastContent = new WeakMap<State, { readonly cwd: string; readonly content: Content }>();
-
-/** What is to be seen at the place where the screen is. Made once for each state, which is asked more than once. */
-export function contentOf(state: State, options: SelectOptions): Content {
-  const before = lastContent.get(state);
-  if (before !== undefined && before.cwd === options.cwd) return before.content;
-  const content = findContent(state, options);
-  lastContent.set(state, { cwd: options.cwd, content });
-  return content;
-}
-
-/** Which row the selection is on; where the row has gone, the one that has its place. */
-export function selectedIndex(table: Table, { row, index }: Spot): number {
-  const last = Math.max(0, table.keys.length - 1);
-  if (row === null) return Math.min(index, last);
-  const found = table.keys.indexOf(row);
-  return found >= 0 ? found : Math.min(index, last);
-}
-
-/** The backend that the selection means: that of the row, or that of the lease. */
-export function selectedBackend(state: State, options: SelectOptions): BackendFact | null {
-  const facts = factsOf(state.shown);
-  const spot = here(state);
-  const content = contentOf(state, options);
-  const place =
-    content.kind === 'table' ? content.table.open(selectedIndex(content.table, spot)) : spot.place;
-  if (place?.kind === 'backend') return backendOf(facts, place.backend);
-  if (place?.kind === 'lease') return facts.holders.find(({ key }) => key === place.lease)?.backend ?? null;
-  return null;
-}
-
-function findContent(state: State, options: SelectOptions): Content {
-  const facts = factsOf(state.shown);
+/** What to show at the current place. The state keeps it: sorting thousands of rows for each key would be slow. */
+export function contentOf(state: Omit<State, 'content'>, options: SelectOptions): Content {
+  const { facts = NO_FACTS, history = NO_HISTORY } = state.shown ?? {};
   const spot = here(state);
   const { place } = spot;
   const table = <Row>(spec: TableSpec<Row>, rows: readonly Row[], title = spec.title): Content => {
     const query: TableQuery = { sort: state.sorts[spec.name] ?? null, filter: spot.filter };
-    return { kind: 'table', title, table: tableOnce(spec, rows, query) };
+    return { kind: 'table', title, table: tableOf(spec, rows, query) };
   };
   const text = (title: string, lines: readonly Line[]): Content => {
     return { kind: 'text', title, lines: wrapLines(lines, state.size.columns - 1) };
@@ -73,7 +42,7 @@ function findContent(state: State, options: SelectOptions): Content {
         case 'pools':
           return table(
             poolTable,
-            facts.pools.map((pool) => poolRow(pool, state.history.get(pool.key))),
+            facts.pools.map((pool) => poolRow(pool, history.get(pool.key))),
           );
         case 'holders':
           if (state.grouping !== null) return table(...holderGroups(facts, state.grouping));
@@ -137,32 +106,28 @@ function findContent(state: State, options: SelectOptions): Content {
   }
 }
 
-interface MadeTable {
-  readonly name: string;
-  readonly query: TableQuery;
-  readonly table: Table;
+/** Which row the selection is on; where the row has gone, the one that has its place. */
+export function selectedIndex(table: Table, { row, index }: Spot): number {
+  const last = Math.max(0, table.keys.length - 1);
+  if (row === null) return Math.min(index, last);
+  const found = table.keys.indexOf(row);
+  return found >= 0 ? found : Math.min(index, last);
 }
 
-const lastTable = new WeakMap<readonly unknown[], MadeTable>();
-
-/** Thousands of rows are not sorted anew for each key that only moves the selection. */
-function tableOnce<Row>(spec: TableSpec<Row>, rows: readonly Row[], query: TableQuery): Table {
-  const before = lastTable.get(rows);
-  const same = before?.name === spec.name && before.query.filter === query.filter;
-  if (before !== undefined && same && before.query.sort === query.sort) return before.table;
-  const table = tableOf(spec, rows, query);
-  lastTable.set(rows, { name: spec.name, query, table });
-  return table;
+/** The backend that the selection means: that of the row, or that of the lease. */
+export function selectedBackend(state: State): BackendFact | null {
+  const facts = state.shown?.facts ?? NO_FACTS;
+  const spot = here(state);
+  const { content } = state;
+  const place =
+    content.kind === 'table' ? content.table.open(selectedIndex(content.table, spot)) : spot.place;
+  if (place?.kind === 'backend') return backendOf(facts, place.backend);
+  if (place?.kind === 'lease') return facts.holders.find(({ key }) => key === place.lease)?.backend ?? null;
+  return null;
 }
-
-const lastBackends = new WeakMap<Facts, readonly BackendRow[]>();
 
 function backendRows(facts: Facts): readonly BackendRow[] {
-  const before = lastBackends.get(facts);
-  if (before !== undefined) return before;
-  const rows = withSites(facts.backends, facts, ({ key }) => key);
-  lastBackends.set(facts, rows);
-  return rows;
+  return withSites(facts.backends, facts, ({ key }) => key);
 }
 
 /** With the line of code that has acquired the lease on this backend. */

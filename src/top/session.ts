@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.js';
 import type { Tick } from '../snapshot/reading.js';
-import { type FrameOptions, frameOf } from './frame.js';
-import { decodeKeys } from './keys.js';
-import { type Message, reduce } from './reduce.js';
+import { type Keyboard, openKeys } from './keyboard.js';
+import { initialState, type Message, reduce, type StateOptions } from './reduce.js';
 import { openScreen, sizeOf, type Terminal } from './screen.js';
-import { type BackendAction, initialState, type State, type StateOptions } from './state.js';
+import type { BackendAction, State } from './state.js';
+import type { ScreenDrawing, Store } from './store.js';
 
 /** Where ticks come from: sources that are read, or a recording. */
 export interface Feed extends AsyncDisposable {
@@ -16,13 +16,13 @@ export interface Feed extends AsyncDisposable {
 }
 
 export interface SessionOptions {
-  readonly terminal: Terminal & { onResize(listener: () => void): () => void; readonly closed: boolean };
-  readonly keyboard: { listen(onText: (text: string) => void): () => void };
+  readonly terminal: Terminal & { readonly closed: boolean };
+  readonly keyboard: Keyboard;
   readonly feed: Feed;
   readonly clock: Clock;
-  readonly drawing: FrameOptions;
+  readonly drawing: ScreenDrawing;
   readonly state: Omit<StateOptions, 'size'>;
-  /** Does what was confirmed, and says what became of it; null where the screen only reads. */
+  /** Performs a confirmed action and describes the outcome; null for a read-only screen. */
   readonly act:
     | ((action: BackendAction) => Promise<{ readonly done: boolean; readonly words: string }>)
     | null;
@@ -33,27 +33,27 @@ export interface SessionOptions {
 /** Shows the screen until the user, or `stop`, ends it. The terminal is given back on every way out. */
 export async function runSession(options: SessionOptions): Promise<void> {
   const { terminal, keyboard, feed, clock, drawing, act, stop } = options;
-  let state: State = initialState({ ...options.state, size: sizeOf(terminal) });
-  let drawPending = false;
+  const { promise: over, resolve: end, reject: fail } = deferred();
+  const listeners = new Set<() => void>();
+  let state: State = initialState({ ...options.state, size: sizeOf(terminal) }, drawing);
+  let notifyPending = false;
   let ended = false;
-  let end = (): void => {};
-  const over = new Promise<void>((resolve) => {
-    end = resolve;
-  });
+  let unmount = (): void => {};
 
   const screen = openScreen(terminal);
+  const keys = openKeys(keyboard, clock);
   const finish = (): void => {
     if (ended) return;
     ended = true;
     // At once: after a defect the next thing on the terminal is what went wrong.
-    stopKeys();
-    stopResize();
+    keys.close();
     screen.close();
+    unmount();
     end();
   };
-  const draw = (): void => {
-    drawPending = false;
-    if (!ended) screen.draw(frameOf(state, drawing));
+  const notify = (): void => {
+    notifyPending = false;
+    for (const listener of listeners) listener();
   };
   const dispatch = (message: Message): void => {
     if (ended) return;
@@ -63,10 +63,10 @@ export async function runSession(options: SessionOptions): Promise<void> {
     if (state.paused !== before.paused) feed.setPaused(state.paused);
     if (state.action !== null && before.action === null) perform(state.action);
     if (state.ended || terminal.closed) finish();
-    // Keys that come in one go, as pasted ones do, are one frame.
-    if (ended || drawPending) return;
-    drawPending = true;
-    clock.defer(draw);
+    // Keys that arrive together, as pasted ones do, are one frame.
+    if (ended || notifyPending) return;
+    notifyPending = true;
+    clock.defer(notify);
   };
   const perform = (action: BackendAction): void => {
     const outcome =
@@ -81,30 +81,40 @@ export async function runSession(options: SessionOptions): Promise<void> {
         }),
     );
   };
-  let typed = '';
-  const stopKeys = keyboard.listen((text) => {
-    const { keys, rest } = decodeKeys(typed + text);
-    typed = rest;
-    for (const key of keys) dispatch({ type: 'key', key });
-  });
-  const stopResize = terminal.onResize(() => {
-    if (ended) return;
-    screen.resized();
-    dispatch({ type: 'resize', size: sizeOf(terminal) });
-  });
+  const store: Store = {
+    getState: () => state,
+    dispatch,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
   stop.addEventListener('abort', finish, { once: true });
   try {
     if (stop.aborted) finish();
     else {
-      draw();
-      feed.start(
-        (tick) => dispatch({ type: 'tick', tick }),
-        () => dispatch({ type: 'mode', mode: 'end of the recording' }),
-      );
+      const { mount } = await import('./components/mount.js');
+      if (!ended) {
+        unmount = mount({ store, drawing, stdout: screen.stdout, stdin: keys.stdin, onError: fail });
+        feed.start(
+          (tick) => dispatch({ type: 'tick', tick }),
+          () => dispatch({ type: 'mode', mode: 'end of the recording' }),
+        );
+      }
     }
     await over;
   } finally {
     stop.removeEventListener('abort', finish);
     finish();
   }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+  let resolve = (): void => {};
+  let reject = (_error: unknown): void => {};
+  const promise = new Promise<void>((done, failed) => {
+    resolve = done;
+    reject = failed;
+  });
+  return { promise, resolve: () => resolve(), reject: (error) => reject(error) };
 }

@@ -1,6 +1,5 @@
-import type { Place, Sort } from './state.js';
-
-export type Tone = 'good' | 'warn' | 'bad' | 'faint' | 'strong' | 'name';
+import type { Place, Sort } from './place.js';
+import type { Tone } from './spans.js';
 
 /** What a value or a text is compared and searched by; null (not measured) comes last in either order. */
 export type Value = string | number | null;

@@ -34,7 +34,6 @@ export function testIo(options: TestIoOptions = {}): TestIo {
     readStdin: async () => options.stdin ?? '',
     keyboard: { isTty: false, listen: () => () => {} },
     env: options.env ?? {},
-    setEnv() {},
     cwd: options.cwd ?? '/nowhere',
     pid: 4711,
     host: {

@@ -10,10 +10,11 @@ import {
 import type { PoolReading } from '../../src/snapshot/reading.js';
 import { diagnose } from '../../src/top/diagnose.js';
 import { factsOf } from '../../src/top/facts.js';
-import { frameOf } from '../../src/top/frame.js';
+import { momentOf } from '../../src/top/moment.js';
 import { onceReport } from '../../src/top/report.js';
 import { read } from '../helpers/snapshots.js';
 import { holder, keys, pool, screenAfter, source, tick, ticked } from './helpers.js';
+import { frameOf } from './render.js';
 
 function connection(own: Partial<IbConnectionReading> = {}): IbConnectionReading {
   return read(brokerConnection, {
@@ -55,7 +56,7 @@ const wordsOf = (one: PoolReading) => diagnose(factsOf(told(one)), { history: ne
 
 describe('a pool of broker connections', () => {
   it('has its ids, its pacing and its reconnects in the report', () => {
-    const report = onceReport(told(broker()), new Map(), {
+    const report = onceReport(momentOf(told(broker()), null, { cwd: '/app' }), {
       ...{ width: 110, unicode: true, color: false, cwd: '/app' },
     });
     expect(report).toContain(

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { widthOf } from '../../src/report/text.js';
 import type { Tick } from '../../src/snapshot/reading.js';
-import { type FrameOptions, frameOf } from '../../src/top/frame.js';
-import { NO_HISTORY } from '../../src/top/history.js';
+import { momentOf } from '../../src/top/moment.js';
 import { onceReport } from '../../src/top/report.js';
 import type { Size } from '../../src/top/state.js';
+import type { ScreenDrawing } from '../../src/top/store.js';
 import {
   backend,
   demoTicks,
@@ -21,8 +21,9 @@ import {
   ticked,
   typing,
 } from './helpers.js';
+import { frameOf } from './render.js';
 
-const PLAIN: FrameOptions = { color: false, unicode: true, cwd: '/app' };
+const PLAIN: ScreenDrawing = { color: false, unicode: true, cwd: '/app' };
 const SIZES: readonly Size[] = [
   { columns: 160, rows: 50 },
   { columns: 80, rows: 24 },
@@ -40,7 +41,7 @@ beforeAll(async () => {
   };
 });
 
-function frame(size: Size, names: readonly string[], options: FrameOptions = PLAIN, all = ticks): string[] {
+function frame(size: Size, names: readonly string[], options: ScreenDrawing = PLAIN, all = ticks): string[] {
   return frameOf(screenAfter([...all.map(ticked), ...keys(...names)], { size, allowActions: true }), options);
 }
 
@@ -80,7 +81,7 @@ describe('the screen', () => {
       for (const [, names] of PLACES) {
         const styled = frame(size, names, { ...PLAIN, color: true });
         // biome-ignore lint/suspicious/noControlCharactersInRegex: the styles are escape sequences
-        const plain = styled.map((line) => line.replace(/\x1b\[[0-9;]*m/g, ''));
+        const plain = styled.map((line) => line.replace(/\x1b\[[0-9;]*m/g, '').trimEnd());
         expect(plain).toEqual(frame(size, names));
       }
     }
@@ -105,7 +106,7 @@ describe('the screen', () => {
         expect(lines.length).toBeLessThan(one.rows);
         expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(Math.max(1, one.columns - 1));
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -164,13 +165,13 @@ describe('text from outside', () => {
           expect(widthOf(line)).toBeLessThan(size.columns);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 
   it('is no more than text in plain output either', () => {
     for (const evil of EVIL) {
-      const report = onceReport(hostileTick(evil), NO_HISTORY, { ...PLAIN, width: 80 });
+      const report = onceReport(momentOf(hostileTick(evil), null, PLAIN), { ...PLAIN, width: 80 });
       expect(report.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
     }
   });

@@ -2,8 +2,8 @@ import type { PoolerReading } from '../../src/snapshot/pooler.js';
 import type { PoolReading, Reading, SourceState, Tick } from '../../src/snapshot/reading.js';
 import type { Backend, ServerReading } from '../../src/snapshot/server.js';
 import { demoSources } from '../../src/top/demo.js';
-import { type Message, reduce } from '../../src/top/reduce.js';
-import { initialState, type Size, type State } from '../../src/top/state.js';
+import { initialState, type Message, reduce } from '../../src/top/reduce.js';
+import type { Size, State } from '../../src/top/state.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
 export const AT_MS = Date.UTC(2026, 0, 1, 12);
@@ -192,7 +192,7 @@ export function screenAfter(messages: readonly Message[], options: StartOptions 
   const { size = { columns: 80, rows: 24 }, allowActions = false } = options;
   return messages.reduce(
     (state, message) => reduce(state, message, SELECT),
-    initialState({ size, intervalMs: 1000, allowActions }),
+    initialState({ size, intervalMs: 1000, allowActions }, SELECT),
   );
 }
 

@@ -1,27 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { BINDINGS, decodeKeys } from '../../src/top/keys.js';
+import { BINDINGS, splitInput } from '../../src/top/keys.js';
 import { helpLines } from '../../src/top/views/details.js';
 
 describe('keys', () => {
   it.each([
-    ['letters', 'ab', ['a', 'b']],
-    ['arrows, in both modes', '\x1b[A\x1bOB\x1b[C\x1b[D', ['up', 'down', 'right', 'left']],
-    ['a lone Esc', '\x1b', ['escape']],
-    ['Esc and then a letter', '\x1bq', ['escape', 'q']],
-    ['pages and ends', '\x1b[5~\x1b[6~\x1b[H\x1b[4~', ['pageup', 'pagedown', 'home', 'end']],
-    ['Enter, Tab, Backspace', '\r\t\x7f\x1b[Z', ['enter', 'tab', 'backspace', 'shift-tab']],
-    ['Ctrl-C', '\x03', ['ctrl-c']],
+    ['Esc and then a letter', '\x1bq', ['\x1b[27u', 'q']],
+    ['Esc twice and a letter', '\x1b\x1bq', ['\x1b[27u', '\x1b[27u', 'q']],
+    ['arrows between letters', 'a\x1b[Ab', ['a', '\x1b[A', 'b']],
+    ['Backspace', '\x7f', ['\b']],
     ['more than ASCII', 'é漢', ['é', '漢']],
-    ['a sequence that is not known, which is no text', '\x1b[38;5;1mx', ['x']],
-    ['control characters that mean nothing', '\x00\x01', []],
-  ])('are read from %s', (_, text, keys) => {
-    expect(decodeKeys(text)).toEqual({ keys, rest: '' });
+    ['an unknown sequence', '\x1b[38;5;1mx', ['x']],
+    ['the answer to a cursor request', '\x1b[1;5Rx', ['x']],
+  ])('are split one by one: %s', (_, text, inputs) => {
+    expect(splitInput(text)).toEqual({ inputs, rest: '' });
   });
 
   it('are read from a sequence that comes in two parts', () => {
-    const first = decodeKeys('x\x1b[');
-    expect(first).toEqual({ keys: ['x'], rest: '\x1b[' });
-    expect(decodeKeys(`${first.rest}A`)).toEqual({ keys: ['up'], rest: '' });
+    const first = splitInput('x\x1b[');
+    expect(first).toEqual({ inputs: ['x'], rest: '\x1b[' });
+    expect(splitInput(`${first.rest}A`)).toEqual({ inputs: ['\x1b[A'], rest: '' });
+  });
+
+  it('leave a last Esc undecided: a read may end within a sequence', () => {
+    expect(splitInput('x\x1b')).toEqual({ inputs: ['x'], rest: '\x1b' });
+  });
+
+  it('never wait for the end of a sequence that has none', () => {
+    expect(splitInput(`\x1b[${'1;'.repeat(40)}`).rest).toBe('');
   });
 
   it('are bound once each', () => {

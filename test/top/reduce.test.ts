@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Tick } from '../../src/snapshot/reading.js';
-import { factsOf } from '../../src/top/facts.js';
 import type { Message } from '../../src/top/reduce.js';
 import { reduce } from '../../src/top/reduce.js';
-import { contentOf, selectedIndex } from '../../src/top/select.js';
+import { selectedIndex } from '../../src/top/select.js';
 import { here, type State } from '../../src/top/state.js';
 import {
   backend,
@@ -27,7 +26,7 @@ beforeAll(async () => {
 const start = (...messages: Message[]): State => screenAfter([...ticks.map(ticked), ...messages]);
 
 function tableIn(state: State) {
-  const content = contentOf(state, SELECT);
+  const { content } = state;
   if (content.kind !== 'table') throw new Error('it is no table');
   return content.table;
 }
@@ -101,7 +100,9 @@ describe('the screen', () => {
     expect(seen).toEqual(columns);
     const ages = (...names: string[]) => {
       const state = start(...keys('2', ...names));
-      const byKey = new Map(factsOf(state.shown).holders.map((one) => [one.key, one.holder.ageMs ?? 0]));
+      const byKey = new Map(
+        (state.shown?.facts.holders ?? []).map((one) => [one.key, one.holder.ageMs ?? 0]),
+      );
       return tableIn(state).keys.map((key) => byKey.get(key) ?? 0);
     };
     expect(ages('s')).toEqual([...ages('s')].sort((one, other) => other - one));
@@ -128,7 +129,7 @@ describe('the screen', () => {
     ['!orders.ts', (site: string) => !site.includes('orders.ts')],
   ])('keeps with the filter %s the rows that fit', (filter, fits) => {
     const state = start(...keys('2', '/'), ...typing(filter), ...keys('enter'));
-    const sites = new Map(factsOf(state.shown).holders.map((one) => [one.key, one.holder.site ?? '']));
+    const sites = new Map((state.shown?.facts.holders ?? []).map((one) => [one.key, one.holder.site ?? '']));
     const shown = tableIn(state).keys.map((key) => sites.get(key) ?? '');
     expect(shown.length).toBeGreaterThan(0);
     expect(shown.every(fits)).toBe(true);
@@ -146,10 +147,10 @@ describe('the screen', () => {
 
   it('holds the picture while it is paused, and goes on with what was read since', () => {
     const paused = screenAfter([ticked(ticks[0]!), ...keys(' '), ticked(ticks[1]!)]);
-    expect(paused).toMatchObject({ paused: true, shown: ticks[0], tick: ticks[1] });
+    expect(paused).toMatchObject({ paused: true, shown: { tick: ticks[0] }, latest: { tick: ticks[1] } });
     expect(reduce(paused, { type: 'key', key: 'p' }, SELECT)).toMatchObject({
       paused: false,
-      shown: ticks[1],
+      shown: { tick: ticks[1] },
     });
   });
 
@@ -184,7 +185,7 @@ describe('the screen', () => {
 
   it('acts on the backend of a lease too', () => {
     const state = screenAfter([...ticks.map(ticked), ...keys('2', 'enter', 't')], { allowActions: true });
-    const [first] = factsOf(state.shown).holders;
+    const [first] = state.shown?.facts.holders ?? [];
     expect(state.prompt).toMatchObject({ action: { pid: first?.backend?.backend.pid } });
   });
 

@@ -1,5 +1,6 @@
 import type { BackendFact, BlockFact } from '../facts.js';
-import type { Column, Drawing, TableSpec, Tone } from '../table.js';
+import type { Tone } from '../spans.js';
+import type { Column, Drawing, TableSpec } from '../table.js';
 import { shortTime, siteText } from '../words.js';
 
 /** A backend, and the code that uses it where that is known. */

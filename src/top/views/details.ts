@@ -2,17 +2,9 @@ import { wrap } from '../../report/text.js';
 import type { Blocking, Hop } from '../../sources/join.js';
 import { type BackendFact, type Facts, type HolderFact, LEAK_MS } from '../facts.js';
 import { BINDINGS } from '../keys.js';
+import type { Line, Tone } from '../spans.js';
 import type { State } from '../state.js';
-import type { Tone } from '../table.js';
 import { oneLine, shortSite, shortTime } from '../words.js';
-
-/** A line of a text, of parts that differ in colour. */
-export type Line = readonly Span[];
-
-export interface Span {
-  readonly text: string;
-  readonly tone?: Tone;
-}
 
 interface Place {
   readonly cwd: string;

@@ -1,5 +1,6 @@
 import type { HolderFact } from '../facts.js';
-import type { Column, TableSpec, Tone } from '../table.js';
+import type { Tone } from '../spans.js';
+import type { Column, TableSpec } from '../table.js';
 import { poolText, shortTime, siteText } from '../words.js';
 
 export const holderTable: TableSpec<HolderFact> = {

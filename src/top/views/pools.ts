@@ -1,7 +1,8 @@
 import { drawBar, drawSparkline } from '../../report/bar.js';
 import type { PoolFact } from '../facts.js';
 import { type PoolSample, type Recent, recentOf } from '../history.js';
-import type { Column, TableSpec, Tone } from '../table.js';
+import type { Tone } from '../spans.js';
+import type { Column, TableSpec } from '../table.js';
 import { poolText, shortRate, shortTime } from '../words.js';
 
 export interface PoolRow extends PoolFact {

@@ -1,0 +1,11 @@
+import type { ViewName } from '../place.js';
+
+export const VIEW_TITLES: Readonly<Record<ViewName, string>> = {
+  pools: 'Pools',
+  holders: 'Holders',
+  backends: 'Backends',
+  blocking: 'Blocking',
+  pgbouncer: 'PgBouncer',
+  events: 'Events',
+  help: 'Help',
+};
