@@ -251,7 +251,7 @@ describe('a session on a terminal', () => {
     for (const [columns, rows, pattern] of [
       [40, 12, /filter$/m],
       [160, 50, /quit$/m],
-      [20, 6, /^ 1 Pools {2}2\S* *$/m],
+      [20, 6, /^ 1 Pools {2}2 {2}3 {2}4/m],
       [100, 30, /quit$/m],
     ] as const) {
       run.resize(columns, rows);

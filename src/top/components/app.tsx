@@ -54,7 +54,7 @@ export function Screen({ state, drawing }: ScreenProps) {
   const tick = shown?.tick ?? null;
   return (
     <PenContext value={pen}>
-      <Box height={shares.frame}>
+      <Box height={shares.frame} alignItems="flex-start">
         {/* In a tiny window it is higher than the frame, which cuts it. */}
         <Box flexDirection="column" flexShrink={0} width={width}>
           <Tabs
