@@ -174,10 +174,10 @@ export function setOption(pool: PoolReading, option: PoolOption, value: number |
   return codeStep(`pool '${pool.name}', in ${place}: set ${name}: ${shown}`);
 }
 
-function namesFor({ driver }: PoolReading): OptionNames {
-  if (driver.startsWith('ib-')) return BROKERS;
-  if (driver.startsWith('ws:')) return FEEDS;
-  if (driver === 'http') return HTTP;
+function namesFor({ driver, ib, feed, http }: PoolReading): OptionNames {
+  if (ib !== undefined) return BROKERS;
+  if (feed !== undefined) return FEEDS;
+  if (http !== undefined) return HTTP;
   return OF_LIBRARIES.get(driver) ?? OURS;
 }
 

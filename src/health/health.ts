@@ -1,4 +1,5 @@
-import type { PoolSetup, WatchedSnapshot } from '../snapshot/pool.js';
+import type { FeedFigures } from '../snapshot/feed.js';
+import type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../snapshot/pool.js';
 
 /** `error`: its figures could not be read, or it lends nothing any more. */
 export type HealthStatus = 'healthy' | 'warning' | 'critical' | 'error';
@@ -61,23 +62,16 @@ export const HEALTH_LIMITS: HealthLimits = {
 /** What is looked at: every snapshot of a pool has it, of our own and of watched ones. */
 export type HealthFigures = Pick<
   WatchedSnapshot,
-  | 'name'
-  | 'size'
-  | 'maxOverflow'
-  | 'live'
-  | 'idle'
-  | 'inUse'
-  | 'overflow'
-  | 'waiting'
-  | 'longestWaitMs'
-  | 'createError'
-  | 'closed'
+  'name' | 'size' | 'maxOverflow' | 'live' | 'inUse' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed'
 > & {
+  /** null where nobody reports it, as some endpoints of metrics do not. */
+  readonly [Field in keyof Pick<WatchedSnapshot, 'idle' | 'waiting'>]: number | null;
+} & {
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
-  readonly holders: readonly { readonly leaked: boolean }[];
+  readonly holders: readonly Pick<WatchedHolder, 'leaked'>[];
   readonly setup?: Pick<PoolSetup, 'leakAfterMs'>;
   /** Of a feed: what is lent there are places for symbols. */
-  readonly feed?: { readonly symbols: number; readonly capacity: number };
+  readonly feed?: Pick<FeedFigures, 'symbols' | 'capacity'>;
 };
 
 export interface HealthOptions {

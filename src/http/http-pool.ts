@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 import { Emitter } from '../base/emitter.js';
 import { ignore } from '../base/promises.js';
+import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
 import { withHeader } from './body.js';
@@ -91,7 +92,7 @@ const MOST_ORIGINS = 1000;
  * HTTP connections kept and shared, with limits over all origins together, time-outs for each phase, retries, a rate
  * limit and a circuit breaker per origin. On undici, one of whose Clients is one connection here.
  */
-export class HttpPool implements AsyncDisposable {
+export class HttpPool implements BrandedPool, AsyncDisposable {
   readonly settings: HttpSettings;
   /** The same as `request`, in the form of the platform's own `fetch`: it can take its place. */
   readonly fetch: typeof fetch;
@@ -163,6 +164,11 @@ export class HttpPool implements AsyncDisposable {
   /** Listens to what happens; returns the way to stop. */
   on<E extends HttpEventName>(event: E, listener: (payload: HttpEvents[E]) => void): () => void {
     return this.#events.on(event, listener);
+  }
+
+  get [POOL_BRAND](): PoolBrand {
+    const { open, dialling } = this.#connections;
+    return { kind: 'snapshot', isOver: () => this.closed && open + dialling === 0 };
   }
 
   /** The pool's numbers now. See HttpSnapshot for what the common fields mean here. */

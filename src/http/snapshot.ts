@@ -1,3 +1,4 @@
+import { poolSnapshot } from '../pool/pool-snapshot.js';
 import type { HttpSnapshot, OriginSnapshot } from '../snapshot/http.js';
 import type { WatchedHolder } from '../snapshot/pool.js';
 import { Attempt } from './attempt.js';
@@ -17,11 +18,10 @@ export function snapshotOf(
   const origins = [...connections.origins.values()];
   const holders = holdersOf(origins, now);
   const destroyed = Object.values(counts.closed).reduce((total, each) => total + each, 0);
-  return {
-    schema: 1,
+  const common = poolSnapshot({
+    clock,
     name,
     driver: 'http',
-    takenAtMs: clock.wallTime(),
     size: maxConnections,
     maxOverflow: 0,
     live: connections.open + connections.dialling,
@@ -33,7 +33,6 @@ export function snapshotOf(
     peakWaiting: counts.peakWaiting,
     peakInUse: counts.peakInUse,
     longestWaitMs: longestWait(origins, now),
-    longestHoldMs: holders[0]?.ageMs ?? null,
     createError: counts.connectError,
     wait: counts.wait.snapshot(),
     hold: counts.hold.snapshot(),
@@ -50,25 +49,18 @@ export function snapshotOf(
       aborted: counts.aborted,
       refused: counts.circuitRefused,
       invalidated: counts.closed.error + counts.closed.timeout + counts.closed.aborted,
-      softInvalidated: null,
       recycled: counts.closed.maxLifetime,
-      pingFailed: null,
-      resetFailed: null,
-      detached: null,
-      leaked: null,
-      collected: null,
-      doubleReleased: null,
-      nested: null,
     },
     holders,
     setup: {
       acquireTimeoutMs: timeouts.poolMs ?? 'never',
       recycleMs: maxLifetimeMs ?? 'never',
       maxIdleMs: keepaliveExpiryMs,
-      prePing: null,
       statementTimeoutMs: timeouts.totalMs ?? timeouts.readMs ?? 'never',
-      leakAfterMs: null,
     },
+  });
+  return {
+    ...common,
     http: {
       origins: origins.map((origin) => originSnapshot(origin, settings)),
       requests: counts.requests,

@@ -6,7 +6,9 @@ import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
+import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import { newCounters } from '../pool/counters.js';
+import { poolSnapshot, UNSEEN } from '../pool/pool-snapshot.js';
 import type { IbPoolSnapshot, Topology } from '../snapshot/broker.js';
 import type { PoolCounters, PoolSetup } from '../snapshot/pool.js';
 import { ClientIds } from './client-ids.js';
@@ -98,7 +100,7 @@ class Waiter extends Queued {
 }
 
 /** See createIbPool. */
-export class IbPool implements AsyncDisposable {
+export class IbPool implements BrandedPool, AsyncDisposable {
   readonly name: string;
   /** For those who talk to the same gateway past this pool, other threads by sharePacing. */
   readonly pacer: Pacer;
@@ -184,6 +186,10 @@ export class IbPool implements AsyncDisposable {
     await Promise.all(opened.map(({ ready }) => ready));
   }
 
+  get [POOL_BRAND](): PoolBrand {
+    return { kind: 'snapshot', isOver: () => this.#closed !== null && this.#entries.size === 0 };
+  }
+
   snapshot(): IbPoolSnapshot {
     const now = this.#clock.now();
     const connections = [...this.#entries].map(({ connection }) => connection.figures());
@@ -194,18 +200,14 @@ export class IbPool implements AsyncDisposable {
       site: formatSite(site),
       stack: formatStack(site),
       leaked: now - since >= (this.#options.leakMs ?? 60_000),
-      lastSql: null,
-      busy: null,
-      localPort: null,
-      backendPid: null,
+      ...UNSEEN,
     }));
     const isShared = this.#topology === 'shared';
     const creating = [...this.#entries].filter(({ isReady }) => !isReady).length;
-    return {
-      schema: 1,
+    const common = poolSnapshot({
+      clock: this.#clock,
       name: this.name,
       driver: `ib-${this.#topology}`,
-      takenAtMs: this.#clock.wallTime(),
       // Any number may share one connection.
       size: isShared ? null : this.#workers,
       maxOverflow: isShared ? null : 0,
@@ -218,14 +220,16 @@ export class IbPool implements AsyncDisposable {
       peakWaiting: this.#peakWaiting,
       peakInUse: this.#peakInUse,
       longestWaitMs: oldestWaiter === null ? null : now - oldestWaiter.since,
-      longestHoldMs: holders[0]?.ageMs ?? null,
       createError: this.#createError,
-      counters: { ...this.#counters, ...UNKNOWN },
+      counters: { ...this.#counters, ...NOT_COUNTED },
       wait: this.#wait.snapshot(),
       hold: this.#hold.snapshot(),
       holders,
       closed: this.#closed !== null,
       setup: this.#setup(),
+    });
+    return {
+      ...common,
       ib: {
         topology: this.#topology,
         host: this.#host,
@@ -240,14 +244,12 @@ export class IbPool implements AsyncDisposable {
     };
   }
 
-  #setup(): PoolSetup {
+  #setup(): Partial<PoolSetup> {
     const { acquireTimeoutMs = 30_000, idleMs = null, leakMs = 60_000 } = this.#options;
     return {
       acquireTimeoutMs: acquireTimeoutMs ?? 'never',
       recycleMs: 'never',
       maxIdleMs: idleMs ?? 'never',
-      // The heartbeat finds out what is dead, whether it is lent or not.
-      prePing: null,
       statementTimeoutMs: ANSWER_MS,
       leakAfterMs: leakMs,
     };
@@ -505,7 +507,7 @@ export class IbPool implements AsyncDisposable {
 }
 
 /** What has no meaning here: nothing is checked, reset or recycled, and nothing collected. */
-const UNKNOWN = {
+const NOT_COUNTED = {
   overflowCreated: null,
   refused: null,
   invalidated: null,

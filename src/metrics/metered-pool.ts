@@ -1,8 +1,9 @@
-import type { WatchedSnapshot } from '../snapshot/pool.js';
+import type { anyPool, WatchedSnapshot } from '../snapshot/pool.js';
 import type { AppReading } from '../snapshot/reading.js';
+import type { Read } from '../snapshot/schema.js';
 
 /** What metrics are made from: a snapshot of any pool, without those who hold its leases. */
 export type PoolFigures = Omit<WatchedSnapshot, 'holders'>;
 
 /** The same, with the application that it is in; null where that is the one that is asked. */
-export type MeteredPool = PoolFigures & { readonly app: AppReading | null };
+export type MeteredPool = Omit<Read<typeof anyPool>, 'holders'> & { readonly app: AppReading | null };

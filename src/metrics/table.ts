@@ -478,7 +478,7 @@ export const TABLE = {
 } satisfies Record<string, AnyFamily>;
 
 /** Who holds or waits for nothing has no age, unless nobody measures it. */
-function ageOf(ms: number | null, count: number): number | null {
+function ageOf(ms: number | null, count: number | null): number | null {
   if (ms !== null) return ms / 1000;
   return count === 0 ? 0 : null;
 }

@@ -6,6 +6,7 @@ import { Histogram } from '../base/histogram.js';
 import { allowManyListeners, asError } from '../base/promises.js';
 import { WaiterQueue } from '../base/waiter-queue.js';
 import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
+import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
 import type { DestroyReason } from './driver.js';
@@ -69,7 +70,7 @@ const DEFAULT_GRACE_MS = 5000;
  * From the top: acquire, matching, opening, release, the end of a resource; then what goes on beside them: time-outs,
  * upkeep, leaks, watching, close.
  */
-export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
+export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable {
   readonly settings: PoolSettings<R>;
   readonly #options: PoolOptions<R>;
   readonly #events: Events<R>;
@@ -959,6 +960,10 @@ export class QueuePool<R> implements LeaseOwner<R>, AsyncDisposable {
   /** Adds a step to the life of resources; unlike a listener it is awaited, and its errors count. */
   hook<N extends HookName>(name: N, hook: PoolHooks<R>[N], options: { first?: boolean } = {}): () => void {
     return addHook(this.#hooks, name, hook, options);
+  }
+
+  get [POOL_BRAND](): PoolBrand {
+    return { kind: 'leases', isOver: () => this.#closed && this.#live === 0 };
   }
 
   /** The pool's numbers at this moment. */

@@ -19,6 +19,7 @@ import {
   port,
   type Schema,
   text,
+  told,
 } from './schema.js';
 
 /** Prefix of the metrics that all pools have. */
@@ -140,7 +141,10 @@ export const poolFields = {
     connections('live', 'Connections that take up a place in the pool, in whatever state.'),
     amount,
   ),
-  idle: metered(connections('checked_in', 'Connections that are free to be used.', inSqlAlchemy), amount),
+  idle: metered(
+    connections('checked_in', 'Connections that are free to be used.', inSqlAlchemy),
+    told(amount),
+  ),
   /** Leases out. */
   inUse: metered(connections('checked_out', 'Connections that are out.', inSqlAlchemy), amount),
   /** Resources beyond `size`. SQLAlchemy counts from -size. */
@@ -150,7 +154,7 @@ export const poolFields = {
   ),
   creating: metered(connections('creating', 'Connections that are being opened.'), orNull(amount)),
   /** Acquires that wait. */
-  waiting: metered(connections('waiters', 'Callers that wait for a connection.', inSqlAlchemy), amount),
+  waiting: metered(connections('waiters', 'Callers that wait for a connection.', inSqlAlchemy), told(amount)),
   /** The most acquires that ever waited at once. */
   peakWaiting: metered(
     connections('peak_waiters', 'The most callers that ever waited at once.', { together: 'max' }),

@@ -57,7 +57,7 @@ export function toReading(
     ...found.flatMap(({ missing, pool }) =>
       missing.map((what) => ({
         what: `${what} of pool ${pool.name}`,
-        why: 'no metric tells it; shown as 0',
+        why: what === IN_USE ? 'no metric tells it; shown as 0' : 'no metric tells it',
       })),
     ),
     ...(pools.length > 0 ? [{ what: 'holders of leases', why: 'metrics do not tell them' }] : []),
@@ -187,6 +187,9 @@ const PREFIXES = [...FAMILIES.map(({ prefix }) => prefix), 'pgbouncer_'];
 
 type ByName = ReadonlyMap<string, readonly MetricSample[]>;
 
+/** The only figure without which a pool is still one, and that cannot be null. */
+const IN_USE = 'in use';
+
 interface FoundPool {
   readonly pool: PoolReading;
   readonly missing: readonly string[];
@@ -197,16 +200,18 @@ function poolsOf(family: Family, byName: ByName, takenAtMs: number): readonly Fo
     const figure = (metrics: readonly Metric[] = []): number | null =>
       metrics.map((metric) => figureOf(metric, ofPool)).find((value) => value !== null) ?? null;
     const gauge = (field: Field): number | null => figure(family.gauges[field]);
-    const [idle, inUse, waiting] = [gauge('idle'), gauge('inUse'), gauge('waiting')];
-    if (idle === null && inUse === null) return [];
-    const missing = Object.entries({ idle, 'in use': inUse, waiting }).flatMap(([what, value]) =>
+    const [idle, waiting, live] = [gauge('idle'), gauge('waiting'), gauge('live')];
+    const inUse = gauge('inUse') ?? (live === null || idle === null ? null : live - idle);
+    if (inUse === null && idle === null) return [];
+    const missing = Object.entries({ idle, [IN_USE]: inUse, waiting }).flatMap(([what, value]) =>
       value === null ? [what] : [],
     );
     const pool: PoolReading = {
       ...{ schema: 1, name, takenAtMs, app: null, closed: false, createError: null },
       driver: ofPool.get(family.info ?? '')?.[0]?.labels.driver ?? family.driver,
-      ...{ idle: idle ?? 0, inUse: inUse ?? 0, waiting: waiting ?? 0, holders: [] },
-      live: gauge('live') ?? (idle ?? 0) + (inUse ?? 0),
+      ...{ idle, inUse: inUse ?? 0, waiting, holders: [] },
+      // At least: idle connections may not be counted.
+      live: live ?? (inUse ?? 0) + (idle ?? 0),
       size: gauge('size'),
       maxOverflow: gauge('maxOverflow'),
       overflow: gauge('overflow'),

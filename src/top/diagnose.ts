@@ -1,4 +1,5 @@
 import { printable } from '../report/text.js';
+import type { PoolReading } from '../snapshot/reading.js';
 import { brokerTrouble } from './broker-trouble.js';
 import {
   type BackendFact,
@@ -108,20 +109,21 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   const suspects = holders.filter(({ suspect }) => suspect);
   const name = printable(pool.name);
   const full = capacity !== null && pool.inUse >= capacity;
-  const exhausted = pool.waiting > 0;
+  // Where nobody knows whether anybody waits, only a full pool shows.
+  const exhausted = (pool.waiting ?? 0) > 0;
   const recent = recentOf(context.history.get(fact.key) ?? []);
   const broker = brokerTrouble(pool, { leaks: suspects.length > 0 });
   if (broker !== null) {
     const words = `${name}: ${broker.words}${exhausted ? `; ${pool.waiting} waiting` : ''}`;
-    return { of: 'pool', subject: fact.key, weight: pool.waiting + 1, ...broker, words };
+    return { of: 'pool', subject: fact.key, weight: (pool.waiting ?? 0) + 1, ...broker, words };
   }
   const failure = failureNow(fact, facts, recent);
   if (!exhausted && !full && failure === null) {
     if (suspects.length === 0) return null;
-    const words = `${name}: ${leakWords(suspects, pool.inUse, context)}; none waiting`;
+    const words = `${name}: ${leakWords(suspects, pool.inUse, context)}; ${waitingWords(pool)}`;
     return { of: 'pool', severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
   }
-  const waiting = pool.waiting === 0 ? 'none waiting' : `${pool.waiting} waiting`;
+  const waiting = waitingWords(pool);
   const opening = exhausted && !full && failure === null ? (pool.creating ?? 0) : 0;
   const calm = full ? 'full' : `cannot grow beyond ${openOf(pool)}`;
   const pressed = opening > 0 ? 'growing' : 'exhausted';
@@ -131,7 +133,7 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     cause,
     subject: fact.key,
     words: `${name}: ${exhausted ? pressed : calm}; ${words}`,
-    weight: pool.waiting + 1,
+    weight: (pool.waiting ?? 0) + 1,
   });
 
   if (failure !== null) return said(failure.cause, `${failure.words}; ${waiting}`);
@@ -185,7 +187,7 @@ function failureNow(
   if (pool.createError === null) return null;
   const refused = refusal(pool.createError);
   const limits = refused === null ? [] : facts.servers.flatMap((one) => limitWords(one, facts) ?? []);
-  const short = pool.waiting > 0 || (capacity !== null && pool.inUse >= capacity);
+  const short = (pool.waiting ?? 0) > 0 || (capacity !== null && pool.inUse >= capacity);
   const isNow = short || (recent.createFailuresPerSecond ?? 0) > 0 || limits.length > 0;
   if (!isNow) return null;
   if (refused === null) {
@@ -197,6 +199,11 @@ function failureNow(
 }
 
 /** `3 of 15 leases held > 30 s by src/orders.ts:88`; of more places than two, the two with most of them. */
+function waitingWords({ waiting }: PoolReading): string {
+  if (waiting === null) return 'waiters not known';
+  return waiting === 0 ? 'none waiting' : `${waiting} waiting`;
+}
+
 function leakWords(suspects: readonly HolderFact[], inUse: number, { cwd }: DiagnosisContext): string {
   const sites = ranked(suspects.map(({ holder }) => holder.site ?? ''))
     .filter((site) => site !== '')

@@ -5,7 +5,7 @@ import type { PoolReading } from '../snapshot/reading.js';
 export interface PoolSample {
   readonly atMs: number;
   readonly inUse: number;
-  readonly waiting: number;
+  readonly waiting: number | null;
   readonly acquired: number | null;
   readonly released: number | null;
   readonly timedOut: number | null;

@@ -151,9 +151,10 @@ function addPoolEvents(
       if (before.pools.length > 0) add('faint', pool.name, `is there (${app})`);
       continue;
     }
-    if (pool.waiting > 0 && old.pool.waiting === 0)
-      add('bad', pool.name, `exhausted: ${pool.inUse} leases out, ${pool.waiting} waiting`);
-    if (pool.waiting === 0 && old.pool.waiting > 0) add('good', pool.name, 'nobody waits any more');
+    const [waiting, waited] = [pool.waiting ?? 0, old.pool.waiting ?? 0];
+    if (waiting > 0 && waited === 0)
+      add('bad', pool.name, `exhausted: ${pool.inUse} leases out, ${waiting} waiting`);
+    if (waiting === 0 && waited > 0) add('good', pool.name, 'nobody waits any more');
     const timedOut = (pool.counters.timedOut ?? 0) - (old.pool.counters.timedOut ?? 0);
     if (timedOut > 0) add('bad', pool.name, `${counted(timedOut, 'acquire')} timed out`);
     if (pool.createError !== null && pool.createError !== old.pool.createError)

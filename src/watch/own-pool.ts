@@ -1,3 +1,4 @@
+import { brandOf, POOL_BRAND } from '../pool/brand.js';
 import { DEFAULT_LEAK_MS, type LeakWatchOptions } from '../pool/leak-watch.js';
 import type { QueuePool } from '../pool/queue-pool.js';
 import type { PoolSetup } from '../snapshot/pool.js';
@@ -13,8 +14,7 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
       return name();
     },
     get over() {
-      const { closed, live } = pool.snapshot();
-      return closed && live === 0;
+      return pool[POOL_BRAND].isOver();
     },
     snapshot() {
       const { holders, ...snapshot } = pool.snapshot();
@@ -46,9 +46,9 @@ function leakAfterOf(leakWatch: LeakWatchOptions | null): number | 'never' {
   return leakWatch.thresholdMs ?? DEFAULT_LEAK_MS;
 }
 
-/** Of this copy of poolctl, or another. */
+/** Whether this copy of poolctl, or another one in the process, made this pool. */
 export function isOwnPool(value: object): value is QueuePool<object> {
-  return hasMethods(value, ['acquire', 'tryAcquire', 'invalidateAll', 'snapshot', 'leasedResources']);
+  return brandOf(value)?.kind === 'leases';
 }
 
 interface Sight extends ResourceState {

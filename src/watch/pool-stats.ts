@@ -1,3 +1,6 @@
+import type { IbPoolSnapshot } from '../snapshot/broker.js';
+import type { FeedSnapshot } from '../snapshot/feed.js';
+import type { HttpSnapshot } from '../snapshot/http.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { processWatcher } from './process-watcher.js';
 
@@ -45,10 +48,10 @@ export function getPoolStats(pools?: Iterable<PoolWithSnapshot>): PoolStats {
 type Snapshot = ReturnType<PoolWithSnapshot['snapshot']>;
 
 function poolStatsOf(snapshots: readonly Snapshot[]): PoolStats {
-  const feeds = snapshots.filter(isFeed);
-  const http = snapshots.filter((each) => 'http' in each);
+  const feeds = snapshots.filter((each) => isOfKind(each, 'feed'));
+  const http = snapshots.filter((each) => isOfKind(each, 'http'));
   // A broker's connections are neither.
-  const others = snapshots.filter((each) => !isFeed(each) && !('http' in each) && !/^ib\b/.test(each.driver));
+  const others = snapshots.filter((each) => !KINDS.some((kind) => isOfKind(each, kind)));
   const capacity = sum(feeds, ({ feed }) => feed.capacity);
   const symbols = sum(feeds, ({ feed }) => feed.symbols);
   return {
@@ -70,10 +73,15 @@ function poolStatsOf(snapshots: readonly Snapshot[]): PoolStats {
   };
 }
 
-type FeedSnapshot = Snapshot & { readonly feed: { readonly symbols: number; readonly capacity: number } };
+/** The parts that only some kinds of pool have. A pool without any of them leases databases, or other resources. */
+type Parts = Pick<FeedSnapshot, 'feed'> & Pick<HttpSnapshot, 'http'> & Pick<IbPoolSnapshot, 'ib'>;
+const KINDS = ['feed', 'http', 'ib'] as const satisfies readonly (keyof Parts)[];
 
-function isFeed(snapshot: Snapshot): snapshot is FeedSnapshot {
-  return 'feed' in snapshot;
+function isOfKind<Kind extends keyof Parts>(
+  snapshot: Snapshot,
+  kind: Kind,
+): snapshot is Snapshot & Pick<Parts, Kind> {
+  return kind in snapshot;
 }
 
 function sum<T>(values: readonly T[], of: (value: T) => number): number {

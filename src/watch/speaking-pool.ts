@@ -1,3 +1,4 @@
+import { brandOf } from '../pool/brand.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { hasMethods, isObject } from './hooking.js';
 import type { WatchedPool } from './watched-pool.js';
@@ -7,8 +8,12 @@ export interface SpeakingPool {
   snapshot(): WatchedSnapshot;
 }
 
-/** Whether it has a `snapshot()` that answers with what all pools have in common. Asks it once. */
+/**
+ * Whether it has a `snapshot()` that answers with the fields of all pools. A pool of poolctl has a brand; any other object
+ * is asked once.
+ */
 export function isSpeakingPool(value: object): value is SpeakingPool {
+  if (brandOf(value) !== null) return true;
   if (!hasMethods(value, ['snapshot'])) return false;
   let answer: unknown;
   try {
@@ -32,6 +37,8 @@ export function speakingPool(pool: SpeakingPool, name: () => string): WatchedPoo
       return name();
     },
     get over() {
+      const brand = brandOf(pool);
+      if (brand !== null) return brand.isOver();
       const { closed, live } = pool.snapshot();
       return closed && live === 0;
     },

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
-import { newCounters } from '../pool/counters.js';
-import type { PoolCounters, PoolSetup, WatchedSnapshot } from '../snapshot/pool.js';
+import { poolSnapshot } from '../pool/pool-snapshot.js';
+import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { LeaseBook } from './lease-book.js';
 import type { PoolFacts } from './pools/kind.js';
 import { stateOf } from './resources.js';
@@ -37,13 +37,12 @@ export function watchedPool({ name, driver, read, book, clock }: ForeignPool): W
     snapshot() {
       const facts = read();
       const holders = book.holders(facts.resources, stateOf);
-      return {
-        schema: 1,
+      return poolSnapshot({
+        clock,
         name: name(),
         driver,
-        takenAtMs: clock.wallTime(),
         size: facts.size,
-        // None of them knows an overflow.
+        // None of them has an overflow.
         maxOverflow: facts.size === null ? null : 0,
         live: facts.live,
         overflow: 0,
@@ -54,28 +53,14 @@ export function watchedPool({ name, driver, read, book, clock }: ForeignPool): W
         peakWaiting: null,
         peakInUse: book.peakInUse,
         longestWaitMs: facts.waitingSince === null ? null : clock.now() - facts.waitingSince,
-        longestHoldMs: holders[0]?.ageMs ?? null,
         createError: book.createError,
-        counters: { ...UNKNOWN, ...book.counters(holders, facts.pending) },
+        counters: book.counters(holders, facts.pending),
         wait: book.waits.snapshot(),
         hold: book.holds.snapshot(),
         holders,
         closed: facts.closed,
-        setup: { ...UNKNOWN_SETUP, ...facts.setup, leakAfterMs: book.leakAfterMs },
-      };
+        setup: { ...facts.setup, leakAfterMs: book.leakAfterMs },
+      });
     },
   };
 }
-
-const UNKNOWN_SETUP: PoolSetup = {
-  acquireTimeoutMs: null,
-  recycleMs: null,
-  maxIdleMs: null,
-  prePing: null,
-  statementTimeoutMs: null,
-  leakAfterMs: null,
-};
-
-const UNKNOWN = Object.fromEntries(Object.keys(newCounters()).map((name) => [name, null])) as {
-  readonly [Counter in keyof PoolCounters]: null;
-};

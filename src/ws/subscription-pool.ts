@@ -4,6 +4,8 @@ import { Deque } from '../base/deque.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
 import type { Turnstile } from '../base/turnstile.js';
+import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
+import { poolSnapshot } from '../pool/pool-snapshot.js';
 import type { FeedSnapshot } from '../snapshot/feed.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
 import { dialGate } from './dial-gate.js';
@@ -30,7 +32,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * This class decides which symbol goes where and who gets a tick; a FeedConnection keeps its symbols subscribed. A
  * connection exists from the call that needs it, so any number of subscribes at once at the boundary open one.
  */
-export class SubscriptionPool implements AsyncDisposable {
+export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   readonly settings: FeedSettings;
   readonly #events = new Emitter<FeedEvents>();
   readonly #dials: Turnstile;
@@ -137,6 +139,14 @@ export class SubscriptionPool implements AsyncDisposable {
     await this.close();
   }
 
+  get [POOL_BRAND](): PoolBrand {
+    const isDown = ({ state }: FeedConnection): boolean => state === 'idle' || state === 'closed';
+    return {
+      kind: 'snapshot',
+      isOver: () => this.#closeDone !== null && this.#connections.every(isDown),
+    };
+  }
+
   /** The pool's numbers now. See FeedSnapshot for what the common fields mean here. */
   snapshot(): FeedSnapshot {
     const { name, protocol, maxConnections, clock } = this.settings;
@@ -151,11 +161,10 @@ export class SubscriptionPool implements AsyncDisposable {
     const subscribers = [...this.#subscribers];
     const counts = this.#counts;
     const now = clock.now();
-    return {
-      schema: 1,
+    const common = poolSnapshot({
+      clock,
       name,
       driver: `ws:${protocol.name}`,
-      takenAtMs: clock.wallTime(),
       size: maxConnections,
       maxOverflow: 0,
       live: connections.length - inState('idle', 'closed').length,
@@ -167,14 +176,12 @@ export class SubscriptionPool implements AsyncDisposable {
       peakWaiting: null,
       peakInUse: this.#peakConnections,
       longestWaitMs: notLive.length === 0 ? null : now - Math.min(...notLive.map(({ since }) => since)),
-      longestHoldMs: null,
       createError: this.#lastError?.message ?? null,
       wait: this.#waits.snapshot(),
       hold: null,
       closed: this.#closeDone !== null,
       counters: {
         acquired: counts.live,
-        released: null,
         created: counts.opened,
         createFailed: counts.openFailed,
         destroyed: counts.lost,
@@ -184,17 +191,11 @@ export class SubscriptionPool implements AsyncDisposable {
         aborted: counts.aborted,
         refused: counts.exhausted,
         invalidated: counts.replaced,
-        softInvalidated: null,
-        recycled: null,
-        pingFailed: null,
-        resetFailed: null,
-        detached: null,
-        leaked: null,
-        collected: null,
-        doubleReleased: null,
-        nested: null,
       },
       holders: [],
+    });
+    return {
+      ...common,
       feed: {
         connections,
         symbols: wanted.length,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bin, root, start } from '../helpers/bin.js';
+import { bin, dist, root, start } from '../helpers/bin.js';
 
 const recorder = pathToFileURL(join(root, 'test/helpers/record-loads.mjs')).href;
 
@@ -38,6 +38,19 @@ describe('what is loaded', () => {
       expect(['base', 'cli', 'report']).toEqual(expect.arrayContaining(rooms));
     }
   });
+
+  it.each(['index', 'watch/index', 'watch/register', 'http/index', 'ws/index', 'ib/index', 'health/index'])(
+    'by %s, which applications load, is no schema of snapshots',
+    async (door) => {
+      const script = join(folder, 'door.mjs');
+      await writeFile(script, `import '${pathToFileURL(join(dist, 'src', `${door}.js`)).href}';`);
+      const { stderr, packages, rooms } = await loadedBy(script, []);
+      expect(stderr).toBe('');
+      expect(rooms.length).toBeGreaterThan(0);
+      expect(packages).not.toContain('valibot');
+      expect(rooms).not.toContain('snapshot');
+    },
+  );
 
   it('is really seen, ES modules and CommonJS ones', async () => {
     const { resolve } = createRequire(import.meta.url);

@@ -49,7 +49,8 @@ async function publishPools(
     at,
     read: () => {
       reads++;
-      return { takenAtMs: 1, pools: poolReading({}).pools, gaps: [] };
+      const pools = poolReading({}).pools.map((pool) => ({ ...pool, idle: 1, waiting: 0, holders: [] }));
+      return { takenAtMs: 1, pools, gaps: [] };
     },
     clock: systemClock,
   });

@@ -243,6 +243,15 @@ describe('the health of what is no pool of an application', () => {
     expect(own).toMatchObject({ pool_name: 'shop/app', total_capacity: 25, status: 'healthy', reasons: [] });
   });
 
+  it('a pool of which nobody reports the waiters: null, and its utilization alone decides', () => {
+    const pool = {
+      ...figures({ size: 10, maxOverflow: 0, inUse: 10, live: 10 }),
+      ...{ idle: null, waiting: null },
+    };
+    expect(healthOf(pool)).toMatchObject({ status: 'critical', waiting: null, checked_in: null });
+    expect(healthOf({ ...pool, inUse: 2 })).toMatchObject({ status: 'healthy', waiting: null });
+  });
+
   it('clients that queue are critical, but not while the database is paused', () => {
     const queue = { ...pool, clientsWaiting: 40, longestWaitMs: 31_000 };
     const [busy] = healthOfReading(

@@ -120,16 +120,33 @@ describe('the pools of a metrics endpoint', () => {
     expect(reading.gaps).toEqual([{ what: 'holders of leases', why: 'metrics do not tell them' }]);
   });
 
-  it('what is not told is null, or a gap where it cannot be', () => {
+  it('what no metric reports is null and a gap, never 0', () => {
     const { pools, gaps } = readingOf(
-      'poolctl_pool_checked_in{pool_name="a"} 1\npoolctl_pool_size{pool_name="b"} 4\n',
+      'poolctl_pool_checked_out{pool_name="a"} 1\npoolctl_pool_size{pool_name="b"} 4\n',
     );
-    expect(pools).toMatchObject([{ name: 'a', idle: 1, inUse: 0, size: null, wait: null }]);
+    const unknown = { idle: null, waiting: null, size: null, wait: null };
+    expect(pools).toMatchObject([{ name: 'a', inUse: 1, live: 1, ...unknown }]);
     expect(gaps.map(({ what }) => what)).toEqual([
-      'in use of pool a',
+      'idle of pool a',
       'waiting of pool a',
       'holders of leases',
     ]);
+  });
+
+  it('what is in use is a gap where no metric reports it', () => {
+    const { pools, gaps } = readingOf('poolctl_pool_checked_in{pool_name="a"} 1\n');
+    expect(pools).toMatchObject([{ name: 'a', idle: 1, inUse: 0, waiting: null }]);
+    expect(gaps).toEqual([
+      { what: 'in use of pool a', why: 'no metric tells it; shown as 0' },
+      { what: 'waiting of pool a', why: 'no metric tells it' },
+      { what: 'holders of leases', why: 'metrics do not tell them' },
+    ]);
+    // Connections are idle or in use, so two of the three figures are enough.
+    const known = readingOf('poolctl_pool_live{pool_name="a"} 5\npoolctl_pool_checked_in{pool_name="a"} 2\n');
+    expect(known.pools).toMatchObject([{ name: 'a', live: 5, idle: 2, inUse: 3 }]);
+  });
+
+  it('an endpoint without pools is a gap', () => {
     expect(readingOf('process_cpu_seconds_total 1\n').gaps).toEqual([
       { what: 'pools', why: 'the endpoint has no metrics of pools that are known' },
     ]);

@@ -312,6 +312,12 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
     '3 of 25 backends have waited for locks for up to 7.0s, 2 of them for one held (pid 2, idle in transaction for 8.0s)',
   ],
   [
+    'all in use, where no metric reports who waits',
+    [source({ pools: [pool({ waiting: null, holders: leases(15, () => ({ ageMs: 9000, busy: false })) })] })],
+    'unclear',
+    'orders: full; 15 of 15 in use, waiters not known; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; add the database as a source to see more',
+  ],
+  [
     'a queue, and leases of which nothing is known',
     [
       source({

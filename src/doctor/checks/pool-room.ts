@@ -21,7 +21,8 @@ somebody waits. Where leases have been out for too long, a larger pool is no rep
 function judge(pool: PoolReading): Finding | null {
   // That all connections of a feed are in use is how it should be: feed-capacity counts its symbols.
   if (pool.feed !== undefined) return null;
-  const { inUse, waiting, longestWaitMs } = pool;
+  const { inUse, longestWaitMs } = pool;
+  const waiting = pool.waiting ?? 0;
   const capacity = capacityOf(pool);
   if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);
   const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
@@ -50,7 +51,7 @@ function steps(pool: PoolReading): readonly FixStep[] {
   // A larger pool would be drained by the same leak, a little later.
   const given = giveBack(pool);
   if (given !== null) return [given];
-  const wanted = Math.max(1, inUse + waiting);
+  const wanted = Math.max(1, inUse + (waiting ?? 0));
   const most = MOST_GROWTH * (capacityOf(pool) ?? wanted) - (pool.maxOverflow ?? 0);
   const size = Math.min(roomFor(wanted, pool), most);
   if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);

@@ -53,7 +53,7 @@ export const poolTable: TableSpec<PoolRow> = {
     {
       ...figure('waiting', 'WAIT', 2, 5),
       value: ({ pool }) => pool.waiting,
-      tone: ({ pool }) => (pool.waiting > 0 ? 'bad' : null),
+      tone: ({ pool }) => ((pool.waiting ?? 0) > 0 ? 'bad' : null),
     },
     duration('oldestWait', 'OLDEST', 5, ({ pool }) => pool.longestWaitMs),
     duration('p50', 'P50', 8, ({ recent }) => recent.waitP50Ms),
@@ -84,10 +84,10 @@ export const poolTable: TableSpec<PoolRow> = {
       value: ({ pool }) => pool.waiting,
       text: ({ samples }, width, drawing) =>
         drawSparkline(
-          samples.slice(-width).map(({ waiting }) => waiting),
+          samples.slice(-width).flatMap(({ waiting }) => waiting ?? []),
           drawing,
         ),
-      tone: ({ pool }) => (pool.waiting > 0 ? 'bad' : 'faint'),
+      tone: ({ pool }) => ((pool.waiting ?? 0) > 0 ? 'bad' : 'faint'),
     },
     { id: 'driver', title: 'DRIVER', rank: 11, width: 7, value: ({ pool }) => pool.driver },
     { id: 'source', title: 'SOURCE', rank: 12, width: 12, grow: 1, value: ({ source }) => source },

@@ -1,0 +1,26 @@
+/**
+ * Marks the pools of poolctl. The symbol is the same for all copies and versions of the package in a process, so that
+ * each of them recognizes the pools of the others.
+ */
+export const POOL_BRAND = Symbol.for('poolctl.pool');
+
+/** What a watcher may ask of a branded pool beside `snapshot()`, whichever copy of poolctl made it. */
+export interface PoolBrand {
+  /**
+   * `leases`: a QueuePool, whose `settings`, `leasedResources()` and events may be used too. `snapshot`: only its
+   * snapshot. A version that changes what its pools offer uses another word, and older watchers leave it alone.
+   */
+  readonly kind: 'leases' | 'snapshot';
+  /** Closed and empty. Cheap, unlike a snapshot. */
+  isOver(): boolean;
+}
+
+export interface BrandedPool {
+  readonly [POOL_BRAND]: PoolBrand;
+}
+
+/** The brand of a pool; null for any other object. */
+export function brandOf(value: object): PoolBrand | null {
+  const brand = (value as Partial<BrandedPool>)[POOL_BRAND];
+  return typeof brand === 'object' && typeof brand?.isOver === 'function' ? brand : null;
+}
