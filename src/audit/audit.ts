@@ -72,6 +72,7 @@ export function audit(paths: readonly string[], options: AuditOptions): AuditRes
       parsed: project.parsedCount,
       acquireCalls: judged.size,
       suppressed,
+      undecided: warnings.filter(({ reason }) => reason.startsWith(UNDECIDED)).length,
       baselined: 0,
     },
   };
@@ -110,6 +111,7 @@ function follow(
       onProgress?.(judged.size, Math.max(sites.length, judged.size));
       const verdict = guarded(project.unitOf(site.node).name, warnings, () => judge(site, functions));
       if (verdict === null) continue;
+      if (verdict.gaveUp) warnings.push(undecided(site, project));
       const misused = guarded(project.unitOf(site.node).name, warnings, () =>
         misuses(site, verdict, functions),
       );
@@ -124,6 +126,18 @@ function follow(
   }
   return { judged, warnings };
 }
+
+/** A lease that has too many paths to be followed: the audit says so, and finds nothing. */
+function undecided({ node }: Site, project: Project): AuditWarning {
+  const line = node.getSourceFile().getLineAndCharacterOfPosition(node.getStart()).line + 1;
+  return {
+    file: project.unitOf(node).name,
+    line,
+    reason: `${UNDECIDED}: the function has too many paths to follow this lease along all of them`,
+  };
+}
+
+const UNDECIDED = 'not decided';
 
 /** What goes wrong in one file (code nested too deep for the stack) is said, and the rest is audited. */
 function guarded<T>(file: string, warnings: AuditWarning[], work: () => T): T | null {
@@ -182,6 +196,7 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
       ...(verdict.isLazy && armedBy !== undefined ? { armedBy } : {}),
     },
     at: verdict.returns,
+    facts: verdict.facts,
     confidence: site.confidence,
     when: verdict.when,
     via: calledName(node),

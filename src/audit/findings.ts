@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { ts } from 'ts-morph';
-import type { Project } from './code/project.js';
+import type { Project, SourceUnit } from './code/project.js';
 import { functionName, isFunction } from './code/scope.js';
 import type { Site } from './flow/types.js';
+import { unitOf } from './flow/unit.js';
 import type { HabitFound, PoolFound } from './habits.js';
 import type { Leak } from './leaks.js';
 import type { MisuseFound } from './misuse.js';
@@ -143,13 +144,38 @@ function trailOf(site: Site, { trail }: Leak, project: Project): TrailStep[] {
       trail.how === 'throw' ? 'this may throw' : trail.how === 'loop' ? 'acquired again here' : 'returns';
     steps.push(step('bypass', trail.bypass, message, project));
   }
+  if (trail.bypass === null) steps.push(exitOf(site, project));
   if (trail.cause) steps.push(step('bypass', trail.cause, 'from here', project));
   return steps;
 }
 
+/** The end of the function, where nothing before it turned the path away from a release. */
+function exitOf({ node }: Site, project: Project): TrailStep {
+  const body = unitOf(node);
+  const file = node.getSourceFile();
+  const end = 'body' in body && body.body !== undefined ? body.body.end : body.end;
+  const at = Math.max(body.getStart(), end - 1);
+  return stepAt(
+    'exit',
+    file,
+    at,
+    'the function ends here, and nothing has released it',
+    project.unitOf(node),
+  );
+}
+
 function step(role: TrailStep['role'], node: ts.Node, message: string, project: Project): TrailStep {
-  const unit = project.unitOf(node);
-  const { line, column } = lineAndColumn(node.getSourceFile(), node.getStart());
+  return stepAt(role, node.getSourceFile(), node.getStart(), message, project.unitOf(node));
+}
+
+function stepAt(
+  role: TrailStep['role'],
+  file: ts.SourceFile,
+  at: number,
+  message: string,
+  unit: SourceUnit,
+): TrailStep {
+  const { line, column } = lineAndColumn(file, at);
   const source = unit.text.split('\n', line).at(-1) ?? '';
   return { role, file: unit.name, line, column, message, source: source.replace(/\r$/, '') };
 }

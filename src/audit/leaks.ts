@@ -1,8 +1,10 @@
 import { ts } from 'ts-morph';
-import { type Body, bodyAround, isFunction } from './code/scope.js';
+import { halfWatched, heldByClosures, releasingParts } from './closures.js';
+import { type Body, isFunction } from './code/scope.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
-import { NO_TRAIL, type State, type Trail } from './flow/state.js';
+import { factOf, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
+import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
 import type { LeakKind, Severity } from './types.js';
 
@@ -12,6 +14,8 @@ export interface Verdict {
   /** Where in its result the function hands the lease on, if it does: `['']`, `['.client']`. */
   readonly returns: readonly string[];
   readonly isLazy: boolean;
+  /** What is known of the other parts of the result whenever it does: `.error` is nothing. */
+  readonly facts: ReadonlyMap<string, string>;
   /** What is true of fields of `this` whenever it does. */
   readonly when: ReadonlyMap<Place, string>;
   /** The function that the site belongs to. */
@@ -33,20 +37,33 @@ export function judge(site: Site, program: Program): Verdict {
   const body = unitOf(site.node);
   let walk = new Walk(program, site);
   let exits = walk.run(body);
-  if (walk.isExhausted) {
-    // Too many ways through what it calls: what these do with the lease is left out.
-    walk = new Walk(program, site, { follows: false });
+  // Too many paths: fewer are told apart, then what is called is left out as well.
+  for (const options of [{ isCoarse: true }, { isCoarse: true, follows: false }]) {
+    if (!walk.isExhausted) break;
+    walk = new Walk(program, site, options);
     exits = walk.run(body);
   }
   const ends = new Ends(body, program, exits);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
-  const returns = handed.length === 0 ? [] : [...handed, ...releasingParts(site, walk, ends, program)].sort();
+  const returns =
+    handed.length === 0
+      ? []
+      : [
+          ...handed,
+          ...releasingParts(
+            site,
+            walk,
+            ends.handedOn.map(({ state }) => state),
+            program,
+          ),
+        ].sort();
   const isLazy = ends.handedOn.length > 0 && ends.handedOn.every(({ state }) => state.status === 'lazy');
   const leak = walk.isExhausted ? null : worst(site, walk, ends, program);
   return {
     leak,
     returns,
     isLazy,
+    facts: ends.partsBeside(),
     when: ends.commonFacts(),
     body,
     gaveUp: walk.isExhausted,
@@ -54,29 +71,12 @@ export function judge(site: Site, program: Program): Verdict {
   };
 }
 
-/** The function whose flow the site is part of: past the handlers of promises, executors and array methods. */
-export function unitOf(node: ts.Node): Body {
-  let body = bodyAround(node);
-  while (isFunction(body) && isPartOfFlow(body)) body = bodyAround(body);
-  return body;
-}
-
-function isPartOfFlow(body: ts.SignatureDeclaration): boolean {
-  if (!ts.isArrowFunction(body) && !ts.isFunctionExpression(body)) return false;
-  let at: ts.Node = body;
-  while (ts.isParenthesizedExpression(at.parent)) at = at.parent;
-  const { parent } = at;
-  if (ts.isNewExpression(parent)) return parent.expression.getText() === 'Promise';
-  if (!ts.isCallExpression(parent)) return false;
-  if (parent.expression === at) return true;
-  const callee = parent.expression;
-  return ts.isPropertyAccessExpression(callee) && /^(then|catch|finally|map|forEach)$/.test(callee.name.text);
-}
-
 /** The ends of all paths, sorted by what they mean for the lease. */
 class Ends {
   readonly handedOn: { readonly state: State; readonly suffixes: string[] }[] = [];
   readonly returned: State[] = [];
+  /** Where something that outlives the function has the lease. */
+  readonly kept: State[] = [];
   readonly thrown: State[] = [];
   readonly isReleased: boolean;
   readonly #body: Body;
@@ -99,7 +99,8 @@ class Ends {
       const isStored = state.holders.some((one) => this.#outlives(one));
       if (suffixes.length > 0) {
         if (!isStored) this.handedOn.push({ state, suffixes });
-      } else if (!isStored && state.status === 'held') this.returned.push(state);
+      } else if (isStored) this.kept.push(state);
+      else if (state.status === 'held') this.returned.push(state);
     }
     for (const state of exits.thrown) {
       if (state.status !== 'held') continue;
@@ -115,6 +116,21 @@ class Ends {
     return new Map(
       [...(first ?? [])].filter(
         ([place, fact]) => rootOf(place) === 'this' && others.every((facts) => facts.get(place) === fact),
+      ),
+    );
+  }
+
+  /** What is known of the parts of the result wherever the lease is handed on: `{ client }` has no `error`. */
+  partsBeside(): ReadonlyMap<string, string> {
+    const { result } = this.#program.graphOf(this.#body);
+    const known = this.handedOn.map(({ state }) => {
+      const parts = [...state.facts].filter(([place]) => isWithin(place, result));
+      return new Map(parts.map(([place]) => [place.slice(result.length), factOf(state, place) ?? '']));
+    });
+    const [first, ...others] = known;
+    return new Map(
+      [...(first ?? [])].filter(
+        ([part, fact]) => /^(=|~)/.test(fact) && others.every((parts) => parts.get(part) === fact),
       ),
     );
   }
@@ -135,7 +151,7 @@ class Ends {
 }
 
 function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | null {
-  const { returned, owner } = heldByClosures(site, walk, ends, program);
+  const { returned, owner } = heldByClosures(site, walk, ends.returned, program);
   const isNever = !walk.hasReleased && owner === null;
   const candidates: Leak[] = [];
   const add = (kind: LeakKind, { unlikely, trail }: State) => {
@@ -158,6 +174,8 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
     const explicit = isNever && ends.handedOn.length === 0 && returned.length > 0;
     add(explicit ? 'never-released' : 'not-released-on-throw', state);
   }
+  for (const state of halfWatched(site, walk, [...ends.returned, ...ends.kept], program))
+    add('not-released-on-throw', state);
   for (const state of walk.looped) add(isNever ? 'never-released' : 'overwritten', state);
   return candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
@@ -171,86 +189,4 @@ const KINDS: readonly LeakKind[] = [
 
 function rank({ severity, kind }: Leak): number {
   return (severity === 'error' ? 0 : 10) + KINDS.indexOf(kind);
-}
-
-/**
- * A function literal that is left behind may release the lease of a path: `stream.on('end', () => client.release())`,
- * `return { close: () => client.end() }`. One that does so on all its own paths owns the lease.
- */
-function heldByClosures(
-  site: Site,
-  walk: Walk,
-  ends: Ends,
-  program: Program,
-): { readonly returned: readonly State[]; readonly owner: 'whole' | 'partly' | null } {
-  const left = leftBehind(site, walk);
-  let owner: 'whole' | 'partly' | null = null;
-  const returned = ends.returned.flatMap((state) => {
-    let partly: State[] | null = null;
-    for (const closure of left) {
-      // What was given to a call counts on the paths that made the call.
-      if (isArgument(closure) && !state.leftBehind) continue;
-      const open = leftOpenBy(closure, [state], site, program);
-      if (open === null) continue;
-      owner = open.length === 0 ? 'whole' : (owner ?? 'partly');
-      if (open.length === 0) return [];
-      partly ??= open;
-    }
-    return partly ?? [state];
-  });
-  return { returned, owner };
-}
-
-function isArgument(closure: Body): boolean {
-  return ts.isCallExpression(closure.parent) && closure.parent.expression !== closure;
-}
-
-/** The paths of a function literal on which it does not release; null if it never does. */
-function leftOpenBy(closure: Body, before: readonly State[], site: Site, program: Program): State[] | null {
-  const walk = new Walk(program, site);
-  const exits = walk.run(
-    closure,
-    before.map((state) => ({ ...state, trail: NO_TRAIL })),
-  );
-  // `resolve(client)`: the promise around has it now.
-  const known = new Set(before.flatMap(({ holders }) => holders));
-  const isResolved = ({ holders }: State) => holders.some((one) => one.includes('|%') && !known.has(one));
-  const isOut = (state: State) => state.status === 'held' && !state.unlikely && !isResolved(state);
-  const ends = (state: State) => state.status === 'escaped' || isResolved(state);
-  if (!walk.hasReleased && !exits.returned.some(ends)) return null;
-  const isAsync = program.traitsOf(closure).isAsync;
-  return [...exits.returned.filter(isOut), ...(isAsync ? exits.thrown.filter(isOut) : [])];
-}
-
-/** `return { client, done: () => client.release() }`: the properties of what is returned that release when called. */
-function releasingParts(site: Site, walk: Walk, ends: Ends, program: Program): string[] {
-  const found: string[] = [];
-  for (const closure of leftBehind(site, walk)) {
-    const { parent } = closure;
-    const named = ts.isMethodDeclaration(closure)
-      ? closure.name
-      : ts.isPropertyAssignment(parent)
-        ? parent.name
-        : null;
-    if (named === null || !ts.isIdentifier(named)) continue;
-    const open = leftOpenBy(
-      closure,
-      ends.handedOn.map(({ state }) => state),
-      site,
-      program,
-    );
-    if (open?.length === 0) found.push(`!.${named.text}`);
-  }
-  return found;
-}
-
-/** Function literals of the site's function that no path went through, outermost first. */
-function leftBehind(site: Site, walk: Walk): Body[] {
-  const found: Body[] = [];
-  const visit = (node: ts.Node): void => {
-    if (isFunction(node) && !walk.invoked.has(node)) found.push(node);
-    ts.forEachChild(node, visit);
-  };
-  ts.forEachChild(unitOf(site.node), visit);
-  return found;
 }

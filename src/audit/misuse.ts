@@ -2,8 +2,9 @@ import { ts } from 'ts-morph';
 import { bodyAround, isBody, isFunction, variableOf } from './code/scope.js';
 import type { Call } from './flow/graph.js';
 import type { Program, Site } from './flow/types.js';
+import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
-import { unitOf, type Verdict } from './leaks.js';
+import type { Verdict } from './leaks.js';
 import type { Misuse, Severity } from './types.js';
 
 /** A lease that is released, but wrongly, or used where it should not be. */

@@ -74,6 +74,8 @@ export interface ResourceSpec {
   };
   /** Methods of the lease that only open or close things: their failure is no ordinary one. */
   readonly protocol: readonly string[];
+  /** What it answers of itself, which follows from what was called on it. */
+  readonly answers?: readonly LeaseAnswer[];
   /** Calls after which the lease is somebody else's: methods of it, and what takes it as an argument. */
   readonly handoff?: readonly string[];
   /** Work on it is done without promises. */
@@ -84,6 +86,18 @@ export interface ResourceSpec {
     readonly fixed: string;
     readonly exceptions: string;
   };
+}
+
+/** `runner.isTransactionActive`, `session.inTransaction()`: false at first. */
+export interface LeaseAnswer {
+  /** The property, or the method with `()`. */
+  readonly asked: string;
+  /** The methods that make it true. BEGIN in a query does so too. */
+  readonly trueAfter: readonly string[];
+  /** The methods that make it false. So do COMMIT and ROLLBACK in a query. */
+  readonly falseAfter: readonly string[];
+  /** What it answers when a commit has failed. */
+  readonly afterFailedCommit: boolean;
 }
 
 /** How a lease is ended by a repair. */
@@ -154,6 +168,8 @@ export interface AuditResult {
     readonly parsed: number;
     readonly acquireCalls: number;
     readonly suppressed: number;
+    /** Acquire calls that were not decided: their functions have too many paths. Each has a warning. */
+    readonly undecided: number;
     readonly baselined: number;
   };
 }

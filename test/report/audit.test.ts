@@ -74,7 +74,7 @@ const result: AuditResult = {
     },
   ],
   warnings: [{ file: 'src/b.ts', line: null, reason: 'not read: it is minified' }],
-  summary: { files: 3, parsed: 2, acquireCalls: 5, suppressed: 1, baselined: 2 },
+  summary: { files: 3, parsed: 2, acquireCalls: 5, suppressed: 1, undecided: 0, baselined: 2 },
 };
 
 const options = { color: false, unicode: true, width: 80, cwd: FOLDER, version: '1.2.3' };

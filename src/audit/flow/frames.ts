@@ -10,6 +10,7 @@ import type { Program } from './types.js';
 
 /** From so many states on, less is known of those that come to the same place. */
 export const STATES_AT_A_NODE = 48;
+export const COARSE_STATES_AT_A_NODE = 4;
 
 /** Whether the lease is still to be released on this path. */
 export function isOut(state: State): boolean {
@@ -37,12 +38,14 @@ export function dropTemporaries(state: State, call: Call): State {
 
 export function withLiveFacts(state: State, node: number, isLive: Liveness): State {
   if (state.facts.size === 0) return state;
+  // The properties of an object are known for the sake of those that it does not have.
+  const lives = (place: Place, fact: string) => isLive(node, place, fact.startsWith('={'));
   let dead = false;
-  for (const place of state.facts.keys()) if (!isLive(node, place)) dead = true;
+  for (const [place, fact] of state.facts) if (!lives(place, fact)) dead = true;
   if (!dead) return state;
   const kept = new Map<Place, string>();
   for (const [place, fact] of state.facts) {
-    if (!isLive(node, place)) continue;
+    if (!lives(place, fact)) continue;
     kept.set(place, fact);
     // What a live name stands for lives on with it.
     const target = fact.startsWith('&') ? state.facts.get(fact.slice(1)) : undefined;
@@ -52,8 +55,8 @@ export function withLiveFacts(state: State, node: number, isLive: Liveness): Sta
 }
 
 /** Where paths are too many: what is known of fields goes first, then everything. */
-export function withFewerFacts(state: State, count: number): State {
-  const kept = count < 2 * STATES_AT_A_NODE ? [...state.facts].filter(([place]) => !place.includes('.')) : [];
+export function withFewerFacts(state: State, keepsVariables: boolean): State {
+  const kept = keepsVariables ? [...state.facts].filter(([place]) => !place.includes('.')) : [];
   return { ...state, facts: new Map(kept) };
 }
 
@@ -72,7 +75,9 @@ export function framed(
   const aside = new Map<Place, string>();
   for (const [place, fact] of state.facts) {
     const isVisible =
-      around.has(ownerOf(place) ?? '') || args.some((arg) => isPlace(arg) && isWithin(place, arg));
+      ownerOf(place) === 'lease' ||
+      around.has(ownerOf(place) ?? '') ||
+      args.some((arg) => isPlace(arg) && isWithin(place, arg));
     (isVisible || isWithin(place, 'this') ? inside : aside).set(place, fact);
   }
   return {

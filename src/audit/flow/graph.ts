@@ -8,9 +8,15 @@ export type Test =
   | { readonly kind: 'same'; readonly left: Place; readonly right: Place }
   /** `instanceof` and the like: true of a lease, unknown of other things. */
   | { readonly kind: 'is'; readonly place: Place }
+  /** `typeof place === 'number'` and the like: never true of a lease. */
+  | { readonly kind: 'primitive'; readonly place: Place }
+  /** `<` and the like: known only of numbers that are. */
+  | { readonly kind: 'compare'; readonly operator: Comparison; readonly left: Place; readonly right: Place }
   /** One more round of a loop over a collection. */
   | { readonly kind: 'each'; readonly place: Place; readonly loop: number }
   | { readonly kind: 'opaque' };
+
+export type Comparison = '<' | '<=' | '>' | '>=';
 
 /** What becomes of the promise that a call returns. */
 export type Mode = 'plain' | 'awaited' | 'returned' | 'floating';
@@ -42,8 +48,11 @@ export type Op =
   | { readonly kind: 'await'; readonly from: Place }
   | { readonly kind: 'dispose'; readonly place: Place }
   | { readonly kind: 'return' }
-  /** `reject(error)` of a promise's executor: leaves the function past all handlers. */
-  | { readonly kind: 'throw'; readonly rejects: boolean };
+  | { readonly kind: 'throw' }
+  /** `reject(error)` of a promise's executor: the code goes on, and the promise has failed. */
+  | { readonly kind: 'reject' }
+  /** `this.depth++`; by null where it is not known how much. */
+  | { readonly kind: 'count'; readonly place: Place; readonly by: number | null };
 
 export interface FlowNode {
   readonly op: Op;
@@ -66,4 +75,8 @@ export interface Graph {
   readonly result: Place;
   /** For every node the places that it tests, reads into others, or hands to functions. */
   readonly uses: readonly (readonly Place[])[];
+  /** The same, and what it calls or waits for: all that may still be read. */
+  readonly reads: readonly (readonly Place[])[];
+  /** The parameters that are given other values. */
+  readonly reassigned: ReadonlySet<Place>;
 }

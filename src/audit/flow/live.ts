@@ -1,54 +1,97 @@
 import { type Graph, START } from './graph.js';
-import { ownerOf, type Place } from './place.js';
+import { ownerOf, type Place, rootOf } from './place.js';
 
-/** Says whether what is known of a place can matter from a node of a graph on. */
-export type Liveness = (node: number, place: Place) => boolean;
+/** Says whether what is known of a place can matter from a node of a graph on; `parts` asks for its parts too. */
+export type Liveness = (node: number, place: Place, parts?: boolean) => boolean;
 
 /**
  * Finds out where the places of a function are read further on. What is known of the others is dropped there: else
  * every `if` of a function would double its paths. Places of other functions always count as read; so do those that
- * a function within reads, which may run at any time.
+ * a function within reads, which may run at any time. Each place is looked at when it is first asked for: a function
+ * of 50,000 statements has as many places.
  */
 export function liveness(graph: Graph, id: string, readWithin: ReadonlySet<Place>): Liveness {
-  const indexes = new Map<Place, number>();
-  for (const uses of graph.uses) {
-    for (const place of uses) if (!indexes.has(place)) indexes.set(place, indexes.size);
-  }
-  const words = (indexes.size + 31) >> 5;
-  const bits = new Uint32Array(graph.nodes.length * words);
+  const reads = new Map<Place, number[]>();
+  const writes = new Map<Place, Set<number>>();
   const before: number[][] = graph.nodes.map(() => []);
-  graph.nodes.forEach(({ next, thrown }, node) => {
+  graph.nodes.forEach(({ op, next, thrown }, node) => {
     for (const to of [...next, thrown]) if (to !== undefined) before[to]?.push(node);
-    for (const place of graph.uses[node] ?? []) {
-      const index = indexes.get(place) as number;
-      const at = node * words + (index >> 5);
-      bits[at] = (bits[at] as number) | (1 << (index & 31));
+    for (const place of graph.reads[node] ?? []) {
+      add(reads, place, node);
+      for (let dot = place.indexOf('.'); dot >= 0; dot = place.indexOf('.', dot + 1))
+        add(reads, place.slice(0, dot + 1), node);
     }
+    const written = op.kind === 'copy' ? op.to : op.kind === 'call' ? op.call.to : null;
+    if (written !== null) writes.set(written, (writes.get(written) ?? new Set()).add(node));
   });
-  const queue = graph.nodes.map((_, node) => node);
-  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-    for (const previous of before[node] ?? [])
-      if (flow(bits, node * words, previous * words, words)) queue.push(previous);
-  }
-  return (node, place) => {
-    if (node < START) return ownerOf(place) !== id || place.endsWith('|%result');
-    if (ownerOf(place) !== id || place.endsWith('|%result') || readWithin.has(place)) return true;
-    const index = indexes.get(place);
-    if (index === undefined) return false;
-    return ((bits[node * words + (index >> 5)] as number) & (1 << (index & 31))) !== 0;
+  const known = new Map<Place, Live>();
+  // What writes a whole writes its parts.
+  const writesOf = (place: Place): Set<number>[] => {
+    const found: Set<number>[] = [];
+    for (let end = place.length; end > 0; end = place.lastIndexOf('.', end - 1)) {
+      const written = writes.get(place.slice(0, end));
+      if (written !== undefined) found.push(written);
+    }
+    return found;
+  };
+  const liveAt = (place: Place): Live => {
+    const found = known.get(place) ?? find(reads.get(place) ?? [], writesOf(place), before);
+    known.set(place, found);
+    return found;
+  };
+  return (node, place, parts = false) => {
+    const isResult = rootOf(place).endsWith('|%result');
+    if (node < START) return ownerOf(place) !== id || isResult;
+    if (ownerOf(place) !== id || isResult) return true;
+    if (parts && liveAt(`${place}.`).has(node)) return true;
+    // What is read as a whole is read in its parts.
+    for (let at = place; ; at = at.slice(0, at.lastIndexOf('.'))) {
+      if (readWithin.has(at) || liveAt(at).has(node)) return true;
+      if (!at.includes('.')) return false;
+    }
   };
 }
 
-/** Adds the bits of one row to another; says whether that changed anything. */
-function flow(bits: Uint32Array, from: number, to: number, words: number): boolean {
-  let changed = false;
-  for (let i = 0; i < words; i++) {
-    const [had, adds] = [bits[to + i] as number, bits[from + i] as number];
-    const has = had | adds;
-    if (has !== had && has >>> 0 !== had) {
-      bits[to + i] = has;
-      changed = true;
+/** The nodes from which a place is read before it is written. */
+interface Live {
+  has(node: number): boolean;
+}
+
+function find(
+  reads: readonly number[],
+  writes: readonly ReadonlySet<number>[],
+  before: readonly (readonly number[])[],
+): Live {
+  if (reads.length === 0) return new Set();
+  const seen = new Set(reads);
+  const queue = [...reads];
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    for (const previous of before[node] ?? []) {
+      if (seen.has(previous) || writes.some((one) => one.has(previous))) continue;
+      seen.add(previous);
+      queue.push(previous);
     }
   }
-  return changed;
+  return seen.size * 32 < before.length ? seen : new Bits(seen, before.length);
+}
+
+/** A set of many nodes in little memory. */
+class Bits implements Live {
+  readonly #words: Uint32Array;
+
+  constructor(nodes: Iterable<number>, size: number) {
+    this.#words = new Uint32Array((size + 31) >> 5);
+    for (const node of nodes)
+      this.#words[node >> 5] = (this.#words[node >> 5] as number) | (1 << (node & 31));
+  }
+
+  has(node: number): boolean {
+    return ((this.#words[node >> 5] as number) & (1 << (node & 31))) !== 0;
+  }
+}
+
+function add(to: Map<Place, number[]>, place: Place, node: number): void {
+  const nodes = to.get(place);
+  if (nodes === undefined) to.set(place, [node]);
+  else nodes.push(node);
 }

@@ -1,10 +1,10 @@
 import { ts } from 'ts-morph';
 import { type Body, isFunction } from '../code/scope.js';
-import { type Graph, type Op, RETURNED, START, THROWN } from './graph.js';
+import { type FlowNode, type Graph, type Op, RETURNED, START, THROWN } from './graph.js';
 import { bindParameter } from './lower/bindings.js';
 import { Lowering, type Names } from './lower/lowering.js';
 import { lowerStatements, returnStatement } from './lower/statements.js';
-import { isPlace, type Place } from './place.js';
+import { isPlace, type Place, UNKNOWN } from './place.js';
 
 /** Turns the body of a function, or a whole file, into a graph of small steps. */
 export function lower(body: Body, names: Names): Graph {
@@ -26,6 +26,8 @@ export function lower(body: Body, names: Names): Graph {
     params,
     result: flow.result,
     uses: flow.nodes.map(({ op }) => usesOf(op)),
+    reads: flow.nodes.map(({ op }) => readsOf(op)),
+    reassigned: reassigned(flow.nodes, params),
   };
 }
 
@@ -34,11 +36,31 @@ function usesOf(op: Op): readonly Place[] {
     case 'copy':
       return isPlace(op.from) ? [op.from] : [];
     case 'branch':
-      if (op.test.kind === 'same') return [op.test.left, op.test.right].filter(isPlace);
+      if (op.test.kind === 'same' || op.test.kind === 'compare')
+        return [op.test.left, op.test.right].filter(isPlace);
       return 'place' in op.test && isPlace(op.test.place) ? [op.test.place] : [];
     case 'call':
-      return op.call.args.filter(isPlace);
+      return (op.call.receiver === null ? [op.call.callee, ...op.call.args] : op.call.args).filter(isPlace);
     default:
       return [];
   }
+}
+
+function readsOf(op: Op): readonly Place[] {
+  switch (op.kind) {
+    case 'call':
+      return [op.call.callee, op.call.receiver ?? UNKNOWN, ...op.call.args].filter(isPlace);
+    case 'await':
+      return [op.from].filter(isPlace);
+    case 'count':
+    case 'dispose':
+      return [op.place];
+    default:
+      return usesOf(op);
+  }
+}
+
+function reassigned(nodes: readonly FlowNode[], params: readonly Place[]): ReadonlySet<Place> {
+  const known = new Set(params);
+  return new Set(nodes.flatMap(({ op }) => (op.kind === 'copy' && known.has(op.to) ? [op.to] : [])));
 }

@@ -15,6 +15,11 @@ export const EACH = new Set([
 ]);
 /** What they are given runs at any later time. */
 export const LISTENS = /^(on|once|(add|prepend)\w*Listener|subscribe|(after|before)[A-Z]\w*|hook\w*)$/;
+/** Run what they are given once more, later. */
+export const SCHEDULES =
+  /^(setTimeout|setInterval|setImmediate|nextTick|queueMicrotask|requestAnimationFrame)$/;
+/** Call what they are given when they are done, in any case. */
+export const CALLS_BACK = /^(close|end|destroy|quit|finish|stop|cancel|commit|rollback|abort|flush|finally)$/;
 /** Of `Promise`. */
 export const COMBINES = new Set(['all', 'allSettled', 'race', 'any']);
 /** Put it into a collection. */

@@ -9,6 +9,22 @@ export const UNKNOWN: Place = '=?';
 /** An element of an array, map or set at a position that is not known. */
 export const ELEMENT = '[]';
 
+/** The value that a function literal is, by the id of the function. */
+export function functionValue(id: string): Place {
+  return `=ƒ${id}`;
+}
+
+/** The id of the function that a value is; null where it is something else. */
+export function functionOf(value: string | null): string | null {
+  return value?.startsWith('=ƒ') === true ? value.slice(2) : null;
+}
+
+/** The name of an element or property, by the value of its key. */
+export function keyName(key: Place): string {
+  if (key.startsWith('="')) return String(JSON.parse(key.slice(1)));
+  return /^=\d+$/.test(key) ? key.slice(1) : ELEMENT;
+}
+
 export function isPlace(value: Place): boolean {
   return !value.startsWith('=');
 }

@@ -5,7 +5,7 @@ import { type Body, isFunction } from '../code/scope.js';
 import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import { type Liveness, liveness } from './live.js';
 import { lower } from './lower.js';
-import type { Place } from './place.js';
+import { type Place, rootOf } from './place.js';
 import type { Program, Traits } from './types.js';
 
 /** Graphs and traits of functions, each made once. */
@@ -15,14 +15,19 @@ export class Functions implements Program {
   readonly #project: Project;
   readonly #graphs = new Map<Body, Graph>();
   readonly #ids = new Map<Body, string>();
+  readonly #bodies = new Map<string, Body>();
   readonly #traits = new Map<Body, Traits>();
   readonly #uses = new Map<Place, number>();
   readonly #live = new Map<Body, Liveness>();
   readonly #prepared = new Set<Body>();
   readonly interest = (place: Place): number => {
     // What a function returns is read by whoever calls it, and other methods may read a field.
-    if (place.endsWith('|%result')) return 1;
-    return place.startsWith('this.') ? 2 : (this.#uses.get(place) ?? 0);
+    if (rootOf(place).endsWith('|%result')) return 1;
+    if (place.startsWith('this.')) return 2;
+    const uses = this.#uses.get(place) ?? 0;
+    // What is read as a whole is read in all its parts.
+    const root = rootOf(place);
+    return uses > 0 || root === place ? uses : Math.min(1, this.interest(root));
   };
 
   constructor(project: Project, entities: Entities) {
@@ -55,7 +60,12 @@ export class Functions implements Program {
     if (known !== undefined) return known;
     const id = `${this.#project.unitOf(body).index}:${ts.isSourceFile(body) ? 'file' : body.pos}`;
     this.#ids.set(body, id);
+    this.#bodies.set(id, body);
     return id;
+  }
+
+  bodyOf(id: string): Body | null {
+    return this.#bodies.get(id) ?? null;
   }
 
   liveIn(body: Body): Liveness {
@@ -63,7 +73,7 @@ export class Functions implements Program {
     if (known !== undefined) return known;
     const within = new Set<Place>();
     const visit = (node: ts.Node): void => {
-      if (isFunction(node)) for (const place of this.graphOf(node).uses.flat()) within.add(place);
+      if (isFunction(node)) for (const place of this.graphOf(node).reads.flat()) within.add(place);
       ts.forEachChild(node, visit);
     };
     ts.forEachChild(body, visit);
@@ -97,7 +107,7 @@ export class Functions implements Program {
       seen.add(at);
       const node = nodes[at] as FlowNode;
       if (node.op.kind === 'throw') {
-        if (node.thrown === THROWN && !node.op.rejects) throws = true;
+        if (node.thrown === THROWN) throws = true;
         queue.push(node.thrown);
       } else if (node.op.kind === 'call' && ts.isCallExpression(node.op.call.node)) {
         const traits = this.#ofCall(node.op.call.node);

@@ -1,4 +1,5 @@
 import { ts } from 'ts-morph';
+import { isBody } from '../code/scope.js';
 import type { Call } from './graph.js';
 
 /**
@@ -30,14 +31,16 @@ const HARMLESS_FUNCTIONS = new Set(
 );
 const HARMLESS_CLASSES =
   /^(Map|Set|WeakMap|WeakSet|Date|Promise|AbortController|URLSearchParams|Array|Object|.*(Error|Exception))$/;
-const WAITING =
-  /^(sleep|delay|wait|pause|timeout|setTimeout|setImmediate|nextTick|tick)(For|Ms|Msec|Seconds)?$/i;
+export const WAITING =
+  /^(sleep|delay|wait|pause|timer|timeout|setTimeout|setImmediate|nextTick|tick)(For|Ms|Msec|Seconds)?$/i;
 const PROTOCOL =
   /^(connect|begin\w*|start(Transaction|Tx|Trx|Session)\w*|rollback\w*|setAutocommit|transaction|ping)$/i;
 const PROTOCOL_SQL =
   /^\s*(BEGIN|START\s+TRANSACTION|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|UNLISTEN|DISCARD)\b/i;
 const CHECKING =
   /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
+/** Writes a message, or tells a monitor of an error. */
+const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
 /** What only computes a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
@@ -54,7 +57,8 @@ export interface RaiseContext {
 /** How likely a call is to throw, by what it calls and what is awaited. */
 export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: RaiseContext): Raise {
   const { name, node } = call;
-  if (isProtocol(call, onLease, protocol)) return 'protocol';
+  if (isProtocol(call, onLease, protocol)) return onLease && call.mode === 'floating' ? 'never' : 'protocol';
+  if (!onLease && call.mode !== 'awaited' && WAITING.test(name)) return 'never';
   if (call.isNew) return HARMLESS_CLASSES.test(name) ? 'never' : 'protocol';
   // `await client.get(key)` asks a server; `map.get(key)` does not.
   if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
@@ -62,12 +66,16 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
-  if (onLease) return isSyncLease ? 'ordinary' : 'protocol';
+  if (onLease && /^(is|has|in)[A-Z]/.test(name)) return 'never';
+  if (onLease && isSyncLease) return 'ordinary';
+  // A query that nobody awaits here fails as a rejection, an event or an argument.
+  if (onLease) return /^(query|execute)/.test(name) ? 'never' : 'protocol';
   if (callee !== null) return callee.throws ? 'ordinary' : 'never';
   if (CHECKING.test(name)) return 'ordinary';
   if (call.mode === 'returned') return 'protocol';
   if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
-    return BUILDING.test(name) ? 'protocol' : 'ordinary';
+    // What is done about an error is not what fails.
+    return BUILDING.test(name) || isInCatch(node) ? 'protocol' : 'ordinary';
   }
   return isSyncLease && !BUILDING.test(name) ? 'ordinary' : 'protocol';
 }
@@ -83,15 +91,32 @@ export function isProtocol({ name, node }: Call, onLease: boolean, protocol: rea
   });
 }
 
+/** `this.logger`, `getLogger()`, `Logger.getInstance()`. */
+function isLogger(receiver: ts.Expression): boolean {
+  if (ts.isCallExpression(receiver)) return isLogger(receiver.expression);
+  if (ts.isPropertyAccessExpression(receiver))
+    return (
+      LOGGING.test(receiver.name.text) ||
+      (/^(get|with|child)/.test(receiver.name.text) && isLogger(receiver.expression))
+    );
+  return LOGGING.test(receiver.getText());
+}
+
+function isInCatch(node: ts.Node): boolean {
+  for (let at = node.parent; at !== undefined && !isBody(at); at = at.parent)
+    if (ts.isCatchClause(at)) return true;
+  return false;
+}
+
 function isHarmless({ name, node }: Call): boolean {
   if (!ts.isCallExpression(node)) return false;
   const callee = node.expression;
-  if (ts.isIdentifier(callee)) return HARMLESS_FUNCTIONS.has(name);
+  if (ts.isIdentifier(callee)) return HARMLESS_FUNCTIONS.has(name) || SAYS.test(name);
   if (!ts.isPropertyAccessExpression(callee)) return false;
   const receiver = callee.expression;
   const last = ts.isPropertyAccessExpression(receiver) ? receiver.name.text : receiver.getText();
   if (last === 'process' && name === 'exit') return false;
-  if (HARMLESS_RECEIVERS.test(last) || LOGGING.test(last.replace(/\(.*\)$/, ''))) return true;
+  if (HARMLESS_RECEIVERS.test(last) || isLogger(receiver)) return true;
   if (receiver.kind === ts.SyntaxKind.ThisKeyword) return false;
   return HARMLESS_METHODS.has(name) || (name === 'stringify' && last === 'JSON');
 }

@@ -1,5 +1,5 @@
 import type { ts } from 'ts-morph';
-import type { Test } from './graph.js';
+import type { Comparison, Test } from './graph.js';
 import { isPlace, isTemporary, isWithin, lastSegment, type Place, remainder, rootOf } from './place.js';
 
 /**
@@ -63,6 +63,29 @@ export function withHolders(state: State, holders: Iterable<Place>): State {
   return { ...state, holders: [...new Set(holders)].sort() };
 }
 
+/** The root of what is known of the lease itself, under whatever name it is reached: `lease|.open`. */
+const LEASE: Place = 'lease|';
+
+/** The place under which facts are kept: a property of the lease is the same by each of its names. */
+export function factPlace(state: State, place: Place): Place {
+  const holder = isPlace(place) ? holderAbove(state, place) : null;
+  return holder === null ? place : LEASE + place.slice(holder.length);
+}
+
+/** Sets what the lease says of itself. */
+export function withLeaseFact(state: State, path: string, fact: string): State {
+  const facts = new Map(state.facts);
+  if (fact === '=?') facts.delete(`${LEASE}.${path}`);
+  else facts.set(`${LEASE}.${path}`, fact);
+  return { ...state, facts };
+}
+
+/** Forgets what the lease said of itself: it is another one, or gone. */
+export function withoutLeaseFacts(state: State): State {
+  const facts = [...state.facts].filter(([place]) => !isWithin(place, LEASE));
+  return facts.length === state.facts.size ? state : { ...state, facts: new Map(facts) };
+}
+
 /** Whether the place is the lease itself. */
 export function holds(state: State, place: Place): boolean {
   return state.holders.some((holder) => !holder.startsWith('!') && remainder(holder, place) === '');
@@ -90,45 +113,55 @@ export interface Knowledge {
 /** `to = from`, for the lease and for what is known. */
 export function assign(
   state: State,
-  to: Place,
-  from: Place,
+  target: Place,
+  source: Place,
   move: boolean,
   { releasers, interest }: Knowledge,
 ): State {
-  const holders = state.holders.filter((holder) => !isWithin(holder.replace('!', ''), to));
+  const to = factPlace(state, target);
+  const from = factPlace(state, source);
+  const holders = state.holders.filter((holder) => !isWithin(holder.replace('!', ''), target));
   const facts = new Map(state.facts);
   for (const [place, fact] of facts) {
     if (isWithin(place, to) || (fact.startsWith('&') && isWithin(fact.slice(1), to))) facts.delete(place);
   }
-  if (isPlace(from)) {
+  const derived = isPlace(from) && !facts.has(from) ? factOf(state, from) : null;
+  if (derived !== null) {
+    if (interest(to) > 0 || isWithin(to, LEASE)) facts.set(to, derived);
+  } else if (isPlace(from)) {
     // The same value in two places: what is learned of one is true of the other.
-    const target = state.facts.get(from)?.startsWith('&') === true ? state.facts.get(from)! : `&${from}`;
-    if (
-      !move &&
-      !isTemporary(from) &&
-      from !== 'this' &&
-      interest(to) > 0 &&
-      !isWithin(target.slice(1), to)
-    ) {
-      facts.set(to, target);
+    const link = state.facts.get(from)?.startsWith('&') === true ? state.facts.get(from)! : `&${from}`;
+    if (!move && !isTemporary(from) && from !== 'this' && interest(to) > 0 && !isWithin(link.slice(1), to)) {
+      facts.set(to, link);
     }
     for (const holder of state.holders) {
       const mark = holder.startsWith('!') ? '!' : '';
-      const rest = remainder(mark === '' ? holder : holder.slice(1), from);
-      if (rest !== null) holders.push(`${mark}${to}${rest}`);
+      const rest = remainder(mark === '' ? holder : holder.slice(1), source);
+      if (rest !== null) holders.push(`${mark}${target}${rest}`);
     }
     // `const release = client.release`
-    const above = holderAbove(state, from);
-    if (above !== null && releasers.has(from.slice(above.length + 1))) holders.push(`!${to}`);
+    const above = holderAbove(state, source);
+    if (above !== null && releasers.has(source.slice(above.length + 1))) holders.push(`!${target}`);
     for (const [place, fact] of state.facts) {
       if (!isWithin(place, from) || (fact.startsWith('&') && isWithin(fact.slice(1), to))) continue;
       if (!move && place === from && facts.has(to)) continue;
       facts.set(to + place.slice(from.length), fact);
       if (move) facts.delete(place);
     }
-  } else if (from !== '=?' && interest(to) > 0) facts.set(to, from);
-  const kept = move ? holders.filter((holder) => !isWithin(holder.replace('!', ''), from)) : holders;
+  } else if (from !== '=?' && (isWithin(to, LEASE) || interest(to) > 0)) facts.set(to, from);
+  widenShape(facts, to);
+  const kept = move ? holders.filter((holder) => !isWithin(holder.replace('!', ''), source)) : holders;
   return { ...withHolders(state, kept), facts };
+}
+
+/** An object that gets another property has that one too. */
+function widenShape(facts: Map<Place, string>, to: Place): void {
+  const dot = to.lastIndexOf('.');
+  const shape = dot < 0 ? undefined : facts.get(to.slice(0, dot));
+  if (shape?.startsWith('={') !== true) return;
+  const name = to.slice(dot + 1);
+  if (name === '[]') facts.delete(to.slice(0, dot));
+  else if (!shape.slice(2).split(',').includes(name)) facts.set(to.slice(0, dot), `${shape},${name}`);
 }
 
 /** The states that take the branch and those that do not: one of them may be impossible. */
@@ -138,7 +171,10 @@ export function decide(
   interest: Interest,
 ): { readonly yes: State | null; readonly no: State | null } {
   const answer = answerOf(state, test);
-  if (answer !== null) return answer ? { yes: state, no: null } : { yes: null, no: state };
+  if (answer !== null) {
+    const after = isDoubtful(state, test) ? { ...state, unlikely: true } : state;
+    return answer ? { yes: after, no: null } : { yes: null, no: after };
+  }
   const place = 'place' in test ? test.place : 'left' in test ? test.left : null;
   if (place === null || interest(place) < 2) return { yes: state, no: state };
   return { yes: learn(state, test, true), no: learn(state, test, false) };
@@ -161,25 +197,43 @@ function answerOf(state: State, test: Test): boolean | null {
       const nullish = isNullish(state, test.place);
       return nullish === true ? false : holds(state, test.place) ? true : null;
     }
+    case 'primitive':
+      return contains(state, test.place) ? false : null;
+    case 'compare':
+      return compare(state, test.left, test.operator, test.right);
     case 'same':
       return isSame(state, test.left, test.right);
   }
 }
 
+/** A fact that follows from a commit that failed: the driver says so, but rests on what the server did. */
+const DOUBT = '!';
+
+function isDoubtful(state: State, test: Test): boolean {
+  if ('left' in test) return [test.left, test.right].some((one) => isDoubt(state, one));
+  return 'place' in test && isDoubt(state, test.place);
+}
+
+function isDoubt(state: State, place: Place): boolean {
+  return isPlace(place) && state.facts.get(factPlace(state, place))?.endsWith(DOUBT) === true;
+}
+
 function truthOf(state: State, place: Place): boolean | null {
   const fact = factOf(state, place);
   if (fact !== null) {
-    if (['=null', '=undefined', '=false', '~falsy', '=""', '="0"'].includes(fact)) return false;
+    if (FALSE.has(fact)) return false;
     return fact === '~nonnull' || fact === '=?' ? null : true;
   }
   if (contains(state, place)) return true;
   return stateOfLease(state, place);
 }
 
+const FALSE: ReadonlySet<string> = new Set(['=null', '=undefined', '=false', '~falsy', '=""', '=0']);
+
 /** `session.hasEnded`, `client.isOpen`: what the lease says of itself. */
 function stateOfLease(state: State, place: Place): boolean | null {
   if (holderAbove(state, place) === null || state.status === 'none') return null;
-  const name = lastSegment(place);
+  const name = lastSegment(place).replace('()', '');
   const isOut = state.status !== 'released';
   if (/(ended|released|closed|destroyed|finished|completed|disposed)$/i.test(name)) return !isOut;
   return /^(is|_)?(open|connected)$/i.test(name) ? isOut : null;
@@ -202,21 +256,76 @@ function isSame(state: State, left: Place, right: Place): boolean | null {
   // A fresh lease is equal to nothing that does not hold it.
   if (leftHolds !== rightHolds) return false;
   if (leftHolds && rightHolds) return true;
-  const [one, other] = [factOf(state, left), factOf(state, right)];
+  const [one, other] = [comparable(state, left), comparable(state, right)];
   if (one === null || other === null || !one.startsWith('=') || !other.startsWith('=')) return null;
-  if (one === '=object' || other === '=object' || one === '=?' || other === '=?') return null;
+  if (one === '=?' || other === '=?') return null;
+  // Two things of which no more is known may be the same; a thing and a text, number or nothing never are.
+  if (isThing(one) && isThing(other)) return null;
   return one === other;
 }
 
-function factOf(state: State, place: Place): string | null {
+function numberOf(state: State, place: Place): number | null {
+  const fact = factOf(state, place);
+  return fact !== null && /^=-?\d+$/.test(fact) ? Number(fact.slice(1)) : null;
+}
+
+function compare(state: State, left: Place, operator: Comparison, right: Place): boolean | null {
+  const [one, other] = [numberOf(state, left), numberOf(state, right)];
+  if (one === null || other === null) return null;
+  if (operator === '<') return one < other;
+  if (operator === '<=') return one <= other;
+  return operator === '>' ? one > other : one >= other;
+}
+
+/** More levels of nesting than anybody has; a counter that has gone past them is one of something else. */
+const LEVELS = 4;
+
+/**
+ * `this.depth++`. A counter of nesting that is not known stood at nothing before it is raised, and at one before it
+ * is lowered: the caller that acquired is the outermost. Other numbers, as of a loop, are not followed.
+ */
+export function counted(state: State, place: Place, by: number | null): State {
+  const known = numberOf(state, place);
+  const isField = place.includes('.');
+  const before = known ?? (isField && by === 1 ? 0 : isField && by === -1 ? 1 : null);
+  const after = before === null || by === null || !isField ? null : before + by;
+  return withFact(state, place, after === null || Math.abs(after) > LEVELS ? '=?' : `=${after}`);
+}
+
+function isThing(fact: string): boolean {
+  return fact === '=object' || fact.startsWith('={') || fact.startsWith('=ƒ');
+}
+
+/** What a place is known to be, as far as it can be compared: `runner.isReleased === false`. */
+function comparable(state: State, place: Place): string | null {
+  const fact = factOf(state, place);
+  if (fact !== null) return fact.startsWith('~') ? null : fact;
+  const said = isPlace(place) ? stateOfLease(state, place) : null;
+  return said === null ? null : `=${said}`;
+}
+
+export function factOf(state: State, place: Place): string | null {
   if (!isPlace(place)) return place;
-  const fact = state.facts.get(place);
+  const at = factPlace(state, place);
+  const fact = state.facts.get(at);
   if (fact?.startsWith('&') === true) return factOf(state, fact.slice(1));
-  if (fact !== undefined) return fact;
+  if (fact !== undefined) return fact.endsWith(DOUBT) ? fact.slice(0, -1) : fact;
   // A property of nothing is nothing, or the access has thrown.
-  const above = rootOf(place);
-  const whole = above === place ? undefined : state.facts.get(above);
-  return whole === '=null' || whole === '=undefined' ? '=undefined' : null;
+  const root = rootOf(at);
+  const whole = root === at ? undefined : state.facts.get(root);
+  if (whole === '=null' || whole === '=undefined') return '=undefined';
+  const dot = at.lastIndexOf('.');
+  if (dot < 0) return null;
+  const above = at.slice(0, dot);
+  const shape = state.facts.get(above);
+  if (shape?.startsWith('&') === true) return factOf(state, shape.slice(1) + at.slice(dot));
+  if (shape?.startsWith('={') !== true || contains(state, place)) return null;
+  return shape
+    .slice(2)
+    .split(',')
+    .includes(at.slice(dot + 1))
+    ? null
+    : '=undefined';
 }
 
 /** Whether a fact can be true as well. */
@@ -228,6 +337,7 @@ export function agrees(state: State, place: Place, fact: string): boolean {
 
 function learn(state: State, test: Test, isTrue: boolean): State {
   if (test.kind === 'opaque' || test.kind === 'each' || test.kind === 'is') return state;
+  if (test.kind === 'primitive' || test.kind === 'compare') return state;
   if (test.kind === 'same') {
     if (!isTrue) return state;
     if (isPlace(test.left) && !isPlace(test.right)) return withFact(state, test.left, test.right);
@@ -245,11 +355,12 @@ function learn(state: State, test: Test, isTrue: boolean): State {
 
 export function withFact(state: State, place: Place, fact: string): State {
   if (fact === '=?' || fact === '=object') fact = fact === '=?' ? '' : '~truthy';
-  const link = state.facts.get(place);
+  const at = factPlace(state, place);
+  const link = state.facts.get(at);
   if (link?.startsWith('&') === true) return withFact(state, link.slice(1), fact);
   const facts = new Map(state.facts);
-  if (fact === '') facts.delete(place);
-  else facts.set(place, fact);
+  if (fact === '') facts.delete(at);
+  else facts.set(at, fact);
   return { ...state, facts };
 }
 

@@ -15,6 +15,8 @@ export interface Site {
   /** Where in the result the lease is; `!` in front: what releases it when it is called. */
   readonly at: readonly string[];
   readonly confidence: 'high' | 'medium' | 'low';
+  /** What is known of the other parts of the result where the lease is there: `.error` is nothing. */
+  readonly facts?: ReadonlyMap<string, string>;
   /** What must be true for it to lend a fresh one: a wrapper may also give what is there already. */
   readonly when: ReadonlyMap<Place, string>;
   /** For a wrapper of the project: its name. */
@@ -32,6 +34,8 @@ export interface Program {
   readonly acquires: ReadonlySet<ts.Node>;
   liveIn(body: Body): Liveness;
   idOf(body: Body): string;
+  /** The function of an id, where it is one that was met. */
+  bodyOf(id: string): Body | null;
   traitsOf(body: Body): Traits;
 }
 

@@ -1,17 +1,21 @@
 import { ts } from 'ts-morph';
 import type { Body } from '../code/scope.js';
-import { acquireLease, callElsewhere, combinePromises } from './calls/acquiring.js';
+import { acquireLease, callElsewhere } from './calls/acquiring.js';
+import { combinePromises } from './calls/combining.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
 import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
+import { saying } from './calls/saying.js';
 import { callWithLease, noteCall } from './calls/using.js';
-import { isOut, STATES_AT_A_NODE, withFewerFacts, withLiveFacts } from './frames.js';
-import { type Call, type FlowNode, RETURNED, START, THROWN } from './graph.js';
-import { COMBINES } from './names.js';
-import { lastSegment, type Place, UNKNOWN } from './place.js';
+import { COARSE_STATES_AT_A_NODE, isOut, STATES_AT_A_NODE, withFewerFacts, withLiveFacts } from './frames.js';
+import { type Call, type FlowNode, RETURNED, START, type Test, THROWN } from './graph.js';
+import { CALLBACK, COMBINES } from './names.js';
+import { isTemporary, lastSegment, ownerOf, type Place, UNKNOWN } from './place.js';
 import {
   assign,
   contains,
+  counted,
   decide,
+  factOf,
   holds,
   type Knowledge,
   keyOf,
@@ -25,7 +29,19 @@ import type { Exits, Outcome, Program, Site } from './types.js';
 /** How deep calls are followed; a function literal counts for less than a function of the project. */
 export const CALL_DEPTH = 100;
 export const DEPTH = 8 * CALL_DEPTH;
+/** The steps of one walk: a part for what it calls, and a part for each node of the function itself. */
 const BUDGET = 60_000;
+const STEPS_PER_NODE = { fine: 4, coarse: 40 };
+
+/** How a walk goes about it. */
+export interface WalkOptions {
+  /** Whether functions that are called are walked, too. */
+  readonly follows?: boolean;
+  /** Still knows the lease after its release, which costs more paths. */
+  readonly remembers?: boolean;
+  /** Tells few paths apart that come to the same place: for functions of thousands of branches. */
+  readonly isCoarse?: boolean;
+}
 
 /** Follows one lease along every path of the function that acquires it, and of what that calls. */
 export class Walk {
@@ -47,18 +63,25 @@ export class Walk {
   readonly isRepeated: boolean;
   readonly active = new Set<string>();
   readonly known = new Map<string, Exits>();
+  /** The functions that are being walked, each within the one before. */
+  readonly around: Body[] = [];
   steps = 0;
   isByCallback = false;
   /** Functions that were handed to functions of the project, by the parameter that has them. */
   readonly given = new Map<Place, Body>();
   parents = new Set<Place>();
 
-  /** One that remembers still knows the lease after its release, which costs more paths. */
+  readonly statesAtNode: number;
+  readonly stepsPerNode: number;
+  budget = BUDGET;
+
   constructor(
     program: Program,
     site: Site,
-    { follows = true, remembers = false }: { readonly follows?: boolean; readonly remembers?: boolean } = {},
+    { follows = true, remembers = false, isCoarse = false }: WalkOptions = {},
   ) {
+    this.statesAtNode = isCoarse ? COARSE_STATES_AT_A_NODE : STATES_AT_A_NODE;
+    this.stepsPerNode = STEPS_PER_NODE[isCoarse ? 'coarse' : 'fine'];
     this.remembers = remembers;
     this.program = program;
     this.site = site;
@@ -69,6 +92,7 @@ export class Walk {
 
   run(body: Body, entries: readonly State[] = [START_STATE]): Exits {
     this.program.prepare(body);
+    this.budget = BUDGET + this.stepsPerNode * this.program.graphOf(body).nodes.length;
     return this.walk(body, entries, 0);
   }
 
@@ -79,7 +103,9 @@ export class Walk {
     if (known !== undefined) return known;
     if (this.active.has(key)) return { returned: [], thrown: [] }; // recursion: what it adds, the outer round adds
     this.active.add(key);
+    this.around.push(body);
     const exits = this.explore(body, entries, depth);
+    this.around.pop();
     this.active.delete(key);
     this.known.set(key, exits);
     return exits;
@@ -99,7 +125,8 @@ export class Walk {
       const keys = seen.get(at) ?? new Set<string>();
       seen.set(at, keys);
       const live = withLiveFacts(state, at, isLive);
-      const reduced = keys.size < STATES_AT_A_NODE ? live : withFewerFacts(live, keys.size);
+      const reduced =
+        keys.size < this.statesAtNode ? live : withFewerFacts(live, keys.size < 2 * this.statesAtNode);
       const key = keyOf(reduced);
       if (keys.has(key)) return;
       keys.add(key);
@@ -111,7 +138,7 @@ export class Walk {
     };
     for (const entry of entries) go(START, entry);
     for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
-      if (this.steps++ > BUDGET) {
+      if (this.steps++ > this.budget) {
         this.isExhausted = true;
         break;
       }
@@ -140,8 +167,9 @@ export class Walk {
           return;
         }
         const { yes, no } = decide(state, op.test, this.program.interest);
-        if (yes !== null) go(next[0], yes);
-        if (no !== null) go(next[1], no);
+        const callback = this.asksForCallback(state, op.test);
+        if (yes !== null && callback !== 'no') go(next[0], yes);
+        if (no !== null && callback !== 'yes') go(next[1], no);
         return;
       }
       case 'await':
@@ -161,17 +189,40 @@ export class Walk {
       case 'throw': {
         const rethrows = state.trail.how === 'throw';
         const trail = !isOut(state) || rethrows ? state.trail : threw(state, ast);
-        go(thrown, { ...state, trail, rejecting: op.rejects });
+        go(thrown, { ...state, trail });
         return;
       }
+      case 'reject': {
+        const rethrows = state.trail.how === 'throw';
+        go(next[0], {
+          ...state,
+          rejecting: true,
+          trail: !isOut(state) || rethrows ? state.trail : threw(state, ast),
+        });
+        return;
+      }
+      case 'count':
+        go(next[0], counted(state, op.place, op.by));
+        return;
       case 'call': {
         const outcome = this.call(state, op.call, depth);
-        for (const one of outcome.next) go(next[0], one);
-        for (const one of outcome.thrown ?? []) go(one.rejecting ? THROWN : thrown, one);
+        // The way that does not throw is gone first: where both come to the same, it is not the throw that leaks.
         for (const one of outcome.detached ?? []) go(THROWN, one);
+        for (const one of outcome.thrown ?? []) go(thrown, one);
+        for (const one of outcome.next) go(next[0], one);
         return;
       }
     }
+  }
+
+  /** `if (callback) callback(null, client)`: who wants the lease gives a callback. The branch that has it. */
+  asksForCallback(state: State, test: Test): 'yes' | 'no' | null {
+    if (test.kind !== 'truthy' && test.kind !== 'falsy' && test.kind !== 'nullish') return null;
+    if (!isOut(state) || !CALLBACK.test(lastSegment(test.place)) || factOf(state, test.place) !== null)
+      return null;
+    const owner = this.program.bodyOf(ownerOf(test.place) ?? '');
+    const isParameter = owner !== null && this.program.graphOf(owner).params.includes(test.place);
+    return !isParameter ? null : test.kind === 'truthy' ? 'yes' : 'no';
   }
 
   /** A collection that has the lease in it is gone through at least once. */
@@ -199,6 +250,10 @@ export class Walk {
     if (call.inline !== null) return invokeInline(this, state, call, call.inline, depth);
     if (COMBINES.has(call.name) && lastSegment(call.receiver ?? '') === 'Promise')
       return combinePromises(this, state, call);
+    if (call.name === 'resolve' && lastSegment(call.receiver ?? '') === 'Promise') {
+      const from = call.args[0] ?? '=undefined';
+      return { next: [assign(state, call.to, from, isTemporary(from), this.knowledge)] };
+    }
     if (this.remembers) noteCall(this, state, call);
     if (!isOut(state)) return callElsewhere(this, state, call, depth);
     const given = this.given.get(call.callee);
@@ -208,7 +263,7 @@ export class Walk {
     const released = isRelease(this, state, call);
     if (released) return releaseBy(this, state, call);
     if (handsOff(this, state, call)) return { next: [asEscaped(state)] };
-    return callWithLease(this, state, call, depth);
+    return saying(this, call, callWithLease(this, state, call, depth), state);
   }
 }
 

@@ -15,6 +15,14 @@ export const mongodb: ResourceSpec = {
   ],
   release: { methods: ['endSession', 'close', 'destroy'], takes: [], ofParent: ['close', 'disconnect'] },
   protocol: ['startTransaction', 'connect', 'abortTransaction'],
+  answers: [
+    {
+      asked: 'inTransaction()',
+      trueAfter: ['startTransaction'],
+      falseAfter: ['commitTransaction', 'abortTransaction', 'withTransaction'],
+      afterFailedCommit: false,
+    },
+  ],
   docs: {
     why: 'A session that is not ended stays in the server until it times out, and with a transaction open it holds a connection.',
     leaks: `import mongoose from 'mongoose';

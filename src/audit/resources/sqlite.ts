@@ -18,6 +18,7 @@ export const sqlite: ResourceSpec = {
     usedAfter: 'a handle that is closed cannot be used',
   },
   protocol: [],
+  answers: [{ asked: 'inTransaction', trueAfter: [], falseAfter: [], afterFailedCommit: true }],
   isSync: true,
   docs: {
     why: 'An open handle keeps its file descriptors and locks; in WAL mode it also keeps the log from being cut.',

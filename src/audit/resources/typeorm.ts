@@ -22,6 +22,14 @@ export const typeorm: ResourceSpec = {
     usedAfter: 'a query runner that was released throws when it is used',
   },
   protocol: ['connect', 'startTransaction', 'rollbackTransaction'],
+  answers: [
+    {
+      asked: 'isTransactionActive',
+      trueAfter: ['startTransaction'],
+      falseAfter: ['commitTransaction', 'rollbackTransaction'],
+      afterFailedCommit: true,
+    },
+  ],
   docs: {
     why: 'A query runner takes a connection from the pool when it is first used, and keeps it until release().',
     leaks: `import { DataSource } from 'typeorm';

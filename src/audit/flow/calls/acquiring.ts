@@ -1,15 +1,26 @@
 import { ts } from 'ts-morph';
-import type { Body } from '../../code/scope.js';
+import { type Body, variableOf } from '../../code/scope.js';
 import { forget, isOut } from '../frames.js';
 import type { Call } from '../graph.js';
+import { withoutParentheses } from '../lower/expressions.js';
 import { CALLBACK } from '../names.js';
 import { ELEMENT, isTemporary, isWithin, type Place, rootOf, UNKNOWN } from '../place.js';
 import { raiseOf } from '../raises.js';
-import { agrees, assign, NO_TRAIL, type State, type Trail, threw, withFact, withHolders } from '../state.js';
+import {
+  agrees,
+  assign,
+  NO_TRAIL,
+  type State,
+  type Trail,
+  withFact,
+  withHolders,
+  withoutLeaseFacts,
+} from '../state.js';
 import type { Outcome } from '../types.js';
 import type { Walk } from '../walk.js';
 import { invokeFunction, thrownByCallback } from './entering.js';
 import { asEscaped } from './releasing.js';
+import { freshAnswers } from './saying.js';
 import { exitsProcess, intoArray } from './using.js';
 
 export function acquireLease(walk: Walk, state: State, call: Call, depth: number): Outcome {
@@ -26,8 +37,7 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
   const isLazy = pattern.lazy === true || pattern.armedBy !== undefined;
   const facts = call.receiver === 'this' ? new Map([...when, ...state.facts]) : state.facts;
   const base: State = {
-    ...state,
-    facts,
+    ...freshAnswers(walk, withoutLeaseFacts({ ...state, facts })),
     status: isLazy ? 'lazy' : 'held',
     unlikely: false,
     trail: NO_TRAIL,
@@ -43,7 +53,8 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
       depth,
     );
   }
-  const acquired = assign(base, call.to, UNKNOWN, false, walk.knowledge);
+  let acquired = assign(base, call.to, UNKNOWN, false, walk.knowledge);
+  for (const [suffix, fact] of walk.site.facts ?? []) acquired = withFact(acquired, call.to + suffix, fact);
   return {
     next: [
       withHolders(acquired, [
@@ -72,12 +83,17 @@ export function callbackOf(walk: Walk, call: Call): { readonly body: Body | null
   const index = call.args.length - 1;
   const literal = call.closures[index];
   if (literal !== undefined && literal !== null) return { body: literal };
-  const argument = ts.isTaggedTemplateExpression(call.node) ? undefined : call.node.arguments?.[index];
-  if (argument === undefined || ts.isObjectLiteralExpression(argument)) return null;
+  const given = ts.isTaggedTemplateExpression(call.node) ? undefined : call.node.arguments?.[index];
+  if (given === undefined) return null;
+  const argument = withoutParentheses(given);
+  if (ts.isObjectLiteralExpression(argument)) return null;
   const entity = walk.program.entities.of(argument);
   if (entity?.kind === 'function') return { body: entity.node };
   // A parameter: the lease goes to the caller's function.
-  return ts.isIdentifier(argument) && CALLBACK.test(argument.text) ? { body: null } : null;
+  if (!ts.isIdentifier(argument)) return null;
+  const declaration = variableOf(argument)?.declaration;
+  const isParameter = declaration !== undefined && ts.isParameter(declaration);
+  return isParameter || CALLBACK.test(argument.text) ? { body: null } : null;
 }
 
 export function acquireByCallback(
@@ -130,28 +146,6 @@ export function mayThrow(walk: Walk, call: Call): boolean {
   const callee = body === null ? null : walk.program.traitsOf(body);
   const context = { onLease: false, isSyncLease: spec.isSync === true, protocol: spec.protocol, callee };
   return raiseOf(call, context) !== 'never';
-}
-
-export function combinePromises(walk: Walk, state: State, call: Call): Outcome {
-  const from = call.args[0];
-  const next =
-    from === undefined
-      ? forget(state, call)
-      : assign(state, call.to, from, isTemporary(from), walk.knowledge);
-  const trail = isOut(state) ? threw(state, call.node) : state.trail;
-  const unlikely =
-    state.unlikely || (!ts.isTaggedTemplateExpression(call.node) && onlyAcquires(walk, call.node));
-  return { next: [next], thrown: call.mode === 'awaited' ? [{ ...state, unlikely, trail }] : [] };
-}
-
-/** Whether a Promise.all waits for leases only: where one fails, the others are lost, but nothing else can fail. */
-export function onlyAcquires(
-  walk: Walk,
-  { arguments: given }: ts.CallExpression | ts.NewExpression,
-): boolean {
-  const list = given?.[0];
-  if (list === undefined || !ts.isArrayLiteralExpression(list)) return true;
-  return list.elements.every((one) => walk.program.acquires.has(one));
 }
 
 export function containsNode(outer: ts.Node, inner: ts.Node): boolean {

@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import { type Body, isFunction } from '../../code/scope.js';
+import { type Body, functionName, isFunction } from '../../code/scope.js';
 import {
   dropLocals,
   dropTemporaries,
@@ -13,12 +13,23 @@ import {
   wrapped,
 } from '../frames.js';
 import type { Call } from '../graph.js';
-import { LISTENS } from '../names.js';
-import { ELEMENT, isWithin, lastSegment, ownerOf, type Place, property, UNKNOWN } from '../place.js';
+import { CALLS_BACK, LISTENS, SCHEDULES } from '../names.js';
+import {
+  ELEMENT,
+  functionOf,
+  isPlace,
+  isWithin,
+  lastSegment,
+  ownerOf,
+  type Place,
+  property,
+  UNKNOWN,
+} from '../place.js';
 import { isProtocol } from '../raises.js';
-import { assign, type State, threw } from '../state.js';
+import { assign, factOf, type State, threw, withFact, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
+import { asEscaped } from './releasing.js';
 import { borrow, raisedBy } from './using.js';
 
 /** A function calls what it was given. */
@@ -30,16 +41,32 @@ export function callBack(walk: Walk, state: State, call: Call, body: Body, depth
 
 export function invokeInline(walk: Walk, state: State, call: Call, body: Body, depth: number): Outcome {
   const outcome = invokeFunction(walk, state, call, body, call.args, depth);
+  if (ts.isNewExpression(call.node)) return settled(state, call, body, outcome);
+  return outcome;
+}
+
+/** What becomes of a `new Promise(executor)`: where it was rejected, who awaits it has an error. */
+function settled(state: State, call: Call, body: Body, given: Outcome): Outcome {
+  const rejected = given.next.filter((one) => one.rejecting && !state.rejecting);
+  const outcome = {
+    ...given,
+    next: given.next.filter((one) => !rejected.includes(one)),
+    thrown: [...(given.thrown ?? [])],
+  };
+  const failed = rejected.map((one) => ({ ...one, rejecting: state.rejecting }));
+  if (call.mode === 'returned') outcome.next.push(...failed.map((one) => ({ ...one, pending: true })));
+  else if (call.mode === 'floating') outcome.next.push(...failed);
+  else outcome.thrown.push(...failed);
   // A promise of its own that can be rejected, by whatever way.
-  const canReject = ts.isNewExpression(call.node) && isFunction(body) && body.parameters.length > 1;
+  const canReject = isFunction(body) && body.parameters.length > 1;
   // An executor that releases knows what it does.
   if (outcome.next.some(({ status }) => status === 'released')) return outcome;
   if (!canReject || state.status !== 'held' || call.mode === 'floating' || call.mode === 'plain')
     return outcome;
-  const rejected = { ...state, trail: threw(state, call.node), pending: call.mode === 'returned' };
+  const lost = { ...state, trail: threw(state, call.node), pending: call.mode === 'returned' };
   return call.mode === 'returned'
-    ? { ...outcome, next: [...outcome.next, rejected] }
-    : { ...outcome, thrown: [...(outcome.thrown ?? []), rejected] };
+    ? { ...outcome, next: [...outcome.next, lost] }
+    : { ...outcome, thrown: [...outcome.thrown, lost] };
 }
 
 /** What a callback throws ends the process; an async one's rejection does not. */
@@ -48,10 +75,18 @@ export function thrownByCallback(walk: Walk, body: Body, thrown: readonly State[
   return thrown.map((one) => (isAsync || one.rejecting ? one : { ...one, unlikely: true }));
 }
 
+/** The function of the project that a call runs: the one that its name has on this path, or the one it means. */
+export function bodyCalledBy(walk: Walk, state: State, call: Call): Body | null {
+  const id = functionOf(isPlace(call.callee) ? factOf(state, call.callee) : null);
+  const body = id === null ? null : walk.program.bodyOf(id);
+  if (body !== null) return body;
+  return ts.isTaggedTemplateExpression(call.node) ? null : walk.program.entities.calledBy(call.node);
+}
+
 /** The function of the project that a call runs, where it can reach the lease. */
 export function calleeFor(walk: Walk, state: State, call: Call, isHanded: boolean): Body | null {
   if (ts.isTaggedTemplateExpression(call.node)) return null;
-  const body = walk.program.entities.calledBy(call.node);
+  const body = bodyCalledBy(walk, state, call);
   if (body === null || !('body' in body) || body.body === undefined) return null;
   if (isHanded) return body;
   const { receiver } = call;
@@ -92,7 +127,7 @@ export function enterFunction(
   const inside = onThis ? state : swapThis(state, receiver);
   const args = onThis ? call.args : call.args.map((arg) => renameThis(arg, 'this', '^this'));
   walk.program.graphOf(body).params.forEach((param, index) => {
-    const handed = functionAt(walk, call, index);
+    const handed = functionAt(walk, state, call, index);
     if (handed !== null) walk.given.set(param, handed);
   });
   const { entry, restore } = framed(inside, args, body, walk.program);
@@ -109,10 +144,18 @@ export function enterFunction(
     pending: isFloating && call.mode === 'returned',
   }));
   return {
-    next: [...outcome.next.map((one) => wrapped(back(one), state, call)), ...(isFloating ? thrown : [])],
+    next: [
+      ...outcome.next.map((one) => wrapped(returnedFrom(back(one), state), state, call)),
+      ...(isFloating ? thrown : []),
+    ],
     thrown: isFloating ? [] : thrown,
     detached: (outcome.detached ?? []).map(back),
   };
+}
+
+/** A return of what was called is none of the caller. */
+function returnedFrom(after: State, { trail: { bypass, how } }: State): State {
+  return after.trail.how === 'return' ? { ...after, trail: { ...after.trail, bypass, how } } : after;
 }
 
 export function invokeFunction(
@@ -154,14 +197,37 @@ export function invokeFunction(
   );
   const id = walk.program.idOf(body);
   const leave = (one: State) => {
-    return dropLocals(call.isNew ? one : assign(one, call.to, result, true, walk.knowledge), id);
+    const settledHere = handedBack(walk, entry, one, body, args);
+    return dropLocals(
+      call.isNew ? settledHere : assign(settledHere, call.to, result, true, walk.knowledge),
+      id,
+    );
   };
   return {
     next: exits.returned.map(leave),
-    thrown: exits.thrown.map((one) =>
-      dropLocals({ ...one, rejecting: one.rejecting && call.to !== UNKNOWN }, id),
-    ),
+    thrown: exits.thrown.map((one) => dropLocals(handedBack(walk, entry, one, body, args), id)),
   };
+}
+
+/** What a function has put into an object that it was given is in there for the caller, too. */
+function handedBack(walk: Walk, before: State, after: State, body: Body, args: readonly Place[]): State {
+  const { params, reassigned } = walk.program.graphOf(body);
+  let state = after;
+  params.forEach((param, index) => {
+    const arg = args[index];
+    if (arg === undefined || !isPlace(arg) || reassigned.has(param)) return;
+    for (const [place, fact] of after.facts) {
+      // What it has found out, and not done, would only multiply the paths.
+      if (!fact.startsWith('=') || !place.startsWith(`${param}.`) || before.facts.get(place) === fact)
+        continue;
+      state = withFact(state, arg + place.slice(param.length), fact);
+    }
+    const put = after.holders.filter((one) => one.replace('!', '').startsWith(`${param}.`));
+    const fresh = put.filter((one) => !before.holders.includes(one));
+    if (fresh.length > 0)
+      state = withHolders(state, [...state.holders, ...fresh.map((one) => one.replace(param, arg))]);
+  });
+  return state;
 }
 
 /** Functions among the arguments that have to do with the lease. */
@@ -172,13 +238,16 @@ export function withClosures(
   isOn: boolean,
   depth: number,
 ): Outcome | null {
-  const bodies = functionArguments(walk, call).filter((body) => mentions(walk, body, state));
+  const bodies = functionArguments(walk, state, call).filter((body) => mentions(walk, body, state));
   if (bodies.length === 0 || depth >= DEPTH) return null;
   // Code that got its lease in a callback goes on in callbacks.
-  const continues = (isOn || walk.isByCallback) && !LISTENS.test(call.name);
+  // So does what closes something: it always calls back.
+  const continues = (isOn || walk.isByCallback || CALLS_BACK.test(call.name)) && !LISTENS.test(call.name);
   // `return client.query(sql, callback)` returns no promise.
   const isPromise = !continues || bodies.some((body) => walk.program.traitsOf(body).isAsync);
   const isAwaited = call.mode === 'awaited' || (call.mode === 'returned' && isPromise);
+  if (SCHEDULES.test(call.name) && bodies.some((body) => comesAgain(walk, body, state)))
+    return { next: [asEscaped(state)] };
   if (!isAwaited && !continues) {
     // Some time later, or never.
     return borrow(walk, state, { ...state, leftBehind: true }, call, isOn, false);
@@ -197,16 +266,29 @@ export function withClosures(
   return { next: states.map((one) => forget(one, call)), thrown: [...thrown, ...raised], detached };
 }
 
-export function functionArguments(walk: Walk, call: Call): Body[] {
-  return call.args.flatMap((_, index) => functionAt(walk, call, index) ?? []);
+/** Whether a function that is scheduled is one that runs already, with a lease from outside of it: it carries it on. */
+function comesAgain(walk: Walk, body: Body, state: State): boolean {
+  return walk.around.some((one) => {
+    if (!sees(walk, one, state)) return false;
+    const name = functionName(one);
+    return one === body || (name !== null && new RegExp(`(?<![\\w$.])${name}\\s*\\(`).test(body.getText()));
+  });
+}
+
+export function functionArguments(walk: Walk, state: State, call: Call): Body[] {
+  return call.args.flatMap((_, index) => functionAt(walk, state, call, index) ?? []);
 }
 
 /** The function that an argument is, written there or named. */
-export function functionAt(walk: Walk, { node, closures }: Call, index: number): Body | null {
+export function functionAt(walk: Walk, state: State, call: Call, index: number): Body | null {
+  const { node, closures, args } = call;
   const literal = closures[index];
   if (literal !== undefined && literal !== null) return literal;
+  const id = functionOf(factOf(state, args[index] ?? UNKNOWN));
+  if (id !== null) return walk.program.bodyOf(id);
   const argument = ts.isTaggedTemplateExpression(node) ? undefined : node.arguments?.[index];
-  if (argument === undefined || !ts.isIdentifier(argument)) return null;
+  if (argument === undefined || !(ts.isIdentifier(argument) || ts.isPropertyAccessExpression(argument)))
+    return null;
   const entity = walk.program.entities.of(argument);
   return entity?.kind === 'function' ? entity.node : null;
 }

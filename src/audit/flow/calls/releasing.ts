@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import { forget } from '../frames.js';
 import type { Call } from '../graph.js';
 import { ATTACHING, CALLBACK, LISTENS, RELEASING } from '../names.js';
-import { isPlace, lastSegment, type Place } from '../place.js';
+import { isPlace, lastSegment, ownerOf, type Place } from '../place.js';
 import { contains, holds, type State } from '../state.js';
 import type { Outcome } from '../types.js';
 import type { Walk } from '../walk.js';
@@ -20,6 +20,8 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
   const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
   if (!handed) return false;
+  // What a function of the project does with it is followed.
+  if (walk.follows && isOfProject(walk, call)) return false;
   return takes.includes(name) || (RELEASING.test(name) && !isOfProject(walk, call));
 }
 
@@ -80,8 +82,12 @@ export function handsOff(walk: Walk, state: State, call: Call): boolean {
   if (attaches && !onLease && !isOfProject(walk, call)) return true;
   // `callback(null, client)`: the caller's function has it now.
   const index = args.findIndex((arg) => isPlace(arg) && contains(state, arg));
-  if (index < 0 || receiver !== null || call.mode === 'awaited') return false;
-  return CALLBACK.test(name) || (index > 0 && isErrorFirst(args[0] ?? ''));
+  if (index < 0 || call.mode === 'awaited' || onLease) return false;
+  if (CALLBACK.test(name) && lastSegment(receiver ?? '') !== 'Promise') return !isOfProject(walk, call);
+  if (receiver !== null) return false;
+  if (index > 0 && isErrorFirst(args[0] ?? '')) return true;
+  // A function that was given to this one, in code that goes on in callbacks.
+  return walk.isByCallback && call.mode === 'floating' && isParameter(walk, call.callee);
 }
 
 export function firstText(node: Call['node']): string | null {
@@ -99,6 +105,11 @@ export function isHalfClose(call: Call): boolean {
 /** `use(null, client)` and `use(error, client)`: who is called that way takes what he is given. */
 export function isErrorFirst(first: Place): boolean {
   return first === '=null' || first === '=undefined' || /^e(rr(or)?)?$/i.test(lastSegment(first));
+}
+
+function isParameter(walk: Walk, place: Place): boolean {
+  const owner = walk.program.bodyOf(ownerOf(place) ?? '');
+  return owner !== null && walk.program.graphOf(owner).params.includes(place) && !walk.given.has(place);
 }
 
 /** Released, with the names that it had. */

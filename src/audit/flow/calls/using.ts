@@ -7,7 +7,14 @@ import { raiseOf } from '../raises.js';
 import { assign, contains, holderAbove, holds, type State, threw, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
-import { calleeFor, enterFunction, invokeFunction, mentions, withClosures } from './entering.js';
+import {
+  bodyCalledBy,
+  calleeFor,
+  enterFunction,
+  invokeFunction,
+  mentions,
+  withClosures,
+} from './entering.js';
 import { isOfProject } from './releasing.js';
 
 export function noteCall(walk: Walk, state: State, call: Call): void {
@@ -107,7 +114,7 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
 export function raisedBy(walk: Walk, before: State, armed: State, call: Call, onLease: boolean): State[] {
   const { spec } = walk.site;
   const node = call.node;
-  const body = ts.isTaggedTemplateExpression(node) ? null : walk.program.entities.calledBy(node);
+  const body = bodyCalledBy(walk, armed, call);
   const callee = body === null ? null : walk.program.traitsOf(body);
   const isReturned = call.mode === 'returned';
   if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];

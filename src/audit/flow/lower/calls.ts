@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import { isFunction } from '../../code/scope.js';
 import type { Call, Mode } from '../graph.js';
-import { ELEMENT, isPlace, type Place, property, UNKNOWN } from '../place.js';
+import { ELEMENT, isPlace, keyName, type Place, property, UNKNOWN } from '../place.js';
 import { conditionOf } from './conditions.js';
 import { lowerValue, placeOf, withoutParentheses } from './expressions.js';
 import type { Lowering, Tail } from './lowering.js';
@@ -60,7 +60,7 @@ export function unlessNothing(
 export function assertion(flow: Lowering, node: ts.CallExpression, condition: ts.Expression): Place {
   const { yes, no } = conditionOf(flow, condition);
   flow.tails = no;
-  flow.emit({ kind: 'throw', rejects: false }, node);
+  flow.emit({ kind: 'throw' }, node);
   flow.tails = yes;
   for (const one of node.arguments.slice(1)) lowerValue(flow, one);
   return '=undefined';
@@ -71,7 +71,7 @@ export function calleePlace(flow: Lowering, callee: ts.Expression, receiver: Pla
   if (ts.isIdentifier(callee)) return placeOf(flow, callee);
   if (ts.isElementAccessExpression(callee)) {
     const key = lowerValue(flow, callee.argumentExpression);
-    return property(receiver ?? UNKNOWN, key.startsWith('="') ? String(JSON.parse(key.slice(1))) : ELEMENT);
+    return property(receiver ?? UNKNOWN, keyName(key));
   }
   return lowerValue(flow, callee);
 }
@@ -162,6 +162,6 @@ export function calleeName(callee: ts.Expression): string {
 }
 
 /** A question that has the same answer as long as nothing else happens. */
-export const ANSWERING = /^(getStore|(is|has|should|can)[A-Z]\w*)$/;
+export const ANSWERING = /^(getStore|(is|in|has|should|can)[A-Z]\w*)$/;
 
 export const ASSERTING = /^(assert|invariant|(?:node)?assert\.(ok|strict))$/i;

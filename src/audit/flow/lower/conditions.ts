@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import type { Test } from '../graph.js';
+import type { Comparison, Test } from '../graph.js';
 import { isPlace, type Place, UNKNOWN } from '../place.js';
 import { lowerValue, withoutParentheses } from './expressions.js';
 import type { Lowering, Tail } from './lowering.js';
@@ -35,6 +35,16 @@ export function conditionOf(flow: Lowering, expression: ts.Expression): { yes: T
         const { yes, no } = comparisonOf(flow, inner);
         return { yes: no, no: yes };
       }
+      case ts.SyntaxKind.LessThanToken:
+      case ts.SyntaxKind.LessThanEqualsToken:
+      case ts.SyntaxKind.GreaterThanToken:
+      case ts.SyntaxKind.GreaterThanEqualsToken: {
+        const operator = operatorToken.getText() as Comparison;
+        return flow.branch(
+          { kind: 'compare', operator, left: lowerValue(flow, left), right: lowerValue(flow, right) },
+          inner,
+        );
+      }
       case ts.SyntaxKind.InstanceOfKeyword:
         return flow.branch({ kind: 'is', place: lowerValue(flow, left) }, inner);
     }
@@ -59,7 +69,8 @@ export function comparisonOf(
     if (ts.isTypeOfExpression(one) && ts.isStringLiteralLike(other)) {
       const place = lowerValue(flow, one.expression);
       if (other.text === 'undefined') return flow.branch({ kind: 'nullish', place }, left.parent);
-      return flow.branch({ kind: other.text === 'object' ? 'is' : 'opaque', place }, left.parent);
+      if (other.text === 'function') return flow.branch({ kind: 'truthy', place }, left.parent);
+      return flow.branch({ kind: other.text === 'object' ? 'is' : 'primitive', place }, left.parent);
     }
   }
   return flow.branch(

@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import { isFunction, variableOf } from '../../code/scope.js';
 import type { Mode } from '../graph.js';
-import { ELEMENT, isPlace, type Place, property, UNKNOWN } from '../place.js';
+import { ELEMENT, functionValue, isPlace, keyName, type Place, property, UNKNOWN } from '../place.js';
 import { assignTo } from './bindings.js';
 import { callExpression, newExpression, taggedTemplate } from './calls.js';
 import { booleanOf, conditionOf, shortTest } from './conditions.js';
@@ -35,14 +35,13 @@ export function lowerValue(flow: Lowering, expression: ts.Expression, mode: Mode
     case ts.SyntaxKind.SuperKeyword:
       return 'this';
     case ts.SyntaxKind.RegularExpressionLiteral:
-    case ts.SyntaxKind.ArrowFunction:
-    case ts.SyntaxKind.FunctionExpression:
     case ts.SyntaxKind.ClassExpression:
       return '=object';
   }
+  if (isFunction(expression)) return functionValue(flow.names.idOf(expression));
   if (ts.isIdentifier(expression)) return placeOf(flow, expression);
-  if (ts.isStringLiteralLike(expression) || ts.isNumericLiteral(expression))
-    return `=${JSON.stringify(expression.text)}`;
+  if (ts.isStringLiteralLike(expression)) return `=${JSON.stringify(expression.text)}`;
+  if (ts.isNumericLiteral(expression)) return `=${expression.text}`;
   if (ts.isPropertyAccessExpression(expression)) {
     // tarn's `pool.acquire().promise` is the acquisition itself.
     const isPromise = expression.name.text === 'promise' && ts.isCallExpression(expression.expression);
@@ -65,8 +64,15 @@ export function lowerValue(flow: Lowering, expression: ts.Expression, mode: Mode
   if (ts.isArrayLiteralExpression(expression)) return arrayLiteral(flow, expression);
   if (ts.isPrefixUnaryExpression(expression)) {
     if (expression.operator === ts.SyntaxKind.ExclamationToken) return booleanOf(flow, expression);
-    lowerValue(flow, expression.operand);
-    return UNKNOWN;
+    const operand = lowerValue(flow, expression.operand);
+    return stepOf(expression.operator) === null ? UNKNOWN : count(flow, operand, expression);
+  }
+  if (ts.isPostfixUnaryExpression(expression)) {
+    const before = flow.temporary();
+    const operand = lowerValue(flow, expression.operand);
+    flow.copy(before, operand, expression);
+    count(flow, operand, expression);
+    return before;
   }
   if (ts.isVoidExpression(expression)) {
     lowerValue(flow, expression.expression, 'floating');
@@ -74,6 +80,21 @@ export function lowerValue(flow: Lowering, expression: ts.Expression, mode: Mode
   }
   partsOf(flow, expression);
   return UNKNOWN;
+}
+
+/** `++place` and `--place`. */
+function count(
+  flow: Lowering,
+  place: Place,
+  expression: ts.PrefixUnaryExpression | ts.PostfixUnaryExpression,
+): Place {
+  if (isPlace(place)) flow.emit({ kind: 'count', place, by: stepOf(expression.operator) }, expression);
+  return place;
+}
+
+function stepOf(operator: ts.SyntaxKind): number | null {
+  if (operator === ts.SyntaxKind.PlusPlusToken) return 1;
+  return operator === ts.SyntaxKind.MinusMinusToken ? -1 : null;
 }
 
 /** Any other expression: what its parts do counts, its value does not. */
@@ -91,7 +112,7 @@ export function elementAccess(
 ): Place {
   const object = lowerValue(flow, expression);
   const key = lowerValue(flow, argumentExpression);
-  return property(object, key.startsWith('="') ? String(JSON.parse(key.slice(1))) : ELEMENT);
+  return property(object, keyName(key));
 }
 
 export function awaitExpression(flow: Lowering, operand: ts.Expression, ast: ts.Node): Place {
@@ -158,10 +179,23 @@ export function binaryExpression(flow: Lowering, expression: ts.BinaryExpression
     case ts.SyntaxKind.ExclamationEqualsToken:
     case ts.SyntaxKind.ExclamationEqualsEqualsToken:
     case ts.SyntaxKind.InstanceOfKeyword:
+    case ts.SyntaxKind.LessThanToken:
+    case ts.SyntaxKind.LessThanEqualsToken:
+    case ts.SyntaxKind.GreaterThanToken:
+    case ts.SyntaxKind.GreaterThanEqualsToken:
       return booleanOf(flow, expression);
   }
-  lowerValue(flow, left);
-  lowerValue(flow, right);
+  const place = lowerValue(flow, left);
+  const by = lowerValue(flow, right);
+  if (
+    operatorToken.kind === ts.SyntaxKind.PlusEqualsToken ||
+    operatorToken.kind === ts.SyntaxKind.MinusEqualsToken
+  ) {
+    const sign = operatorToken.kind === ts.SyntaxKind.PlusEqualsToken ? 1 : -1;
+    const step = /^=\d+$/.test(by) ? sign * Number(by.slice(1)) : null;
+    if (isPlace(place)) flow.emit({ kind: 'count', place, by: step }, expression);
+    return place;
+  }
   if (
     operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
     operatorToken.kind <= ts.SyntaxKind.LastAssignment
@@ -171,15 +205,16 @@ export function binaryExpression(flow: Lowering, expression: ts.BinaryExpression
   return UNKNOWN;
 }
 
-export function objectLiteral(flow: Lowering, { properties }: ts.ObjectLiteralExpression): Place {
+export function objectLiteral(flow: Lowering, literal: ts.ObjectLiteralExpression): Place {
   const to = flow.temporary();
-  for (const one of properties) {
+  flow.copy(to, shapeOf(literal) ?? '=object', literal);
+  for (const one of literal.properties) {
     if (ts.isPropertyAssignment(one)) {
       const name = one.name;
       if (ts.isComputedPropertyName(name)) lowerValue(flow, name.expression);
       const key = ts.isIdentifier(name) || ts.isStringLiteralLike(name) ? name.text : ELEMENT;
       const value = lowerValue(flow, one.initializer);
-      if (isPlace(value)) flow.copy(property(to, key), value, one, value.includes('|%'));
+      flow.copy(property(to, key), value, one, value.includes('|%'));
     } else if (ts.isShorthandPropertyAssignment(one)) {
       flow.copy(property(to, one.name.text), placeOf(flow, one.name), one);
     } else if (ts.isSpreadAssignment(one)) flow.copy(to, lowerValue(flow, one.expression), one);
@@ -187,18 +222,28 @@ export function objectLiteral(flow: Lowering, { properties }: ts.ObjectLiteralEx
   return to;
 }
 
-export function arrayLiteral(flow: Lowering, { elements }: ts.ArrayLiteralExpression): Place {
+/** The names of all properties, as a value; null where there may be others. */
+function shapeOf({ properties }: ts.ObjectLiteralExpression): Place | null {
+  const names: string[] = [];
+  for (const { name } of properties) {
+    if (name === undefined || !(ts.isIdentifier(name) || ts.isStringLiteralLike(name))) return null;
+    names.push(name.text);
+  }
+  return `={${names.join(',')}`;
+}
+
+export function arrayLiteral(flow: Lowering, literal: ts.ArrayLiteralExpression): Place {
   const to = flow.temporary();
+  flow.copy(to, '=object', literal);
   let exact = true;
-  elements.forEach((one, index) => {
+  literal.elements.forEach((one, index) => {
     if (ts.isSpreadElement(one)) {
       exact = false;
       const from = lowerValue(flow, one.expression);
       flow.copy(property(to, ELEMENT), property(from, ELEMENT), one);
     } else {
       const value = lowerValue(flow, one);
-      if (isPlace(value))
-        flow.copy(property(to, exact ? String(index) : ELEMENT), value, one, value.includes('|%'));
+      flow.copy(property(to, exact ? String(index) : ELEMENT), value, one, value.includes('|%'));
     }
   });
   return to;

@@ -25,13 +25,7 @@ export function settlePromise(
     const value = lowerValue(flow, one);
     if (!rejects) flow.copy(to, value, node);
   }
-  if (rejects) {
-    const before = flow.thrown;
-    flow.thrown = THROWN;
-    flow.emit({ kind: 'throw', rejects: true }, node);
-    flow.thrown = before;
-    flow.tails = [];
-  }
+  if (rejects) flow.emit({ kind: 'reject' }, node);
   return '=undefined';
 }
 

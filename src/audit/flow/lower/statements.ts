@@ -48,7 +48,7 @@ export function lowerStatement(flow: Lowering, statement: ts.Statement): void {
   else if (ts.isReturnStatement(statement)) returnStatement(flow, statement.expression, statement);
   else if (ts.isThrowStatement(statement)) {
     lowerValue(flow, statement.expression);
-    flow.emit({ kind: 'throw', rejects: false }, statement);
+    flow.emit({ kind: 'throw' }, statement);
     flow.tails = [];
   } else if (ts.isTryStatement(statement)) tryStatement(flow, statement);
   else if (ts.isWhileStatement(statement) || ts.isDoStatement(statement) || ts.isForStatement(statement)) {

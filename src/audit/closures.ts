@@ -1,0 +1,118 @@
+import { ts } from 'ts-morph';
+import { type Body, isFunction } from './code/scope.js';
+import { LISTENS } from './flow/names.js';
+import { NO_TRAIL, type State } from './flow/state.js';
+import type { Program, Site } from './flow/types.js';
+import { unitOf } from './flow/unit.js';
+import { Walk } from './flow/walk.js';
+
+/**
+ * A function literal that is left behind may release the lease of a path: `stream.on('end', () => client.release())`,
+ * `return { close: () => client.end() }`. One that does so on all its own paths owns the lease.
+ */
+export function heldByClosures(
+  site: Site,
+  walk: Walk,
+  ends: readonly State[],
+  program: Program,
+): { readonly returned: readonly State[]; readonly owner: 'whole' | 'partly' | null } {
+  const left = leftBehind(site, walk);
+  let owner: 'whole' | 'partly' | null = null;
+  const returned = ends.flatMap((state) => {
+    let partly: State[] | null = null;
+    for (const closure of left) {
+      // What was given to a call counts on the paths that made the call.
+      if (isArgument(closure) && !state.leftBehind) continue;
+      const open = leftOpenBy(closure, [state], site, program);
+      if (open === null) continue;
+      owner = open.length === 0 ? 'whole' : (owner ?? 'partly');
+      if (open.length === 0) return [];
+      partly ??= open;
+    }
+    return partly ?? [state];
+  });
+  return { returned, owner };
+}
+
+/** Events of what has come to its end well, and of what has failed or is over in any case. */
+const SUCCESS: ReadonlySet<string> = new Set(['end', 'finish', 'done', 'complete', 'completed']);
+const FAILURE: ReadonlySet<string> = new Set(['error', 'close', 'abort', 'aborted']);
+
+/** The event that a function literal is registered for: `stream.on('end', () => ...)`. */
+function eventOf(closure: Body): string | null {
+  const { parent } = closure;
+  if (!ts.isCallExpression(parent) || !ts.isPropertyAccessExpression(parent.expression)) return null;
+  const event = parent.arguments[0];
+  if (!LISTENS.test(parent.expression.name.text) || event === undefined) return null;
+  // The end of a request is not that of what is read from the lease.
+  if (/^(res|response|reply|req|request|socket|ctx|process)$/.test(parent.expression.expression.getText()))
+    return null;
+  return ts.isStringLiteralLike(event) ? event.text : null;
+}
+
+/**
+ * A stream whose end releases the lease, and whose error or close does not: a query that fails keeps it. Says so of
+ * a lease in a field, too: the function has taken its release upon itself.
+ */
+export function halfWatched(site: Site, walk: Walk, states: readonly State[], program: Program): State[] {
+  if (walk.hasReleased) return [];
+  const left = leftBehind(site, walk);
+  const of = (events: ReadonlySet<string>) => left.filter((one) => events.has(eventOf(one) ?? ''));
+  const [good, bad] = [of(SUCCESS), of(FAILURE)];
+  return states.flatMap((state) => {
+    const isReleasedBy = (closure: Body) => leftOpenBy(closure, [state], site, program)?.length === 0;
+    const releasing = good.find(isReleasedBy);
+    if (releasing === undefined || bad.some(isReleasedBy)) return [];
+    const bypass = (bad.find((one) => eventOf(one) === 'error') ?? releasing).parent;
+    return [{ ...state, trail: { ...NO_TRAIL, bypass, how: 'throw' as const } }];
+  });
+}
+
+function isArgument(closure: Body): boolean {
+  return ts.isCallExpression(closure.parent) && closure.parent.expression !== closure;
+}
+
+/** The paths of a function literal on which it does not release; null if it never does. */
+function leftOpenBy(closure: Body, before: readonly State[], site: Site, program: Program): State[] | null {
+  const walk = new Walk(program, site);
+  const exits = walk.run(
+    closure,
+    before.map((state) => ({ ...state, trail: NO_TRAIL })),
+  );
+  // `resolve(client)`: the promise around has it now.
+  const known = new Set(before.flatMap(({ holders }) => holders));
+  const isResolved = ({ holders }: State) => holders.some((one) => one.includes('|%') && !known.has(one));
+  const isOut = (state: State) => state.status === 'held' && !state.unlikely && !isResolved(state);
+  const ends = (state: State) => state.status === 'escaped' || isResolved(state);
+  if (!walk.hasReleased && !exits.returned.some(ends)) return null;
+  const isAsync = program.traitsOf(closure).isAsync;
+  return [...exits.returned.filter(isOut), ...(isAsync ? exits.thrown.filter(isOut) : [])];
+}
+
+/** `return { client, done: () => client.release() }`: the properties of what is returned that release when called. */
+export function releasingParts(site: Site, walk: Walk, handed: readonly State[], program: Program): string[] {
+  const found: string[] = [];
+  for (const closure of leftBehind(site, walk)) {
+    const { parent } = closure;
+    const named = ts.isMethodDeclaration(closure)
+      ? closure.name
+      : ts.isPropertyAssignment(parent)
+        ? parent.name
+        : null;
+    if (named === null || !ts.isIdentifier(named)) continue;
+    const open = leftOpenBy(closure, handed, site, program);
+    if (open?.length === 0) found.push(`!.${named.text}`);
+  }
+  return found;
+}
+
+/** Function literals of the site's function that no path went through, outermost first. */
+function leftBehind(site: Site, walk: Walk): Body[] {
+  const found: Body[] = [];
+  const visit = (node: ts.Node): void => {
+    if (isFunction(node) && !walk.invoked.has(node)) found.push(node);
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(unitOf(site.node), visit);
+  return found;
+}
