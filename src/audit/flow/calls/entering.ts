@@ -29,6 +29,7 @@ import { isProtocol } from '../raises.js';
 import { assign, factOf, type State, threw, withFact, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
+import { containsNode } from './acquiring.js';
 import { asEscaped } from './releasing.js';
 import { borrow, raisedBy } from './using.js';
 
@@ -145,7 +146,7 @@ export function enterFunction(
   }));
   return {
     next: [
-      ...outcome.next.map((one) => wrapped(returnedFrom(back(one), state), state, call)),
+      ...outcome.next.map((one) => wrapped(returnedFrom(body, back(one), state), state, call)),
       ...(isFloating ? thrown : []),
     ],
     thrown: isFloating ? [] : thrown,
@@ -153,9 +154,11 @@ export function enterFunction(
   };
 }
 
-/** A return of what was called is none of the caller. */
-function returnedFrom(after: State, { trail: { bypass, how } }: State): State {
-  return after.trail.how === 'return' ? { ...after, trail: { ...after.trail, bypass, how } } : after;
+/** A return of what was called is none of the caller; one of a callback of the caller's is. */
+function returnedFrom(body: Body, after: State, { trail: { bypass, how } }: State): State {
+  const { trail } = after;
+  const isOwn = trail.how === 'return' && trail.bypass !== null && containsNode(body, trail.bypass);
+  return isOwn ? { ...after, trail: { ...trail, bypass, how } } : after;
 }
 
 export function invokeFunction(
