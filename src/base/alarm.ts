@@ -29,7 +29,7 @@ export class Alarm {
     this.#timer = this.#clock.setTimer(() => this.#due(), at - now, { background: this.#background });
   }
 
-  /** It does not ring until it is set again. */
+  /** Cancels the timer. The alarm can be set again. */
   clear(): void {
     this.#timer?.cancel();
     this.#timer = null;

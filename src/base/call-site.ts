@@ -16,7 +16,7 @@ export interface SiteOptions {
   readonly skipPackages?: boolean;
 }
 
-/** Remembers where the caller of `above` was called from. Formatted only if it is ever shown. */
+/** Records where `above` was called. Formatting is left until the site is shown. */
 export function captureSite(above: (...args: never[]) => unknown, frames = STACK_FRAMES): Error {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = frames;

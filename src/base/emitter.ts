@@ -14,7 +14,7 @@ export class Signal<P> {
   readonly #failed: (error: unknown) => void;
   readonly #channel: Channel | null;
   readonly #sender: object;
-  /** Replaced, never changed: an emit that is under way goes on with those it began with. null while there are none. */
+  /** Replaced, never modified, so that an emit in progress continues with the listeners it began with. null if none. */
   #listeners: readonly Listener<P>[] | null = null;
 
   /** `failed` receives what a listener throws. What is published on the channel also has the fields of `sender`. */
@@ -32,7 +32,7 @@ export class Signal<P> {
     return this.#listeners !== null || this.#channel?.hasSubscribers === true;
   }
 
-  /** Adds a listener; returns the way to remove it. A function that is added twice is called twice. */
+  /** Adds a listener; returns a function that removes it. A listener that is added twice is called twice. */
   add(listener: Listener<P>, options: ListenOptions = {}): () => void {
     const before = this.#listeners ?? [];
     this.#listeners = options.first ? [listener, ...before] : [...before, listener];

@@ -1,13 +1,13 @@
-/** Something with a name whose life is told in events. `on` returns the way to stop listening. */
+/** An object with a name that reports its life in events. `on` returns a function that stops listening. */
 export interface LivingSource<E> {
   readonly name: string;
   on<N extends keyof E & string>(event: N, listener: (payload: E[N]) => void): () => void;
 }
 
-/** What is written of each event; nothing of those that are not named. */
+/** The text for each event. Events without an entry are not written. */
 export type Words<E> = { readonly [N in keyof E]?: (payload: E[N]) => string };
 
-/** Writes a line for each event that `words` names, with the name of the source. Returns the way to stop. */
+/** Writes a line for each event that `words` names, with the name of the source. Returns a function that stops it. */
 export function logEvents<E>(
   source: LivingSource<E>,
   words: Words<E>,

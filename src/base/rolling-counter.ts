@@ -1,7 +1,6 @@
 /**
- * How many there were within the last `windowMs`, to a tenth of it: the window is kept in buckets, and moves on by a
- * whole bucket. A count takes the same memory and time however many there are. Use a SlidingLog where the limit must
- * hold in every window, wherever it begins.
+ * Counts events within the last `windowMs`, to one bucket of it (a tenth by default). Memory and time do not grow with
+ * the number of events. Use a SlidingLog where a limit must hold in every window, wherever it begins.
  */
 export class RollingCounter {
   readonly #bucketMs: number;

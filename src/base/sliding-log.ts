@@ -3,20 +3,19 @@ import type { Limit } from './limit.js';
 
 interface Entry {
   readonly weight: number;
-  /** When it was sent; null while whoever was allowed to has not yet said so. */
+  /** null while it has not been sent. */
   sentAt: number | null;
 }
 
-/** One that was let in, to be told when it really was sent. */
+/** A message that was let in. Pass it to `sent` when it was sent. */
 export type LogEntry = Entry;
 
 /**
- * What was sent within the last `windowMs`, by its own times: the limit holds in every window, wherever it begins.
- * A bucket that fills up at a rate does not do that: "5 a second" with a burst of 5 lets 9 through in one second.
+ * Records each message sent within the last `windowMs`, so the limit holds in every window, wherever it begins. A token
+ * bucket does not ensure that: "5 a second" with a burst of 5 lets 9 through in one second.
  *
- * There are two ways to record. `note` is for what goes at once. `letIn` and `sent` are for what goes later, by another
- * thread, say: such an entry counts from the moment it is let in until `windowMs` after it was sent, however late that
- * was.
+ * There are two ways to record. `note` is for a message that goes at once. `letIn` and `sent` are for one that goes later,
+ * for example on another thread. It counts from the moment it is let in until `windowMs` after it was sent.
  */
 export class SlidingLog implements Limit {
   readonly most: number;

@@ -1,15 +1,15 @@
 import type { Limit } from './limit.js';
 
 export interface TokenBucketOptions {
-  /** Tokens that come back in a second. */
+  /** Tokens added in a second. */
   readonly perSecond: number;
-  /** Tokens that fit, and that are there at the beginning: so many may go at once. */
+  /** Capacity, and tokens at the start: the number that may go at once. */
   readonly burst: number;
 }
 
 /**
- * So many a second on average, and so many at once. A stretch of one second may see `burst` and nearly `perSecond` more;
- * use a SlidingLog where the limit must hold in every second.
+ * A limit of `perSecond` on average and `burst` at once. One second may see `burst` and nearly `perSecond` more. Use a
+ * SlidingLog where the limit must hold in every second.
  */
 export class TokenBucket implements Limit {
   readonly #perMs: number;

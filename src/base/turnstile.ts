@@ -12,7 +12,7 @@ class Turn extends Queued {
   }
 }
 
-/** Lets one after the other through, first come first served, as soon as all limits have room. */
+/** Lets callers through, first come, first served, as soon as all limits have room. */
 export class Turnstile {
   readonly #clock: Clock;
   readonly #limits: readonly Limit[];
@@ -40,7 +40,7 @@ export class Turnstile {
     return true;
   }
 
-  /** Calls `go` at once, and returns null, or calls it when its turn comes; returns the way to leave the queue. */
+  /** Calls `go` at once and returns null, or calls it when its turn comes and returns a function that leaves the queue. */
   enter(go: () => void): (() => void) | null {
     const turn = new Turn(this.#clock.now(), go);
     this.#turns.push(turn);
@@ -48,7 +48,7 @@ export class Turnstile {
     return turn.settled ? null : () => this.#leave(turn);
   }
 
-  /** Nobody goes for so long, whatever room there is. */
+  /** Holds everybody back for `ms`, even if the limits have room. */
   pause(ms: number): void {
     const now = this.#clock.now();
     this.#pausedUntil = Math.max(this.#pausedUntil, now + ms);
@@ -56,7 +56,7 @@ export class Turnstile {
     this.#setAlarm(now);
   }
 
-  /** Nobody who waits is called any more. */
+  /** Stops the timer: callers that wait are not let through any more. */
   close(): void {
     this.#alarm.turnOff();
   }
@@ -90,7 +90,7 @@ export class Turnstile {
     }
   }
 
-  /** The one whose turn it is, taken out; null if there is none, or no room. */
+  /** Takes out the first caller if the limits have room for it. */
   #next(): Turn | null {
     const now = this.#clock.now();
     if (this.#turns.length === 0 || this.#roomAt(now) > now) return null;

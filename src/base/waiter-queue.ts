@@ -1,6 +1,6 @@
 import { allowManyListeners } from './promises.js';
 
-/** One that waits in a WaiterQueue. Rooms extend it by what it waits for. */
+/** A waiter in a WaiterQueue. Rooms add what it waits for. */
 export class Queued {
   /** By the clock: when it began to wait. */
   readonly since: number;
@@ -24,10 +24,10 @@ export class Queued {
 }
 
 /**
- * First come, first served, with a view by deadline. The queue is a linked list, so that a waiter that gives up leaves
- * at once, from wherever it stands. With equal timeouts, the usual case, the queue itself is in order of deadlines. Only
- * when one comes that would expire before those ahead of it, a heap is made beside the queue, and kept until nobody waits
- * any more.
+ * A queue of waiters, first come, first served, with a view by deadline. It is a linked list, so that a waiter that gives
+ * up leaves in constant time. With equal timeouts, the usual case, the list is also in order of deadlines. A heap is added
+ * when a waiter would expire before one ahead of it, and kept until the queue is empty. Waiters that are pushed must not
+ * be older than those already in the queue.
  */
 export class WaiterQueue<W extends Queued> {
   #first: W | null = null;
@@ -82,7 +82,7 @@ export class WaiterQueue<W extends Queued> {
     return waiter;
   }
 
-  /** Takes out one that is in it, and marks it settled; whoever calls tells it why. */
+  /** Takes out a waiter of this queue, and marks it settled. The caller resolves or rejects it. */
   remove(waiter: W): void {
     if (waiter.previous === null) this.#first = waiter.next;
     else waiter.previous.next = waiter.next;
@@ -92,7 +92,7 @@ export class WaiterQueue<W extends Queued> {
     this.#left(waiter);
   }
 
-  /** Takes one out when the signal aborts, and calls back then. A signal is not listened to for one that has left. */
+  /** Takes a waiter out when the signal aborts, then calls `left`. Stops listening when the waiter leaves otherwise. */
   leaveOnAbort(waiter: W, signal: AbortSignal, left: () => void): void {
     const listener = (): void => {
       this.remove(waiter);
@@ -130,7 +130,7 @@ export class WaiterQueue<W extends Queued> {
     return due;
   }
 
-  /** Gives one that waits more time. It keeps its place. */
+  /** Gives a waiter more time. It keeps its place. */
   postpone(waiter: W, deadline: number): void {
     waiter.timeoutMs = deadline - waiter.since;
     if (this.#heap !== null) this.#heap.postponed(waiter);
