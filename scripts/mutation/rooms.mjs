@@ -5,14 +5,17 @@
  * @typedef {object} Room
  * @property {readonly string[]} mutate files or folders
  * @property {readonly string[]} tests files or folders
+ * @property {readonly string[]} [without] tests among them that take too long for each mutant, or copy the code
  * @property {boolean} [postgres] its tests need the PostgreSQL server of test/helpers/global-setup.ts
- * @property {boolean} [slow] skips mutants of code that runs at import time, as each of them takes all tests
  */
 
 /** @type {Readonly<Record<string, Room>>} */
 export const ROOMS = {
   'src/pgbouncer': { mutate: ['src/pgbouncer'], tests: ['test/pgbouncer'], postgres: true },
-  'src/doctor/checks': { mutate: ['src/doctor/checks'], tests: ['test/doctor'], postgres: true, slow: true },
+  'src/doctor/checks': {
+    mutate: ['src/doctor/checks'],
+    tests: ['test/doctor/rows', 'test/doctor/sqlite.test.ts'],
+  },
   'src/loadtest': {
     mutate: ['src/loadtest/verdict.ts', 'src/loadtest/aggregate.ts', 'src/loadtest/thresholds.ts'],
     tests: [
@@ -23,5 +26,20 @@ export const ROOMS = {
   },
   'src/top': { mutate: ['src/top/diagnose.ts'], tests: ['test/top'] },
   'src/health': { mutate: ['src/health'], tests: ['test/health'] },
+  'src/pool': {
+    mutate: ['src/pool'],
+    tests: ['test/pool'],
+    without: ['test/pool/planted-defects.test.ts', 'test/pool/ending.test.ts', 'test/pool/collected.test.ts'],
+  },
+  'src/http': {
+    mutate: ['src/http/call.ts', 'src/http/retry.ts', 'src/http/breaker.ts', 'src/http/connections.ts'],
+    tests: ['test/http'],
+  },
+  'src/ws': { mutate: ['src/ws'], tests: ['test/ws'] },
+  'src/ib': {
+    mutate: ['src/ib/pool.ts', 'src/ib/requests.ts', 'src/ib/pacing.ts', 'src/ib/supervisor.ts'],
+    tests: ['test/ib'],
+    without: ['test/ib/ending.test.ts'],
+  },
   'src/watch': { mutate: ['src/watch'], tests: ['test/watch'], postgres: true },
 };

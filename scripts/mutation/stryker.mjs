@@ -2,11 +2,7 @@ import { join, relative } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
 import { EXCLUDED_MUTATORS, placeOf } from './mutants.mjs';
 
-/**
- * `static` mutants belong to code that runs at import time, in a room that skips those.
- *
- * @typedef {'killed' | 'survived' | 'static'} Status
- */
+/** @typedef {'killed' | 'survived'} Status */
 
 /**
  * Runs the covering tests of a room against each mutant.
@@ -19,6 +15,8 @@ import { EXCLUDED_MUTATORS, placeOf } from './mutants.mjs';
 export async function runStryker(room, mutants, report) {
   if (mutants.length === 0) return new Map();
   process.env.POOLCTL_MUTATION = JSON.stringify(room);
+  // A property test runs for each mutant of its room.
+  process.env.POOLCTL_PROPERTY_RUNS ??= '50';
   const results = await new Stryker({
     testRunner: 'vitest',
     vitest: { configFile: 'scripts/mutation/vitest.config.ts' },
@@ -30,7 +28,6 @@ export async function runStryker(room, mutants, report) {
     // Stryker would rewrite the sandbox's tsconfig with an API that TypeScript 7 does not have.
     tsconfigFile: 'none',
     coverageAnalysis: 'perTest',
-    ignoreStatic: room.slow ?? false,
     ignorePatterns: ['/coverage', '/.ci'],
     concurrency: 1,
     timeoutMS: 20_000,
@@ -66,6 +63,5 @@ function fromZero({ line, column }) {
  * @returns {Status}
  */
 function statusOf(status) {
-  if (status === 'Survived' || status === 'NoCoverage') return 'survived';
-  return status === 'Ignored' ? 'static' : 'killed';
+  return status === 'Survived' || status === 'NoCoverage' ? 'survived' : 'killed';
 }
