@@ -276,6 +276,19 @@ describe('what is said where the cause is not clear', () => {
   });
 });
 
+it('a pool that waits before a full server waits for that', () => {
+  const of = (usedConnections: number) => [
+    source({ ...postgres, source: 'other', server: server() }),
+    source({ ...postgres, server: server({ usedConnections }) }),
+  ];
+  const waiting = dry(mixed([3, { ageMs: 5000, busy: false }]));
+  expect(diagnosisOf(waiting, ...of(97))).toMatchObject({
+    cause: 'database limit',
+    words: expect.stringMatching(/^orders: .*97 connections.*; 1 waiting/),
+  });
+  expect(diagnosisOf(waiting, ...of(96)).cause).toBe('unclear');
+});
+
 describe('a server', () => {
   it('is full from its last connection for ordinary roles on', () => {
     const of = (usedConnections: number | null) =>

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ConsoleRow, DatabaseCounters, PgBouncerTarget } from '../../../src/doctor/types.js';
 import { Unknowable } from '../../../src/doctor/unknowable.js';
 import { holder, pool } from '../../top/helpers.js';
