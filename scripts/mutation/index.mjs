@@ -106,14 +106,19 @@ async function run({ path, room, files }) {
 }
 
 /**
- * Mutants that compile. Twice as many as needed go to the compiler at once: in no room it refuses half of them.
+ * So many mutants that compile.
  *
  * @param {readonly Mutant[]} all
  */
 function sampleOf(all) {
-  const candidates = shuffled(all, values.seed).slice(0, 2 * size);
-  const refused = refusedByCompiler(candidates, FOLDER);
-  const sample = candidates.filter((mutant) => !refused.has(mutant)).slice(0, size);
+  /** @type {Mutant[]} */
+  const sample = [];
+  const left = shuffled(all, values.seed);
+  while (sample.length < size && left.length > 0) {
+    const candidates = left.splice(0, 2 * size);
+    const refused = refusedByCompiler(candidates, FOLDER);
+    sample.push(...candidates.filter((mutant) => !refused.has(mutant)).slice(0, size - sample.length));
+  }
   return sample.sort((a, b) => (a.file === b.file ? a.from - b.from : a.file < b.file ? -1 : 1));
 }
 
