@@ -1,11 +1,19 @@
-import type {
-  FeedConnectionReading,
-  FeedReading,
-  HttpReading,
-  IbConnectionReading,
-  IbReading,
-  PoolReading,
-} from '../../../src/sources/types.js';
+import {
+  brokerConnection,
+  brokerFigures,
+  brokerPacing,
+  type IbConnectionReading,
+  type IbReading,
+} from '../../../src/snapshot/broker.js';
+import {
+  type FeedConnectionReading,
+  type FeedReading,
+  feedConnection as feedConnectionSchema,
+  feedFigures,
+} from '../../../src/snapshot/feed.js';
+import { type HttpReading, httpFigures } from '../../../src/snapshot/http.js';
+import type { PoolReading } from '../../../src/snapshot/reading.js';
+import { read } from '../../helpers/snapshots.js';
 import { holder, pool } from '../../top/helpers.js';
 import { app, check, type Given, server, settings } from './targets.js';
 
@@ -20,14 +28,13 @@ const setup = (own: Partial<NonNullable<PoolReading['setup']>>) => ({
 
 const feed = (own: Partial<FeedReading> = {}, size = 2): Partial<PoolReading> => ({
   ...{ driver: 'ws:json', size, live: size },
-  feed: {
+  feed: read(feedFigures, {
     ...{ symbols: 10, live: 10, capacity: 20, exhausted: 0, refused: 0, stale: 0, gaps: 0, conflated: 0 },
     ...{ dropped: 0, slowDisconnects: 0, ticks: 1000, connections: [feedConnection()], ...own },
-  },
+  }),
 });
-const feedConnection = (own: Partial<FeedConnectionReading> = {}): FeedConnectionReading => ({
-  ...{ id: 1, state: 'open', symbols: 5, reconnects: 0, lastTickAgoMs: 10, ...own },
-});
+const feedConnection = (own: Partial<FeedConnectionReading> = {}): FeedConnectionReading =>
+  read(feedConnectionSchema, { id: 1, state: 'open', symbols: 5, reconnects: 0, lastTickAgoMs: 10, ...own });
 
 check('feed-capacity', [
   ['no feed', of({}), { status: 'skipped' }],
@@ -100,9 +107,14 @@ check('feed-reconnects', [
   ],
 ]);
 
-const http = (own: Partial<HttpReading>): Partial<PoolReading> => ({
+/** Counts that are left out are not told. */
+type HttpCounts = Omit<Partial<HttpReading>, 'closed' | 'timeouts'> & {
+  readonly closed?: Readonly<Record<string, number>>;
+  readonly timeouts?: Readonly<Record<string, number>>;
+};
+const http = (own: HttpCounts): Partial<PoolReading> => ({
   ...{ driver: 'http', size: 10 },
-  http: {
+  http: read(httpFigures, {
     ...{
       requests: 100,
       failed: 0,
@@ -114,7 +126,7 @@ const http = (own: Partial<HttpReading>): Partial<PoolReading> => ({
       origins: [],
     },
     ...own,
-  },
+  }),
 });
 check('http-reuse', [
   ['no HTTP', of({}), { status: 'skipped' }],
@@ -123,7 +135,7 @@ check('http-reuse', [
   [
     'fewer',
     of(http({ reuseRatio: 0.49, closed: { maxIdle: 5, expiry: 5, error: 0 } })),
-    { status: 'warn', evidence: /^closed: 5 maxIdle, 5 expiry;/, steps: /maxKeepalive: 10$/ },
+    { status: 'warn', evidence: /^closed: 5 expiry, 5 maxIdle;/, steps: /maxKeepalive: 10$/ },
   ],
   [
     'fewer, closed too early',
@@ -145,21 +157,22 @@ check('http-timeouts', [
     { status: 'fail', evidence: 'connect 9, write 1', steps: /^[^\n]*connectMs: 10000$/ },
   ],
   ['in all', of(http({ sent: 1000, timeouts: { total: 9 } })), { steps: /readMs/ }],
-  ['for the pool, which is not of a server', of(http({ timeouts: { pool: 50 } })), { status: 'pass' }],
+  ['for the pool, which is not of a server', of(http({ timeouts: { pool: 50, connect: 0, read: 0, write: 0, total: 0 } })), { status: 'pass' }],
   ['more than were sent', of(http({ sent: 1, timeouts: { connect: 4 } })), { summary: /4 of 4 .*100/ }],
 ]);
 
-const ibConnection = (own: Partial<IbConnectionReading> = {}): IbConnectionReading => ({
-  ...{ clientId: 1, state: 'ready', upstream: 'up', attempts: 1, ready: 1, lost: 0 },
-  ...{ heartbeatsMissed: 0, idCollisions: 0, ...own },
-});
+const ibConnection = (own: Partial<IbConnectionReading> = {}): IbConnectionReading =>
+  read(brokerConnection, {
+    ...{ clientId: 1, state: 'ready', upstream: 'up', attempts: 1, ready: 1, lost: 0 },
+    ...{ heartbeatsMissed: 0, idCollisions: 0, ...own },
+  });
 const ib = (own: Partial<IbReading> = {}): Partial<PoolReading> => ({
   ...{ driver: 'ib-worker', size: 2, maxOverflow: 0 },
-  ib: {
+  ib: read(brokerFigures, {
     ...{ host: 'gw', port: 7497, clientIds: [1, 2], clientIdsFree: 30, connections: [ibConnection()] },
     pacing: null,
     ...own,
-  },
+  }),
 });
 const beside = (mine: Partial<PoolReading>, ...others: Partial<PoolReading>[]): Given => ({
   pool: [
@@ -194,10 +207,10 @@ check('ib-client-ids', [
 ]);
 const pacing = (own: Partial<NonNullable<IbReading['pacing']>>, more: Partial<IbReading> = {}) =>
   ib({
-    pacing: {
+    pacing: read(brokerPacing, {
       ...{ limitPerSecond: 50, messagesPerSecond: 45, peakSecond: 45, sent: 900, waiting: 0 },
       ...{ longestWaitMs: null, ...own },
-    },
+    }),
     ...more,
   });
 check('ib-pacing', [

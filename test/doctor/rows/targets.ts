@@ -15,7 +15,8 @@ import type {
   Targets,
 } from '../../../src/doctor/types.js';
 import { Unknowable } from '../../../src/doctor/unknowable.js';
-import type { Backend, PoolReading } from '../../../src/sources/types.js';
+import type { PoolReading } from '../../../src/snapshot/reading.js';
+import type { Backend } from '../../../src/snapshot/server.js';
 import { backend, reading } from '../../top/helpers.js';
 
 /** A target as it would have been read, so that a check can be judged at its exact limits. */
