@@ -157,7 +157,11 @@ check('http-timeouts', [
     { status: 'fail', evidence: 'connect 9, write 1', steps: /^[^\n]*connectMs: 10000$/ },
   ],
   ['in all', of(http({ sent: 1000, timeouts: { total: 9 } })), { steps: /readMs/ }],
-  ['for the pool, which is not of a server', of(http({ timeouts: { pool: 50, connect: 0, read: 0, write: 0, total: 0 } })), { status: 'pass' }],
+  [
+    'for the pool, which is not of a server',
+    of(http({ timeouts: { pool: 50, connect: 0, read: 0, write: 0, total: 0 } })),
+    { status: 'pass' },
+  ],
   ['more than were sent', of(http({ sent: 1, timeouts: { connect: 4 } })), { summary: /4 of 4 .*100/ }],
 ]);
 
