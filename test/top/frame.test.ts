@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { widthOf } from '../../src/report/text.js';
 import type { Tick } from '../../src/snapshot/reading.js';
 import { momentOf } from '../../src/top/moment.js';
+import { reduce } from '../../src/top/reduce.js';
 import { onceReport } from '../../src/top/report.js';
 import type { Size } from '../../src/top/state.js';
 import type { ScreenDrawing } from '../../src/top/store.js';
@@ -21,7 +22,7 @@ import {
   ticked,
   typing,
 } from './helpers.js';
-import { frameOf } from './render.js';
+import { frameOf, startRendering } from './render.js';
 
 const PLAIN: ScreenDrawing = { color: false, unicode: true, cwd: '/app' };
 const SIZES: readonly Size[] = [
@@ -104,6 +105,7 @@ describe('the screen', () => {
       fc.property(size, place, (one, names) => {
         const lines = frame(one, names);
         expect(lines.length).toBeLessThan(one.rows);
+        if (one.columns > 12) expect(lines[0]).toMatch(/^ 1 /);
         expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(Math.max(1, one.columns - 1));
       }),
       { numRuns: 80 },
@@ -120,6 +122,27 @@ describe('the screen', () => {
 
   it('says at every size that the picture is held', () => {
     for (const size of SIZES) expect(frame(size, ['2', ' '])[0]).toMatch(/PAUSED$/);
+  });
+
+  it('makes the text of two rows anew where the selection moves by one', () => {
+    const state = screenAfter([...ticks.map(ticked), ...keys('2')]);
+    if (state.content.kind !== 'table') throw new Error('it is no table');
+    const { table } = state.content;
+    const made: number[] = [];
+    const counted = {
+      ...table,
+      text: (...args: Parameters<typeof table.text>) => {
+        made.push(args[0]);
+        return table.text(...args);
+      },
+    };
+    const before = { ...state, content: { ...state.content, table: counted } };
+    const screen = startRendering(before, PLAIN);
+    expect(new Set(made).size).toBeGreaterThan(10);
+    made.length = 0;
+    screen.show(reduce(before, { type: 'key', key: 'down' }, PLAIN));
+    screen.end();
+    expect([...new Set(made)]).toEqual([0, 1]);
   });
 
   it('says that no row fits a filter', () => {

@@ -11,7 +11,7 @@ interface TextLineProps {
  * One line of the screen, rendered again only if its text or style has changed.
  *
  * The text is a transformation of a blank, so that Ink never measures it: Ink 6 would lay the whole screen out again for
- * each changed line, and it keeps every text that it has measured for good, some 50 MB an hour.
+ * each changed line, and it never forgets a text that it has measured: 36 MB an hour at one frame a second.
  */
 export const TextLine = memo(
   function TextLine({ line }: TextLineProps) {
