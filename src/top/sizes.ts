@@ -2,7 +2,7 @@ import type { Size } from './state.js';
 
 /** How the rows of the terminal are shared out. */
 export interface Shares {
-  /** One less than the terminal has: at its full height Ink wipes the scrollback with every frame. */
+  /** One less than the terminal has, so that no terminal scrolls. */
   readonly frame: number;
   readonly diagnosis: number;
   /** Whether there is room to name the sources and the place. */

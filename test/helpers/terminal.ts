@@ -1,5 +1,6 @@
 import { type IPty, spawn } from '@lydell/node-pty';
 import { bin } from './bin.js';
+import { screenOf } from './screen.js';
 
 /** poolctl in a pseudo-terminal of its own, as a user has it. */
 export interface TerminalRun {
@@ -83,20 +84,4 @@ export function startInTerminal(argv: readonly string[], options: TerminalOption
     signal: (name) => pty.kill(name),
     ended,
   };
-}
-
-/** What those of a terminal's commands that the screen uses have left on it. */
-function screenOf(output: string): string[] {
-  let lines: string[] = [];
-  let row = 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for are escape sequences
-  for (const [token] of output.matchAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1b.|[^\x1b]+/g)) {
-    const position = /\[(\d+);(\d+)H$/.exec(token);
-    if (position !== null) {
-      row = Number(position[1]) - 1;
-      lines[row] = '';
-    } else if (token.endsWith('[2J')) lines = [];
-    else if (!token.startsWith('\x1b')) lines[row] = (lines[row] ?? '') + token;
-  }
-  return Array.from(lines, (line) => line ?? '');
 }

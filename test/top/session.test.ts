@@ -6,6 +6,7 @@ import type { Tick } from '../../src/snapshot/reading.js';
 import { BINDINGS } from '../../src/top/keys.js';
 import { type Feed, runSession } from '../../src/top/session.js';
 import type { ScreenDrawing } from '../../src/top/store.js';
+import { screenOf } from '../helpers/screen.js';
 import { backend, demoTicks, pool, source, tick } from './helpers.js';
 
 const DRAWING: ScreenDrawing = { color: false, unicode: true, cwd: '/app' };
@@ -29,11 +30,11 @@ function start(drawing: ScreenDrawing = DRAWING) {
   const events = new EventEmitter();
   const stop = new AbortController();
   let output = '';
-  let screen: string[] = [];
   let onText = (_: string): void => {};
   const early: Tick[] = [];
   let onTick = (one: Tick): void => void early.push(one);
   let raw = false;
+  const screen = () => screenOf(output);
   const feed: Feed = {
     start(listener) {
       onTick = listener;
@@ -54,7 +55,6 @@ function start(drawing: ScreenDrawing = DRAWING) {
       closed: false,
       tell(text) {
         output += text;
-        screen = drawn(screen, text);
         events.emit('told');
       },
       onResize(listener) {
@@ -88,36 +88,20 @@ function start(drawing: ScreenDrawing = DRAWING) {
     tick: (one: Tick) => onTick(one),
     isRaw: () => raw,
     output: () => output,
-    screen: () => screen,
+    screen,
     resize(columns: number, rows: number) {
       Object.assign(window, { columns, rows });
       events.emit('resize');
     },
     async shows(pattern: RegExp): Promise<void> {
       const late = AbortSignal.timeout(PATIENCE_MS);
-      while (!pattern.test(screen.join('\n'))) {
+      while (!pattern.test(screen().join('\n'))) {
         await once(events, 'told', { signal: late }).catch(() => {
-          throw new Error(`did not show ${pattern} but:\n${screen.join('\n')}`);
+          throw new Error(`did not show ${pattern} but:\n${screen().join('\n')}`);
         });
       }
     },
   };
-}
-
-/** What a terminal shows after the text. */
-function drawn(before: readonly string[], text: string): string[] {
-  let lines = [...before];
-  let row = 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for are escape sequences
-  for (const [token] of text.matchAll(/\x1b\[[0-9;?]*[A-Za-z]|[^\x1b]+/g)) {
-    const position = /\[(\d+);1H$/.exec(token);
-    if (position !== null) {
-      row = Number(position[1]) - 1;
-      lines[row] = '';
-    } else if (token.endsWith('[2J')) lines = [];
-    else if (!token.startsWith('\x1b')) lines[row] = (lines[row] ?? '') + token;
-  }
-  return Array.from(lines, (line) => line ?? '');
 }
 
 /** What a terminal sends for a key. */
