@@ -35,11 +35,11 @@ export const ROOMS = {
     mutate: ['src/http/call.ts', 'src/http/retry.ts', 'src/http/breaker.ts', 'src/http/connections.ts'],
     tests: ['test/http'],
   },
-  'src/ws': { mutate: ['src/ws'], tests: ['test/ws'] },
+  'src/ws': { mutate: ['src/ws'], tests: ['test/ws'], without: ['test/ws/planted-defects.test.ts'] },
   'src/ib': {
     mutate: ['src/ib/pool.ts', 'src/ib/requests.ts', 'src/ib/pacing.ts', 'src/ib/supervisor.ts'],
     tests: ['test/ib'],
-    without: ['test/ib/ending.test.ts'],
+    without: ['test/ib/ending.test.ts', 'test/ib/planted-defects.test.ts'],
   },
   'src/watch': { mutate: ['src/watch'], tests: ['test/watch'], postgres: true },
 };
