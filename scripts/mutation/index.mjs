@@ -98,7 +98,7 @@ async function run({ path, room, files }) {
       (one) => `equivalent.json lists a mutant of ${one.file} that is gone: ${brief(one.original)}`,
     ),
     `${path}: ${((100 * killed) / (killed + survivors.length)).toFixed(1)} % killed ` +
-      `(${killed} killed, ${survivors.length} survived, ${count('equivalent')} equivalent; ` +
+      `(${killed} killed, ${survivors.length} survived, ${count('equivalent')} equivalent, ${count('static')} static; ` +
       `sample of ${sample.length} from ${all.length}; ${minutes} min)`,
     `report: ${report}.html, ${report}.json`,
   ];

@@ -16,7 +16,8 @@ export default defineConfig({
     include: tests.map((path) => (path.endsWith('.ts') ? path : `${path}/**/*.test.ts`)),
     exclude: [...without],
     globalSetup: postgres ? ['test/helpers/global-setup.ts'] : [],
-    testTimeout: 30_000,
+    // Instrumented code is slower, most of all while its coverage is measured.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
   },
 });
