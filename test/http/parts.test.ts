@@ -33,6 +33,15 @@ describe('the circuit breaker', () => {
     expect([breaker.state, call('success')]).toEqual(['open', false]);
   });
 
+  it('opens at exactly half', () => {
+    const { breaker, call } = breakerOf();
+    for (let at = 0; at < 10; at++) call('success');
+    for (let at = 0; at < 9; at++) call('failure');
+    expect(breaker.state).toBe('closed');
+    call('failure');
+    expect([breaker.state, breaker.failureShare]).toEqual(['open', 0.5]);
+  });
+
   it('counts failures of the last ten seconds only', async () => {
     const { clock, breaker, call } = breakerOf();
     for (let at = 0; at < 15; at++) call('failure');

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolEvents } from '../../src/pool/events.js';
 import { Disconnect, type Thing } from '../helpers/fake-driver.js';
-import { acquireMany, follow, later, never, newPool, releaseAll, statusOf } from '../helpers/pools.js';
+import {
+  acquireMany,
+  follow,
+  type Gate,
+  later,
+  never,
+  newGate,
+  newPool,
+  releaseAll,
+  statusOf,
+} from '../helpers/pools.js';
 import { collectWarnings } from '../helpers/warnings.js';
 
 const noServer = new Error('connect ECONNREFUSED');
@@ -61,6 +71,33 @@ describe('opening resources', () => {
     expect(waiting.state).toBe('fulfilled');
     expect(pool.snapshot().counters).toMatchObject({ created: 2, overflowCreated: 1 });
     held.release();
+  });
+
+  it('disappoints one waiter for each failed create, unless as many are under way as wait', async () => {
+    const { pool, clock, driver } = newPool({ size: 3, maxOverflow: 0 });
+    const gates: Gate[] = [];
+    driver.steps.create = () => {
+      const gate = newGate();
+      gates.push(gate);
+      return gate.opened;
+    };
+    const abort = new AbortController();
+    const gone = follow(pool.acquire({ signal: abort.signal }), clock);
+    const waiting = [follow(pool.acquire(), clock), follow(pool.acquire(), clock)];
+    await clock.settle();
+    expect(gates).toHaveLength(3);
+    abort.abort(new Error('enough'));
+    await clock.settle();
+    expect(gone.state).toBe('rejected');
+    gates[0]!.fail(noServer);
+    await clock.settle();
+    expect(waiting.map(({ state }) => state)).toEqual(['pending', 'pending']);
+    gates[1]!.fail(noServer);
+    await clock.settle();
+    expect(waiting.map(({ state }) => state)).toEqual(['rejected', 'pending']);
+    gates[2]!.open();
+    await clock.settle();
+    expect(waiting.map(({ state }) => state)).toEqual(['rejected', 'fulfilled']);
   });
 
   it('aborts a create when it takes too long, and closes what arrives after that', async () => {
