@@ -31,9 +31,11 @@ export const ROOMS = {
     tests: ['test/pool'],
     without: ['test/pool/planted-defects.test.ts', 'test/pool/ending.test.ts', 'test/pool/collected.test.ts'],
   },
+  'src/snapshot': { mutate: ['src/snapshot'], tests: ['test/snapshot'] },
   'src/http': {
     mutate: ['src/http/call.ts', 'src/http/retry.ts', 'src/http/breaker.ts', 'src/http/connections.ts'],
     tests: ['test/http'],
+    without: ['test/http/planted-defects.test.ts'],
   },
   'src/ws': { mutate: ['src/ws'], tests: ['test/ws'], without: ['test/ws/planted-defects.test.ts'] },
   'src/ib': {
