@@ -61,9 +61,7 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
       'cursors WITH HOLD, and before 1.21 named statements. A database with a mode of its own keeps it.',
   };
   if (databases.length === 0 ? evidence[0]?.endsWith('session') : sessions.length > 0) {
-    const size = Math.min(
-      ...(sessions.length > 0 ? sessions : [{ size: Number.POSITIVE_INFINITY }]).map(({ size: one }) => one),
-    );
+    const size = Math.min(...sessions.map(({ size: one }) => one));
     const names = sessions.map(({ name }) => name).join(', ');
     const where = names === '' ? 'session mode' : `session mode for ${names}`;
     return all > size

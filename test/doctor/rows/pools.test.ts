@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import {
   brokerConnection,
   brokerFigures,
@@ -262,9 +264,9 @@ const acquire = (ms: number | 'never' | null, own = {}) =>
   of({ driver: 'pg', ...setup({ acquireTimeoutMs: ms, ...own }) });
 check('pool-acquire-timeout', [
   ['not told', acquire(null), { status: 'skipped' }],
-  ['never', acquire('never'), { status: 'fail', steps: /connectionTimeoutMillis: 10000$/ }],
+  ['never', acquire('never'), { status: 'fail', evidence: '', steps: /connectionTimeoutMillis: 10000$/ }],
   ['half a minute', acquire(30_000), { status: 'pass' }],
-  ['longer', acquire(30_001), { status: 'warn' }],
+  ['longer', acquire(30_001), { status: 'warn', evidence: '' }],
   ['as long as a statement', acquire(5000, { statementTimeoutMs: 5000 }), { status: 'pass' }],
   [
     'longer than a statement',
@@ -454,4 +456,60 @@ check('pool-timeouts', [
   ['of acquires not counted', late(1, null), { status: 'fail', summary: /1 of 1 / }],
   ['peaks not kept', late(1, 100, { peakWaiting: null }), { steps: /max: 8$/ }],
   ['leaks', late(1, 99, { holders: [leaked(9, 'a'), leaked(9, 'b')] }), { steps: /give back the 2 leases/ }],
+]);
+
+/** The files that this process itself may have open; null where the system does not tell. */
+const ownLimit = (): number | null => {
+  try {
+    const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return limit === undefined ? null : Number(limit);
+  } catch {
+    return null;
+  }
+};
+const files = ownLimit() ?? 1000;
+const here = (...pools: Partial<PoolReading>[]): Given => ({
+  pool: [
+    app(
+      ...pools.map((one) =>
+        pool({
+          app: { ...pool().app!, pid: process.pid, host: hostname() },
+          driver: 'pg',
+          maxOverflow: 0,
+          ...one,
+        }),
+      ),
+    ),
+  ],
+});
+if (ownLimit() !== null) {
+  check('app-file-limit', [
+    [
+      'all fits',
+      here({ size: files - 64 }),
+      { status: 'pass', evidence: /^orders: \d+\nulimit -n \d+, \d+ open$/ },
+    ],
+    [
+      'one too many',
+      here({ size: files - 63 }),
+      { status: 'fail', steps: new RegExp(`max: ${files - 64}$`) },
+    ],
+    [
+      'the largest gives up what is too much',
+      here({ name: 'small', size: 10 }, { name: 'large', size: files - 64, maxOverflow: 2 }),
+      { status: 'fail', steps: new RegExp(`'large'.*max: ${files - 76}$`) },
+    ],
+    ['closed ones do not count', here({ size: 10 }, { size: files, closed: true }), { status: 'pass' }],
+    ['without a limit', here({ size: null, live: 3 }), { status: 'warn', summary: /'orders' has no limit/ }],
+    [
+      'SQLite has three files for each',
+      here({ driver: 'sqlite', size: Math.ceil((files - 64) / 3) + 1 }),
+      { status: 'fail', steps: new RegExp(`size: ${Math.floor((files - 64) / 3)}$`) },
+    ],
+    ['SQLite that fits', here({ driver: 'sqlite', size: Math.floor((files - 64) / 3) }), { status: 'pass' }],
+  ]);
+}
+check('app-file-limit', [
+  ['a process of another machine', of({}), { status: 'skipped' }],
+  ['no pool', { pool: [app()] }, { status: 'skipped' }],
 ]);

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { CHECKS } from '../../../src/doctor/registry.js';
 import type { ConsoleRow, DatabaseCounters, PgBouncerTarget } from '../../../src/doctor/types.js';
 import { Unknowable } from '../../../src/doctor/unknowable.js';
 import { holder, pool } from '../../top/helpers.js';
@@ -452,6 +453,11 @@ check('lock-waits-now', [
     { status: 'fail', steps: /^(?!.*200.*201)(?!.*201.*200).*20[01]/ },
   ],
   ['a prepared transaction has no pid', pg({}, { backends: [waits(2000, 0, 7)] }), { steps: /\b7\b/ }],
+  [
+    'several roots, which all are ended',
+    pg({}, { backends: [waits(1), waits(1), waits(2000, 201, 200)] }),
+    { steps: /201.*200|200.*201/ },
+  ],
   ['how long is not seen', pg({}, { backends: [waits(null, 9)] }), { status: 'skipped' }],
   ['how long is seen of one', pg({}, { backends: [waits(null, 9), waits(2000, 9)] }), { status: 'fail' }],
 ]);
@@ -513,6 +519,10 @@ check('pending-restart', [
     { status: 'warn', summary: /wait for/, evidence: /max_connections = 100[\s\S]*track_counts = on/ },
   ],
 ]);
+
+it.each(CHECKS.map((one) => [one.id, one] as const))('%s needs a target to judge', (_, { needs }) => {
+  expect(needs.length).toBeGreaterThan(0);
+});
 
 check('pool-explosion', [
   ['nothing in use', pgb({}, { rows: [] }), { status: 'pass' }],
