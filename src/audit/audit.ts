@@ -1,8 +1,9 @@
 import { ts } from 'ts-morph';
+import { namesOfCalls } from './code/callers.js';
 import { Entities } from './code/entities.js';
 import { findFiles } from './code/files.js';
 import { Project } from './code/project.js';
-import { type Body, functionName, isFunction } from './code/scope.js';
+import { type Body, isFunction } from './code/scope.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
@@ -10,7 +11,7 @@ import { type HabitFound, habitsOf, PoolMakers, poolsPerCall } from './habits.js
 import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
 import { RESOURCES } from './resources/index.js';
-import { callNames, findSites, Resources } from './sites.js';
+import { callNames, findSites, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
 import type { AuditResult, AuditWarning, Finding, ResourceSpec } from './types.js';
 
@@ -38,8 +39,8 @@ export function audit(paths: readonly string[], options: AuditOptions): AuditRes
     exclude: options.exclude ?? [],
     honourIgnoreFiles: options.honourIgnoreFiles ?? true,
   });
-  const project = new Project(found.files);
   const specs = [...(options.resources ?? []), ...RESOURCES];
+  const project = new Project(found.files, packagesOf(specs));
   const entities = new Entities(project);
   const { judged, warnings } = follow(project, new Resources(specs), entities, options);
   const raised: Finding[] = [];
@@ -171,13 +172,14 @@ interface Wrapper {
 
 /** The calls of the project's own functions that hand a lease on: each acquires one. */
 function callsOf(wrappers: ReadonlyMap<Body, Wrapper>, project: Project, entities: Entities): Site[] {
-  const names = new Set([...wrappers.keys()].map(functionName).filter((name) => name !== null));
+  const names = namesOfCalls(wrappers.keys(), project);
   if (names.size === 0) return [];
   const pattern = callNames(names);
   return project.files.flatMap((unit) =>
     project.callsNamed(unit, pattern).flatMap((node) => {
-      const body = ts.isCallExpression(node) ? entities.calledBy(node) : null;
-      const wrapper = body === null ? undefined : wrappers.get(body);
+      const bodies = ts.isCallExpression(node) ? entities.bodiesOf(node) : [];
+      // Of several that implement an interface, one that lends is enough.
+      const wrapper = bodies.map((body) => wrappers.get(body)).find((one) => one !== undefined);
       return wrapper === undefined || !ts.isCallExpression(node) ? [] : [wrapperSite(node, wrapper)];
     }),
   );

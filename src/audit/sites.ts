@@ -1,7 +1,8 @@
 import { ts } from 'ts-morph';
-import { type Entities, type Entity, requiredModule } from './code/entities.js';
+import type { Entities, Entity } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { bodyAround, variableOf } from './code/scope.js';
+import { requiredModule } from './code/syntax.js';
 import type { Site } from './flow/types.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
 
@@ -53,6 +54,15 @@ export class Resources {
   named(name: string): readonly Candidate[] {
     return this.#byName.get(name) ?? [];
   }
+}
+
+/** The packages that the resources come from: known by their names, whatever their sources say. */
+export function packagesOf(specs: readonly ResourceSpec[]): ReadonlySet<string> {
+  const modules = specs.flatMap(({ acquire, pools = [] }) => [
+    ...acquire.flatMap((one) => (one.kind === 'method' ? one.on : one.from)),
+    ...pools.flatMap(({ from }) => from),
+  ]);
+  return new Set(modules.map((one) => one.replace(/#.*$/, '')));
 }
 
 /** Finds the names of calls of these functions in a text. */

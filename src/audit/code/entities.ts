@@ -1,10 +1,28 @@
 import { ts } from 'ts-morph';
+import { type Base, Subclasses } from './classes.js';
+import { type Exports, exportsOf, isModuleExports } from './exports.js';
 import type { Project, SourceUnit } from './project.js';
 import { bodyAround, isFunction, type Variable, variableOf } from './scope.js';
+import { loadedModules } from './specifiers.js';
+import {
+  assignedFields,
+  assignedMembers,
+  assignmentsIn,
+  bare,
+  constructorOf,
+  hasStatic,
+  isAbstract,
+  nameOf,
+  ownerOfThis,
+  resultsOf,
+} from './syntax.js';
 
 /** What an expression means, as far as it can be told from the source without a type checker. */
 export type Entity =
+  /** A function of the project that has a body. */
   | { readonly kind: 'function'; readonly node: ts.SignatureDeclaration }
+  /** One that is only declared: a method of an interface, an abstract method, `declare function`, a function type. */
+  | { readonly kind: 'signature'; readonly node: ts.SignatureDeclaration }
   | { readonly kind: 'class'; readonly node: ts.ClassLikeDeclaration }
   | { readonly kind: 'instance'; readonly node: ts.ClassLikeDeclaration }
   | { readonly kind: 'object'; readonly node: ts.ObjectLiteralExpression }
@@ -17,16 +35,19 @@ export type Entity =
   /** `pg#Pool`: an instance of it; `mysql2#createPool()`: what a function of it returned. */
   | { readonly kind: 'thing'; readonly path: string };
 
-const DEPTH = 12;
+const DEPTH = 16;
 
 /** Answers what expressions mean, across files; every answer is kept. */
 export class Entities {
   readonly #project: Project;
   readonly #known = new Map<ts.Node, Entity | null>();
-  readonly #exports = new Map<SourceUnit, Map<string, ts.Node | Entity>>();
+  readonly #exports = new Map<SourceUnit, Exports>();
+  readonly #bodies = new Map<ts.Node, readonly ts.SignatureDeclaration[]>();
+  readonly subclasses: Subclasses;
 
   constructor(project: Project) {
     this.#project = project;
+    this.subclasses = new Subclasses(project, (name) => this.#asBase(name));
   }
 
   /** What an expression means; null where that cannot be told. */
@@ -40,13 +61,95 @@ export class Entities {
     return found;
   }
 
-  /** The function that a call runs, if it is one of the project. */
+  /** What a type means; null where it is none of the project or of a package. */
+  ofType(type: ts.TypeNode): Entity | null {
+    return this.#ofType(type, 0);
+  }
+
+  /** What a call of a function gives. */
+  resultOf(node: ts.SignatureDeclaration): Entity | null {
+    return this.#resultOf(node, 0);
+  }
+
+  /** The function that a call runs, if it is one of the project and the only one that it can be. */
   calledBy(call: ts.CallExpression | ts.NewExpression): ts.SignatureDeclaration | null {
-    const callee = this.of(call.expression);
-    // One that is only declared may do anything.
-    if (callee?.kind === 'function') return 'body' in callee.node && callee.node.body ? callee.node : null;
-    if (callee?.kind === 'class' && ts.isNewExpression(call)) return constructorOf(callee.node);
+    const bodies = this.bodiesOf(call);
+    return bodies.length === 1 ? (bodies[0] ?? null) : null;
+  }
+
+  /** All functions of the project that a call may run: of a method of an interface, each that implements it. */
+  bodiesOf(call: ts.CallExpression | ts.NewExpression): readonly ts.SignatureDeclaration[] {
+    const known = this.#bodies.get(call);
+    if (known !== undefined) return known;
+    this.#bodies.set(call, []);
+    const found = this.#bodiesOf(call);
+    this.#bodies.set(call, found);
+    return found;
+  }
+
+  /** Whether a call makes an instance of a class of the project that has no constructor, nor do those it extends. */
+  isBareConstruction(call: ts.CallExpression | ts.NewExpression): boolean {
+    if (!isConstruction(call)) return false;
+    const callee = this.#callee(call, 0);
+    let at: ts.ClassLikeDeclaration | null = callee?.kind === 'class' ? callee.node : null;
+    for (let depth = 0; at !== null && depth < DEPTH; depth++) {
+      if (constructorOf(at) !== null) return false;
+      const isRoot = !at.heritageClauses?.some(({ token }) => token === ts.SyntaxKind.ExtendsKeyword);
+      if (isRoot) return true;
+      at = this.#baseOf(at, 0);
+    }
+    return false;
+  }
+
+  /** The member of a class or of those that it extends, that has a body. */
+  methodOf(node: ts.ClassLikeDeclaration, name: string): ts.SignatureDeclaration | null {
+    const found = this.#ofClassMember(node, name, false, 0);
+    return found?.kind === 'function' ? found.node : null;
+  }
+
+  /** The class that a class extends. */
+  baseOf(node: ts.ClassLikeDeclaration): ts.ClassLikeDeclaration | null {
+    return this.#baseOf(node, 0);
+  }
+
+  #bodiesOf(call: ts.CallExpression | ts.NewExpression): readonly ts.SignatureDeclaration[] {
+    const callee = this.#callee(call, 0);
+    if (callee?.kind === 'class') {
+      const made = isConstruction(call) ? this.#constructorOf(callee.node) : null;
+      return made === null ? [] : [made];
+    }
+    if (callee?.kind !== 'function' && callee?.kind !== 'signature') return [];
+    const { node } = callee;
+    // One that is only declared, or only throws, stands for those that subclasses have.
+    const [owner, name] = [node.parent, nameOf(node)];
+    const isMember = ts.isClassLike(owner) || ts.isInterfaceDeclaration(owner);
+    if (isMember && name !== null && isAbstract(node)) {
+      const overrides = this.subclasses.overrides(owner, name);
+      if (overrides.length > 0) return overrides;
+    }
+    return callee.kind === 'function' ? [node] : [];
+  }
+
+  /** What a call calls: of a CommonJS module what it exports as a whole. */
+  #callee(call: ts.CallExpression | ts.NewExpression, depth: number): Entity | null {
+    const found = this.of(call.expression, depth);
+    return found?.kind === 'file' ? this.#whole(found.unit, depth) : found;
+  }
+
+  #constructorOf(node: ts.ClassLikeDeclaration): ts.ConstructorDeclaration | null {
+    let at: ts.ClassLikeDeclaration | null = node;
+    for (let depth = 0; at !== null && depth < DEPTH; depth++) {
+      const found = constructorOf(at);
+      if (found !== null) return found;
+      at = this.#baseOf(at, 0);
+    }
     return null;
+  }
+
+  #asBase(name: ts.Expression): Base | null {
+    const found = this.of(name);
+    if (found?.kind === 'class') return found.node;
+    return found?.kind === 'shape' && ts.isInterfaceDeclaration(found.node) ? found.node : null;
   }
 
   #find(expression: ts.Expression, depth: number): Entity | null {
@@ -58,21 +161,34 @@ export class Entities {
     }
     if (ts.isIdentifier(expression)) {
       const variable = variableOf(expression);
-      return variable === null ? null : this.#ofVariable(variable, depth);
+      if (variable !== null) return this.#ofVariable(variable, depth);
+      return isModuleExports(expression) ? { kind: 'file', unit: this.#project.unitOf(expression) } : null;
     }
     if (expression.kind === ts.SyntaxKind.ThisKeyword) {
-      const owner = classAround(expression);
-      return owner === null ? null : { kind: 'instance', node: owner };
+      const owner = ownerOfThis(expression);
+      if (owner === null) return null;
+      return ts.isClassLike(owner) ? { kind: 'instance', node: owner } : { kind: 'object', node: owner };
     }
     if (expression.kind === ts.SyntaxKind.SuperKeyword) {
-      const owner = classAround(expression);
-      const base = owner === null ? null : this.#baseOf(owner, depth);
-      return base === null ? null : { kind: 'instance', node: base };
+      const owner = ownerOfThis(expression);
+      const base = owner === null || !ts.isClassLike(owner) ? null : this.#baseOf(owner, depth);
+      if (base === null) return null;
+      return ts.isCallExpression(expression.parent)
+        ? { kind: 'class', node: base }
+        : { kind: 'instance', node: base };
     }
     if (ts.isPropertyAccessExpression(expression)) {
+      if (isModuleExports(expression) && variableOf(expression.expression as ts.Identifier) === null)
+        return { kind: 'file', unit: this.#project.unitOf(expression) };
       return this.#member(this.of(expression.expression, depth), expression.name.text, depth);
     }
-    if (ts.isNewExpression(expression)) return instanceOf(this.of(expression.expression, depth));
+    if (ts.isElementAccessExpression(expression)) {
+      const key = expression.argumentExpression;
+      return ts.isStringLiteralLike(key)
+        ? this.#member(this.of(expression.expression, depth), key.text, depth)
+        : null;
+    }
+    if (ts.isNewExpression(expression)) return instanceOf(this.#callee(expression, depth));
     if (ts.isCallExpression(expression)) return this.#ofCall(expression, depth);
     if (isFunction(expression)) return { kind: 'function', node: expression };
     if (ts.isClassExpression(expression)) return { kind: 'class', node: expression };
@@ -88,6 +204,8 @@ export class Entities {
     switch (operatorToken.kind) {
       case ts.SyntaxKind.BarBarToken:
       case ts.SyntaxKind.QuestionQuestionToken:
+      case ts.SyntaxKind.BarBarEqualsToken:
+      case ts.SyntaxKind.QuestionQuestionEqualsToken:
         return this.of(left, depth) ?? this.of(right, depth);
       case ts.SyntaxKind.EqualsToken:
       case ts.SyntaxKind.AmpersandAmpersandToken:
@@ -99,29 +217,57 @@ export class Entities {
   }
 
   #ofCall(call: ts.CallExpression, depth: number): Entity | null {
-    const required = requiredModule(call);
-    if (required !== null) return this.#module(call, required);
-    const callee = this.of(call.expression, depth);
+    const loaded = loadedModules(call);
+    if (loaded.length > 0) return this.#loaded(call, loaded);
+    if (/^Object\.(freeze|seal|assign)$/.test(call.expression.getText()) && call.arguments[0] !== undefined)
+      return this.of(call.arguments[0], depth);
+    const callee = this.#callee(call, depth);
     if (callee?.kind === 'package') return { kind: 'thing', path: `${callee.path}()` };
     if (callee?.kind === 'thing') {
       return { kind: 'thing', path: callee.path.endsWith('()') ? callee.path : `${callee.path}()` };
     }
-    if (callee?.kind !== 'function') return null;
-    if (callee.node.type !== undefined) return this.#ofType(callee.node.type, depth);
-    const result = onlyResult(callee.node);
-    return result === null ? null : this.of(result, depth);
+    if (callee?.kind !== 'function' && callee?.kind !== 'signature') return null;
+    return this.#resultOf(callee.node, depth);
+  }
+
+  #resultOf(node: ts.SignatureDeclaration, depth: number): Entity | null {
+    if (depth > DEPTH) return null;
+    if (node.type !== undefined) return this.#ofType(node.type, depth);
+    for (const result of resultsOf(node)) {
+      const found = this.of(result, depth);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The first module that there is, of those that a call may load. */
+  #loaded(call: ts.CallExpression, specifiers: readonly string[]): Entity | null {
+    const from = this.#project.unitOf(call);
+    let found: Entity | null = null;
+    for (const specifier of specifiers) {
+      const module = specifier.includes('*') ? null : this.#module(call, specifier);
+      if (module?.kind === 'file') return module;
+      const [unit] = specifier.includes('*') ? this.#project.importedByPattern(from, specifier) : [];
+      if (unit !== undefined) return { kind: 'file', unit };
+      found ??= module;
+    }
+    return found;
   }
 
   #ofVariable({ declaration }: Variable, depth: number): Entity | null {
-    if (isFunction(declaration)) return { kind: 'function', node: declaration };
+    if (isFunction(declaration)) return ofFunction(declaration);
     if (ts.isClassLike(declaration)) return { kind: 'class', node: declaration };
     if (ts.isInterfaceDeclaration(declaration)) return { kind: 'shape', node: declaration };
     if (ts.isTypeAliasDeclaration(declaration)) return this.#ofType(declaration.type, depth);
     if (ts.isVariableDeclaration(declaration) || ts.isParameter(declaration)) {
       const typed = declaration.type === undefined ? null : this.#ofType(declaration.type, depth);
-      if (typed !== null) return typed;
-      if (declaration.initializer !== undefined) return this.of(declaration.initializer, depth);
-      return this.#assigned(declaration, depth);
+      // The value says more than an interface of the project, or the type of a function.
+      if (typed !== null && typed.kind !== 'shape' && typed.kind !== 'signature') return typed;
+      const value =
+        declaration.initializer === undefined
+          ? this.#assigned(declaration, depth)
+          : this.of(declaration.initializer, depth);
+      return value ?? typed;
     }
     if (ts.isBindingElement(declaration)) return this.#ofBinding(declaration, depth);
     if (ts.isImportClause(declaration)) return this.#imported(declaration.parent, 'default', depth);
@@ -152,17 +298,23 @@ export class Entities {
   }
 
   #ofBinding(element: ts.BindingElement, depth: number): Entity | null {
+    if (depth > DEPTH || !ts.isObjectBindingPattern(element.parent)) return null;
     const name = element.propertyName ?? element.name;
-    if (!ts.isIdentifier(name) || !ts.isObjectBindingPattern(element.parent)) return null;
-    const declared = element.parent.parent;
-    if (ts.isBindingElement(declared)) return null;
-    const source =
-      declared.type === undefined
-        ? declared.initializer === undefined
-          ? null
-          : this.of(declared.initializer, depth)
-        : this.#ofType(declared.type, depth);
-    return this.#member(source, name.text, depth);
+    if (element.dotDotDotToken !== undefined) return null;
+    const text = ts.isIdentifier(name) || ts.isStringLiteralLike(name) ? name.text : null;
+    if (text === null) return null;
+    const found = this.#member(this.#ofBindingSource(element.parent.parent, depth + 1), text, depth);
+    return found ?? (element.initializer === undefined ? null : this.of(element.initializer, depth));
+  }
+
+  #ofBindingSource(
+    declared: ts.VariableDeclaration | ts.ParameterDeclaration | ts.BindingElement,
+    depth: number,
+  ): Entity | null {
+    if (ts.isBindingElement(declared)) return this.#ofBinding(declared, depth);
+    const typed = declared.type === undefined ? null : this.#ofType(declared.type, depth);
+    if (typed !== null) return typed;
+    return declared.initializer === undefined ? null : this.of(declared.initializer, depth);
   }
 
   #imported(
@@ -199,25 +351,49 @@ export class Entities {
       case 'object':
         return this.#ofObjectMember(of.node, name, depth);
       case 'shape':
-        for (const member of of.node.members) {
-          if (ts.isPropertySignature(member) && nameOf(member) === name && member.type !== undefined) {
-            return this.#ofType(member.type, depth);
-          }
-        }
-        return null;
+        return this.#ofShapeMember(of.node, name, depth);
       case 'function':
+      case 'signature':
         return null;
     }
   }
 
+  #ofShapeMember(
+    shape: ts.InterfaceDeclaration | ts.TypeLiteralNode,
+    name: string,
+    depth: number,
+  ): Entity | null {
+    for (const member of shape.members) {
+      if (nameOf(member) !== name) continue;
+      if (ts.isMethodSignature(member)) return { kind: 'signature', node: member };
+      if (ts.isPropertySignature(member) && member.type !== undefined)
+        return this.#ofType(member.type, depth);
+    }
+    for (const base of ts.isInterfaceDeclaration(shape) ? heritageOf(shape) : []) {
+      const found = this.#member(instanceOf(this.of(base.expression, depth)), name, depth + 1);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
   #ofObjectMember(object: ts.ObjectLiteralExpression, name: string, depth: number): Entity | null {
     for (const member of object.properties) {
+      if (ts.isSpreadAssignment(member)) {
+        // `module.exports = { ...require('./a'), ...require('./b') }`
+        const spread = this.of(member.expression, depth);
+        const found = spread?.kind === 'package' ? null : this.#member(spread, name, depth + 1);
+        if (found !== null) return found;
+      }
       if (nameOf(member) !== name) continue;
       if (ts.isPropertyAssignment(member)) return this.of(member.initializer, depth);
       if (ts.isShorthandPropertyAssignment(member)) return this.of(member.name, depth);
+      if (ts.isGetAccessor(member)) return this.#resultOf(member, depth);
       if (isFunction(member)) return { kind: 'function', node: member };
     }
-    return null;
+    // `const db = {}; db.begin = async () => ...`
+    const variable = variableWith(object);
+    const value = variable === null ? undefined : assignedMembers(variable).get(name);
+    return value === undefined ? null : this.of(value, depth);
   }
 
   #ofClassMember(
@@ -226,15 +402,15 @@ export class Entities {
     isStatic: boolean,
     depth: number,
   ): Entity | null {
+    if (depth > DEPTH) return null;
+    let declared: Entity | null = null;
     for (const member of node.members) {
       if (nameOf(member) !== name || isStatic !== hasStatic(member)) continue;
       if (ts.isMethodDeclaration(member)) {
         if (member.body !== undefined) return { kind: 'function', node: member };
-      } else if (ts.isGetAccessor(member)) {
-        if (member.type !== undefined) return this.#ofType(member.type, depth);
-        const result = onlyResult(member);
-        return result === null ? null : this.of(result, depth);
-      } else if (ts.isPropertyDeclaration(member)) return this.#ofProperty(node, member, name, depth);
+        declared ??= { kind: 'signature', node: member };
+      } else if (ts.isGetAccessor(member)) return this.#resultOf(member, depth);
+      else if (ts.isPropertyDeclaration(member)) return this.#ofProperty(node, member, name, depth);
     }
     if (!isStatic) {
       for (const parameter of constructorOf(node)?.parameters ?? []) {
@@ -247,7 +423,7 @@ export class Entities {
       if (assigned !== undefined) return this.of(assigned, depth);
     }
     const base = this.#baseOf(node, depth);
-    return base === null ? null : this.#ofClassMember(base, name, isStatic, depth + 1);
+    return (base === null ? null : this.#ofClassMember(base, name, isStatic, depth + 1)) ?? declared;
   }
 
   #ofProperty(
@@ -257,44 +433,54 @@ export class Entities {
     depth: number,
   ): Entity | null {
     const typed = property.type === undefined ? null : this.#ofType(property.type, depth);
-    if (typed !== null) return typed;
+    if (typed !== null && typed.kind !== 'shape' && typed.kind !== 'signature') return typed;
     const value = property.initializer ?? assignedFields(node).get(name);
-    return value === undefined ? null : this.of(value, depth);
+    return (value === undefined ? null : this.of(value, depth)) ?? typed;
   }
 
   #baseOf(node: ts.ClassLikeDeclaration, depth: number): ts.ClassLikeDeclaration | null {
     const clause = node.heritageClauses?.find(({ token }) => token === ts.SyntaxKind.ExtendsKeyword);
     const base = clause?.types[0]?.expression;
     const found = base === undefined ? null : this.of(base, depth);
-    return found?.kind === 'class' ? found.node : null;
+    return found?.kind === 'class' && found.node !== node ? found.node : null;
   }
 
   #ofType(type: ts.TypeNode, depth: number): Entity | null {
     if (depth > DEPTH) return null;
-    if (ts.isUnionTypeNode(type)) {
-      for (const one of type.types) {
-        const found = this.#ofType(one, depth + 1);
-        if (found !== null) return found;
-      }
-      return null;
+    if (ts.isUnionTypeNode(type) || ts.isIntersectionTypeNode(type)) {
+      const found = type.types.map((one) => this.#ofType(one, depth + 1)).filter((one) => one !== null);
+      // `PoolClient & { open: boolean }` is first of all a client.
+      return found.find(({ kind }) => kind !== 'shape') ?? found[0] ?? null;
     }
     if (ts.isParenthesizedTypeNode(type)) return this.#ofType(type.type, depth);
     if (ts.isTypeLiteralNode(type)) return { kind: 'shape', node: type };
+    if (ts.isFunctionTypeNode(type)) return { kind: 'signature', node: type };
     if (ts.isTypeQueryNode(type)) return this.#ofName(type.exprName, depth);
+    if (ts.isImportTypeNode(type)) return this.#ofImportType(type, depth);
     if (!ts.isTypeReferenceNode(type)) return null;
     const name = type.typeName;
     const argument = type.typeArguments?.[0];
     if (ts.isIdentifier(name) && argument !== undefined) {
-      if (
-        ['Promise', 'Readonly', 'Required', 'Partial', 'NonNullable', 'Awaited', 'PromiseLike'].includes(
-          name.text,
-        )
-      ) {
-        return this.#ofType(argument, depth + 1);
+      if (SAME_TYPE.has(name.text)) return this.#ofType(argument, depth + 1);
+      if (name.text === 'InstanceType') return instanceOf(this.#ofType(argument, depth + 1));
+      if (name.text === 'ReturnType') {
+        const called = this.#ofType(argument, depth + 1);
+        if (called?.kind === 'function' || called?.kind === 'signature')
+          return this.#resultOf(called.node, depth + 1);
+        return called?.kind === 'package' ? { kind: 'thing', path: `${called.path}()` } : called;
       }
-      if (['InstanceType', 'ReturnType'].includes(name.text)) return this.#ofType(argument, depth + 1);
     }
     return instanceOf(this.#ofName(name, depth));
+  }
+
+  /** `import('pg').Pool` */
+  #ofImportType(type: ts.ImportTypeNode, depth: number): Entity | null {
+    const { argument, qualifier, isTypeOf } = type;
+    if (!ts.isLiteralTypeNode(argument) || !ts.isStringLiteral(argument.literal)) return null;
+    let found: Entity | null = this.#module(type, argument.literal.text);
+    for (const name of qualifier?.getText().split('.') ?? [])
+      found = this.#member(found, name.trim(), depth + 1);
+    return isTypeOf === true ? found : instanceOf(found);
   }
 
   #ofName(name: ts.EntityName, depth: number): Entity | null {
@@ -305,23 +491,38 @@ export class Entities {
     return this.#member(this.#ofName(name.left, depth + 1), name.right.text, depth + 1);
   }
 
+  /** What a file exports as a whole; else all its exports. */
+  #whole(unit: SourceUnit, depth: number): Entity {
+    const found = this.#exportsOf(unit).named.get('=');
+    return (found === undefined ? null : this.#ofExport(found, depth)) ?? { kind: 'file', unit };
+  }
+
   #exported(unit: SourceUnit, name: string, depth: number): Entity | null {
     if (depth > DEPTH) return null;
-    const exports = this.#exportsOf(unit);
-    const found = exports.get(name) ?? (name === 'default' ? exports.get('=') : undefined);
+    const { named, stars } = this.#exportsOf(unit);
+    const found = named.get(name) ?? (name === 'default' ? named.get('=') : undefined);
     if (found !== undefined) return this.#ofExport(found, depth);
-    const whole = exports.get('=');
+    const whole = named.get('=');
     if (whole !== undefined) return this.#member(this.#ofExport(whole, depth), name, depth + 1);
-    for (const [key, from] of exports) {
-      if (!key.startsWith('*') || !('kind' in from) || !isEntity(from)) continue;
-      const passed = this.#member(from, name, depth + 1);
+    // The default import of a CommonJS module is all that it exports.
+    if (name === 'default') return named.size > 0 ? { kind: 'file', unit } : null;
+    const modules = stars.map((star) => this.#module(star, (star.moduleSpecifier as ts.StringLiteral).text));
+    // A package may have anything: files come first.
+    modules.sort((a, b) => Number(a.kind === 'package') - Number(b.kind === 'package'));
+    for (const module of modules) {
+      const passed = this.#member(module, name, depth + 1);
       if (passed !== null) return passed;
     }
     return null;
   }
 
-  #ofExport(found: ts.Node | Entity, depth: number): Entity | null {
-    if (isEntity(found)) return found;
+  #ofExport(found: ts.Node, depth: number): Entity | null {
+    if (ts.isNamespaceExport(found)) {
+      const specifier = found.parent.moduleSpecifier;
+      return specifier !== undefined && ts.isStringLiteral(specifier)
+        ? this.#module(found, specifier.text)
+        : null;
+    }
     if (ts.isExportSpecifier(found)) {
       const declaration = found.parent.parent;
       const wanted = found.propertyName ?? found.name;
@@ -333,212 +534,55 @@ export class Entities {
       }
       return ts.isIdentifier(wanted) ? this.of(wanted, depth + 1) : null;
     }
-    if (isFunction(found)) return { kind: 'function', node: found };
+    if (isFunction(found)) return ofFunction(found);
     if (ts.isClassLike(found)) return { kind: 'class', node: found };
     if (ts.isVariableDeclaration(found) && ts.isIdentifier(found.name)) return this.of(found.name, depth + 1);
-    if (ts.isBindingElement(found) && ts.isIdentifier(found.name)) return this.of(found.name, depth + 1);
+    if (ts.isVariableDeclaration(found) || ts.isBindingElement(found)) return null;
     if (ts.isInterfaceDeclaration(found)) return { kind: 'shape', node: found };
     if (ts.isTypeAliasDeclaration(found)) return this.#ofType(found.type, depth + 1);
+    if (ts.isShorthandPropertyAssignment(found)) return this.of(found.name, depth + 1);
     return ts.isExpression(found) ? this.of(found, depth + 1) : null;
   }
 
-  #exportsOf(unit: SourceUnit): Map<string, ts.Node | Entity> {
-    const known = this.#exports.get(unit);
-    if (known !== undefined) return known;
-    const found = new Map<string, ts.Node | Entity>();
-    this.#exports.set(unit, found);
-    for (const statement of this.#project.astOf(unit).statements) this.#collectExports(statement, found);
+  #exportsOf(unit: SourceUnit): Exports {
+    let found = this.#exports.get(unit);
+    if (found === undefined) {
+      found = exportsOf(this.#project.astOf(unit));
+      this.#exports.set(unit, found);
+    }
     return found;
   }
-
-  #collectExports(statement: ts.Statement, into: Map<string, ts.Node | Entity>): void {
-    if (ts.isExportAssignment(statement)) {
-      into.set(statement.isExportEquals === true ? '=' : 'default', statement.expression);
-    } else if (ts.isExportDeclaration(statement)) {
-      const clause = statement.exportClause;
-      const specifier = statement.moduleSpecifier;
-      if (clause !== undefined && ts.isNamedExports(clause)) {
-        for (const one of clause.elements) into.set(one.name.text, one);
-      } else if (specifier !== undefined && ts.isStringLiteral(specifier)) {
-        const module = this.#module(statement, specifier.text);
-        into.set(clause === undefined ? `*${specifier.text}` : clause.name.text, module);
-      }
-    } else if (ts.isExpressionStatement(statement)) {
-      collectCommonJs(statement.expression, into);
-    } else if (hasModifier(statement, ts.SyntaxKind.ExportKeyword)) {
-      const isDefault = hasModifier(statement, ts.SyntaxKind.DefaultKeyword);
-      if (ts.isVariableStatement(statement)) {
-        for (const one of statement.declarationList.declarations) collectNames(one.name, one, into);
-      } else if (isDefault) into.set('default', statement);
-      else {
-        const name = nameOf(statement);
-        if (name !== null) into.set(name, statement);
-      }
-    }
-  }
 }
 
-function collectNames(name: ts.BindingName, declaration: ts.Node, into: Map<string, ts.Node | Entity>): void {
-  if (ts.isIdentifier(name)) into.set(name.text, declaration);
-  else for (const one of name.elements) if (ts.isBindingElement(one)) collectNames(one.name, one, into);
+/** Types that have the members of their argument, once awaited. */
+const SAME_TYPE = new Set(
+  'Promise PromiseLike Awaited Readonly Required Partial NonNullable Omit Pick DeepReadonly'.split(' '),
+);
+
+/** `new X()`, or `super()` in the constructor of a class that extends it. */
+function isConstruction(call: ts.CallExpression | ts.NewExpression): boolean {
+  return ts.isNewExpression(call) || call.expression.kind === ts.SyntaxKind.SuperKeyword;
 }
 
-/** `module.exports = x`, `module.exports.a = x`, `exports.a = x`. */
-function collectCommonJs(expression: ts.Expression, into: Map<string, ts.Node | Entity>): void {
-  if (!ts.isBinaryExpression(expression) || expression.operatorToken.kind !== ts.SyntaxKind.EqualsToken)
-    return;
-  const target = expression.left.getText();
-  if (target === 'module.exports') into.set('=', expression.right);
-  else {
-    const name = /^(?:module\.)?exports\.(\w+)$/.exec(target)?.[1];
-    if (name !== undefined) into.set(name, expression.right);
-  }
-  // `exports.a = module.exports.b = x`
-  collectCommonJs(expression.right, into);
+function ofFunction(node: ts.SignatureDeclaration): Entity {
+  return 'body' in node && node.body !== undefined ? { kind: 'function', node } : { kind: 'signature', node };
 }
 
-function isEntity(value: ts.Node | Entity): value is Entity {
-  return typeof value.kind === 'string';
+/** The variable that has an object literal as its value. */
+function variableWith(object: ts.ObjectLiteralExpression): Variable | null {
+  let at: ts.Node = object.parent;
+  // `const db = (module.exports = {})`
+  while (ts.isParenthesizedExpression(at) || ts.isBinaryExpression(at) || ts.isAsExpression(at))
+    at = at.parent;
+  return ts.isVariableDeclaration(at) && ts.isIdentifier(at.name) ? variableOf(at.name) : null;
+}
+
+function heritageOf(node: ts.InterfaceDeclaration): readonly ts.ExpressionWithTypeArguments[] {
+  return node.heritageClauses?.flatMap(({ types }) => [...types]) ?? [];
 }
 
 function instanceOf(entity: Entity | null): Entity | null {
   if (entity?.kind === 'class') return { kind: 'instance', node: entity.node };
   if (entity?.kind === 'package') return { kind: 'thing', path: entity.path };
   return entity?.kind === 'function' ? null : entity;
-}
-
-/** The expression without what does not change its value. */
-export function bare(expression: ts.Expression): ts.Expression {
-  let inner = expression;
-  for (;;) {
-    if (
-      ts.isParenthesizedExpression(inner) ||
-      ts.isNonNullExpression(inner) ||
-      ts.isAwaitExpression(inner) ||
-      ts.isSatisfiesExpression(inner) ||
-      ts.isTypeAssertionExpression(inner)
-    ) {
-      inner = inner.expression;
-    } else if (ts.isAsExpression(inner) && isConstOrAny(inner.type)) inner = inner.expression;
-    else return inner;
-  }
-}
-
-function isConstOrAny(type: ts.TypeNode): boolean {
-  return (
-    type.kind === ts.SyntaxKind.AnyKeyword ||
-    type.kind === ts.SyntaxKind.UnknownKeyword ||
-    (ts.isTypeReferenceNode(type) && type.typeName.getText() === 'const')
-  );
-}
-
-export function requiredModule(call: ts.CallExpression): string | null {
-  const argument = call.arguments[0];
-  const isRequire = ts.isIdentifier(call.expression) && call.expression.text === 'require';
-  const isImport = call.expression.kind === ts.SyntaxKind.ImportKeyword;
-  return (isRequire || isImport) && argument !== undefined && ts.isStringLiteralLike(argument)
-    ? argument.text
-    : null;
-}
-
-export function constructorOf(node: ts.ClassLikeDeclaration): ts.ConstructorDeclaration | null {
-  for (const member of node.members) {
-    if (ts.isConstructorDeclaration(member) && member.body !== undefined) return member;
-  }
-  return null;
-}
-
-export function classAround(node: ts.Node): ts.ClassLikeDeclaration | null {
-  for (let at: ts.Node | undefined = node.parent; at !== undefined; at = at.parent) {
-    if (ts.isClassLike(at)) return at;
-    if (ts.isFunctionDeclaration(at) || ts.isFunctionExpression(at)) return null; // a `this` of its own
-    if (ts.isObjectLiteralExpression(at.parent) && isFunction(at) && !ts.isArrowFunction(at)) return null;
-  }
-  return null;
-}
-
-/** What a function returns, where it says so only once. */
-function onlyResult(node: ts.SignatureDeclaration): ts.Expression | null {
-  const body = 'body' in node ? node.body : undefined;
-  if (body === undefined) return null;
-  if (!ts.isBlock(body)) return body as ts.Expression;
-  const results: ts.Expression[] = [];
-  const visit = (child: ts.Node): void => {
-    if (isFunction(child) || ts.isClassLike(child)) return;
-    if (ts.isReturnStatement(child) && child.expression !== undefined) results.push(child.expression);
-    ts.forEachChild(child, visit);
-  };
-  visit(body);
-  return results.length === 1 ? (results[0] ?? null) : null;
-}
-
-const fieldsOf = new WeakMap<ts.Node, Map<string, ts.Expression>>();
-
-/** `this.pool = new Pool()` anywhere in a class: the first value of each field. */
-function assignedFields(node: ts.ClassLikeDeclaration): Map<string, ts.Expression> {
-  const known = fieldsOf.get(node);
-  if (known !== undefined) return known;
-  const found = new Map<string, ts.Expression>();
-  fieldsOf.set(node, found);
-  const visit = (child: ts.Node): void => {
-    if (ts.isBinaryExpression(child) && isAssignment(child.operatorToken.kind)) {
-      const { left, right } = child;
-      if (ts.isPropertyAccessExpression(left) && left.expression.kind === ts.SyntaxKind.ThisKeyword) {
-        if (!found.has(left.name.text) && !isNothing(right)) found.set(left.name.text, right);
-      }
-    }
-    ts.forEachChild(child, visit);
-  };
-  ts.forEachChild(node, visit);
-  return found;
-}
-
-const assignedIn = new WeakMap<ts.Node, Map<string, ts.Expression[]>>();
-
-function assignmentsIn(body: ts.Node): Map<string, ts.Expression[]> {
-  const known = assignedIn.get(body);
-  if (known !== undefined) return known;
-  const found = new Map<string, ts.Expression[]>();
-  assignedIn.set(body, found);
-  const visit = (child: ts.Node): void => {
-    if (
-      ts.isBinaryExpression(child) &&
-      isAssignment(child.operatorToken.kind) &&
-      ts.isIdentifier(child.left)
-    ) {
-      if (!isNothing(child.right))
-        found.set(child.left.text, [...(found.get(child.left.text) ?? []), child.right]);
-    }
-    ts.forEachChild(child, visit);
-  };
-  ts.forEachChild(body, visit);
-  return found;
-}
-
-function isAssignment(token: ts.SyntaxKind): boolean {
-  return (
-    token === ts.SyntaxKind.EqualsToken ||
-    token === ts.SyntaxKind.QuestionQuestionEqualsToken ||
-    token === ts.SyntaxKind.BarBarEqualsToken
-  );
-}
-
-function isNothing(value: ts.Expression): boolean {
-  return value.kind === ts.SyntaxKind.NullKeyword || (ts.isIdentifier(value) && value.text === 'undefined');
-}
-
-function hasStatic(member: ts.Node): boolean {
-  return hasModifier(member, ts.SyntaxKind.StaticKeyword);
-}
-
-function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
-  return ts.canHaveModifiers(node) && (ts.getModifiers(node)?.some((one) => one.kind === kind) ?? false);
-}
-
-/** The declared name of a member or statement, as it is written in an access. */
-function nameOf(node: ts.Node): string | null {
-  const name = (node as ts.NamedDeclaration).name;
-  if (name === undefined) return null;
-  if (ts.isIdentifier(name) || ts.isPrivateIdentifier(name) || ts.isStringLiteralLike(name)) return name.text;
-  return null;
 }

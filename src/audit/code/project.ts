@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
 import { type FoundFile, readSource } from './files.js';
+import { Resolver } from './resolve.js';
 
 /** A source file, parsed when it is first needed. */
 export interface SourceUnit {
@@ -17,10 +18,11 @@ export class Project {
   readonly #byPath = new Map<string, SourceUnit>();
   readonly #asts = new Map<SourceUnit, ts.SourceFile>();
   readonly #units = new WeakMap<ts.SourceFile, SourceUnit>();
-  readonly #imports = new Map<string, SourceUnit | null>();
+  readonly #resolver: Resolver<SourceUnit>;
   #bySuffix: Map<string, SourceUnit[]> | null = null;
 
-  constructor(found: readonly FoundFile[]) {
+  /** `foreign` names packages that are never read as files of the project. */
+  constructor(found: readonly FoundFile[], foreign: ReadonlySet<string> = new Set()) {
     const files: SourceUnit[] = [];
     for (const { path, name } of found) {
       const read = readSource(path);
@@ -35,6 +37,7 @@ export class Project {
       }
     }
     this.files = files;
+    this.#resolver = new Resolver(this.#byPath, foreign);
   }
 
   get parsedCount(): number {
@@ -75,40 +78,33 @@ export class Project {
 
   /** The file that an import means, or null where it is a package or not among the audited files. */
   imported(from: SourceUnit, specifier: string): SourceUnit | null {
-    const key = `${specifier.startsWith('.') ? dirname(from.path) : ''}\0${specifier}`;
-    const known = this.#imports.get(key);
-    if (known !== undefined) return known;
-    const found = specifier.startsWith('.')
-      ? this.#fileAt(join(dirname(from.path), specifier))
-      : this.#byAlias(specifier);
-    this.#imports.set(key, found);
-    return found;
+    const folder = dirname(from.path);
+    return this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
   }
 
-  #fileAt(path: string): SourceUnit | null {
-    const bare = path.replace(/\.[cm]?jsx?$/, '');
-    for (const stem of bare === path ? [path] : [path, bare]) {
-      for (const end of ENDINGS) {
-        const found = this.#byPath.get(stem + end);
-        if (found !== undefined) return found;
-      }
-    }
-    return null;
+  /** The audited files that an import may mean whose path has parts that are not known, written as `*`. */
+  importedByPattern(from: SourceUnit, pattern: string): SourceUnit[] {
+    if (!pattern.startsWith('.') || !/\w/.test(pattern.replaceAll('*', ''))) return [];
+    const words = join(dirname(from.path), pattern.replace(/\.[cm]?[jt]sx?$/, '')).split('*');
+    const path = new RegExp(`^${words.map(escaped).join('[^/]*')}(\\.[cm]?[jt]sx?)?$`);
+    return this.files.filter((unit) => path.test(unit.path));
   }
 
   /**
-   * An alias such as `@/db/pool` or `src/db/pool`: read by its end, which needs no tsconfig. One that fits several
-   * files, or none, is taken for a package.
+   * An alias such as `@/db/pool` or `src/db/pool` that no config defines: read by its end. One that fits several files,
+   * or none, is taken for a package.
    */
-  #byAlias(specifier: string): SourceUnit | null {
-    if (specifier.startsWith('node:')) return null;
+  #byEnd(folder: string, specifier: string): SourceUnit | null {
+    if (specifier.startsWith('node:') || specifier.startsWith('.')) return null;
     const tail = specifier.replace(/^[@~#]?[\w-]*\//, '').replace(/\.[cm]?jsx?$/, '');
     const isAlias = /^([@~#]\/|#|src\/|app\/|lib\/)/.test(specifier) || /^@?[\w-]+\/.+\/./.test(specifier);
     if (!isAlias || tail === '') return null;
+    const [name = ''] = /^(@[\w.-]+\/)?[\w.-]+/.exec(specifier) ?? [];
+    if (this.#resolver.dependsOn(folder, name)) return null;
     this.#bySuffix ??= this.#suffixes();
     const stem = tail.split('/').at(-1) ?? '';
-    const fits = (this.#bySuffix.get(stem) ?? []).filter(({ name }) => {
-      const path = `/${name.replace(/\.[cm]?[jt]sx?$/, '')}`;
+    const fits = (this.#bySuffix.get(stem) ?? []).filter((unit) => {
+      const path = `/${unit.name.replace(/\.[cm]?[jt]sx?$/, '')}`;
       return path.endsWith(`/${tail}`) || path.endsWith(`/${tail}/index`);
     });
     return fits.length === 1 ? (fits[0] ?? null) : null;
@@ -132,10 +128,6 @@ const PARSING: ts.CreateSourceFileOptions = {
   languageVersion: ts.ScriptTarget.Latest,
   jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
 };
-
-const ENDINGS = ['', '.ts', '.tsx', '.js', '.jsx', '.mts', '.cts', '.mjs', '.cjs'].concat(
-  ['.ts', '.tsx', '.js', '.mts', '.mjs', '.cjs'].map((end) => `/index${end}`),
-);
 
 function kindOf(path: string): ts.ScriptKind {
   if (path.endsWith('.tsx')) return ts.ScriptKind.TSX;
@@ -177,4 +169,8 @@ function callOfName(node: ts.Node): ts.CallExpression | ts.NewExpression | null 
   const call = callee.parent;
   const isCall = (ts.isCallExpression(call) || ts.isNewExpression(call)) && call.expression === callee;
   return isCall ? call : null;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }

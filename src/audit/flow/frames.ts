@@ -110,24 +110,35 @@ export function dropLocals(state: State, id: string): State {
   return { ...state, holders: holders.length > 0 ? holders : state.holders, facts };
 }
 
-export function renameThis(place: Place, from: Place, to: Place): Place {
-  const mark = place.startsWith('!') ? '!' : '';
-  const bare = mark === '' ? place : place.slice(1);
-  return isWithin(bare, from) ? mark + to + bare.slice(from.length) : place;
+/** What a place is called in a method that is called on `receiver`: each `^` stands for the `this` of one caller further out. */
+export function insideOf(place: Place, receiver: Place): Place {
+  const [mark, bare] = cutMark(place);
+  if (isWithin(bare, receiver)) return `${mark}this${bare.slice(receiver.length)}`;
+  return /^\^*this(\.|$)/.test(bare) ? `${mark}^${bare}` : place;
+}
+
+function outsideOf(place: Place, receiver: Place): Place {
+  const [mark, bare] = cutMark(place);
+  if (isWithin(bare, 'this')) return mark + receiver + bare.slice('this'.length);
+  return bare.startsWith('^') ? mark + bare.slice(1) : place;
+}
+
+/** The mark of a function that releases, and the place behind it. */
+function cutMark(place: Place): [mark: string, bare: Place] {
+  return place.startsWith('!') ? ['!', place.slice(1)] : ['', place];
 }
 
 function renamed(state: State, rename: (place: Place) => Place): State {
-  return {
-    ...withHolders(state, state.holders.map(rename)),
-    facts: new Map([...state.facts].map(([place, fact]) => [rename(place), fact])),
-  };
+  const facts = [...state.facts].map(
+    ([place, fact]) => [rename(place), fact.startsWith('&') ? `&${rename(fact.slice(1))}` : fact] as const,
+  );
+  return { ...withHolders(state, state.holders.map(rename)), facts: new Map(facts) };
 }
 
 export function swapThis(state: State, receiver: Place): State {
-  return renamed(state, (place) => renameThis(renameThis(place, 'this', '^this'), receiver, 'this'));
+  return renamed(state, (place) => insideOf(place, receiver));
 }
 
 export function swapBack(state: State, receiver: Place): State {
-  const outer = renameThis(receiver, 'this', '^this');
-  return renamed(state, (place) => renameThis(renameThis(place, 'this', outer), '^this', 'this'));
+  return renamed(state, (place) => outsideOf(place, receiver));
 }

@@ -50,3 +50,18 @@ export const ATTACHING =
   /^(connect|attach|register|adopt|own|manage|track|set(Client|Connection|Session)|defineProperty)$/;
 /** A parameter of this name is called with the result. */
 export const CALLBACK = /^(cb|callback|next|done|resolve|fulfill|onConnection|onConnect)$/i;
+/** The methods that `using` and `await using` call. */
+export const DISPOSERS: ReadonlySet<string> = new Set(['[Symbol.dispose]', '[Symbol.asyncDispose]']);
+/** A helper of this name ends what it is given, or finishes the work on it. */
+const ENDING =
+  /(release|close|end|destroy|dispose|finish|finalize|complete|done|commit|rollback|abort|undo|cancel|quit|stop|teardown|cleanup|disconnect)/i;
+
+/** Whether a method of this name ends the object that it is called on. */
+export function isCloser(name: string): boolean {
+  return DISPOSERS.has(name) || RELEASING.test(name);
+}
+
+/** Whether a name says that something is ended. */
+export function saysItEnds(name: string): boolean {
+  return ENDING.test(name) && !/^(send|append|extend|render|depend|pending)/i.test(name);
+}

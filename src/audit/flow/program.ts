@@ -95,6 +95,13 @@ export class Functions implements Program {
     return found;
   }
 
+  calleeTraits(call: ts.CallExpression | ts.NewExpression | ts.TaggedTemplateExpression): Traits | null {
+    if (ts.isTaggedTemplateExpression(call)) return null;
+    if (this.entities.isBareConstruction(call)) return { exits: false, throws: false, isAsync: false };
+    const body = this.entities.calledBy(call);
+    return body === null ? null : this.traitsOf(body);
+  }
+
   /** What a function can come to. */
   #reach(body: Body): { exits: boolean; throws: boolean } {
     if (!('body' in body) || body.body === undefined) return { exits: false, throws: false };

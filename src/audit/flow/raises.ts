@@ -59,10 +59,13 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   const { name, node } = call;
   if (isProtocol(call, onLease, protocol)) return onLease && call.mode === 'floating' ? 'never' : 'protocol';
   if (!onLease && call.mode !== 'awaited' && WAITING.test(name)) return 'never';
-  if (call.isNew) return HARMLESS_CLASSES.test(name) ? 'never' : 'protocol';
+  const isSuper = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword;
+  if (call.isNew || isSuper) {
+    if (callee !== null) return callee.throws ? 'ordinary' : 'never';
+    return call.isNew && HARMLESS_CLASSES.test(name) ? 'never' : 'protocol';
+  }
   // `await client.get(key)` asks a server; `map.get(key)` does not.
   if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword) return 'protocol';
   if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
@@ -116,6 +119,7 @@ function isHarmless({ name, node }: Call): boolean {
   const receiver = callee.expression;
   const last = ts.isPropertyAccessExpression(receiver) ? receiver.name.text : receiver.getText();
   if (last === 'process' && name === 'exit') return false;
+  if (last === 'Promise') return name === 'resolve';
   if (HARMLESS_RECEIVERS.test(last) || isLogger(receiver)) return true;
   if (receiver.kind === ts.SyntaxKind.ThisKeyword) return false;
   return HARMLESS_METHODS.has(name) || (name === 'stringify' && last === 'JSON');

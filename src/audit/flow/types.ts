@@ -2,7 +2,7 @@ import type { ts } from 'ts-morph';
 import type { Entities } from '../code/entities.js';
 import type { Body } from '../code/scope.js';
 import type { AcquirePattern, ResourceSpec } from '../types.js';
-import type { Graph } from './graph.js';
+import type { Call, Graph } from './graph.js';
 import type { Liveness } from './live.js';
 import type { Place } from './place.js';
 import type { Interest, State } from './state.js';
@@ -37,6 +37,8 @@ export interface Program {
   /** The function of an id, where it is one that was met. */
   bodyOf(id: string): Body | null;
   traitsOf(body: Body): Traits;
+  /** Of the function of the project that a call runs; null where that is not known. */
+  calleeTraits(call: Call['node']): Traits | null;
 }
 
 export interface Traits {

@@ -142,8 +142,7 @@ export function callElsewhere(walk: Walk, state: State, call: Call, depth: numbe
 export function mayThrow(walk: Walk, call: Call): boolean {
   const { spec } = walk.site;
   if (spec.release.methods.includes(call.name)) return false;
-  const body = ts.isTaggedTemplateExpression(call.node) ? null : walk.program.entities.calledBy(call.node);
-  const callee = body === null ? null : walk.program.traitsOf(body);
+  const callee = walk.program.calleeTraits(call.node);
   const context = { onLease: false, isSyncLease: spec.isSync === true, protocol: spec.protocol, callee };
   return raiseOf(call, context) !== 'never';
 }

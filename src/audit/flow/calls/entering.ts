@@ -5,15 +5,15 @@ import {
   dropTemporaries,
   forget,
   framed,
+  insideOf,
   isOut,
   keep,
-  renameThis,
   swapBack,
   swapThis,
   wrapped,
 } from '../frames.js';
 import type { Call } from '../graph.js';
-import { CALLS_BACK, LISTENS, SCHEDULES } from '../names.js';
+import { CALLS_BACK, isCloser, LISTENS, SCHEDULES } from '../names.js';
 import {
   ELEMENT,
   functionOf,
@@ -26,7 +26,17 @@ import {
   UNKNOWN,
 } from '../place.js';
 import { isProtocol } from '../raises.js';
-import { assign, factOf, type State, threw, withFact, withHolders } from '../state.js';
+import {
+  assign,
+  contains,
+  factOf,
+  NO_TRAIL,
+  type State,
+  type Trail,
+  threw,
+  withFact,
+  withHolders,
+} from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
 import { containsNode } from './acquiring.js';
@@ -89,8 +99,13 @@ export function calleeFor(walk: Walk, state: State, call: Call, isHanded: boolea
   if (ts.isTaggedTemplateExpression(call.node)) return null;
   const body = bodyCalledBy(walk, state, call);
   if (body === null || !('body' in body) || body.body === undefined) return null;
-  if (isHanded) return body;
-  const { receiver } = call;
+  const { receiver, args } = call;
+  // A function that knows the lease, and was itself handed to this one.
+  const isHandedOn = args.some((arg) => {
+    const given = walk.given.get(arg);
+    return given !== undefined && mentions(walk, given, state);
+  });
+  if (isHanded || isHandedOn) return body;
   if (receiver !== null && state.holders.some((one) => isWithin(one.replace('!', ''), receiver))) return body;
   return mentions(walk, body, state) && sees(walk, body, state) ? body : null;
 }
@@ -126,13 +141,16 @@ export function enterFunction(
   const receiver = call.isNew ? call.to : (call.receiver ?? 'this');
   const onThis = receiver === 'this' || isArrow(body);
   const inside = onThis ? state : swapThis(state, receiver);
-  const args = onThis ? call.args : call.args.map((arg) => renameThis(arg, 'this', '^this'));
+  const args = onThis ? call.args : call.args.map((arg) => insideOf(arg, receiver));
   walk.program.graphOf(body).params.forEach((param, index) => {
-    const handed = functionAt(walk, state, call, index);
+    // A function that was handed to this one may be handed on.
+    const handed = functionAt(walk, state, call, index) ?? walk.given.get(call.args[index] ?? '') ?? null;
     if (handed !== null) walk.given.set(param, handed);
   });
   const { entry, restore } = framed(inside, args, body, walk.program);
-  const outcome = invokeFunction(walk, entry, call, body, args, depth);
+  const outcome = closesWrapper(state, call)
+    ? trustedClose(invokeFunction(walk, { ...entry, trail: NO_TRAIL }, call, body, args, depth), entry.trail)
+    : invokeFunction(walk, entry, call, body, args, depth);
   const back = (one: State) => (onThis ? restore(one) : swapBack(restore(one), receiver));
   const { isAsync } = walk.program.traitsOf(body);
   // A rejection that nobody awaits here leaves this function alone.
@@ -159,6 +177,27 @@ function returnedFrom(body: Body, after: State, { trail: { bypass, how } }: Stat
   const { trail } = after;
   const isOwn = trail.how === 'return' && trail.bypass !== null && containsNode(body, trail.bypass);
   return isOwn ? { ...after, trail: { ...trail, bypass, how } } : after;
+}
+
+/** Whether a call is to close an object of the project that has the lease in it. */
+function closesWrapper(state: State, { receiver, name, isNew }: Call): boolean {
+  return !isNew && receiver !== null && receiver !== 'this' && isCloser(name) && contains(state, receiver);
+}
+
+/**
+ * An object that closes what it holds knows its own state: the paths on which it finds itself closed already, and
+ * returns or says so, are not those of an open one.
+ */
+function trustedClose({ next, thrown = [], ...rest }: Outcome, before: Trail): Outcome {
+  const isTrusted = next.some(({ status }) => status === 'released');
+  const refuses = ({ trail }: State) => trail.bypass !== null && ts.isThrowStatement(trail.bypass);
+  const resumed = (one: State): State =>
+    one.trail.how === null ? { ...one, trail: { ...before, released: one.trail.released } } : one;
+  return {
+    ...rest,
+    next: next.filter((one) => !isTrusted || !isOut(one)).map(resumed),
+    thrown: thrown.filter((one) => !isTrusted || !isOut(one) || !refuses(one)).map(resumed),
+  };
 }
 
 export function invokeFunction(

@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import { forget } from '../frames.js';
 import type { Call } from '../graph.js';
-import { ATTACHING, CALLBACK, LISTENS, RELEASING } from '../names.js';
+import { ATTACHING, CALLBACK, DISPOSERS, LISTENS, RELEASING } from '../names.js';
 import { isPlace, lastSegment, ownerOf, type Place } from '../place.js';
 import { contains, holds, type State } from '../state.js';
 import type { Outcome } from '../types.js';
@@ -12,7 +12,7 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (state.holders.includes(`!${call.callee}`)) return true;
   const { methods, takes, ofParent } = walk.site.spec.release;
   const { receiver, name } = call;
-  if (receiver !== null && methods.includes(name)) {
+  if (receiver !== null && (methods.includes(name) || DISPOSERS.has(name))) {
     if (holds(state, receiver)) return !isHalfClose(call);
     // A wrapper around the lease that is closed, closes it.
     if (contains(state, receiver) && receiver !== 'this' && !isOfProject(walk, call)) return true;

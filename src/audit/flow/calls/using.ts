@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import { forget, isOut, keep } from '../frames.js';
 import type { Call } from '../graph.js';
-import { EACH, LISTENS, READS, READS_ALL, SAME_THING, STORES, WRAPPING } from '../names.js';
+import { EACH, LISTENS, READS, READS_ALL, SAME_THING, STORES, saysItEnds, WRAPPING } from '../names.js';
 import { ELEMENT, isPlace, isTemporary, isWithin, type Place, property, UNKNOWN } from '../place.js';
 import { raiseOf } from '../raises.js';
 import { assign, contains, holderAbove, holds, type State, threw, withHolders } from '../state.js';
@@ -77,8 +77,15 @@ export function callWithLease(walk: Walk, state: State, call: Call, depth: numbe
     return enterFunction(walk, armed, call, callee, isOn, depth);
   const outcome = withClosures(walk, armed, call, isOn, depth);
   if (outcome !== null) return outcome;
-  if (isHanded && !isOn) walk.wentOut = true;
-  return borrow(walk, state, armed, call, isOn, isHanded);
+  if (!isHanded || isOn) return borrow(walk, state, armed, call, isOn, isHanded);
+  walk.wentOut = true;
+  // Nobody knows whether it releases, but its name says that it may.
+  const isEnded =
+    saysItEnds(call.name) &&
+    !isOfProject(walk, call) &&
+    args.some((arg) => isPlace(arg) && holds(state, arg));
+  const after = isEnded ? { ...armed, unlikely: true } : armed;
+  return borrow(walk, state, after, call, isOn, isHanded);
 }
 
 export function borrow(
@@ -115,7 +122,7 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
   const { spec } = walk.site;
   const node = call.node;
   const body = bodyCalledBy(walk, armed, call);
-  const callee = body === null ? null : walk.program.traitsOf(body);
+  const callee = body === null ? walk.program.calleeTraits(node) : walk.program.traitsOf(body);
   const isReturned = call.mode === 'returned';
   if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];
   const raise = walk.program.acquires.has(node)

@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import { bare } from '../../code/entities.js';
+import { bare } from '../../code/syntax.js';
 import { ELEMENT, type Place, property } from '../place.js';
 import { lowerValue, placeOf } from './expressions.js';
 import type { Lowering } from './lowering.js';

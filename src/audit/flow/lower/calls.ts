@@ -158,7 +158,9 @@ export function calleeName(callee: ts.Expression): string {
   if (ts.isElementAccessExpression(callee) && ts.isStringLiteralLike(callee.argumentExpression)) {
     return callee.argumentExpression.text;
   }
-  return '';
+  // `lease[Symbol.dispose]()`
+  const key = ts.isElementAccessExpression(callee) ? callee.argumentExpression.getText() : '';
+  return /^Symbol\.\w+$/.test(key) ? `[${key}]` : '';
 }
 
 /** A question that has the same answer as long as nothing else happens. */
