@@ -10,6 +10,7 @@ import type { Site } from './flow/types.js';
 import { type HabitFound, habitsOf, PoolMakers, poolsPerCall } from './habits.js';
 import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
+import { instancesOf, type Owner, Owners } from './owners.js';
 import { RESOURCES } from './resources/index.js';
 import { callNames, findSites, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
@@ -94,6 +95,7 @@ function follow(
   { onProgress }: AuditOptions,
 ): { judged: Judged; warnings: AuditWarning[] } {
   const functions = new Functions(project, entities);
+  const classes = new Owners(entities, functions);
   const judged: Judged = new Map();
   const warnings: AuditWarning[] = [];
   const first = firstSites(project, resources, entities, warnings);
@@ -106,6 +108,7 @@ function follow(
     if (sites.length === 0) sites = guesses.splice(0).filter(({ node }) => !judged.has(node));
     if (sites.length === 0) break;
     const wrappers = new Map<Body, Wrapper>();
+    const owners = new Map<ts.Node, Owner>();
     for (const { node } of sites) functions.acquires.add(node);
     for (const site of sites) {
       if (judged.has(site.node)) continue;
@@ -120,10 +123,15 @@ function follow(
         habitsOf(site, verdict, functions),
       );
       judged.set(site.node, { site, verdict, misused: misused ?? [], habits: habits ?? [] });
+      const owner = guarded(project.unitOf(site.node).name, warnings, () => classes.add(site, verdict));
+      if (owner !== null) owners.set(owner.node, owner);
       if (verdict.returns.length === 0 || !isFunction(verdict.body)) continue;
       wrappers.set(verdict.body, { site, verdict });
     }
-    sites = callsOf(wrappers, project, entities).filter(({ node }) => !judged.has(node));
+    const instances = [...owners.values()].flatMap((owner) => instancesOf(owner, project, entities));
+    // What was known of a class before does not count any more.
+    for (const { node } of instances) judged.delete(node);
+    sites = [...instances, ...callsOf(wrappers, project, entities).filter(({ node }) => !judged.has(node))];
   }
   return { judged, warnings };
 }
@@ -172,7 +180,7 @@ interface Wrapper {
 
 /** The calls of the project's own functions that hand a lease on: each acquires one. */
 function callsOf(wrappers: ReadonlyMap<Body, Wrapper>, project: Project, entities: Entities): Site[] {
-  const names = namesOfCalls(wrappers.keys(), project);
+  const names = namesOfCalls(new Set([...wrappers.keys()].filter(isFunction)), project, entities);
   if (names.size === 0) return [];
   const pattern = callNames(names);
   return project.files.flatMap((unit) =>
@@ -202,6 +210,8 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
     confidence: site.confidence,
     when: verdict.when,
     via: calledName(node),
+    ...(site.arms === undefined ? {} : { arms: site.arms }),
+    ...(site.enters === undefined ? {} : { enters: site.enters }),
   };
 }
 

@@ -1,10 +1,11 @@
 import { ts } from 'ts-morph';
 import type { Entities } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
-import { type Body, bodyAround, functionName, isFunction, variableOf } from './code/scope.js';
+import { type Body, bodyAround, isFunction, variableOf } from './code/scope.js';
 import type { Program, Site } from './flow/types.js';
 import type { Verdict } from './leaks.js';
 import { callNames } from './sites.js';
+import { runsOnce } from './startup.js';
 import type { Habit, PoolPattern, ResourceSpec } from './types.js';
 
 /** Nothing leaks, and the pool runs dry all the same: always a note. */
@@ -257,9 +258,6 @@ export interface PoolFound extends HabitFound {
   readonly spec: ResourceSpec;
 }
 
-/** What runs once: there is nothing wrong with a pool of its own. */
-const ONCE =
-  /^(main|run|start|boot|bootstrap|setup|init(ialize)?|seed\w*|migrate\w*|(run|apply)(Migration|Seed)\w*)$/i;
 const SCRIPTS = /(^|\/)(scripts?|bin|migrations?|seeds?|tools?|cli|benchmarks?)\//i;
 
 /** The pools that one file makes anew in each call of a function. */
@@ -331,18 +329,6 @@ function perCall(node: ts.CallExpression | ts.NewExpression, spec: ResourceSpec)
       ? 'a pool is made in each call and never ended: each leaves its connections behind'
       : 'a pool is made and ended in each call: every one connects anew, and no limit holds for all of them';
   return { rule: 'pool-per-call', at: end ?? use, here: end === null ? 'used here' : 'ended here', message };
-}
-
-/** A constructor, a function that the file calls itself, or one that is named for what is done once. */
-function runsOnce(body: ts.SignatureDeclaration): boolean {
-  if (ts.isConstructorDeclaration(body)) return true;
-  let callee: ts.Node = body;
-  while (ts.isParenthesizedExpression(callee.parent)) callee = callee.parent;
-  if (ts.isCallExpression(callee.parent) && callee.parent.expression === callee) return true;
-  const name = functionName(body);
-  if (name === null) return false;
-  const isCalledByFile = new RegExp(`^(?:void |await )?${escaped(name)}\\(`, 'm');
-  return ONCE.test(name) || isCalledByFile.test(body.getSourceFile().text);
 }
 
 // --- what they share

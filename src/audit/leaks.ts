@@ -6,6 +6,7 @@ import { factOf, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
+import { runsOnce } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
 /** What becomes of the leases of one site. */
@@ -16,12 +17,21 @@ export interface Verdict {
   readonly isLazy: boolean;
   /** What is known of the other parts of the result whenever it does: `.error` is nothing. */
   readonly facts: ReadonlyMap<string, string>;
+  /** The fields of `this` in which it stays. */
+  readonly stored: readonly Stored[];
   /** What is true of fields of `this` whenever it does. */
   readonly when: ReadonlyMap<Place, string>;
   /** The function that the site belongs to. */
   readonly body: Body;
   readonly gaveUp: boolean;
   readonly hasReleased: boolean;
+}
+
+/** A lease that stays in a field of `this`: `.client`. */
+export interface Stored {
+  readonly path: string;
+  /** It holds nothing yet. */
+  readonly isLazy: boolean;
 }
 
 export interface Leak {
@@ -64,6 +74,7 @@ export function judge(site: Site, program: Program): Verdict {
     returns,
     isLazy,
     facts: ends.partsBeside(),
+    stored: ends.stored,
     when: ends.commonFacts(),
     body,
     gaveUp: walk.isExhausted,
@@ -78,6 +89,7 @@ class Ends {
   /** Where something that outlives the function has the lease. */
   readonly kept: State[] = [];
   readonly thrown: State[] = [];
+  readonly stored: Stored[] = [];
   readonly isReleased: boolean;
   readonly #body: Body;
   readonly #program: Program;
@@ -97,6 +109,9 @@ class Ends {
         return isWithin(place, result) ? [mark + place.slice(result.length)] : [];
       });
       const isStored = state.holders.some((one) => this.#outlives(one));
+      for (const one of state.holders)
+        if (one.startsWith('this.'))
+          this.stored.push({ path: one.slice('this'.length), isLazy: state.status === 'lazy' });
       if (suffixes.length > 0) {
         if (!isStored) this.handedOn.push({ state, suffixes });
       } else if (isStored) this.kept.push(state);
@@ -155,9 +170,12 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
   const isNever = !walk.hasReleased && owner === null;
   const candidates: Leak[] = [];
   const add = (kind: LeakKind, { unlikely, trail }: State) => {
+    // An object that is made when the program starts lives as long as the program.
+    const isKept =
+      kind === 'never-released' && site.arms !== undefined && (walk.wentOut || runsOnce(unitOf(site.node)));
     candidates.push({
       kind,
-      severity: unlikely ? 'note' : 'error',
+      severity: unlikely || isKept ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });

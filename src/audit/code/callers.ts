@@ -1,24 +1,38 @@
+import { basename, dirname } from 'node:path';
 import { ts } from 'ts-morph';
+import type { Entities } from './entities.js';
 import type { Project, SourceUnit } from './project.js';
-import { type Body, functionName } from './scope.js';
+import { functionName } from './scope.js';
+import { hasModifier } from './syntax.js';
+
+/** A function or a class that others may call by other names. */
+export type Callee = ts.SignatureDeclaration | ts.ClassLikeDeclaration;
 
 /**
- * The names by which functions may be called anywhere in the project: their own, what imports, exports and tables call
- * them, and the names of default imports. A call of such a name still has to be looked up.
+ * The names by which functions and classes may be called anywhere in the project: their own, what imports, exports and
+ * tables call them, and the names of default imports. A call of such a name still has to be looked up.
  */
-export function namesOfCalls(bodies: Iterable<Body>, project: Project): Set<string> {
+export function namesOfCalls(
+  callees: ReadonlySet<Callee>,
+  project: Project,
+  entities: Entities,
+): Set<string> {
   const names = new Set<string>();
+  const units = new Set<SourceUnit>();
   const wholes = new Set<SourceUnit>();
-  for (const body of bodies) {
-    const name = functionName(body);
+  for (const node of callees) {
+    const name = ts.isClassLike(node) ? className(node) : functionName(node);
     if (name !== null) names.add(name);
-    const unit = project.unitOf(body);
-    if (isWhole(body, name, unit)) wholes.add(unit);
+    const unit = project.unitOf(node);
+    units.add(unit);
+    if (isWhole(node, name, unit)) wholes.add(unit);
   }
+  if (names.size > 0)
+    for (const alias of valuesOf(names, units, callees, project, entities)) names.add(alias);
   if (wholes.size > 0) for (const alias of importsOf(wholes, project)) names.add(alias);
   let fresh: ReadonlySet<string> = new Set(names);
   for (let round = 0; fresh.size > 0 && round < ROUNDS; round++) {
-    fresh = new Set(aliasesOf(fresh, project).filter((alias) => !names.has(alias)));
+    fresh = new Set(renamesOf(fresh, project).filter((alias) => !names.has(alias)));
     for (const alias of fresh) names.add(alias);
   }
   return names;
@@ -27,44 +41,85 @@ export function namesOfCalls(bodies: Iterable<Body>, project: Project): Set<stri
 /** A name of a name of a name. */
 const ROUNDS = 3;
 
+function className({ name, parent }: ts.ClassLikeDeclaration): string | null {
+  if (name !== undefined) return name.text;
+  return ts.isVariableDeclaration(parent) && ts.isIdentifier(parent.name) ? parent.name.text : null;
+}
+
 /** Whether a function is all that its file exports, or the default export: importers name it as they like. */
-function isWhole(body: Body, name: string | null, { text }: SourceUnit): boolean {
-  const { parent } = body;
+function isWhole(node: ts.Node, name: string | null, { text }: SourceUnit): boolean {
+  const { parent } = node;
   if (ts.isExportAssignment(parent)) return true;
   if (ts.isBinaryExpression(parent) && /^module\.exports\b|^exports$/.test(parent.left.getText()))
     return true;
-  if (
-    ts.isFunctionDeclaration(body) &&
-    body.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)
-  )
-    return true;
+  if (hasModifier(node, ts.SyntaxKind.DefaultKeyword)) return true;
   return (
     name !== null &&
     new RegExp(`(export default|module\\.exports\\s*=)\\s*${escaped(name)}\\s*(;|$)`, 'm').test(text)
   );
 }
 
-/** `getClient as lend`, `{ begin: getClient }`, `exports.begin = getClient`, `const { getClient: lend } = db`. */
-function aliasesOf(names: ReadonlySet<string>, { files }: Project): string[] {
+/** What imports, exports and destructuring rename: `{ getClient as lend }`, `const { getClient: lend } = db`. */
+function renamesOf(names: ReadonlySet<string>, { files }: Project): string[] {
   const any = [...names].map(escaped).join('|');
-  const pattern = new RegExp(
-    `(?<![\\w$.])(?:${any})\\s+as\\s+([\\w$]+)|(?<![\\w$.])(?:${any})\\s*:\\s*([\\w$]+)\\s*[,}]|([\\w$]+)\\s*[:=]\\s*(?:[^,;{}=>\\n]*[.\\s])?(?:${any})\\s*[,;}\\n]`,
-    'g',
+  const quick = new RegExp(`(?<![\\w$])(?:${any})(?:\\s+as\\s|\\s*:)`);
+  const renamed = new RegExp(`(?<![\\w$.])(?:${any})\\s*(?:\\sas\\s|:)\\s*([\\w$]+)`, 'g');
+  return files.flatMap(({ text }) => {
+    if (!quick.test(text)) return [];
+    return [...text.matchAll(CLAUSE)].flatMap(([, one, two]) =>
+      [...(one ?? two ?? '').matchAll(renamed)].flatMap(([, alias]) => alias ?? []),
+    );
+  });
+}
+
+/** The braces of `import { ... }`, `export { ... }` and `{ ... } =`. */
+const CLAUSE = /\b(?:import|export)\b[^;'"{}=]*\{([^{}]*)\}|\{([^{}()]*)\}\s*=(?!=|>)/g;
+
+/** `{ begin: getClient }`, `exports.begin = getClient`: the names of what has one of the functions as its value. */
+function valuesOf(
+  names: ReadonlySet<string>,
+  units: ReadonlySet<SourceUnit>,
+  callees: ReadonlySet<Callee>,
+  project: Project,
+  entities: Entities,
+): string[] {
+  const any = [...names].map(escaped).join('|');
+  const value = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:[^,;{}=>\\n]*[.\\s])?(${any})\\s*[,;}\\n]`, 'g');
+  const imports = new RegExp(
+    `\\b(?:import|require)\\b[^;]*\\b(?:${any})\\b|\\b(?:${any})\\b[^;]*\\brequire\\b`,
   );
-  return files.flatMap(({ text }) =>
-    [...text.matchAll(pattern)].flatMap(([, one, two, three]) => one ?? two ?? three ?? []),
-  );
+  const found: string[] = [];
+  for (const unit of project.files) {
+    if (!units.has(unit) && !imports.test(unit.text)) continue;
+    for (const match of unit.text.matchAll(value)) {
+      const [whole, alias = '', name = ''] = match;
+      if (alias === name) continue;
+      const node = project.nameAt(unit, match.index + whole.lastIndexOf(name));
+      const meant = node === null ? null : entities.of(node);
+      const isMeant = (meant?.kind === 'function' || meant?.kind === 'class') && callees.has(meant.node);
+      if (isMeant) found.push(alias);
+    }
+  }
+  return found;
 }
 
 /** The names that other files give to what they import of files as a whole. */
 function importsOf(wholes: ReadonlySet<SourceUnit>, project: Project): string[] {
+  const stems = new Set([...wholes].flatMap(({ path }) => [stemOf(path), basename(dirname(path))]));
   return project.files.flatMap((unit) =>
     [...unit.text.matchAll(WHOLE_IMPORT)].flatMap(([, esm, reexported, from, cjs, required]) => {
       const [name, specifier] = [esm ?? reexported ?? cjs, from ?? required];
-      const found = specifier === undefined ? null : project.imported(unit, specifier);
-      return name !== undefined && found !== null && wholes.has(found) ? [name] : [];
+      if (name === undefined || specifier === undefined) return [];
+      const isNear =
+        stems.has(stemOf(specifier)) || /^[.]*$/.test(specifier) || /^(@[^/]+\/)?[^/.]+$/.test(specifier);
+      const found = isNear ? project.imported(unit, specifier) : null;
+      return found !== null && wholes.has(found) ? [name] : [];
     }),
   );
+}
+
+function stemOf(path: string): string {
+  return basename(path).replace(/\.[cm]?[jt]sx?$/, '');
 }
 
 /** `import x from './x'`, `{ default as x } from './x'`, `const x = require('./x')`. */

@@ -70,6 +70,13 @@ export class Project {
     return [...found];
   }
 
+  /** The name at a position of a file: `db.begin` where it is a property; null where there is none. */
+  nameAt(unit: SourceUnit, position: number): ts.Expression | null {
+    const node = nodeAt(this.astOf(unit), position);
+    if (!ts.isIdentifier(node)) return null;
+    return ts.isPropertyAccessExpression(node.parent) && node.parent.name === node ? node.parent : node;
+  }
+
   unitOf(node: ts.Node): SourceUnit {
     const unit = this.#units.get(node.getSourceFile());
     if (unit === undefined) throw new Error('a node of a file that is not of this project');

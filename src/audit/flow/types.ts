@@ -21,6 +21,10 @@ export interface Site {
   readonly when: ReadonlyMap<Place, string>;
   /** For a wrapper of the project: its name. */
   readonly via: string | null;
+  /** For an instance of a class of the project: the calls in its methods from which on it holds something. */
+  readonly arms?: ReadonlySet<ts.Node>;
+  /** The methods of such an instance that open it, or may close it: only they are followed. */
+  readonly enters?: ReadonlySet<string>;
 }
 
 /** What walks share: graphs and what is known of functions. */

@@ -5,7 +5,7 @@ import { combinePromises } from './calls/combining.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
 import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
 import { saying } from './calls/saying.js';
-import { callWithLease, noteCall } from './calls/using.js';
+import { callWithLease, noteCall, openInstance } from './calls/using.js';
 import { COARSE_STATES_AT_A_NODE, isOut, STATES_AT_A_NODE, withFewerFacts, withLiveFacts } from './frames.js';
 import { type Call, type FlowNode, RETURNED, START, type Test, THROWN } from './graph.js';
 import { CALLBACK, COMBINES } from './names.js';
@@ -247,6 +247,8 @@ export class Walk {
     if (call.node === this.site.node && !call.isNew === ts.isCallExpression(this.site.node)) {
       if (call.inline === null && call.to !== UNKNOWN) return acquireLease(this, state, call, depth);
     }
+    if (state.status === 'lazy' && this.site.arms?.has(call.node) === true)
+      return openInstance(this, state, call, depth);
     if (call.inline !== null) return invokeInline(this, state, call, call.inline, depth);
     if (COMBINES.has(call.name) && lastSegment(call.receiver ?? '') === 'Promise')
       return combinePromises(this, state, call);

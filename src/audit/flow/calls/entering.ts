@@ -191,12 +191,12 @@ function closesWrapper(state: State, { receiver, name, isNew }: Call): boolean {
 function trustedClose({ next, thrown = [], ...rest }: Outcome, before: Trail): Outcome {
   const isTrusted = next.some(({ status }) => status === 'released');
   const refuses = ({ trail }: State) => trail.bypass !== null && ts.isThrowStatement(trail.bypass);
-  const resumed = (one: State): State =>
+  const continued = (one: State): State =>
     one.trail.how === null ? { ...one, trail: { ...before, released: one.trail.released } } : one;
   return {
     ...rest,
-    next: next.filter((one) => !isTrusted || !isOut(one)).map(resumed),
-    thrown: thrown.filter((one) => !isTrusted || !isOut(one) || !refuses(one)).map(resumed),
+    next: next.filter((one) => !isTrusted || !isOut(one)).map(continued),
+    thrown: thrown.filter((one) => !isTrusted || !isOut(one) || !refuses(one)).map(continued),
   };
 }
 

@@ -69,12 +69,21 @@ export function callWithLease(walk: Walk, state: State, call: Call, depth: numbe
   const { receiver, args } = call;
   const isOn = receiver !== null && (holds(state, receiver) || holderAbove(state, receiver) !== null);
   const isHanded = args.some((arg) => isPlace(arg) && contains(state, arg));
+  const { arms, enters } = walk.site;
+  const isOnInstance = arms !== undefined && isOn && !isHanded;
+  const isFollowed = !isOnInstance || enters?.has(call.name) === true;
   const armed = armedBy(walk, state, call, isOn, isHanded);
 
   if (EACH.has(call.name) && call.closures[0]) return eachElement(walk, armed, call, call.closures[0], depth);
-  const callee = calleeFor(walk, armed, call, isHanded);
-  if (callee !== null && walk.follows && depth < DEPTH)
-    return enterFunction(walk, armed, call, callee, isOn, depth);
+  const callee = isFollowed ? calleeFor(walk, armed, call, isHanded) : null;
+  if (callee !== null && walk.follows && depth < DEPTH) {
+    if (!isOnInstance || state.status !== 'lazy')
+      return enterFunction(walk, armed, call, callee, isOn, depth);
+    // Its own methods say when it is open; where that cannot be followed, their names do.
+    const outcome = enterFunction(walk, state, call, callee, isOn, depth);
+    const opens = armed.status === 'held' && !outcome.next.some(({ status }) => status === 'held');
+    return opens ? { ...outcome, next: outcome.next.map(asHeld) } : outcome;
+  }
   const outcome = withClosures(walk, armed, call, isOn, depth);
   if (outcome !== null) return outcome;
   if (!isHanded || isOn) return borrow(walk, state, armed, call, isOn, isHanded);
@@ -106,12 +115,25 @@ export function borrow(
   return call.mode === 'returned' ? { next: [after, ...raised] } : { next: [after], thrown: raised };
 }
 
+/** The call by which an instance of a class of the project gets what it holds. Where it fails, there is nothing. */
+export function openInstance(walk: Walk, state: State, call: Call, depth: number): Outcome {
+  const { next, detached = [] } = callWithLease(walk, asHeld(state), call, depth);
+  return { next, thrown: [state], detached };
+}
+
+function asHeld(state: State): State {
+  return state.status === 'lazy' ? { ...state, status: 'held' } : state;
+}
+
 /** A lazy lease holds a connection from its first use on. */
 export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isHanded: boolean): State {
   if (state.status !== 'lazy') return state;
   const { armedBy } = walk.site.pattern;
   // What a function of the project does with it is followed; an object made of it uses it later, if at all.
-  const isGivenAway = isHanded && (armedBy === undefined || !(call.isNew || isOfProject(walk, call)));
+  const isGivenAway =
+    isHanded &&
+    walk.site.arms === undefined &&
+    (armedBy === undefined || !(call.isNew || isOfProject(walk, call)));
   const arms =
     isGivenAway ||
     (isOn && !LISTENS.test(call.name) && (armedBy === undefined || armedBy.includes(call.name)));

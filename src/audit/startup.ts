@@ -1,0 +1,23 @@
+import { ts } from 'ts-morph';
+import { type Body, functionName, isFunction } from './code/scope.js';
+
+/** What runs once, when a program starts or prepares its database. */
+const ONCE =
+  /^(main|run|start|boot|bootstrap|setup|init(ialize)?|seed\w*|migrate\w*|(run|apply)(Migration|Seed)\w*)$/i;
+
+/** A constructor, a function that the file calls itself, or one that is named for what is done once. */
+export function runsOnce(body: Body): boolean {
+  if (!isFunction(body)) return true;
+  if (ts.isConstructorDeclaration(body)) return true;
+  let callee: ts.Node = body;
+  while (ts.isParenthesizedExpression(callee.parent)) callee = callee.parent;
+  if (ts.isCallExpression(callee.parent) && callee.parent.expression === callee) return true;
+  const name = functionName(body);
+  if (name === null) return false;
+  const isCalledByFile = new RegExp(`^(?:void |await )?${escaped(name)}\\(`, 'm');
+  return ONCE.test(name) || isCalledByFile.test(body.getSourceFile().text);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}
