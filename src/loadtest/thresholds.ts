@@ -38,7 +38,7 @@ interface Metric {
 /** What is not a time. `errors` and `timeouts` are counts, or shares where the limit has a percent sign. */
 const METRICS: Readonly<Record<string, readonly Metric[]>> = {
   throughput: [{ unit: 'per-second', read: parseRate, measure: (of) => of.measurements.throughputPerSecond }],
-  success: [{ unit: 'share', read: readPercent, measure: (of) => of.measurements.successRate }],
+  success: [{ unit: 'share', read: parseShare, measure: (of) => of.measurements.successRate }],
   errors: [
     { unit: 'share', read: parseShare, measure: (of) => shareOf(of, of.measurements.failed) },
     { unit: 'count', read: parseCount, measure: (of) => of.measurements.failed },
@@ -126,12 +126,6 @@ function otherMetric(name: string, limit: string): Metric | null {
   const byUnit =
     forms.length > 1 ? forms.find(({ unit }) => (unit === 'share') === limit.endsWith('%')) : forms[0];
   return byUnit ?? null;
-}
-
-function readPercent(text: string): number {
-  const [, bare] = /^(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (bare !== undefined && Number(bare) > 1) throw new ValueError(`'${text}' has no unit; write ${bare}%`);
-  return parseShare(text);
 }
 
 function shareOf({ measurements: { succeeded, failed } }: Measured, count: number): number | null {

@@ -79,6 +79,11 @@ describe('a threshold', () => {
     }
   });
 
+  it('counts failures among all that ended, be they as many as the successes', () => {
+    const half = resultLike({ responsesMs: [1], waitShare: 0, errors: { E: 1 }, elapsedMs: 1000 });
+    expect(judgeThresholds([parseThreshold('errors<=50%')], half)).toMatchObject([{ actual: 0.5 }]);
+  });
+
   it('on a pool that has no figures has not passed', () => {
     const withoutPool = { ...MEASURED, pool: { ...MEASURED.pool, figures: null } };
     for (const expression of ['waiting>=0', 'overflow>=0', 'created>=0']) {

@@ -137,6 +137,7 @@ describe('the verdict', () => {
       band: null,
       reason: 'No iteration ended, so there is nothing to judge.',
     });
+    expect(verdict.criteria.find(({ id }) => id === 'timeouts')?.value).toBeNull();
   });
 });
 
@@ -160,6 +161,7 @@ describe('the target rate', () => {
     ['a run that ends before its last arrival was due', { succeeded: 90, elapsedMs: 500 }, 0.9, 'marginal'],
     ['a run that ends long after', { elapsedMs: 1250 }, 0.8, 'marginal'],
     ['arrivals that were dropped', { started: 60, dropped: 40, succeeded: 60 }, 0.6, 'bad'],
+    ['as many dropped as started', { started: 50, dropped: 50, succeeded: 50 }, 0.5, 'bad'],
     ['nothing due', { started: 0, succeeded: 0 }, null, null],
     ['only dropped arrivals', { started: 0, dropped: 100, succeeded: 0 }, 0, 'bad'],
   ])('of %s', (_, own, value, band) => {
