@@ -29,7 +29,12 @@ export const ROOMS = {
   'src/pool': {
     mutate: ['src/pool'],
     tests: ['test/pool'],
-    without: ['test/pool/planted-defects.test.ts', 'test/pool/ending.test.ts', 'test/pool/collected.test.ts'],
+    without: [
+      'test/pool/planted-defects.test.ts',
+      'test/pool/property.test.ts',
+      'test/pool/ending.test.ts',
+      'test/pool/collected.test.ts',
+    ],
   },
   'src/snapshot': {
     mutate: ['src/snapshot'],

@@ -21,7 +21,7 @@ export async function runStryker(room, mutants, report) {
   if (mutants.length === 0) return new Map();
   process.env.POOLCTL_MUTATION = JSON.stringify(room);
   // A property test runs for each mutant of its room.
-  process.env.POOLCTL_PROPERTY_RUNS ??= '50';
+  process.env.POOLCTL_PROPERTY_RUNS ??= '20';
   const results = await new Stryker({
     testRunner: 'vitest',
     vitest: { configFile: 'scripts/mutation/vitest.config.ts' },
@@ -37,6 +37,7 @@ export async function runStryker(room, mutants, report) {
     ignorePatterns: ['/coverage', '/.ci'],
     concurrency: 1,
     timeoutMS: 30_000,
+    dryRunTimeoutMinutes: 15,
     tempDirName: 'coverage/mutation/sandbox',
     cleanTempDir: 'always',
     reporters: ['progress-append-only', 'html'],
