@@ -24,8 +24,8 @@ export const BROKER_PREFIX = 'poolctl_ib_';
  * - `shared`: all use one connection, in this thread.
  * - `worker`: each lease has its own connection: a thread, a client id, an event loop.
  */
-export const TOPOLOGIES = ['shared', 'worker'] as const;
-export const LINK_STATES = ['idle', 'connecting', 'ready', 'waiting', 'failed', 'closed'] as const;
+const TOPOLOGIES = ['shared', 'worker'] as const;
+const LINK_STATES = ['idle', 'connecting', 'ready', 'waiting', 'failed', 'closed'] as const;
 
 /** The history of a connection since it was made. The counts only grow. */
 const linkCounters = object({
@@ -145,7 +145,6 @@ export const brokerFigures = object({
 export const brokerPool = object({ ...poolFields, ib: brokerFigures });
 
 export type Topology = (typeof TOPOLOGIES)[number];
-export type LinkState = (typeof LINK_STATES)[number];
 
 /** The history of a connection since it was made. The counts only grow. */
 export interface SupervisorCounters extends Made<typeof linkCounters> {}

@@ -27,7 +27,7 @@ export const FEED_PREFIX = 'poolctl_feed_';
  * - `failed`: the server refuses the credentials.
  * - `closed`: for good.
  */
-export const FEED_STATES = [
+const FEED_STATES = [
   'idle',
   'connecting',
   'open',
@@ -121,4 +121,5 @@ export interface FeedSnapshot extends Made<typeof feedPool> {}
 
 /** The figures of a feed as read from any version. */
 export interface FeedReading extends Read<typeof feedFigures> {}
+/** A connection of a feed as read from any version. */
 export interface FeedConnectionReading extends Read<typeof feedConnection> {}

@@ -19,15 +19,15 @@ import {
 /** Prefix of the metrics that only HTTP pools have. */
 export const HTTP_PREFIX = 'poolctl_http_';
 
-export const PROTOCOLS = ['h1', 'h2'] as const;
-export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
-export const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+const PROTOCOLS = ['h1', 'h2'] as const;
+const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 /**
  * Why an attempt is retried. `stale`: the server closed a kept connection at the moment of its reuse, which reveals
  * nothing about the health of the server.
  */
-export const RETRY_CAUSES = ['connect', 'stale', 'lost', 'timeout', 'status'] as const;
-export const COUNTED_PHASES = ['pool', 'connect', 'read', 'write', 'total'] as const;
+const RETRY_CAUSES = ['connect', 'stale', 'lost', 'timeout', 'status'] as const;
+const COUNTED_PHASES = ['pool', 'connect', 'read', 'write', 'total'] as const;
 /**
  * Why a connection was closed.
  * - `expiry`: idle for too long, by our limit or the server's hint.
@@ -40,7 +40,7 @@ export const COUNTED_PHASES = ['pool', 'connect', 'read', 'write', 'total'] as c
  * - `error`: it broke.
  * - `shutdown`: the pool was closed.
  */
-export const CLOSE_REASONS = [
+const CLOSE_REASONS = [
   'expiry',
   'maxIdle',
   'maxLifetime',

@@ -30,7 +30,7 @@ export const poolerPool = object({
 });
 
 /** Rates since the previous reading; null in the first, and after a restart. */
-export const poolerDatabase = object({
+const poolerDatabase = object({
   name: text,
   size: orNull(figure),
   reserve: orNull(figure),
@@ -43,7 +43,7 @@ export const poolerDatabase = object({
   busy: orNull(figure),
 });
 
-export const poolerClient = object({
+const poolerClient = object({
   id: text,
   user: text,
   database: text,
@@ -59,7 +59,7 @@ export const poolerClient = object({
   processId: optional(orNull(integer)),
 });
 
-export const poolerServer = object({
+const poolerServer = object({
   id: text,
   user: text,
   database: text,
@@ -103,5 +103,4 @@ export interface PoolerDatabase extends Read<typeof poolerDatabase> {}
 export interface PoolerClient extends Read<typeof poolerClient> {}
 export interface PoolerServer extends Read<typeof poolerServer> {}
 export interface PoolerRow extends Read<typeof row> {}
-export interface PoolerColumns extends Read<typeof columns> {}
 export interface PoolerReading extends Read<typeof poolerReading> {}

@@ -12,13 +12,14 @@ import {
   type Made,
   nullOr,
   object,
-  oneOf,
   optional,
   orNull,
   type Read,
   readAs,
+  type Schema,
   text,
   told,
+  word,
 } from './schema.js';
 import { backend, serverReading } from './server.js';
 
@@ -61,7 +62,10 @@ export const poolReading = object({
   app: orNull(app),
 });
 
-export const SOURCE_KINDS = ['pool', 'postgres', 'pgbouncer', 'prometheus'] as const;
+const SOURCE_KINDS = ['pool', 'postgres', 'pgbouncer', 'prometheus'] as const;
+
+/** A newer version may have more kinds: readers compare it with the kinds they know, and must not rely on the others. */
+const sourceKind = word(SOURCE_KINDS) as Schema<SourceKind>;
 
 /** Something that could not be read, and why: `query texts of other users`: `needs pg_read_all_stats`. */
 export const gap = object({ what: text, why: text });
@@ -69,7 +73,7 @@ export const gap = object({ what: text, why: text });
 /** One poll of a source. Parts that this kind of source does not have are empty, or null. */
 export const reading = object({
   source: text,
-  kind: oneOf(SOURCE_KINDS),
+  kind: sourceKind,
   /** Milliseconds since the epoch, by the clock of this machine. */
   takenAtMs: figure,
   pools: listOfAll(poolReading),
@@ -92,9 +96,9 @@ export const stale = object({
 });
 
 /** A source at one moment. */
-export const sourceState = object({
+const sourceState = object({
   label: text,
-  kind: oneOf(SOURCE_KINDS),
+  kind: sourceKind,
   /** The last reading that succeeded; null before the first. */
   reading: nullOr(reading),
   /** Why the reading is not current; null where it is, and before the first try. */

@@ -29,7 +29,7 @@ export interface ObjectSchema<E extends Entries> extends Schema<ObjectMade<E>, O
 }
 
 type Flat<T> = { readonly [K in keyof T]: T[K] };
-export type ObjectMade<E extends Entries> = Flat<
+type ObjectMade<E extends Entries> = Flat<
   { readonly [K in keyof E as E[K] extends Optional ? never : K]: Made<E[K]> } & {
     readonly [K in keyof E as E[K] extends Optional ? K : never]?: Made<E[K]>;
   }
@@ -190,16 +190,11 @@ export function record<S extends AnySchema>(
   return schema(v.fallback(v.pipe(v.custom<Fields>(isObject), good), () => ({})));
 }
 
-/** A word of a closed set: another one makes the value malformed. */
-export function oneOf<const T extends string>(words: readonly T[]): Schema<T> {
-  return schema(v.picklist(words));
-}
-
 /** How often each of these things has happened. */
 export function tally<const Name extends string>(
   names: readonly Name[],
 ): Schema<Readonly<Record<Name, number>>, Readonly<Record<Name, number | null>>> {
-  return object(Object.fromEntries(names.map((name) => [name, told(count)]))) as never;
+  return orBlank(object(Object.fromEntries(names.map((name) => [name, told(count)])))) as never;
 }
 
 /** An object that is written with some of its fields grouped under a name, and read with all of them side by side. */

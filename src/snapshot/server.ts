@@ -26,7 +26,7 @@ export const backend = object({
 });
 
 /** Counters of pg_stat_database since its last reset. Those that came with version 14 are null before. */
-export const databaseReading = object({
+const databaseReading = object({
   name: text,
   transactions: figure,
   sessions: orNull(figure),

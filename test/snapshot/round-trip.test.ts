@@ -141,6 +141,30 @@ describe('a recording of version 0.1.0', () => {
   });
 });
 
+describe('a recording of a newer version', () => {
+  it('with a kind of source and of pool that this one does not know keeps its other sources', () => {
+    const [tick] = ticksOf(parseRecording(fixture('0.1.0.jsonl')));
+    const [app] = tick?.sources ?? [];
+    const [pool] = app?.reading?.pools ?? [];
+    const cache = { ...pool, name: 'cache', driver: 'redis', redis: { slots: 16_384, masters: ['a', 'b'] } };
+    const newer = {
+      ...{ label: 'redis://cache', kind: 'redis', stale: null, readMs: 1 },
+      reading: {
+        ...app?.reading,
+        source: 'redis://cache',
+        kind: 'redis',
+        pools: [cache],
+        slowlog: [{ us: 7 }],
+      },
+    };
+    const line = `${JSON.stringify({ ...tick, sources: [...(tick?.sources ?? []), newer] })}\n`;
+    const read = parseRecording(recordingHeader() + line);
+    expect(read.skipped).toBe(0);
+    expect([...ticksOf(read)].map(recordingLine)).toEqual([expect.stringContaining('"masters":["a","b"]')]);
+    expect([...ticksOf(read)]).toMatchObject([JSON.parse(line)]);
+  });
+});
+
 describe('what an application of version 0.1.0 publishes', () => {
   it('is read, each kind of pool whole', () => {
     const [hello = '', answer = ''] = fixture('0.1.0-socket.jsonl').split('\n');
@@ -150,6 +174,20 @@ describe('what an application of version 0.1.0 publishes', () => {
     expect(reading.pools).toEqual(
       pools.map((pool) => ({ ...(ungrouped(pool) as object), app: toApp(hello) })),
     );
+  });
+});
+
+describe('a pool of HTTP connections whose version does not count something', () => {
+  it('is read without it', () => {
+    const [, answer = ''] = fixture('0.1.0-socket.jsonl').split('\n');
+    const { pools } = JSON.parse(answer) as { pools: { driver: string; http?: object }[] };
+    const pool = pools.find(({ driver }) => driver === 'http');
+    const read = readAs(poolReading, { ...pool, http: { ...pool?.http, closed: undefined, timeouts: 7 } });
+    expect(read?.http).toMatchObject({
+      closed: { expiry: null },
+      timeouts: { read: null },
+      retries: { lost: 0 },
+    });
   });
 });
 
