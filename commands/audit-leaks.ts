@@ -1,153 +1,24 @@
-import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
-import { relative, resolve, sep } from 'node:path';
-import { audit } from '../src/audit/audit.js';
+import { existsSync, statSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { AuditOptions, DetailedAudit } from '../src/audit/audit.js';
 import { type Baseline, baselineOf, parseBaseline, withoutBaseline } from '../src/audit/baseline.js';
-import { changedFiles } from '../src/audit/changed.js';
-import { explain, topics } from '../src/audit/explain.js';
-import { diff, repair } from '../src/audit/fix.js';
-import { type CustomResource, customResource, readCustomResource } from '../src/audit/resources/custom.js';
-import { targetOf } from '../src/audit/target.js';
+import { type AuditCache, cacheKey, cacheSecret, openCache } from '../src/audit/cache.js';
+import { affects, type Changes, changesSince } from '../src/audit/changed.js';
+import { findFiles, isSourceName, type LocatedFile } from '../src/audit/code/files.js';
+import { explain } from '../src/audit/explain.js';
+import { applyPolicy, unknownRule } from '../src/audit/policy.js';
+import { renamed } from '../src/audit/rename.js';
+import { isBelow, nameFrom, realOf, repositoryAround } from '../src/audit/repository.js';
+import { customResource } from '../src/audit/resources/custom.js';
 import type { AuditResult, Finding } from '../src/audit/types.js';
+import { byWeight } from '../src/audit/weight.js';
 import { fileFault } from '../src/base/file-fault.js';
-import { ValueError } from '../src/base/units.js';
-import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
-import { formatOption } from '../src/cli/common-options.js';
+import { defineCommand } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
-import { flag, list, value } from '../src/cli/options.js';
-import { didYouMean } from '../src/cli/suggest.js';
-import { choice, count, text, type ValueType } from '../src/cli/value-types.js';
-import { formatsOf, renderReport } from '../src/report/registry.js';
-
-const topicType: ValueType<string> = {
-  placeholder: 'TOPIC',
-  parse(source) {
-    // As SARIF names it: `leak/not-released-on-throw`.
-    const topic = source.replace(/^leak\//, '');
-    if (topics().includes(topic)) return topic;
-    const meant = didYouMean(source, topics());
-    throw new ValueError(
-      `'${source}' is not one of ${topics().join(', ')}${meant === null ? '' : `; ${meant}`}`,
-    );
-  },
-  show: (topic) => topic,
-};
-
-const nameType: ValueType<string> = {
-  placeholder: 'NAME',
-  parse(source) {
-    if (!/^[A-Za-z_$][\w$]*$/.test(source))
-      throw new ValueError(`'${source}' is not the name of a function or method`);
-    return source;
-  },
-  show: (name) => name,
-};
-
-const resourceType: ValueType<CustomResource> = {
-  placeholder: 'JSON',
-  parse(source) {
-    const found = readCustomResource(parsed(source));
-    if (typeof found === 'string') throw new ValueError(found);
-    return found;
-  },
-  show: (resource) => JSON.stringify(resource),
-};
-
-function parsed(source: string): unknown {
-  try {
-    return JSON.parse(source);
-  } catch {
-    throw new ValueError(`'${source}' is not JSON`);
-  }
-}
-
-const options = {
-  exclude: list({
-    summary: 'leave out what fits; a glob without a slash is a name anywhere',
-    type: text('GLOB'),
-    group: 'Scope',
-  }),
-  ignoreFiles: flag({
-    summary: 'leave out what .gitignore names',
-    default: true,
-    negatable: true,
-    group: 'Scope',
-  }),
-  since: value({
-    summary: 'report files only that differ from this commit',
-    type: text('GITREF'),
-    default: null,
-    group: 'Scope',
-  }),
-  includeTests: flag({ summary: 'judge test files like others; without, they give notes', group: 'Scope' }),
-  acquire: list({
-    summary: 'a function or method of yours that lends something',
-    type: nameType,
-    group: 'Resources',
-  }),
-  release: list({
-    summary: 'what ends the lease: a method of it, or a function that takes it',
-    type: nameType,
-    group: 'Resources',
-  }),
-  handoff: list({
-    summary: 'what takes it over for later: a method of it, or a function that takes it',
-    type: nameType,
-    group: 'Resources',
-  }),
-  resources: list({
-    summary: 'more of them: {"acquire": [...], "release": [...], "handoff": [...], "from": [...]}',
-    type: resourceType,
-    takesObjects: true,
-    group: 'Resources',
-  }),
-  severity: value({
-    summary: 'the least that makes the run fail',
-    type: choice(['error', 'note']),
-    default: 'error',
-    group: 'Verdict',
-  }),
-  maxFindings: value({ summary: 'let so many pass', type: count(), default: 0, group: 'Verdict' }),
-  baseline: value({
-    summary: 'leave out the leaks in FILE, which are known',
-    type: text('FILE'),
-    default: null,
-    group: 'Verdict',
-  }),
-  updateBaseline: flag({
-    summary: 'write what is found now to the file of --baseline',
-    config: false,
-    group: 'Verdict',
-  }),
-  fix: flag({
-    summary: 'repair what can be repaired safely (to try/finally or await using), and report the rest',
-    config: false,
-    group: 'Repair',
-  }),
-  dryRun: flag({
-    summary: 'with --fix: print what would change as a diff, and fail as the audit does',
-    config: false,
-    group: 'Repair',
-  }),
-  notes: flag({
-    summary: 'show notes too: leaks that only a failing connect, BEGIN or ROLLBACK can cause',
-    group: 'Output',
-  }),
-  explain: value({
-    summary: 'print why a resource leaks or what a rule finds, with an example and its repair',
-    type: topicType,
-    default: null,
-    config: false,
-    group: 'Output',
-  }),
-  format: formatOption(formatsOf('audit')),
-};
-
-const pathsArgument = {
-  paths: restArguments({ summary: 'files and folders; left out: the current folder', type: text('PATH') }),
-};
-
-type Context = CommandContext<typeof options, typeof pathsArgument>;
+import { renderReport } from '../src/report/registry.js';
+import { type Context, options, pathsArgument } from './audit-leaks-options.js';
 
 export const command = defineCommand({
   name: 'audit-leaks',
@@ -172,6 +43,16 @@ export const command = defineCommand({
       of: ['updateBaseline', 'baseline'],
       check: ({ options: { updateBaseline, baseline } }) =>
         updateBaseline && baseline === null ? '--update-baseline needs --baseline FILE' : null,
+    },
+    {
+      of: ['rules', 'overrides', 'resources'],
+      check: ({ options: { rules, overrides, resources } }) => {
+        const custom = resources.map((one) => customResource(one).id);
+        const name = [...rules, ...overrides.map((one) => one.rules ?? {})]
+          .map((levels) => unknownRule(levels, ['custom', ...custom]))
+          .find((one) => one !== null);
+        return name === undefined ? null : `there is no rule or resource '${name}'`;
+      },
     },
     {
       of: ['dryRun', 'fix'],
@@ -201,172 +82,215 @@ export const command = defineCommand({
     { command: 'poolctl audit-leaks --explain held-through-work', meaning: 'what a rule finds, and why' },
   ],
   async run(context) {
-    const { options, render, version } = context;
+    const { options, render, version, io } = context;
     if (options.explain !== null) {
       await context.write(explain(options.explain));
       return ExitCode.Ok;
     }
     const paths = await pathsOf(context);
     const known = await baselineFrom(context);
-    const changed = await changedSince(context);
+    const changes = await changedSince(context);
     if (options.fix) {
-      const findings = (await reported(context, runAudit(context, paths), known, changed, paths)).findings;
-      const repairs = await repairsOf(findings, context, paths);
-      if (options.dryRun) {
-        await context.write(repairs.map(({ name, before, after }) => diff(name, before, after)).join(''));
-        return verdictOf(findings, options);
-      }
-      for (const { path, after } of repairs) await saveRepair(path, after);
-      context.log(
-        `repaired ${repairs.reduce((sum, { count }) => sum + count, 0)} of ${findings.length} findings`,
-      );
+      const { repairAll } = await import('./audit-leaks-fix.js');
+      const whole = await runAudit(context, paths);
+      const findings = reported(context, whole, known, changes).findings;
+      await repairAll(findings, whole.files, context, paths);
+      if (options.dryRun) return verdictOf(findings, whole.result, options);
     }
-    const whole = runAudit(context, paths);
+    const whole = await runAudit(context, paths);
+    const { files } = whole;
     if (options.updateBaseline && options.baseline !== null) {
-      await saveBaseline(resolve(context.io.cwd, options.baseline), whole);
-      context.log(`wrote ${whole.findings.length} findings to ${options.baseline}`);
+      const from = renamed(whole.result, (name) => nameIn(context, files, name, 'root'));
+      await saveBaseline(resolve(io.cwd, options.baseline), from);
+      context.log(`wrote ${from.findings.length} findings to ${options.baseline}`);
     }
-    const taken = options.updateBaseline ? baselineOf(whole.findings) : known;
-    const result = await reported(context, whole, taken, changed, paths);
+    const taken = options.updateBaseline ? baselineOf(whole.result.findings) : known;
+    const result = reported(context, whole, taken, changes);
     for (const { file, line, reason } of result.warnings) {
-      context.warn(`${file}${line === null ? '' : `:${line}`}: ${reason}`);
+      context.warn(`${nameIn(context, files, file, 'cwd')}${line === null ? '' : `:${line}`}: ${reason}`);
     }
-    await context.write(await renderReport('audit', options.format, result, { ...render, version }));
-    return verdictOf(result.findings, options);
+    if (result.summary.files === 0) throw new UsageError([nothingAudited(paths, result)]);
+    const shown = named(context, files, paths, result);
+    await context.write(await renderReport('audit', options.format, shown, { ...render, version }));
+    return verdictOf(result.findings, result, options);
   },
 });
 
-/** Fails where more findings count than are let pass. A dry run judges the code as it is. */
-function verdictOf(findings: readonly Finding[], { severity, maxFindings }: Context['options']): ExitCode {
+function nothingAudited(paths: readonly string[], { summary }: AuditResult) {
+  const where = paths.map((path) => `'${path}'`).join(', ');
+  return {
+    message:
+      (summary.skipped ?? 0) > 0
+        ? `nothing was audited in ${where}: every file was skipped`
+        : `nothing was audited: no source files in ${where}`,
+    hint: 'audit-leaks reads .ts, .tsx, .js, .jsx, .mts, .cts, .mjs, .cjs, .vue, .svelte and .astro files; .gitignore and --exclude leave files out',
+  };
+}
+
+/** Fails if more findings count than are allowed. A dry run judges the code as it is. */
+function verdictOf(
+  findings: readonly Finding[],
+  { summary }: AuditResult,
+  { severity, maxFindings, strict }: Context['options'],
+): ExitCode {
+  if (strict && (summary.skipped ?? 0) + (summary.undecided ?? 0) > 0) return ExitCode.Failed;
   const failing = findings.filter((one) => one.severity === 'error' || severity === 'note');
   return failing.length > maxFindings ? ExitCode.Failed : ExitCode.Ok;
 }
 
-/** What there is to tell: without what is in the baseline, in files that did not change, or not asked for. */
-async function reported(
+/** The findings that are asked for: not in the baseline, affected by a change, and not left out by rules. */
+function reported(
   context: Context,
-  whole: AuditResult,
+  { result, readsOf, files }: DetailedAudit,
   known: Baseline | null,
-  changed: ReadonlySet<string> | null,
+  changes: Changes | null,
+): AuditResult {
+  const { rules, overrides, minConfidence, notes, severity, format } = context.options;
+  const fresh = known === null ? result : withoutBaseline(result, known);
+  const affected =
+    changes === null ? fresh.findings : fresh.findings.filter((one) => affects(changes, readsOf(one)));
+  const policy = { rules: Object.assign({}, ...rules), overrides, minConfidence };
+  const levelled = applyPolicy({ ...fresh, findings: affected }, policy, (name) =>
+    nameIn(context, files, name, 'cwd'),
+  );
+  const judged = { ...levelled, findings: [...levelled.findings].sort(byWeight) };
+  if (notes || severity === 'note' || format === 'json' || format === 'sarif') return judged;
+  const findings = judged.findings.filter((one) => one.severity === 'error');
+  const hiddenNotes = judged.findings.length - findings.length;
+  return { ...judged, findings, summary: { ...judged.summary, hiddenNotes } };
+}
+
+/**
+ * Machines look files up in the repository, people in the current folder. JSON keeps the names from the audited path and
+ * says which folder that is.
+ */
+function named(
+  context: Context,
+  files: DetailedAudit['files'],
   paths: readonly string[],
-): Promise<AuditResult> {
-  return await narrowed(known === null ? whole : withoutBaseline(whole, known), changed, context, paths);
-}
-
-interface FileRepair {
-  readonly name: string;
-  readonly path: string;
-  readonly before: string;
-  readonly after: string;
-  readonly count: number;
-}
-
-async function repairsOf(
-  findings: readonly Finding[],
-  { io }: Context,
-  paths: readonly string[],
-): Promise<FileRepair[]> {
-  const repairs: FileRepair[] = [];
-  for (const name of new Set(findings.map(({ file }) => file))) {
-    const own = findings.filter(({ file }) => file === name);
-    const found = await sourceOf(name, own, [io.cwd, ...paths.map((path) => resolve(io.cwd, path))]);
-    if (found === null) continue;
-    const { text: after, repaired } = repair(name, found.text, own, targetOf(found.path));
-    if (repaired.length > 0)
-      repairs.push({
-        name: relative(io.cwd, found.path).split(sep).join('/'),
-        path: found.path,
-        before: found.text,
-        after,
-        count: repaired.length,
-      });
+  result: AuditResult,
+): AuditResult {
+  const { io, options } = context;
+  if (options.format === 'json') {
+    const [only] = paths;
+    const base = paths.length === 1 && only !== undefined ? baseOf(resolve(io.cwd, only), io.cwd) : io.cwd;
+    return { ...result, base: nameFrom(rootOf(context), { path: base, real: realOf(base) }) };
   }
-  return repairs;
+  const from = options.format === 'text' ? 'cwd' : 'root';
+  return renamed(result, (name) => nameIn(context, files, name, from));
 }
 
-/** The file that findings are of: they are named from the audited path, and say what stands there. */
-async function sourceOf(
-  name: string,
-  findings: readonly Finding[],
-  roots: readonly string[],
-): Promise<{ readonly path: string; readonly text: string } | null> {
-  for (const path of new Set(roots.flatMap((root) => [resolve(root, name), root]))) {
-    const bytes = await readFile(path).catch(() => null);
-    if (bytes === null) continue;
-    const text = bytes.toString('utf8');
-    // What is not UTF-8 would not be the same when it is written back.
-    if (!Buffer.from(text, 'utf8').equals(bytes)) continue;
-    const lines = text.split('\n');
-    if (
-      findings.every(({ trail: [step] }) => step && lines[step.line - 1]?.replace(/\r$/, '') === step.source)
-    )
-      return { path, text };
-  }
-  return null;
+function baseOf(path: string, cwd: string): string {
+  if (statSync(path).isDirectory()) return path;
+  return isBelow(path, cwd) ? cwd : join(path, '..');
 }
 
-async function saveRepair(path: string, text: string): Promise<void> {
-  await writeFile(path, text).catch((error: unknown) => {
-    throw new UnavailableError(`cannot write ${path}: ${fileFault(error)}`, { cause: error });
-  });
+/** The repository around the current folder, or else around what is audited. */
+function rootOf({ io, arguments: { paths } }: Context): string {
+  const audited = paths.map((path) =>
+    resolve(io.cwd, path, statSync(resolve(io.cwd, path)).isDirectory() ? '.' : '..'),
+  );
+  const around = [io.cwd, ...audited].map(repositoryAround).find((root) => root !== null);
+  return around ?? io.cwd;
+}
+
+function nameIn(context: Context, files: DetailedAudit['files'], name: string, from: 'root' | 'cwd'): string {
+  const file = files.get(name);
+  if (file === undefined) return name;
+  return nameFrom(from === 'cwd' ? context.io.cwd : rootOf(context), file);
 }
 
 async function pathsOf({ arguments: { paths }, io }: Context): Promise<readonly string[]> {
   const given = paths.length === 0 ? ['.'] : paths;
   for (const path of given) {
-    await stat(resolve(io.cwd, path)).catch((error: unknown) => {
+    const found = await stat(resolve(io.cwd, path)).catch((error: unknown) => {
       throw new UnavailableError(`cannot audit ${path}: ${fileFault(error)}`, { cause: error });
     });
+    if (!found.isDirectory() && !isSourceName(path))
+      throw new UsageError([
+        { message: `cannot audit ${path}: not a file with TypeScript or JavaScript`, hint: null },
+      ]);
   }
   return given;
 }
 
-function runAudit({ options, io, progress }: Context, paths: readonly string[]): AuditResult {
+async function runAudit(context: Context, paths: readonly string[]): Promise<DetailedAudit> {
+  const { options, io, progress } = context;
   const { acquire, release, handoff } = options;
   const flagged = acquire.length === 0 ? [] : [{ acquire, release, handoff }];
-  const result = audit(paths, {
+  const settings = {
     cwd: io.cwd,
     exclude: options.exclude,
     honourIgnoreFiles: options.ignoreFiles,
     includeTests: options.includeTests,
     resources: [...flagged, ...options.resources].map(customResource),
-    onProgress: (done, total) =>
-      progress.update({
-        label: 'auditing',
-        share: total === 0 ? null : done / total,
-        note: `${done}/${total} acquire calls`,
-      }),
-  });
-  progress.clear();
-  return result;
-}
-
-/** Without the notes that nobody asked for, and without files that have not changed. */
-async function narrowed(
-  result: AuditResult,
-  changed: ReadonlySet<string> | null,
-  { options, io }: Context,
-  paths: readonly string[],
-): Promise<AuditResult> {
-  const wantsNotes =
-    options.notes || options.severity === 'note' || options.format === 'json' || options.format === 'sarif';
-  let findings = wantsNotes
-    ? result.findings
-    : result.findings.filter(({ severity }) => severity === 'error');
-  if (changed !== null) {
-    const roots = await Promise.all(paths.map((path) => realpath(resolve(io.cwd, path))));
-    const cwd = await realpath(io.cwd);
-    findings = findings.filter(({ file }) =>
-      [cwd, ...roots].some((root) => changed.has(resolve(root, file))),
-    );
+  } satisfies AuditOptions;
+  // A repair needs the code as it is now, and after it the code is another one.
+  const cache = options.fix || !options.cache ? null : cacheOf(context);
+  if (cache !== null) {
+    const found = findFiles(paths, io.cwd, settings);
+    const roots = paths.map((path) => resolve(io.cwd, path));
+    const key = cacheKey(found, roots, { ...settings, paths, version: context.version });
+    const kept = cache.read(key);
+    if (kept !== null) return { result: kept.result, ...lookUp(kept, found.files) };
+    const fresh = await auditNow();
+    cache.write(key, {
+      result: fresh.result,
+      reads: fresh.result.findings.map((one) => [...fresh.readsOf(one)]),
+    });
+    return fresh;
   }
-  return { ...result, findings };
+  return await auditNow();
+
+  async function auditNow(): Promise<DetailedAudit> {
+    // The compiler is loaded only where it is needed.
+    const { auditInDetail } = await import('../src/audit/audit.js');
+    const whole = auditInDetail(paths, {
+      ...settings,
+      onProgress: (done, total) =>
+        progress.update({
+          label: 'auditing',
+          share: total === 0 ? null : done / total,
+          note: `${done}/${total} acquire calls`,
+        }),
+    });
+    progress.clear();
+    return whole;
+  }
 }
 
-async function changedSince({ options, io }: Context): Promise<ReadonlySet<string> | null> {
+function lookUp(
+  { result, reads }: { readonly result: AuditResult; readonly reads: readonly (readonly string[])[] },
+  files: readonly LocatedFile[],
+): Pick<DetailedAudit, 'files' | 'readsOf'> {
+  const byFinding = new Map(result.findings.map((one, at) => [one, new Set(reads[at])]));
+  return {
+    files: new Map(files.map((file) => [file.name, file])),
+    readsOf: (finding) => byFinding.get(finding) ?? new Set(),
+  };
+}
+
+/** The cache that was asked for, or the one of the nearest node_modules, or that of the user. */
+function cacheOf(context: Context): AuditCache | null {
+  const { io, options } = context;
+  const home = io.env.HOME ?? io.env.USERPROFILE ?? null;
+  const own = io.env.XDG_CACHE_HOME ?? io.env.LOCALAPPDATA ?? (home === null ? null : join(home, '.cache'));
+  const secret = io.env.POOLCTL_CACHE_KEY ?? (own === null ? null : cacheSecret(join(own, 'poolctl')));
+  if (secret === null) return null;
+  if (options.cacheLocation !== null)
+    return openCache({ folder: resolve(io.cwd, options.cacheLocation), within: null, secret });
+  const modules = [io.cwd, rootOf(context)]
+    .map((one) => join(one, 'node_modules'))
+    .find((one) => existsSync(one));
+  if (modules !== undefined)
+    return openCache({ folder: join(modules, '.cache', 'poolctl'), within: modules, secret });
+  return own === null ? null : openCache({ folder: join(own, 'poolctl', 'audit'), within: null, secret });
+}
+
+async function changedSince({ options, io }: Context): Promise<Changes | null> {
   const { since } = options;
   if (since === null) return null;
-  return await changedFiles(io.cwd, since).catch((error: unknown) => {
+  return await changesSince(io.cwd, since).catch((error: unknown) => {
     const said =
       error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n')[0] : '';
     throw new UnavailableError(`cannot tell what changed since ${since}: ${said || 'git failed'}`, {

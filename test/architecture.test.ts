@@ -68,6 +68,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/metrics/'],
   react: ['src/top/components/'],
   'ts-morph': ['src/audit/'],
+  diff: ['src/audit/'],
   undici: ['src/http/'],
   valibot: ['src/snapshot/schema.ts'],
   ws: ['src/ws/', 'src/lab/feed-server/'],

@@ -1,8 +1,8 @@
 import { ts } from 'ts-morph';
 import { namesOfCalls } from './code/callers.js';
 import { Entities } from './code/entities.js';
-import { findFiles } from './code/files.js';
-import { Project } from './code/project.js';
+import { findFiles, type LocatedFile } from './code/files.js';
+import { Project, type SourceUnit } from './code/project.js';
 import { type Body, isFunction } from './code/scope.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
@@ -14,6 +14,7 @@ import { instancesOf, type Owner, Owners } from './owners.js';
 import { RESOURCES } from './resources/index.js';
 import { callNames, findSites, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
+import { surroundingsOf } from './surroundings.js';
 import type { AuditResult, AuditWarning, Finding, ResourceSpec } from './types.js';
 
 export interface AuditOptions {
@@ -36,6 +37,19 @@ const ROUNDS = 12;
 
 /** Audits the source files below `paths`. Throws only where a path is not there. */
 export function audit(paths: readonly string[], options: AuditOptions): AuditResult {
+  return auditInDetail(paths, options).result;
+}
+
+export interface DetailedAudit {
+  readonly result: AuditResult;
+  /** The files by the names that findings give them. */
+  readonly files: ReadonlyMap<string, LocatedFile>;
+  /** The files that a finding depends on, as real paths; see Reads for what else is among them. */
+  readsOf(finding: Finding): ReadonlySet<string>;
+}
+
+/** Audits, and says where the files lie and which of them each finding depends on. */
+export function auditInDetail(paths: readonly string[], options: AuditOptions): DetailedAudit {
   const found = findFiles(paths, options.cwd, {
     exclude: options.exclude ?? [],
     honourIgnoreFiles: options.honourIgnoreFiles ?? true,
@@ -44,38 +58,55 @@ export function audit(paths: readonly string[], options: AuditOptions): AuditRes
   const project = new Project(found.files, packagesOf(specs));
   const entities = new Entities(project);
   const { judged, warnings } = follow(project, new Resources(specs), entities, options);
+  const includeTests = options.includeTests === true;
   const raised: Finding[] = [];
-  for (const { site, verdict, misused, habits } of judged.values()) {
-    const includeTests = options.includeTests === true;
-    if (verdict.leak !== null) raised.push(toFinding(site, verdict.leak, project, includeTests));
-    for (const one of misused) raised.push(toMisuse(site, one, project, includeTests));
-    if (!isTest(site, project, includeTests))
-      for (const one of habits) raised.push(toHabit(site, one, project));
+  const reads = new Map<Finding, ReadonlySet<string>>();
+  const raise = (finding: Finding, at: Pick<Site, 'node'>, files: ReadonlySet<string>): void => {
+    const where = isTest(at, project, includeTests) ? 'test' : surroundingsOf(at.node, finding.file);
+    const placed = where === null ? finding : { ...finding, where };
+    raised.push(placed);
+    reads.set(placed, files);
+  };
+  for (const { site, verdict, misused, habits, files } of judged.values()) {
+    if (verdict.leak !== null) raise(toFinding(site, verdict.leak, project, includeTests), site, files);
+    for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
+    if (isTest(site, project, includeTests)) continue;
+    for (const one of habits) raise(toHabit(site, one, project), site, files);
   }
   const makers = new PoolMakers(specs);
   for (const unit of project.files) {
-    const found = guarded(unit.name, warnings, () => poolsPerCall(unit, project, makers, entities)) ?? [];
+    const found = guarded(unit, project, warnings, () => poolsPerCall(unit, project, makers, entities)) ?? [];
     for (const one of found) {
-      if (!isTest(one, project, options.includeTests === true)) raised.push(toPoolHabit(one, project));
+      if (!isTest(one, project, includeTests)) raise(toPoolHabit(one, project), one, new Set([unit.path]));
     }
   }
   const { findings, suppressed, problems } = suppress(raised.sort(byPlace), project.files);
-  return {
+  const unreadable = found.unreadable.map(({ name, reason }) => ({
+    file: name,
+    line: null,
+    reason: `skipped: ${reason}`,
+  }));
+  const result: AuditResult = {
     schema: 1,
     findings,
-    warnings: [
-      ...found.unreadable.map(({ name, reason }) => ({ file: name, line: null, reason })),
-      ...project.warnings,
-      ...warnings,
-      ...problems,
-    ],
+    warnings: [...unreadable, ...project.warnings, ...warnings, ...problems],
     summary: {
-      files: found.files.length,
+      files: project.files.length,
       parsed: project.parsedCount,
       acquireCalls: judged.size,
       suppressed,
       undecided: warnings.filter(({ reason }) => reason.startsWith(UNDECIDED)).length,
       baselined: 0,
+      skipped: unreadable.length + project.skipped.size,
+    },
+  };
+  const reals = new Map(found.files.map(({ path, real }) => [path, real]));
+  return {
+    result,
+    files: new Map(found.files.map((file) => [file.name, file])),
+    readsOf: (finding) => {
+      const files = project.reads.closure(reads.get(finding) ?? []);
+      return new Set([...files].map((path) => reals.get(path) ?? path));
     },
   };
 }
@@ -104,34 +135,44 @@ function follow(
     ({ node, pattern }) => pattern.usedAs !== undefined && entities.calledBy(node) !== null,
   );
   let sites = first.filter((site) => !guesses.includes(site));
+  const lentBy = new Map<Site, ReadonlySet<string>>();
   for (let round = 0; round < ROUNDS; round++) {
     if (sites.length === 0) sites = guesses.splice(0).filter(({ node }) => !judged.has(node));
     if (sites.length === 0) break;
     const wrappers = new Map<Body, Wrapper>();
-    const owners = new Map<ts.Node, Owner>();
+    const owners = new Map<ts.Node, Owner & Pick<Wrapper, 'files'>>();
     for (const { node } of sites) functions.acquires.add(node);
     for (const site of sites) {
       if (judged.has(site.node)) continue;
       onProgress?.(judged.size, Math.max(sites.length, judged.size));
-      const verdict = guarded(project.unitOf(site.node).name, warnings, () => judge(site, functions));
-      if (verdict === null) continue;
-      if (verdict.gaveUp) warnings.push(undecided(site, project));
-      const misused = guarded(project.unitOf(site.node).name, warnings, () =>
-        misuses(site, verdict, functions),
-      );
-      const habits = guarded(project.unitOf(site.node).name, warnings, () =>
-        habitsOf(site, verdict, functions),
-      );
-      judged.set(site.node, { site, verdict, misused: misused ?? [], habits: habits ?? [] });
-      const owner = guarded(project.unitOf(site.node).name, warnings, () => classes.add(site, verdict));
-      if (owner !== null) owners.set(owner.node, owner);
-      if (verdict.returns.length === 0 || !isFunction(verdict.body)) continue;
-      wrappers.set(verdict.body, { site, verdict });
+      const unit = project.unitOf(site.node);
+      const { value, files } = project.reads.during(() => {
+        project.reads.touch(unit.path);
+        const verdict = guarded(unit, project, warnings, () => judge(site, functions));
+        if (verdict === null) return null;
+        const misused = guarded(unit, project, warnings, () => misuses(site, verdict, functions)) ?? [];
+        const habits = guarded(unit, project, warnings, () => habitsOf(site, verdict, functions)) ?? [];
+        const owner = guarded(unit, project, warnings, () => classes.add(site, verdict));
+        return { verdict, misused, habits, owner };
+      });
+      if (value === null) continue;
+      if (value.verdict.gaveUp) warnings.push(undecided(site, project));
+      const followed = { site, ...value, files: new Set([...files, ...(lentBy.get(site) ?? [])]) };
+      judged.set(site.node, followed);
+      if (followed.owner !== null)
+        owners.set(followed.owner.node, { ...followed.owner, files: followed.files });
+      const { body, returns } = followed.verdict;
+      if (returns.length > 0 && isFunction(body)) wrappers.set(body, followed);
     }
-    const instances = [...owners.values()].flatMap((owner) => instancesOf(owner, project, entities));
+    const instances = [...owners.values()].flatMap((owner) => {
+      const made = instancesOf(owner, project, entities);
+      for (const site of made) lentBy.set(site, owner.files);
+      return made;
+    });
     // What was known of a class before does not count any more.
     for (const { node } of instances) judged.delete(node);
-    sites = [...instances, ...callsOf(wrappers, project, entities).filter(({ node }) => !judged.has(node))];
+    const calls = callsOf(wrappers, project, entities, lentBy);
+    sites = [...instances, ...calls.filter(({ node }) => !judged.has(node))];
   }
   return { judged, warnings };
 }
@@ -149,7 +190,12 @@ function undecided({ node }: Site, project: Project): AuditWarning {
 const UNDECIDED = 'not decided';
 
 /** What goes wrong in one file (code nested too deep for the stack) is said, and the rest is audited. */
-function guarded<T>(file: string, warnings: AuditWarning[], work: () => T): T | null {
+function guarded<T>(
+  { name: file }: SourceUnit,
+  { skipped }: Project,
+  warnings: AuditWarning[],
+  work: () => T,
+): T | null {
   try {
     return work();
   } catch (error) {
@@ -157,6 +203,7 @@ function guarded<T>(file: string, warnings: AuditWarning[], work: () => T): T | 
       error instanceof RangeError
         ? 'not audited in full: it is nested too deeply'
         : `not audited in full, by a defect in poolctl: ${error instanceof Error ? error.message : error}`;
+    skipped.add(file);
     if (!warnings.some((one) => one.file === file)) warnings.push({ file, line: null, reason });
     return null;
   }
@@ -169,17 +216,24 @@ function firstSites(
   warnings: AuditWarning[],
 ): Site[] {
   return project.files.flatMap(
-    (unit) => guarded(unit.name, warnings, () => findSites(unit, project, resources, entities)) ?? [],
+    (unit) => guarded(unit, project, warnings, () => findSites(unit, project, resources, entities)) ?? [],
   );
 }
 
 interface Wrapper {
   readonly site: Site;
   readonly verdict: Verdict;
+  /** The files that its verdict depends on. */
+  readonly files: ReadonlySet<string>;
 }
 
 /** The calls of the project's own functions that hand a lease on: each acquires one. */
-function callsOf(wrappers: ReadonlyMap<Body, Wrapper>, project: Project, entities: Entities): Site[] {
+function callsOf(
+  wrappers: ReadonlyMap<Body, Wrapper>,
+  project: Project,
+  entities: Entities,
+  lentBy: Map<Site, ReadonlySet<string>>,
+): Site[] {
   const names = namesOfCalls(new Set([...wrappers.keys()].filter(isFunction)), project, entities);
   if (names.size === 0) return [];
   const pattern = callNames(names);
@@ -188,7 +242,10 @@ function callsOf(wrappers: ReadonlyMap<Body, Wrapper>, project: Project, entitie
       const bodies = ts.isCallExpression(node) ? entities.bodiesOf(node) : [];
       // Of several that implement an interface, one that lends is enough.
       const wrapper = bodies.map((body) => wrappers.get(body)).find((one) => one !== undefined);
-      return wrapper === undefined || !ts.isCallExpression(node) ? [] : [wrapperSite(node, wrapper)];
+      if (wrapper === undefined || !ts.isCallExpression(node)) return [];
+      const site = wrapperSite(node, wrapper);
+      lentBy.set(site, wrapper.files);
+      return [site];
     }),
   );
 }

@@ -176,7 +176,7 @@ function stepAt(
   unit: SourceUnit,
 ): TrailStep {
   const { line, column } = lineAndColumn(file, at);
-  const source = unit.text.split('\n', line).at(-1) ?? '';
+  const source = unit.source.split('\n', line).at(-1) ?? '';
   return { role, file: unit.name, line, column, message, source: source.replace(/\r$/, '') };
 }
 

@@ -1,4 +1,6 @@
+import { structuredPatch } from 'diff';
 import { ts } from 'ts-morph';
+import { isMarkup, scriptOf } from './code/markup.js';
 import { RESOURCES } from './resources/index.js';
 import type { Finding, Repairing } from './types.js';
 
@@ -7,6 +9,11 @@ export interface Repair {
   readonly text: string;
   /** The findings that are repaired. */
   readonly repaired: readonly Finding[];
+}
+
+export interface ExplainedRepair extends Repair {
+  /** The others, each with the reason. */
+  readonly refused: readonly { readonly finding: Finding; readonly reason: string }[];
 }
 
 export interface RepairOptions {
@@ -28,20 +35,39 @@ export function repair(
   findings: readonly Finding[],
   options: RepairOptions = { parsesUsing: false, versionOf: () => null },
 ): Repair {
+  const { text: changed, repaired } = explainedRepair(name, text, findings, options);
+  return { text: changed, repaired };
+}
+
+/** The same, with the reason for each leak that stays. */
+export function explainedRepair(
+  name: string,
+  text: string,
+  findings: readonly Finding[],
+  options: RepairOptions,
+): ExplainedRepair {
   const file = parse(name, text);
   const edits: Edit[] = [];
   const repaired: Finding[] = [];
+  const refused: { finding: Finding; reason: string }[] = [];
+  const refuse = (finding: Finding, reason: string) => refused.push({ finding, reason });
   for (const finding of findings) {
     const own = editsFor(file, finding, options);
-    if (own === null || own.some((one) => edits.some((other) => overlap(one, other)))) continue;
-    edits.push(...own);
-    repaired.push(finding);
+    if (own === null) refuse(finding, 'the code has a form that is not known to be safe to change');
+    else if (own.some((one) => edits.some((other) => overlap(one, other))))
+      refuse(finding, 'another repair changes the same lines; run --fix again');
+    else {
+      edits.push(...own);
+      repaired.push(finding);
+    }
   }
   let result = text;
   for (const { start, end, text: replacement } of edits.sort((a, b) => b.start - a.start)) {
     result = result.slice(0, start) + replacement + result.slice(end);
   }
-  return isWhole(name, result) ? { text: result, repaired } : { text, repaired: [] };
+  if (isWhole(name, result)) return { text: result, repaired, refused };
+  for (const finding of repaired) refuse(finding, 'the changed file would not parse');
+  return { text, repaired: [], refused };
 }
 
 interface Edit {
@@ -56,8 +82,9 @@ function overlap(one: Edit, other: Edit): boolean {
 
 /** Whether a text has no syntax errors. */
 function isWhole(name: string, text: string): boolean {
-  const { diagnostics = [] } = ts.transpileModule(text, {
-    fileName: name,
+  const code = isMarkup(name) ? scriptOf(name, text).text : text;
+  const { diagnostics = [] } = ts.transpileModule(code, {
+    fileName: isMarkup(name) ? 'script.ts' : name,
     reportDiagnostics: true,
     compilerOptions: { target: ts.ScriptTarget.ESNext, jsx: ts.JsxEmit.Preserve, allowJs: true },
   });
@@ -65,7 +92,8 @@ function isWhole(name: string, text: string): boolean {
 }
 
 function parse(name: string, text: string): ts.SourceFile {
-  return ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const { text: code, kind } = isMarkup(name) ? scriptOf(name, text) : { text, kind: undefined };
+  return ts.createSourceFile(name, code, ts.ScriptTarget.Latest, true, kind);
 }
 
 const OPENS = /\bbegin|\bstart_?\s*transaction/i;
@@ -531,26 +559,18 @@ function toUsing({ statement, declaration }: Lease, { text }: ts.SourceFile): Ed
   return { start, end: statement.end, text: `await using ${value}` };
 }
 
-/** A unified diff of two versions of a file; '' where they are the same. */
+/** A unified diff of two versions of a file, as `git diff` prints it; '' if they are the same. */
 export function diff(name: string, before: string, after: string): string {
   if (before === after) return '';
-  const [old, now] = [before.split('\n'), after.split('\n')];
-  let same = 0;
-  while (same < Math.min(old.length, now.length) && old[same] === now[same]) same++;
-  let tail = 0;
-  while (tail < Math.min(old.length, now.length) - same && old.at(-1 - tail) === now.at(-1 - tail)) tail++;
-  const from = Math.max(0, same - 3);
-  const [oldEnd, newEnd] = [old.length - tail, now.length - tail];
-  const to = Math.min(old.length, oldEnd + 3);
-  const lines = [
-    ...old.slice(from, same).map((line) => ` ${line}`),
-    ...old.slice(same, oldEnd).map((line) => `-${line}`),
-    ...now.slice(same, newEnd).map((line) => `+${line}`),
-    ...old.slice(oldEnd, to).map((line) => ` ${line}`),
-  ];
-  // What follows the last line break is no line.
-  if (to === old.length && old.at(-1) === '' && lines.at(-1) === ' ') lines.pop();
-  const counted = (start: number, prefix: string) =>
-    `${start + 1},${lines.filter((line) => line.startsWith(' ') || line.startsWith(prefix)).length}`;
-  return `--- a/${name}\n+++ b/${name}\n@@ -${counted(from, '-')} +${counted(from, '+')} @@\n${lines.join('\n')}\n`;
+  const patch = structuredPatch(`a/${name}`, `b/${name}`, before, after, undefined, undefined, {
+    context: 3,
+  });
+  const hunks = patch.hunks.map(({ oldStart, oldLines, newStart, newLines, lines }) =>
+    [`@@ -${range(oldStart, oldLines)} +${range(newStart, newLines)} @@`, ...lines].join('\n'),
+  );
+  return `--- ${patch.oldFileName}\n+++ ${patch.newFileName}\n${hunks.join('\n')}\n`;
+}
+
+function range(start: number, lines: number): string {
+  return lines === 1 ? String(start) : `${start},${lines}`;
 }

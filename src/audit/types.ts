@@ -123,6 +123,9 @@ export type Misuse = 'released-twice' | 'used-after-release' | 'dead-release' | 
 export type Habit = 'pool-per-call' | 'held-through-work' | 'module-session';
 export type LeakKind = 'never-released' | 'not-released-on-return' | 'not-released-on-throw' | 'overwritten';
 
+/** Code that runs for each request or round, or once at the start, or in tests only. */
+export type Surroundings = 'request' | 'loop' | 'startup' | 'test';
+
 export interface TrailStep {
   readonly role: 'acquire' | 'bypass' | 'exit' | 'release' | 'misuse';
   readonly file: string;
@@ -149,6 +152,8 @@ export interface Finding {
   readonly message: string;
   readonly trail: readonly TrailStep[];
   readonly fingerprint: string;
+  /** Where the acquire call stands, if that says how often it runs. */
+  readonly where?: Surroundings;
 }
 
 export interface AuditWarning {
@@ -171,5 +176,13 @@ export interface AuditResult {
     /** Acquire calls that were not decided: their functions have too many paths. Each has a warning. */
     readonly undecided: number;
     readonly baselined: number;
+    /** Files that were not audited, or not in full; the warnings say why. */
+    readonly skipped?: number;
+    /** Notes that the report leaves out. */
+    readonly hiddenNotes?: number;
+    /** Findings below the lowest confidence that was asked for, or switched off by a rule. */
+    readonly leftOut?: number;
   };
+  /** The folder that `file` is relative to, as the repository names it; '' is its root. */
+  readonly base?: string;
 }

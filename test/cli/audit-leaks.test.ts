@@ -377,7 +377,10 @@ export async function book() {
       'a.ts',
       `import { Pool } from 'pg';\nexport async function data() {\n  const pool = new Pool();\n  return await pool.query('select 1');\n}\n`,
     );
-    expect(await run()).toMatchObject({ code: 0, out: 'no leaks in 1 file, no acquire calls followed\n' });
+    expect(await run()).toMatchObject({
+      code: 0,
+      out: 'no leaks in 1 file, no acquire calls followed\n1 note hidden; show with --notes\n',
+    });
     const { code, out } = await run('--notes');
     expect(code).toBe(0);
     expect(out).toContain('a.ts:3:20  note');

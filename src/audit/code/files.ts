@@ -15,28 +15,40 @@ export interface FoundFile {
   readonly name: string;
 }
 
+export interface LocatedFile extends FoundFile {
+  /** Where it lies after all links are followed. */
+  readonly real: string;
+}
+
 export interface FoundFiles {
-  readonly files: readonly FoundFile[];
+  readonly files: readonly LocatedFile[];
+  /** The files beside them that decide where imports lead. */
+  readonly configs: readonly string[];
   /** Paths that could not be listed, with the reason. */
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
 
-const SOURCE = /\.[cm]?[jt]sx?$/;
+const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro)$/;
 const DECLARATIONS = /\.d\.[cm]?ts$/;
 const NEVER = new Set(['node_modules', '.git', '.hg', '.svn', 'bower_components', 'jspm_packages', '.yarn']);
+
+/** Package manifests, lock files and the configuration of compilers and bundlers. */
+export const CONFIG_FILE =
+  /^(package\.json|[jt]sconfig(\..+)?\.json|pnpm-workspace\.yaml|lerna\.json|deno\.jsonc?|import_map\.json|.+\.config\.[cm]?[jt]s|(package-lock|npm-shrinkwrap)\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?)$/;
 
 /** All source files below the given paths, sorted by name; each once, whatever links lead to it. */
 export function findFiles(paths: readonly string[], cwd: string, options: FileOptions): FoundFiles {
   const excluded = options.exclude.map((glob) => globToRegExp(glob.replace(/\/$/, ''), glob.includes('/')));
   const seen = new Set<string>();
-  const files: FoundFile[] = [];
+  const files: LocatedFile[] = [];
+  const configs: string[] = [];
   const unreadable: { name: string; reason: string }[] = [];
 
   const take = (path: string, base: string): void => {
     const real = realOf(path);
     if (real === null || seen.has(real)) return;
     seen.add(real);
-    files.push({ path, name: slashed(relative(base, path)) });
+    files.push({ path, name: slashed(relative(base, path)), real });
   };
   const walk = (folder: string, base: string, above: readonly Scoped[]): void => {
     const real = realOf(folder);
@@ -53,6 +65,7 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (NEVER.has(entry.name)) continue;
       const path = join(folder, entry.name);
+      if (CONFIG_FILE.test(entry.name)) configs.push(path);
       const isFolder = entry.isSymbolicLink() ? isFolderAt(path) : entry.isDirectory();
       if (!isFolder && (!SOURCE.test(entry.name) || DECLARATIONS.test(entry.name))) continue;
       const name = slashed(relative(base, path));
@@ -70,20 +83,35 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
     if (isFolderAt(path)) walk(path, shared ?? path, options.honourIgnoreFiles ? rulesAbove(path) : []);
     else take(path, isWithinFolder(path, cwd) ? cwd : dirname(path));
   }
-  return { files, unreadable };
+  return { files, configs, unreadable };
+}
+
+/** Whether a file that is named on the command line can hold code: by its ending, or a script without one. */
+export function isSourceName(path: string): boolean {
+  return SOURCE.test(path) || !basename(path).slice(1).includes('.');
 }
 
 /** Text of a source file; null with a reason where it is none. */
 export function readSource(path: string): { readonly text: string } | { readonly reason: string } {
   try {
     const bytes = readFileSync(path);
-    if (bytes.length > 1 && bytes[0] === 0xff && bytes[1] === 0xfe)
-      return { text: bytes.toString('utf16le', 2) };
-    if (bytes.includes(0)) return { reason: 'it is not text' };
+    if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: bytes.toString('utf16le', 2) };
+    if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+      const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
+      return { text: Buffer.from(even).swap16().toString('utf16le') };
+    }
+    if (bytes.includes(0) && isBinary(bytes)) return { reason: 'it is not text' };
     return { text: bytes.toString('utf8') };
   } catch (error) {
     return { reason: reasonOf(error) };
   }
+}
+
+/** A string may hold a NUL; binary data holds many bytes that no editor writes. */
+function isBinary(bytes: Buffer): boolean {
+  let odd = 0;
+  for (const byte of bytes) if (byte < 32 && !(byte >= 8 && byte <= 13) && byte !== 27) odd++;
+  return odd > bytes.length / 50;
 }
 
 interface Scoped {

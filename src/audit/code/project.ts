@@ -1,6 +1,9 @@
 import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
+import { Reads, unresolved, VIA_CONFIG } from '../reads.js';
+import { realOf } from '../repository.js';
 import { type FoundFile, readSource } from './files.js';
+import { isMarkup, type Script, scriptOf } from './markup.js';
 import { Resolver } from './resolve.js';
 
 /** A source file, parsed when it is first needed. */
@@ -8,13 +11,21 @@ export interface SourceUnit {
   readonly index: number;
   readonly path: string;
   readonly name: string;
+  /** The code; of a component file only its scripts are left, each at its place. */
   readonly text: string;
+  /** The file as it stands, for people to read. */
+  readonly source: string;
+  readonly kind: ts.ScriptKind;
 }
 
 /** The audited files, and how one finds another. */
 export class Project {
   readonly files: readonly SourceUnit[];
   readonly warnings: { readonly file: string; readonly line: number | null; readonly reason: string }[] = [];
+  /** Files of which nothing was audited. */
+  readonly skipped = new Set<string>();
+  /** Which file led to which. */
+  readonly reads = new Reads();
   readonly #byPath = new Map<string, SourceUnit>();
   readonly #asts = new Map<SourceUnit, ts.SourceFile>();
   readonly #units = new WeakMap<ts.SourceFile, SourceUnit>();
@@ -27,11 +38,15 @@ export class Project {
     for (const { path, name } of found) {
       const read = readSource(path);
       if ('reason' in read) {
-        this.warnings.push({ file: name, line: null, reason: read.reason });
+        this.warnings.push({ file: name, line: null, reason: `skipped: ${read.reason}` });
+        this.skipped.add(name);
       } else if (isMinified(read.text)) {
         this.warnings.push({ file: name, line: null, reason: 'skipped: it looks minified' });
+        this.skipped.add(name);
       } else {
-        const unit = { index: files.length, path, name, text: read.text };
+        const source = read.text;
+        const script: Script = isMarkup(path) ? scriptOf(path, source) : { text: source, kind: kindOf(path) };
+        const unit = { index: files.length, path, name, source, ...script };
         files.push(unit);
         this.#byPath.set(path, unit);
       }
@@ -47,7 +62,7 @@ export class Project {
   astOf(unit: SourceUnit): ts.SourceFile {
     const known = this.#asts.get(unit);
     if (known !== undefined) return known;
-    const ast = ts.createSourceFile(unit.path, unit.text, PARSING, true, kindOf(unit.path));
+    const ast = ts.createSourceFile(unit.path, unit.text, PARSING, true, unit.kind);
     this.#asts.set(unit, ast);
     this.#units.set(ast, unit);
     const line = lineOfSyntaxError(ast);
@@ -86,7 +101,16 @@ export class Project {
   /** The file that an import means, or null where it is a package or not among the audited files. */
   imported(from: SourceUnit, specifier: string): SourceUnit | null {
     const folder = dirname(from.path);
-    return this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
+    const found = this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
+    if (found !== null) {
+      this.reads.edge(from.path, found.path);
+      if (!specifier.startsWith('.')) this.reads.edge(from.path, VIA_CONFIG);
+    } else {
+      const isRelative = specifier.startsWith('.');
+      const wanted = isRelative ? join(dirname(realOf(from.path)), specifier) : specifier;
+      this.reads.edge(from.path, unresolved(wanted));
+    }
+    return found;
   }
 
   /** The audited files that an import may mean whose path has parts that are not known, written as `*`. */
@@ -94,7 +118,9 @@ export class Project {
     if (!pattern.startsWith('.') || !/\w/.test(pattern.replaceAll('*', ''))) return [];
     const words = join(dirname(from.path), pattern.replace(/\.[cm]?[jt]sx?$/, '')).split('*');
     const path = new RegExp(`^${words.map(escaped).join('[^/]*')}(\\.[cm]?[jt]sx?)?$`);
-    return this.files.filter((unit) => path.test(unit.path));
+    const found = this.files.filter((unit) => path.test(unit.path));
+    for (const unit of found) this.reads.edge(from.path, unit.path);
+    return found;
   }
 
   /**
@@ -149,13 +175,19 @@ function lineOfSyntaxError(ast: ts.SourceFile): number | null {
   return first === undefined ? null : ast.getLineAndCharacterOfPosition(first.start).line + 1;
 }
 
-/** Lines that no one wrote: an average of more than 500 characters over a file of some size. */
+/**
+ * Lines that no one wrote: an average of more than 500 characters over a file of some size. The contents of strings do
+ * not count: a drawing or a certificate may be one long line of a file that is written by hand.
+ */
 function isMinified(text: string): boolean {
   if (text.length < 20_000) return false;
   let lines = 1;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
-  return text.length / lines > 500;
+  if (text.length / lines <= 500) return false;
+  return text.replace(LONG_STRING, '').length / lines > 500;
 }
+
+const LONG_STRING = /(["'`])(?:(?!\1)[^\\\n]|\\[^\n]){200,}\1/g;
 
 /** The smallest node around a position of the text. */
 function nodeAt(file: ts.SourceFile, position: number): ts.Node {

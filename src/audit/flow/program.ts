@@ -36,6 +36,7 @@ export class Functions implements Program {
   }
 
   graphOf(body: Body): Graph {
+    this.#project.reads.touch(this.#project.unitOf(body).path);
     const known = this.#graphs.get(body);
     if (known !== undefined) return known;
     const graph = lower(body, this);
@@ -83,6 +84,7 @@ export class Functions implements Program {
   }
 
   traitsOf(body: Body): Traits {
+    this.#project.reads.touch(this.#project.unitOf(body).path);
     const known = this.#traits.get(body);
     if (known !== undefined) return known;
     const isAsync =

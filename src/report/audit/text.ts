@@ -3,20 +3,24 @@ import { type Palette, palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { tableLines } from '../table.js';
 import { printable, truncate, wrap } from '../text.js';
-import { confidenceWords, countBy, summaryWords } from './words.js';
+import { confidenceWords, countBy, hiddenWords, placeWords, summaryWords } from './words.js';
 
 /** For people: each finding with the lines that it is about, then sums by resource and by file. */
 export function renderText(result: AuditResult, options: RenderOptions): string {
   const paint = palette(options);
   const lines = result.findings.flatMap((finding) => [...findingLines(finding, paint, options), '']);
-  return `${[...lines, ...sums(result, paint)].join('\n')}\n`;
+  const hidden = hiddenWords(result);
+  const last = hidden === '' ? [] : [paint.faint(hidden)];
+  return `${[...lines, ...sums(result, paint), ...last].join('\n')}\n`;
 }
 
 function findingLines(finding: Finding, paint: Palette, options: RenderOptions): string[] {
   const { severity, file, line, column, message, resource } = finding;
   const label =
     severity === 'error' ? paint.bad(finding.rule === 'leak' ? 'leak' : 'misuse') : paint.warn('note');
-  const about = [resource, finding.kind, confidenceWords(finding)].filter((text) => text !== '').join(', ');
+  const about = [resource, finding.kind, confidenceWords(finding), placeWords(finding)]
+    .filter((text) => text !== '')
+    .join(', ');
   return [
     `${paint.name(`${printable(file)}:${line}:${column}`)}  ${label}`,
     ...wrap(printable(message), Math.max(20, options.width - 2)).map((text) => `  ${paint.strong(text)}`),

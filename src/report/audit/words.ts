@@ -14,6 +14,8 @@ export function summaryWords({ findings, summary }: AuditResult): string {
   const left = [
     summary.suppressed > 0 ? `${summary.suppressed} suppressed` : '',
     summary.baselined > 0 ? `${summary.baselined} in the baseline` : '',
+    (summary.leftOut ?? 0) > 0 ? `${summary.leftOut} left out by rules or confidence` : '',
+    (summary.skipped ?? 0) > 0 ? `${counted(summary.skipped ?? 0, 'file')} skipped` : '',
   ].filter((text) => text !== '');
   const where = `in ${counted(summary.files, 'file')}, ${counted(summary.acquireCalls, 'acquire call')} followed`;
   const words = `${found
@@ -21,6 +23,11 @@ export function summaryWords({ findings, summary }: AuditResult): string {
     .join(', ')
     .replace(/, ([^,]* notes?)$/, ' and $1')} ${where}`;
   return left.length === 0 ? words : `${words} (${left.join(', ')})`;
+}
+
+/** Says that there is more to see; '' where there is not. */
+export function hiddenWords({ summary: { hiddenNotes = 0 } }: AuditResult): string {
+  return hiddenNotes === 0 ? '' : `${counted(hiddenNotes, 'note')} hidden; show with --notes`;
 }
 
 export function counted(count: number, noun: string): string {
@@ -41,3 +48,15 @@ export function countBy(
 export function confidenceWords({ confidence }: Finding): string {
   return confidence === 'high' ? '' : `${confidence} confidence`;
 }
+
+/** How often the code around runs; nothing where that is not known. */
+export function placeWords({ where }: Finding): string {
+  return where === undefined ? '' : PLACES[where];
+}
+
+const PLACES: Readonly<Record<NonNullable<Finding['where']>, string>> = {
+  request: 'in a request handler',
+  loop: 'in a loop',
+  startup: 'in code that runs once',
+  test: 'in a test',
+};

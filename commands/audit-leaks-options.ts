@@ -1,0 +1,225 @@
+import { topics } from '../src/audit/explain.js';
+import { isLevel, type Override, type RuleLevels } from '../src/audit/policy.js';
+import { type CustomResource, readCustomResource } from '../src/audit/resources/custom.js';
+import { ValueError } from '../src/base/units.js';
+import { type CommandContext, restArguments } from '../src/cli/command.js';
+import { formatOption } from '../src/cli/common-options.js';
+import { flag, list, value } from '../src/cli/options.js';
+import { didYouMean } from '../src/cli/suggest.js';
+import { choice, count, text, type ValueType } from '../src/cli/value-types.js';
+import { formatsOf } from '../src/report/registry.js';
+
+const topicType: ValueType<string> = {
+  placeholder: 'TOPIC',
+  parse(source) {
+    // SARIF names it `leak/not-released-on-throw`.
+    const topic = source.replace(/^leak\//, '');
+    if (topics().includes(topic)) return topic;
+    const meant = didYouMean(source, topics());
+    throw new ValueError(
+      `'${source}' is not one of ${topics().join(', ')}${meant === null ? '' : `; ${meant}`}`,
+    );
+  },
+  show: (topic) => topic,
+};
+
+const nameType: ValueType<string> = {
+  placeholder: 'NAME',
+  parse(source) {
+    if (!/^[A-Za-z_$][\w$]*$/.test(source))
+      throw new ValueError(`'${source}' is not the name of a function or method`);
+    return source;
+  },
+  show: (name) => name,
+};
+
+const resourceType: ValueType<CustomResource> = {
+  placeholder: 'JSON',
+  parse(source) {
+    const found = readCustomResource(parsed(source));
+    if (typeof found === 'string') throw new ValueError(found);
+    return found;
+  },
+  show: (resource) => JSON.stringify(resource),
+};
+
+const rulesType: ValueType<RuleLevels> = {
+  placeholder: 'RULE=LEVEL',
+  parse(source) {
+    const [name = '', level = '', ...more] = source.split('=');
+    const levels = source.trimStart().startsWith('{') ? parsed(source) : { [name.trim()]: level.trim() };
+    if (!isObject(levels) || more.length > 0)
+      throw new ValueError(`'${source}' is not RULE=off, RULE=note or RULE=error`);
+    return checkedLevels(levels);
+  },
+  show: (levels) =>
+    Object.entries(levels)
+      .map(([name, level]) => `${name}=${level}`)
+      .join(' '),
+};
+
+const overrideType: ValueType<Override> = {
+  placeholder: 'JSON',
+  parse(source) {
+    const found = parsed(source);
+    if (!isObject(found)) throw new ValueError(`'${source}' is not an object`);
+    const { files, rules, minConfidence, ...others } = found;
+    const [other] = Object.keys(others);
+    if (other !== undefined)
+      throw new ValueError(`there is no '${other}'; an override has files, rules and minConfidence`);
+    const globs = typeof files === 'string' ? [files] : files;
+    if (!Array.isArray(globs) || globs.length === 0 || !globs.every((one) => typeof one === 'string'))
+      throw new ValueError('files: a glob or an array of globs is expected');
+    if (rules !== undefined && !isObject(rules)) throw new ValueError('rules: an object is expected');
+    const confidence = confidenceType.parse(minConfidence === undefined ? 'low' : String(minConfidence));
+    return {
+      files: globs,
+      ...(rules === undefined ? {} : { rules: checkedLevels(rules) }),
+      ...(minConfidence === undefined ? {} : { minConfidence: confidence }),
+    };
+  },
+  show: (override) => JSON.stringify(override),
+};
+
+const confidenceType = choice(['high', 'medium', 'low']);
+
+function checkedLevels(levels: Readonly<Record<string, unknown>>): RuleLevels {
+  return Object.fromEntries(
+    Object.entries(levels).map(([name, level]) => {
+      if (isLevel(level)) return [name, level];
+      throw new ValueError(`${name}: ${JSON.stringify(level)} is not one of off, note, error`);
+    }),
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    throw new ValueError(`'${source}' is not JSON`);
+  }
+}
+
+export const options = {
+  exclude: list({
+    summary: 'leave out what fits; a glob without a slash is a name anywhere',
+    type: text('GLOB'),
+    group: 'Scope',
+  }),
+  ignoreFiles: flag({
+    summary: 'leave out what .gitignore names',
+    default: true,
+    negatable: true,
+    group: 'Scope',
+  }),
+  since: value({
+    summary: 'only findings that a change since this commit can affect',
+    type: text('GITREF'),
+    default: null,
+    group: 'Scope',
+  }),
+  includeTests: flag({ summary: 'judge test files like others; without, they give notes', group: 'Scope' }),
+  acquire: list({
+    summary: 'a function or method of yours that lends something',
+    type: nameType,
+    group: 'Resources',
+  }),
+  release: list({
+    summary: 'what ends the lease: a method of it, or a function that takes it',
+    type: nameType,
+    group: 'Resources',
+  }),
+  handoff: list({
+    summary: 'what takes it over for later: a method of it, or a function that takes it',
+    type: nameType,
+    group: 'Resources',
+  }),
+  resources: list({
+    summary: 'more of them: {"acquire": [...], "release": [...], "handoff": [...], "from": [...]}',
+    type: resourceType,
+    takesObjects: true,
+    group: 'Resources',
+  }),
+  severity: value({
+    summary: 'minimum severity that fails the run',
+    type: choice(['error', 'note']),
+    default: 'error',
+    group: 'Verdict',
+  }),
+  minConfidence: value({
+    summary: 'report findings of at least this confidence',
+    type: confidenceType,
+    default: 'low',
+    group: 'Verdict',
+  }),
+  rules: list({
+    summary: 'level of a rule, kind or resource: off, note or error',
+    type: rulesType,
+    takesObjects: true,
+    group: 'Verdict',
+  }),
+  overrides: list({
+    summary: 'rules for a folder: {"files": [...], "rules": {...}}',
+    type: overrideType,
+    takesObjects: true,
+    group: 'Verdict',
+  }),
+  maxFindings: value({ summary: 'allow up to N findings', type: count(), default: 0, group: 'Verdict' }),
+  strict: flag({ summary: 'fail if a file was skipped or a lease not decided', group: 'Verdict' }),
+  baseline: value({
+    summary: 'leave out the leaks in FILE, which are known',
+    type: text('FILE'),
+    default: null,
+    group: 'Verdict',
+  }),
+  updateBaseline: flag({
+    summary: 'write what is found now to the file of --baseline',
+    config: false,
+    group: 'Verdict',
+  }),
+  fix: flag({
+    summary: 'repair what can be repaired safely (to try/finally or await using), and report the rest',
+    config: false,
+    group: 'Repair',
+  }),
+  dryRun: flag({
+    summary: 'with --fix: print what would change as a diff, and fail as the audit does',
+    config: false,
+    group: 'Repair',
+  }),
+  notes: flag({
+    summary: 'show notes too: leaks that only a failing connect, BEGIN or ROLLBACK can cause',
+    group: 'Output',
+  }),
+  explain: value({
+    summary: 'print why a resource leaks or what a rule finds, with an example and its repair',
+    type: topicType,
+    default: null,
+    config: false,
+    group: 'Output',
+  }),
+  cache: flag({
+    summary: 'keep results for runs without changes',
+    default: true,
+    negatable: true,
+    group: 'Output',
+  }),
+  cacheLocation: value({
+    summary: 'folder of the cache',
+    type: text('FOLDER'),
+    default: null,
+    defaultText: 'node_modules/.cache/poolctl',
+    group: 'Output',
+  }),
+  format: formatOption(formatsOf('audit')),
+};
+
+export const pathsArgument = {
+  paths: restArguments({ summary: 'files and folders; left out: the current folder', type: text('PATH') }),
+};
+
+export type Context = CommandContext<typeof options, typeof pathsArgument>;
