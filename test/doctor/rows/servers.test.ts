@@ -736,6 +736,12 @@ const named = (
   settings: settings({ prepareThreshold: threshold, ...own }),
 });
 check('prepared-statements', [
+  [
+    'the setting, where the version has it',
+    named('1.21.0', {}, 5),
+    { evidence: /max_prepared_statements = 0$/ },
+  ],
+  ['no setting where it has none', named('1.20.0', {}, 5), { evidence: /^(?!.*max_prepared)/s }],
   ['session mode', named('1.18.0', { pool_mode: 'session' }, 5), { status: 'pass' }],
   [
     'a database that shares',
@@ -889,6 +895,16 @@ check('stale-connections', [
     'the shortest limit counts',
     stale({ prePing: true, poolRecycleMs: 20_000 }, { client_idle_timeout: '20' }),
     { status: 'warn', summary: /client_idle_timeout/, steps: 'DB_POOL_RECYCLE=10' },
+  ],
+  [
+    'the shortest limit counts, whichever it is',
+    stale({ prePing: true, poolRecycleMs: 20_000 }, { client_idle_timeout: '3600', server_lifetime: '20' }),
+    { status: 'warn', summary: /server_lifetime/ },
+  ],
+  [
+    'never replaced, and nothing ends them that is known',
+    { settings: settings({ poolRecycleMs: Number.POSITIVE_INFINITY }) },
+    { status: 'fail', steps: 'DB_POOL_PRE_PING=true' },
   ],
   [
     'never replaced',
