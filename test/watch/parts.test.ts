@@ -205,7 +205,7 @@ describe('the statistics of pools', () => {
         ...[pool({}), pool({ size: 7, overflow: 3 }), pool({ overflow: null })],
         ...[pool(feed), pool({ ...feed, feed: { symbols: 20, capacity: 100 } })],
         ...[pool({ driver: 'http', size: 20, http: {} }), pool({ driver: 'http', size: null, http: {} })],
-        pool({ driver: 'ib-worker', size: 100 }),
+        pool({ driver: 'ib-worker', size: 100, ib: {} }),
       ]),
     ).toEqual({
       websocket: { connections: 6, total_symbols: 50, capacity_used: 0.25 },
