@@ -15,6 +15,7 @@ import { RESOURCES } from './resources/index.js';
 import { callNames, findSites, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
 import { surroundingsOf } from './surroundings.js';
+import { typedSites } from './typed.js';
 import type { AuditResult, AuditWarning, Finding, ResourceSpec } from './types.js';
 
 export interface AuditOptions {
@@ -216,8 +217,15 @@ function firstSites(
   warnings: AuditWarning[],
 ): Site[] {
   return project.files.flatMap(
-    (unit) => guarded(unit, project, warnings, () => findSites(unit, project, resources, entities)) ?? [],
+    (unit) => guarded(unit, project, warnings, () => sitesIn(unit, project, resources, entities)) ?? [],
   );
+}
+
+/** By the resources that are known; then by the types of what calls give. */
+function sitesIn(unit: SourceUnit, project: Project, resources: Resources, entities: Entities): Site[] {
+  const known = findSites(unit, project, resources, entities);
+  const typed = typedSites(unit, project, entities);
+  return [...known, ...typed.filter(({ node }) => !known.some((site) => site.node === node))];
 }
 
 interface Wrapper {

@@ -14,7 +14,7 @@ describe('names are resolved as Node and TypeScript do', () => {
 });
 
 describe('a lease is known', () => {
-  it.each(['classes'])('by what is in %s', (name) => {
+  it.each(['classes', 'typed'])('by what is in %s', (name) => {
     const { marked, found, warnings } = markedAndFound(join(ROOT, name));
     expect(found).toEqual(marked);
     expect(warnings).toEqual([]);

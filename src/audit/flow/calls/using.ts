@@ -130,10 +130,11 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
   if (state.status !== 'lazy') return state;
   const { armedBy } = walk.site.pattern;
   // What a function of the project does with it is followed; an object made of it uses it later, if at all.
+  const isFollowed = isOfProject(walk, call);
   const isGivenAway =
     isHanded &&
     walk.site.arms === undefined &&
-    (armedBy === undefined || !(call.isNew || isOfProject(walk, call)));
+    (armedBy === undefined ? call.isNew || !isFollowed : !call.isNew && !isFollowed);
   const arms =
     isGivenAway ||
     (isOn && !LISTENS.test(call.name) && (armedBy === undefined || armedBy.includes(call.name)));
@@ -181,6 +182,15 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   // `client.release.bind(client)`
   if (receiver !== null && name === 'bind') return assign(state, to, receiver, false, walk.knowledge);
   const after = forget(state, call);
+  const [target, ...sources] = args;
+  if (name === 'assign' && target !== undefined && isHanded && sources.length > 0) {
+    // `Object.assign(this, { client })`: the target has what the others have, and is what is given back.
+    const given = contains(state, target)
+      ? keep(after, assign(after, to, target, false, walk.knowledge))
+      : after;
+    const from = sources.find((arg) => isPlace(arg) && contains(state, arg));
+    return from === undefined ? given : keep(given, assign(after, target, from, false, walk.knowledge));
+  }
   if (receiver !== null && STORES.has(name) && isHanded) {
     const from = args.find((arg) => isPlace(arg) && contains(state, arg)) ?? UNKNOWN;
     const element = property(receiver, ELEMENT);
