@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { Instrumenter } from '@stryker-mutator/instrumenter';
 
 /**
@@ -36,6 +37,21 @@ export async function mutantsOf(files) {
 /** @param {Pick<import('@stryker-mutator/api/core').Mutant, 'fileName' | 'location' | 'replacement'>} mutant */
 export function placeOf({ fileName, location: { start, end }, replacement }) {
   return [fileName, start.line, start.column, end.line, end.column, replacement].join(':');
+}
+
+/**
+ * The same of a result, in which Stryker counts lines and columns from 1, and not from 0.
+ *
+ * @param {import('@stryker-mutator/api/core').MutantResult} result
+ */
+export function placeOfResult({ fileName, location: { start, end }, replacement }) {
+  /** @param {import('@stryker-mutator/api/core').Position} position */
+  const fromZero = ({ line, column }) => ({ line: line - 1, column: column - 1 });
+  return placeOf({
+    fileName: relative(process.cwd(), fileName).replaceAll('\\', '/'),
+    location: { start: fromZero(start), end: fromZero(end) },
+    replacement,
+  });
 }
 
 /**

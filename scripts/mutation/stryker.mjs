@@ -1,6 +1,6 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
-import { EXCLUDED_MUTATORS, placeOf } from './mutants.mjs';
+import { EXCLUDED_MUTATORS, placeOfResult } from './mutants.mjs';
 
 /**
  * `static`: in code that only runs when its module is loaded. Stryker starts a process for each such mutant and runs
@@ -25,7 +25,10 @@ export async function runStryker(room, mutants, report) {
   const results = await new Stryker({
     testRunner: 'vitest',
     vitest: { configFile: 'scripts/mutation/vitest.config.ts' },
-    plugins: ['@stryker-mutator/vitest-runner', join(import.meta.dirname, 'sample-checker.mjs')],
+    plugins: [
+      '@stryker-mutator/vitest-runner',
+      ...['sample-checker.mjs', 'survivor-reporter.mjs'].map((file) => join(import.meta.dirname, file)),
+    ],
     checkers: ['sample'],
     .../** @type {object} */ ({ sample: mutants.map(({ place }) => place) }),
     mutate: [...new Set(mutants.map(({ file }) => file))],
@@ -40,27 +43,11 @@ export async function runStryker(room, mutants, report) {
     dryRunTimeoutMinutes: 15,
     tempDirName: 'coverage/mutation/sandbox',
     cleanTempDir: 'always',
-    reporters: ['progress-append-only', 'html'],
+    reporters: ['progress-append-only', 'survivors', 'html'],
     htmlReporter: { fileName: `${report}.html` },
     warnings: { unknownOptions: false, slow: false, preprocessorErrors: true, unserializableOptions: true },
   }).runMutationTest();
-  return new Map(
-    results.map((result) => {
-      const fileName = relative(process.cwd(), result.fileName).replaceAll('\\', '/');
-      const { start, end } = result.location;
-      const location = { start: fromZero(start), end: fromZero(end) };
-      return [placeOf({ ...result, fileName, location }), statusOf(result.status)];
-    }),
-  );
-}
-
-/**
- * Stryker counts lines and columns from 0 in mutants, and from 1 in results.
- *
- * @param {import('@stryker-mutator/api/core').Position} position
- */
-function fromZero({ line, column }) {
-  return { line: line - 1, column: column - 1 };
+  return new Map(results.map((result) => [placeOfResult(result), statusOf(result.status)]));
 }
 
 /**
