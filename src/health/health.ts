@@ -179,7 +179,7 @@ function overLimits(figures: Figures, utilization: number | null, limits: Health
   const { checked_out, total_capacity, waiting, longest_wait_ms, leaked, timed_out } = figures;
   // Where nobody can say whether anybody waits, as of a server, the limit is all there is.
   const used = waiting === 0 ? { ...limits.utilization, critical: null } : limits.utilization;
-  const usedWarning = limits.utilization.warning ?? (waiting === 0 ? limits.utilization.critical : null);
+  const usedWarning = limits.utilization.warning ?? limits.utilization.critical;
   return [
     over(
       utilization,

@@ -102,6 +102,10 @@ describe('the health of a pool', () => {
     else expect(health.reasons[0]).toMatch(reason);
   });
 
+  it('uses no share of no places', () => {
+    expect(healthOf(figures({ size: 0, maxOverflow: 0, inUse: 0 })).utilization_percent).toBeNull();
+  });
+
   it('a feed is as full as its symbols are many, not its connections', () => {
     const feed = { symbols: 1500, capacity: 3000 };
     const given = { size: 3, maxOverflow: 0, live: 3, idle: 0, inUse: 3 };
