@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** A scheduled callback that can be taken back. */
 export interface Timer {
   cancel(): void;

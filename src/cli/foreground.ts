@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** Another program, run in poolctl's place: it has this process's input and output, and gets its signals. */
@@ -36,8 +35,10 @@ const FORWARDED: readonly NodeJS.Signals[] = [
  * Runs a program to its end. Every signal that reaches this process is handed on, however many there are, and none of
  * them ends this process before the program has ended. Rejects where it cannot be started, with the system's error.
  */
-export function runForeground(program: ForegroundProgram, host: ForegroundHost): Promise<ProgramEnd> {
+export async function runForeground(program: ForegroundProgram, host: ForegroundHost): Promise<ProgramEnd> {
   const { command, args, cwd, env } = program;
+  // Loaded here, since it is a quarter of what every other command would pay to start.
+  const { spawn } = await import('node:child_process');
   // On Windows npm and its like are scripts, which only a shell runs.
   const child = spawn(command, args, { cwd, env, stdio: 'inherit', shell: host.platform === 'win32' });
   const listeners = signalsOf(host).map((signal) => {

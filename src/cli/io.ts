@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, tmpdir, totalmem, userInfo } from 'node:os';
-import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { endBySignal, type ForegroundProgram, type ProgramEnd, runForeground } from './foreground.js';

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Runs a script, and tells which npm packages and which rooms of src it loaded. */
+/** Runs a script, and tells which npm packages, rooms of src and chunks of the command line it loaded. */
 async function loadedBy(script: string, argv: readonly string[]) {
   const list = join(folder, 'loads.txt');
   await writeFile(list, '');
@@ -26,16 +26,19 @@ async function loadedBy(script: string, argv: readonly string[]) {
     stderr,
     packages: names(/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//),
     rooms: names(/\/src\/([^/]+)\/[^/]+\.js$/),
-    commands: names(/\/commands\/([^/]+)\.js$/),
+    vendored: names(/\/vendor\/([^/]+)\.js$/),
+    chunks: names(/\/bin\/([^/]+?)(?:-[0-9A-Z]{8})?\.js$/),
   };
 }
 
 describe('what is loaded', () => {
-  it('by poolctl itself is commander, the shell, and no command', async () => {
+  it('by poolctl itself is the shell, with no package and no command', async () => {
     for (const argv of [['--help'], ['--version'], ['no-such-command'], []]) {
-      const { packages, rooms, commands } = await loadedBy(bin, argv);
-      expect({ packages, commands }).toEqual({ packages: ['commander'], commands: ['index'] });
-      expect(['base', 'cli', 'report']).toEqual(expect.arrayContaining(rooms));
+      expect(await loadedBy(bin, argv)).toMatchObject({
+        packages: [],
+        rooms: ['base'],
+        chunks: ['chunk', 'commands', 'poolctl', 'process-edge'],
+      });
     }
   });
 
@@ -44,13 +47,19 @@ describe('what is loaded', () => {
     async (door) => {
       const script = join(folder, 'door.mjs');
       await writeFile(script, `import '${pathToFileURL(join(dist, 'src', `${door}.js`)).href}';`);
-      const { stderr, packages, rooms } = await loadedBy(script, []);
+      const { stderr, packages, vendored, rooms } = await loadedBy(script, []);
       expect(stderr).toBe('');
       expect(rooms.length).toBeGreaterThan(0);
       expect(packages).not.toContain('valibot');
+      expect(vendored).not.toContain('valibot');
       expect(rooms).not.toContain('snapshot');
     },
   );
+
+  it('by a command is the chunk of that command and no other', async () => {
+    const { chunks } = await loadedBy(bin, ['compare', '--help']);
+    expect(chunks).toEqual(['chunk', 'commands', 'compare', 'poolctl', 'process-edge']);
+  });
 
   it('is really seen, ES modules and CommonJS ones', async () => {
     const { resolve } = createRequire(import.meta.url);
