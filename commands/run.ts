@@ -84,7 +84,7 @@ export const command = defineCommand({
     }
     const env = {
       ...io.env,
-      NODE_OPTIONS: [`--require ${quoted(PRELOAD)}`, io.env.NODE_OPTIONS].filter(Boolean).join(' '),
+      NODE_OPTIONS: withPreload(io.env.NODE_OPTIONS ?? ''),
       POOLCTL_LEAK_AFTER: `${leakAfter}ms`,
       ...(name === null ? {} : { POOLCTL_NAME: name }),
       ...(publish === null ? {} : { POOLCTL_PUBLISH: publish }),
@@ -101,6 +101,22 @@ export const command = defineCommand({
 
 /** Beside this file in the build, and made from CommonJS, which is what --require takes. */
 const PRELOAD = fileURLToPath(new URL('../src/watch/preload.cjs', import.meta.url));
+
+/**
+ * Ours comes first, to see all that other preloads load. Only Yarn's Plug'n'Play has to come before it: until that is
+ * loaded, Node reads no package out of Yarn's archives.
+ */
+function withPreload(given: string): string {
+  const ours = `--require ${quoted(PRELOAD)}`;
+  const pnp = /(?:^|\s)(?:--require|-r)[\s=]+(?:"(?:\\.|[^"\\])*\.pnp\.c?js"|\S*\.pnp\.c?js)(?=\s|$)/.exec(
+    given,
+  );
+  const end = pnp === null ? 0 : pnp.index + pnp[0].length;
+  return [given.slice(0, end), ours, given.slice(end)]
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .join(' ');
+}
 
 /** As NODE_OPTIONS wants it: a path may hold blanks. */
 function quoted(path: string): string {

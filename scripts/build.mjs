@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { bundleCommandLine, bundleVendored } from './build/bundle.mjs';
+import { bundleCommandLine, bundlePreload, bundleVendored } from './build/bundle.mjs';
 import { filesBelow, importsOf, libraryFiles, typesOf } from './build/closure.mjs';
 import { noticesOf } from './build/notices.mjs';
 
@@ -29,6 +29,7 @@ const compiler = spawnSync(
 if (compiler.status !== 0) process.exit(compiler.status ?? 1);
 
 const installed = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
+await bundlePreload(dist);
 const library = libraryFiles(dist, manifest);
 const vendored = [
   ...new Set([...library].flatMap((file) => importsOf(file).packages.map(({ name }) => name))),

@@ -41,6 +41,21 @@ export async function bundleVendored({ dist, library, vendored }) {
 }
 
 /**
+ * Bundles what the preload of `poolctl run` requires into one CommonJS file beside it.
+ * @param {string} dist
+ */
+export async function bundlePreload(dist) {
+  await esbuild.build({
+    ...COMMON,
+    banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
+    define: { 'import.meta.url': 'ownUrl' },
+    format: 'cjs',
+    entryPoints: [join(dist, 'src/watch/register.js')],
+    outfile: join(dist, 'src/watch/register.cjs'),
+  });
+}
+
+/**
  * Bundles the command line, from the compiled files of bin and what these import. Returns the files that went in.
  * @param {{ dist: string, library: ReadonlySet<string>, installed: ReadonlySet<string>, vendored: readonly string[] }} options
  */
