@@ -11,6 +11,7 @@ import { join, relative } from 'node:path';
 import { bundleCommandLine, bundlePreload, bundleVendored } from './build/bundle.mjs';
 import { filesBelow, importsOf, libraryFiles, typesOf } from './build/closure.mjs';
 import { noticesOf } from './build/notices.mjs';
+import { completeTypes } from './build/types.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -52,7 +53,9 @@ for (const file of library) {
 }
 
 writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), noticesOf(inputs));
-const needed = new Set([...library, ...typesOf(dist, manifest)]);
+const types = typesOf(dist, manifest);
+completeTypes(types);
+const needed = new Set([...library, ...types]);
 const unneeded = filesBelow(dist)
   .filter(
     (file) => /^(src|commands)\//.test(relative(dist, file).replaceAll('\\', '/')) || file.endsWith('.d.ts'),

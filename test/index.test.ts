@@ -1,4 +1,14 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +18,7 @@ import { type Installed, installPackage } from './helpers/installed.js';
 let app: string;
 let installed: Installed;
 let doors: readonly string[];
+let exported: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   app = await realpath(await mkdtemp(join(tmpdir(), 'poolctl-doors-')));
@@ -16,6 +27,9 @@ beforeAll(async () => {
   await symlink(join(root, 'node_modules/@types/node'), join(app, 'node_modules/@types/node'), 'junction');
   await writeFile(join(app, 'package.json'), '{ "type": "module" }');
   const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+  exported = Object.fromEntries(
+    Object.entries(exports).map(([name, door]) => [name, typeof door === 'string' ? door : door.types]),
+  );
   doors = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [] : [door.types]));
 });
 afterAll(() => rm(app, { recursive: true }));
@@ -82,6 +96,43 @@ describe('the library', () => {
       expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
     }
   });
+
+  it.each([
+    ['typescript', 'NodeNext', 'NodeNext'],
+    ['typescript', 'ESNext', 'Bundler'],
+    ['typescript-6', 'NodeNext', 'NodeNext'],
+    ['typescript-6', 'ESNext', 'Bundler'],
+  ])(
+    'has types that need no other package: %s, module %s, resolution %s',
+    async (compiler, module, moduleResolution) => {
+      const names = doors.map(
+        (door) => Object.entries(exported).find(([, entry]) => entry === door)?.[0] ?? '',
+      );
+      const lines = names.map(
+        (name, at) => `import * as door${at} from 'poolctl${name.slice(1)}';\nvoid door${at};`,
+      );
+      await writeFile(join(app, 'alone.ts'), lines.join('\n'));
+      const compilerOptions = {
+        target: 'ES2022',
+        module,
+        moduleResolution,
+        strict: true,
+        types: [],
+        noEmit: true,
+      };
+      await writeFile(join(app, 'alone.json'), JSON.stringify({ compilerOptions, files: ['alone.ts'] }));
+      await rename(join(app, 'node_modules/@types'), join(app, 'hidden'));
+      try {
+        const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
+        expect(await start(tsc, ['-p', join(app, 'alone.json')], { cwd: app }).finished).toMatchObject({
+          stdout: '',
+          code: 0,
+        });
+      } finally {
+        await rename(join(app, 'hidden'), join(app, 'node_modules/@types'));
+      }
+    },
+  );
 
   it('is used by the strictest of programs, with `using` and `await using`', async () => {
     const program = await compile(
