@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import { compilerAsModule, usesOfCompiler } from './compiler.mjs';
+import { inkForTop } from './ink.mjs';
 
 /** What a bundled CommonJS package calls for modules of Node; of others it has none. */
 const REQUIRE = `function require(name) {
@@ -68,7 +69,7 @@ export async function bundleCommandLine({ dist, library, installed, vendored }) 
     outdir: bin,
     absWorkingDir: join(dist, '..'),
     allowOverwrite: true,
-    external: [...installed, 'react-devtools-core'],
+    external: [...installed],
     plugins: [
       {
         name: 'library',
@@ -87,6 +88,7 @@ export async function bundleCommandLine({ dist, library, installed, vendored }) 
       },
       lazyChildProcess,
       shellInOneChunk,
+      inkForTop,
     ],
   });
   return Object.keys(/** @type {esbuild.Metafile} */ (metafile).inputs);

@@ -1,5 +1,5 @@
-// Takes the place of Ink's own Output in the bundle: see bundle-ink.mjs.
-import Output from '../node_modules/ink/build/output.js';
+// Takes the place of Ink's own Output in the bundle: see ink.mjs.
+import Output from '../../node_modules/ink/build/output.js';
 
 /**
  * What Ink asks an Output to do, and keeps in a private field.
