@@ -12,6 +12,7 @@ import { bundleCommandLine, bundlePreload, bundleVendored } from './build/bundle
 import { filesBelow, importsOf, libraryFiles, typesOf } from './build/closure.mjs';
 import { noticesOf } from './build/notices.mjs';
 import { completeTypes } from './build/types.mjs';
+import { writeWrappers } from './build/wrappers.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -55,7 +56,7 @@ for (const file of library) {
 writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), noticesOf(inputs));
 const types = typesOf(dist, manifest);
 completeTypes(types);
-const needed = new Set([...library, ...types]);
+const needed = new Set([...library, ...types, ...writeWrappers(dist, manifest)]);
 const unneeded = filesBelow(dist)
   .filter(
     (file) => /^(src|commands)\//.test(relative(dist, file).replaceAll('\\', '/')) || file.endsWith('.d.ts'),

@@ -21,6 +21,8 @@ const COMMON = {
   logLevel: 'warning',
   legalComments: 'none',
   banner: { js: REQUIRE },
+  // Says that it is an ES module where nothing else does.
+  footer: { js: 'export {};' },
   // React and Ink come without their checks for developers.
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
 };
@@ -49,6 +51,7 @@ export async function bundlePreload(dist) {
   await esbuild.build({
     ...COMMON,
     banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
+    footer: {},
     define: { 'import.meta.url': 'ownUrl' },
     format: 'cjs',
     entryPoints: [join(dist, 'src/watch/register.js')],

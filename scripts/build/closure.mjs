@@ -9,8 +9,18 @@ initSync();
  * @typedef {object} Manifest
  * @property {Record<string, string>} dependencies
  * @property {Record<string, string>} optionalDependencies
- * @property {Record<string, string | { types: string, default: string }>} exports
+ * @property {Record<string, string | Entry>} exports
  */
+
+/** @typedef {{ require: { types: string, default: string }, types: string, default: string }} Entry */
+
+/**
+ * The entry points for programs.
+ * @param {Manifest} manifest
+ */
+export function entriesOf(manifest) {
+  return Object.values(manifest.exports).filter((entry) => typeof entry !== 'string');
+}
 
 /** Where a thread or process starts, and what the preload, which is CommonJS, loads. */
 const OTHER =
@@ -49,9 +59,7 @@ export function importsOf(file) {
  * @param {Manifest} manifest
  */
 export function libraryFiles(dist, manifest) {
-  const entries = Object.values(manifest.exports).flatMap((entry) =>
-    typeof entry === 'string' ? [] : [join(dist, '..', entry.default)],
-  );
+  const entries = entriesOf(manifest).map((entry) => join(dist, '..', entry.default));
   const placed = filesBelow(join(dist, 'src')).filter(
     (file) =>
       file.endsWith('.cjs') || (file.endsWith('.js') && /\bimport\.meta\b/.test(readFileSync(file, 'utf8'))),
@@ -65,9 +73,7 @@ export function libraryFiles(dist, manifest) {
  * @param {Manifest} manifest
  */
 export function typesOf(dist, manifest) {
-  const entries = Object.values(manifest.exports).flatMap((entry) =>
-    typeof entry === 'string' ? [] : [join(dist, '..', entry.types)],
-  );
+  const entries = entriesOf(manifest).map((entry) => join(dist, '..', entry.types));
   return reachable(entries, (file) => importsOf(file).files.map((path) => path.replace(/\.js$/, '.d.ts')));
 }
 
