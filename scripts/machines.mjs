@@ -35,9 +35,11 @@ export function nodeOf(major) {
  */
 export function withoutCompilers(path, folder) {
   mkdirSync(folder, { recursive: true });
+  const seen = new Set();
   for (const place of path.split(delimiter).filter((one) => existsSync(one))) {
     for (const name of readdirSync(place)) {
-      if (COMPILERS.test(name) || existsSync(join(folder, name))) continue;
+      if (COMPILERS.test(name) || seen.has(name)) continue;
+      seen.add(name);
       symlinkSync(join(place, name), join(folder, name));
     }
   }
