@@ -145,7 +145,7 @@ describe('the documents', () => {
         .map(({ code }, at) => ({ name: `${name.replace('.md', '')}-${at + 1}.ts`, code })),
     );
     if (snippets.length > 0) expect(await typeCheck(snippets)).toBe('');
-  });
+  }, 120_000);
 
   it('use commands and options that exist', async () => {
     for (const { name, text } of documents) {
