@@ -89,6 +89,28 @@ describe('the circuit breaker', () => {
   });
 });
 
+describe('the options of the circuit breaker', () => {
+  it.each([
+    [{ windowMs: 0 }, false],
+    [{ windowMs: Number.NaN }, false],
+    [{ openMs: 0 }, false],
+    [{ windowMs: 1, openMs: 1 }, true],
+    [{ minCalls: 0 }, false],
+    [{ minCalls: 1.5 }, false],
+    [{ minCalls: 1 }, true],
+    [{ failureShare: 0 }, false],
+    [{ failureShare: 1.01 }, false],
+    [{ failureShare: 1 }, true],
+    [{ probes: 0 }, false],
+    [{ probes: 1.5 }, false],
+    [{ probes: 4 }, false],
+    [{ probes: 3 }, true],
+  ])('%j may be: %s', (options, valid) => {
+    if (valid) expect(resolveBreaker(options)).toMatchObject(options);
+    else expect(() => resolveBreaker(options)).toThrow(expect.objectContaining({ code: 'ERR_HTTP_OPTION' }));
+  });
+});
+
 describe('the rate limit', () => {
   it('lets a burst through, then so many a second, first come first served', async () => {
     const clock = new VirtualClock();
