@@ -3,6 +3,7 @@ import { formatOption } from '../src/cli/common-options.js';
 import { flag, list, type ValuesOf, value } from '../src/cli/options.js';
 import { choice, count, duration, durationOrNever, rate, share, text } from '../src/cli/value-types.js';
 import { DEFAULT_TOLERANCE } from '../src/loadtest/compare.js';
+import { DEFAULT_DRAIN_MS } from '../src/loadtest/runner.js';
 import { BUILT_IN_FEED, TARGET_FORMS } from '../src/loadtest/workloads/registry.js';
 import { formatsOf } from '../src/report/registry.js';
 import { databaseOptions, feedOptions, httpOptions } from './loadtest-kinds.js';
@@ -42,11 +43,26 @@ export const options = {
     appliesTo: on({ target: LOADED, testType: ['concurrent'] }),
   }),
   duration: value({
-    summary: 'end after this long; what is under way is waited for',
+    summary: 'begin no iteration after this long',
     type: duration({ leastMs: 1, mostMs: LONGEST_MS }),
     default: null,
     defaultText: '5s, if no number is given',
     group: 'Load',
+  }),
+  drainTimeout: value({
+    summary: 'longest wait for iterations under way at the end',
+    type: durationOrNever({ bareUnit: 's', leastMs: 1, mostMs: LONGEST_MS }),
+    default: DEFAULT_DRAIN_MS as number | null,
+    group: 'Load',
+    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+  }),
+  iterationTimeout: value({
+    summary: 'cancel an iteration after this long, on the server too',
+    type: durationOrNever({ leastMs: 1, mostMs: LONGEST_MS }),
+    default: null as number | null,
+    defaultText: 'none',
+    group: 'Load',
+    appliesTo: on({ target: LOADED, engine: ['pool'] }),
   }),
   burstSize: value({
     summary: 'burst: iterations that start at once',

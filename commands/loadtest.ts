@@ -28,6 +28,7 @@ import { rules } from './loadtest-rules.js';
 import { surroundingsOf } from './loadtest-surroundings.js';
 import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
 import { MOST_AT_ONCE, type Warmup } from './loadtest-values.js';
+import { tellWaits } from './loadtest-waits.js';
 
 /** How long a load goes on where neither a number of queries nor a duration is given. */
 const DEFAULT_DURATION_MS = 5000;
@@ -286,6 +287,7 @@ function measure(
 ): Promise<LoadResult> {
   const { options } = context;
   const model = modelOf(context);
+  const waits = tellWaits(context);
   return run({
     workload: workload(pool, unpooled, opened),
     model,
@@ -293,9 +295,15 @@ function measure(
     warmup: warmupOf(options.warmup, model, pool),
     seed: options.seed,
     thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
+    drainTimeoutMs: options.drainTimeout,
+    iterationTimeoutMs: options.iterationTimeout,
     ...surroundingsOf(context),
     ...listeners,
-  });
+    onProgress(state) {
+      waits.see(state);
+      listeners.onProgress?.(state);
+    },
+  }).finally(waits.end);
 }
 
 async function workOf({ options, io }: LoadContext): Promise<SqlWork> {

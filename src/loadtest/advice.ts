@@ -3,6 +3,7 @@ import { isCrowded, isDisturbed, isOthers } from './bottleneck.js';
 import { tooManyConnections } from './connection-limits.js';
 import { isPoolTimeout } from './failures.js';
 import type { Advice, LoadResult, ModelInfo } from './result.js';
+import { endingWords } from './verdict.js';
 
 /** The parts of a result that advice is drawn from. */
 export interface Evidence
@@ -19,6 +20,7 @@ const MOST = 3;
 /** What to do, or to try next, most important first. */
 export function advise(evidence: Evidence): Advice[] {
   const rules = [
+    silent,
     failures,
     disturbed,
     beyondLimits,
@@ -32,10 +34,24 @@ export function advise(evidence: Evidence): Advice[] {
     tooFew,
     harder,
   ];
+  if (evidence.measurements.silentFromMs !== null)
+    return [silent, failures].flatMap((rule) => rule(evidence) ?? []);
   return rules.flatMap((rule) => rule(evidence) ?? []).slice(0, MOST);
 }
 
 type Rule = (evidence: Evidence) => Advice | null;
+
+/** A server that is gone is told before anything about the load: figures of the pool are those of waiting for it. */
+const silent: Rule = ({ measurements }) => {
+  const ending = endingWords(measurements);
+  if (ending === null) return null;
+  return measurements.silentFromMs === null
+    ? { text: `${ending} If they may take that long, wait longer:`, options: '--drain-timeout 60s' }
+    : {
+        text: `${ending} Look at the server and the network first: is the process running, stopped, or cut off?`,
+        options: null,
+      };
+};
 
 /** What is wrong with the work itself comes before anything about the pool. */
 const failures: Rule = ({ measurements }) => {

@@ -1,8 +1,10 @@
 import { Histogram } from '../base/histogram.js';
 import type { LoadModel, Sample } from './api.js';
 import { BurstRecorder } from './bursts.js';
-import { distributionOf } from './distribution.js';
+import { censoredDistribution, type Distribution, distributionOf } from './distribution.js';
+import { ITERATION_TIMEOUT } from './failures.js';
 import type { ErrorCount, Interval, Measurements } from './result.js';
+import { ServedWindow } from './served-window.js';
 import { StageRecorder } from './stages.js';
 import { TimelineRecorder } from './timeline.js';
 
@@ -12,6 +14,10 @@ export interface RunTotals {
   readonly started: number;
   readonly abandoned: number;
   readonly dropped: number;
+  /** From the start to the end of the arrivals. Default: `elapsedMs`. */
+  readonly arrivalsMs?: number;
+  /** Default null. */
+  readonly silentFromMs?: number | null;
 }
 
 /**
@@ -29,6 +35,9 @@ export class Aggregator {
   readonly #service = new Histogram();
   readonly #failure = new Histogram();
   readonly #lag = new Histogram();
+  /** Iterations that were given up: the time until then. */
+  readonly #censored = { response: new Histogram(), wait: new Histogram(), service: new Histogram() };
+  readonly #window: ServedWindow;
   readonly #errors = new Map<string, { count: number; example: string }>();
   readonly #timeline: TimelineRecorder;
   readonly #bursts: BurstRecorder | null;
@@ -36,6 +45,7 @@ export class Aggregator {
 
   constructor(model: LoadModel, onInterval?: (interval: Interval) => void) {
     this.#timeline = new TimelineRecorder(onInterval);
+    this.#window = new ServedWindow(model.kind === 'open' && model.burstSize === null ? 'steady' : 'other');
     const { burstSize, dueAt, ramp } =
       model.kind === 'open' ? model : { burstSize: null, dueAt: () => 0, ramp: null };
     this.#bursts = burstSize === null ? null : new BurstRecorder(burstSize, dueAt);
@@ -72,6 +82,8 @@ export class Aggregator {
     this.#timeline.record(sample);
     this.#bursts?.record(sample);
     this.#stages?.record(sample);
+    this.#window.record(endedMs, errorCode === null);
+    if (errorCode === ITERATION_TIMEOUT) this.#censor(sample, endedMs);
     if (errorCode !== null) {
       this.#failure.recordMs(endedMs - dueMs);
       this.#countError(errorCode, message);
@@ -83,23 +95,42 @@ export class Aggregator {
     this.#service.recordMs(endedMs - acquiredMs);
   }
 
+  /** No iteration begins any more; the arrivals took this long. */
+  endArrivals(atMs: number): void {
+    this.#window.close(atMs);
+  }
+
+  /** Takes in an iteration that is given up now: its response time is at least as long as it has been due. */
+  abandon(iteration: Pick<Sample, 'dueMs' | 'startedMs' | 'acquiredMs'>, nowMs: number): void {
+    this.#lag.recordMs(iteration.startedMs - iteration.dueMs);
+    this.#censor(iteration, nowMs);
+  }
+
   /** Notes how many iterations wait for a connection at this moment. */
   gauge(atMs: number, waiting: number): void {
     this.#timeline.gauge(atMs, waiting);
   }
 
   finish(totals: RunTotals): Measurements {
-    const { elapsedMs } = totals;
+    const { elapsedMs, arrivalsMs = elapsedMs, silentFromMs = null } = totals;
     const succeeded = this.#response.count;
+    const [response, service] = [distributionOf(this.#response), distributionOf(this.#service)];
+    const { throughputPerSecond, endedPerSecond } = this.#window.finish({
+      ...{ arrivalsMs, elapsedMs, succeeded, ended: this.ended, response, service },
+    });
     return {
       ...totals,
+      arrivalsMs,
+      drainMs: Math.max(0, elapsedMs - arrivalsMs),
+      silentFromMs,
       succeeded,
       failed: this.failed,
-      throughputPerSecond: elapsedMs > 0 ? (succeeded / elapsedMs) * 1000 : 0,
+      throughputPerSecond,
+      endedPerSecond,
       successRate: this.ended > 0 ? succeeded / this.ended : null,
-      response: distributionOf(this.#response),
-      wait: distributionOf(this.#wait),
-      service: distributionOf(this.#service),
+      response: this.#with(this.#response, 'response'),
+      wait: this.#with(this.#wait, 'wait'),
+      service: this.#with(this.#service, 'service'),
       failure: distributionOf(this.#failure),
       lag: distributionOf(this.#lag),
       errors: this.#errorCounts(),
@@ -107,6 +138,22 @@ export class Aggregator {
       bursts: this.#bursts?.finish() ?? null,
       stages: this.#stages?.finish(elapsedMs) ?? null,
     };
+  }
+
+  #with(exact: Histogram, part: 'response' | 'wait' | 'service'): Distribution {
+    return censoredDistribution(exact, this.#censored[part]);
+  }
+
+  #censor(
+    { dueMs, startedMs, acquiredMs }: Pick<Sample, 'dueMs' | 'startedMs' | 'acquiredMs'>,
+    nowMs: number,
+  ): void {
+    this.#censored.response.recordMs(nowMs - dueMs);
+    if (acquiredMs === null) this.#censored.wait.recordMs(nowMs - startedMs);
+    else {
+      this.#wait.recordMs(acquiredMs - startedMs);
+      this.#censored.service.recordMs(nowMs - acquiredMs);
+    }
   }
 
   #countError(code: string, message: string): void {

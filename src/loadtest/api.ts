@@ -13,7 +13,7 @@ export interface Workload {
 export interface WorkloadContext {
   /** Aborts on the first Ctrl-C: opening gives up, but iterations in flight continue. */
   readonly stop: AbortSignal;
-  /** Aborts on the second Ctrl-C: iterations in flight give up too. */
+  /** Aborts on the second Ctrl-C, and when the run stops waiting: iterations in flight are canceled too. */
   readonly signal: AbortSignal;
   /** Seeded, so that a run can be repeated. */
   readonly random: Random;
@@ -25,8 +25,11 @@ export interface WorkloadRun {
   readonly description: WorkloadDescription;
   /** Configuration of the pool under test; left out if there is none. */
   readonly pool?: PoolInfo;
-  /** Runs one unit of work. Calls the probe when it has its connection; rejects if the work failed. */
-  iterate(seq: number, probe: Probe): Promise<void>;
+  /**
+   * Runs one unit of work. Calls the probe when it has its connection; rejects if the work failed. The signal, present
+   * only with an iteration timeout, aborts when the work must be canceled, on the server too where possible.
+   */
+  iterate(seq: number, probe: Probe, signal?: AbortSignal): Promise<void>;
   /** Called after the warm-up, when the measurement begins: peaks count from here. */
   begin?(): void;
   /** Figures of the pool under test; null if there is none. */
@@ -127,4 +130,10 @@ export interface LoadProgress {
   readonly failed: number;
   /** Iterations currently waiting for a connection. */
   readonly waiting: number;
+  /** Iterations begun and not ended. Left out by engines that do not know. */
+  readonly underWay?: number;
+  /** Time since the target answered last; 0 if nothing is under way. */
+  readonly quietMs?: number;
+  /** Time until the run abandons what is under way; null if it does not. */
+  readonly givesUpInMs?: number | null;
 }

@@ -18,6 +18,8 @@ export interface ArrivalContext {
   readonly begin: () => number;
   /** Told of an arrival for which there is no place. */
   readonly onDrop: (dueAt: number) => void;
+  /** Called when no iteration will begin any more, with the length of the arrivals; only the first call counts. */
+  readonly onEnd: (arrivalsMs: number) => void;
   /** Told when measured iterations get under way, and when none is until the next is due. */
   readonly onActive: (active: boolean) => void;
   /** Never rejects; gives back when the iteration ended. */
@@ -42,6 +44,7 @@ export function arrive(plan: LoadPlan, context: ArrivalContext): Arrivals {
     ...context,
     begin: () => context.clock.now(),
     onActive: () => {},
+    onEnd: () => {},
   });
   let after: Arrivals | null = null;
   return {
@@ -63,7 +66,7 @@ export function arrive(plan: LoadPlan, context: ArrivalContext): Arrivals {
  * connections beyond the pool's size, and the measurement would begin with opening them again.
  */
 function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: ArrivalContext): Arrivals {
-  const { clock, stop, abort, iterate, onActive } = context;
+  const { clock, stop, abort, iterate, onActive, onEnd } = context;
   const iterations = plan.iterations ?? Number.POSITIVE_INFINITY;
   const durationMs = plan.durationMs ?? Number.POSITIVE_INFINITY;
   const isWarm = warmthOf(plan.warmup, context);
@@ -77,6 +80,7 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
   function begin(): number {
     startedAt = context.begin();
     onActive(true);
+    if (plan.iterations === null && plan.durationMs !== null) onEnd(plan.durationMs);
     return startedAt;
   }
   if (plan.warmup === null) begin();
@@ -93,7 +97,10 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
         freeAt = begin();
         next = 0;
       }
-      if (isOver(freeAt)) break;
+      if (isOver(freeAt)) {
+        if (startedAt !== null) onEnd(Math.min(durationMs, freeAt - startedAt));
+        break;
+      }
       const turn = turns.current(freeAt);
       freeAt = await iterate(next++, freeAt, freeAt, startedAt !== null);
       if (startedAt === null) warmEnded++;
@@ -139,7 +146,7 @@ function warmthOf(
 }
 
 function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: ArrivalContext): Arrivals {
-  const { clock, stop, abort, iterate, onActive, onDrop } = context;
+  const { clock, stop, abort, iterate, onActive, onDrop, onEnd } = context;
   const iterations = plan.iterations ?? Number.POSITIVE_INFINITY;
   const durationMs = plan.durationMs ?? Number.POSITIVE_INFINITY;
   const maxInFlight = model.maxInFlight ?? Number.POSITIVE_INFINITY;
@@ -158,15 +165,22 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
     const settle = () => {
       if (ended && inFlight === 0) resolve();
     };
-    const end = () => {
+    const end = (arrivalsMs: number) => {
+      if (ended) return;
       ended = true;
       timer?.cancel();
+      onEnd(arrivalsMs);
       settle();
     };
+    const endEarly = () => end(clock.now() - startedAt);
     const beginDue = () => {
       while (!ended) {
         const dueMs = model.dueAt(next);
-        if (next >= iterations || dueMs >= durationMs) return end();
+        if (next >= iterations || dueMs >= durationMs) {
+          // A steady rate ends one distance after its last arrival, and a burst with itself.
+          const nominalMs = model.burstSize === null ? Math.min(dueMs, durationMs) : 0;
+          return end(Math.max(nominalMs, clock.now() - startedAt));
+        }
         const dueAt = startedAt + dueMs;
         const now = clock.now();
         if (dueAt > now) {
@@ -188,9 +202,9 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
         });
       }
     };
-    stop.addEventListener('abort', end, { once: true });
-    abort.addEventListener('abort', end, { once: true });
-    if (stop.aborted || abort.aborted) end();
+    stop.addEventListener('abort', endEarly, { once: true });
+    abort.addEventListener('abort', endEarly, { once: true });
+    if (stop.aborted || abort.aborted) endEarly();
     else beginDue();
   });
   return {

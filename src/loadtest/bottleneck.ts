@@ -27,12 +27,12 @@ export interface Observed extends Pick<LoadResult, 'measurements' | 'model'> {
  */
 export function judgeBottleneck(run: Observed): Bottleneck | null {
   const { client, workload, model } = run;
-  const { loopBusy, loopRan, loopQueued } = client;
+  const { loopBusy, loopQueued } = client;
   if (loopBusy === null) return null;
   const when = model.kind === 'burst' ? 'the time that bursts were under way' : 'the time';
   const busy = `its event loop was busy ${formatShare(loopBusy, 0)} of ${when}`;
   const crowd = crowdOf(run);
-  const isStarved = loopQueued !== null && loopRan !== null && loopQueued >= Math.max(QUEUED_LONG, loopRan);
+  const isStarved = isStarvedOf(client);
   const isFull = loopBusy >= LOOP_FULL && !isStarved;
   // Where nobody tells whether the loop ran or waited: a database in this very process that fills the cores.
   const isCrowdedOut = loopQueued === null && workload.inProcess && crowd.length > 0;
@@ -59,6 +59,21 @@ export function judgeBottleneck(run: Observed): Bottleneck | null {
   return isCrowded(run)
     ? { limit: 'pool', sentence: `The pool was the limit: ${waitingWords(run)}. ${cleared}` }
     : { limit: 'target', sentence: `Neither the pool nor the processor was the limit. ${cleared}` };
+}
+
+/** How poolctl itself was the limit, as a clause; null if it was not, or if nothing measured it. */
+export function ownLimit(run: Observed, bottleneck: Bottleneck | null): string | null {
+  const { loopBusy, loopRan, loopQueued } = run.client;
+  if (bottleneck?.limit === 'client')
+    return `poolctl itself was the bottleneck: its event loop was busy ${formatShare(loopBusy, 0)} of the time`;
+  if (!isStarvedOf(run.client) || loopQueued === null || loopRan === null) return null;
+  // Threads of this process that serve the load are the target, which has filled the cores by itself.
+  if (run.workload.inProcess && !isOthers(run)) return null;
+  return `poolctl itself was starved: it waited for a CPU core ${formatShare(loopQueued, 0)} of the time`;
+}
+
+function isStarvedOf({ loopQueued, loopRan }: ClientFigures): boolean {
+  return loopQueued !== null && loopRan !== null && loopQueued >= Math.max(QUEUED_LONG, loopRan);
 }
 
 function waitingWords({ measurements: { wait, service }, pool }: Observed): string {

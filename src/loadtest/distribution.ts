@@ -1,4 +1,4 @@
-import { type Histogram, percentileUs } from '../base/histogram.js';
+import { Histogram, percentileUs } from '../base/histogram.js';
 
 /** Durations of one kind, in ms; all figures are null if nothing was recorded. */
 export interface Distribution {
@@ -13,6 +13,46 @@ export interface Distribution {
   readonly maxMs: number | null;
   /** The histogram itself: the highest value of each bucket, in microseconds, and its count. */
   readonly bucketsUs: readonly (readonly [upToUs: number, count: number])[];
+  /** Left out if every duration is exact. */
+  readonly atLeast?: AtLeast;
+}
+
+/**
+ * Right-censored durations: iterations that were given up before they ended. They count in the distribution with the
+ * time until then, so every figure from `fromMs` on is a lower bound.
+ */
+export interface AtLeast {
+  readonly count: number;
+  /** The shortest of them. */
+  readonly fromMs: number;
+  /** Names of the figures that are lower bounds. */
+  readonly figures: readonly FigureName[];
+}
+
+const FIGURES = ['meanMs', 'minMs', 'p50Ms', 'p90Ms', 'p95Ms', 'p99Ms', 'p999Ms', 'maxMs'] as const;
+export type FigureName = (typeof FIGURES)[number];
+
+/** The figures of exact and of right-censored durations together. */
+export function censoredDistribution(exact: Histogram, censored: Histogram): Distribution {
+  const { minUs } = censored.snapshot();
+  if (minUs === null) return distributionOf(exact);
+  const all = new Histogram();
+  all.add(exact);
+  all.add(censored);
+  const distribution = distributionOf(all);
+  const fromMs = minUs / 1000;
+  const figures = FIGURES.filter((name) => isFrom(distribution[name], fromMs, name));
+  return { ...distribution, atLeast: { count: censored.count, fromMs, figures } };
+}
+
+/** Every censored duration moves the mean; percentiles below the shortest of them stay as they are. */
+function isFrom(value: number | null, fromMs: number, name: FigureName): boolean {
+  return value !== null && (name === 'meanMs' || value >= fromMs);
+}
+
+/** Whether a figure of this distribution is only a lower bound. */
+export function isAtLeast(distribution: Distribution, name: FigureName): boolean {
+  return distribution.atLeast?.figures.includes(name) ?? false;
 }
 
 /** The usual figures of a histogram, in ms. */

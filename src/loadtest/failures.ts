@@ -1,4 +1,16 @@
+import { CodedError } from '../base/coded-error.js';
+import { formatDuration } from '../base/units.js';
 import type { Measurements } from './result.js';
+
+export const ITERATION_TIMEOUT = 'ERR_ITERATION_TIMEOUT';
+
+/** An iteration was canceled because it took longer than --iteration-timeout allows. */
+export class IterationTimeout extends CodedError<typeof ITERATION_TIMEOUT> {
+  constructor(afterMs: number) {
+    super(ITERATION_TIMEOUT, `the iteration was canceled after ${formatDuration(afterMs)}`);
+    this.name = 'IterationTimeout';
+  }
+}
 
 /** How many acquires timed out. */
 export function timeoutsIn({ errors }: Pick<Measurements, 'errors'>): number {

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { seededRandom } from '../base/random.js';
 import { advise } from './advice.js';
 import type { LoadProgress, WarmupPlan, Workload, WorkloadRun } from './api.js';
-import { judgeBottleneck } from './bottleneck.js';
+import { judgeBottleneck, ownLimit } from './bottleneck.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from './client-meter.js';
 import type { HttpLoad } from './http/types.js';
 import { createModel, iterationsOf } from './models.js';
@@ -19,7 +19,7 @@ import type {
 } from './result.js';
 import { type RunOutcome, runLoad } from './runner.js';
 import { judgeThresholds, type Threshold } from './thresholds.js';
-import { judge } from './verdict.js';
+import { judge, unjudged } from './verdict.js';
 
 export interface LoadTestOptions {
   readonly workload: Workload;
@@ -37,6 +37,13 @@ export interface LoadTestOptions {
   /** Readings of this process, to tell whether it was the bottleneck. Default: its event loop only; null: none. */
   readonly client?: ClientSource | null;
   readonly clock?: Clock;
+  /**
+   * How long the run waits at its end for iterations under way, and for a server that has stopped answering. Default
+   * 10,000; null: as long as it takes.
+   */
+  readonly drainTimeoutMs?: number | null;
+  /** Cancels an iteration that takes longer, and counts it as failed. Default null: none is. */
+  readonly iterationTimeoutMs?: number | null;
   /** Aborts when no new iteration may begin. */
   readonly stop?: AbortSignal;
   /** Aborts when everything is to be dropped. */
@@ -54,7 +61,9 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
   const { workload, model, clock = systemClock, seed = 1, client = eventLoop } = options;
   const never = new AbortController().signal;
   const { stop = never, abort = never } = options;
-  const run = await workload.open({ stop, signal: abort, random: seededRandom(seed) });
+  const gaveUp = new AbortController();
+  const signal = AbortSignal.any([abort, gaveUp.signal]);
+  const run = await workload.open({ stop, signal, random: seededRandom(seed) });
   const meter = client === null ? null : startClientMeter(client, clock);
   let outcome: RunOutcome;
   let figures: ClientFigures;
@@ -70,6 +79,9 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
       clock,
       stop,
       abort,
+      onGiveUp: () => gaveUp.abort(new Error('the run stopped waiting')),
+      ...(options.drainTimeoutMs !== undefined && { drainTimeoutMs: options.drainTimeoutMs }),
+      ...(options.iterationTimeoutMs !== undefined && { iterationTimeoutMs: options.iterationTimeoutMs }),
       onBegin: () => run.server?.begin(),
       onActive: (active) => (active ? meter?.resume() : meter?.pause()),
       ...(options.onProgress && { onProgress: options.onProgress }),
@@ -95,9 +107,11 @@ export function resultOf(
   const { model, workload, seed = 1, thresholds = [], environment = hostEnvironment() } = options;
   const { measurements, partial } = outcome;
   const pool = { options: settings, figures: poolFigures(outcome.poolBefore, outcome.poolAfter) };
-  const verdict = judge({ measurements, simple: description.simple, model });
   const observed = { measurements, model, pool, http, server, workload: description, client };
   const bottleneck = judgeBottleneck(observed);
+  const ownFault = ownLimit(observed, bottleneck);
+  const asMeasured = judge({ measurements, simple: description.simple, model });
+  const verdict = ownFault === null ? asMeasured : unjudged(asMeasured, ownFault);
   const judged = { ...observed, partial, verdict, client: { ...client, bottleneck } };
   return {
     schema: 1,
@@ -111,7 +125,7 @@ export function resultOf(
     seed,
     partial,
     verdict,
-    thresholds: judgeThresholds(thresholds, { measurements, pool }),
+    thresholds: judgeThresholds(thresholds, { measurements, pool }, ownFault),
     measurements,
     pool,
     http,

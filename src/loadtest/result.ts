@@ -169,12 +169,20 @@ export interface Measurements {
   readonly started: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Still in flight when the run was aborted. */
+  /** Canceled when the run ended: after --drain-timeout, or because it was aborted. */
   readonly abandoned: number;
+  /** From the start of the measurement to the end of the arrivals: rates are computed over this time. */
+  readonly arrivalsMs: number;
+  /** From there to the end of the last iteration. */
+  readonly drainMs: number;
+  /** When the target stopped answering; null if it answered until the end. */
+  readonly silentFromMs: number | null;
   /** Due, but not started because too many were in flight. */
   readonly dropped: number;
-  /** Successes per second. */
+  /** Successes per second of the arrivals' time; the drain does not count. */
   readonly throughputPerSecond: number;
+  /** The same for all iterations that ended, failures included. */
+  readonly endedPerSecond: number;
   /** Share of ended iterations that succeeded, 0 to 1; null if none has ended. */
   readonly successRate: number | null;
   /** Iterations that succeeded: from due to ended. */
@@ -349,6 +357,8 @@ export interface Criterion {
   readonly id: string;
   readonly title: string;
   readonly value: number | null;
+  /** The value is a lower bound: iterations that were given up took longer. Left out otherwise. */
+  readonly atLeast?: true;
   readonly unit: Unit;
   /** null if the criterion does not apply or was not measured; `why` says which. */
   readonly band: Band | null;
@@ -360,8 +370,10 @@ export interface Criterion {
 }
 
 export interface Verdict {
-  /** The worst band of all criteria; null if nothing was measured. */
+  /** The worst band of all criteria; null if nothing was measured, or with `notJudged`. */
   readonly band: Band | null;
+  /** Why the figures say too little about the target: poolctl itself was the limit. Left out otherwise. */
+  readonly notJudged?: string;
   readonly reason: string;
   readonly criteria: readonly Criterion[];
 }
@@ -370,9 +382,13 @@ export interface Verdict {
 export interface ThresholdResult {
   readonly expression: string;
   readonly actual: number | null;
+  /** The figure is a lower bound: iterations that were given up took longer. Left out otherwise. */
+  readonly atLeast?: true;
   readonly unit: Unit;
   /** false also if the figure was not measured. */
   readonly passed: boolean;
+  /** Why a failure is not the target's: poolctl itself was the limit. Fails with --strict only. Left out otherwise. */
+  readonly notJudged?: string;
 }
 
 export interface Advice {

@@ -1,8 +1,10 @@
+import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { Aggregator } from './aggregate.js';
 import type { LoadPlan, LoadProgress, Phase, RunSnapshot, Sample, WorkloadRun } from './api.js';
 import { arrive } from './arrivals.js';
-import { codeOf, messageOf } from './failures.js';
+import { Patience } from './drain.js';
+import { codeOf, IterationTimeout, isPoolTimeout, messageOf } from './failures.js';
 import type { Interruption, Interval, Measurements } from './result.js';
 
 const LOOK_MS = 100;
@@ -13,6 +15,12 @@ export interface RunOptions {
   readonly stop: AbortSignal;
   /** Aborts when not even that may be waited for. */
   readonly abort: AbortSignal;
+  /** How long iterations under way are waited for at the end. Default 10,000; null: as long as it takes. */
+  readonly drainTimeoutMs?: number | null;
+  /** Cancels an iteration that takes longer. Default null: none is. */
+  readonly iterationTimeoutMs?: number | null;
+  /** Called when the run stops waiting: whatever is still under way must be canceled. */
+  readonly onGiveUp?: () => void;
   /** Told when the measurement begins; never, if it was interrupted before. */
   readonly onBegin?: () => void;
   /** Told when measured iterations get under way, and when none is: between bursts, and at the end. */
@@ -47,9 +55,23 @@ interface Start {
   readonly warmup: RunOutcome['warmup'];
 }
 
+/** An iteration under way. */
+interface UnderWay {
+  readonly dueAt: number;
+  readonly startedAt: number;
+  readonly measured: boolean;
+  acquiredAt: number | null;
+}
+
+export const DEFAULT_DRAIN_MS = 10_000;
+
 /** Drives an opened workload by a plan. Never rejects because an iteration failed: failures are counted. */
 export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOptions): Promise<RunOutcome> {
-  const { clock, stop, abort, onBegin = () => {}, onActive = () => {}, onProgress } = options;
+  const { clock, stop, onBegin = () => {}, onActive = () => {}, onProgress } = options;
+  const { drainTimeoutMs = DEFAULT_DRAIN_MS, iterationTimeoutMs = null } = options;
+  const patience = new Patience(drainTimeoutMs, clock);
+  const gaveUp = new AbortController();
+  const abort = AbortSignal.any([options.abort, gaveUp.signal]);
   const openedAt = clock.now();
   const aggregator = new Aggregator(plan.model, options.onInterval);
   /** The run ends by itself where more load would show nothing new. */
@@ -59,8 +81,13 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
   let started = 0;
   let waiting = 0;
   let endedMs = 0;
-  /** After an abort, what still comes in is no longer part of the result. */
-  let sealed = false;
+  let arrivalsMs: number | null = null;
+  const underWay = new Set<UnderWay>();
+  /** When the run ended for good; iterations that end later are not part of the result. */
+  let sealedAt: number | null = null;
+  onAbort(abort, () => {
+    sealedAt ??= clock.now();
+  });
 
   function begin(): Start {
     run.begin?.();
@@ -68,12 +95,15 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     const warmup = { iterations: warm.ended, failed: warm.failed, elapsedMs: at - openedAt };
     const start = { at, wallMs: clock.wallTime(), pool: run.snapshot(), warmup: plan.warmup && warmup };
     measurement.start = start;
+    patience.begin();
     return start;
   }
 
   async function iterate(seq: number, dueAt: number, startedAt: number, measured: boolean): Promise<number> {
-    let acquiredAt: number | null = null;
+    const iteration: UnderWay = { dueAt, startedAt, measured, acquiredAt: null };
+    let isOver = false;
     let error: unknown = null;
+    underWay.add(iteration);
     if (measured) {
       started++;
       aggregator.begin(dueAt - (measurement.start?.at ?? dueAt));
@@ -81,20 +111,28 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     waiting++;
     const probe = {
       acquired() {
-        if (acquiredAt !== null) return;
-        acquiredAt = clock.now();
+        if (iteration.acquiredAt !== null || isOver) return;
+        iteration.acquiredAt = clock.now();
         waiting--;
       },
     };
     try {
-      await run.iterate(seq, probe);
+      if (iterationTimeoutMs === null) await run.iterate(seq, probe);
+      else await within(iterationTimeoutMs, clock, (signal) => run.iterate(seq, probe, signal));
     } catch (thrown) {
       error = thrown ?? new Error('the iteration failed without an error');
     }
     const endedAt = clock.now();
+    isOver = true;
     const { start } = measurement;
+    const { acquiredAt } = iteration;
     if (acquiredAt === null) waiting--;
-    if (measured && start !== null && !sealed) {
+    // From then on those under way are counted as abandoned.
+    if (sealedAt !== null) return endedAt;
+    underWay.delete(iteration);
+    if (!(error instanceof IterationTimeout) && !isPoolTimeout(codeOf(error)))
+      patience.answered(endedAt, endedAt - startedAt);
+    if (measured && start !== null) {
       const { at } = start;
       const sample: Sample = {
         seq,
@@ -122,11 +160,26 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
       onBegin();
       return at;
     },
+    onEnd(afterMs) {
+      if (arrivalsMs !== null && arrivalsMs <= afterMs) return;
+      arrivalsMs = afterMs;
+      aggregator.endArrivals(afterMs);
+    },
     onDrop: (dueAt) => aggregator.drop(dueAt - (measurement.start?.at ?? dueAt)),
   });
+  const endsByItself = () =>
+    measurement.start !== null && (plan.model.kind === 'open' || plan.durationMs !== null);
   const stopLooking = every(LOOK_MS, clock, () => {
     const { start } = measurement;
-    const elapsedMs = clock.now() - (start?.at ?? openedAt);
+    const now = clock.now();
+    const elapsedMs = now - (start?.at ?? openedAt);
+    if (arrivals.ended) patience.drain(now);
+    const givesUpAt = patience.givesUpAt(endsByItself());
+    if (givesUpAt !== null && now >= givesUpAt && underWay.size > 0) {
+      gaveUp.abort(new Error('the run ended before the iteration did'));
+      options.onGiveUp?.();
+      return;
+    }
     if (start !== null) {
       aggregator.gauge(elapsedMs, waiting);
       if (aggregator.isBroken(elapsedMs)) enough.abort();
@@ -141,24 +194,59 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
       ended: start === null ? warm.ended : aggregator.ended,
       failed: start === null ? warm.failed : aggregator.failed,
       waiting,
+      underWay: underWay.size,
+      quietMs: underWay.size === 0 ? 0 : now - patience.lastAnswerAt,
+      givesUpInMs: givesUpAt === null ? null : givesUpAt - now,
     });
   });
   await arrivals.drained;
   stopLooking();
-  sealed = true;
+  sealedAt ??= clock.now();
 
   // There is none yet if it was interrupted while it was warming up.
   const { at, wallMs, pool, warmup } = measurement.start ?? begin();
-  const abandoned = started - aggregator.ended;
-  const elapsedMs = abandoned > 0 ? clock.now() - at : endedMs;
+  const abandoned = [...underWay].filter(({ measured }) => measured);
+  for (const { dueAt, startedAt, acquiredAt } of abandoned) {
+    const acquiredMs = acquiredAt === null ? null : acquiredAt - at;
+    aggregator.abandon({ dueMs: dueAt - at, startedMs: startedAt - at, acquiredMs }, sealedAt - at);
+  }
+  const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt);
+  const elapsedMs = abandoned.length > 0 ? sealedAt - at : endedMs;
   return {
     warmup,
-    measurements: aggregator.finish({ elapsedMs, started, abandoned, dropped: arrivals.dropped }),
-    partial: abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
+    measurements: aggregator.finish({
+      ...{ elapsedMs, started, abandoned: abandoned.length, dropped: arrivals.dropped },
+      arrivalsMs: arrivalsMs ?? elapsedMs,
+      silentFromMs: silentSince === null ? null : silentSince - at,
+    }),
+    partial: options.abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
     startedAtMs: wallMs,
     poolBefore: pool,
     poolAfter: run.snapshot(),
   };
+}
+
+/** Rejects with IterationTimeout after the limit, also if the work does not heed its signal. */
+async function within(
+  limitMs: number,
+  clock: Clock,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const late = new AbortController();
+  let timer: ReturnType<Clock['setTimer']> | null = null;
+  const timedOut = new Promise<never>((_, reject) => {
+    timer = clock.setTimer(() => {
+      const error = new IterationTimeout(limitMs);
+      // First, so that the error of the canceled work does not win.
+      reject(error);
+      late.abort(error);
+    }, limitMs);
+  });
+  try {
+    await Promise.race([work(late.signal), timedOut]);
+  } finally {
+    (timer as ReturnType<Clock['setTimer']> | null)?.cancel();
+  }
 }
 
 function phaseOf(start: Start | null, ended: boolean): Phase {

@@ -1,6 +1,6 @@
 import type { Unit } from '../base/figure.js';
 import { parseCount, parseDuration, parseRate, parseShare, ValueError } from '../base/units.js';
-import type { Distribution } from './distribution.js';
+import type { AtLeast, Distribution } from './distribution.js';
 import { percentileMs } from './distribution.js';
 import { timeoutsIn } from './failures.js';
 import type { LoadResult, ThresholdResult } from './result.js';
@@ -16,6 +16,10 @@ export interface Threshold {
   readonly compare: (actual: number, limit: number) => boolean;
   /** null where it was not measured */
   readonly measure: (measured: Measured) => number | null;
+  /** The distribution that the figure is one of, which may hold lower bounds only. Left out for other figures. */
+  readonly distribution?: (measured: Measured) => Distribution;
+  /** Whether a busy poolctl makes the figure worse than the target is. */
+  readonly disturbed?: boolean;
 }
 
 export const COMPARISONS: Readonly<Record<string, Threshold['compare']>> = {
@@ -33,11 +37,18 @@ interface Metric {
   readonly unit: Unit;
   readonly read: (text: string) => number;
   readonly measure: Threshold['measure'];
+  readonly distribution?: (measured: Measured) => Distribution;
+  readonly disturbed?: boolean;
 }
 
 /** What is not a time. `errors` and `timeouts` are counts, or shares where the limit has a percent sign. */
 const METRICS: Readonly<Record<string, readonly Metric[]>> = {
-  throughput: [{ unit: 'per-second', read: parseRate, measure: (of) => of.measurements.throughputPerSecond }],
+  throughput: [
+    {
+      ...{ unit: 'per-second', read: parseRate, disturbed: true },
+      measure: (of) => of.measurements.throughputPerSecond,
+    },
+  ],
   success: [{ unit: 'share', read: parseShare, measure: (of) => of.measurements.successRate }],
   errors: [
     { unit: 'share', read: parseShare, measure: (of) => shareOf(of, of.measurements.failed) },
@@ -73,24 +84,39 @@ export function parseThreshold(expression: string): Threshold {
     );
   }
   try {
-    return {
-      expression: expression.trim(),
-      unit: metric.unit,
-      limit: metric.read(limit),
-      compare,
-      measure: metric.measure,
-    };
+    const { read, ...of } = metric;
+    return { ...of, expression: expression.trim(), limit: read(limit), compare };
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new ValueError(`'${expression}' has a wrong limit: ${error.message}`);
   }
 }
 
-export function judgeThresholds(thresholds: readonly Threshold[], measured: Measured): ThresholdResult[] {
-  return thresholds.map(({ expression, unit, limit, compare, measure }) => {
+/** `ownFault`: how poolctl itself was the limit of the run; null if it was not. */
+export function judgeThresholds(
+  thresholds: readonly Threshold[],
+  measured: Measured,
+  ownFault: string | null = null,
+): ThresholdResult[] {
+  return thresholds.map(({ expression, unit, limit, compare, measure, distribution, disturbed = false }) => {
     const actual = measure(measured);
-    return { expression, actual, unit, passed: actual !== null && compare(actual, limit) };
+    const { atLeast } = distribution?.(measured) ?? {};
+    const isBound = actual !== null && atLeast !== undefined && isLowerBound(expression, actual, atLeast);
+    // A lower bound shows that a limit is exceeded, and never that it is kept.
+    const passed =
+      actual !== null && compare(actual, limit) && (!isBound || compare(Number.POSITIVE_INFINITY, limit));
+    return {
+      ...{ expression, actual },
+      ...(isBound && { atLeast: true as const }),
+      ...{ unit, passed },
+      ...(!passed && disturbed && !isBound && ownFault !== null && { notJudged: ownFault }),
+    };
   });
+}
+
+/** The mean is one as soon as anything was given up; the others from the shortest of those on. */
+function isLowerBound(expression: string, actual: number, { fromMs }: AtLeast): boolean {
+  return actual >= fromMs || /^\s*(\w+\.)?mean/.test(expression);
 }
 
 function timeMetric(name: string): Metric | null {
@@ -99,7 +125,11 @@ function timeMetric(name: string): Metric | null {
     (SCOPES as readonly string[]).includes(text);
   const pick = figureOf(figure);
   if (pick === null || !isScope(scope)) return null;
-  return { unit: 'ms', read: parseDuration, measure: ({ measurements }) => pick(measurements[scope]) };
+  const distribution = ({ measurements }: Measured) => measurements[scope];
+  return {
+    ...{ unit: 'ms', read: parseDuration, disturbed: true, distribution },
+    measure: (measured) => pick(distribution(measured)),
+  };
 }
 
 function figureOf(name: string): ((distribution: Distribution) => number | null) | null {

@@ -1,8 +1,18 @@
 import { formatFigure } from '../base/figure.js';
-import { formatRate } from '../base/units.js';
+import { formatCount, formatMs, formatRate } from '../base/units.js';
+import { isAtLeast } from './distribution.js';
 import { timeoutsIn } from './failures.js';
 import { concurrencyOf } from './models.js';
-import type { Band, Criterion, LoadResult, Measurements, ModelInfo, StageRow, Verdict } from './result.js';
+import type {
+  Band,
+  Criterion,
+  LoadResult,
+  Measurements,
+  ModelInfo,
+  StageRow,
+  ThresholdResult,
+  Verdict,
+} from './result.js';
 import { waitTrend } from './wait-trend.js';
 
 /** From this share of iterations on, time-outs of the pool are "many". */
@@ -25,6 +35,7 @@ export interface Judged {
 export function judge({ measurements, simple, model }: Judged): Verdict {
   if (measurements.stages !== null) return judgeRamp(measurements.stages);
   const { successRate, response } = measurements;
+  const bound = (name: 'meanMs' | 'p95Ms' | 'p99Ms') => ({ atLeast: isAtLeast(response, name) });
   // The queue has settled once as many have ended as go on side by side.
   const trend = waitTrend(measurements, concurrencyOf(model) ?? 0);
   const criteria = [
@@ -42,6 +53,7 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
       title: 'mean',
       unit: 'ms',
       value: response.meanMs,
+      ...bound('meanMs'),
       good: 'below 50 ms',
       bandOf: (ms) => (ms < 50 ? 'good' : 'marginal'),
       why: simple ? null : 'counts for simple queries only',
@@ -51,6 +63,7 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
       title: 'p95',
       unit: 'ms',
       value: response.p95Ms,
+      ...bound('p95Ms'),
       good: 'below 100 ms',
       bandOf: (ms) => (ms < 100 ? 'good' : 'marginal'),
     }),
@@ -59,6 +72,7 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
       title: 'p99',
       unit: 'ms',
       value: response.p99Ms,
+      ...bound('p99Ms'),
       good: 'below 500 ms',
       bad: 'above 1 s',
       bandOf: (ms) => (ms < 500 ? 'good' : ms > 1000 ? 'bad' : 'marginal'),
@@ -84,21 +98,21 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
     }),
     ...(model.kind === 'rate' ? [rateReached(measurements, model.perSecond)] : []),
     ...(model.kind === 'burst' ? [] : outageIn(measurements)),
+    ...abandonedIn(measurements),
   ];
-  const band = worst(criteria);
-  return { band, reason: reasonOf(band, criteria), criteria };
+  const band = measurements.silentFromMs === null ? worst(criteria) : 'bad';
+  const ending = endingWords(measurements);
+  const reason = reasonOf(band, criteria);
+  return { band, reason: ending === null ? reason : `${ending} ${reason}`, criteria };
 }
 
 /** Whether what arrived was also served: if not, the figures are those of a smaller load than was asked for. */
-function rateReached({ started, dropped, succeeded, failed, elapsedMs }: Measurements, perSecond: number) {
-  // Of a run at a steady rate the last arrival is due one distance before the end.
-  const dueMs = ((started + dropped) * 1000) / perSecond;
-  const ended = ((succeeded + failed) * 1000) / Math.max(elapsedMs, dueMs);
+function rateReached({ started, dropped, endedPerSecond }: Measurements, perSecond: number) {
   return criterion({
     id: 'rate',
     title: 'target rate',
     unit: 'share',
-    value: started + dropped === 0 ? null : Math.min(1, ended / perSecond),
+    value: started + dropped === 0 ? null : Math.min(1, endedPerSecond / perSecond),
     good: 'from 95 %',
     bad: 'below 80 %',
     bandOf: (share) => (share >= 0.95 ? 'good' : share < 0.8 ? 'bad' : 'marginal'),
@@ -135,6 +149,34 @@ function outageIn({ timeline, failed, response, elapsedMs }: Measurements): Crit
       bandOf: (ms) => (ms < LONG_OUTAGE * elapsedMs ? 'marginal' : 'bad'),
     }),
   ];
+}
+
+/** Iterations that the run did not wait for. Those of an aborted run are not the target's fault. */
+function abandonedIn({ abandoned, started, silentFromMs, arrivalsMs, elapsedMs }: Measurements): Criterion[] {
+  if (abandoned === 0 || (silentFromMs === null && elapsedMs <= arrivalsMs)) return [];
+  return [
+    criterion({
+      id: 'abandoned',
+      title: 'abandoned',
+      unit: 'share',
+      value: abandoned / started,
+      good: 'at 0',
+      bad: 'from 1 %, or if the server stopped answering',
+      bandOf: (share) => (silentFromMs !== null || share >= MANY_TIMEOUTS ? 'bad' : 'marginal'),
+    }),
+  ];
+}
+
+/** How a run ended that did not end by itself, as a sentence; null if it did. */
+export function endingWords(measurements: Measurements): string | null {
+  const { abandoned, silentFromMs, drainMs } = measurements;
+  const what = `${formatCount(abandoned)} ${abandoned === 1 ? 'iteration was' : 'iterations were'} abandoned`;
+  if (silentFromMs !== null) {
+    const when = silentFromMs < 0 ? 'during the warm-up' : `after ${formatMs(silentFromMs)}`;
+    return `The server stopped answering ${when}; ${what}.`;
+  }
+  if (abandoned === 0 || drainMs === 0) return null;
+  return `${what.charAt(0).toUpperCase()}${what.slice(1)} ${formatMs(drainMs)} after the last one had begun.`;
 }
 
 /** A ramp goes up until something breaks: that something broke says nothing, at which rate it did says all. */
@@ -174,12 +216,38 @@ export function hasPassed(
   result: Pick<LoadResult, 'verdict' | 'thresholds'>,
   { strict = false }: { readonly strict?: boolean } = {},
 ): boolean {
-  const { band } = result.verdict;
-  const bandPassed = band === 'good' || (band === 'marginal' && !strict);
-  return bandPassed && result.thresholds.every(({ passed }) => passed);
+  const { band, notJudged } = result.verdict;
+  const bandPassed = band === 'good' || ((band === 'marginal' || notJudged !== undefined) && !strict);
+  const thresholdPassed = ({ passed, notJudged }: ThresholdResult) =>
+    passed || (notJudged !== undefined && !strict);
+  return bandPassed && result.thresholds.every(thresholdPassed);
+}
+
+/** A figure as text: `at least 9.8 s` if it is a lower bound. */
+export function boundedFigure({
+  value,
+  unit,
+  atLeast,
+}: Pick<Criterion, 'value' | 'unit' | 'atLeast'>): string {
+  return `${atLeast ? 'at least ' : ''}${formatFigure(value, unit)}`;
+}
+
+/** Criteria that say something about the target even if poolctl itself was the limit. */
+const ABOUT_TARGET = ['success', 'outage', 'abandoned', 'held'];
+
+/**
+ * The verdict where poolctl itself was the limit: times then contain waiting inside poolctl, and less load reached the
+ * target than was asked for. Failures and a silent server are bad all the same.
+ */
+export function unjudged(verdict: Verdict, why: string): Verdict {
+  const isBad = verdict.criteria.some(({ id, band }) => band === 'bad' && ABOUT_TARGET.includes(id));
+  if (verdict.band === null || isBad) return verdict;
+  const reason = `${why}, so the figures do not show what the target can do. ${verdict.reason}`;
+  return { ...verdict, band: null, notJudged: why, reason };
 }
 
 interface Rule extends Pick<Criterion, 'id' | 'title' | 'unit' | 'value' | 'good'> {
+  readonly atLeast?: boolean;
   readonly bad?: string;
   readonly bandOf: (value: number) => Band;
   /** Why it does not apply. */
@@ -187,11 +255,14 @@ interface Rule extends Pick<Criterion, 'id' | 'title' | 'unit' | 'value' | 'good
 }
 
 /** One criterion, judged. */
-export function criterion({ bandOf, bad, why = null, ...facts }: Rule): Criterion {
-  const { value, good } = facts;
+export function criterion({ bandOf, bad, why = null, atLeast = false, ...rest }: Rule): Criterion {
+  const { value, good } = rest;
+  const facts = { ...rest, ...(atLeast && { atLeast: true as const }) };
   const bounds = bad === undefined ? `good ${good}` : `good ${good}, bad ${bad}`;
   if (why !== null || value === null) return { ...facts, bounds, band: null, why: why ?? 'not measured' };
-  return { ...facts, bounds, band: bandOf(value), why: null };
+  const band = bandOf(value);
+  // The true value is higher, so nothing shows that it is good.
+  return { ...facts, bounds, band: atLeast && band === 'good' ? 'marginal' : band, why: null };
 }
 
 function worst(criteria: readonly Criterion[]): Band | null {
@@ -217,7 +288,7 @@ function reasonOf(band: Band | null, criteria: readonly Criterion[]): string {
   }
   const reasons = criteria
     .filter((each) => each.band === band)
-    .map(({ title, value, unit, bounds }) => `${title} ${formatFigure(value, unit)} (${bounds})`);
+    .map(({ title, bounds, ...figure }) => `${title} ${boundedFigure(figure)} (${bounds})`);
   return `${reasons.join('; ')}.`;
 }
 

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDatabase } from '../../src/db/database.js';
 import type { LoadResult } from '../../src/loadtest/result.js';
 import { bin, start } from '../helpers/bin.js';
+import { eventually } from '../helpers/eventually.js';
 import { describeWithPostgres } from '../helpers/postgres.js';
 import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';
-import { resultOf } from './loadtest-helpers.js';
+import { loadtest, resultOf } from './loadtest-helpers.js';
 
 const RATE = 200;
 const SECONDS = 6;
@@ -91,6 +93,41 @@ describeWithPostgres('a server that stands still', () => {
       expect({ signal, stdout: JSON.parse(stdout) }).toMatchObject({
         signal: null,
         stdout: { partial: 'aborted' },
+      });
+    });
+
+    it('ends the run after the drain timeout, and says when the server stopped answering', async () => {
+      const warmUp = 200;
+      const underWay = lent(warmUp + 200);
+      const load = [`--warmup=${warmUp}`, '--num-workers=10', '--duration=2s', '--drain-timeout=6s'];
+      const pool = ['--pool-size=5', '--max-overflow=0', '--no-pre-ping', '--sql', 'select pg_sleep(0.005)'];
+      const running = loadtest([url(), ...load, ...pool, '--format=json']);
+      await underWay;
+      const goOn = await stop(server);
+      const { code, out, err } = await running;
+      goOn();
+      const { measurements, verdict, advice } = JSON.parse(out) as LoadResult;
+      expect(code).toBe(1);
+      expect(measurements.abandoned).toBe(10);
+      expect(measurements.response.atLeast?.count).toBeGreaterThanOrEqual(10);
+      expect(measurements.response.maxMs).toBeGreaterThan(6000);
+      expect(verdict.reason).toMatch(/The server stopped answering after .*; 10 iterations were abandoned/);
+      expect(advice[0]?.text).toContain('The server stopped answering');
+      expect(err).toMatch(/waiting for 10 iterations; the target has not answered for 5s/);
+    });
+
+    it('cancels on the server what takes longer than the iteration timeout', async () => {
+      const sql = 'select pg_sleep(case when :iteration::int = 3 then 600 else 0 end)';
+      const load = ['--warmup=none', '--num-workers=2', '--num-queries=20', '--iteration-timeout=2s'];
+      const { measurements } = await resultOf([url(), ...load, '--sql', sql]);
+      expect(measurements.errors).toMatchObject([{ code: 'ERR_ITERATION_TIMEOUT', count: 1 }]);
+      expect(measurements.response.atLeast).toMatchObject({ count: 1 });
+      const running =
+        "select count(*)::int as n from pg_stat_activity where query like '%pg_sleep(case%' and state = 'active' and pid <> pg_backend_pid()";
+      await using database = createDatabase(url(), { size: 1 });
+      await eventually(async () => {
+        const { rows } = await database.withSession((session) => session.query<{ n: number }>(running));
+        return rows[0]?.n === 0;
       });
     });
 

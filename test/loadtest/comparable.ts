@@ -63,6 +63,8 @@ export function comparable(course: Course): LoadResult {
     measurements: {
       elapsedMs: stretches * INTERVAL_MS,
       ...{ started: succeeded + failed, succeeded, failed, abandoned: 0, dropped: 0 },
+      ...{ arrivalsMs: stretches * INTERVAL_MS, drainMs: 0, silentFromMs: null },
+      endedPerSecond: (succeeded + failed) / stretches,
       throughputPerSecond: mean((row) => row.throughputPerSecond),
       successRate: succeeded / (succeeded + failed),
       response: distribution(

@@ -214,8 +214,9 @@ describe('the json report', () => {
   it('has null for what was not measured, and no other figure in its place', () => {
     const parsed = JSON.parse(loadReports.json(resultNamed('nothing'), PLAIN)) as LoadResult;
     expect(parsed.measurements.successRate).toBeNull();
-    expect(parsed.measurements.response).toMatchObject({ count: 0, p99Ms: null });
+    // Two iterations were abandoned: what is known is that they took at least so long.
+    expect(parsed.measurements.response).toMatchObject({ count: 2, atLeast: { count: 2 } });
     expect(parsed.client.bottleneck).toBeNull();
-    expect(parsed.thresholds).toMatchObject([{ actual: null, passed: false }]);
+    expect(parsed.thresholds).toMatchObject([{ actual: 200, atLeast: true, passed: false }]);
   });
 });

@@ -145,13 +145,14 @@ class HttpRun implements WorkloadRun {
     this.#stopWatching = onAbort(context.signal, () => void pool.close({ graceMs: 0 }));
   }
 
-  async iterate(_seq: number, probe: Probe): Promise<void> {
+  async iterate(_seq: number, probe: Probe, signal?: AbortSignal): Promise<void> {
     const { method, headers, body } = this.#work;
     const epoch = this.#epoch;
     const response = await this.#pool.request(this.#url, {
       method,
       headers,
       body,
+      ...(signal && { signal }),
       onAcquired: () => probe.acquired(),
     });
     const bytes = await readToEnd(response.body);

@@ -1,5 +1,5 @@
 import type { Database, Session } from '../../db/database.js';
-import type { QueuePool } from '../../pool/queue-pool.js';
+import type { AcquireOptions, QueuePool } from '../../pool/queue-pool.js';
 import type { Workload } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
 import type { WorkloadDescription } from '../result.js';
@@ -16,26 +16,29 @@ export interface WorkloadWords extends Partial<Pick<WorkloadDescription, 'target
  */
 export function sessionWorkload(
   database: Database,
-  work: (session: Session, seq: number) => Promise<unknown>,
+  work: (session: Session, seq: number, signal?: AbortSignal) => Promise<unknown>,
   words: WorkloadWords = {},
 ): Workload {
   const { pool, dialect } = database;
-  return own(pool, (use) => database.withSession(use), work, { inProcess: dialect === 'sqlite', ...words });
+  return own(pool, (use, options) => database.withSession(use, options), work, {
+    inProcess: dialect === 'sqlite',
+    ...words,
+  });
 }
 
 /** The same with a pool of anything: iterations acquire a resource and release it. */
 export function poolWorkload<R>(
   pool: QueuePool<R>,
-  work: (resource: R, seq: number) => Promise<unknown>,
+  work: (resource: R, seq: number, signal?: AbortSignal) => Promise<unknown>,
   words: WorkloadWords = {},
 ): Workload {
-  return own(pool, (use) => pool.use(use), work, words);
+  return own(pool, (use, options) => pool.use(use, options), work, words);
 }
 
 function own<T>(
   pool: Pick<QueuePool<unknown>, 'name' | 'settings' | 'snapshot' | 'resetPeaks'>,
-  lend: (use: (borrowed: T) => Promise<void>) => Promise<void>,
-  work: (borrowed: T, seq: number) => Promise<unknown>,
+  lend: (use: (borrowed: T) => Promise<void>, options: AcquireOptions | undefined) => Promise<void>,
+  work: (borrowed: T, seq: number, signal?: AbortSignal) => Promise<unknown>,
   words: WorkloadWords & { readonly inProcess?: boolean },
 ): Workload {
   const { name = 'own', target = pool.name, work: what = 'work of your own' } = words;
@@ -45,11 +48,11 @@ function own<T>(
     open: async () => ({
       description: { target, work: what, simple, inProcess, statements: [] },
       pool: poolInfo(pool.settings),
-      iterate: (seq, probe) =>
+      iterate: (seq, probe, signal) =>
         lend(async (borrowed) => {
           probe.acquired();
-          await work(borrowed, seq);
-        }),
+          await work(borrowed, seq, signal);
+        }, signal && { signal }),
       begin: () => pool.resetPeaks(),
       snapshot: () => pool.snapshot(),
       async close() {},

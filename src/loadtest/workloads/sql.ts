@@ -1,5 +1,7 @@
+import { onAbort } from '../../base/abort.js';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { type Random, seededRandom } from '../../base/random.js';
+import type { QueryOptions } from '../../db/connection.js';
 import type { Database, Session } from '../../db/database.js';
 import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
@@ -37,11 +39,16 @@ function startRun(
   const seed = Math.floor(context.random() * 2 ** 32);
   const pick = picker(scripts);
   const sleeps = sleeper(clock);
-  const borrow = unpooled ? connectionPerIteration(database) : sessionPerIteration(database);
-  const run = async (script: Script, session: Queries, bound: Bindings): Promise<void> => {
+  const borrow = unpooled ? connectionPerIteration(database, context.signal) : sessionPerIteration(database);
+  const run = async (
+    script: Script,
+    session: Queries,
+    bound: Bindings,
+    options: QueryOptions | undefined,
+  ): Promise<void> => {
     for (const step of script.steps) {
       if (step.kind === 'statement') {
-        await session.query(sqlOf(step.statement), bound.valuesOf(step.statement));
+        await session.query(sqlOf(step.statement), bound.valuesOf(step.statement), options);
       } else if (step.kind === 'set') bound.variables.set(step.variable, step.to.evaluate(bound));
       else await sleeps.sleep(step.ms);
     }
@@ -55,12 +62,13 @@ function startRun(
       statements: scripts.flatMap(statementsOf).map(({ text }) => text),
     },
     pool: poolInfo(database.pool.settings, profile),
-    async iterate(seq, probe) {
+    async iterate(seq, probe, signal) {
       // A generator for each iteration, so that number n does the same in every run, in whatever order they go.
       const random = seededRandom(seed ^ Math.imul(seq + 1, 0x9e3779b1));
       const script = pick(random);
       const bound = bindings(seq, random);
-      await borrow(probe, (session) => run(script, session, bound));
+      const options = signal && { signal };
+      await borrow(probe, (session) => run(script, session, bound, options), options);
     },
     begin: () => database.pool.resetPeaks(),
     snapshot: () => database.pool.snapshot(),
@@ -84,11 +92,15 @@ function openTransaction(): WorkloadError {
 }
 
 type Queries = Pick<Session, 'query'>;
-type Borrow = (probe: Probe, use: (queries: Queries) => Promise<void>) => Promise<void>;
+type Borrow = (
+  probe: Probe,
+  use: (queries: Queries) => Promise<void>,
+  options: QueryOptions | undefined,
+) => Promise<void>;
 
 function sessionPerIteration(database: Database): Borrow {
-  return async (probe, use) => {
-    const session = await database.getDb();
+  return async (probe, use, options) => {
+    const session = await database.getDb(options);
     probe.acquired();
     try {
       await use(session);
@@ -103,28 +115,30 @@ function sessionPerIteration(database: Database): Borrow {
  * What an application without a pool does. Where a connection is a thread of ours (SQLite), the thread is still
  * borrowed, and only the database is opened anew on it: to start a thread is nothing that such an application does.
  */
-function connectionPerIteration({ pool, dialect }: Database): Borrow {
+function connectionPerIteration({ pool, dialect }: Database, ended: AbortSignal): Borrow {
   if (dialect === 'sqlite') {
-    return (probe, use) =>
+    return (probe, use, options) =>
       pool.use(async (connection) => {
         await connection.reopen?.();
         probe.acquired();
         await use(connection);
-      });
+      }, options);
   }
   const { driver } = pool.settings;
-  return async (probe, use) => {
-    const connection = await driver.create(NEVER, { slotId: 0, info: {} });
+  return async (probe, use, { signal } = {}) => {
+    const until = signal === undefined ? ended : AbortSignal.any([signal, ended]);
+    const connection = await driver.create(until, { slotId: 0, info: {} });
+    // No pool knows this connection, so nothing else would close it under a query that does not return.
+    const stopWatching = onAbort(until, () => void driver.destroy(connection, 'unwanted'));
     try {
       probe.acquired();
       await use(connection);
     } finally {
-      await driver.destroy(connection, 'unwanted');
+      stopWatching();
+      if (!until.aborted) await driver.destroy(connection, 'unwanted');
     }
   };
 }
-
-const NEVER = new AbortController().signal;
 
 /** Chooses among scripts by their weights. */
 function picker(scripts: readonly Script[]): (random: Random) => Script {

@@ -36,8 +36,9 @@ export function histogramLines(distribution: Distribution, { paint, width, unico
 }
 
 /** The distribution over steps that grow with the value, from where there begins to be more than a few. */
-export function histogramRows({ count: total, maxMs, bucketsUs }: Distribution): HistogramRow[] {
-  if (maxMs === null) return [];
+export function histogramRows({ count: total, maxMs, bucketsUs, atLeast }: Distribution): HistogramRow[] {
+  // Lower bounds alone have no shape.
+  if (maxMs === null || atLeast?.count === total) return [];
   const edges = edgesFor(startOf(bucketsUs, total), maxMs);
   const counts = new Array<number>(edges.length).fill(0);
   for (const [upToUs, count] of bucketsUs) {

@@ -1,20 +1,32 @@
-import { formatFigure } from '../../base/figure.js';
 import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '../../base/units.js';
-import type { Distribution } from '../../loadtest/distribution.js';
+import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/result.js';
+import { boundedFigure } from '../../loadtest/verdict.js';
 import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
 import { histogramRows } from './histogram.js';
 import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
 import { STYLE } from './style.js';
-import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords, sumOf } from './words.js';
+import {
+  atLeastWords,
+  BAND_WORDS,
+  headlineOf,
+  isLate,
+  loadWords,
+  PARTIAL_WORDS,
+  poolWords,
+  summaryWords,
+  sumOf,
+  thresholdWords,
+  timeWords,
+} from './words.js';
 
 /** One file with everything in it: it loads nothing and runs nothing, so it can be mailed and kept. */
 export function renderHtml(result: LoadResult): string {
   const { verdict, workload, startedAt } = result;
   const band = verdict.band ?? 'none';
-  const title = `Load test: ${verdict.band === null ? 'no verdict' : BAND_WORDS[verdict.band]}`;
+  const title = `Load test: ${verdict.band !== null ? BAND_WORDS[verdict.band] : verdict.notJudged === undefined ? 'no verdict' : 'not judged'}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -25,7 +37,7 @@ export function renderHtml(result: LoadResult): string {
 </head>
 <body>
 <header class="${band}">
-<h1>${escapeXml(verdict.band === null ? 'NONE' : BAND_WORDS[verdict.band])}</h1>
+<h1>${escapeXml(headlineOf(verdict))}</h1>
 <p>${escapeXml(verdict.reason)}</p>
 <p class="faint">${escapeXml(summaryWords(result))}</p>
 ${result.partial === null ? '' : `<p><strong>Partial:</strong> ${escapeXml(PARTIAL_WORDS[result.partial])}</p>`}
@@ -80,6 +92,8 @@ function cores(count: number | null): string {
   return count === null ? '' : `${count} ${count === 1 ? 'core' : 'cores'}`;
 }
 
+const TIMES: readonly FigureName[] = ['meanMs', 'p50Ms', 'p90Ms', 'p95Ms', 'p99Ms', 'p999Ms', 'maxMs'];
+
 function times({ measurements }: LoadResult): string {
   const { response, wait, service, failure } = measurements;
   if (response.count + failure.count === 0) return '';
@@ -92,11 +106,10 @@ function times({ measurements }: LoadResult): string {
     ['being served', service],
     ...(failure.count > 0 ? [['failed', failure] as [string, Distribution]] : []),
   ];
-  const cells = rows.map(([label, of]) => [
-    label,
-    ...[of.meanMs, of.p50Ms, of.p90Ms, of.p95Ms, of.p99Ms, of.p999Ms, of.maxMs].map(formatMs),
-  ]);
-  return table(['', 'mean', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'], cells);
+  const cells = rows.map(([label, of]) => [label, ...TIMES.map((name) => timeWords(of, name))]);
+  const bound = atLeastWords(measurements);
+  const note = bound === null ? '' : `<p>${escapeXml(bound)}</p>`;
+  return table(['', 'mean', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'], cells) + note;
 }
 
 function histogram(distribution: Distribution): string {
@@ -179,16 +192,14 @@ function errors({ measurements }: LoadResult): string {
 }
 
 function criteria({ verdict, thresholds }: LoadResult): string {
-  const own = thresholds.map(({ expression, actual, unit, passed }) => [
-    passed ? 'passed' : 'FAILED',
-    `threshold ${expression}`,
-    formatFigure(actual, unit),
-    '',
-  ]);
-  const bands = verdict.criteria.map(({ title, value, unit, band, bounds, why }) => [
+  const own = thresholds.map((threshold) => {
+    const { word, figure, why } = thresholdWords(threshold);
+    return [word, `threshold ${threshold.expression}`, figure ?? '-', why ?? ''];
+  });
+  const bands = verdict.criteria.map(({ title, band, bounds, why, ...figure }) => [
     band ?? '-',
     title,
-    formatFigure(value, unit),
+    boundedFigure(figure),
     why ?? bounds,
   ]);
   return table(['', 'criterion', 'figure', 'bounds'], [...bands, ...own], 'words');

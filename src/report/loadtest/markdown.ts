@@ -1,17 +1,32 @@
-import { formatFigure } from '../../base/figure.js';
-import { formatCount, formatMs } from '../../base/units.js';
-import type { Distribution } from '../../loadtest/distribution.js';
+import { formatCount } from '../../base/units.js';
+import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { LoadResult } from '../../loadtest/result.js';
+import { boundedFigure } from '../../loadtest/verdict.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
-import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords } from './words.js';
+import {
+  atLeastWords,
+  BAND_WORDS,
+  isLate,
+  loadWords,
+  PARTIAL_WORDS,
+  poolWords,
+  summaryWords,
+  thresholdWords,
+  timeWords,
+} from './words.js';
 
 /** The result as a comment for a pull request. */
 export function renderMarkdown(result: LoadResult): string {
   const { verdict, workload, thresholds, client, partial, advice } = result;
-  const band = verdict.band === null ? 'no verdict' : BAND_WORDS[verdict.band];
+  const band =
+    verdict.band === null
+      ? verdict.notJudged === undefined
+        ? 'no verdict'
+        : 'not judged'
+      : BAND_WORDS[verdict.band];
   const sections = [
     `**Load test: ${band}.** ${markdownText(verdict.reason)} ${markdownText(summaryWords(result))}.`,
     partial === null ? '' : `**Partial:** ${PARTIAL_WORDS[partial]}`,
@@ -23,11 +38,15 @@ export function renderMarkdown(result: LoadResult): string {
       ? ''
       : markdownTable(
           ['threshold', 'was', ''],
-          thresholds.map(({ expression, actual, unit, passed }) => [
-            markdownText(expression),
-            formatFigure(actual, unit),
-            passed ? 'passed' : '**failed**',
-          ]),
+          thresholds.map((threshold) => {
+            const { word, figure, why } = thresholdWords(threshold);
+            const outcome = why === null ? word : `${word}: ${markdownText(why)}`;
+            return [
+              markdownText(threshold.expression),
+              figure ?? '-',
+              word === 'FAILED' ? '**failed**' : outcome,
+            ];
+          }),
           [1],
         ),
     http(result),
@@ -58,14 +77,17 @@ function stages({ measurements }: LoadResult): string {
   );
 }
 
+const TIMES: readonly FigureName[] = ['meanMs', 'p50Ms', 'p95Ms', 'p99Ms', 'maxMs'];
+
 function times({ measurements }: LoadResult): string {
   const { response, wait, service, failure } = measurements;
   const row = (label: string, of: Distribution) => [
     label,
-    ...[of.meanMs, of.p50Ms, of.p95Ms, of.p99Ms, of.maxMs].map(formatMs),
+    ...TIMES.map((name) => markdownText(timeWords(of, name))),
   ];
+  const bound = atLeastWords(measurements);
   if (response.count + failure.count === 0) return '';
-  return markdownTable(
+  const table = markdownTable(
     ['', 'mean', 'p50', 'p95', 'p99', 'max'],
     [
       row('response', response),
@@ -77,6 +99,7 @@ function times({ measurements }: LoadResult): string {
     ],
     [1, 2, 3, 4, 5],
   );
+  return bound === null ? table : `${table}\n\n${markdownText(bound)}`;
 }
 
 function server(result: LoadResult): string {
@@ -105,10 +128,10 @@ function errors({ measurements }: LoadResult): string {
 function criteria({ verdict }: LoadResult): string {
   return markdownTable(
     ['', 'criterion', 'figure', 'bounds'],
-    verdict.criteria.map(({ band, title, value, unit, bounds, why }) => [
+    verdict.criteria.map(({ band, title, bounds, why, ...figure }) => [
       band === 'bad' ? '**bad**' : (band ?? '-'),
       title,
-      formatFigure(value, unit),
+      boundedFigure(figure),
       markdownText(why ?? bounds),
     ]),
     [2],

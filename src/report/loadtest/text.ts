@@ -1,6 +1,7 @@
-import { formatFigure } from '../../base/figure.js';
-import { formatCount, formatMs, formatShare } from '../../base/units.js';
+import { formatCount, formatShare } from '../../base/units.js';
+import type { FigureName } from '../../loadtest/distribution.js';
 import type { Advice, Band, Criterion, LoadResult, ThresholdResult } from '../../loadtest/result.js';
+import { boundedFigure } from '../../loadtest/verdict.js';
 import type { Palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';
@@ -12,7 +13,18 @@ import { serverLines } from './server.js';
 import { NARROW, pageOf, type Sheet, sheetFor } from './sheet.js';
 import { stageLines } from './stages.js';
 import { timelineLines } from './timeline.js';
-import { BAND_WORDS, isLate, loadWords, PARTIAL_WORDS, poolWords, summaryWords, sumOf } from './words.js';
+import {
+  atLeastWords,
+  headlineOf,
+  isLate,
+  loadWords,
+  PARTIAL_WORDS,
+  poolWords,
+  summaryWords,
+  sumOf,
+  thresholdWords,
+  timeWords,
+} from './words.js';
 
 const LABEL_WIDTH = 10;
 const ERRORS_SHOWN = 8;
@@ -74,9 +86,7 @@ function verdict(result: LoadResult, { paint, width }: Sheet): string[] {
   const room = width - LABEL_WIDTH;
   const paintBand = band === null ? paint.warn : bandPaint(paint, band);
   return [
-    ...labelled(band === null ? 'NONE' : BAND_WORDS[band], wrap(reason, room), (text) =>
-      paint.strong(paintBand(text)),
-    ),
+    ...headlineLines(headlineOf(result.verdict), reason, room, (text) => paint.strong(paintBand(text))),
     ...labelled('', wrap(summaryWords(result, paint.strong), room), paint.faint),
     ...(band === 'good'
       ? labelled(
@@ -92,22 +102,41 @@ function verdict(result: LoadResult, { paint, width }: Sheet): string[] {
   ];
 }
 
+/** A headline that is longer than a label has its own line. */
+function headlineLines(
+  headline: string,
+  reason: string,
+  room: number,
+  paint: (text: string) => string,
+): string[] {
+  const lines = wrap(reason, room);
+  return headline.length < LABEL_WIDTH
+    ? labelled(headline, lines, paint)
+    : [paint(headline), ...labelled('', lines, paint)];
+}
+
 /** What it took to be good. */
 function barsOf({ criteria }: LoadResult['verdict']): string {
   const judged = criteria.filter(({ band }) => band !== null);
   return `good is ${judged.map(({ title, good }) => `${title} ${good}`).join(', ')}`;
 }
 
-function thresholdLine({ expression, actual, unit, passed }: ThresholdResult, paint: Palette): string[] {
-  const label = passed ? 'passed' : 'FAILED';
-  const text = `threshold ${expression}: ${actual === null ? 'was not measured' : `was ${formatFigure(actual, unit)}`}`;
-  return labelled(label, [text], passed ? paint.good : (label) => paint.strong(paint.bad(label)));
+function thresholdLine(threshold: ThresholdResult, paint: Palette): string[] {
+  const { word, figure, why } = thresholdWords(threshold);
+  const outcome = why === null ? '' : `, not judged: ${why}`;
+  const text = `threshold ${threshold.expression}: ${figure === null ? 'was not measured' : `was ${figure}`}${outcome}`;
+  const failed = why === null ? paint.bad : paint.warn;
+  return labelled(
+    why === null ? word : '',
+    [text],
+    threshold.passed ? paint.good : (label) => paint.strong(failed(label)),
+  );
 }
 
 function times(result: LoadResult, { paint, width }: Sheet): string[] {
   const { measurements } = result;
   const { response, wait, service, failure } = measurements;
-  if (response.count + failure.count === 0) return [];
+  if (response.count + failure.count + (response.atLeast?.count ?? 0) === 0) return [];
   const rows = [
     { label: 'response', of: response },
     ...(isLate(measurements) ? [{ label: '  started late', of: measurements.lag }] : []),
@@ -119,26 +148,30 @@ function times(result: LoadResult, { paint, width }: Sheet): string[] {
         ]),
     ...(failure.count > 0 ? [{ label: 'failed', of: failure }] : []),
   ];
-  const wide = <T>(column: T) => (width < NARROW ? [] : [column]);
-  const ms = (title: string, key: (of: typeof response) => number | null): Column<(typeof rows)[number]> => ({
+  // Bounds take more room.
+  const isNarrow = width < NARROW || (width < 100 && response.atLeast !== undefined);
+  const wide = <T>(column: T) => (isNarrow ? [] : [column]);
+  const ms = (title: string, name: FigureName): Column<(typeof rows)[number]> => ({
     title,
     align: 'right',
-    cell: ({ of }) => formatMs(key(of)),
+    cell: ({ of }) => timeWords(of, name),
   });
-  return tableLines(
+  const table = tableLines(
     rows,
     [
       { title: '', cell: ({ label }) => label },
-      ms('mean', ({ meanMs }) => meanMs),
-      ms('p50', ({ p50Ms }) => p50Ms),
-      ...wide(ms('p90', ({ p90Ms }) => p90Ms)),
-      ms('p95', ({ p95Ms }) => p95Ms),
-      ms('p99', ({ p99Ms }) => p99Ms),
-      ...wide(ms('p99.9', ({ p999Ms }) => p999Ms)),
-      ms('max', ({ maxMs }) => maxMs),
+      ms('mean', 'meanMs'),
+      ms('p50', 'p50Ms'),
+      ...wide(ms('p90', 'p90Ms')),
+      ms('p95', 'p95Ms'),
+      ms('p99', 'p99Ms'),
+      ...wide(ms('p99.9', 'p999Ms')),
+      ms('max', 'maxMs'),
     ],
     { title: paint.faint },
   );
+  const bound = atLeastWords(measurements);
+  return bound === null ? table : [...table, ...wrap(bound, width)];
 }
 
 function errors({ measurements }: LoadResult, { paint, width, unicode }: Sheet): string[] {
@@ -172,7 +205,7 @@ function criteria({ verdict }: LoadResult, { paint, width }: Sheet): string[] {
   const columns: Column<Criterion>[] = [
     { title: '', cell: ({ band }) => (band === null ? '-' : bandPaint(paint, band)(band)) },
     { title: '', cell: ({ title }) => title },
-    { title: '', align: 'right', cell: ({ value, unit }) => formatFigure(value, unit) },
+    { title: '', align: 'right', cell: boundedFigure },
     ...(width < NARROW ? [] : [bounds]),
   ];
   return [

@@ -1,7 +1,34 @@
 import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
-import type { Band, LoadResult, PoolInfo } from '../../loadtest/result.js';
+import { type Distribution, type FigureName, isAtLeast } from '../../loadtest/distribution.js';
+import type { Band, LoadResult, PoolInfo, ThresholdResult, Verdict } from '../../loadtest/result.js';
+import { boundedFigure } from '../../loadtest/verdict.js';
 
 export const BAND_WORDS: Readonly<Record<Band, string>> = { good: 'GOOD', marginal: 'MARGINAL', bad: 'BAD' };
+
+/** The verdict in a word or two. */
+export function headlineOf({ band, notJudged }: Verdict): string {
+  return band !== null ? BAND_WORDS[band] : notJudged === undefined ? 'NONE' : 'NOT JUDGED';
+}
+
+/** What came of a threshold: the word, and the figure. */
+export function thresholdWords({ actual, passed, notJudged, ...rest }: ThresholdResult) {
+  const word = passed ? 'passed' : notJudged === undefined ? 'FAILED' : 'not judged';
+  const figure = actual === null ? null : boundedFigure({ ...rest, value: actual });
+  return { word, figure, why: notJudged ?? null };
+}
+
+/** A time as people read it; a lower bound has `>=` in front. */
+export function timeWords(distribution: Distribution, name: FigureName): string {
+  return `${isAtLeast(distribution, name) ? '>=' : ''}${formatMs(distribution[name])}`;
+}
+
+/** What `>=` stands for; null where every time is exact. */
+export function atLeastWords({ response }: LoadResult['measurements']): string | null {
+  const { atLeast } = response;
+  if (atLeast === undefined) return null;
+  const what = atLeast.count === 1 ? '1 iteration was' : `${formatCount(atLeast.count)} iterations were`;
+  return `">=" means at least: ${what} given up after ${formatMs(atLeast.fromMs)} or more, so the true times are longer.`;
+}
 
 export const PARTIAL_WORDS: Readonly<Record<NonNullable<LoadResult['partial']>, string>> = {
   interrupted: 'interrupted before its end; the figures are those of what had ended by then.',
@@ -10,17 +37,30 @@ export const PARTIAL_WORDS: Readonly<Record<NonNullable<LoadResult['partial']>, 
 
 /** What was done, and how much of it, in a line; `emphasis` marks the figure that counts. */
 export function summaryWords(
-  { measurements }: LoadResult,
+  { measurements, model }: LoadResult,
   emphasis: (text: string) => string = (text) => text,
 ): string {
   const ended = measurements.succeeded + measurements.failed;
+  const isDrained = isLongDrain(measurements, model);
+  const lengthMs = isDrained ? measurements.arrivalsMs : measurements.elapsedMs;
   return [
-    `${counted(ended, 'iteration')} in ${formatMs(measurements.elapsedMs)}`,
+    `${counted(ended, 'iteration')} in ${formatMs(lengthMs)}`,
     ...(ended === 0 ? [] : [`${emphasis(formatRate(measurements.throughputPerSecond))} succeeded`]),
     ...(measurements.failed > 0 ? [`${formatCount(measurements.failed)} failed`] : []),
     ...(measurements.dropped > 0 ? [`${formatCount(measurements.dropped)} dropped`] : []),
     ...(measurements.abandoned > 0 ? [`${formatCount(measurements.abandoned)} abandoned`] : []),
+    ...(isDrained ? [`then ${formatMs(measurements.drainMs)} to drain`] : []),
   ].join(', ');
+}
+
+/** Whether the drain is told apart: workers and bursts always take one response time more. */
+function isLongDrain(
+  { drainMs, arrivalsMs, response, abandoned }: LoadResult['measurements'],
+  { kind }: LoadResult['model'],
+): boolean {
+  const isSteady = kind === 'rate' || kind === 'ramp';
+  const isUnusual = isSteady || abandoned > 0 || drainMs > 2 * (response.p99Ms ?? 0);
+  return isUnusual && drainMs >= 100 && drainMs >= 0.02 * arrivalsMs;
 }
 
 export function poolWords({ pool: { options, figures }, http }: LoadResult): string {
