@@ -1,10 +1,9 @@
 import { defineCommand, requiredArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
-import { UnavailableError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
-import { value } from '../src/cli/options.js';
+import { flag, value } from '../src/cli/options.js';
 import { share, text } from '../src/cli/value-types.js';
-import { compareRuns, DEFAULT_TOLERANCE, incomparable } from '../src/loadtest/compare.js';
+import { compareRuns, DEFAULT_TOLERANCE, refuseIncomparable } from '../src/loadtest/compare.js';
 import { readResult } from '../src/loadtest/result-file.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
 
@@ -13,6 +12,10 @@ const options = {
     summary: 'how much worse a figure may be; on a shared machine two runs differ by 15 % without any cause',
     type: share({ most: 10 }),
     default: DEFAULT_TOLERANCE,
+    group: 'Verdict',
+  }),
+  allowDifferentWork: flag({
+    summary: 'compare runs that did different work, such as a rewritten query',
     group: 'Verdict',
   }),
   format: formatOption(formatsOf('compare')),
@@ -43,9 +46,7 @@ export const command = defineCommand({
       readResult(context.arguments.before, io.cwd),
       readResult(context.arguments.after, io.cwd),
     ]);
-    const reason = incomparable(before, after);
-    if (reason !== null)
-      throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
+    refuseIncomparable(before, after, options);
     const comparison = compareRuns(before, after, { tolerance: options.tolerance });
     await context.write(await renderReport('compare', options.format, comparison, context.render));
     return comparison.regressions.length > 0 ? ExitCode.Failed : ExitCode.Ok;

@@ -267,6 +267,11 @@ export const options = {
     group: 'Verdict',
     appliesTo: on({ target: LOADED }),
   }),
+  allowDifferentWork: flag({
+    summary: 'compare with a run that did different work, such as another query',
+    group: 'Verdict',
+    appliesTo: on({ target: LOADED }),
+  }),
   strict: flag({ summary: 'exit 1 on a marginal verdict too', group: 'Verdict' }),
   publish: flag({
     summary: 'let poolctl top see the pool under load',

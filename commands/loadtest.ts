@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
 import { formatCount } from '../src/base/units.js';
 import { defineCommand } from '../src/cli/command.js';
-import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import { UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { openResultOutput } from '../src/cli/output.js';
 import type { LoadProgress, WarmupPlan } from '../src/loadtest/api.js';
 import { runBaseline } from '../src/loadtest/baseline.js';
-import { compareRuns, incomparable } from '../src/loadtest/compare.js';
+import { compareRuns, refuseIncomparable } from '../src/loadtest/compare.js';
 import { type LoadTestOptions, runLoadTest } from '../src/loadtest/load-test.js';
 import { concurrencyOf } from '../src/loadtest/models.js';
 import type { Interval, LoadResult, ModelInfo } from '../src/loadtest/result.js';
@@ -195,9 +195,8 @@ async function compareWith(
   const passed = hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
   if (earlier === null) return passed;
   // An interrupted run has its own exit code, and says itself that it is partial.
-  const reason = result.partial === null ? incomparable(earlier, result) : null;
-  if (reason !== null) throw new UnavailableError(`cannot compare: ${reason}`, { code: 'ERR_INCOMPARABLE' });
   if (result.partial !== null) return passed;
+  refuseIncomparable(earlier, result, options);
   const comparison = compareRuns(earlier, result, { tolerance: options.tolerance });
   const isText = options.format === 'text';
   const color = isText && render.color;

@@ -18,3 +18,16 @@ export function formatFigure(value: number | null, unit: Unit): string {
       return value === null ? '-' : `x ${formatCount(value, 2)}`;
   }
 }
+
+/** The same, with `at least` before a figure that is a lower bound. */
+export function boundedFigure({
+  value,
+  unit,
+  atLeast = false,
+}: {
+  readonly value: number | null;
+  readonly unit: Unit;
+  readonly atLeast?: boolean;
+}): string {
+  return `${atLeast ? 'at least ' : ''}${formatFigure(value, unit)}`;
+}

@@ -1,3 +1,4 @@
+import { CodedError } from '../base/coded-error.js';
 import type { Unit } from '../base/figure.js';
 import { type Random, seededRandom } from '../base/random.js';
 import type { LoadResult, Measurements, TimelineRow } from './result.js';
@@ -60,6 +61,11 @@ export interface CompareOptions {
 
 export const DEFAULT_TOLERANCE = 0.15;
 const CONFIDENCE = 0.95;
+/**
+ * Two runs of the same work differ from each other by more than the spread within them shows: caches, neighbors, the
+ * layout of memory. Ranges are wider by this much (in logarithms): 15 % for most figures, 28 % for tails and waits.
+ */
+const BETWEEN_RUNS = { usual: 0.14, unsteady: 0.25 };
 const RESAMPLES = 2000;
 /** With fewer stretches than this a run says nothing about its own spread. */
 const LEAST_STRETCHES = 5;
@@ -76,6 +82,8 @@ interface Metric {
   readonly higherIsBetter: boolean;
   /** Whether a change for the worse can make the comparison fail; the others explain. */
   readonly gates: boolean;
+  /** How much it differs from run to run without any cause, in logarithms; 0 for shares. */
+  readonly betweenRuns: number;
   readonly of: (measurements: Measurements) => number | null;
   readonly inStretch: (row: TimelineRow) => number | null;
 }
@@ -83,36 +91,43 @@ interface Metric {
 const METRICS: readonly Metric[] = [
   {
     ...{ id: 'throughput', title: 'throughput', unit: 'per-second', higherIsBetter: true, gates: true },
+    betweenRuns: BETWEEN_RUNS.usual,
     of: ({ throughputPerSecond }) => throughputPerSecond,
     inStretch: ({ throughputPerSecond }) => throughputPerSecond,
   },
   {
     ...{ id: 'mean', title: 'response mean', unit: 'ms', higherIsBetter: false, gates: true },
+    betweenRuns: BETWEEN_RUNS.usual,
     of: ({ response }) => response.meanMs,
     inStretch: ({ meanMs }) => meanMs,
   },
   {
     ...{ id: 'p50', title: 'response p50', unit: 'ms', higherIsBetter: false, gates: true },
+    betweenRuns: BETWEEN_RUNS.usual,
     of: ({ response }) => response.p50Ms,
     inStretch: ({ p50Ms }) => p50Ms,
   },
   {
     ...{ id: 'p99', title: 'response p99', unit: 'ms', higherIsBetter: false, gates: true },
+    betweenRuns: BETWEEN_RUNS.unsteady,
     of: ({ response }) => response.p99Ms,
     inStretch: ({ p99Ms }) => p99Ms,
   },
   {
     ...{ id: 'wait.mean', title: 'waiting mean', unit: 'ms', higherIsBetter: false, gates: false },
+    betweenRuns: BETWEEN_RUNS.unsteady,
     of: ({ wait }) => wait.meanMs,
     inStretch: ({ waitMeanMs }) => waitMeanMs,
   },
   {
     ...{ id: 'wait.p99', title: 'waiting p99', unit: 'ms', higherIsBetter: false, gates: false },
+    betweenRuns: BETWEEN_RUNS.unsteady,
     of: ({ wait }) => wait.p99Ms,
     inStretch: ({ waitP99Ms }) => waitP99Ms,
   },
   {
     ...{ id: 'failed', title: 'failed', unit: 'share', higherIsBetter: false, gates: true },
+    betweenRuns: 0,
     of: ({ successRate }) => (successRate === null ? null : 1 - successRate),
     inStretch: ({ succeeded, failed }) => (succeeded + failed === 0 ? null : failed / (succeeded + failed)),
   },
@@ -121,7 +136,8 @@ const METRICS: readonly Metric[] = [
 /**
  * Compares two runs. A figure's change is that of the whole runs; how far it can be trusted is learnt from the
  * stretches of their timelines, by a block bootstrap (Künsch 1989): stretches are drawn again and again in blocks,
- * since one slow stretch is seldom alone. The spread from run to run is not in it: that takes more runs.
+ * since one slow stretch is seldom alone. The usual spread between runs is added. All ranges hold together with the
+ * confidence of the comparison (Bonferroni), so that two runs of the same work seldom differ in any figure.
  */
 export function compareRuns(
   before: LoadResult,
@@ -143,13 +159,54 @@ export function compareRuns(
 }
 
 /** Why two runs cannot be compared: they did not do the same work, or one of them did not do all of it. */
-export function incomparable(before: LoadResult, after: LoadResult): string | null {
+export function incomparable(
+  before: LoadResult,
+  after: LoadResult,
+  { allowDifferentWork = false }: { readonly allowDifferentWork?: boolean } = {},
+): string | null {
   if (before.partial !== null) return 'the run before was interrupted';
   if (after.partial !== null) return 'the run after was interrupted';
-  const work = ({ workload }: LoadResult) => JSON.stringify([workload.name, workload.statements]);
-  return work(before) === work(after)
-    ? null
-    : `the runs did different work: ${before.workload.name} before, ${after.workload.name} after`;
+  if (allowDifferentWork) return null;
+  const different = differencesIn(workOf(before), workOf(after));
+  if (different.length === 0) return null;
+  const lines = different.map(
+    ({ what, before, after }) => `\n  ${what}\n    before: ${before}\n    after:  ${after}`,
+  );
+  return `the runs did different work:${lines.join('')}`;
+}
+
+/** Two results say nothing about each other. */
+export class IncomparableError extends CodedError<'ERR_INCOMPARABLE'> {
+  constructor(reason: string, hint: string | null) {
+    super('ERR_INCOMPARABLE', `cannot compare: ${reason}`, { hint });
+    this.name = 'IncomparableError';
+  }
+}
+
+/** Throws IncomparableError, with every way in which the work of two runs differs. */
+export function refuseIncomparable(
+  before: LoadResult,
+  after: LoadResult,
+  options: { readonly allowDifferentWork: boolean },
+): void {
+  const reason = incomparable(before, after, options);
+  if (reason === null) return;
+  const isOfWork = incomparable(before, after, { allowDifferentWork: true }) === null;
+  throw new IncomparableError(
+    reason,
+    isOfWork ? 'Pass --allow-different-work to compare them anyway.' : null,
+  );
+}
+
+/** What must be the same for figures to mean the same. */
+function workOf({ workload }: LoadResult): Facts {
+  const { name, statements } = workload;
+  const numbered = statements.map((sql, at) => [`statement ${at + 1} of ${statements.length}`, sql] as const);
+  // A single statement has no number, and neither has what is missing in the other run.
+  return {
+    workload: name,
+    ...Object.fromEntries(statements.length === 1 ? [['statement', statements[0]]] : numbered),
+  };
 }
 
 function changeOf(
@@ -173,7 +230,8 @@ function changeOf(
   if (shortest < LEAST_STRETCHES) {
     return { ...untold, change, shift: null, why: `only ${shortest} stretches to judge the spread by` };
   }
-  const interval = change === null ? null : intervalOf(onScale, rowsA, rowsB, scale, random);
+  const interval =
+    change === null ? null : intervalOf(onScale, rowsA, rowsB, scale, random, metric.betweenRuns);
   if (change === null || interval === null) return { ...untold, change, shift: null, why: 'it was 0' };
   const shift = shiftOf(interval, metric.higherIsBetter);
   const allowed = unit === 'share' ? FAILURE_TOLERANCE : tolerance;
@@ -231,6 +289,7 @@ function intervalOf(
   after: readonly number[],
   { between, toChange }: Scale,
   random: Random,
+  betweenRuns: number,
 ): [number, number] | null {
   const stretches = between(meanOf(before), meanOf(after));
   const drawn = Array.from({ length: RESAMPLES }, () =>
@@ -240,15 +299,21 @@ function intervalOf(
     .sort((a, b) => a - b);
   // Where a figure was 0 in most stretches, factors between them mean nothing.
   if (!Number.isFinite(stretches) || drawn.length < RESAMPLES / 2) return null;
-  const at = (share: number) =>
-    toChange((drawn[Math.round(share * (drawn.length - 1))] ?? stretches) - stretches + wholeRuns);
-  return [at((1 - CONFIDENCE) / 2), at((1 + CONFIDENCE) / 2)];
+  // Few blocks are less spread than what they were drawn from.
+  const blocks = Math.min(before.length, after.length) / blockOf(Math.min(before.length, after.length));
+  const small = Math.sqrt(blocks / Math.max(1, blocks - 1));
+  const at = (share: number) => {
+    const within = ((drawn[Math.round(share * (drawn.length - 1))] ?? stretches) - stretches) * small;
+    return toChange(wholeRuns + Math.sign(share - 0.5) * Math.hypot(within, betweenRuns));
+  };
+  const tail = (1 - CONFIDENCE) / METRICS.length / 2;
+  return [at(tail), at(1 - tail)];
 }
 
 /** As many values, drawn in blocks of neighbours; the end is joined to the beginning. */
 function resample(values: readonly number[], random: Random): number[] {
   const { length } = values;
-  const block = Math.ceil(length ** (1 / 3));
+  const block = blockOf(length);
   const drawn: number[] = [];
   while (drawn.length < length) {
     const from = Math.floor(random() * length);
@@ -256,6 +321,10 @@ function resample(values: readonly number[], random: Random): number[] {
       drawn.push(values[(from + i) % length] as number);
   }
   return drawn;
+}
+
+function blockOf(length: number): number {
+  return Math.ceil(length ** (1 / 3));
 }
 
 function meanOf(values: readonly number[]): number {
@@ -275,10 +344,9 @@ function runOf({ startedAt, measurements, partial }: LoadResult): ComparedRun {
 
 /** What a reader must know to take the changes for what they are. */
 function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
-  const facts = (result: LoadResult): Record<string, unknown> => ({
-    workload: result.workload.name,
+  const facts = (result: LoadResult): Facts => ({
+    ...workOf(result),
     target: result.workload.target,
-    statements: result.workload.statements.join('; '),
     load: result.model,
     'pool size': result.pool.options.size,
     'max overflow': result.pool.options.maxOverflow,
@@ -290,20 +358,40 @@ function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
     cores: result.environment.cores,
     poolctl: result.environment.poolctl,
   });
-  const [a, b] = [facts(before), facts(after)];
-  return Object.keys(a)
-    .map((what) => ({ what, before: inWords(a[what]), after: inWords(b[what]) }))
-    .filter((each) => each.before !== each.after);
+  return differencesIn(facts(before), facts(after));
+}
+
+type Facts = Readonly<Record<string, unknown>>;
+
+function differencesIn(a: Facts, b: Facts): Difference[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((what) => {
+    const [before, after] = [inWords(a[what]), inWords(b[what])];
+    if (before === after) return [];
+    const from = Math.max(0, firstDifference(before, after) - CONTEXT);
+    return [{ what, before: excerpt(before, from), after: excerpt(after, from) }];
+  });
+}
+
+/** Texts up to this long are shown in full. */
+const LONGEST_TEXT = 1000;
+const CONTEXT = 100;
+
+function firstDifference(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+/** A long text from shortly before the place where the two differ. */
+function excerpt(text: string, from: number): string {
+  if (text.length <= LONGEST_TEXT) return text;
+  const part = text.slice(from, from + LONGEST_TEXT);
+  return `${from > 0 ? `(from character ${from + 1}) ...` : ''}${part}${from + LONGEST_TEXT < text.length ? '...' : ''}`;
 }
 
 function inWords(fact: unknown): string {
-  if (typeof fact !== 'object' || fact === null) return shortened(String(fact ?? 'none'));
+  if (typeof fact !== 'object' || fact === null) return String(fact ?? 'none');
   return Object.entries(fact)
     .map(([name, value]) => `${name} ${value ?? 'none'}`)
     .join(', ');
-}
-
-/** Statements may be long, and what matters is that they differ. */
-function shortened(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

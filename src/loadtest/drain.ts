@@ -57,10 +57,17 @@ export class Patience {
     return (this.#lastAnswerAt ?? this.#openedAt) + silenceMs;
   }
 
-  /** Since when the target has not answered, although it used to; null if it did, or never has. */
-  silentSince(now: number): number | null {
+  /**
+   * Since when the target has not answered, although it used to; null if it did, or never has. The silence must have
+   * begun while iterations still arrived: after that a few slow ones are silent too. And most iterations that it leaves
+   * must be no older, else they were stuck while others were answered.
+   */
+  silentSince(now: number, acquiredAt: readonly number[]): number | null {
     const at = this.#lastAnswerAt;
     if (at === null) return null;
-    return now - at >= Math.max(LEAST_SILENCE_MS, BY_SLOWEST_AT_END * this.#slowestMs) ? at : null;
+    const leastMs = Math.max(LEAST_SILENCE_MS, BY_SLOWEST_AT_END * this.#slowestMs);
+    if ((this.#drainingSince ?? now) - at < leastMs) return null;
+    const stuck = acquiredAt.filter((time) => at - time >= leastMs).length;
+    return stuck * 2 > acquiredAt.length ? null : at;
   }
 }

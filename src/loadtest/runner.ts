@@ -210,7 +210,7 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     const acquiredMs = acquiredAt === null ? null : acquiredAt - at;
     aggregator.abandon({ dueMs: dueAt - at, startedMs: startedAt - at, acquiredMs }, sealedAt - at);
   }
-  const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt);
+  const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt, timesOf(underWay));
   const elapsedMs = abandoned.length > 0 ? sealedAt - at : endedMs;
   return {
     warmup,
@@ -224,6 +224,11 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     poolBefore: pool,
     poolAfter: run.snapshot(),
   };
+}
+
+/** When those got their connections that have one. */
+function timesOf(underWay: Iterable<UnderWay>): number[] {
+  return [...underWay].flatMap(({ acquiredAt }) => (acquiredAt === null ? [] : [acquiredAt]));
 }
 
 /** Rejects with IterationTimeout after the limit, also if the work does not heed its signal. */

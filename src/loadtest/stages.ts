@@ -7,6 +7,8 @@ import type { StageRow } from './result.js';
 
 /** A p99 breaks with more slow ones than this; and no more than this may fail. */
 const FEW = 0.01;
+const ROUNDING_MS = 0.001;
+
 interface Stage {
   readonly index: number;
   readonly response: Histogram;
@@ -75,7 +77,8 @@ export class StageRecorder {
   }
 
   #at(ms: number): Stage | undefined {
-    return this.#stages[Math.floor(ms / this.#plan.stepMs)];
+    // Differences of clock readings are rounded: the first arrival of a step may seem due just before it.
+    return this.#stages[Math.floor((ms + ROUNDING_MS) / this.#plan.stepMs)];
   }
 
   #rowOf(stage: Stage, elapsedMs: number): StageRow {

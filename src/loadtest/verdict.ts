@@ -1,4 +1,4 @@
-import { formatFigure } from '../base/figure.js';
+import { boundedFigure, formatFigure } from '../base/figure.js';
 import { formatCount, formatMs, formatRate } from '../base/units.js';
 import { isAtLeast } from './distribution.js';
 import { timeoutsIn } from './failures.js';
@@ -33,7 +33,7 @@ export interface Judged {
  * between is marginal. A stretch in which nothing succeeded counts too. The worst criterion decides.
  */
 export function judge({ measurements, simple, model }: Judged): Verdict {
-  if (measurements.stages !== null) return judgeRamp(measurements.stages);
+  if (measurements.stages !== null) return withEnding(judgeRamp(measurements.stages), measurements);
   const { successRate, response } = measurements;
   const bound = (name: 'meanMs' | 'p95Ms' | 'p99Ms') => ({ atLeast: isAtLeast(response, name) });
   // The queue has settled once as many have ended as go on side by side.
@@ -100,10 +100,16 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
     ...(model.kind === 'burst' ? [] : outageIn(measurements)),
     ...abandonedIn(measurements),
   ];
-  const band = measurements.silentFromMs === null ? worst(criteria) : 'bad';
+  const band = worst(criteria);
+  return withEnding({ band, reason: reasonOf(band, criteria), criteria }, measurements);
+}
+
+/** A run that did not end by itself says so first; one whose server stopped answering is bad. */
+function withEnding(verdict: Verdict, measurements: Measurements): Verdict {
   const ending = endingWords(measurements);
-  const reason = reasonOf(band, criteria);
-  return { band, reason: ending === null ? reason : `${ending} ${reason}`, criteria };
+  if (ending === null) return verdict;
+  const band = measurements.silentFromMs === null ? verdict.band : 'bad';
+  return { ...verdict, band, reason: `${ending} ${verdict.reason}` };
 }
 
 /** Whether what arrived was also served: if not, the figures are those of a smaller load than was asked for. */
@@ -201,14 +207,22 @@ function judgeRamp(stages: readonly StageRow[]): Verdict {
       ? 'No step came to its end, so there is nothing to judge.'
       : held === undefined
         ? `Not even the first step was held: ${breaks}.`
-        : `${formatRate(held.targetPerSecond)} were held; ${breaks}.`;
+        : `${formatRate(held.targetPerSecond)} were held; ${breaks}.${othersHeld(stages, held, broken)}`;
   return { band: highest.band, reason, criteria: [highest] };
 }
 
-/** The last step of a ramp that held, with all before it. */
+/** The steps below the highest that held, by their rates: ` Also held: 20/s, 40/s.` */
+function othersHeld(stages: readonly StageRow[], highest: StageRow, broken: StageRow | undefined): string {
+  const others = stages.filter((stage) => stage.held === true && stage !== highest);
+  // Where nothing broke, all of them held.
+  if (broken === undefined || others.length === 0) return '';
+  return ` Also held: ${others.map(({ targetPerSecond }) => formatRate(targetPerSecond)).join(', ')}.`;
+}
+
+/** The highest step of a ramp that held before one broke. */
 export function highestHeld(stages: readonly StageRow[]): StageRow | undefined {
-  const end = stages.findIndex(({ held }) => held !== true);
-  return stages[(end < 0 ? stages.length : end) - 1];
+  const end = stages.findIndex(({ held }) => held === false);
+  return stages.slice(0, end < 0 ? stages.length : end).findLast(({ held }) => held === true);
 }
 
 /** Whether the run counts as passed: by its verdict (with `strict` only if good), and by the user's own thresholds. */
@@ -223,15 +237,6 @@ export function hasPassed(
   return bandPassed && result.thresholds.every(thresholdPassed);
 }
 
-/** A figure as text: `at least 9.8 s` if it is a lower bound. */
-export function boundedFigure({
-  value,
-  unit,
-  atLeast,
-}: Pick<Criterion, 'value' | 'unit' | 'atLeast'>): string {
-  return `${atLeast ? 'at least ' : ''}${formatFigure(value, unit)}`;
-}
-
 /** Criteria that say something about the target even if poolctl itself was the limit. */
 const ABOUT_TARGET = ['success', 'outage', 'abandoned', 'held'];
 
@@ -241,7 +246,8 @@ const ABOUT_TARGET = ['success', 'outage', 'abandoned', 'held'];
  */
 export function unjudged(verdict: Verdict, why: string): Verdict {
   const isBad = verdict.criteria.some(({ id, band }) => band === 'bad' && ABOUT_TARGET.includes(id));
-  if (verdict.band === null || isBad) return verdict;
+  const isSilent = verdict.band === 'bad' && !verdict.criteria.some(({ band }) => band === 'bad');
+  if (verdict.band === null || isBad || isSilent) return verdict;
   const reason = `${why}, so the figures do not show what the target can do. ${verdict.reason}`;
   return { ...verdict, band: null, notJudged: why, reason };
 }

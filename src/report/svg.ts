@@ -10,6 +10,8 @@ export interface Series {
 
 export interface ChartOptions {
   readonly title: string;
+  /** The text shown for a point under the pointer. Default: its two values. */
+  readonly detail?: (series: Series, x: number, y: number) => string;
   readonly x: (value: number) => string;
   readonly y: (value: number) => string;
 }
@@ -23,7 +25,10 @@ const BOTTOM = 26;
 const STEPS = [1, 2, 2.5, 5, 10];
 
 /** Lines over a common time axis, from 0 up. */
-export function lineChart(series: readonly Series[], { title, x, y }: ChartOptions): string {
+export function lineChart(
+  series: readonly Series[],
+  { title, x, y, detail = (of, at, value) => `${of.name} at ${x(at)}: ${y(value)}` }: ChartOptions,
+): string {
   const points = series.flatMap((each) => each.points);
   const xs = points.map(([at]) => at);
   const ys = points.flatMap(([, value]) => (value === null ? [] : [value]));
@@ -42,7 +47,22 @@ export function lineChart(series: readonly Series[], { title, x, y }: ChartOptio
     ...ticks.map((tick) => gridLine(above(tick), y(tick))),
     ...times.map((tick) => xLabel(left(tick), x(tick))),
     ...lines,
+    ...series.flatMap((each) =>
+      dotsOf(each).map(
+        ([at, value]) =>
+          `<circle class="dot ${each.style}" cx="${n(left(at))}" cy="${n(above(value))}" r="5"><title>${escapeXml(detail(each, at, value))}</title></circle>`,
+      ),
+    ),
   ]);
+}
+
+/** More would lie on top of each other, and make the file large. */
+const MOST_DOTS = 180;
+
+/** Points that show their value under the pointer: in a long series every nth. */
+function dotsOf({ points }: Series): [x: number, y: number][] {
+  const each = Math.ceil(points.length / MOST_DOTS);
+  return points.flatMap(([at, value], i) => (value === null || i % each !== 0 ? [] : [[at, value]]));
 }
 
 export interface Column {

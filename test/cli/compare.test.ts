@@ -56,12 +56,7 @@ describe('poolctl compare', () => {
     ['a folder', ['a.json', '.'], 3, '. cannot be read (EISDIR)'],
     ['a file that is no result', ['no.json', 'a.json'], 3, 'no.json is not JSON'],
     ['a run that was interrupted', ['a.json', 'cut.json'], 3, 'the run after was interrupted'],
-    [
-      'other work',
-      ['a.json', 'complex.json'],
-      3,
-      'the runs did different work: simple before, complex after',
-    ],
+    ['other work', ['a.json', 'complex.json'], 3, 'the runs did different work:'],
     ['one file only', ['a.json'], 2, 'after'],
     ['three files', ['a.json', 'a.json', 'a.json'], 2, "unexpected argument 'a.json'"],
     ['a tolerance without a number', ['a.json', 'a.json', '--tolerance=much'], 2, '--tolerance'],

@@ -144,7 +144,10 @@ describe('the verdict', () => {
 describe('the target rate', () => {
   const judged = (own: Partial<Measurements>, model: ModelInfo = RATE) => {
     const counted = { started: 100, dropped: 0, succeeded: 100, failed: 0, elapsedMs: 1000, ...own };
-    const measurements = { ...measured({ times: { 10: 1000 } }), ...counted };
+    const { started, dropped, succeeded, failed, elapsedMs } = counted;
+    const arrivalsMs = Math.max(elapsedMs, (started + dropped) * 10);
+    const endedPerSecond = ((succeeded + failed) * 1000) / arrivalsMs;
+    const measurements = { ...measured({ times: { 10: 1000 } }), ...counted, arrivalsMs, endedPerSecond };
     const { criteria } = judge({ measurements, simple: true, model });
     return criteria.find(({ id }) => id === 'rate');
   };

@@ -1,6 +1,7 @@
 import { type Random, seededRandom } from '../../base/random.js';
 import { ValueError } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
+import { DatabaseError } from '../../db/errors.js';
 import { messageOf } from '../failures.js';
 import { type Bindings, bindingsFor } from './bindings.js';
 import { WorkloadError } from './errors.js';
@@ -118,11 +119,32 @@ function refusedWrite({ text }: Statement): WorkloadError {
 
 function statementError(script: Script, line: number, statement: Statement | null, cause: unknown): Error {
   // What the pool or the connection has to say is no fault of the statement.
-  if (!(cause instanceof ValueError) && !isStatementFault(cause)) return cause as Error;
+  if (!(cause instanceof ValueError) && !isStatementFault(cause))
+    return trialError(script, line, cause as Error);
   const said = statement === null ? '' : `: ${oneLine(statement.text)}`;
   return new WorkloadError('ERR_STATEMENT', `${script.name}, line ${line}: ${messageOf(cause)}${said}`, {
     cause,
   });
+}
+
+/** The same error, with the words that nothing has been measured: this was the one run of each statement before. */
+function trialError(script: Script, line: number, cause: Error): Error {
+  if (!(cause instanceof DatabaseError) || isAborted(cause)) return cause;
+  const { code, message, hint, sql, position, name } = cause;
+  return new DatabaseError(
+    code,
+    `${script.name}, line ${line} failed in the trial before the run: ${message}`,
+    { ...{ cause, sql, position, name }, hint: hint ?? TRIAL_HINTS[code] ?? null },
+  );
+}
+
+const TRIAL_HINTS: Readonly<Record<string, string>> = {
+  '57014':
+    'The load test runs each statement once before the load. Raise statement_timeout, or make it faster.',
+};
+
+function isAborted({ code }: DatabaseError): boolean {
+  return code === 'ERR_QUERY_ABORTED';
 }
 
 /**

@@ -29,8 +29,8 @@ export function renderText(comparison: Comparison, options: RenderOptions): stri
 }
 
 const CAUTION =
-  'The ranges (95 %) show the spread within the two runs, not from run to run: before you trust a small change, ' +
-  'run both again, in turn.';
+  'The ranges (95 % for all figures together) include the spread within the runs and the usual spread between runs. ' +
+  'To show a smaller change, run both several times, in turn.';
 
 function runLine(label: string, run: ComparedRun, paint: Palette): string {
   const { startedAt, iterations, elapsedMs, partial } = run;

@@ -8,6 +8,12 @@ const MOST_ROWS = 10;
 /** Steps within a power of ten, from fine to coarse: the first that needs few enough rows is taken. */
 const STEPS = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]] as const;
 
+/** For charts: so many steps of equal factors in a power of ten. Recorded values are exact to 0.8 %. */
+const MOST_COLUMNS = 60;
+const FINE_STEPS = [80, 40, 20].map((count) =>
+  Array.from({ length: count }, (_, at) => Number((10 ** (at / count)).toPrecision(3))),
+);
+
 export interface HistogramRow {
   readonly upToMs: number;
   readonly count: number;
@@ -36,10 +42,13 @@ export function histogramLines(distribution: Distribution, { paint, width, unico
 }
 
 /** The distribution over steps that grow with the value, from where there begins to be more than a few. */
-export function histogramRows({ count: total, maxMs, bucketsUs, atLeast }: Distribution): HistogramRow[] {
+export function histogramRows(
+  { count: total, maxMs, bucketsUs, atLeast }: Distribution,
+  { finest = false }: { readonly finest?: boolean } = {},
+): HistogramRow[] {
   // Lower bounds alone have no shape.
   if (maxMs === null || atLeast?.count === total) return [];
-  const edges = edgesFor(startOf(bucketsUs, total), maxMs);
+  const edges = edgesFor(startOf(bucketsUs, total), maxMs, finest);
   const counts = new Array<number>(edges.length).fill(0);
   for (const [upToUs, count] of bucketsUs) {
     // A bucket that reaches over an edge is counted where most of it lies: it is at most 0.8 % wide.
@@ -61,11 +70,12 @@ function startOf(bucketsUs: Distribution['bucketsUs'], total: number): number {
 }
 
 /** The upper ends of the rows: the last is the first edge that nothing lies beyond. */
-function edgesFor(minMs: number, maxMs: number): number[] {
+function edgesFor(minMs: number, maxMs: number, finest: boolean): number[] {
   let edges: number[] = [];
-  for (const steps of STEPS) {
+  const [all, most] = finest ? [[...FINE_STEPS, ...STEPS], MOST_COLUMNS] : [STEPS, MOST_ROWS];
+  for (const steps of all) {
     edges = edgesBetween(Math.max(minMs, 0.001), Math.max(maxMs, 0.001), steps);
-    if (edges.length <= MOST_ROWS) break;
+    if (edges.length <= most) break;
   }
   return edges;
 }

@@ -1,7 +1,7 @@
+import { boundedFigure } from '../../base/figure.js';
 import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '../../base/units.js';
 import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/result.js';
-import { boundedFigure } from '../../loadtest/verdict.js';
 import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
 import { histogramRows } from './histogram.js';
 import { httpFacts } from './http.js';
@@ -45,7 +45,7 @@ ${result.partial === null ? '' : `<p><strong>Partial:</strong> ${escapeXml(PARTI
 <main>
 ${[
   section('What was tested', facts(result)),
-  section('Response time', times(result), histogram(result.measurements.response)),
+  section('Response time', times(result), percentiles(result), histogram(result.measurements.response)),
   section('Over time', ...course(result)),
   section('Steps', stages(result)),
   section('Bursts', bursts(result)),
@@ -112,8 +112,49 @@ function times({ measurements }: LoadResult): string {
   return table(['', 'mean', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'], cells) + note;
 }
 
+/** As far as there are iterations to tell by, and no further than p99.99. */
+function percentiles({ measurements: { response, wait, service } }: LoadResult): string {
+  const line = (name: string, style: string, of: Distribution): Series => ({
+    name,
+    style,
+    points: Array.from({ length: NINES * PER_NINE + 1 }, (_, at) => at / PER_NINE)
+      .filter((nines) => of.count > 0 && (nines === 0 || 10 ** nines <= of.count))
+      .map((nines) => [nines, timeAt(of, percentOf(nines))]),
+  });
+  const series = [
+    line('response', 'one', response),
+    ...(wait.count > 0 ? [line('waiting for the pool', 'three', wait)] : []),
+    ...(service.count > 0 ? [line('being served', 'two', service)] : []),
+  ];
+  const label = (nines: number) => (nines === 0 ? 'fastest' : `p${Number(percentOf(nines).toPrecision(5))}`);
+  const title = 'Response time by percentile';
+  const detail = ({ name }: Series, nines: number, ms: number) => {
+    const of = name === 'response' ? response : name === 'being served' ? service : wait;
+    const bound = of.atLeast !== undefined && ms >= of.atLeast.fromMs ? 'at least ' : '';
+    return `${name}, ${label(nines)}: ${bound}${formatMs(ms)}`;
+  };
+  return figure(title, lineChart(series, { title, x: label, y: formatMs, detail }), series);
+}
+
+/** The axis of percentiles: 1 is p90, 2 is p99, up to p99.99. */
+const NINES = 4;
+const PER_NINE = 20;
+
+function timeAt({ count, minMs, maxMs, bucketsUs }: Distribution, percent: number): number | null {
+  let seen = 0;
+  for (const [upToUs, n] of bucketsUs) {
+    seen += n;
+    if (seen >= (percent / 100) * count) return Math.max(minMs ?? 0, Math.min(upToUs / 1000, maxMs ?? 0));
+  }
+  return maxMs;
+}
+
+function percentOf(nines: number): number {
+  return nines === 0 ? 0.000_001 : 100 * (1 - 10 ** -nines);
+}
+
 function histogram(distribution: Distribution): string {
-  const columns = histogramRows(distribution).map(({ upToMs, count }) => ({
+  const columns = histogramRows(distribution, { finest: true }).map(({ upToMs, count }) => ({
     label: formatMs(upToMs),
     value: count / distribution.count,
     detail: `up to ${formatMs(upToMs)}: ${formatCount(count)}, ${formatShare(count / distribution.count)}`,

@@ -1,7 +1,7 @@
+import { boundedFigure } from '../../base/figure.js';
 import { formatCount } from '../../base/units.js';
 import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { LoadResult } from '../../loadtest/result.js';
-import { boundedFigure } from '../../loadtest/verdict.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import { httpFacts } from './http.js';
 import { serverFacts } from './server.js';

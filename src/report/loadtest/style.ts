@@ -28,6 +28,7 @@ figure { margin: 1rem 0; } figcaption { font-size: .9rem; } svg { width: 100%; h
 .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round; }
 .column { fill: var(--one); } .line.one { stroke: var(--one); } .line.two { stroke: var(--two); }
 .line.three { stroke: var(--three); } .line.bad { stroke: var(--bad); }
+.dot { fill: transparent; } .dot:hover { fill: var(--ink); } .column:hover { opacity: .7; }
 .key { margin-left: 1rem; } .key::before { content: ''; display: inline-block; width: .9rem; height: .2rem;
   margin-right: .35rem; vertical-align: middle; background: currentColor; }
 .key.one::before { background: var(--one); } .key.two::before { background: var(--two); }

@@ -1,7 +1,7 @@
+import { boundedFigure } from '../../base/figure.js';
 import { formatCount, formatShare } from '../../base/units.js';
 import type { FigureName } from '../../loadtest/distribution.js';
 import type { Advice, Band, Criterion, LoadResult, ThresholdResult } from '../../loadtest/result.js';
-import { boundedFigure } from '../../loadtest/verdict.js';
 import type { Palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { type Column, tableLines } from '../table.js';

@@ -1,7 +1,7 @@
+import { boundedFigure } from '../../base/figure.js';
 import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
-import { type Distribution, type FigureName, isAtLeast } from '../../loadtest/distribution.js';
+import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { Band, LoadResult, PoolInfo, ThresholdResult, Verdict } from '../../loadtest/result.js';
-import { boundedFigure } from '../../loadtest/verdict.js';
 
 export const BAND_WORDS: Readonly<Record<Band, string>> = { good: 'GOOD', marginal: 'MARGINAL', bad: 'BAD' };
 
@@ -19,7 +19,7 @@ export function thresholdWords({ actual, passed, notJudged, ...rest }: Threshold
 
 /** A time as people read it; a lower bound has `>=` in front. */
 export function timeWords(distribution: Distribution, name: FigureName): string {
-  return `${isAtLeast(distribution, name) ? '>=' : ''}${formatMs(distribution[name])}`;
+  return `${distribution.atLeast?.figures.includes(name) ? '>=' : ''}${formatMs(distribution[name])}`;
 }
 
 /** What `>=` stands for; null where every time is exact. */
