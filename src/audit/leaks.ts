@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import { halfWatched, heldByClosures, releasingParts } from './closures.js';
 import { type Body, isFunction } from './code/scope.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
-import { factOf, type State, type Trail } from './flow/state.js';
+import { factOf, LEASE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
@@ -15,7 +15,7 @@ export interface Verdict {
   /** Where in its result the function hands the lease on, if it does: `['']`, `['.client']`. */
   readonly returns: readonly string[];
   readonly isLazy: boolean;
-  /** What is known of the other parts of the result whenever it does: `.error` is nothing. */
+  /** What is known of the lease and of the other parts of the result whenever it does: `.error` is nothing. */
   readonly facts: ReadonlyMap<string, string>;
   /** The fields of `this` in which it stays. */
   readonly stored: readonly Stored[];
@@ -135,12 +135,17 @@ class Ends {
     );
   }
 
-  /** What is known of the parts of the result wherever the lease is handed on: `{ client }` has no `error`. */
+  /** What is known wherever the lease is handed on: `{ client }` has no `error`, and a session is in a transaction. */
   partsBeside(): ReadonlyMap<string, string> {
     const { result } = this.#program.graphOf(this.#body);
     const known = this.handedOn.map(({ state }) => {
-      const parts = [...state.facts].filter(([place]) => isWithin(place, result));
-      return new Map(parts.map(([place]) => [place.slice(result.length), factOf(state, place) ?? '']));
+      const parts = [...state.facts].filter(([place]) => isWithin(place, result) || isWithin(place, LEASE));
+      return new Map(
+        parts.map(([place]) => [
+          isWithin(place, LEASE) ? place : place.slice(result.length),
+          factOf(state, place) ?? '',
+        ]),
+      );
     });
     const [first, ...others] = known;
     return new Map(

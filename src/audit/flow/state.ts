@@ -64,7 +64,7 @@ export function withHolders(state: State, holders: Iterable<Place>): State {
 }
 
 /** The root of what is known of the lease itself, under whatever name it is reached: `lease|.open`. */
-const LEASE: Place = 'lease|';
+export const LEASE: Place = 'lease|';
 
 /** The place under which facts are kept: a property of the lease is the same by each of its names. */
 export function factPlace(state: State, place: Place): Place {

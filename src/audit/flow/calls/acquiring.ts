@@ -9,6 +9,7 @@ import { raiseOf } from '../raises.js';
 import {
   agrees,
   assign,
+  LEASE,
   NO_TRAIL,
   type State,
   type Trail,
@@ -54,7 +55,8 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
     );
   }
   let acquired = assign(base, call.to, UNKNOWN, false, walk.knowledge);
-  for (const [suffix, fact] of walk.site.facts ?? []) acquired = withFact(acquired, call.to + suffix, fact);
+  for (const [suffix, fact] of walk.site.facts ?? [])
+    acquired = withFact(acquired, isWithin(suffix, LEASE) ? suffix : call.to + suffix, fact);
   return {
     next: [
       withHolders(acquired, [
