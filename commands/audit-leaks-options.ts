@@ -33,6 +33,15 @@ const nameType: ValueType<string> = {
   show: (name) => name,
 };
 
+/** A name, or `new` and the name of a class. */
+const lenderType: ValueType<string> = {
+  ...nameType,
+  parse: (source) => {
+    const constructed = /^new\s+(.+)$/.exec(source)?.[1];
+    return constructed === undefined ? nameType.parse(source) : `new ${nameType.parse(constructed)}`;
+  },
+};
+
 const resourceType: ValueType<CustomResource> = {
   placeholder: 'JSON',
   parse(source) {
@@ -124,8 +133,8 @@ export const options = {
   }),
   includeTests: flag({ summary: 'judge test files like others; without, they give notes', group: 'Scope' }),
   acquire: list({
-    summary: 'a function or method of yours that lends something',
-    type: nameType,
+    summary: 'a function, method or class (new X) of yours that lends',
+    type: lenderType,
     group: 'Resources',
   }),
   release: list({
@@ -135,6 +144,11 @@ export const options = {
   }),
   handoff: list({
     summary: 'what takes it over for later: a method of it, or a function that takes it',
+    type: nameType,
+    group: 'Resources',
+  }),
+  armedBy: list({
+    summary: 'a method of it before which it holds nothing',
     type: nameType,
     group: 'Resources',
   }),

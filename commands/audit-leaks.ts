@@ -40,6 +40,11 @@ export const command = defineCommand({
         handoff.length > 0 && acquire.length === 0 ? '--handoff needs --acquire and --release' : null,
     },
     {
+      of: ['armedBy', 'acquire'],
+      check: ({ options: { armedBy, acquire } }) =>
+        armedBy.length > 0 && acquire.length === 0 ? '--armed-by needs --acquire and --release' : null,
+    },
+    {
       of: ['updateBaseline', 'baseline'],
       check: ({ options: { updateBaseline, baseline } }) =>
         updateBaseline && baseline === null ? '--update-baseline needs --baseline FILE' : null,
@@ -216,8 +221,8 @@ async function pathsOf({ arguments: { paths }, io }: Context): Promise<readonly 
 
 async function runAudit(context: Context, paths: readonly string[]): Promise<DetailedAudit> {
   const { options, io, progress } = context;
-  const { acquire, release, handoff } = options;
-  const flagged = acquire.length === 0 ? [] : [{ acquire, release, handoff }];
+  const { acquire, release, handoff, armedBy } = options;
+  const flagged = acquire.length === 0 ? [] : [{ acquire, release, handoff, armedBy }];
   const settings = {
     cwd: io.cwd,
     exclude: options.exclude,

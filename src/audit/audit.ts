@@ -3,7 +3,8 @@ import { namesOfCalls } from './code/callers.js';
 import { Entities } from './code/entities.js';
 import { findFiles, type LocatedFile } from './code/files.js';
 import { Project, type SourceUnit } from './code/project.js';
-import { type Body, isFunction } from './code/scope.js';
+import { type Body, isFunction, variableOf } from './code/scope.js';
+import { bare } from './code/syntax.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
@@ -69,7 +70,8 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
     reads.set(placed, files);
   };
   for (const { site, verdict, misused, habits, files } of judged.values()) {
-    if (verdict.leak !== null) raise(toFinding(site, verdict.leak, project, includeTests), site, files);
+    if (verdict.leak !== null && !isPartOfLeak(site, judged))
+      raise(toFinding(site, verdict.leak, project, includeTests), site, files);
     for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
     if (isTest(site, project, includeTests)) continue;
     for (const one of habits) raise(toHabit(site, one, project), site, files);
@@ -78,6 +80,8 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
   for (const unit of project.files) {
     const found = guarded(unit, project, warnings, () => poolsPerCall(unit, project, makers, entities)) ?? [];
     for (const one of found) {
+      // A leak says more than that the pool is made anew.
+      if (judged.get(one.node)?.verdict.leak != null) continue;
       if (!isTest(one, project, includeTests)) raise(toPoolHabit(one, project), one, new Set([unit.path]));
     }
   }
@@ -110,6 +114,16 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
       return new Set([...files].map((path) => reals.get(path) ?? path));
     },
   };
+}
+
+/** `browser.newPage()`, where the browser itself leaks. */
+function isPartOfLeak({ node, spec }: Site, judged: Judged): boolean {
+  if (spec.isPart !== true || !ts.isPropertyAccessExpression(node.expression)) return false;
+  const lender = node.expression.expression;
+  const declaration = ts.isIdentifier(lender) ? variableOf(lender)?.declaration : undefined;
+  const value =
+    declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  return value !== undefined && judged.get(bare(value))?.verdict.leak != null;
 }
 
 type Judged = Map<ts.Node, Followed>;
@@ -259,7 +273,7 @@ function callsOf(
 }
 
 function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site {
-  const { lazy, armedBy } = site.pattern;
+  const { lazy, armedBy, isWhole } = site.pattern;
   return {
     node,
     spec: site.spec,
@@ -267,6 +281,7 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
       kind: 'function',
       name: calledName(node),
       from: [],
+      ...(isWhole === true ? { isWhole } : {}),
       ...(verdict.isLazy && lazy !== undefined ? { lazy } : {}),
       ...(verdict.isLazy && armedBy !== undefined ? { armedBy } : {}),
     },

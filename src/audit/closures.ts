@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
 import { type Body, isFunction } from './code/scope.js';
 import { LISTENS } from './flow/names.js';
+import { lastSegment, rootOf } from './flow/place.js';
 import { NO_TRAIL, type State } from './flow/state.js';
 import type { Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
@@ -115,4 +116,18 @@ function leftBehind(site: Site, walk: Walk): Body[] {
   };
   ts.forEachChild(unitOf(site.node), visit);
   return found;
+}
+
+/** Whether a function literal that is left behind uses the variable that the result of the call goes to. */
+export function isKnownToClosures(site: Site, walk: Walk, program: Program): boolean {
+  let at: ts.Node = site.node;
+  while (!ts.isVariableDeclaration(at) && !ts.isStatement(at)) at = at.parent;
+  if (!ts.isVariableDeclaration(at)) return true;
+  const name = at.name.getText();
+  return leftBehind(site, walk).some((one) =>
+    program
+      .graphOf(one)
+      .reads.flat()
+      .some((place) => lastSegment(rootOf(place)) === name),
+  );
 }

@@ -1,11 +1,12 @@
 import { ts } from 'ts-morph';
 import type { Entities } from './code/entities.js';
+
 import type { Project, SourceUnit } from './code/project.js';
 import { type Body, bodyAround, isFunction, variableOf } from './code/scope.js';
 import type { Program, Site } from './flow/types.js';
 import type { Verdict } from './leaks.js';
 import { callNames } from './sites.js';
-import { runsOnce } from './startup.js';
+import { runsOnce, SCRIPTS } from './startup.js';
 import type { Habit, PoolPattern, ResourceSpec } from './types.js';
 
 /** Nothing leaks, and the pool runs dry all the same: always a note. */
@@ -257,8 +258,6 @@ export interface PoolFound extends HabitFound {
   readonly node: ts.CallExpression | ts.NewExpression;
   readonly spec: ResourceSpec;
 }
-
-const SCRIPTS = /(^|\/)(scripts?|bin|migrations?|seeds?|tools?|cli|benchmarks?)\//i;
 
 /** The pools that one file makes anew in each call of a function. */
 export function poolsPerCall(

@@ -1,12 +1,13 @@
 import { ts } from 'ts-morph';
-import { halfWatched, heldByClosures, releasingParts } from './closures.js';
-import { type Body, isFunction } from './code/scope.js';
+import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from './closures.js';
+
+import { type Body, functionName, isFunction } from './code/scope.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
-import { runsOnce } from './startup.js';
+import { runsOnce, SCRIPTS } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
 /** What becomes of the leases of one site. */
@@ -200,7 +201,25 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
   for (const state of halfWatched(site, walk, [...ends.returned, ...ends.kept], program))
     add('not-released-on-throw', state);
   for (const state of walk.looped) add(isNever ? 'never-released' : 'overwritten', state);
-  return candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
+  const leak = candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
+  return leak !== null && site.pattern.isWhole === true ? ofWhole(leak, site, walk, program) : leak;
+}
+
+/** What starts things, and keeps them for as long as the process runs. */
+const STARTS =
+  /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser)s?$/i;
+
+/** A leak of what serves a whole process: nothing where it is kept, a note where the function runs once. */
+function ofWhole(leak: Leak, site: Site, walk: Walk, program: Program): Leak | null {
+  const body = unitOf(site.node);
+  if (!isFunction(body)) return null;
+  const isOnce = runsOnce(body) || SCRIPTS.test(body.getSourceFile().fileName);
+  if (leak.kind === 'never-released') {
+    const isKept =
+      walk.wentOut || STARTS.test(functionName(body) ?? '') || isKnownToClosures(site, walk, program);
+    if (isKept || isOnce) return null;
+  }
+  return isOnce ? { ...leak, severity: 'note' } : leak;
 }
 
 const KINDS: readonly LeakKind[] = [

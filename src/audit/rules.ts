@@ -231,9 +231,12 @@ export async function next(given?: PoolClient) {
     leaks: `import { Pool } from 'pg';
 export async function getData(id: number) {
   const pool = new Pool({ max: 5 });
-  const { rows } = await pool.query('select * from data where id = $1', [id]);
-  await pool.end();
-  return rows[0];
+  try {
+    const { rows } = await pool.query('select * from data where id = $1', [id]);
+    return rows[0];
+  } finally {
+    await pool.end();
+  }
 }`,
     fixed: `import { Pool } from 'pg';
 const pool = new Pool({ max: 5 });

@@ -26,8 +26,10 @@ interface Candidate {
 
 /** All specs, found by the name of the call. */
 export class Resources {
-  readonly #names: RegExp;
-  readonly #namesIn: readonly { readonly word: string; readonly names: RegExp }[];
+  readonly #patterns: readonly AcquirePattern[];
+  readonly #words: readonly string[];
+  /** By the words that a file has. */
+  readonly #names = new Map<string, RegExp>();
   readonly #byName = new Map<string, Candidate[]>();
 
   constructor(specs: readonly ResourceSpec[]) {
@@ -36,19 +38,21 @@ export class Resources {
         this.#byName.set(pattern.name, [...(this.#byName.get(pattern.name) ?? []), { spec, pattern }]);
       }
     }
-    const patterns = specs.flatMap(({ acquire }) => acquire);
-    const words = new Set(patterns.flatMap(({ inFilesWith }) => inFilesWith ?? []));
-    const namesWith = (word: string | undefined) =>
-      patterns
-        .filter(({ inFilesWith }) => inFilesWith === undefined || inFilesWith === word)
-        .map(({ name }) => name);
-    this.#names = callNames(new Set(namesWith(undefined)));
-    this.#namesIn = [...words].map((word) => ({ word, names: callNames(new Set(namesWith(word))) }));
+    this.#patterns = specs.flatMap(({ acquire }) => acquire);
+    this.#words = [...new Set(this.#patterns.flatMap(({ inFilesWith }) => inFilesWith ?? []))];
   }
 
   /** Finds the names of calls in the text of a file: one without any need not be parsed. */
   namesFor(text: string): RegExp {
-    return this.#namesIn.find(({ word }) => text.includes(word))?.names ?? this.#names;
+    const words = this.#words.filter((word) => text.includes(word));
+    const key = words.join(' ');
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const isLooked = ({ inFilesWith }: AcquirePattern) =>
+      inFilesWith === undefined || words.includes(inFilesWith);
+    const found = callNames(new Set(this.#patterns.filter(isLooked).map(({ name }) => name)));
+    this.#names.set(key, found);
+    return found;
   }
 
   named(name: string): readonly Candidate[] {
@@ -89,6 +93,7 @@ function siteOf(
     const confidence = matches(node, pattern, entities);
     if (confidence === null || (best !== null && rank(confidence) <= rank(best.confidence))) continue;
     if (pattern.endedBy !== undefined && !isUsedBy(node, pattern.endedBy)) continue;
+    if (pattern.callback !== undefined && isManaged(node, pattern.callback.lease)) return null;
     if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
       return null;
     best = { node, spec, pattern, at: [pattern.at ?? ''], confidence, when: new Map(), via: null };
@@ -233,6 +238,16 @@ function variableFor(node: ts.Node): string | null {
   const { parent } = at;
   if (ts.isVariableDeclaration(parent) && ts.isIdentifier(parent.name)) return parent.name.text;
   return ts.isBinaryExpression(at) && ts.isIdentifier(at.left) ? at.left.text : null;
+}
+
+/**
+ * `pool.connect(async (connection) => ...)`: a function that takes nothing before the lease, where the driver's own
+ * call has an error there. Such an API lends and takes back by itself.
+ */
+function isManaged({ arguments: given }: ts.CallExpression | ts.NewExpression, lease: number): boolean {
+  const last = given?.at(-1);
+  if (last === undefined || !(ts.isArrowFunction(last) || ts.isFunctionExpression(last))) return false;
+  return lease > 0 && last.parameters.length <= lease;
 }
 
 function isFunctionLike(argument: ts.Expression, entities: Entities): boolean {

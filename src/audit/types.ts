@@ -19,6 +19,11 @@ interface Acquires {
   readonly endedBy?: RegExp;
   /** Holds nothing before one of these methods was called on it. */
   readonly armedBy?: readonly string[];
+  /**
+   * Serves a whole process, and is made once. Counts where a function makes one for itself: ends it, but not on every
+   * path, or uses it and leaves it behind. What makes one at the start of a program may keep it.
+   */
+  readonly isWhole?: boolean;
   /** Holds nothing before any method was called on it. */
   readonly lazy?: boolean;
 }
@@ -76,8 +81,12 @@ export interface ResourceSpec {
   readonly protocol: readonly string[];
   /** What it answers of itself, which follows from what was called on it. */
   readonly answers?: readonly LeaseAnswer[];
+  /** Methods that give the lease itself: `source.initialize()`. */
+  readonly returnsItself?: readonly string[];
   /** Calls after which the lease is somebody else's: methods of it, and what takes it as an argument. */
   readonly handoff?: readonly string[];
+  /** Ends with what lent it: where both leak in one function, the leak of the lender is the one to mend. */
+  readonly isPart?: boolean;
   /** Work on it is done without promises. */
   readonly isSync?: boolean;
   readonly docs: {

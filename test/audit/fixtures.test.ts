@@ -34,7 +34,7 @@ describe('the analyser', () => {
     'mysql/callbacks.js mysql/promise.ts typeorm/runners.ts transactions/sequelize.ts transactions/knex.ts',
     'mongodb/sessions.ts sqlite/handles.ts pools/generic.ts clean/impostors.ts shapes/repository.ts shapes/drivers.ts shapes/own-session.ts',
     'misuse/pg.ts misuse/others.ts redis/clients.ts mssql/transactions.ts ib/connections.ts',
-    'transactions/kysely.ts oracledb/connections.ts neo4j/sessions.ts firebird/callbacks.js mysql/paths.ts',
+    'habits/pools.ts transactions/kysely.ts oracledb/connections.ts neo4j/sessions.ts firebird/callbacks.js mysql/paths.ts',
   ];
   it.each(folders.join(' ').split(' '))('finds in %s what is marked there, and nothing else', (name) => {
     const { leaks, bypasses } = expected(readFileSync(join(ROOT, name), 'utf8'));

@@ -6,22 +6,24 @@ export interface CustomResource {
   readonly id?: string;
   /** What messages call it: `a session of ours`. */
   readonly title?: string;
-  /** Functions and methods that lend it. */
+  /** Functions and methods that lend it; a class with `new` in front: `new PrismaClient`. */
   readonly acquire: readonly string[];
   /** Methods of it that end the lease, and functions and methods that do so with it as an argument. */
   readonly release: readonly string[];
   /** The same, for what takes the lease over, and releases it at some later time. */
   readonly handoff?: readonly string[];
+  /** Methods of it before which it holds nothing: `$connect`. Without, it holds something at once. */
+  readonly armedBy?: readonly string[];
   /** The modules that lend it, as they are imported; without, the names count wherever they come from. */
   readonly from?: readonly string[];
 }
 
 export function customResource(given: CustomResource): ResourceSpec {
-  const { acquire, release, handoff = [], from = [] } = given;
+  const { acquire, release, handoff = [], from = [], armedBy = [] } = given;
   return {
     id: given.id ?? 'custom',
     title: given.title ?? `what ${acquire.map((name) => `${name}()`).join(' or ')} lends`,
-    acquire: acquire.flatMap((name) => patternsOf(name, from)),
+    acquire: acquire.flatMap((name) => patternsOf(name, from, armedBy)),
     isPersonal: true,
     release: { methods: release, takes: release, ofParent: [] },
     handoff,
@@ -30,19 +32,24 @@ export function customResource(given: CustomResource): ResourceSpec {
   };
 }
 
-function patternsOf(name: string, from: readonly string[]): AcquirePattern[] {
+function patternsOf(name: string, from: readonly string[], armedBy: readonly string[]): AcquirePattern[] {
+  const arms = armedBy.length === 0 ? {} : { armedBy };
+  const constructed = CONSTRUCTOR.exec(name)?.[1];
+  if (constructed !== undefined)
+    return [{ kind: 'new', name: constructed, from: from.length === 0 ? ['*'] : from, ...arms }];
   if (from.length === 0)
     return [
-      { kind: 'function', name, from: ['*'] },
-      { kind: 'method', name, on: ['*'], named: /./ },
+      { kind: 'function', name, from: ['*'], ...arms },
+      { kind: 'method', name, on: ['*'], named: /./, ...arms },
     ];
   return [
-    { kind: 'function', name, from },
-    { kind: 'method', name, on: from.map((module) => `${module}#*`) },
+    { kind: 'function', name, from, ...arms },
+    { kind: 'method', name, on: from.map((module) => `${module}#*`), ...arms },
   ];
 }
 
-const KEYS = ['id', 'title', 'acquire', 'release', 'handoff', 'from'];
+const CONSTRUCTOR = /^new\s+([A-Za-z_$][\w$]*)$/;
+const KEYS = ['id', 'title', 'acquire', 'release', 'handoff', 'armedBy', 'from'];
 const NAME = /^[A-Za-z_$][\w$]*$/;
 
 /** Reads one from a config file; a text says what is wrong with it. */
@@ -57,20 +64,23 @@ export function readCustomResource(value: unknown): CustomResource | string {
       return `${key}: a text is expected`;
   }
   const lists: Record<string, readonly string[]> = {};
-  for (const key of ['acquire', 'release', 'handoff', 'from']) {
+  for (const key of ['acquire', 'release', 'handoff', 'armedBy', 'from']) {
     const entries: readonly unknown[] = [given[key] ?? []].flat();
-    const wrong = entries.find((one) => typeof one !== 'string' || (key !== 'from' && !NAME.test(one)));
+    const isName = (one: string) =>
+      key === 'from' || NAME.test(one) || (key === 'acquire' && CONSTRUCTOR.test(one));
+    const wrong = entries.find((one) => typeof one !== 'string' || !isName(one));
     if (wrong !== undefined)
       return `${key}: ${JSON.stringify(wrong)} is not the name of a function or method`;
     lists[key] = entries as readonly string[];
   }
-  const { acquire = [], release = [], handoff = [], from = [] } = lists;
+  const { acquire = [], release = [], handoff = [], armedBy = [], from = [] } = lists;
   if (acquire.length === 0 || release.length === 0) return 'acquire and release go together';
   const { id, title } = given as { readonly id?: string; readonly title?: string };
   return {
     acquire,
     release,
     handoff,
+    armedBy,
     from,
     ...(id === undefined ? {} : { id }),
     ...(title === undefined ? {} : { title }),

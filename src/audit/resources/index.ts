@@ -1,4 +1,8 @@
 import type { ResourceSpec } from '../types.js';
+import { amqpChannel, amqpConnection, kafkaClient } from './brokers.js';
+import { browser, browserPage } from './browsers.js';
+import { ftp, ldap, pgCursor, postgresReserved, snowflake, ssh, tedious, worker } from './clients.js';
+import { fileDescriptor, fileHandle } from './files.js';
 import { firebird } from './firebird.js';
 import { genericPool } from './generic-pool.js';
 import { ib } from './ib.js';
@@ -9,6 +13,19 @@ import { mssqlStatement, mssqlTransaction } from './mssql.js';
 import { mysql } from './mysql.js';
 import { neo4j } from './neo4j.js';
 import { oracledb } from './oracledb.js';
+import {
+  cassandra,
+  clickhouse,
+  dataSource,
+  knexPool,
+  mikroOrm,
+  mongooseConnection,
+  mssqlPool,
+  mysqlPoolPerCall,
+  pgPoolPerCall,
+  prismaClient,
+  sequelizeInstance,
+} from './per-call.js';
 import { pg, pgClient } from './pg.js';
 import { poolctl } from './poolctl.js';
 import { redis } from './redis.js';
@@ -36,5 +53,31 @@ export const RESOURCES: readonly ResourceSpec[] = [
   mssqlStatement,
   redis,
   ib,
+  pgPoolPerCall,
+  mysqlPoolPerCall,
+  mssqlPool,
+  knexPool,
+  sequelizeInstance,
+  dataSource,
+  prismaClient,
+  mongooseConnection,
+  mikroOrm,
+  clickhouse,
+  cassandra,
+  amqpConnection,
+  amqpChannel,
+  kafkaClient,
+  browser,
+  browserPage,
+  fileHandle,
+  fileDescriptor,
+  postgresReserved,
+  pgCursor,
+  worker,
+  ssh,
+  ldap,
+  tedious,
+  snowflake,
+  ftp,
   genericPool,
 ];

@@ -11,9 +11,10 @@ export const mongodb: ResourceSpec = {
       named: /./,
     },
     { kind: 'function', name: 'startSession', from: ['mongoose'] },
-    { kind: 'new', name: 'MongoClient', from: ['mongodb'], lazy: true },
+    { kind: 'new', name: 'MongoClient', from: ['mongodb'], lazy: true, isWhole: true },
   ],
   release: { methods: ['endSession', 'close', 'destroy'], takes: [], ofParent: ['close', 'disconnect'] },
+  returnsItself: ['connect'],
   protocol: ['startTransaction', 'connect', 'abortTransaction'],
   answers: [
     {

@@ -27,6 +27,7 @@ export const redis: ResourceSpec = {
       armedBy: ['connect'],
       endedBy: ENDS,
     },
+    { kind: 'method', name: 'duplicate', on: ['ioredis#*'], endedBy: ENDS },
     { kind: 'new', name: 'Redis', from: ['ioredis'], endedBy: ENDS },
   ],
   release: { methods: ['quit', 'close', 'disconnect', 'destroy'], takes: [], ofParent: [] },

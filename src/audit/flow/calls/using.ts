@@ -174,7 +174,7 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   if (
     isOn &&
     receiver !== null &&
-    (SAME_THING.has(name) || LISTENS.test(name)) &&
+    (SAME_THING.has(name) || LISTENS.test(name) || walk.site.spec.returnsItself?.includes(name) === true) &&
     contains(state, receiver)
   ) {
     return assign(state, to, receiver, false, walk.knowledge);
