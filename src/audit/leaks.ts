@@ -156,6 +156,20 @@ class Ends {
     );
   }
 
+  /** Whether a temporary is what another call gave: `state(id).file = handle` puts the lease where others find it. */
+  #isGiven(root: Place): boolean {
+    return this.#program
+      .graphOf(this.#body)
+      .nodes.some(
+        ({ op }) =>
+          op.kind === 'call' &&
+          op.call.to === root &&
+          !op.call.isNew &&
+          !this.#program.acquires.has(op.call.node) &&
+          op.call.receiver !== 'global|Promise',
+      );
+  }
+
   /** Whether a holder is still there after the function: a field, a variable outside, a property of an argument. */
   #outlives(holder: Place): boolean {
     const place = holder.replace('!', '');
@@ -163,6 +177,7 @@ class Ends {
     if (root === 'this' || root === '^this' || root.startsWith('global|')) return true;
     if (/\|(self|that|_this|me|module|exports)@/.test(root) && root !== place) return true;
     if (this.#params.has(root)) return root !== place;
+    if (root !== place && this.#isGiven(root)) return true;
     const owner = ownerOf(root);
     for (let at: ts.Node | undefined = this.#body.parent; at !== undefined; at = at.parent) {
       if ((isFunction(at) || ts.isSourceFile(at)) && this.#program.idOf(at) === owner) return true;

@@ -1,9 +1,10 @@
 import { ts } from 'ts-morph';
 import type { Entities, Entity } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
-import { bodyAround, variableOf } from './code/scope.js';
+import { bodyAround, isFunction, variableOf } from './code/scope.js';
 import { requiredModule } from './code/syntax.js';
 import type { Site } from './flow/types.js';
+import { unitOf } from './flow/unit.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
 
 /** The calls in a file that acquire a lease, by the resources that are known. */
@@ -93,6 +94,8 @@ function siteOf(
     const confidence = matches(node, pattern, entities);
     if (confidence === null || (best !== null && rank(confidence) <= rank(best.confidence))) continue;
     if (pattern.endedBy !== undefined && !isUsedBy(node, pattern.endedBy)) continue;
+    // What a module makes for the whole process is no lease.
+    if (pattern.isWhole === true && !isFunction(unitOf(node))) continue;
     if (pattern.callback !== undefined && isManaged(node, pattern.callback.lease)) return null;
     if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
       return null;

@@ -34,6 +34,7 @@ describe('the analyser', () => {
     'mysql/callbacks.js mysql/promise.ts typeorm/runners.ts transactions/sequelize.ts transactions/knex.ts',
     'mongodb/sessions.ts sqlite/handles.ts pools/generic.ts clean/impostors.ts shapes/repository.ts shapes/drivers.ts shapes/own-session.ts',
     'misuse/pg.ts misuse/others.ts redis/clients.ts mssql/transactions.ts ib/connections.ts',
+    'flow/states.ts flow/pairs.ts flow/owners.ts flow/promises.ts flow/events.ts',
     'habits/pools.ts transactions/kysely.ts oracledb/connections.ts neo4j/sessions.ts firebird/callbacks.js mysql/paths.ts',
   ];
   it.each(folders.join(' ').split(' '))('finds in %s what is marked there, and nothing else', (name) => {
@@ -77,7 +78,7 @@ describe('the analyser', () => {
   it('finds no misuse or habit where none is marked', () => {
     const others = findings.filter(
       ({ file, rule }) =>
-        !/^(misuse|habits)\/|^pg\/(paths|owners)|^shapes\/repository|^pools|^neo4j/.test(file) &&
+        !/^(misuse|habits|flow)\/|^pg\/(paths|owners)|^shapes\/repository|^pools|^neo4j/.test(file) &&
         rule !== 'leak',
     );
     expect(others.map(({ file, line, kind }) => `${file}:${line} ${kind}`)).toEqual([]);

@@ -86,7 +86,11 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
 /** Whether a call only opens or closes: connects, begins or rolls back. */
 export function isProtocol({ name, node }: Call, onLease: boolean, protocol: readonly string[]): boolean {
   if (onLease && (protocol.includes(name) || PROTOCOL.test(name))) return true;
-  if (!onLease && /^(begin|start)Transaction$|^rollback/i.test(name)) return true;
+  if (
+    !onLease &&
+    /^(begin|start)Transaction$|^rollback|^(end|close|destroy|disconnect|quit|shutdown)$/i.test(name)
+  )
+    return true;
   const texts = ts.isTaggedTemplateExpression(node) ? [node.template] : (node.arguments ?? []);
   return texts.some((text) => {
     if (ts.isStringLiteralLike(text)) return PROTOCOL_SQL.test(text.text);

@@ -256,6 +256,8 @@ function isSame(state: State, left: Place, right: Place): boolean | null {
   // A fresh lease is equal to nothing that does not hold it.
   if (leftHolds !== rightHolds) return false;
   if (leftHolds && rightHolds) return true;
+  // A flag that nobody has set on this lease.
+  if (isUnsetFlag(state, left, right) || isUnsetFlag(state, right, left)) return false;
   const [one, other] = [comparable(state, left), comparable(state, right)];
   if (one === null || other === null || !one.startsWith('=') || !other.startsWith('=')) return null;
   if (one === '=?' || other === '=?') return null;
@@ -290,6 +292,11 @@ export function counted(state: State, place: Place, by: number | null): State {
   const before = known ?? (isField && by === 1 ? 0 : isField && by === -1 ? 1 : null);
   const after = before === null || by === null || !isField ? null : before + by;
   return withFact(state, place, after === null || Math.abs(after) > LEVELS ? '=?' : `=${after}`);
+}
+
+function isUnsetFlag(state: State, flag: Place, value: Place): boolean {
+  if (value !== '=true' || !isPlace(flag) || flag.endsWith('()')) return false;
+  return holderAbove(state, flag) !== null && comparable(state, flag) === null;
 }
 
 function isThing(fact: string): boolean {
