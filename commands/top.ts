@@ -303,8 +303,11 @@ async function openRecorder(path: string, { io }: Context): Promise<Recorder> {
         .catch(fail);
     },
     async close() {
-      await written;
-      await file.close();
+      try {
+        await written;
+      } finally {
+        await file.close();
+      }
       if (failed !== null) unavailable('written')(failed);
     },
   };

@@ -120,8 +120,9 @@ function leftBehind(site: Site, walk: Walk): Body[] {
 
 /** Whether a function literal that is left behind uses the variable that the result of the call goes to. */
 export function isKnownToClosures(site: Site, walk: Walk, program: Program): boolean {
-  let at: ts.Node = site.node;
-  while (!ts.isVariableDeclaration(at) && !ts.isStatement(at)) at = at.parent;
+  let at: ts.Node = site.node.parent;
+  while (ts.isAwaitExpression(at) || ts.isParenthesizedExpression(at) || ts.isAsExpression(at))
+    at = at.parent;
   if (!ts.isVariableDeclaration(at)) return true;
   const name = at.name.getText();
   return leftBehind(site, walk).some((one) =>

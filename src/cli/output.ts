@@ -44,7 +44,7 @@ async function fileOutput(path: string, io: Io): Promise<ResultOutput> {
   const { handle, isNew } = await openForResult(full).catch((cause: unknown) => {
     throw outputError(path, 'opened', cause);
   });
-  const isRegular = (await handle.stat()).isFile();
+  const isRegular = await isRegularFile(handle);
   let started = false;
   let position = 0;
   let failed = false;
@@ -101,4 +101,14 @@ function outputError(
   const fault = fileFault(cause, 'its directory does not exist');
   const options = { code: 'ERR_OUTPUT', ...(hint === undefined ? {} : { hint }) };
   return new UnavailableError(`the output ${printable(path)} cannot be ${step}: ${fault}`, options);
+}
+
+/** Whether it is a file, and no pipe or device. Closes the handle where that cannot be told. */
+async function isRegularFile(handle: FileHandle): Promise<boolean> {
+  try {
+    return (await handle.stat()).isFile();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }

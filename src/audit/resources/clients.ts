@@ -82,6 +82,7 @@ export const worker: ResourceSpec = {
   acquire: [{ kind: 'new', name: 'Worker', from: ['worker_threads'], endedBy: /terminate\b/ }],
   release: { methods: ['terminate'], takes: [], ofParent: [] },
   protocol: [],
+  handoff: ['on', 'once', 'addListener'],
   docs: {
     why: 'A worker is a thread with a heap of its own, until it is terminated or its program ends.',
     leaks: `import { Worker } from 'node:worker_threads';
