@@ -71,7 +71,7 @@ function settled(state: State, call: Call, body: Body, given: Outcome): Outcome 
   // A promise of its own that can be rejected, by whatever way.
   const canReject = isFunction(body) && body.parameters.length > 1;
   // An executor that releases knows what it does.
-  if (outcome.next.some(({ status }) => status === 'released')) return outcome;
+  if (outcome.next.some(({ status }) => status === 'released' || status === 'escaped')) return outcome;
   if (!canReject || state.status !== 'held' || call.mode === 'floating' || call.mode === 'plain')
     return outcome;
   const lost = { ...state, trail: threw(state, call.node), pending: call.mode === 'returned' };
