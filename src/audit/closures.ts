@@ -120,9 +120,15 @@ function leftBehind(site: Site, walk: Walk): Body[] {
 
 /** Whether a function literal that is left behind uses the variable that the result of the call goes to. */
 export function isKnownToClosures(site: Site, walk: Walk, program: Program): boolean {
+  const { returnsItself = [] } = site.spec;
+  const isSame = (node: ts.Node) =>
+    ts.isAwaitExpression(node) ||
+    ts.isParenthesizedExpression(node) ||
+    ts.isAsExpression(node) ||
+    (ts.isPropertyAccessExpression(node) && returnsItself.includes(node.name.text)) ||
+    (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression));
   let at: ts.Node = site.node.parent;
-  while (ts.isAwaitExpression(at) || ts.isParenthesizedExpression(at) || ts.isAsExpression(at))
-    at = at.parent;
+  while (isSame(at)) at = at.parent;
   if (!ts.isVariableDeclaration(at)) return true;
   const name = at.name.getText();
   return leftBehind(site, walk).some((one) =>
