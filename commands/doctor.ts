@@ -7,6 +7,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
 import { count, duration, durationOrNever, size, text, type ValueType } from '../src/cli/value-types.js';
+import { ignoredRemark } from '../src/db/postgres-place.js';
 import { DEFAULT_OPTIONS } from '../src/doctor/doctor.js';
 import { CHECKS } from '../src/doctor/registry.js';
 import { runChecks } from '../src/doctor/run.js';
@@ -219,6 +220,8 @@ export const command = defineCommand({
     if (given.list) return say(context, checkList(CHECKS, render));
     if (given.explain !== null) return say(context, checkPage(given.explain, render));
     const settings = settingsOf(context);
+    const remark = ignoredRemark(context.arguments.targets);
+    if (remark !== null) context.warn(remark);
     const env = await environment(context);
     const addresses = await addressesOf(context, env);
     if (addresses.length === 0 && settings === null)

@@ -6,6 +6,7 @@ import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, share, text, type ValueType } from '../src/cli/value-types.js';
+import { ignoredRemark } from '../src/db/postgres-place.js';
 import { HealthCheck, type HealthReport, NOBODY } from '../src/health/check.js';
 import { HEALTH_LIMITS, type HealthLimits, type HealthStatus } from '../src/health/health.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
@@ -111,6 +112,8 @@ export const command = defineCommand({
   ],
   async run(context) {
     const { options: given, io } = context;
+    const remark = ignoredRemark(context.arguments.sources);
+    if (remark !== null) context.warn(remark);
     const check = new HealthCheck({ clock: io.clock, limits: limitsOf(given), timeoutMs: given.timeout });
     const { stop } = io.interrupts;
     let open: Opened = { sources: new Map(), nobodyPublishes: false };

@@ -4,7 +4,14 @@ import { fileFault } from '../src/base/file-fault.js';
 import { asError } from '../src/base/promises.js';
 import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
-import { isLoopback, locatePostgres, type PostgresPlace, saysPgbouncer } from '../src/db/postgres-place.js';
+import {
+  hostsOf,
+  ignoredRemark,
+  isLoopback,
+  locatePostgres,
+  type PostgresPlace,
+  saysPgbouncer,
+} from '../src/db/postgres-place.js';
 import type { Workload } from '../src/loadtest/api.js';
 import type { LoadTestOptions } from '../src/loadtest/load-test.js';
 import type { LoadResult } from '../src/loadtest/result.js';
@@ -70,7 +77,9 @@ async function withPostgres<T>(
 ): Promise<T> {
   const { options, io } = context;
   const place = await placeOf(context, url);
-  if (!options.allowRemote) await refuseRemote(place.host);
+  if (!options.allowRemote) for (const host of hostsOf(place.url)) await refuseRemote(host);
+  const remark = ignoredRemark([url]);
+  if (remark !== null) context.warn(remark);
   const said = options.pgbouncer ?? saysPgbouncer(url);
   const { prepareThreshold, connectTimeout: connectTimeoutMs } = options;
   const access = { ...place, pgbouncer: said ?? false, prepareThreshold, connectTimeoutMs };

@@ -18,6 +18,7 @@ import {
   locatePostgres,
   type PostgresPlace,
 } from '../src/db/postgres-place.js';
+import { suggestUrl } from '../src/db/suggest-url.js';
 import { composeService, IMAGE, IMAGE_FOLDER, IMAGE_PORT } from '../src/pgbouncer/compose.js';
 import { writeTogether } from '../src/pgbouncer/files.js';
 import { type ExtraLine, type InitPlan, planInit, type ServerPlace } from '../src/pgbouncer/init.js';
@@ -109,7 +110,12 @@ const options = {
 const urlType: ValueType<string> = {
   placeholder: 'URL',
   parse(source) {
-    if (!/^postgres(ql)?:/i.test(source)) throw new ValueError('write postgres://user@host:5432/database');
+    if (cutUrl(source)?.scheme !== 'postgres') {
+      const meant = suggestUrl(source);
+      throw new ValueError(
+        meant === null ? 'write postgres://user@host:5432/database' : `did you mean '${meant}'?`,
+      );
+    }
     checkPostgresUrl(source);
     return source;
   },
@@ -311,7 +317,9 @@ async function usersOf(context: Context, place: PostgresPlace, server: ServerPla
   const isOnly = passwords.length === 1 && passwords[0]?.name === server.user;
   const how = options.serverLogin ?? (isOnly && options.secrets === 'md5' ? 'password' : 'secret');
   if (how === 'password' && own === null)
-    throw new UsageError([`--server-login password: no password of ${server.user} is known`]);
+    throw new UsageError([
+      `--server-login password needs the password of ${server.user}, which is not known`,
+    ]);
   const serverPassword = how === 'password' ? own : null;
   if (options.secrets === 'copy') {
     return { secrets: await copied(context, place, server), areNew: false, serverPassword };

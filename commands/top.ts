@@ -7,6 +7,7 @@ import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, text } from '../src/cli/value-types.js';
+import { ignoredRemark } from '../src/db/postgres-place.js';
 import { printable } from '../src/report/text.js';
 import type { Tick } from '../src/snapshot/reading.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
@@ -121,6 +122,8 @@ export const command = defineCommand({
   ],
   async run(context) {
     const { options: given, io } = context;
+    const remark = ignoredRemark(context.arguments.sources);
+    if (remark !== null) context.warn(remark);
     const recording = given.replay === null ? null : await readRecording(given.replay, context);
     const sources = recording === null ? await sourcesOf(context) : [];
     const recorder = given.record === null ? null : await openRecorder(given.record, context);

@@ -110,6 +110,10 @@ export interface DatabaseUrl {
   /** What follows `scheme:`, up to the question mark. */
   readonly rest: string;
   readonly params: URLSearchParams;
+  /** Names of parameters that are of no use here, and were left out. */
+  readonly ignored?: readonly string[];
+  /** What is wrong with the URL as it was typed. */
+  readonly problems?: readonly string[];
 }
 
 export type PoolDefaults = Omit<PoolOptions<Connection>, 'driver'>;

@@ -10,10 +10,12 @@ import type {
   DatabaseTarget,
   DatabaseUrl,
 } from './connection.js';
+import { readPostgresUrl } from './drivers/pg-url.js';
 import { DRIVERS } from './drivers/registry.js';
 import { DatabaseError } from './errors.js';
 import type { Session, SessionHost } from './session.js';
 import { openSession } from './session.js';
+import { suggestUrl } from './suggest-url.js';
 
 export type { Session } from './session.js';
 
@@ -24,6 +26,8 @@ export interface Database extends AsyncDisposable {
   readonly dialect: string;
   /** Its events, hooks and snapshot are there for use; connections are better borrowed as sessions. */
   readonly pool: QueuePool<Connection>;
+  /** The names of URL parameters that have no effect here. */
+  readonly ignoredParameters: readonly string[];
   /**
    * Borrows a connection as a session, which the caller must close: `await using session = await db.getDb()`.
    * Rejects as the pool's `acquire` does: ERR_POOL_TIMEOUT, ERR_POOL_CREATE (its cause says why), ERR_POOL_CLOSED.
@@ -40,7 +44,8 @@ export interface Database extends AsyncDisposable {
 
 /**
  * Makes a database from its URL: `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite::memory:`,
- * `postgres://user@host:5432/database?sslmode=verify-full`. Nothing is opened before the first session is asked for. Throws ERR_DB_OPTION, naming everything that is wrong with URL and options.
+ * `postgres://user@host:5432/database?sslmode=verify-full`, and for PostgreSQL also the forms of libpq's connection
+ * strings, Prisma, SQLAlchemy and JDBC. Nothing is opened before the first session is asked for. Throws ERR_DB_OPTION, naming everything that is wrong with URL and options.
  *
  * ```ts
  * const db = createDatabase('sqlite:app.db', { size: 5 });
@@ -72,6 +77,7 @@ export function createDatabase(url: string, options: DatabaseOptions = {}): Data
     name: pool.name,
     dialect: driver.dialect,
     pool,
+    ignoredParameters: parts.ignored ?? [],
     getDb,
     withSession: (work, acquire) => getDb(acquire).then((session) => useSession(session, work)),
     close: (close) => pool.close(close),
@@ -139,7 +145,10 @@ function foreignOptions(driver: DatabaseDriver, options: DatabaseOptions): strin
     .map((name) => `${name} is no option of ${driver.dialect}`);
 }
 
+/** Cuts a URL, or a connection string of libpq, into its parts. null where it has no scheme. */
 export function cutUrl(url: string): DatabaseUrl | null {
+  const postgres = readPostgresUrl(url);
+  if (postgres !== null) return postgres;
   const [, scheme, rest, query = ''] = /^([a-z][a-z0-9+.-]+):([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
   if (scheme === undefined || rest === undefined) return null;
   return { scheme: scheme.toLowerCase(), rest, params: new URLSearchParams(query) };
@@ -148,6 +157,8 @@ export function cutUrl(url: string): DatabaseUrl | null {
 function unknownScheme(url: string, parts: DatabaseUrl | null): string {
   const known = [...DRIVERS.keys()].join(', ');
   if (url.trim() === '') return 'it is empty; for a SQLite file write sqlite:FILE';
+  const meant = suggestUrl(url);
+  if (meant !== null) return `unknown scheme; did you mean ${meant}?`;
   // A path, then: also C:\data\app.db, whose drive looks like a scheme.
   if (parts === null) return `it has no scheme; for a SQLite file write sqlite:${url}`;
   return `the scheme '${parts.scheme}' is not known; there is: ${known}`;

@@ -8,6 +8,10 @@ export type DatabaseErrorCode =
   | 'ERR_DB_PASSWORD'
   /** The server does not take TLS, or a file for it cannot be read. */
   | 'ERR_DB_TLS'
+  /** The server proves its identity, or asks the client to, in a way that the URL does not accept. */
+  | 'ERR_DB_AUTH'
+  /** No host is of the kind that target_session_attrs wants. */
+  | 'ERR_DB_TARGET'
   /** The package that speaks to this database is not installed, or does not load. */
   | 'ERR_DRIVER_MISSING'
   /** A parameter cannot be bound. */

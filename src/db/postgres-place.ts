@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
+import { registerSecret } from '../base/secrets.js';
 import { parseBoolean, ValueError } from '../base/units.js';
 import type { DatabaseOptions } from './connection.js';
 import { cutUrl } from './database.js';
@@ -9,7 +10,7 @@ import { pgDriver, serverOf } from './drivers/pg.js';
 export interface PostgresPlace {
   /** Complete, but for the password: it names the host, and where the environment has them port, user and database. */
   readonly url: string;
-  /** A name, an address, or the folder of a Unix socket. */
+  /** A name, an address, or the folder of a Unix socket: the first, if there are several. */
   readonly host: string;
   /** null: the driver looks into the password file, if the server asks for one. */
   readonly password: string | null;
@@ -35,6 +36,16 @@ export function checkPostgresUrl(url: string): void {
   if (problems.length > 0) throw new ValueError(problems.join('; '));
 }
 
+/** One line that names the parameters of these addresses that have no effect; null where there are none. */
+export function ignoredRemark(addresses: readonly string[]): string | null {
+  const names = [...new Set(addresses.flatMap((address) => cutUrl(address)?.ignored ?? []))];
+  if (names.length === 0) return null;
+  const own = names.some((name) => /pool|limit|max/i.test(name))
+    ? '; poolctl sizes pools with --pool-size'
+    : '';
+  return `ignored URL ${names.length === 1 ? 'parameter' : 'parameters'} ${names.join(', ')}${own}`;
+}
+
 /** What the URL itself says of a pooler between; null where it says nothing. */
 export function saysPgbouncer(url: string): boolean | null {
   const said = cutUrl(url)?.params.get('pgbouncer') ?? null;
@@ -54,30 +65,68 @@ export function locatePostgres(
   const server = serverOf(parts, []);
   // An empty variable is what `PGHOST= cmd` writes for "not set".
   const from = (name: string) => env[name] || null;
-  const host = server.host ?? from('PGHOST') ?? 'localhost';
+  const own = server.host === null ? (from('PGHOST') ?? 'localhost').split(',') : [];
+  const ports = (from('PGPORT') ?? '').split(',');
+  const places = (
+    own.length > 1 ? own.map(() => ({ host: null, port: server.port, address: null })) : server.places
+  ).map(({ host, port, address }, i) => ({
+    host: host ?? own[i] ?? own[0] ?? 'localhost',
+    port: port ?? (ports[i] || ports[0] || null),
+    address,
+  }));
   const user = server.user ?? from('PGUSER') ?? from('USER') ?? from('USERNAME');
   const database = server.database ?? from('PGDATABASE') ?? user;
-  const port = server.port ?? from('PGPORT');
   const params = new URLSearchParams(parts.params);
-  for (const name of ['password', 'host']) params.delete(name);
+  for (const name of ['password', 'host', 'port', 'user', 'dbname']) params.delete(name);
+  for (const [name, variable] of FROM_ENVIRONMENT) {
+    const value = from(variable);
+    if (value !== null && !params.has(name)) params.set(name, value);
+  }
   // A folder has signs in it that no host in a URL may have.
-  if (host.startsWith('/')) params.set('host', host);
-  const place = host.startsWith('/') ? '' : host.includes(':') ? `[${host}]` : encodeURIComponent(host);
-  const sslMode = from('PGSSLMODE');
-  if (sslMode !== null && !params.has('sslmode') && sslMode !== 'no-verify') params.set('sslmode', sslMode);
+  const hasFolder = places.some(({ host }) => host.startsWith('/'));
+  if (hasFolder) {
+    params.set('host', places.map(({ host }) => host).join(','));
+    if (places.length > 1) params.set('port', places.map(({ port }) => port ?? '5432').join(','));
+  }
+  const authority = places.map(({ host, port }) => {
+    const name = host.startsWith('/') ? '' : host.includes(':') ? `[${host}]` : encodeURIComponent(host);
+    return `${name}${port === null ? '' : `:${port}`}`;
+  });
+  const where = hasFolder && places.length > 1 ? '' : authority.join(',');
   const who = user === null ? '' : `${encodeURIComponent(user)}@`;
-  const where = port === null ? '' : `:${port}`;
   const query = params.size === 0 ? '' : `?${params}`;
-  const complete = `postgres://${who}${place}${where}/${encodeURIComponent(database ?? '')}${query}`;
+  const complete = `postgres://${who}${where}/${encodeURIComponent(database ?? '')}${query}`;
   // What came from the environment has not been looked at yet.
   checkPostgresUrl(complete);
+  const password = server.password ?? from('PGPASSWORD');
+  const hosts = places.map(({ host, address }) => address ?? host);
+  if (password !== null) registerSecret(password, [user, database, ...hosts]);
   return {
     url: complete,
-    host,
-    password: server.password ?? from('PGPASSWORD'),
-    passwordFile: from('PGPASSFILE'),
+    host: hosts[0] ?? 'localhost',
+    password,
+    passwordFile: parts.params.get('passfile') ?? from('PGPASSFILE'),
   };
 }
+
+/** Every host that a complete URL may connect to: its addresses, where it has those instead of names. */
+export function hostsOf(url: string): readonly string[] {
+  const parts = cutUrl(url);
+  const places = parts === null ? [] : serverOf(parts, []).places;
+  return places.map(({ host, address }) => address ?? host ?? 'localhost');
+}
+
+/** Settings of the connection that libpq takes from the environment; the rest is looked up by name. */
+const FROM_ENVIRONMENT = [
+  ['sslmode', 'PGSSLMODE'],
+  ['sslrootcert', 'PGSSLROOTCERT'],
+  ['sslcert', 'PGSSLCERT'],
+  ['sslkey', 'PGSSLKEY'],
+  ['channel_binding', 'PGCHANNELBINDING'],
+  ['require_auth', 'PGREQUIREAUTH'],
+  ['target_session_attrs', 'PGTARGETSESSIONATTRS'],
+  ['load_balance_hosts', 'PGLOADBALANCEHOSTS'],
+] as const;
 
 /**
  * The same server for poolctl's own questions: without the time-outs that the load is to have, and, for another

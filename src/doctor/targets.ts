@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
-import { createDatabase } from '../db/database.js';
+import { createDatabase, cutUrl } from '../db/database.js';
+import { suggestUrl } from '../db/suggest-url.js';
 import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
@@ -58,8 +59,10 @@ interface Opened {
  */
 export function parseTarget(address: string, options: SourceOptions): TargetAddress {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
-  const kind = KINDS.get(scheme.toLowerCase());
+  const kind = cutUrl(address)?.scheme === 'postgres' ? 'postgres' : KINDS.get(scheme.toLowerCase());
   if (kind === undefined) {
+    const meant = suggestUrl(address);
+    if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${TARGET_FORMS}`);
     const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
     throw addressError(address, what, `there is ${TARGET_FORMS}`);
   }
@@ -72,8 +75,6 @@ export function parseTarget(address: string, options: SourceOptions): TargetAddr
 }
 
 const KINDS: ReadonlyMap<string, TargetAddress['kind']> = new Map([
-  ['postgres', 'postgres'],
-  ['postgresql', 'postgres'],
   ['pgbouncer', 'pgbouncer'],
   ['pool', 'pool'],
   ['sqlite', 'sqlite'],

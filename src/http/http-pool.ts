@@ -369,7 +369,7 @@ function parseUrl(url: string): URL {
     throw new HttpError('ERR_HTTP_OPTION', 'the URL of the request cannot be read', { cause });
   }
   if (parsed.username !== '' || parsed.password !== '')
-    throw optionError('a URL has no place for a user and a password: give an authorization header');
+    throw optionError('a URL has no place for a user and a password: pass an authorization header instead');
   return parsed;
 }
 

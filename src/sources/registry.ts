@@ -1,3 +1,5 @@
+import { cutUrl } from '../db/database.js';
+import { suggestUrl } from '../db/suggest-url.js';
 import { addressError } from './errors.js';
 import { openPgBouncerSource } from './pgbouncer.js';
 import { openPoolSource } from './pool-socket.js';
@@ -14,8 +16,6 @@ type OpenSource = (address: string, options: SourceOptions) => StatsSource;
 
 const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
   ['pool', openPoolSource],
-  ['postgres', openPostgresSource],
-  ['postgresql', openPostgresSource],
   ['pgbouncer', openPgBouncerSource],
   ['prometheus', openPrometheusSource],
 ]);
@@ -26,8 +26,11 @@ const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
  */
 export function openSource(address: string, options: SourceOptions): StatsSource {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
-  const open = SCHEMES.get(scheme.toLowerCase());
+  const open =
+    cutUrl(address)?.scheme === 'postgres' ? openPostgresSource : SCHEMES.get(scheme.toLowerCase());
   if (open !== undefined) return open(address, options);
+  const meant = suggestUrl(address);
+  if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${SOURCE_FORMS}`);
   const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
   throw addressError(address, what, `there is ${SOURCE_FORMS}`);
 }

@@ -69,7 +69,13 @@ describe('a load on a server', () => {
 
   it.each<[readonly string[], string]>([
     [['postgres://u:s3cret@h:0/d'], '<target>: the port must be a number from 1 to 65535'],
-    [['postgres://u:s3cret@h/d?speed=5'], "<target>: unknown parameter 'speed'"],
+    [['postgres://u:s3cret@h/d?sslspeed=5'], "<target>: unknown parameter 'sslspeed'"],
+    [
+      ['postgress://u:s3cret@h/d'],
+      "unknown target 'postgress://u:***@h/d'; did you mean 'postgres://u:***@h/d'?",
+    ],
+    [['localhost:5432'], "did you mean 'postgres://localhost:5432'?"],
+    [['postgres//u:s3cret@h/d'], "did you mean 'postgres://u:***@h/d'?"],
     [['postgres:u:s3cret@h'], '<target>: write postgres://user@host:5432/database'],
     [['--init'], '--init is for PostgreSQL only'],
     [['--cleanup', 'sqlite:x.db'], '--cleanup is for PostgreSQL only'],

@@ -182,7 +182,7 @@ describeWithPostgres('what a PostgreSQL server refuses is told with code and hin
   it('more connections than there are', async () => {
     await ask("create role narrow login password 'pw' connection limit 1");
     const { port } = postgres ?? { port: 0 };
-    const db = database(`postgres://narrow:pw@127.0.0.1:${port}/${own.name}`);
+    const db = database(`postgres://narrow:pw@127.0.0.1:${port}/${own.name}?sslmode=disable`);
     await using session = await db.getDb();
     await session.query('select 1');
     const second = await db.getDb({ timeoutMs: 50 }).catch((error: unknown) => error);
@@ -201,7 +201,8 @@ describeWithPostgres('what a PostgreSQL server refuses is told with code and hin
     };
 
     it('is used as sslmode says, and checks what it says', async () => {
-      expect(await isEncrypted('')).toBe(false);
+      expect(await isEncrypted('')).toBe(true);
+      expect(await isEncrypted('?sslmode=allow')).toBe(false);
       expect(await isEncrypted('?sslmode=disable')).toBe(false);
       expect(await isEncrypted('?sslmode=prefer')).toBe(true);
       expect(await isEncrypted('?sslmode=require')).toBe(true);
@@ -214,6 +215,8 @@ describeWithPostgres('what a PostgreSQL server refuses is told with code and hin
       vi.stubEnv('PGSSLMODE', 'no-verify');
       expect(await isEncrypted('')).toBe(true);
       expect(await isEncrypted('?sslmode=disable')).toBe(false);
+      vi.stubEnv('PGSSLMODE', 'disable');
+      expect(await isEncrypted('')).toBe(false);
     });
 
     it.each([

@@ -78,9 +78,9 @@ describe('a PostgreSQL target', () => {
   });
 
   it('that is wrong is told with everything that is wrong with it', () => {
-    const wrong = 'postgres://u:s3cret@h:99999/d?speed=5&sslmode=maybe';
+    const wrong = 'postgres://u:s3cret@h:99999/d?sslspeed=5&sslmode=maybe';
     expect(() => checkPostgresUrl(wrong)).toThrow(
-      /port must be.*unknown parameter 'speed'.*sslmode is one of/,
+      /unknown parameter 'sslspeed'.*port must be.*sslmode is one of/,
     );
     expect(() => checkPostgresUrl(wrong)).not.toThrow(/s3cret/);
     expect(() => locatePostgres('postgres://h/d', { PGPORT: 'many' })).toThrow(/port must be a number/);

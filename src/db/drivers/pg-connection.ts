@@ -1,7 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
-import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { onAbort } from '../../base/abort.js';
 import { asError, ignore, invoke } from '../../base/promises.js';
+import { registerSecret } from '../../base/secrets.js';
 import type { ResetMode } from '../../pool/driver.js';
 import type {
   Connection,
@@ -15,6 +16,15 @@ import { connectionLost, DatabaseError, queryAborted } from '../errors.js';
 import { Turns } from '../turns.js';
 import { connectError, lost, statementError } from './pg-errors.js';
 import { passwordFromFile } from './pg-pass.js';
+import { connectFirst, type PgPlace, type PlaceRules } from './pg-places.js';
+import {
+  type AuthRules,
+  attemptsFor,
+  guardAuth,
+  mayTryNext,
+  type TlsAttempt,
+  type TlsSettings,
+} from './pg-tls.js';
 import { bindable, refuseZeroBytes, toResult, typesOf } from './pg-values.js';
 import {
   loadPg,
@@ -27,15 +37,18 @@ import {
   type TlsOptions,
 } from './pg-wire.js';
 
-export interface PgSettings {
+export interface PgSettings extends PlaceRules {
   /** What is null is filled in from the environment, or with the defaults of `pg`. */
-  readonly host: string | null;
-  readonly port: number | null;
   readonly user: string | null;
   readonly password: string | (() => string | Promise<string>) | null;
   readonly database: string | null;
   readonly passwordFile: string | null;
   readonly tls: TlsSettings;
+  readonly auth: AuthRules;
+  /** null: none. */
+  readonly keepAliveMs: number | null;
+  /** Told to the server where no application_name was given. */
+  readonly applicationName: string;
   readonly session: Pick<PgConfig, 'application_name' | 'options' | SessionLimit>;
   readonly pgbouncer: boolean;
   readonly prepareThreshold: number;
@@ -44,17 +57,6 @@ export interface PgSettings {
 
 type SessionLimit = 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout';
 
-export interface TlsSettings {
-  /** null leaves it to PGSSLMODE. */
-  readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full' | null;
-  /** Files, in PEM. */
-  readonly rootCert: string | null;
-  readonly cert: string | null;
-  readonly key: string | null;
-}
-
-/** A dead peer is found by the system after this long without a word, and some minutes more. */
-const KEEP_ALIVE_MS = 60_000;
 /** A request to cancel is one packet, which may be lost once; after this long there is nobody to hear it. */
 const CANCEL_TIMEOUT_MS = 2000;
 /** Statements named on one connection; each takes memory in the server. */
@@ -66,46 +68,68 @@ const notices = channel('poolctl:db:notice');
 /** Opens a connection. Rejects with what the server or the system says, in typed errors without the password. */
 export async function connectPg(settings: PgSettings, signal: AbortSignal): Promise<PgConnection> {
   const pg = await loadPg();
-  const ssl = await tlsOf(settings.tls);
+  return connectFirst(settings, signal, (place, inTime) => connectTo(pg, settings, place, inTime));
+}
+
+async function connectTo(
+  pg: Pg,
+  settings: PgSettings,
+  place: PgPlace,
+  signal: AbortSignal,
+): Promise<PgConnection> {
+  const [first = false, second] = await attemptsFor(pg, settings.tls, place.host);
   try {
-    return await open(pg, settings, ssl, signal);
+    return await open(pg, settings, place, first, signal);
   } catch (error) {
-    const mayDoWithout =
-      settings.tls.mode === 'prefer' && error instanceof DatabaseError && error.code === 'ERR_DB_TLS';
-    if (!mayDoWithout || signal.aborted) throw error;
-    return open(pg, settings, false, signal);
+    if (second === undefined || signal.aborted || !mayTryNext(error, first)) throw error;
+    // What the first attempt failed with says more, if the second one changes nothing.
+    return open(pg, settings, place, second, signal).catch((other: unknown) => {
+      throw signal.aborted || (first !== false && isTlsFault(error)) ? other : error;
+    });
   }
+}
+
+function isTlsFault(error: unknown): boolean {
+  return error instanceof DatabaseError && error.name !== 'PostgresError';
 }
 
 async function open(
   pg: Pg,
   settings: PgSettings,
-  ssl: TlsOptions | false | undefined,
+  place: PgPlace,
+  ssl: TlsAttempt,
   signal: AbortSignal,
 ): Promise<PgConnection> {
   signal.throwIfAborted();
-  const client = new pg.Client(configOf(pg, settings, ssl));
+  const client = new pg.Client(configOf(pg, settings, place, ssl));
   // Neither in the URL nor in the environment: then it is looked up, if the server asks for one.
   client.password ||= () => passwordFromFile(settings.passwordFile, client);
   const connection = new PgConnection(pg, client, settings);
+  let refused: Error | null = null;
+  guardAuth(client.connection, settings.auth, (error) => {
+    refused = error;
+  });
   const stopWatching = onAbort(signal, () => void client.connection.stream.destroy(asError(signal.reason)));
   try {
     await new Promise<void>((resolve, reject) => {
       client.connect((error) => (error ? reject(error) : resolve()));
     });
+    if (refused !== null) throw refused;
     await connection.settleNaming();
     client.unref();
     return connection;
   } catch (error) {
     client.connection.stream.destroy();
-    throw signal.aborted ? asError(signal.reason) : connectError(error, client);
+    throw refused ?? (signal.aborted ? asError(signal.reason) : connectError(error, client));
   } finally {
     stopWatching();
   }
 }
 
-function configOf(pg: Pg, settings: PgSettings, ssl: TlsOptions | false | undefined): PgConfig {
-  const { host, port, user, database, password, session } = settings;
+function configOf(pg: Pg, settings: PgSettings, place: PgPlace, ssl: TlsAttempt): PgConfig {
+  const { user, database, password, session, keepAliveMs } = settings;
+  const { port, address } = place;
+  const host = address ?? place.host;
   return {
     ...(host === null ? {} : { host }),
     ...(port === null ? {} : { port }),
@@ -114,12 +138,26 @@ function configOf(pg: Pg, settings: PgSettings, ssl: TlsOptions | false | undefi
     ...(password === null
       ? {}
       : { password: typeof password === 'string' ? password : () => given(password) }),
-    ...(ssl === undefined ? {} : { ssl }),
+    // The certificate is that of the host, wherever it is connected to.
+    ssl: address === null || typeof ssl === 'boolean' || place.host === null ? ssl : named(ssl, place.host),
+    ...(settings.tls.isDirect && ssl !== false ? { sslnegotiation: 'direct' } : {}),
+    enableChannelBinding: ssl !== false && settings.auth.channelBinding !== 'disable',
     ...session,
-    fallback_application_name: 'poolctl',
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    fallback_application_name: settings.applicationName,
+    keepAlive: keepAliveMs !== null,
+    ...(keepAliveMs === null ? {} : { keepAliveInitialDelayMillis: keepAliveMs }),
     types: typesOf(pg.types),
+  };
+}
+
+function named(ssl: TlsOptions, host: string): TlsOptions {
+  const { checkServerIdentity: check } = ssl;
+  return {
+    servername: isIP(host) === 0 ? host : '',
+    ...ssl,
+    ...(check === undefined
+      ? {}
+      : { checkServerIdentity: (_: string, certificate) => check(host, certificate) }),
   };
 }
 
@@ -129,33 +167,14 @@ async function given(password: () => string | Promise<string>): Promise<string> 
     const message = `the function in the option password failed: ${asError(cause).message}`;
     throw new DatabaseError('ERR_DB_PASSWORD', message, { cause });
   });
-  if (typeof text === 'string') return text;
+  if (typeof text === 'string') {
+    registerSecret(text);
+    return text;
+  }
   throw new DatabaseError(
     'ERR_DB_PASSWORD',
     `the function in the option password gave ${typeof text}, and no text`,
   );
-}
-
-/** As libpq understands the modes; undefined leaves it to `pg`, which asks the environment. */
-async function tlsOf({ mode, rootCert, cert, key }: TlsSettings): Promise<TlsOptions | false | undefined> {
-  if (mode === null && rootCert === null && cert === null) return undefined;
-  if (mode === 'disable') return false;
-  const checks = mode === 'verify-ca' || mode === 'verify-full' || rootCert !== null;
-  return {
-    rejectUnauthorized: checks,
-    ...(mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
-    ...(rootCert === null ? {} : { ca: await pemOf(rootCert, 'sslrootcert') }),
-    ...(cert === null ? {} : { cert: await pemOf(cert, 'sslcert') }),
-    ...(key === null ? {} : { key: await pemOf(key, 'sslkey') }),
-  };
-}
-
-async function pemOf(file: string, parameter: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new DatabaseError('ERR_DB_TLS', `cannot read ${parameter}: ${asError(cause).message}`, { cause });
-  }
 }
 
 /** What runs at this moment. */

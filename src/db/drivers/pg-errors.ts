@@ -90,7 +90,7 @@ export function connectError(thrown: unknown, address: PgAddress): DatabaseError
 function serverHint({ code, message }: ServerError, { user }: PgAddress): string | null {
   switch (code) {
     case '28P01':
-      return `check user and password: they come from the URL, the option password, PGPASSWORD or .pgpass`;
+      return `check user and password; they come from the URL, the option password, PGPASSWORD or .pgpass`;
     case '28000':
       return /no encryption/.test(message)
         ? 'the server wants TLS: add sslmode=require (or verify-full) to the URL'
@@ -116,7 +116,7 @@ function pgbouncerHint(message: string): string | null {
   if (/no such database/i.test(message))
     return "check the name at the end of the URL, and PgBouncer's [databases]";
   if (/no such user|authentication failed/i.test(message)) {
-    return 'check user and password: PgBouncer takes those of its userlist.txt';
+    return 'check user and password; PgBouncer takes those of its userlist.txt';
   }
   return null;
 }

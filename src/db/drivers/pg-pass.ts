@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { registerSecret } from '../../base/secrets.js';
 import { DatabaseError } from '../errors.js';
 import { PASSWORD_HINT } from './pg-errors.js';
 import type { PgAddress } from './pg-wire.js';
@@ -19,6 +20,7 @@ export async function passwordFromFile(path: string | null, address: PgAddress):
   }
   const password = findPassword(text, address);
   if (password === null) throw missing(address, `${file} has none for it`);
+  registerSecret(password, [address.user, address.host, address.database]);
   return password;
 }
 

@@ -10,6 +10,7 @@ export interface Pg {
     ssl: TlsOptions | boolean;
   }) => PgWire;
   readonly types: PgTypes;
+  readonly defaults: { ssl: TlsOptions | boolean | undefined };
 }
 
 export interface PgConfig {
@@ -18,7 +19,10 @@ export interface PgConfig {
   readonly user?: string;
   readonly password?: string | (() => string | Promise<string>);
   readonly database?: string;
-  readonly ssl?: TlsOptions | false;
+  readonly ssl?: TlsOptions | boolean;
+  readonly sslnegotiation?: 'direct';
+  /** SCRAM-SHA-256-PLUS where the server offers it. */
+  readonly enableChannelBinding?: boolean;
   readonly application_name?: string;
   readonly fallback_application_name?: string;
   readonly options?: string;
@@ -32,7 +36,17 @@ export interface PgConfig {
 
 export type TlsOptions = Pick<
   ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'checkServerIdentity'
+  | 'ca'
+  | 'cert'
+  | 'key'
+  | 'crl'
+  | 'pfx'
+  | 'passphrase'
+  | 'servername'
+  | 'minVersion'
+  | 'maxVersion'
+  | 'rejectUnauthorized'
+  | 'checkServerIdentity'
 >;
 
 /** What a client has filled in from the environment, or by default, where its configuration said nothing. */
@@ -74,6 +88,14 @@ export interface PgWire {
   cancel(processId: number, secretKey: number): void;
   on(event: 'connect' | 'sslconnect' | 'end', listener: () => void): this;
   on(event: 'error', listener: (error: Error) => void): this;
+  on(
+    event: 'authenticationCleartextPassword' | 'authenticationMD5Password' | 'authenticationOk',
+    listener: () => void,
+  ): this;
+  on(
+    event: 'authenticationSASL',
+    listener: (message: { readonly mechanisms: readonly string[] }) => void,
+  ): this;
   on(event: 'parameterStatus', listener: (message: ParameterStatus) => void): this;
 }
 

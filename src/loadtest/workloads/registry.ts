@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.js';
 import { maskUrl } from '../../base/secrets.js';
 import { ValueError } from '../../base/units.js';
-import type { Database } from '../../db/database.js';
+import { cutUrl, type Database } from '../../db/database.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
+import { suggestUrl } from '../../db/suggest-url.js';
 import { postgresDatabase } from './postgres.js';
 import type { Observer } from './postgres-observer.js';
 import type { SqlTarget } from './sql-target.js';
@@ -33,16 +34,18 @@ export const BUILT_IN_FEED = 'ws:built-in';
 
 /** Reads a target. Throws a ValueError that says what there is. */
 export function parseTarget(text: string): Target {
+  if (cutUrl(text)?.scheme === 'postgres') {
+    checkPostgresUrl(text);
+    return { kind: 'postgres', url: text };
+  }
+  const meant = suggestUrl(text);
+  if (meant !== null) throw new ValueError(`unknown target '${maskUrl(text)}'; did you mean '${meant}'?`);
   const [, scheme] = /^([a-z][a-z0-9+.-]+):/i.exec(text) ?? [];
   if (scheme === undefined)
-    throw new ValueError(`'${text}' has no scheme; for a SQLite file write sqlite:${text}`);
+    throw new ValueError(`'${maskUrl(text)}' has no scheme; for a SQLite file write sqlite:${maskUrl(text)}`);
   switch (scheme.toLowerCase()) {
     case 'sqlite':
       return sqliteTarget(text);
-    case 'postgres':
-    case 'postgresql':
-      checkPostgresUrl(text);
-      return { kind: 'postgres', url: text };
     case 'http':
     case 'https':
       return { kind: 'http', url: webUrl(text) };

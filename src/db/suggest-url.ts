@@ -1,0 +1,26 @@
+import { closest } from '../base/closest.js';
+import { maskUrl } from '../base/secrets.js';
+
+const SCHEMES = ['postgres', 'postgresql', 'sqlite'];
+const KNOWN =
+  /^(?:pool|prometheus|pgbouncer|https?|wss?|mysql|mariadb|mongodb(?:\+srv)?|redis|file|mssql|oracle)$/i;
+
+/**
+ * The URL that was probably meant by one with a typo, with its password masked; null where there is no guess:
+ * `postgress://`, `postgres//`, `postgresql:/host`, `localhost:5432`, `user:password@host/database`.
+ */
+export function suggestUrl(text: string): string | null {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+_-]*?)(?::\/{0,3}|\/\/)(.*)$/is.exec(text) ?? [];
+  if (KNOWN.test(scheme) || /^[a-z]:[\\/]/i.test(text)) return null;
+  const hasSlashes = /^[a-z0-9+_-]+:?\/\//i.test(text);
+  const meant = scheme.length < 4 ? null : closest(scheme, SCHEMES);
+  if (meant !== null && (hasSlashes || /^postgres(?:ql)?$/i.test(scheme))) {
+    return meant === 'sqlite' ? `sqlite:${maskUrl(rest)}` : maskUrl(`${meant}://${rest.replace(/^\/+/, '')}`);
+  }
+  if (hasSlashes) return null;
+  // A host with a port, or a user with a password at a host.
+  const isPlace =
+    /^[\w.-]+:\d{1,5}(?:\/[\w-]*)?(?:\?.*)?$/.test(text) ||
+    /^[^\s/:@]+(?::.*)?@[\w.-]+(?::\d+)?(?:\/|$)/s.test(text);
+  return isPlace || /^localhost(?:\/|$)/i.test(text) ? maskUrl(`postgres://${text}`) : null;
+}
