@@ -10,7 +10,15 @@ export function maskSecrets(text: string): string {
 
 /** Masks one URL that somebody typed, well-formed or not: all of it is one word, even with blanks in the password. */
 export function maskUrl(url: string): string {
-  return maskUserinfo(maskKeys(maskValues(url)), (text) => [{ word: text, index: 0 }]);
+  return maskUserinfo(maskKeys(maskBare(maskValues(url))), (text) => [{ word: text, index: 0 }]);
+}
+
+/** In a connection string a password with blanks should have been quoted, and goes on up to the next key. */
+function maskBare(url: string): string {
+  return url.replace(
+    /((?:password|passwd|pwd)\s{0,3}=\s{0,3})(?!['"\s])[^&;]*?(?=\s\w{1,40}\s?=|[&;]|$)/gi,
+    `$1${MASK}`,
+  );
 }
 
 /**
@@ -45,7 +53,8 @@ const COMMON = new Set(
 const registered = new Set<string>();
 let pattern: RegExp | null = null;
 
-function maskValues(text: string): string {
+/** Masks the registered values alone: for reports, whose structure is poolctl's own. */
+export function maskValues(text: string): string {
   if (registered.size === 0) return text;
   pattern ??= patternOf(registered);
   return text.replace(pattern, MASK);

@@ -135,7 +135,8 @@ const FROM_ENVIRONMENT = [
 export function serverUrl(url: string, database?: string): string {
   const [before = '', query = ''] = url.split('?');
   const params = new URLSearchParams(query);
-  const dropped = database === undefined ? TIME_OUTS : [...TIME_OUTS, 'options'];
+  const dropped =
+    database === undefined ? TIME_OUTS : [...TIME_OUTS, 'options', 'search_path', 'target_session_attrs'];
   for (const name of dropped) params.delete(name);
   const name = database === undefined ? before : `${before.slice(0, before.lastIndexOf('/'))}/${database}`;
   return params.size === 0 ? name : `${name}?${params}`;

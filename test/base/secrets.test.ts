@@ -67,6 +67,7 @@ describe('masking secrets', () => {
   it('treats one typed URL as one word', () => {
     expect(maskUrl('postgres://app:a b c d@h/d')).toBe('postgres://app:***@h/d');
     expect(maskUrl('postgres:app:s3cret@h/d')).toBe('postgres:***@h/d');
+    expect(maskUrl('host=h password=my s3cret dbname=d')).toBe('host=h password=*** dbname=d');
   });
 
   it('masks a value that was parsed wherever it appears, raw, percent-encoded and in JSON', () => {

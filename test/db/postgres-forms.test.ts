@@ -187,9 +187,11 @@ describe('an address of PostgreSQL in the form that people have', () => {
     ['jdbc:postgresql://h/d?sslfactory=com.example.Mine', 'sslfactory names a class of Java'],
     ['service=shop', 'service is not supported'],
     ['host=h password=my SECRET dbname=d', 'quote values with blanks'],
+    ['postgres://me@srv:SEC?SECRET@h/d', 'must be written %3F'],
   ])('%s is refused: %s', (url, why) => {
     expect(() => checkPostgresUrl(url)).toThrow(why);
     expect(() => checkPostgresUrl(url)).not.toThrow(/SECRET/);
+    expect(() => createDatabase(url)).not.toThrow(/SECRET/);
   });
 
   it.each([
@@ -197,6 +199,8 @@ describe('an address of PostgreSQL in the form that people have', () => {
     ['sslmode=require', 'postgres://h/d?ssl=true'],
     ['sslmode=require', 'jdbc:postgresql://h/d?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory'],
     ['sslmode=disable', 'postgres://h/d?ssl=0'],
+    ['sslmode=require', 'postgres://h/d?sslmode=require&ssl=false'],
+    ['sslmode=verify-full', 'postgres://h/d?ssl=false&sslmode=verify-full'],
     ['sslmode=verify-ca', 'postgresql+asyncpg://h/d?ssl=verify-ca'],
     ['sslrootcert=ca.pem', 'postgres://h/d?sslaccept=strict&sslcert=ca.pem'],
     ['target_session_attrs=prefer-standby', 'jdbc:postgresql://h/d?targetServerType=preferSlave'],

@@ -23,7 +23,11 @@ export interface PlaceRules {
 
 interface Open {
   /** Asks the server one question. */
-  query(sql: string): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
+  query(
+    sql: string,
+    params: readonly unknown[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
   close(): Promise<void> | void;
 }
 
@@ -49,9 +53,13 @@ export async function connectFirst<T extends Open>(
         const inTime =
           rules.attemptMs === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(rules.attemptMs)]);
         const connection = await connect(place, inTime);
-        const misfit = await misfitOf(connection, wanted);
-        if (misfit === null) return connection;
-        await connection.close();
+        let misfit: string | null = 'was not asked';
+        try {
+          misfit = await misfitOf(connection, wanted, inTime);
+          if (misfit === null) return connection;
+        } finally {
+          if (misfit !== null) await connection.close();
+        }
         failures.push(new DatabaseError('ERR_DB_TARGET', `${nameOf(place)} ${misfit}`));
       } catch (cause) {
         const error = asError(cause);
@@ -73,10 +81,16 @@ function endsSearch(error: Error): boolean {
 }
 
 /** Why a server is not what is wanted; null if it is. */
-async function misfitOf(connection: Open, wanted: TargetSession): Promise<string | null> {
+async function misfitOf(
+  connection: Open,
+  wanted: TargetSession,
+  signal: AbortSignal,
+): Promise<string | null> {
   if (wanted === 'any') return null;
   const { rows } = await connection.query(
     "select pg_catalog.pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only",
+    [],
+    { signal },
   );
   const { standby, read_only: readOnly } = rows[0] ?? {};
   switch (wanted) {

@@ -80,25 +80,14 @@ function translated(place: string, pairs: readonly Pair[], isJdbc: boolean): Dat
       continue;
     }
     const meaning = meaningOf(name, value, { isJdbc, seen });
-    switch (meaning.kind) {
-      case 'takes':
-        for (const [key, text] of meaning.params)
-          if (key === 'host' || !params.has(key)) add(params, key, text);
-        break;
-      case 'ignored':
-        ignored.push(name);
-        break;
-      case 'refused':
-        // A password with an unescaped question mark ends here: its pieces must not be shown.
-        if (!place.includes('@') && `${name}${value}`.includes('@')) {
-          return { ...LOST, rest: place, params: new URLSearchParams() };
-        }
-        problems.push(meaning.why);
+    // A password with an unescaped question mark goes on in the parameters: its pieces must not be shown.
+    const isUnknown = meaning.kind !== 'takes' && !KNOWN_ELSEWHERE.has(name.toLowerCase());
+    if (isUnknown && (name.includes('@') || (!place.includes('@') && value.includes('@')))) {
+      return { ...LOST, rest: place, params: new URLSearchParams() };
     }
-    if (meaning.kind === 'ignored' && !place.includes('@') && `${name}${value}`.includes('@')) {
-      if (!KNOWN_ELSEWHERE.has(name.toLowerCase()))
-        return { ...LOST, rest: place, params: new URLSearchParams() };
-    }
+    if (meaning.kind === 'ignored') ignored.push(name);
+    else if (meaning.kind === 'refused') problems.push(meaning.why);
+    else for (const [key, text] of meaning.params) add(params, key, text);
   }
   return { scheme: 'postgres', rest: place, params, ignored, problems };
 }
@@ -155,12 +144,14 @@ function special(name: string, value: string, { isJdbc, seen }: Around): Meaning
   switch (name) {
     case 'ssl':
     case 'requiressl':
+      // An sslmode beside it says more.
+      if (seen.has('sslmode')) return takes();
       if (SSL_VALUES.has(value.toLowerCase())) return takes(['sslmode', value.toLowerCase()]);
       if (/^(?:false|0|off|no)$/i.test(value))
         return takes(name === 'ssl' ? ['sslmode', 'disable'] : ['sslmode', 'prefer']);
       if (!isOn) return refused(`${name} is true, false or an sslmode`);
-      // libpq translates ssl=true to require; for JDBC it means a full check. An sslmode beside it says more.
-      if (seen.has('sslmode') || seen.has('sslfactory')) return takes();
+      // libpq translates ssl=true to require; for JDBC it means a full check.
+      if (seen.has('sslfactory')) return takes();
       return takes(['sslmode', isJdbc ? 'verify-full' : 'require']);
     case 'sslfactory':
       if (/NonValidatingFactory$/.test(value))
