@@ -185,7 +185,7 @@ describeWithPostgres('what a PostgreSQL server refuses is told with code and hin
     const db = database(`postgres://narrow:pw@127.0.0.1:${port}/${own.name}?sslmode=disable`);
     await using session = await db.getDb();
     await session.query('select 1');
-    const second = await db.getDb({ timeoutMs: 50 }).catch((error: unknown) => error);
+    const second = await db.getDb({ timeoutMs: 2000 }).catch((error: unknown) => error);
     // One is out and may come back, so the pool waits; its error says why nothing else could be opened.
     expect(second).toMatchObject({ code: 'ERR_POOL_TIMEOUT', cause: { code: '53300' } });
     await session.close();
