@@ -6,7 +6,7 @@ import { type Baseline, baselineOf, parseBaseline, withoutBaseline } from '../sr
 import { type AuditCache, cacheKey, cacheSecret, openCache } from '../src/audit/cache.js';
 import { affects, type Changes, changesSince } from '../src/audit/changed.js';
 import { findFiles, isSourceName, type LocatedFile } from '../src/audit/code/files.js';
-import { explain } from '../src/audit/explain.js';
+import { explain, markdownPage } from '../src/audit/explain.js';
 import { applyPolicy, unknownRule } from '../src/audit/policy.js';
 import { renamed } from '../src/audit/rename.js';
 import { isBelow, nameFrom, realOf, repositoryAround } from '../src/audit/repository.js';
@@ -116,10 +116,14 @@ export const command = defineCommand({
     }
     if (result.summary.files === 0) throw new UsageError([nothingAudited(paths, result)]);
     const shown = named(context, files, paths, result);
-    await context.write(await renderReport('audit', options.format, shown, { ...render, version }));
+    await context.write(await renderReport('audit', options.format, shown, { ...render, version, pageOf }));
     return verdictOf(result.findings, result, options);
   },
 });
+
+function pageOf(kind: Finding['kind']) {
+  return { text: explain(kind), markdown: markdownPage(kind) };
+}
 
 function nothingAudited(paths: readonly string[], { summary }: AuditResult) {
   const where = paths.map((path) => `'${path}'`).join(', ');

@@ -6,13 +6,43 @@ export function topics(): readonly string[] {
   return [...RESOURCES.map(({ id }) => id), ...Object.keys(RULES)];
 }
 
+/** The page of a resource or rule in Markdown, as it stands in docs/rules. */
+export function markdownPage(topic: string): string {
+  const { docs, found } = docsOf(topic);
+  const { title, why, leaks, fixed, exceptions } = docs;
+  const code = (text: string) => `\`\`\`ts\n${text}\n\`\`\``;
+  return `# ${topic}
+
+${title}
+
+${why}
+
+## ${found === 'Leaks' ? 'Code that leaks' : 'Code that is reported'}
+
+${code(leaks)}
+
+## Repaired
+
+${code(fixed)}
+
+## Exceptions
+
+${exceptions}
+`;
+}
+
 /** Why a resource leaks or what a rule finds, an example, its repair, and what is no leak. */
 export function explain(topic: string): string {
+  const { docs, found } = docsOf(topic);
+  return page(topic, docs, found);
+}
+
+function docsOf(topic: string): { readonly docs: Docs; readonly found: string } {
   const resource = RESOURCES.find(({ id }) => id === topic);
-  if (resource !== undefined) return page(resource.id, { title: resource.title, ...resource.docs }, 'Leaks');
+  if (resource !== undefined) return { docs: { title: resource.title, ...resource.docs }, found: 'Leaks' };
   const [, rule] = Object.entries(RULES).find(([id]) => id === topic) ?? [];
   if (rule === undefined) throw new RangeError(`neither a resource nor a rule is called ${topic}`);
-  return page(topic, rule, 'Found');
+  return { docs: rule, found: 'Found' };
 }
 
 interface Docs {

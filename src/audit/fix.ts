@@ -53,7 +53,7 @@ export function explainedRepair(
   const refuse = (finding: Finding, reason: string) => refused.push({ finding, reason });
   for (const finding of findings) {
     const own = editsFor(file, finding, options);
-    if (own === null) refuse(finding, 'the code has a form that is not known to be safe to change');
+    if (typeof own === 'string') refuse(finding, own);
     else if (own.some((one) => edits.some((other) => overlap(one, other))))
       refuse(finding, 'another repair changes the same lines; run --fix again');
     else {
@@ -111,14 +111,49 @@ interface Lease {
   readonly canUse: boolean;
 }
 
-function editsFor(file: ts.SourceFile, finding: Finding, options: RepairOptions): Edit[] | null {
+/** The edits that repair a finding, or the reason why there are none. */
+function editsFor(file: ts.SourceFile, finding: Finding, options: RepairOptions): Edit[] | string {
   const ending = RESOURCES.find(({ id }) => id === finding.resource)?.repair;
-  if (ending === undefined || finding.rule !== 'leak' || finding.confidence !== 'high') return null;
+  if (finding.rule !== 'leak') return 'only leaks are repaired';
+  if (ending === undefined) return `there is no repair for ${finding.resource}`;
+  if (finding.confidence === 'low') return 'it is not certain that this is a lease';
   const lease = leaseAt(file, finding, ending, options);
-  if (lease === null || lease.rest.length === 0) return null;
-  const { block, index, name } = lease;
-  if (block.statements.slice(0, index).some((statement) => mentions(statement, name))) return null;
-  return intoFinally(lease, file) ?? intoTry(lease, file) ?? newTry(lease, file);
+  if (typeof lease === 'string') return lease;
+  const { block, index, name, rest } = lease;
+  if (rest.length === 0) return 'nothing follows the acquire call in its block';
+  if (block.statements.slice(0, index).some((statement) => mentions(statement, name)))
+    return `${name} has another meaning before the acquire call`;
+  const found =
+    ending.commit === undefined
+      ? (intoFinally(lease, file) ?? intoTry(lease, file) ?? newTry(lease, file))
+      : (intoCatch(lease, file) ?? newCatch(lease, file));
+  return found ?? whyNot(lease);
+}
+
+/** The first obstacle, for people: the repairs themselves only say that they do not fit. */
+function whyNot({ rest, name, ending }: Lease): string {
+  const hasTry = rest.some(ts.isTryStatement);
+  if (rest.some((one) => handsOver(one, name)))
+    return `${name} is stored, returned or used by code that is not awaited`;
+  const opens = rest.some((one) => OPENS.test(one.getText()));
+  if (opens && ending.endsTransaction !== true && ending.rollback === undefined)
+    return 'a transaction is opened, and it is not clear how it ends';
+  if (ending.commit !== undefined) return 'it is not committed at the end of a plain sequence of statements';
+  return hasTry
+    ? `the try statement around the work does not end ${name} in a form that can be moved`
+    : `${name} is released in several places, or what follows needs names from before`;
+}
+
+/** Whether a mention of the lease may outlive the statement. */
+function handsOver(statement: ts.Statement, name: string): boolean {
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && node.text === name && !isPropertyName(node))
+      found ||= !isUsedOnly(node, statement);
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
 }
 
 /** A try that follows the acquire call gets the release as its finally; the releases in it go. */
@@ -197,13 +232,7 @@ function intoTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
 /** `var` and function declarations aside, the names that a statement declares for those after it. */
 function declaredNames(statement: ts.Statement): string[] {
   if (!ts.isVariableStatement(statement)) return [];
-  const found: string[] = [];
-  const visit = (name: ts.BindingName): void => {
-    if (ts.isIdentifier(name)) found.push(name.text);
-    else for (const element of name.elements) if (ts.isBindingElement(element)) visit(element.name);
-  };
-  for (const { name } of statement.declarationList.declarations) visit(name);
-  return found;
+  return statement.declarationList.declarations.flatMap(({ name }) => namesIn(name));
 }
 
 /** Whether a statement may leave the loop or switch around it: that works from within a try too, but is read badly. */
@@ -219,17 +248,25 @@ function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   if (releases.length > 1 || !isKept(lease, releases)) return null;
   const at = release === undefined ? -1 : rest.indexOf(release);
   if (at >= 0 && rest.slice(at + 1).some((one) => mentions(one, name))) return null;
-  // Released in the midst of a transaction, it would go back to the pool with it: somebody has to say how that ends.
-  if (ending.endsTransaction !== true && rest.some((one) => OPENS.test(one.getText()))) return null;
+  // Released in the midst of a transaction, it would go back to the pool with it: the repair has to roll back.
+  const opens = ending.endsTransaction !== true && rest.some((one) => OPENS.test(one.getText()));
+  const mustRollBack = opens && !rest.some((one) => ROLLS_BACK.test(one.getText()));
+  if (opens && (!mustRollBack || ending.rollback === undefined)) return null;
   const extent = extentOf(rest, at);
   if (extent === null) return null;
   const own = [lease.statement, ...rest.slice(0, Math.max(extent, at + 1))];
   if (!own.every((statement) => hasOwnLines(statement, file))) return null;
-  if (lease.canUse) {
+  if (lease.canUse && !mustRollBack) {
     const edits = usingEdits(lease, file, at);
     if (edits !== null) return edits;
   }
-  const edit = tryEdit(lease, file, rest.slice(0, extent), release);
+  const edit = tryEdit(
+    lease,
+    file,
+    rest.slice(0, extent),
+    release,
+    mustRollBack ? ending.rollback : undefined,
+  );
   return edit === null ? null : [edit];
 }
 
@@ -257,38 +294,72 @@ export function isAtLeast(version: string, wanted: string): boolean {
   return true;
 }
 
-/** The const that the acquire call of a finding is in. */
+/** The const that the acquire call of a finding is in, or the reason why it is in none. */
 function leaseAt(
   file: ts.SourceFile,
   { line, column }: Finding,
   ending: Repairing,
   options: RepairOptions,
-): Lease | null {
+): Lease | string {
   const position = file.getPositionOfLineAndCharacter(line - 1, column - 1);
   let at: ts.Node | undefined = tokenAt(file, position);
-  if (at === undefined || !ending.acquire.includes(at.getText())) return null;
-  while (at !== undefined && !ts.isCallExpression(at)) at = at.parent;
-  if (at === undefined) return null;
+  if (at === undefined) return 'the acquire call is not where it was';
+  const lender = at.getText();
+  while (at !== undefined && !ts.isCallExpression(at) && !ts.isNewExpression(at)) at = at.parent;
+  if (at === undefined) return 'the acquire call is no plain call';
   const value = ts.isAwaitExpression(at.parent) ? at.parent : at;
   const declaration = value.parent;
-  if (!ts.isVariableDeclaration(declaration) || !ts.isIdentifier(declaration.name)) return null;
+  if (!ts.isVariableDeclaration(declaration) || !ts.isIdentifier(declaration.name))
+    return 'the lease is not declared by the acquire call, as in const client = await ...';
   const list = declaration.parent;
   const statement = list.parent;
-  if (!ts.isVariableDeclarationList(list) || list.declarations.length !== 1) return null;
-  if ((list.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const) return null;
-  if (!ts.isVariableStatement(statement) || !ts.isBlock(statement.parent)) return null;
+  if (!ts.isVariableDeclarationList(list) || list.declarations.length !== 1)
+    return 'several variables are declared in one statement';
+  if (ending.awaits && value === at && ending.commit !== undefined) return 'the acquire call is not awaited';
+  if ((list.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const)
+    return `${declaration.name.text} is no const: it may get another value`;
+  if (!ts.isVariableStatement(statement) || !ts.isBlock(statement.parent))
+    return 'the acquire call is not in a block of statements';
   const block = statement.parent;
   const index = block.statements.indexOf(statement);
+  const rest = block.statements.slice(index + 1);
+  // A function of the project may lend anything: only what is done with the result says that it is the lease itself.
+  const { text: name } = declaration.name;
+  const isEnded = (one: ts.Statement) => isRelease(one, name, ending.commit ?? ending.release);
+  if (!ending.acquire.includes(lender) && !rest.some((one) => isEnded(one) || within(one, isEnded)))
+    return `it is lent by ${lender}(), a function of the project, and ${name} has no ${ending.commit ?? ending.release}() here`;
   return {
     statement,
     declaration,
-    name: declaration.name.text,
+    name,
     block,
     index,
-    rest: block.statements.slice(index + 1),
+    rest,
     ending,
-    canUse: canUse(ending, file, options),
+    canUse: (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Const && canUse(ending, file, options),
   };
+}
+
+/** Whether a statement within another one, outside of functions, fits. */
+function within(statement: ts.Statement, fits: (one: ts.Statement) => boolean): boolean {
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isStatement(node)) found ||= fits(node);
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(statement, visit);
+  return found;
+}
+
+/** Whether a function has a parameter of this name, so that within it the name means something else. */
+function shadows(node: ts.Node, name: string): boolean {
+  return ts.isFunctionLike(node) && node.parameters.some((one) => namesIn(one.name).includes(name));
+}
+
+function namesIn(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  return name.elements.flatMap((one) => (ts.isBindingElement(one) ? namesIn(one.name) : []));
 }
 
 function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
@@ -303,8 +374,9 @@ function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
 }
 
 /** `client.release();`, alone, with nothing said of an error. */
-function isRelease(statement: ts.Statement, name: string, method: string): boolean {
+function isRelease(statement: ts.Statement, name: string, method: string, mustAwait = false): boolean {
   if (!ts.isExpressionStatement(statement)) return false;
+  if (mustAwait && !ts.isAwaitExpression(statement.expression)) return false;
   const call = ts.isAwaitExpression(statement.expression)
     ? statement.expression.expression
     : statement.expression;
@@ -353,9 +425,9 @@ function isLast(release: ts.Statement, attempt: ts.TryStatement, name: string): 
 function isKept({ name, rest }: Pick<Lease, 'name' | 'rest'>, releases: readonly ts.Statement[]): boolean {
   let isSafe = true;
   const visit = (node: ts.Node, isInner: boolean): void => {
-    if (releases.some((release) => release === node)) return;
+    if (releases.some((release) => release === node) || shadows(node, name)) return;
     if (ts.isIdentifier(node) && node.text === name && !isPropertyName(node)) {
-      isSafe &&= !isInner && isAwaitedCall(node);
+      isSafe &&= !ENDS.test(methodOf(node)) && ((!isInner && isAwaitedCall(node)) || isAwaitedWithin(node));
     }
     // What is yielded leaves the function at a point where it may never come back to.
     if (ts.isYieldExpression(node)) isSafe = false;
@@ -384,7 +456,59 @@ function isAwaitedCall(node: ts.Identifier): boolean {
   return ts.isCallExpression(call) && call.expression === access && ts.isAwaitExpression(call.parent);
 }
 
+/** The method that is called on the lease: `query` of `client.query()`. */
+function methodOf({ parent }: ts.Identifier): string {
+  return ts.isPropertyAccessExpression(parent) ? parent.name.text : '';
+}
+
+/**
+ * `await save(client, order)`, `await Promise.all(ids.map((id) => client.query(id)))`: the lease is part of an expression
+ * that is awaited as a whole, so nothing uses it after that.
+ */
+function isAwaitedWithin(node: ts.Node): boolean {
+  for (let at = node; !ts.isStatement(at.parent); at = at.parent) {
+    const { parent } = at;
+    if (ts.isAwaitExpression(parent)) return true;
+    if (ts.isFunctionLike(parent)) {
+      // A callback with statements may keep anything.
+      if (!ts.isArrowFunction(parent) || ts.isBlock(parent.body) || !ts.isCallExpression(parent.parent))
+        return false;
+    } else if (ts.isVariableDeclaration(parent) || (ts.isBinaryExpression(parent) && isAssignment(parent)))
+      return false;
+    else if (
+      ts.isCallExpression(parent) &&
+      parent.expression !== at &&
+      !STARTS.test(parent.expression.getText())
+    ) {
+      // Awaited by the call around, or at once.
+      if (!isAwaitedOrPassed(parent)) return false;
+    }
+  }
+  return false;
+}
+
+const STARTS = /(^|\.)(map|all|allSettled|race|any)$/;
+
+function isAwaitedOrPassed(call: ts.CallExpression): boolean {
+  for (let at: ts.Node = call; !ts.isStatement(at.parent); at = at.parent) {
+    if (ts.isAwaitExpression(at.parent)) return true;
+  }
+  return false;
+}
+
+function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean {
+  return kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
+}
+
+/** Whether a mention only uses the lease: as the receiver of a property or in an awaited expression. */
+function isUsedOnly(node: ts.Identifier, within: ts.Statement): boolean {
+  if (isAwaitedWithin(node)) return true;
+  for (let at: ts.Node = node; at !== within; at = at.parent) if (ts.isFunctionLike(at)) return false;
+  return ts.isPropertyAccessExpression(node.parent) && !ts.isReturnStatement(within);
+}
+
 function mentions(node: ts.Node, name: string): boolean {
+  if (shadows(node, name)) return false;
   let found = ts.isIdentifier(node) && node.text === name && !isPropertyName(node);
   ts.forEachChild(node, (child) => {
     found ||= mentions(child, name);
@@ -453,6 +577,7 @@ function tryEdit(
   file: ts.SourceFile,
   inside: readonly ts.Statement[],
   release: ts.Statement | undefined,
+  rollback: string | undefined,
 ): Edit | null {
   const { text } = file;
   const last = inside.at(-1);
@@ -469,12 +594,148 @@ function tryEdit(
   return {
     start,
     end,
-    text: `${newline}${indent}try {${body}${newline}${indent}} finally {${final}${newline}${indent}}`,
+    text: `${newline}${indent}try {${body}${newline}${indent}}${catching(lease, file, rollback)} finally {${final}${newline}${indent}}`,
   };
 }
 
-function callOf({ name, ending: { awaits, release } }: Lease): string {
-  return `${awaits ? 'await ' : ''}${name}.${release}();`;
+/** A catch that rolls back and passes the error on; '' if there is nothing to roll back. */
+function catching(lease: Lease, file: ts.SourceFile, rollback: string | undefined): string {
+  if (rollback === undefined) return '';
+  const { newline, indent, unit } = layoutOf(lease, file);
+  const error =
+    ['error', 'cause', 'thrown'].find((name) => name !== lease.name && !mentions(lease.block, name)) ??
+    'error';
+  const lines = [rollback.replaceAll('$', lease.name), `throw ${error};`].map((line) =>
+    punctuated(line, lease),
+  );
+  return ` catch (${error}) {${lines.map((line) => `${newline}${indent}${unit}${line}`).join('')}${newline}${indent}}`;
+}
+
+/**
+ * A transaction that is committed at the end of its statements: these go into a try whose catch rolls back. What comes
+ * after the commit stays outside, since a transaction that has ended cannot be rolled back.
+ */
+function newCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
+  const { rest, name, ending } = lease;
+  const commits = rest.filter((one) => isRelease(one, name, ending.commit ?? '', true));
+  const [commit] = commits;
+  if (commit === undefined || commits.length > 1) return null;
+  const at = rest.indexOf(commit);
+  const [inside, after] = [rest.slice(0, at), rest.slice(at + 1)];
+  if (inside.some((one) => endsIn(one, lease) || canReturn(one))) return null;
+  if (!isKept({ ...lease, rest: inside }, [])) return null;
+  if (after.some((one) => mentions(one, name))) return null;
+  if (![lease.statement, ...inside, commit].every((one) => hasOwnLines(one, file))) return null;
+  if (inside.some((one) => ts.isDeclarationStatement(one))) return null;
+  const needed = inside.filter((one) =>
+    declaredNames(one).some((own) => after.some((later) => mentions(later, own))),
+  );
+  // A return of what was read may stand in the try too: it cannot fail.
+  const takesRest = needed.length > 0 && after.every(doesNoWork);
+  const hoisted = takesRest ? [] : needed;
+  const declarations = hoisted.map((one) => hoistable(one, after));
+  if (declarations.some((one) => one === null)) return null;
+  const { text } = file;
+  const { newline, indent, unit } = layoutOf(lease, file);
+  const last = takesRest ? (after.at(-1) ?? commit) : commit;
+  if (!hasOwnLines(last, file)) return null;
+  const start = lineEnd(text, lease.statement.end);
+  const end = lineEnd(text, last.end);
+  const body = indented(text, start, end, unit, file, null);
+  const shifts = declarations.flatMap((one) => (one === null ? [] : [one]));
+  const rewritten = shifts.reduce((code, { from, to }) => code.replace(from, () => to), body);
+  const before = shifts
+    .map(({ name: own, type }) => `${newline}${indent}${punctuated(`let ${own}${type};`, lease)}`)
+    .join('');
+  const rollback = `await $.${ending.release}();`;
+  return [
+    {
+      start,
+      end,
+      text: `${before}${newline}${indent}try {${rewritten}${newline}${indent}}${catching(lease, file, rollback)}`,
+    },
+  ];
+}
+
+/** How `const x = ...;` becomes an assignment to a variable that is declared before; null where it cannot. */
+function hoistable(
+  statement: ts.Statement,
+  after: readonly ts.Statement[],
+): { readonly from: string; readonly to: string; readonly name: string; readonly type: string } | null {
+  if (!ts.isVariableStatement(statement)) return null;
+  const [declaration, ...others] = statement.declarationList.declarations;
+  if (declaration === undefined || others.length > 0 || !ts.isIdentifier(declaration.name)) return null;
+  const { text: name } = declaration.name;
+  // The type of a variable that a function captures must be written out.
+  if (declaration.type === undefined && after.some((one) => capturesIn(one, name))) return null;
+  const head = statement.getText().slice(0, declaration.getStart() - statement.getStart());
+  const type = declaration.type === undefined ? '' : `: ${declaration.type.getText()}`;
+  return { from: `${head}${name}${type}`, to: name, name, type };
+}
+
+function capturesIn(node: ts.Node, name: string): boolean {
+  if (ts.isFunctionLike(node)) return mentions(node, name);
+  let found = false;
+  ts.forEachChild(node, (child) => {
+    found ||= capturesIn(child, name);
+  });
+  return found;
+}
+
+/** A try that commits at its end and whose catch does nothing to the transaction: the catch begins with the rollback. */
+function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
+  const { rest, name, ending } = lease;
+  const [attempt] = rest;
+  if (attempt === undefined || !ts.isTryStatement(attempt) || attempt.catchClause === undefined) return null;
+  const { tryBlock, catchClause, finallyBlock } = attempt;
+  if (mentions(catchClause, name) || (finallyBlock !== undefined && mentions(finallyBlock, name)))
+    return null;
+  const at = tryBlock.statements.findIndex((one) => isRelease(one, name, ending.commit ?? '', true));
+  if (at < 0) return null;
+  const [inside, after] = [tryBlock.statements.slice(0, at), tryBlock.statements.slice(at + 1)];
+  if (inside.some((one) => endsIn(one, lease) || canReturn(one)) || !after.every(doesNoWork)) return null;
+  if (!isKept({ ...lease, rest: inside }, []) || rest.slice(1).some((one) => mentions(one, name)))
+    return null;
+  const [first] = catchClause.block.statements;
+  if (first === undefined || !hasOwnLines(first, file)) return null;
+  const start = lineStart(file.text, first.getStart());
+  const margin = file.text.slice(start, first.getStart());
+  const { newline } = layoutOf(lease, file);
+  return [
+    {
+      start,
+      end: start,
+      text: `${margin}${punctuated(`await ${name}.${ending.release}();`, lease)}${newline}`,
+    },
+  ];
+}
+
+/** Whether a statement ends the transaction somewhere in it. */
+function endsIn(statement: ts.Statement, { name, ending }: Lease): boolean {
+  return new RegExp(
+    `(?<![\\w$.])${name.replaceAll('$', '\\$')}\\s*[?!]?\\.\\s*(${ending.commit}|${ending.release})\\b`,
+  ).test(statement.getText());
+}
+
+function canReturn(statement: ts.Statement): boolean {
+  let found = ts.isReturnStatement(statement) || ts.isBreakOrContinueStatement(statement);
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isReturnStatement(node)) found = true;
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
+}
+
+function callOf(lease: Lease): string {
+  const { awaits, release } = lease.ending;
+  return punctuated(`${awaits ? 'await ' : ''}${lease.name}.${release}();`, lease);
+}
+
+/** Without a semicolon where the code around has none. */
+function punctuated(line: string, { statement }: Lease): string {
+  return statement.getText().endsWith(';') ? line : line.replace(/;$/, '');
 }
 
 interface Layout {

@@ -119,6 +119,10 @@ export interface Repairing {
   readonly awaits: boolean;
   /** Whether a transaction that is still open ends with the release, and is not handed on with the connection. */
   readonly endsTransaction?: boolean;
+  /** A transaction: the method that commits it; `release` is then the one that rolls it back. */
+  readonly commit?: string;
+  /** The statement that rolls back what was begun on it; `$` stands for the lease. */
+  readonly rollback?: string;
   /** What can be declared with `await using`: what this version of this module lends, or a later one; null for any. */
   readonly using?: { readonly module: string | null; readonly since: string | null };
 }

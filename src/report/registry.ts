@@ -8,6 +8,7 @@ import type { Comparison } from '../loadtest/compare.js';
 import type { FeedLoadResult } from '../loadtest/feed/types.js';
 import type { LoadResult } from '../loadtest/result.js';
 import type { SweepResult } from '../loadtest/sweep.js';
+import type { SarifOptions } from './audit/sarif.js';
 import type { AdminResult } from './pgbouncer/admin.js';
 import type { InitResult } from './pgbouncer/init.js';
 import type { ShowResult } from './pgbouncer/show.js';
@@ -15,7 +16,7 @@ import type { RenderOptions } from './render-options.js';
 
 /** Every report, with what its renderers take. */
 interface Inputs {
-  audit: [result: AuditResult, options: RenderOptions & { readonly version: string }];
+  audit: [result: AuditResult, options: RenderOptions & SarifOptions];
   baseline: [result: BaselineResult, options: RenderOptions];
   compare: [comparison: Comparison, options: RenderOptions];
   doctor: [result: DoctorResult, options: RenderOptions];

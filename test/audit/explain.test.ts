@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audit } from '../../src/audit/audit.js';
-import { explain, topics } from '../../src/audit/explain.js';
+import { explain, markdownPage, topics } from '../../src/audit/explain.js';
 import { RESOURCES } from '../../src/audit/resources/index.js';
 import { RULES } from '../../src/audit/rules.js';
 
@@ -46,5 +46,21 @@ describe('what --explain prints', () => {
 
   it.each(rules)('is true of $rule: nothing is found in the repaired one', async ({ fixed }) => {
     expect(await findingsIn(fixed)).toEqual([]);
+  });
+});
+
+describe('docs/rules', () => {
+  const folder = join(import.meta.dirname, '../../docs/rules');
+
+  it('has a page for each resource and rule, and no other', async () => {
+    expect((await readdir(folder)).sort()).toEqual(
+      topics()
+        .map((topic) => `${topic}.md`)
+        .sort(),
+    );
+  });
+
+  it.each(topics())('is current: %s (else run node scripts/rule-pages.mjs)', async (topic) => {
+    expect(await readFile(join(folder, `${topic}.md`), 'utf8')).toBe(markdownPage(topic));
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import Ajv from 'ajv';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { audit } from '../../src/audit/audit.js';
+import { explain, markdownPage } from '../../src/audit/explain.js';
 import type { AuditResult } from '../../src/audit/types.js';
 import { renderSarif } from '../../src/report/audit/sarif.js';
 
@@ -27,7 +28,8 @@ function faults(log: unknown): string[] {
 }
 
 function written(result: AuditResult) {
-  return JSON.parse(renderSarif(result, { version: '1.2.3' }));
+  const pageOf = (kind: string) => ({ text: explain(kind), markdown: markdownPage(kind) });
+  return JSON.parse(renderSarif(result, { version: '1.2.3', pageOf }));
 }
 
 let folder: string;
@@ -51,6 +53,11 @@ it('writes what the schema of SARIF 2.1.0 allows, for findings of all rules', ()
     ]),
   );
   expect(log.runs[0].results).toHaveLength(result.findings.length);
+  for (const rule of log.runs[0].tool.driver.rules) {
+    expect(rule.help.markdown).toContain('## Repaired');
+    expect(rule.fullDescription.text).not.toBe(rule.shortDescription.text);
+    expect(rule.properties.precision).toMatch(/^(high|medium)$/);
+  }
 });
 
 it('writes what the schema allows where nothing is found, and where files could not be read', async () => {

@@ -14,6 +14,12 @@ export const knex: ResourceSpec = {
     { kind: 'method', name: 'startTransaction', on: ['objection#*'], named: /(?!)/ },
   ],
   pools: [{ kind: 'function', name: 'knex', from: ['knex'] }],
+  repair: {
+    acquire: ['transaction', 'startTransaction'],
+    release: 'rollback',
+    commit: 'commit',
+    awaits: true,
+  },
   release: {
     methods: ['commit', 'rollback'],
     takes: ['commit', 'rollback'],

@@ -13,6 +13,7 @@ export const mongodb: ResourceSpec = {
     { kind: 'function', name: 'startSession', from: ['mongoose'] },
     { kind: 'new', name: 'MongoClient', from: ['mongodb'], lazy: true, isWhole: true },
   ],
+  repair: { acquire: ['startSession'], release: 'endSession', awaits: true, endsTransaction: true },
   release: { methods: ['endSession', 'close', 'destroy'], takes: [], ofParent: ['close', 'disconnect'] },
   returnsItself: ['connect'],
   protocol: ['startTransaction', 'connect', 'abortTransaction'],

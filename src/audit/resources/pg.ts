@@ -60,6 +60,7 @@ export const pgClient: ResourceSpec = {
   id: 'pg-client',
   title: 'a node-postgres connection of its own',
   acquire: [{ kind: 'new', name: 'Client', from: ['pg', '@neondatabase/serverless'], armedBy: ['connect'] }],
+  repair: { acquire: ['Client'], release: 'end', awaits: true, endsTransaction: true },
   release: {
     methods: ['end', 'release'],
     takes: [],

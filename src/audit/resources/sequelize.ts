@@ -19,6 +19,12 @@ export const sequelize: ResourceSpec = {
     },
   ],
   pools: [{ kind: 'new', name: 'Sequelize', from: ['sequelize', 'sequelize-typescript', '@sequelize/core'] }],
+  repair: {
+    acquire: ['transaction', 'startUnmanagedTransaction'],
+    release: 'rollback',
+    commit: 'commit',
+    awaits: true,
+  },
   release: {
     methods: ['commit', 'rollback'],
     takes: ['commit', 'rollback'],

@@ -14,7 +14,12 @@ export const typeorm: ResourceSpec = {
   ],
   pools: [{ kind: 'new', name: 'DataSource', from: ['typeorm'] }],
   isPersonal: true,
-  repair: { acquire: ['createQueryRunner'], release: 'release', awaits: true },
+  repair: {
+    acquire: ['createQueryRunner'],
+    release: 'release',
+    awaits: true,
+    rollback: 'if ($.isTransactionActive) await $.rollbackTransaction();',
+  },
   release: {
     methods: ['release'],
     takes: ['releaseQueryRunner'],

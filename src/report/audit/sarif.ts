@@ -1,7 +1,13 @@
 import type { AuditResult, Finding, TrailStep } from '../../audit/types.js';
 
+export interface SarifOptions {
+  readonly version: string;
+  /** The documentation of a kind of finding; without, the rules have no help. */
+  pageOf?(kind: Finding['kind']): { readonly text: string; readonly markdown: string };
+}
+
 /** SARIF 2.1.0, for code scanning: a code flow per finding, from the acquire call to what gets past the release. */
-export function renderSarif(result: AuditResult, { version }: { readonly version: string }): string {
+export function renderSarif(result: AuditResult, { version, pageOf }: SarifOptions): string {
   const ids = [...new Set(result.findings.map(ruleId))].sort();
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -12,7 +18,8 @@ export function renderSarif(result: AuditResult, { version }: { readonly version
           driver: {
             name: 'poolctl',
             version,
-            rules: ids.map(ruleOf),
+            informationUri: HOME,
+            rules: ids.map((id) => ruleOf(id, pageOf)),
           },
         },
         columnKind: 'utf16CodeUnits',
@@ -58,14 +65,25 @@ const HABITS: ReadonlySet<Finding['kind']> = new Set([
   'module-session',
 ]);
 
-function ruleOf(id: string): object {
+const HOME = 'https://www.npmjs.com/package/poolctl';
+
+function ruleOf(id: string, pageOf: SarifOptions['pageOf']): object {
   const kind = id.split('/').at(-1) as Finding['kind'];
+  const page = pageOf?.(kind);
+  const isHabit = HABITS.has(kind);
   return {
     id,
+    name: kind.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase()),
     shortDescription: { text: RULES[kind] },
-    helpUri: 'https://cwe.mitre.org/data/definitions/772.html',
-    defaultConfiguration: { level: HABITS.has(kind) ? 'note' : 'error' },
-    properties: { tags: ['reliability', 'external/cwe/cwe-772'] },
+    fullDescription: { text: page?.text.split('\n\n')[1] ?? RULES[kind] },
+    ...(page === undefined ? {} : { help: page }),
+    helpUri: `${HOME}?activeTab=code#docs/rules/${kind}.md`,
+    defaultConfiguration: { level: isHabit ? 'note' : 'error' },
+    properties: {
+      tags: ['reliability', 'resource-leak', ...(isHabit ? [] : ['external/cwe/cwe-772'])],
+      precision: isHabit ? 'medium' : 'high',
+      'problem.severity': isHabit ? 'recommendation' : 'error',
+    },
   };
 }
 
