@@ -74,7 +74,7 @@ describe('a sweep', () => {
       [1, 3, 1],
       [2, 3, 1],
     ]);
-  });
+  }, 120_000);
 
   it('tells the knee and the regime', async () => {
     const { out, code } = await loadtest([...SWEEP, '--sweep=pool-size=1,2']);
