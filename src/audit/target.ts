@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
 import { isAtLeast, type RepairOptions } from './fix.js';
@@ -47,19 +47,27 @@ function parses(options: ts.CompilerOptions, compilesIt: boolean | null, runsIt:
 function compilerOptionsFor(folders: readonly string[]): ts.CompilerOptions | null {
   for (const folder of folders) {
     const path = join(folder, 'tsconfig.json');
-    if (!ts.sys.fileExists(path)) continue;
-    const { config, error } = ts.readConfigFile(path, ts.sys.readFile);
+    if (!existsSync(path)) continue;
+    const { config, error } = ts.readConfigFile(path, textAt);
     if (error !== undefined) return null;
     // No files are looked for: only the options matter.
     const host: ts.ParseConfigHost = {
-      useCaseSensitiveFileNames: ts.sys.useCaseSensitiveFileNames,
-      fileExists: ts.sys.fileExists,
-      readFile: ts.sys.readFile,
+      useCaseSensitiveFileNames: true,
+      fileExists: existsSync,
+      readFile: textAt,
       readDirectory: () => [],
     };
     return ts.parseJsonConfigFileContent(config, host, folder).options;
   }
   return null;
+}
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 interface Manifest {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import type { AuditResult } from '../../src/audit/types.js';
 import { runMain } from '../../src/cli/main.js';
+import { poolctl } from '../helpers/bin.js';
 import { testIo } from '../helpers/io.js';
 
 const LEAK = `import { Pool } from 'pg';
@@ -427,4 +428,12 @@ describe('--fix', () => {
     expect(hunks(out)).toBe(hunks(diff));
     expect(out.match(/^@@/gm)).toHaveLength(2);
   });
+});
+
+it('repairs with the built program too, beside a tsconfig.json', async () => {
+  await write('a.ts', LEAK);
+  await write('tsconfig.json', '{ "compilerOptions": { "target": "es2022" } }');
+  const { code } = await poolctl(['audit-leaks', '--fix', '--no-cache'], { cwd: folder });
+  expect(code).toBe(0);
+  expect(await readFile(join(folder, 'a.ts'), 'utf8')).toContain('} finally {');
 });
