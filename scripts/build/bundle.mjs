@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
+import { filesBelow } from './closure.mjs';
 import { compilerAsModule, usesOfCompiler } from './compiler.mjs';
 import { inkForTop } from './ink.mjs';
 
@@ -38,7 +39,17 @@ export async function bundleVendored({ dist, library, vendored }) {
     outdir: join(dist, 'vendor'),
     absWorkingDir: join(dist, '..'),
     minify: true,
-    plugins: [compilerAsModule(usesOfCompiler(library))],
+    // The repairs of the command line use the compiler too, though no door of the library leads to them.
+    plugins: [
+      compilerAsModule(
+        usesOfCompiler(
+          new Set([
+            ...library,
+            ...filesBelow(join(dist, 'src/audit')).filter((file) => file.endsWith('.js')),
+          ]),
+        ),
+      ),
+    ],
   });
   return Object.keys(/** @type {esbuild.Metafile} */ (metafile).inputs);
 }

@@ -80,15 +80,10 @@ function overlap(one: Edit, other: Edit): boolean {
   return one.start === other.start || (one.start < other.end && other.start < one.end);
 }
 
-/** Whether a text has no syntax errors. */
+/** Whether a text has no syntax errors. The compiler knows, though its types do not say so. */
 function isWhole(name: string, text: string): boolean {
-  const code = isMarkup(name) ? scriptOf(name, text).text : text;
-  const { diagnostics = [] } = ts.transpileModule(code, {
-    fileName: isMarkup(name) ? 'script.ts' : name,
-    reportDiagnostics: true,
-    compilerOptions: { target: ts.ScriptTarget.ESNext, jsx: ts.JsxEmit.Preserve, allowJs: true },
-  });
-  return diagnostics.length === 0;
+  const { parseDiagnostics = [] } = parse(name, text) as { readonly parseDiagnostics?: readonly unknown[] };
+  return parseDiagnostics.length === 0;
 }
 
 function parse(name: string, text: string): ts.SourceFile {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ts } from 'ts-morph';
+import { arrayOf, EXTENDS, extended, isRecord, readJson } from './code/manifests.js';
 import { isAtLeast, type RepairOptions } from './fix.js';
 
 /** The first version of Node that runs `await using` as it stands, and of TypeScript that compiles it. */
@@ -31,43 +31,49 @@ export function targetOf(path: string): RepairOptions {
   return { parsesUsing: compiler !== null && parses(compiler, compilesIt, runsIt), versionOf };
 }
 
-function parses(options: ts.CompilerOptions, compilesIt: boolean | null, runsIt: boolean): boolean {
-  const target = options.target ?? ts.ScriptTarget.ES5;
-  const lib = options.lib?.map((one) => one.toLowerCase());
-  const namesIt = lib?.some((one) => one.includes('esnext.disposable')) === true;
-  const hasTypes =
-    namesIt || (lib?.some((one) => /^lib\.esnext\.d\.ts$/.test(one)) ?? target === ts.ScriptTarget.ESNext);
+/** What a tsconfig.json says of the language; names in lower case. */
+interface LanguageOptions {
+  readonly target: string | null;
+  readonly lib: readonly string[] | null;
+}
+
+function parses({ target, lib }: LanguageOptions, compilesIt: boolean | null, runsIt: boolean): boolean {
+  const namesIt = lib?.some((one) => one === 'esnext.disposable') === true;
+  const hasTypes = namesIt || (lib?.includes('esnext') ?? target === 'esnext');
   // A compiler that knows the library file knows the syntax.
   if (!hasTypes || compilesIt === false || (compilesIt === null && !namesIt)) return false;
   // The newest target leaves the syntax as it is; others have it compiled away.
-  return target === ts.ScriptTarget.ESNext ? runsIt : true;
+  return target === 'esnext' ? runsIt : true;
 }
 
 /** Of the nearest tsconfig.json, with what it extends. */
-function compilerOptionsFor(folders: readonly string[]): ts.CompilerOptions | null {
+function compilerOptionsFor(folders: readonly string[]): LanguageOptions | null {
   for (const folder of folders) {
     const path = join(folder, 'tsconfig.json');
     if (!existsSync(path)) continue;
-    const { config, error } = ts.readConfigFile(path, textAt);
-    if (error !== undefined) return null;
-    // No files are looked for: only the options matter.
-    const host: ts.ParseConfigHost = {
-      useCaseSensitiveFileNames: true,
-      fileExists: existsSync,
-      readFile: textAt,
-      readDirectory: () => [],
-    };
-    return ts.parseJsonConfigFileContent(config, host, folder).options;
+    const config = readJson(path);
+    return isRecord(config) ? optionsOf(folder, config, 0) : null;
   }
   return null;
 }
 
-function textAt(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+function optionsOf(
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  depth: number,
+): LanguageOptions {
+  let options: LanguageOptions = { target: null, lib: null };
+  for (const name of depth < EXTENDS ? arrayOf(config.extends) : []) {
+    const base = typeof name === 'string' ? extended(folder, name) : null;
+    if (base === null) continue;
+    const below = optionsOf(dirname(base.path), base.config, depth + 1);
+    options = { target: below.target ?? options.target, lib: below.lib ?? options.lib };
   }
+  const own = isRecord(config.compilerOptions) ? config.compilerOptions : {};
+  return {
+    target: typeof own.target === 'string' ? own.target.toLowerCase() : options.target,
+    lib: Array.isArray(own.lib) ? own.lib.map((one) => String(one).toLowerCase()) : options.lib,
+  };
 }
 
 interface Manifest {

@@ -109,7 +109,7 @@ export function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : value === undefined ? [] : [value];
 }
 
-const EXTENDS = 8;
+export const EXTENDS = 8;
 
 /** The options of a config file over those that it extends. */
 function pathOptions(path: string, config: Readonly<Record<string, unknown>>, depth: number): PathOptions {
@@ -152,7 +152,7 @@ function patternsOf(paths: Readonly<Record<string, unknown>>): PathOptions['path
 }
 
 /** The config file that `extends` names: a path, or a file of a package. */
-function extended(
+export function extended(
   folder: string,
   name: string,
 ): { readonly path: string; readonly config: Readonly<Record<string, unknown>> } | null {
@@ -168,7 +168,7 @@ function extended(
 }
 
 /** Reads JSON with comments and trailing commas, as compilers accept it; null where there is none. */
-function readJson(path: string): unknown {
+export function readJson(path: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
