@@ -57,7 +57,7 @@ describe.skipIf(executablePath === null)('the HTML report in a browser', () => {
 
   it('draws every chart, with lines and columns inside of it', async () => {
     const { page } = await open(fullResult(), 1000);
-    expect(await page.locator('svg').count()).toBe(5);
+    expect(await page.locator('svg').count()).toBe(6);
     for (const svg of await page.locator('svg').all()) {
       const frame = await svg.boundingBox();
       expect(frame?.height).toBeGreaterThan(100);

@@ -126,7 +126,7 @@ function percentiles({ measurements: { response, wait, service } }: LoadResult):
     ...(wait.count > 0 ? [line('waiting for the pool', 'three', wait)] : []),
     ...(service.count > 0 ? [line('being served', 'two', service)] : []),
   ];
-  const label = (nines: number) => (nines === 0 ? 'fastest' : `p${Number(percentOf(nines).toPrecision(5))}`);
+  const label = (nines: number) => (nines === 0 ? 'fastest' : `p${Number(percentOf(nines).toPrecision(4))}`);
   const title = 'Response time by percentile';
   const detail = ({ name }: Series, nines: number, ms: number) => {
     const of = name === 'response' ? response : name === 'being served' ? service : wait;
