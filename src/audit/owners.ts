@@ -34,6 +34,7 @@ export interface Owner {
 export class Owners {
   readonly #entities: Entities;
   readonly #program: Program;
+  readonly #releasing = new Map<ts.ClassElement, Map<string, boolean>>();
   readonly #found = new Map<ts.ClassLikeDeclaration, Draft>();
 
   constructor(entities: Entities, program: Program) {
@@ -123,6 +124,16 @@ export class Owners {
     if (!ts.isMethodDeclaration(member) || member.body === undefined) return false;
     const field = path.slice(1).split('.')[0] ?? '';
     if (!member.body.getText().includes(field)) return false;
+    // Large families of classes ask the same for each of their openers.
+    const known = this.#releasing.get(member) ?? new Map<string, boolean>();
+    this.#releasing.set(member, known);
+    const key = `${site.spec.id} ${path}`;
+    const answer = known.get(key) ?? this.#walksToRelease(member, path, site);
+    known.set(key, answer);
+    return answer;
+  }
+
+  #walksToRelease(member: ts.MethodDeclaration, path: string, site: Site): boolean {
     const walk = new Walk(this.#program, site);
     const { returned } = walk.run(member, [{ ...START_STATE, status: 'held', holders: [`this${path}`] }]);
     return walk.hasReleased && returned.length > 0 && returned.every(({ status }) => status === 'released');
