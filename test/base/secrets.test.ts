@@ -50,7 +50,7 @@ describe('masking secrets', () => {
     'sqlite:./file.db',
     'sqlite:///C:/Users/me@work/app.db',
     'a: b@c',
-    'at run (file:///work/node_modules/.pnpm/a@1.0.0/x.js:10:5)',
+    'at run (file:///srv/app/node_modules/.pnpm/a@1.0.0/x.js:10:5)',
     'at run (C:\\work\\node_modules\\@scope\\x.js:10:5)',
     'write postgres://user@host:5432/database',
     'postgres://h1:5432,h2:5433/d',
