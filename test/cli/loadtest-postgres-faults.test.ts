@@ -271,7 +271,9 @@ describeWithPgBouncer('what goes wrong with PgBouncer', () => {
   let console: Client;
   beforeAll(async () => {
     own = await newDatabase();
-    pgbouncer = await startPgBouncer({ default_pool_size: 4 });
+    // PAUSE breaks off a server connection that is just being opened, and PgBouncer then waits 15 s before it opens
+    // another one, also after RESUME.
+    pgbouncer = await startPgBouncer({ default_pool_size: 4, server_login_retry: 1 });
     if (postgres !== null) console = await connectAdmin('pgbouncer', { ...postgres, port: pgbouncer.port });
   });
   afterAll(async () => {
