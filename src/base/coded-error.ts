@@ -3,10 +3,11 @@
  * - `usage`: whoever called. An option or argument is wrong, and nothing was touched.
  * - `unavailable`: whoever runs the other side. A server, file or package is missing, full, slow or refuses.
  * - `defect`: whoever wrote the program. The error cannot occur in a correct program.
+ * - `aborted`: nobody. The caller's own signal ended the work.
  *
  * The command line derives its exit code from the kind, so a room can add an error without a change in `src/cli`.
  */
-export type ErrorKind = 'usage' | 'unavailable' | 'defect';
+export type ErrorKind = 'usage' | 'unavailable' | 'defect' | 'aborted';
 
 export interface CodedErrorOptions {
   /** The error that led to this one. Passed as it is, so `undefined` is also recorded. */
@@ -15,6 +16,8 @@ export interface CodedErrorOptions {
   readonly hint?: string | null;
   /** Default: `unavailable`. */
   readonly kind?: ErrorKind;
+  /** The message has line breaks of its own. Those of other messages come from file names and servers. */
+  readonly multiline?: boolean;
 }
 
 /** An error that programs tell apart by its `code`. Each room derives its own class, with its own set of codes. */
@@ -25,11 +28,14 @@ export class CodedError<C extends string = string> extends Error {
   readonly hint: string | null;
   /** Who has to act on it. */
   readonly kind: ErrorKind;
+  /** Whether the line breaks in the message are its own. Absent: they are not. */
+  declare readonly multiline?: true;
 
   constructor(code: C, message: string, options: CodedErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.hint = options.hint ?? null;
     this.kind = options.kind ?? 'unavailable';
+    if (options.multiline) this.multiline = true;
   }
 }

@@ -99,8 +99,7 @@ function usageText(error: UsageError, program: string): string {
 
 function expectedText(error: Coded): string {
   const { code, hint } = error;
-  // Only a time-out's message has lines of its own. Elsewhere a line break comes from a file name or a server.
-  const text = code === 'ERR_POOL_TIMEOUT' ? error.message : printable(error.message);
+  const text = error.multiline === true ? error.message : printable(error.message);
   const message = text.includes(code) ? text : appendToFirstLine(text, ` (${code})`);
   const cause = causesOf(error).filter((each) => !message.includes(each));
   const advice =
@@ -112,6 +111,8 @@ const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
   usage: ExitCode.Usage,
   unavailable: ExitCode.Unavailable,
   defect: ExitCode.Defect,
+  // Without a signal to this process: something else ended the work.
+  aborted: ExitCode.Unavailable,
 } satisfies Record<ErrorKind, ExitCode>;
 
 /** The shape of an error that names its cause by a code. Those of PostgreSQL and the operating system have no kind. */
@@ -119,6 +120,7 @@ interface Coded extends Error {
   readonly code: string;
   readonly hint?: string | null;
   readonly kind?: string;
+  readonly multiline?: boolean;
 }
 
 /**
@@ -138,7 +140,8 @@ function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return (
     error.name === 'AbortError' ||
-    ('code' in error && /^(ABORT_ERR|ERR_[A-Z]+_ABORTED)$/.test(String(error.code)))
+    ('kind' in error && error.kind === 'aborted') ||
+    ('code' in error && error.code === 'ABORT_ERR')
   );
 }
 

@@ -59,6 +59,7 @@ export function connectionLost(message: string, cause?: unknown, hint?: string):
 export function queryAborted(signal: AbortSignal, sql: string | null): DatabaseError {
   return new DatabaseError('ERR_QUERY_ABORTED', 'the query was aborted', {
     cause: signal.reason,
+    kind: 'aborted',
     name: 'AbortError',
     sql,
   });

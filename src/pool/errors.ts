@@ -1,4 +1,4 @@
-import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+import { CodedError, type CodedErrorOptions, type ErrorKind } from '../base/coded-error.js';
 import type { Holder } from '../snapshot/pool.js';
 
 /** The stable codes of what can go wrong with a pool. */
@@ -11,10 +11,19 @@ export type PoolErrorCode =
   | 'ERR_POOL_OPTION'
   | 'ERR_LEASE_RELEASED';
 
+const KINDS: { readonly [Code in PoolErrorCode]?: ErrorKind } = {
+  ERR_POOL_OPTION: 'usage',
+  ERR_POOL_ABORTED: 'aborted',
+};
+
 /** An error of the pool itself; what the driver threw is its `cause`. */
 export class PoolError extends CodedError<PoolErrorCode> {
   constructor(code: PoolErrorCode, message: string, options: CodedErrorOptions = {}) {
-    super(code, message, { kind: code === 'ERR_POOL_OPTION' ? 'usage' : 'unavailable', ...options });
+    super(code, message, {
+      kind: KINDS[code] ?? 'unavailable',
+      multiline: code === 'ERR_POOL_TIMEOUT',
+      ...options,
+    });
     this.name = 'PoolError';
   }
 }

@@ -1,4 +1,4 @@
-import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
+import { CodedError, type CodedErrorOptions, type ErrorKind } from '../base/coded-error.js';
 
 /** The stable codes of what can go wrong with a feed. */
 export type FeedErrorCode =
@@ -27,11 +27,16 @@ export type FeedErrorCode =
   /** A subscriber with the policy `disconnect` was too slow. */
   | 'ERR_FEED_SLOW';
 
+const KINDS: { readonly [Code in FeedErrorCode]?: ErrorKind } = {
+  ERR_FEED_OPTION: 'usage',
+  ERR_FEED_ABORTED: 'aborted',
+};
+
 /** What went wrong with a feed; what the network or the library said is its `cause`. */
 export class FeedError extends CodedError<FeedErrorCode> {
   constructor(code: FeedErrorCode, message: string, options: CodedErrorOptions = {}) {
-    super(code, message, { kind: code === 'ERR_FEED_OPTION' ? 'usage' : 'unavailable', ...options });
-    this.name = code === 'ERR_FEED_ABORTED' ? 'AbortError' : 'FeedError';
+    super(code, message, { kind: KINDS[code] ?? 'unavailable', ...options });
+    this.name = this.kind === 'aborted' ? 'AbortError' : 'FeedError';
   }
 }
 

@@ -9,12 +9,13 @@ const options = fc.record(
   {
     cause: fc.oneof(fc.constant(undefined), fc.string(), fc.constant(new Error('why'))),
     hint: fc.option(fc.string()),
-    kind: fc.constantFrom('usage', 'unavailable', 'defect'),
+    kind: fc.constantFrom('usage', 'unavailable', 'defect', 'aborted'),
+    multiline: fc.boolean(),
   },
   { requiredKeys: [] },
 );
 
-const EXITS = { usage: 2, unavailable: 3, defect: 70 };
+const EXITS = { usage: 2, unavailable: 3, defect: 70, aborted: 3 };
 
 function counterExample(Made: typeof CodedError): string | null {
   const result = fc.check(
@@ -31,6 +32,7 @@ function counterExample(Made: typeof CodedError): string | null {
       // `cause` is absent where there is none, so that nothing prints it.
       expect('cause' in error).toBe('cause' in given);
       expect(error.cause).toBe(given.cause);
+      expect(error.multiline).toBe(given.multiline === true ? true : undefined);
       const { exitCode } = reportOf(error, { command: null, interruption: null, nodeVersion: 'v' });
       expect(exitCode).toBe(EXITS[kind]);
     }),
@@ -46,6 +48,7 @@ const defects: Readonly<Record<string, Omit<Defect, 'file'>>> = {
   },
   'there always is a cause': { line: "'cause' in options ?", instead: 'true ?' },
   'an empty hint is no hint': { line: 'options.hint ?? null', instead: 'options.hint || null' },
+  'the lines are never its own': { line: 'if (options.multiline)', instead: 'if (false)' },
   'the kind is not kept': { line: "options.kind ?? 'unavailable'", instead: "'unavailable'" },
 };
 

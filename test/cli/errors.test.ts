@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { CodedError } from '../../src/base/coded-error.js';
 import { ValueError } from '../../src/base/units.js';
 import { reportOf, UnavailableError, UsageError } from '../../src/cli/errors.js';
 import { createInterrupts, type Interruption } from '../../src/cli/interrupts.js';
+import { queryAborted } from '../../src/db/errors.js';
 import { HttpError } from '../../src/http/errors.js';
 import { IbError, type IbErrorCode, PoolExhaustedError } from '../../src/ib/errors.js';
 import { PoolError } from '../../src/pool/errors.js';
@@ -37,6 +39,14 @@ describe('the report of an error', () => {
       hint: 'rain',
     });
     expect(report(error).text).toBe('pool dry (ERR_POOL_TIMEOUT)\n  and more\n  hint: rain');
+  });
+
+  it('keeps the lines of any message that has lines of its own', () => {
+    const lines = 'no room\n  for two reasons';
+    expect(report(new CodedError('ERR_NEW', lines, { multiline: true })).text).toBe(
+      'no room (ERR_NEW)\n  for two reasons',
+    );
+    expect(report(new CodedError('ERR_NEW', lines)).text).toBe('no room for two reasons (ERR_NEW)');
   });
 
   it('takes a wrong option of a pool for a wrong option', () => {
@@ -121,6 +131,13 @@ describe('the report of an error', () => {
       text: 'stopped by SIGTERM',
     });
     expect(report(closed, interruption).exitCode).toBe(143);
+    expect(report(closed)).toEqual({ exitCode: 3, text: 'gave up (ERR_POOL_ABORTED)' });
+    const others = [
+      new FeedError('ERR_FEED_ABORTED', 'gave up'),
+      queryAborted(AbortSignal.abort(), null),
+      new CodedError('ERR_NEW', 'gave up', { kind: 'aborted' }),
+    ];
+    for (const error of others) expect(report(error, interruption).exitCode).toBe(143);
     expect(report(new UnavailableError('gone'), interruption).exitCode).toBe(3);
     expect(report(interrupts.stop.reason).exitCode).toBe(70);
   });
