@@ -62,10 +62,10 @@ export const HEALTH_LIMITS: HealthLimits = {
 /** What is looked at: every snapshot of a pool has it, of our own and of watched ones. */
 export type HealthFigures = Pick<
   WatchedSnapshot,
-  'name' | 'size' | 'maxOverflow' | 'live' | 'inUse' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed'
+  'name' | 'size' | 'maxOverflow' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed'
 > & {
   /** null where nobody reports it, as some endpoints of metrics do not. */
-  readonly [Field in keyof Pick<WatchedSnapshot, 'idle' | 'waiting'>]: number | null;
+  readonly [Field in keyof Pick<WatchedSnapshot, 'live' | 'idle' | 'inUse' | 'waiting'>]: number | null;
 } & {
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
   readonly holders: readonly Pick<WatchedHolder, 'leaked'>[];

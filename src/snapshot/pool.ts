@@ -10,6 +10,7 @@ import {
   list,
   literal,
   type Made,
+  measured,
   metered,
   object,
   optional,
@@ -139,14 +140,14 @@ export const poolFields = {
   /** Resources that occupy a place: creating, idle, in use, being checked or reset, closing. */
   live: metered(
     connections('live', 'Connections that take up a place in the pool, in whatever state.'),
-    amount,
+    measured(amount),
   ),
   idle: metered(
     connections('checked_in', 'Connections that are free to be used.', inSqlAlchemy),
     told(amount),
   ),
   /** Leases out. */
-  inUse: metered(connections('checked_out', 'Connections that are out.', inSqlAlchemy), amount),
+  inUse: metered(connections('checked_out', 'Connections that are out.', inSqlAlchemy), measured(amount)),
   /** Resources beyond `size`. SQLAlchemy counts from -size. */
   overflow: metered(
     connections('overflow', 'Connections that are open beyond the size of the pool.', inSqlAlchemy),

@@ -103,6 +103,14 @@ export function told<S extends AnySchema>(of: S): Schema<Made<S>, Read<S> | null
   return orNull(of) as Schema<Made<S>, Read<S> | null>;
 }
 
+/**
+ * A pool always measures it; null where the source of a reading cannot tell. A malformed or absent value makes what it
+ * belongs to malformed.
+ */
+export function measured<S extends AnySchema>(of: S): Schema<Made<S>, Read<S> | null> {
+  return nullOr(of) as Schema<Made<S>, Read<S> | null>;
+}
+
 /** An object whose fields are all null where it is absent or malformed. */
 export function orBlank<E extends Entries>(of: ObjectSchema<E>): ObjectSchema<E> {
   const engine = engineOf(of);

@@ -57,7 +57,7 @@ export function toReading(
     ...found.flatMap(({ missing, pool }) =>
       missing.map((what) => ({
         what: `${what} of pool ${pool.name}`,
-        why: what === IN_USE ? 'no metric tells it; shown as 0' : 'no metric tells it',
+        why: 'no metric tells it',
       })),
     ),
     ...(pools.length > 0 ? [{ what: 'holders of leases', why: 'metrics do not tell them' }] : []),
@@ -187,9 +187,6 @@ const PREFIXES = [...FAMILIES.map(({ prefix }) => prefix), 'pgbouncer_'];
 
 type ByName = ReadonlyMap<string, readonly MetricSample[]>;
 
-/** The only figure without which a pool is still one, and that cannot be null. */
-const IN_USE = 'in use';
-
 interface FoundPool {
   readonly pool: PoolReading;
   readonly missing: readonly string[];
@@ -203,15 +200,15 @@ function poolsOf(family: Family, byName: ByName, takenAtMs: number): readonly Fo
     const [idle, waiting, live] = [gauge('idle'), gauge('waiting'), gauge('live')];
     const inUse = gauge('inUse') ?? (live === null || idle === null ? null : live - idle);
     if (inUse === null && idle === null) return [];
-    const missing = Object.entries({ idle, [IN_USE]: inUse, waiting }).flatMap(([what, value]) =>
+    const missing = Object.entries({ idle, 'in use': inUse, waiting }).flatMap(([what, value]) =>
       value === null ? [what] : [],
     );
     const pool: PoolReading = {
       ...{ schema: 1, name, takenAtMs, app: null, closed: false, createError: null },
       driver: ofPool.get(family.info ?? '')?.[0]?.labels.driver ?? family.driver,
-      ...{ idle, inUse: inUse ?? 0, waiting, holders: [] },
+      ...{ idle, inUse, waiting, holders: [] },
       // At least: idle connections may not be counted.
-      live: live ?? (inUse ?? 0) + (idle ?? 0),
+      live: live ?? (inUse === null ? null : inUse + (idle ?? 0)),
       size: gauge('size'),
       maxOverflow: gauge('maxOverflow'),
       overflow: gauge('overflow'),

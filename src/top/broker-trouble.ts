@@ -36,7 +36,7 @@ export function brokerTrouble(
     const words = `its pacing is used up (${pacing.messagesPerSecond}/s, or IB's rules for history); ${queued}; more connections gain nothing`;
     return { severity: 'warn', cause: 'broker pacing', words };
   }
-  if (!leaks && (waiting ?? 0) > 0 && size !== null && inUse >= size) {
+  if (!leaks && (waiting ?? 0) > 0 && size !== null && inUse !== null && inUse >= size) {
     const pacedToo = pacing !== null && pacing.waiting > 0;
     return {
       severity: 'bad',

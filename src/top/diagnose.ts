@@ -92,10 +92,13 @@ function isEmpty({ pools, backends, poolerPools, servers, failures }: Facts): bo
 }
 
 function quiet({ pools, backends, poolerPools }: Facts): string {
-  const inUse = pools.reduce((sum, { pool }) => sum + pool.inUse, 0);
+  const known = pools.flatMap(({ pool }) => pool.inUse ?? []);
+  const inUse = known.reduce((sum, count) => sum + count, 0);
+  const unknown = pools.length - known.length;
   const active = backends.filter(({ backend }) => backend.state === 'active').length;
   const parts = [
-    pools.length > 0 ? `${counted(inUse, 'lease')} out of ${counted(pools.length, 'pool')}` : null,
+    known.length > 0 ? `${counted(inUse, 'lease')} out of ${counted(known.length, 'pool')}` : null,
+    unknown > 0 ? `leases of ${counted(unknown, 'pool')} not known` : null,
     poolerPools.length > 0 ? 'no client queues in the pooler' : null,
     backends.length > 0 ? `${active} of ${counted(backends.length, 'backend')} active` : null,
   ].filter((part) => part !== null);
@@ -107,8 +110,9 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   if (pool.closed) return null;
   const holders = facts.holders.filter((one) => one.pool.key === fact.key);
   const suspects = holders.filter(({ suspect }) => suspect);
+  const leases = pool.inUse ?? holders.length;
   const name = printable(pool.name);
-  const full = capacity !== null && pool.inUse >= capacity;
+  const full = isFull(fact);
   // Where nobody knows whether anybody waits, only a full pool shows.
   const exhausted = (pool.waiting ?? 0) > 0;
   const recent = recentOf(context.history.get(fact.key) ?? []);
@@ -120,7 +124,7 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   const failure = failureNow(fact, facts, recent);
   if (!exhausted && !full && failure === null) {
     if (suspects.length === 0) return null;
-    const words = `${name}: ${leakWords(suspects, pool.inUse, context)}; ${waitingWords(pool)}`;
+    const words = `${name}: ${leakWords(suspects, leases, context)}; ${waitingWords(pool)}`;
     return { of: 'pool', severity: 'warn', cause: 'leak', subject: fact.key, words, weight: suspects.length };
   }
   const waiting = waitingWords(pool);
@@ -142,13 +146,13 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
   if (suspects.length > 0) {
     const blocked = suspects.reduce((sum, { backend }) => sum + (backend?.blocks ?? 0), 0);
     const also = blocked === 0 ? '' : `; they block ${counted(blocked, 'backend')}, where ${NO_GAIN}`;
-    return said('leak', `${leakWords(suspects, pool.inUse, context)}; ${waiting}${also}`);
+    return said('leak', `${leakWords(suspects, leases, context)}; ${waiting}${also}`);
   }
   const slow = holders.filter((one) => one.doing === 'query' && busyMs(one) > SLOW_MS);
   if (slow.length > 0 && slow.length * 2 >= holders.length) {
     const query = commonest(slow.map((one) => one.backend?.backend.query ?? one.holder.lastSql ?? ''));
     const text = query === '' ? '' : `: ${printable(query).slice(0, 60)}`;
-    const words = `${slow.length} of ${counted(pool.inUse, 'lease')} in queries > ${shortTime(SLOW_MS)}, the longest ${shortTime(Math.max(...slow.map(busyMs)))}${text}; ${waiting}`;
+    const words = `${slow.length} of ${counted(leases, 'lease')} in queries > ${shortTime(SLOW_MS)}, the longest ${shortTime(Math.max(...slow.map(busyMs)))}${text}; ${waiting}`;
     return said('slow queries', words);
   }
   const queue = queueBehind(holders, facts, context);
@@ -167,11 +171,8 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
     );
   }
   if (opening > 0)
-    return said(
-      'unclear',
-      `${counted(opening, 'connection')} being opened, ${pool.inUse} in use; ${waiting}`,
-    );
-  const limitText = capacity === null ? `${pool.inUse} in use` : `${pool.inUse} of ${capacity} in use`;
+    return said('unclear', `${counted(opening, 'connection')} being opened, ${inUseWords(pool)}; ${waiting}`);
+  const limitText = inUseWords(pool, capacity);
   return said('unclear', `${limitText}, ${waiting}; cause unclear${whyUnclear(holders, facts, context)}`);
 }
 
@@ -180,14 +181,15 @@ function poolDiagnosis(fact: PoolFact, facts: Facts, context: DiagnosisContext):
  * succeeds: that counts while somebody waits, or tries again, or the server is seen to be full.
  */
 function failureNow(
-  { pool, capacity }: PoolFact,
+  fact: PoolFact,
   facts: Facts,
   recent: Recent,
 ): { readonly cause: Cause; readonly words: string } | null {
+  const { pool } = fact;
   if (pool.createError === null) return null;
   const refused = refusal(pool.createError);
   const limits = refused === null ? [] : facts.servers.flatMap((one) => limitWords(one, facts) ?? []);
-  const short = (pool.waiting ?? 0) > 0 || (capacity !== null && pool.inUse >= capacity);
+  const short = (pool.waiting ?? 0) > 0 || isFull(fact);
   const isNow = short || (recent.createFailuresPerSecond ?? 0) > 0 || limits.length > 0;
   if (!isNow) return null;
   if (refused === null) {
@@ -202,6 +204,11 @@ function failureNow(
 function waitingWords({ waiting }: PoolReading): string {
   if (waiting === null) return 'waiters not known';
   return waiting === 0 ? 'none waiting' : `${waiting} waiting`;
+}
+
+function inUseWords({ inUse }: PoolReading, capacity: number | null = null): string {
+  if (inUse === null) return 'leases not known';
+  return capacity === null ? `${inUse} in use` : `${inUse} of ${capacity} in use`;
 }
 
 function leakWords(suspects: readonly HolderFact[], inUse: number, { cwd }: DiagnosisContext): string {
@@ -481,8 +488,12 @@ function serversOf({
 }
 
 /** Those that are open, and not only being opened. */
-function openOf({ live, creating }: PoolFact['pool']): number {
-  return live - (creating ?? 0);
+function openOf({ live, creating }: PoolFact['pool']): string {
+  return live === null ? 'its present size' : String(live - (creating ?? 0));
+}
+
+function isFull({ pool, capacity }: PoolFact): boolean {
+  return capacity !== null && pool.inUse !== null && pool.inUse >= capacity;
 }
 
 function busyMs({ backend, holder }: HolderFact): number {

@@ -4,7 +4,7 @@ import type { PoolReading } from '../snapshot/reading.js';
 /** What is kept of one reading of a pool. */
 export interface PoolSample {
   readonly atMs: number;
-  readonly inUse: number;
+  readonly inUse: number | null;
   readonly waiting: number | null;
   readonly acquired: number | null;
   readonly released: number | null;

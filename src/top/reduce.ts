@@ -153,7 +153,7 @@ function addPoolEvents(
     }
     const [waiting, waited] = [pool.waiting ?? 0, old.pool.waiting ?? 0];
     if (waiting > 0 && waited === 0)
-      add('bad', pool.name, `exhausted: ${pool.inUse} leases out, ${waiting} waiting`);
+      add('bad', pool.name, `exhausted: ${pool.inUse ?? 'all'} leases out, ${waiting} waiting`);
     if (waiting === 0 && waited > 0) add('good', pool.name, 'nobody waits any more');
     const timedOut = (pool.counters.timedOut ?? 0) - (old.pool.counters.timedOut ?? 0);
     if (timedOut > 0) add('bad', pool.name, `${counted(timedOut, 'acquire')} timed out`);

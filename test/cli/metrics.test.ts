@@ -49,7 +49,10 @@ async function publishPools(
     at,
     read: () => {
       reads++;
-      const pools = poolReading({}).pools.map((pool) => ({ ...pool, idle: 1, waiting: 0, holders: [] }));
+      const pools = poolReading({}).pools.map((pool) => ({
+        ...pool,
+        ...{ live: 3, idle: 1, inUse: 2, waiting: 0, holders: [] },
+      }));
       return { takenAtMs: 1, pools, gaps: [] };
     },
     clock: systemClock,

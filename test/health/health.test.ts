@@ -92,6 +92,7 @@ describe('the health of a pool', () => {
     ['that cannot connect', { live: 0, createError: 'refused' }, 'critical', /last connect failed: refused/],
     ['that could not connect once', { createError: 'refused' }, 'warning', /last connect failed: refused/],
     ['that is closed', { closed: true }, 'error', /it is closed/],
+    ['whose use nobody reports', { live: null, inUse: null }, 'healthy', null],
     ['without a limit', { size: null, maxOverflow: null, inUse: 900 }, 'healthy', null],
     ['that may overflow without a limit', { maxOverflow: null, inUse: 900 }, 'healthy', null],
     ['of no places', { size: 0, maxOverflow: 0, inUse: 0 }, 'healthy', null],

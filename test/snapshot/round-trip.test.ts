@@ -10,7 +10,7 @@ import { brokerPool } from '../../src/snapshot/broker.js';
 import { feedPool } from '../../src/snapshot/feed.js';
 import { httpPool } from '../../src/snapshot/http.js';
 import { databasePool } from '../../src/snapshot/pool.js';
-import { poolReading, type Tick } from '../../src/snapshot/reading.js';
+import { partsOf, poolReading, type Tick } from '../../src/snapshot/reading.js';
 import { type AnySchema, readAs } from '../../src/snapshot/schema.js';
 import { toApp, toReading } from '../../src/sources/published.js';
 import { parseRecording, recordingHeader, recordingLine, ticksOf } from '../../src/top/recording.js';
@@ -174,6 +174,19 @@ describe('what an application of version 0.1.0 publishes', () => {
     expect(reading.pools).toEqual(
       pools.map((pool) => ({ ...(ungrouped(pool) as object), app: toApp(hello) })),
     );
+  });
+});
+
+describe('the parts that only one kind of pool has', () => {
+  it('are taken from a snapshot of that kind, and from no other', () => {
+    const [, answer = ''] = fixture('0.1.0-socket.jsonl').split('\n');
+    const { pools } = JSON.parse(answer) as { pools: Readonly<Record<string, unknown>>[] };
+    const found = pools.map((pool) => Object.keys(partsOf(pool)));
+    expect(found).toEqual(
+      pools.map((pool) => ['ib', 'feed', 'http'].filter((kind) => pool[kind] !== undefined)),
+    );
+    expect(new Set(found.flat())).toEqual(new Set(['ib', 'feed', 'http']));
+    expect(partsOf({ feed: 'malformed', http: null })).toEqual({});
   });
 });
 

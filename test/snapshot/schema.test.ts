@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MOST_FIELDS, MOST_ITEMS, MOST_TEXT, unknownFields } from '../../src/snapshot/bounds.js';
+import { type Fields, MOST_FIELDS, MOST_ITEMS, MOST_TEXT, unknownFields } from '../../src/snapshot/bounds.js';
 import {
   type AnySchema,
   amount,
@@ -13,6 +13,7 @@ import {
   list,
   listOfAll,
   literal,
+  measured,
   nullOr,
   object,
   optional,
@@ -65,6 +66,9 @@ describe('a value from another version, or from somebody hostile', () => {
     ['what is malformed is not measured', orNull(count), 'x', null],
     ['what is measured', orNull(count), 4, 4],
     ['null, where the whole may be', nullOr(count), null, null],
+    ['null, where a source cannot tell', measured(count), null, null],
+    ['a part that must be there', object({ a: measured(count) }), {}, MALFORMED],
+    ['a part that must be right', object({ a: measured(count) }), { a: '2' }, MALFORMED],
     ['malformed, where the whole may be', nullOr(count), 'x', MALFORMED],
     ['a list leaves malformed items out', list(count), [1, 'x', 2], [1, 2]],
     ['no list is an empty one', list(count), 'x', []],
@@ -108,6 +112,21 @@ describe('a value from another version, or from somebody hostile', () => {
     expect(readAs(listOfAll(count), long.slice(1))).toHaveLength(MOST_ITEMS);
   });
 
+  it('has an optional part only where there is one', () => {
+    const shape = object({ a: optional(count), b: told(text) });
+    const keysOf = (value: unknown): string[] => Object.keys(readAs(shape, value) ?? {});
+    expect(keysOf({ a: 1, b: 'x' })).toEqual(['a', 'b']);
+    expect(keysOf({ b: 'x' })).toEqual(['b']);
+    expect(keysOf({ a: 'x' })).toEqual(['b']);
+    expect(keysOf(Object.create({ a: 1, b: 'x' }))).toEqual(['b']);
+    expect(readAs(shape, Object.create({ b: 'inherited' }))).toEqual({ b: null });
+  });
+
+  it('is an empty list where it is no list, whatever the items are', () => {
+    expect(readAs(list(text), 'x')).toEqual([]);
+    expect(readAs(list(text), ['x'])).toEqual(['x']);
+  });
+
   it('has no prototype of its own making', () => {
     const evil = JSON.parse('{"x":1,"y":2,"__proto__":{"polluted":true}}') as unknown;
     expect(readAs(point, evil)).toEqual({ x: 1, y: 2 });
@@ -144,12 +163,18 @@ describe('fields that are not known', () => {
 
   it('are plain data: the rest is left out, and in a list is null', () => {
     const odd = { fine: null, yes: true, text: 'x'.repeat(MOST_TEXT + 1), nan: Number.NaN, call: () => 1 };
-    expect(unknownFields(odd, {})).toEqual({ fine: null, yes: true, text: 'x'.repeat(MOST_TEXT) });
+    expect(unknownFields(odd, {})).toStrictEqual({ fine: null, yes: true, text: 'x'.repeat(MOST_TEXT) });
     expect(unknownFields({ all: [1, undefined, Number.NaN, 'a'] }, {})).toEqual({
       all: [1, null, null, 'a'],
     });
     const long = { all: new Array(MOST_ITEMS + 1).fill(1) };
     expect((unknownFields(long, {}) as typeof long).all).toHaveLength(MOST_ITEMS);
+  });
+
+  it('are left out where they would set a prototype', () => {
+    const evil = JSON.parse('{"__proto__":{"x":1},"in":{"__proto__":{"x":1},"y":2}}') as Fields;
+    const kept = unknownFields(evil, {});
+    expect(JSON.stringify(kept)).toBe('{"in":{"y":2}}');
   });
 
   it('are left out where they are nested too deep', () => {

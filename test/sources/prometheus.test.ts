@@ -133,11 +133,11 @@ describe('the pools of a metrics endpoint', () => {
     ]);
   });
 
-  it('what is in use is a gap where no metric reports it', () => {
+  it('what is in use is null and a gap where no metric reports it', () => {
     const { pools, gaps } = readingOf('poolctl_pool_checked_in{pool_name="a"} 1\n');
-    expect(pools).toMatchObject([{ name: 'a', idle: 1, inUse: 0, waiting: null }]);
+    expect(pools).toMatchObject([{ name: 'a', live: null, idle: 1, inUse: null, waiting: null }]);
     expect(gaps).toEqual([
-      { what: 'in use of pool a', why: 'no metric tells it; shown as 0' },
+      { what: 'in use of pool a', why: 'no metric tells it' },
       { what: 'waiting of pool a', why: 'no metric tells it' },
       { what: 'holders of leases', why: 'metrics do not tell them' },
     ]);

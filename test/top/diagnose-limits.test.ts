@@ -322,3 +322,24 @@ it('where nothing waits, what is there is counted', () => {
     /2 leases out of 2 pools$/,
   );
 });
+
+describe('a pool whose use no metric reports', () => {
+  const unread = (own: Partial<PoolReading> = {}) => pool({ name: 'b', live: null, inUse: null, ...own });
+
+  it('is not counted among those that are quiet', () => {
+    const pools = [pool({ holders: leases(2) }), unread()];
+    expect(diagnosisOf(source({ pools })).words).toMatch(
+      /2 leases out of 1 pool, leases of 1 pool not known$/,
+    );
+    expect(diagnosisOf(source({ pools: [unread()] })).words).toBe(
+      'nothing waits: leases of 1 pool not known',
+    );
+  });
+
+  it('is never called full, and its queue is reported without a figure', () => {
+    const { cause, words } = diagnosisOf(source({ pools: [unread({ waiting: 3 })] }));
+    expect(cause).toBe('unclear');
+    expect(words).toMatch(/leases not known, 3 waiting/);
+    expect(words).not.toMatch(/null|NaN/);
+  });
+});

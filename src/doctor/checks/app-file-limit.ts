@@ -63,5 +63,5 @@ function fixOf(pools: readonly PoolReading[], sum: number, { limit }: ProcessFil
 }
 
 function filesOf(pool: PoolReading): number {
-  return (capacityOf(pool) ?? pool.live) * (pool.driver === 'sqlite' ? FILES_OF_SQLITE : 1);
+  return (capacityOf(pool) ?? pool.live ?? 0) * (pool.driver === 'sqlite' ? FILES_OF_SQLITE : 1);
 }

@@ -41,7 +41,7 @@ function judge(pool: PoolReading): Finding | null {
   );
   if (leaks.length > 0) {
     const age = oldest === 0 ? '' : `, the oldest for ${formatMs(oldest)}`;
-    const summary = `${leaks.length} of ${pool.inUse} leases out for too long${age}`;
+    const summary = `${leaks.length} of ${pool.inUse ?? 'the'} leases out for too long${age}`;
     return fail(summary, evidence, { steps, risk: RISK });
   }
   const step = codeStep(`find where leases of pool '${pool.name}' are dropped: poolctl audit-leaks`);

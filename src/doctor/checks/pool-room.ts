@@ -1,6 +1,6 @@
 import { formatMs, formatShare } from '../../base/units.js';
 import type { PoolReading } from '../../snapshot/reading.js';
-import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
+import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { capacityOf, forEachPool, giveBack, leaksOf, roomFor, setOption } from '../pools.js';
 import type { Check, FixStep } from '../types.js';
 
@@ -25,6 +25,7 @@ function judge(pool: PoolReading): Finding | null {
   const waiting = pool.waiting ?? 0;
   const capacity = capacityOf(pool);
   if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);
+  if (inUse === null) return skip('nothing reports how many are lent');
   const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
   const summary = `${inUse} of ${capacity} lent${waits}`;
   if (waiting === 0 && inUse <= capacity * WARNS_ABOVE) return pass(summary);
@@ -51,7 +52,7 @@ function steps(pool: PoolReading): readonly FixStep[] {
   // A larger pool would be drained by the same leak, a little later.
   const given = giveBack(pool);
   if (given !== null) return [given];
-  const wanted = Math.max(1, inUse + (waiting ?? 0));
+  const wanted = Math.max(1, (inUse ?? 0) + (waiting ?? 0));
   const most = MOST_GROWTH * (capacityOf(pool) ?? wanted) - (pool.maxOverflow ?? 0);
   const size = Math.min(roomFor(wanted, pool), most);
   if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);

@@ -32,7 +32,7 @@ function judge(pool: PoolReading): Finding | null {
   // Where nobody kept count, half as many again is a first try.
   const wanted =
     pool.peakWaiting === null
-      ? Math.max((capacity ?? 0) * 1.5, pool.inUse + (pool.waiting ?? 0))
+      ? Math.max((capacity ?? 0) * 1.5, (pool.inUse ?? 0) + (pool.waiting ?? 0))
       : Math.max(pool.peakInUse ?? 0, capacity ?? 0) + pool.peakWaiting;
   const step = giveBack(pool) ?? setOption(pool, 'size', roomFor(wanted, pool));
   const fix = {

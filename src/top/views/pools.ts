@@ -75,7 +75,7 @@ export const poolTable: TableSpec<PoolRow> = {
       value: ({ pool }) => pool.inUse,
       text: ({ samples }, width, drawing) =>
         drawSparkline(
-          samples.slice(-width).map(({ inUse }) => inUse),
+          samples.slice(-width).flatMap(({ inUse }) => inUse ?? []),
           drawing,
         ),
     },
@@ -95,11 +95,12 @@ export const poolTable: TableSpec<PoolRow> = {
 };
 
 function shareOf({ pool, capacity }: PoolFact): number | null {
-  return capacity === null || capacity === 0 ? null : pool.inUse / capacity;
+  return pool.inUse === null || capacity === null || capacity === 0 ? null : pool.inUse / capacity;
 }
 
 function inUseText({ pool, capacity }: PoolFact): string {
-  return capacity === null ? String(pool.inUse) : `${pool.inUse}/${capacity}`;
+  const inUse = pool.inUse ?? '-';
+  return capacity === null ? String(inUse) : `${inUse}/${capacity}`;
 }
 
 function fullTone(row: PoolFact): Tone | null {

@@ -445,6 +445,7 @@ check('pool-room', [
     { status: 'warn', steps: /3 are being opened/ },
   ],
   ['a feed', lent(4, 9, feed()), { status: 'skipped' }],
+  ['nobody reports how many', of({ inUse: null, waiting: 3 }), { status: 'skipped' }],
 ]);
 const late = (timedOut: number | null, acquired: number | null, own = {}) =>
   lent(4, 0, { ...counters({ timedOut, acquired }), peakInUse: 4, peakWaiting: 5, ...own });
