@@ -84,7 +84,8 @@ export class FeedConnection {
   #state: ConnectionState = 'idle';
   #socket: FeedSocket | null = null;
   #epoch = 0;
-  #opens = 0;
+  #opened = 0;
+  #ended = 0;
   #failures = 0;
   #leaveGate: (() => void) | null = null;
   /** One of: connect deadline, backoff, goodbye, idle. */
@@ -142,6 +143,16 @@ export class FeedConnection {
   /** How many times it has been dialled. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** How many times it has been open. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** How many of those times are over, for whatever reason. */
+  get ended(): number {
+    return this.#ended;
   }
 
   get repeated(): number {
@@ -445,7 +456,7 @@ export class FeedConnection {
     const isCurrent = () => this.#epoch === epoch;
     return {
       opened: () => {
-        if (isCurrent() && this.#state === 'connecting') this.#opened(startedAt);
+        if (isCurrent() && this.#state === 'connecting') this.#socketOpened(startedAt);
       },
       message: (text, bytes) => {
         if (isCurrent() && this.isOpen) this.#onMessage(text, bytes);
@@ -465,11 +476,10 @@ export class FeedConnection {
     };
   }
 
-  #opened(startedAt: number): void {
+  #socketOpened(startedAt: number): void {
     const { clock, stableAfterMs } = this.#settings;
     this.#cancelTimer();
     const now = clock.now();
-    this.#opens++;
     this.#pingedAt = null;
     this.#openedAt = now;
     this.#heardAt = now;
@@ -819,7 +829,10 @@ export class FeedConnection {
 
   #setState(state: ConnectionState): void {
     if (this.#state === state) return;
+    const wasOpen = this.isOpen;
     this.#state = state;
+    if (!wasOpen && this.isOpen) this.#opened++;
+    if (wasOpen && !this.isOpen) this.#ended++;
     this.#host.events.emit('state', { connectionId: this.id, state });
   }
 
@@ -838,7 +851,7 @@ export class FeedConnection {
       bytes: this.#bytes,
       lastTickAgoMs: this.#tickAt === null ? null : clock.now() - this.#tickAt,
       rttMs: this.#rttMs,
-      reconnects: Math.max(0, this.#opens - 1),
+      reconnects: Math.max(0, this.#opened - 1),
     };
   }
 }

@@ -53,9 +53,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   #peakSymbols = 0;
   #peakConnections = 0;
   readonly #counts = {
-    opened: 0,
     openFailed: 0,
-    lost: 0,
     replaced: 0,
     live: 0,
     asked: 0,
@@ -182,9 +180,9 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
       closed: this.#closeDone !== null,
       counters: {
         acquired: counts.live,
-        created: counts.opened,
+        created: this.#total(({ opened }) => opened),
         createFailed: counts.openFailed,
-        destroyed: counts.lost,
+        destroyed: this.#total(({ ended }) => ended),
         overflowCreated: 0,
         waited: counts.asked,
         timedOut: counts.timedOut,
@@ -218,9 +216,13 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
         conflated: subscribers.reduce((total, { conflated }) => total + conflated, counts.conflated),
         dropped: subscribers.reduce((total, { dropped }) => total + dropped, counts.dropped),
         slowDisconnects: counts.slow,
-        repeated: this.#connections.reduce((total, { repeated }) => total + repeated, 0),
+        repeated: this.#total(({ repeated }) => repeated),
       },
     };
+  }
+
+  #total(of: (connection: FeedConnection) => number): number {
+    return this.#connections.reduce((total, each) => total + of(each), 0);
   }
 
   // Subscribing
@@ -298,7 +300,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   }
 
   #exhausted(requested: number, symbol: string, pool: string): PoolExhaustedError {
-    const used = this.#connections.reduce((total, each) => total + each.used, 0);
+    const used = this.#total((connection) => connection.used);
     const wanted = [...this.#subscriptions.values()].filter(({ subscribers }) => subscribers.size > 0).length;
     return new PoolExhaustedError({
       pool,
@@ -480,7 +482,6 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   #count(): void {
     const counts = this.#counts;
     this.on('open', () => {
-      counts.opened++;
       this.#lastError = null;
       this.#authError = null;
       const open = this.#connections.filter(({ isOpen }) => isOpen).length;
@@ -491,7 +492,6 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
       this.#lastError = error;
     });
     this.on('lost', ({ cause, error }) => {
-      counts.lost++;
       if (cause !== 'closed') counts.replaced++;
       this.#lastError = error;
     });

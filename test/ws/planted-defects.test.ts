@@ -45,6 +45,12 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
     instead: 'if (!subscription.wanted) return;',
     found: /calls that were answered|subscribed at the server|counts in the end/,
   },
+  'a connection that is closed while idle, and not counted': {
+    file: 'ws/connection.ts',
+    line: 'if (wasOpen && !this.isOpen) this.#ended++;',
+    instead: "if (wasOpen && state === 'backoff') this.#ended++;",
+    found: /connections that were opened/,
+  },
   'a timer that is left behind': {
     file: 'ws/subscription-pool.ts',
     line: 'this.#lingerAlarm.turnOff();',

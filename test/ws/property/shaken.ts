@@ -101,6 +101,8 @@ async function play(
     expect(snapshot.feed.symbols, 'symbols, live and pending').toBe(
       snapshot.feed.live + snapshot.feed.pending,
     );
+    const { created, destroyed } = snapshot.counters;
+    expect(created, 'connections that were opened').toBe(destroyed! + snapshot.idle + snapshot.inUse);
     expect(snapshot.live, 'open connections').toBeLessThanOrEqual(CONNECTIONS);
   };
   for (const each of actions) {
