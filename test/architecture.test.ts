@@ -90,6 +90,11 @@ const PLACES: readonly (readonly [place: RegExp, may: RegExp, reason: string])[]
     /^src\/(base\/|ws\/|lab\/feed-server\/sliding-window\.ts)/,
     'the logic of a feed knows no socket',
   ],
+  [
+    /^src\/lab\//,
+    /^(?!src\/base\/(?:backoff|rolling-counter|sliding-log|token-bucket|turnstile)\.ts$)/,
+    'the lab counts what a pool sends with a limiter of its own',
+  ],
   [/^src\/ws\/placement\.ts$/, /^src\/base\//, 'placement is pure'],
   [
     /^src\/loadtest\/workloads\//,
@@ -272,6 +277,7 @@ describe('the architecture', () => {
     ['src/lab/ib-gateway/wire/x.ts', "import net from 'node:net';", 'the wire format is pure'],
     ['src/lab/ib-gateway/x.ts', "import { a } from '../../ib/pacing.js';", 'with the pool that it judges'],
     ['src/lab/feed-server/feed.ts', "import { a } from 'node:net';", 'a feed knows no socket'],
+    ['src/lab/feed-server/x.ts', "import { a } from '../../base/sliding-log.js';", 'a limiter of its own'],
     ['src/loadtest/workloads/x.ts', "import { a } from '../verdict.js';", 'how it is run and judged'],
     ['src/audit/resources/x.ts', "import { pg } from './pg.js';", 'a resource is data'],
     ['src/doctor/checks/x.ts', "import type { A } from './y.js';", 'checks do not import each other'],
