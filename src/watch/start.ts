@@ -5,7 +5,7 @@ import { logLifeCycle } from '../pool/life-cycle-log.js';
 import { bundledIn } from './bundled.js';
 import { watchModules } from './modules.js';
 import { isOwnPool } from './own-pool.js';
-import { thisProcess } from './process.js';
+import { thisProcess, type WatchedProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
 import { parsePublishPort } from './publish-port.js';
 import { publishProcess } from './publish-process.js';
@@ -22,12 +22,11 @@ const STARTED = Symbol.for('poolctl.started');
  * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
  * us.
  */
-export function startWatching(): void {
-  const self = thisProcess();
+export function startWatching(self: WatchedProcess = thisProcess()): void {
   try {
     // A preload and an import of the same, or of two copies of poolctl.
     if (STARTED in globalThis) return;
-    Object.defineProperty(globalThis, STARTED, { value: true });
+    Object.defineProperty(globalThis, STARTED, { value: true, configurable: true });
     const { POOLCTL_NAME: name, POOLCTL_PUBLISH: where, POOLCTL_LEAK_AFTER: leakAfter } = self.env;
     const { POOLCTL_VERBOSE: verbose } = self.env;
     const watcher = processWatcher();

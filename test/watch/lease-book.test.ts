@@ -99,6 +99,20 @@ describe('the accounts of a watched pool', () => {
     expect(sampled(50, () => book.ask(() => {}, true))).toBe(1);
   });
 
+  it('name the place in the application, not that in the library which acquired for it', () => {
+    const { book, things, holders } = start();
+    const site = Object.assign(new Error(), {
+      stack: [
+        'Error',
+        '    at acquire (/app/node_modules/knex/lib/client.js:7:1)',
+        '    at order (/app/src/orders.js:3:4)',
+      ].join('\n'),
+    });
+    book.lend(things[0]!, { since: 0, site });
+    expect(holders()).toMatchObject([{ site: '/app/src/orders.js:3:4' }]);
+    expect(holders()[0]?.stack).not.toContain('knex');
+  });
+
   it('count a lease of what cannot be noted on, and do not see it', () => {
     const { book, counters } = start();
     const frozen = Object.freeze({});

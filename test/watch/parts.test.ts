@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import {
   socketPath,
   socketPid,
 } from '../../src/watch/directory.js';
+import { hook } from '../../src/watch/hooking.js';
 import { isOwnPool, ownPool } from '../../src/watch/own-pool.js';
 import { getPoolStats, type PoolWithSnapshot } from '../../src/watch/pool-stats.js';
 import { isSpeakingPool, speakingPool } from '../../src/watch/speaking-pool.js';
@@ -55,6 +56,7 @@ describe('the folder of sockets', () => {
     const windows = owner({ platform: 'win32', userName: 'my name' });
     expect(socketPath(windows, 42, 1)).toBe('\\\\.\\pipe\\poolctl-my_name-42-1');
     expect(socketPid(windows, 'poolctl-my_name-42-1')).toBe(42);
+    expect(socketPid(windows, 'poolctl-my_name-42-12')).toBe(42);
     for (const other of ['poolctl-my_name-42-1x', 'poolctl-other-42-1', 'poolctl-my_name-x42-1'])
       expect(socketPid(windows, other)).toBeNull();
   });
@@ -100,6 +102,7 @@ describe('the folder of sockets', () => {
     it('is none of files on Windows', async () => {
       expect(await ensureSocketFolder({ ...there(), platform: 'win32' })).toBe('\\\\.\\pipe\\');
       expect(await checkSocketFolder({ ...there(), platform: 'win32' })).toBe(true);
+      await expect(lstat('\\\\.\\pipe\\')).rejects.toMatchObject({ code: 'ENOENT' });
     });
   });
 });
@@ -122,6 +125,59 @@ describe('a bundle', () => {
     expect(bundledIn(await script('', 20_000))).toBeNull();
     expect(bundledIn(await script(PG, 19_999))).toBeNull();
     expect(bundledIn(join(folder, 'none.js'))).toBeNull();
+  });
+
+  it('is looked for in scripts of up to 50 MB', async () => {
+    const path = await script(PG, 20_000);
+    await truncate(path, 50_000_000);
+    expect(bundledIn(path)).toContain('pg');
+    await truncate(path, 50_000_001);
+    expect(bundledIn(path)).toBeNull();
+  });
+});
+
+describe('a method in whose place ours is put', () => {
+  class Base {
+    lend(_to: string) {
+      return 'lent';
+    }
+  }
+  const counting = (calls: string[]) => (original: (this: Base, ...args: unknown[]) => unknown) =>
+    function lendWatched(this: Base, ...args: unknown[]) {
+      calls.push(String(args[0]));
+      return original.apply(this, args);
+    };
+
+  it('looks as before, works as before, and is hooked once', () => {
+    const calls: string[] = [];
+    const one = new Base();
+    expect(hook(one, 'lend', counting(calls))).toBe(true);
+    expect(hook(one, 'lend', counting(calls))).toBe(false);
+    expect(one.lend('me')).toBe('lent');
+    expect(calls).toEqual(['me']);
+    expect([one.lend.name, one.lend.length, Object.keys(one)]).toEqual(['lend', 1, []]);
+    // The application may put one of its own there again.
+    one.lend = () => 'its own';
+    expect(one.lend('me')).toBe('its own');
+    expect(Reflect.deleteProperty(one, 'lend')).toBe(true);
+    expect(new Base().lend('me')).toBe('lent');
+  });
+
+  it('stays as it was set: listed, or not to be written', () => {
+    const own = Object.defineProperties(new Base(), {
+      lend: { value: () => 'own', enumerable: true, writable: false, configurable: true },
+    });
+    hook(own, 'lend', counting([]));
+    expect(Object.getOwnPropertyDescriptor(own, 'lend')).toMatchObject({ enumerable: true, writable: false });
+  });
+
+  it('is left alone where there is none, or it is hooked further up', () => {
+    const calls: string[] = [];
+    class Hooked extends Base {}
+    hook(Hooked.prototype, 'lend', counting(calls));
+    expect(hook(new Hooked(), 'lend', counting(calls))).toBe(false);
+    expect(hook({ lend: 'no method' } as never, 'lend', counting(calls))).toBe(false);
+    expect(hook({} as Base, 'lend', counting(calls))).toBe(false);
   });
 });
 

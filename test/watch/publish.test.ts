@@ -14,6 +14,11 @@ import { VirtualClock } from '../helpers/virtual-clock.js';
 
 const app: App = { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: 1 };
 
+/** What the sockets of this process have to say by now is said. */
+async function passingBy(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe.skipIf(process.platform === 'win32')('pools that are published', () => {
   let folder: string;
   let reads: number;
@@ -71,11 +76,28 @@ describe.skipIf(process.platform === 'win32')('pools that are published', () => 
     expect(reads).toBe(0);
     socket.write('\n');
     expect(await next()).toEqual({ takenAtMs: 1, pools: [], gaps: [] });
-    await clock.advance(50);
+    // Nothing is sent unasked.
+    await passingBy();
+    await clock.advance(500);
+    await passingBy();
+    expect(reads).toBe(1);
     socket.write('{"what":"ever"}\nabc\n');
     expect(await next()).toMatchObject({ takenAtMs: 2 });
     await clock.advance(50);
     expect(await next()).toMatchObject({ takenAtMs: 3 });
+  });
+
+  it('answer no line that is not over yet', async () => {
+    const { address } = await start();
+    const slow = await reader(address);
+    slow.socket.write('half a li');
+    const other = await reader(address);
+    other.socket.write('\n');
+    expect(await other.next()).toMatchObject({ takenAtMs: 1 });
+    await passingBy();
+    expect(slow.socket.bytesRead).toBe(Buffer.byteLength(`${JSON.stringify({ schema: 1, app })}\n`));
+    slow.socket.write('ne\n');
+    expect(await slow.next()).toHaveProperty('takenAtMs');
   });
 
   it('are private to the user, and their socket is removed with them', async () => {

@@ -35,6 +35,14 @@ describe('the summary at exit', () => {
     );
   });
 
+  it('cuts a long SQL text after 100 characters, and none that has as many', () => {
+    const shown = (lastSql: string) =>
+      /last: (.*)\n/.exec(summaryOf([pool('a', [holder(1, { lastSql })])]))?.[1];
+    expect(shown('x'.repeat(100))).toBe('x'.repeat(100));
+    expect(shown('x'.repeat(101))).toBe(`${'x'.repeat(100)}...`);
+    expect(shown(`\n  ${'x'.repeat(100)}\n  `)).toBe('x'.repeat(100));
+  });
+
   it('shows nothing that steers a terminal, and no more than a line of SQL', () => {
     const lastSql = `select '\u001b[2J\u009b31m\u202e' --\n${'x'.repeat(500)}`;
     const text = summaryOf([pool('a\u001b]0;b\u0007', [holder(1, { lastSql })])], 3);
