@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { topics } from '../src/audit/explain.js';
 import { isLevel, type Override, type RuleLevels } from '../src/audit/policy.js';
 import { type CustomResource, readCustomResource } from '../src/audit/resources/custom.js';
@@ -6,7 +7,7 @@ import { type CommandContext, restArguments } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
-import { choice, count, text, type ValueType } from '../src/cli/value-types.js';
+import { choice, count, path, text, type ValueType } from '../src/cli/value-types.js';
 import { formatsOf } from '../src/report/registry.js';
 
 const topicType: ValueType<string> = {
@@ -69,6 +70,12 @@ const rulesType: ValueType<RuleLevels> = {
 
 const overrideType: ValueType<Override> = {
   placeholder: 'JSON',
+  placedIn(source, folder) {
+    const { files, ...others } = JSON.parse(source) as { files?: unknown };
+    const globs: readonly unknown[] = Array.isArray(files) ? files : [files];
+    const placed = globs.map((one) => (typeof one === 'string' ? globIn(one, folder) : one));
+    return JSON.stringify({ ...others, files: placed });
+  },
   parse(source) {
     const found = parsed(source);
     if (!isObject(found)) throw new ValueError(`'${source}' is not an object`);
@@ -89,6 +96,14 @@ const overrideType: ValueType<Override> = {
   },
   show: (override) => JSON.stringify(override),
 };
+
+const globType: ValueType<string> = { ...text('GLOB'), placedIn: globIn };
+
+/** A glob with a slash in it is a path, which starts from a folder; one without is a name anywhere. */
+function globIn(glob: string, folder: string): string {
+  if (!glob.replace(/\/$/, '').includes('/') || isAbsolute(glob)) return glob;
+  return `${folder.replaceAll('\\', '/').replace(/[*?[\]]/g, '\\$&')}/${glob.replace(/^\.\//, '')}`;
+}
 
 const confidenceType = choice(['high', 'medium', 'low']);
 
@@ -116,7 +131,7 @@ function parsed(source: string): unknown {
 export const options = {
   exclude: list({
     summary: 'leave out what fits; a glob without a slash is a name anywhere',
-    type: text('GLOB'),
+    type: globType,
     group: 'Scope',
   }),
   ignoreFiles: flag({
@@ -186,7 +201,7 @@ export const options = {
   strict: flag({ summary: 'fail if a file was skipped or a lease not decided', group: 'Verdict' }),
   baseline: value({
     summary: 'leave out the leaks in FILE, which are known',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'Verdict',
   }),
@@ -224,7 +239,7 @@ export const options = {
   }),
   cacheLocation: value({
     summary: 'folder of the cache',
-    type: text('FOLDER'),
+    type: path('FOLDER'),
     default: null,
     defaultText: 'node_modules/.cache/poolctl',
     group: 'Output',
@@ -233,7 +248,7 @@ export const options = {
 };
 
 export const pathsArgument = {
-  paths: restArguments({ summary: 'files and folders; left out: the current folder', type: text('PATH') }),
+  paths: restArguments({ summary: 'files and folders; left out: the current folder', type: path('PATH') }),
 };
 
 export type Context = CommandContext<typeof options, typeof pathsArgument>;

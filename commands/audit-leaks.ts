@@ -159,8 +159,11 @@ function reported(
   const affected =
     changes === null ? fresh.findings : fresh.findings.filter((one) => affects(changes, readsOf(one)));
   const policy = { rules: Object.assign({}, ...rules), overrides, minConfidence };
-  const levelled = applyPolicy({ ...fresh, findings: affected }, policy, (name) =>
-    nameIn(context, files, name, 'cwd'),
+  const levelled = applyPolicy(
+    { ...fresh, findings: affected },
+    policy,
+    (name) => nameIn(context, files, name, 'cwd'),
+    (name) => files.get(name)?.path.replaceAll('\\', '/') ?? name,
   );
   const judged = { ...levelled, findings: [...levelled.findings].sort(byWeight) };
   if (notes || severity === 'note' || format === 'json' || format === 'sarif') return judged;

@@ -2,7 +2,7 @@ import { defineCommand, requiredArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { share, text } from '../src/cli/value-types.js';
+import { path, share } from '../src/cli/value-types.js';
 import { compareRuns, DEFAULT_TOLERANCE, refuseIncomparable } from '../src/loadtest/compare.js';
 import { readResult } from '../src/loadtest/result-file.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
@@ -22,7 +22,7 @@ const options = {
 };
 
 const resultArgument = (which: string) =>
-  requiredArgument({ summary: `${which}, written by loadtest --format json`, type: text('FILE') });
+  requiredArgument({ summary: `${which}, written by loadtest --format json`, type: path('FILE') });
 
 export const command = defineCommand({
   name: 'compare',

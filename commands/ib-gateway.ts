@@ -8,7 +8,7 @@ import { formatOption } from '../src/cli/common-options.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
-import { choice, count, duration, number, text } from '../src/cli/value-types.js';
+import { choice, count, duration, number, path, text } from '../src/cli/value-types.js';
 import { isLoopback } from '../src/db/postgres-place.js';
 import { startControl } from '../src/lab/ib-gateway/control.js';
 import { fasterClock } from '../src/lab/ib-gateway/fast-clock.js';
@@ -110,7 +110,7 @@ const options = {
   }),
   faults: value({
     summary: 'faults that happen by themselves: a JSON list, as in [{"kind":"restart","atMs":5000}]',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     config: false,
     group: FAULTS,

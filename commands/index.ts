@@ -118,4 +118,8 @@ export const commands: CommandTable = {
       },
     },
   },
+  completion: {
+    summary: 'print a script that completes commands, options and values in a shell',
+    load: async () => (await import('./completion.js')).command,
+  },
 };

@@ -1,5 +1,5 @@
 import { flag, list, value } from '../src/cli/options.js';
-import { choice, count, duration, durationOrNever, rate, text } from '../src/cli/value-types.js';
+import { choice, count, duration, durationOrNever, path, rate, text } from '../src/cli/value-types.js';
 import { BUILT_IN_FEED } from '../src/loadtest/workloads/registry.js';
 import { HTTP_PROFILES } from './loadtest-profiles.js';
 import { DATABASES, ENGINES, LOADED, on } from './loadtest-scope.js';
@@ -34,7 +34,7 @@ export const databaseOptions = {
   }),
   paramsFile: value({
     summary: 'the same from a file: a JSON list, or one row of JSON to a line',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'Queries',
     appliesTo: on({ target: DATABASES }),
@@ -108,7 +108,7 @@ export const feedOptions = {
   }),
   symbolsFile: value({
     summary: 'subscribe those in a file, one to a line',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'Feeds',
     appliesTo: on({ target: ['feed'] }),
@@ -194,7 +194,7 @@ export const httpOptions = {
   }),
   bodyFile: value({
     summary: 'the same from a file, as it is',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'HTTP and feeds',
     config: false,
@@ -250,7 +250,7 @@ export const httpOptions = {
   }),
   ca: value({
     summary: 'trust the certificates in FILE (PEM), in place of those that Node trusts',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'HTTP and feeds',
     appliesTo: on({ target: ['http', 'feed'] }),

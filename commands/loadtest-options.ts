@@ -1,7 +1,7 @@
 import { type CommandContext, optionalArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { flag, list, type ValuesOf, value } from '../src/cli/options.js';
-import { choice, count, duration, durationOrNever, rate, share, text } from '../src/cli/value-types.js';
+import { choice, count, duration, durationOrNever, path, rate, share } from '../src/cli/value-types.js';
 import { DEFAULT_TOLERANCE } from '../src/loadtest/compare.js';
 import { DEFAULT_DRAIN_MS } from '../src/loadtest/runner.js';
 import { BUILT_IN_FEED, TARGET_FORMS } from '../src/loadtest/workloads/registry.js';
@@ -254,7 +254,7 @@ export const options = {
   }),
   compareWith: value({
     summary: 'compare with the JSON result of an earlier run, and exit 1 on a regression',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'Verdict',
     config: false,
@@ -281,7 +281,7 @@ export const options = {
   format: formatOption(formatsOf('loadtest')),
   hdr: value({
     summary: 'also write the response times to FILE as an HdrHistogram log, which can be merged with others',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: 'Output',
     config: false,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { maskSecrets } from '../src/base/secrets.js';
 import { parseCount, parseDuration, ValueError } from '../src/base/units.js';
 import type { ValueType } from '../src/cli/value-types.js';
@@ -48,6 +49,7 @@ export const headerType: ValueType<readonly [name: string, value: string]> = {
 /** `script.sql@3`, as pgbench has it. */
 export const scriptFileType: ValueType<{ file: string; weight: number }> = {
   placeholder: 'FILE[@WEIGHT]',
+  placedIn: (source, folder) => resolve(folder, source),
   parse(source) {
     const [, file = source, weight = '1'] = /^(.+)@(\d+)$/.exec(source) ?? [];
     if (file.trim() === '') throw new ValueError('the value is empty');

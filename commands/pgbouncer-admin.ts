@@ -7,7 +7,7 @@ import { formatOption } from '../src/cli/common-options.js';
 import { UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { value } from '../src/cli/options.js';
-import { choice, duration, text } from '../src/cli/value-types.js';
+import { choice, duration, path } from '../src/cli/value-types.js';
 import { isLoopback } from '../src/db/postgres-place.js';
 import { type Ask, ConsoleError, commandFor, textOf } from '../src/pgbouncer/console.js';
 import { type PauseResult, pauseGuarded, saysNotPaused } from '../src/pgbouncer/pause.js';
@@ -147,7 +147,7 @@ export const reload = defineCommand({
     ...withTimeout,
     file: value({
       summary: 'its pgbouncer.ini, to compare with',
-      type: text('FILE'),
+      type: path('FILE'),
       default: null,
       defaultText: 'the one it names, if it is on this machine',
       group: 'Console',

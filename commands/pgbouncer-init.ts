@@ -9,7 +9,7 @@ import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
-import { choice, text, type ValueType } from '../src/cli/value-types.js';
+import { choice, path, text, type ValueType } from '../src/cli/value-types.js';
 import { cutUrl } from '../src/db/database.js';
 import { serverOf } from '../src/db/drivers/pg.js';
 import {
@@ -89,11 +89,11 @@ const options = {
     defaultText: 'the one that is installed, else 1.21',
     group: FILES,
   }),
-  dir: value({ summary: 'the folder to write into', type: text('FOLDER'), default: '.', group: FILES }),
+  dir: value({ summary: 'the folder to write into', type: path('FOLDER'), default: '.', group: FILES }),
   force: flag({ summary: 'replace files that are there', config: false, group: FILES }),
   authFile: value({
     summary: 'where PgBouncer will find userlist.txt',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     defaultText: 'where it is written',
     group: FILES,

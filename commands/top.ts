@@ -6,7 +6,7 @@ import { type CommandContext, defineCommand, restArguments } from '../src/cli/co
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, text } from '../src/cli/value-types.js';
+import { duration, path, text } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
 import { printable } from '../src/report/text.js';
 import type { Tick } from '../src/snapshot/reading.js';
@@ -36,7 +36,7 @@ const options = {
   }),
   replay: value({
     summary: 'show what was recorded in FILE, a reading at each interval',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     config: false,
     group: 'Sources',
@@ -61,7 +61,7 @@ const options = {
   }),
   record: value({
     summary: 'write all readings to FILE, for --replay; an old one is replaced',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     config: false,
     group: 'Output',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import { filesBelow } from './closure.mjs';
-import { compilerAsModule, usesOfCompiler } from './compiler.mjs';
+import { compilerAsModule, sharedCompiler, usesOfCompiler } from './compiler.mjs';
 import { inkForTop } from './ink.mjs';
 
 /** What a bundled CommonJS package calls for modules of Node; of others it has none. */
@@ -41,6 +41,7 @@ export async function bundleVendored({ dist, library, vendored }) {
     minify: true,
     // The repairs of the command line use the compiler too, though no door of the library leads to them.
     plugins: [
+      sharedCompiler,
       compilerAsModule(
         usesOfCompiler(
           new Set([

@@ -27,11 +27,34 @@ export function compilerAsModule(used) {
 }
 
 /**
+ * Gives ts-blank-space, which strips types from config files, the compiler that is bundled for the audit.
+ * @type {import('esbuild').Plugin}
+ */
+export const sharedCompiler = {
+  name: 'shared-compiler',
+  setup(build) {
+    build.onResolve({ filter: /^typescript$/ }, () => ({ path: 'typescript', namespace: 'shared-compiler' }));
+    build.onLoad({ filter: /.*/, namespace: 'shared-compiler' }, () => ({
+      contents: `export { ts as default } from './${COMPILER}.js';`,
+    }));
+    build.onResolve({ filter: /.*/, namespace: 'shared-compiler' }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+/** The names that ts-blank-space takes from the compiler. */
+function usesOfStripper() {
+  const text = readFileSync(createRequire(import.meta.url).resolve('ts-blank-space'), 'utf8');
+  const names = [...text.matchAll(/\btslib\.(\w+)/g)].map(([, name = '']) => name);
+  if (names.length === 0) throw new Error('ts-blank-space no longer calls the compiler tslib');
+  return names;
+}
+
+/**
  * The names that these files take from the compiler.
  * @param {Iterable<string>} files
  */
 export function usesOfCompiler(files) {
-  const used = new Set();
+  const used = new Set(usesOfStripper());
   for (const file of files) {
     const { packages, text } = importsOf(file);
     if (!packages.some(({ name }) => name === COMPILER)) continue;

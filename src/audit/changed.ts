@@ -54,7 +54,7 @@ export async function changesSince(folder: string, ref: string): Promise<Changes
     files: new Set([...tracked, ...untracked].map((name) => join(root, name))),
     gone: deleted.map((name) => join(root, name)),
     renamed,
-    isGlobal: [...tracked, ...untracked, ...deleted].some((name) => basename(name) === 'poolctl.config.json'),
+    isGlobal: [...tracked, ...untracked, ...deleted].some((name) => OWN_CONFIG.test(basename(name))),
   };
 }
 
@@ -70,6 +70,8 @@ export function affects({ files, gone, renamed, isGlobal }: Changes, reads: Read
   }
   return false;
 }
+
+const OWN_CONFIG = /^poolctl\.config\.(?:jsonc?|[cm]?[jt]s)$/;
 
 const CONFIGS =
   /^(package\.json|[jt]sconfig(\..+)?\.json|pnpm-workspace\.yaml|(vite|svelte|webpack)\.config\.[cm]?[jt]s)$/;

@@ -28,10 +28,11 @@ export function applyPolicy(
   result: AuditResult,
   { rules, overrides, minConfidence }: Policy,
   nameOf: (file: string) => string = (file) => file,
+  pathOf: (file: string) => string = nameOf,
 ): AuditResult {
   const scopes = overrides.map((override) => ({ ...override, isFor: matcherOf(override.files) }));
   const findings = result.findings.flatMap((finding) => {
-    const own = scopes.filter(({ isFor }) => isFor(nameOf(finding.file)));
+    const own = scopes.filter(({ isFor }) => isFor(nameOf(finding.file)) || isFor(pathOf(finding.file)));
     const least = own.findLast((one) => one.minConfidence !== undefined)?.minConfidence ?? minConfidence;
     if (rank(finding.confidence) < rank(least)) return [];
     const levels = [rules, ...own.map((one) => one.rules ?? {})];

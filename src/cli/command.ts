@@ -10,6 +10,10 @@ import type { ValueType } from './value-types.js';
 export interface ArgumentSpec<T> {
   readonly summary: string;
   readonly required: boolean;
+  /** Stands for a value: `FILE`, `PATH`. */
+  readonly placeholder: string;
+  /** The words that it takes, where these are all that it takes. */
+  readonly words: readonly string[] | null;
   /** Takes all that follow; only the last argument can. */
   readonly variadic: boolean;
   readonly fallback: T;
@@ -69,6 +73,8 @@ export interface CommandContext<Options extends OptionTable, Arguments extends A
   readonly io: Io;
   /** poolctl's own, for results that are compared later. */
   readonly version: string;
+  /** All commands, for those that describe the command line. */
+  readonly commands: CommandTable;
   readonly options: ValuesOf<Omit<CommonOptions, keyof Options> & Options>;
   readonly arguments: ValuesOf<Arguments>;
   readonly origins: { readonly [Key in keyof Options]: Origin };
@@ -127,6 +133,8 @@ export function requiredArgument<T>(spec: {
 }): ArgumentSpec<T> {
   return {
     summary: spec.summary,
+    placeholder: spec.type.placeholder,
+    words: spec.type.words ?? null,
     required: true,
     variadic: false,
     // Never seen by the command: a missing one is a usage error.
@@ -142,6 +150,8 @@ export function optionalArgument<T>(spec: {
 }): ArgumentSpec<T | null> {
   return {
     summary: spec.summary,
+    placeholder: spec.type.placeholder,
+    words: spec.type.words ?? null,
     required: false,
     variadic: false,
     fallback: null,
@@ -156,6 +166,8 @@ export function restArguments<T>(spec: {
 }): ArgumentSpec<readonly T[]> {
   return {
     summary: spec.summary,
+    placeholder: spec.type.placeholder,
+    words: spec.type.words ?? null,
     required: false,
     variadic: true,
     fallback: [],

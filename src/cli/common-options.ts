@@ -1,5 +1,5 @@
 import { flag, value } from './options.js';
-import { choice, text } from './value-types.js';
+import { choice, path } from './value-types.js';
 
 const GROUP = 'Common options';
 
@@ -8,14 +8,14 @@ export const commonOptions = {
   output: value({
     summary: 'write the result to FILE instead of stdout; it is opened before anything runs',
     short: 'o',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: GROUP,
     config: false,
   }),
   config: value({
     summary: 'read options from FILE',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     defaultText: 'poolctl.config.json, if there',
     group: GROUP,
@@ -23,7 +23,7 @@ export const commonOptions = {
   }),
   envFile: value({
     summary: 'read environment variables from FILE; those that are set already win',
-    type: text('FILE'),
+    type: path('FILE'),
     default: null,
     group: GROUP,
     config: false,

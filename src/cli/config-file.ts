@@ -1,48 +1,115 @@
 import { readFile } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { fileFault } from '../base/file-fault.js';
+import { findConfig, isConfigModule } from './config-search.js';
 import type { Problem } from './errors.js';
+import { JsoncError, type Place, parseJsonc } from './jsonc.js';
 import type { OptionTable, Source } from './options.js';
 import { flagOf } from './options.js';
 import { didYouMean } from './suggest.js';
 
-/** Looked for in the current directory where `--config` names no other. */
-export const CONFIG_FILE = 'poolctl.config.json';
+/** What a config is read for. */
+export interface ConfigPlace {
+  readonly cwd: string;
+  /** Of this user; null on Windows. */
+  readonly uid: number | null;
+  warn(message: string): void;
+}
 
 export interface ConfigFile {
   /** As it is shown: relative to the current directory where it lies below it. */
   readonly file: string;
+  /** The folder that relative paths in it start from; null where that is the current directory. */
+  readonly folder: string | null;
   readonly content: Readonly<Record<string, unknown>>;
+  /** Where this member stands; null where that is not known, as in a config that is a program. */
+  placeOf(path: readonly string[]): Place | null;
 }
 
 /**
- * Reads the config file: an object with one section per command, as in `{ "loadtest": { "poolSize": 5 } }`.
- * null where none was named and none is there. Problems go to `problems`.
+ * Reads the config file: an object with one section per command, as in `{ "loadtest": { "poolSize": 5 } }`. Without a
+ * name it is the one of this folder, or of the nearest folder above that has one.
+ * null where there is none. Problems go to `problems`.
  */
 export async function readConfigFile(
   named: string | null,
-  cwd: string,
+  { cwd, uid, warn }: ConfigPlace,
   problems: Problem[],
 ): Promise<ConfigFile | null> {
-  const path = resolve(cwd, named ?? CONFIG_FILE);
+  const { paths, foreign } =
+    named === null ? await findConfig(cwd, uid) : { paths: [resolve(cwd, named)], foreign: [] };
+  for (const path of foreign) {
+    warn(`${path} is ignored, since it belongs to another user; name it with --config if you trust it`);
+  }
+  const [path] = paths;
+  if (path === undefined) return null;
+  if (paths.length > 1) {
+    const names = paths.map((one) => shownPath(one, cwd)).join(' and ');
+    problems.push({ message: `more than one config file: ${names}`, hint: 'keep one of them' });
+    return null;
+  }
   const file = shownPath(path, cwd);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (named === null && error.code === 'ENOENT') return null;
+  const folder = dirname(path) === cwd ? null : dirname(path);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
     problems.push({ message: `cannot read the config file ${file}: ${fileFault(error)}`, hint: null });
     return null;
   });
   if (text === null) return null;
   try {
-    const content: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
-    if (isObject(content)) return { file, content };
-    problems.push({ message: `${file}: an object with one section per command is expected`, hint: null });
-  } catch (error) {
+    const read = isConfigModule(path) ? await moduleContent(path, text) : jsonContent(text);
+    if (isObject(read.content)) return { file, folder, content: read.content, placeOf: read.placeOf };
+    const where = isConfigModule(path) ? ' as the default export' : '';
     problems.push({
-      message: `${file}${placeOf(error, text)}: not valid JSON: ${messageOf(error)}`,
+      message: `${file}: an object with one section per command is expected${where}`,
       hint: null,
     });
+  } catch (error) {
+    problems.push(problemOf(error, path, file));
   }
   return null;
+}
+
+interface Content {
+  readonly content: unknown;
+  placeOf(path: readonly string[]): Place | null;
+}
+
+function jsonContent(text: string): Content {
+  const { value, placeOf } = parseJsonc(text);
+  return { content: value, placeOf };
+}
+
+async function moduleContent(path: string, text: string): Promise<Content> {
+  const { loadConfigModule } = await import('./config-module.js');
+  const exported = await loadConfigModule(path, text);
+  return { content: await exported.default, placeOf: () => null };
+}
+
+function problemOf(error: unknown, path: string, file: string): Problem {
+  if (error instanceof JsoncError)
+    return { message: `${at(file, error.place)}: not valid JSON: ${error.message}`, hint: null };
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  // The message of a file that is not only types names its place itself.
+  const [, own] = message.split(`${path}:`);
+  if (own !== undefined && /^\d+:\d+: /.test(own)) return { message: `${file}:${own}`, hint: null };
+  return { message: `${at(file, placeIn(error, path))}: cannot be loaded: ${message}`, hint: null };
+}
+
+/** Where in the file an error was thrown, by its stack. */
+function placeIn(error: unknown, path: string): Place | null {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const name of [pathToFileURL(path).href, path]) {
+    const begin = stack.indexOf(`${name}:`);
+    const [, line, column] = /^:(\d+)(?::(\d+))?/.exec(stack.slice(begin + name.length)) ?? [];
+    if (begin >= 0 && line !== undefined) return { line: Number(line), column: Number(column ?? 0) };
+  }
+  return null;
+}
+
+function at(file: string, place: Place | null): string {
+  if (place === null) return file;
+  return `${file}:${place.line}${place.column > 0 ? `:${place.column}` : ''}`;
 }
 
 /** The section of one command as a source of options. Sections of other commands only need to have a known name. */
@@ -54,28 +121,32 @@ export function configSource(
 ): Source {
   const texts = new Map<string, readonly string[]>();
   const path = (key: string) => `${section.command}.${key}`;
+  const named = (...names: readonly string[]) =>
+    config === null ? '' : at(config.file, config.placeOf(names));
   const source: Source = {
     texts,
-    label: (key) => `${config?.file}: ${path(key)}`,
-    origin: (key) => ({ kind: 'config', file: config?.file ?? CONFIG_FILE, key: path(key) }),
+    label: (key) => `${named(section.command, key)}: ${path(key)}`,
+    origin: (key) => ({ kind: 'config', file: config?.file ?? '', key: path(key) }),
   };
   if (config === null) return source;
   for (const name of Object.keys(config.content)) {
     if (name === '$schema' || section.commands.includes(name)) continue;
     problems.push({
-      message: `${config.file}: there is no command '${name}'`,
+      message: `${named(name)}: there is no command '${name}'`,
       hint: didYouMean(name, section.commands),
     });
   }
-  const own = config.content[section.command];
+  const own = Object.hasOwn(config.content, section.command) ? config.content[section.command] : undefined;
   if (own === undefined) return source;
   if (!isObject(own)) {
-    problems.push({ message: `${config.file}: ${section.command} is not an object`, hint: null });
+    problems.push({ message: `${named(section.command)}: ${section.command} is not an object`, hint: null });
     return source;
   }
   const known = Object.keys(table).filter((key) => table[key]?.config);
   for (const [key, value] of Object.entries(own)) {
-    const spec = table[key];
+    // A program may leave a value out in this way; JSON cannot.
+    if (value === undefined) continue;
+    const spec = Object.hasOwn(table, key) ? table[key] : undefined;
     if (spec === undefined || !spec.config) {
       const sameFlag = known.find((one) => flagOf(one) === `--${key}`);
       problems.push({
@@ -87,9 +158,18 @@ export function configSource(
     const found = textsOf(value, spec);
     if (found === null)
       problems.push({ message: `${source.label(key)}: ${expectedOf(spec.kind)}`, hint: null });
-    else texts.set(key, found);
+    else
+      texts.set(
+        key,
+        found.map((one) => placed(one, spec, config.folder)),
+      );
   }
   return source;
+}
+
+/** Relative paths in a config are relative to its folder. */
+function placed(text: string, { placedIn }: OptionTable[string], folder: string | null): string {
+  return folder === null || placedIn === null ? text : placedIn(text, folder);
 }
 
 /** A JSON value as the text that a flag would have; null if it is of a wrong type. */
@@ -105,17 +185,6 @@ function textsOf(value: unknown, { kind, takesObjects }: OptionTable[string]): r
 function expectedOf(kind: 'value' | 'list' | 'flag'): string {
   if (kind === 'flag') return 'true or false is expected';
   return kind === 'list' ? 'a text, or an array of texts, is expected' : 'a text or a number is expected';
-}
-
-function placeOf(error: unknown, text: string): string {
-  const position = /at position (\d+)/.exec(messageOf(error))?.[1];
-  if (position === undefined) return '';
-  const before = text.slice(0, Number(position)).split('\n');
-  return `:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function shownPath(path: string, cwd: string): string {

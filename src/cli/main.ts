@@ -1,6 +1,7 @@
 import { maskSecrets } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 import type { RenderOptions } from '../report/render-options.js';
+import { harmless } from '../report/text.js';
 import {
   type ArgumentTable,
   allCommands,
@@ -11,7 +12,7 @@ import {
   type CommandTable,
 } from './command.js';
 import { commonOptions } from './common-options.js';
-import { configSource, readConfigFile } from './config-file.js';
+import { type ConfigPlace, configSource, readConfigFile } from './config-file.js';
 import { readEnvFile } from './env-file.js';
 import { type Problem, reportOf, UsageError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
@@ -19,7 +20,7 @@ import { commandHelp, groupHelp, programHelp } from './help.js';
 import type { Io } from './io.js';
 import { envSource, type OptionTable, type Origin, type Resolved, resolveOptions } from './options.js';
 import { openResultOutput, type ResultOutput } from './output.js';
-import { parseLine } from './parse.js';
+import { type ParsedLine, parseLine } from './parse.js';
 import { configText } from './print-config.js';
 import { createProgress } from './progress.js';
 import { didYouMean } from './suggest.js';
@@ -108,7 +109,7 @@ async function runCommand(
   const problems: Problem[] = [...line.problems];
   const args = readArguments(command.arguments, line.operands, problems);
   const text = (key: string) => line.flags.texts.get(key)?.at(-1) ?? null;
-  const config = await readConfigFile(text('config'), io.cwd, problems);
+  const config = await readConfigFile(text('config'), configPlace(line, io), problems);
   const section = { command: command.name, commands: Object.keys(allCommands(program.commands)) };
   const sources = [
     line.flags,
@@ -125,10 +126,21 @@ async function runCommand(
   if (resolved.values.printConfig === true) return say(io, configText(table, resolved));
   const output = await openResultOutput(text('output'), io);
   try {
-    return await runResolved(command, { resolved, args, output, io, version: program.version() });
+    return await runResolved(command, { resolved, args, output, io, program });
   } finally {
     await output.close();
   }
+}
+
+/** Before the options are known, `--quiet` counts only as a flag. */
+function configPlace(line: ParsedLine, io: Io): ConfigPlace {
+  return {
+    cwd: io.cwd,
+    uid: io.user.uid,
+    warn(message) {
+      if (!line.flags.texts.has('quiet')) io.stderr.tell(`poolctl: ${harmless(message)}\n`);
+    },
+  };
 }
 
 interface Run {
@@ -136,12 +148,12 @@ interface Run {
   readonly args: Readonly<Record<string, unknown>>;
   readonly output: ResultOutput;
   readonly io: Io;
-  readonly version: string;
+  readonly program: Program;
 }
 
 async function runResolved(
   command: Command,
-  { resolved, args, output, io, version }: Run,
+  { resolved, args, output, io, program }: Run,
 ): Promise<ExitCode> {
   const { values, origins } = resolved;
   const quiet = values.quiet === true;
@@ -149,7 +161,8 @@ async function runResolved(
   let interruptedBefore = false;
   const context: CommandContext<OptionTable, ArgumentTable> = {
     io,
-    version,
+    version: program.version(),
+    commands: program.commands,
     options: values as CommandContext<OptionTable, ArgumentTable>['options'],
     arguments: args,
     origins,

@@ -22,6 +22,10 @@ export interface OptionSpec<T> {
   readonly config: boolean;
   /** Whether an entry may be an object in the config file; as text it is JSON. */
   readonly takesObjects: boolean;
+  /** Makes a relative path in a value start from this folder, which is that of the config file; null: holds no path. */
+  readonly placedIn: ((text: string, folder: string) => string) | null;
+  /** The words that it takes, where these are all that it takes. */
+  readonly words: readonly string[] | null;
   /** For a flag: whether `--no-...` exists too. */
   readonly negatable: boolean;
   readonly fallback: T;
@@ -64,8 +68,8 @@ export function value<T, const Fallback>(
   const fallback = spec.default as T | Widened<Fallback>;
   return {
     ...common(spec, spec.default === null ? '' : spec.type.show(spec.default as T & Fallback)),
+    ...traits(spec.type),
     kind: 'value',
-    placeholder: spec.type.placeholder,
     negatable: false,
     fallback,
     read: (texts) => spec.type.parse(texts.at(-1) ?? ''),
@@ -77,8 +81,8 @@ export function value<T, const Fallback>(
 export function list<T>(spec: Common & { readonly type: ValueType<T> }): OptionSpec<readonly T[]> {
   return {
     ...common(spec, ''),
+    ...traits(spec.type),
     kind: 'list',
-    placeholder: spec.type.placeholder,
     negatable: false,
     fallback: [],
     read: (texts) => texts.map((one) => spec.type.parse(one)),
@@ -93,8 +97,8 @@ export function flag<const Fallback extends boolean | null = false>(
   const fallback = (spec.default ?? (spec.default === null ? null : false)) as Widened<Fallback>;
   return {
     ...common(spec, fallback === true ? 'on' : ''),
+    ...{ placeholder: '', placedIn: null, words: null },
     kind: 'flag',
-    placeholder: '',
     negatable: spec.negatable ?? false,
     fallback,
     read: (texts) => parseBoolean(texts.at(-1) ?? ''),
@@ -116,6 +120,10 @@ function common(spec: Common, defaultText: string) {
     appliesTo: spec.appliesTo ?? {},
     defaultText: spec.defaultText ?? (defaultText === '' ? null : defaultText),
   };
+}
+
+function traits<T>({ placeholder, placedIn, words }: ValueType<T>) {
+  return { placeholder, placedIn: placedIn ?? null, words: words ?? null };
 }
 
 /** `poolSize` -> `--pool-size`. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type DurationRules,
   formatDuration,
@@ -17,6 +18,10 @@ import { didYouMean } from './suggest.js';
 export interface ValueType<T> {
   /** Stands for the value in the help: `N`, `DURATION`. */
   readonly placeholder: string;
+  /** All that it takes, where that is a few words. */
+  readonly words?: readonly string[];
+  /** The text with a relative path in it made to start from this folder; absent where it holds no path. */
+  placedIn?(text: string, folder: string): string;
   /** Throws a ValueError that says what was expected. */
   parse(text: string): T;
   /** The value as it would be written. */
@@ -32,6 +37,14 @@ export function text(placeholder = 'TEXT'): ValueType<string> {
       return source;
     },
     show: (value) => value,
+  };
+}
+
+/** The path of a file or folder. `-`, which stands for a stream, is left as it is. */
+export function path(placeholder: 'FILE' | 'FOLDER' | 'PATH'): ValueType<string> {
+  return {
+    ...text(placeholder),
+    placedIn: (source, folder) => (source === '-' ? source : resolve(folder, source)),
   };
 }
 
@@ -93,6 +106,7 @@ export function choice<const Word extends string>(
 ): ValueType<Word> {
   return {
     placeholder,
+    words,
     parse(source) {
       const wanted = source.trim();
       const found = words.find((word) => word === wanted);

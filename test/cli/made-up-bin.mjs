@@ -96,7 +96,17 @@ const command = {
   name: 'try',
   summary: 'try',
   options: {},
-  arguments: { rest: { summary: '', required: true, variadic: true, fallback: [], read: (texts) => texts } },
+  arguments: {
+    rest: {
+      summary: '',
+      required: true,
+      placeholder: 'TEXT',
+      words: null,
+      variadic: true,
+      fallback: [],
+      read: (texts) => texts,
+    },
+  },
   async run(context) {
     const [behaviour] = /** @type {string[]} */ (context.arguments.rest);
     return /** @type {0 | 1} */ (await behaviours[behaviour ?? '']?.(context));

@@ -141,8 +141,8 @@ describe('the config file', () => {
   });
 
   it('is told of where it is not JSON', async () => {
-    await config('{\n  "draw": {\n    "poolSize": 7,\n  }\n}');
-    expect(await complaint()).toContain('poolctl.config.json:4:3: not valid JSON');
+    await config('{\n  "draw": {\n    "poolSize": 7 8\n  }\n}');
+    expect(await complaint()).toContain('poolctl.config.json:3:19: not valid JSON');
   });
 
   it.each([

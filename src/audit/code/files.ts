@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { globToRegExp, type IgnoreRules, parseIgnore } from './ignore.js';
 
 export interface FileOptions {
-  /** Globs of paths that are left out; one without a slash means a name in any folder. */
+  /** Globs of paths that are left out: whole ones, or relative to the audited path. One without a slash means a name in any folder. */
   readonly exclude: readonly string[];
   readonly honourIgnoreFiles: boolean;
 }
@@ -69,7 +69,11 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
       const isFolder = entry.isSymbolicLink() ? isFolderAt(path) : entry.isDirectory();
       if (!isFolder && (!SOURCE.test(entry.name) || DECLARATIONS.test(entry.name))) continue;
       const name = slashed(relative(base, path));
-      if (excluded.some((pattern) => pattern.test(name)) || isIgnored(path, isFolder, rules)) continue;
+      if (
+        excluded.some((pattern) => pattern.test(name) || pattern.test(slashed(path))) ||
+        isIgnored(path, isFolder, rules)
+      )
+        continue;
       if (isFolder) walk(path, base, rules);
       else take(path, base);
     }
