@@ -146,7 +146,7 @@ export const options = {
     default: null,
     group: 'Scope',
   }),
-  includeTests: flag({ summary: 'judge test files like others; without, they give notes', group: 'Scope' }),
+  includeTests: flag({ summary: 'let leaks in test files fail the run, too', group: 'Scope' }),
   acquire: list({
     summary: 'a function, method or class (new X) of yours that lends',
     type: lenderType,

@@ -143,7 +143,10 @@ function verdictOf(
   { severity, maxFindings, strict }: Context['options'],
 ): ExitCode {
   if (strict && (summary.skipped ?? 0) + (summary.undecided ?? 0) > 0) return ExitCode.Failed;
-  const failing = findings.filter((one) => one.severity === 'error' || severity === 'note');
+  // A leak in a test hangs the test run, not the application: --include-tests makes it count.
+  const failing = findings.filter(
+    (one) => severity === 'note' || (one.severity === 'error' && one.where !== 'test'),
+  );
   return failing.length > maxFindings ? ExitCode.Failed : ExitCode.Ok;
 }
 
@@ -167,9 +170,11 @@ function reported(
   );
   const judged = { ...levelled, findings: [...levelled.findings].sort(byWeight) };
   if (notes || severity === 'note' || format === 'json' || format === 'sarif') return judged;
-  const findings = judged.findings.filter((one) => one.severity === 'error');
-  const hiddenNotes = judged.findings.length - findings.length;
-  return { ...judged, findings, summary: { ...judged.summary, hiddenNotes } };
+  const errors = judged.findings.filter((one) => one.severity === 'error');
+  const findings = errors.filter((one) => one.where !== 'test');
+  const hiddenNotes = judged.findings.length - errors.length;
+  const hiddenTests = errors.length - findings.length;
+  return { ...judged, findings, summary: { ...judged.summary, hiddenNotes, hiddenTests } };
 }
 
 /**

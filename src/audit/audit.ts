@@ -28,7 +28,7 @@ export interface AuditOptions {
   readonly honourIgnoreFiles?: boolean;
   /** Kinds of leases besides those that are known. */
   readonly resources?: readonly ResourceSpec[];
-  /** Report test files like any other; without, what is found in them is a note. */
+  /** Report test files like any other. Without, leaks in them are marked `test`, and misuses are notes. */
   readonly includeTests?: boolean;
   /** Told of every file that is read, and of every acquire call that is followed. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -71,7 +71,7 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
   };
   for (const { site, verdict, misused, habits, files } of judged.values()) {
     if (verdict.leak !== null && !isPartOfLeak(site, judged))
-      raise(toFinding(site, verdict.leak, project, includeTests), site, files);
+      raise(toFinding(site, verdict.leak, project), site, files);
     for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
     if (isTest(site, project, includeTests)) continue;
     for (const one of habits) raise(toHabit(site, one, project), site, files);

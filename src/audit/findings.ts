@@ -15,10 +15,10 @@ export function byPlace(a: Finding, b: Finding): number {
 }
 
 const TEST_FILE =
-  /(^|\/)(tests?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|\.(test|spec)\.[cm]?[jt]sx?$/i;
+  /(^|\/)((\w+-)?tests?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$/i;
 
 /** What is told of a leak. */
-export function toFinding(site: Site, leak: Leak, project: Project, includeTests: boolean): Finding {
+export function toFinding(site: Site, leak: Leak, project: Project): Finding {
   return {
     rule: 'leak',
     kind: leak.kind,
@@ -28,7 +28,6 @@ export function toFinding(site: Site, leak: Leak, project: Project, includeTests
     trail: trailOf(site, leak, project),
     ...placeOf(site, project),
     fingerprint: fingerprintOf(site, null),
-    ...(isTest(site, project, includeTests) ? { severity: 'note' } : {}),
   };
 }
 

@@ -2,12 +2,13 @@ import { ts } from 'ts-morph';
 import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from './closures.js';
 
 import { type Body, functionName, isFunction } from './code/scope.js';
+import { classAround } from './code/syntax.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
-import { factOf, LEASE, type State, type Trail } from './flow/state.js';
+import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
-import { runsOnce, SCRIPTS } from './startup.js';
+import { isCalledOnce, runsOnce, SCRIPTS } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
 /** What becomes of the leases of one site. */
@@ -54,7 +55,7 @@ export function judge(site: Site, program: Program): Verdict {
     walk = new Walk(program, site, options);
     exits = walk.run(body);
   }
-  const ends = new Ends(body, program, exits);
+  const ends = new Ends(body, program, exits, site.pattern.isWhole === true);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
   const returns =
     handed.length === 0
@@ -94,9 +95,11 @@ class Ends {
   readonly isReleased: boolean;
   readonly #body: Body;
   readonly #program: Program;
+  readonly #isWhole: boolean;
   readonly #params: ReadonlySet<Place>;
 
-  constructor(body: Body, program: Program, exits: Exits) {
+  constructor(body: Body, program: Program, exits: Exits, isWhole: boolean) {
+    this.#isWhole = isWhole;
     this.#body = body;
     this.#program = program;
     const { result, params } = program.graphOf(body);
@@ -113,7 +116,10 @@ class Ends {
       for (const one of state.holders)
         if (one.startsWith('this.'))
           this.stored.push({ path: one.slice('this'.length), isLazy: state.status === 'lazy' });
-      if (suffixes.length > 0) {
+      if (this.#isWhole && suffixes.length > 0 && suffixes.every((one) => one.startsWith('.wrapped'))) {
+        // Who has a part of a client uses the client.
+        this.kept.push(state);
+      } else if (suffixes.length > 0) {
         if (!isStored) this.handedOn.push({ state, suffixes });
       } else if (isStored) this.kept.push(state);
       else if (state.status === 'held') this.returned.push(state);
@@ -216,8 +222,41 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
   for (const state of halfWatched(site, walk, [...ends.returned, ...ends.kept], program))
     add('not-released-on-throw', state);
   for (const state of walk.looped) add(isNever ? 'never-released' : 'overwritten', state);
+  for (const state of replaced(site, walk, ends, program)) add('overwritten', state);
   const leak = candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
   return leak !== null && site.pattern.isWhole === true ? ofWhole(leak, site, walk, program) : leak;
+}
+
+/**
+ * A service of which there is one instance keeps the lease in a field. A second request puts another one there before
+ * the first has released its own, unless the method looks at the field before.
+ */
+function replaced(site: Site, walk: Walk, ends: Ends, program: Program): State[] {
+  const body = unitOf(site.node);
+  const owner = classAround(site.node);
+  if (owner === null || site.spec.isPersonal !== true || walk.hasReleased || !isFunction(body)) return [];
+  if (!isSingleton(owner) || HOOKS.test(functionName(body) ?? 'constructor')) return [];
+  const [field] = ends.stored.filter(({ path }) => !path.includes('[]'));
+  if (field === undefined) return [];
+  const again = new Walk(program, site);
+  again.run(body, [{ ...START_STATE, status: 'held', holders: [`this${field.path}`] }]);
+  const [first] = again.replaced;
+  return first === undefined ? [] : [first];
+}
+
+/** Called once, by the framework or when the program starts. */
+const HOOKS =
+  /^(constructor|connect|open|listen|subscribe|bootstrap|setup|onModuleInit|onApplicationBootstrap|(on|after|before)?_?init\w*)$/i;
+
+/** A class that a container makes one instance of: `@Injectable()`, with no other scope. */
+function isSingleton(owner: ts.ClassLikeDeclaration): boolean {
+  return (ts.canHaveDecorators(owner) ? (ts.getDecorators(owner) ?? []) : []).some(({ expression }) => {
+    const text = expression.getText();
+    return (
+      /^(Injectable|Service|Singleton|singleton|Controller|Component)\b/.test(text) &&
+      !/REQUEST|TRANSIENT|transient|request/.test(text)
+    );
+  });
 }
 
 /** What starts things, and keeps them for as long as the process runs. */
@@ -228,11 +267,11 @@ const STARTS =
 function ofWhole(leak: Leak, site: Site, walk: Walk, program: Program): Leak | null {
   const body = unitOf(site.node);
   if (!isFunction(body)) return null;
-  const isOnce = runsOnce(body) || SCRIPTS.test(body.getSourceFile().fileName);
+  const isOnce = isCalledOnce(body) || SCRIPTS.test(body.getSourceFile().fileName);
   if (leak.kind === 'never-released') {
     const isKept =
       walk.wentOut || STARTS.test(functionName(body) ?? '') || isKnownToClosures(site, walk, program);
-    if (isKept || isOnce) return null;
+    if (isKept || isOnce || runsOnce(body)) return null;
   }
   return isOnce ? { ...leak, severity: 'note' } : leak;
 }

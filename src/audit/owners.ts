@@ -3,7 +3,7 @@ import { namesOfCalls } from './code/callers.js';
 import type { Entities } from './code/entities.js';
 import type { Project } from './code/project.js';
 import { classAround, constructorOf, hasStatic, nameOf } from './code/syntax.js';
-import { isCloser } from './flow/names.js';
+import { isCloser, saysItEnds } from './flow/names.js';
 import { START_STATE } from './flow/state.js';
 import type { Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
@@ -96,7 +96,7 @@ export class Owners {
       for (const member of members) {
         const name = memberName(member);
         if (name === null || member === opener || found.has(name) || hasStatic(member)) continue;
-        if (isCloser(name) ? this.#gives(member, fields, found) : this.#releases(member, path, site))
+        if (isCloser(name) ? this.#gives(member, fields, found) : this.#releases(name, member, path, site))
           found.add(name);
       }
     }
@@ -120,10 +120,14 @@ export class Owners {
   }
 
   /** Whether a method of any name, such as `commit`, releases what is in the field wherever it returns. */
-  #releases(member: ts.ClassElement, path: string, site: Site): boolean {
+  #releases(name: string, member: ts.ClassElement, path: string, site: Site): boolean {
     if (!ts.isMethodDeclaration(member) || member.body === undefined) return false;
     const field = path.slice(1).split('.')[0] ?? '';
-    if (!member.body.getText().includes(field)) return false;
+    const text = member.body.getText();
+    if (!text.includes(field)) return false;
+    // To follow every method of a large class would take longer than all the rest.
+    const ends = saysItEnds(name) || site.spec.release.methods.some((one) => text.includes(`.${one}(`));
+    if (!ends) return false;
     // Large families of classes ask the same for each of their openers.
     const known = this.#releasing.get(member) ?? new Map<string, boolean>();
     this.#releasing.set(member, known);

@@ -38,8 +38,9 @@ export function applyPolicy(
     const levels = [rules, ...own.map((one) => one.rules ?? {})];
     const level = levels.map((one) => levelOf(finding, one)).findLast((one) => one !== null) ?? null;
     if (level === 'off') return [];
-    // What a test file leaks stays a note: --include-tests decides on that.
-    if (level === null || level === finding.severity || finding.where === 'test') return [finding];
+    // --include-tests decides what counts in a test file.
+    const isRaised = finding.where === 'test' && level === 'error';
+    if (level === null || level === finding.severity || isRaised) return [finding];
     return [{ ...finding, severity: level }];
   });
   return {

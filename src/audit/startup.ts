@@ -10,15 +10,20 @@ const ONCE =
 
 /** A constructor, a function that the file calls itself, or one that is named for what is done once. */
 export function runsOnce(body: Body): boolean {
-  if (!isFunction(body)) return true;
-  if (ts.isConstructorDeclaration(body)) return true;
+  if (isCalledOnce(body)) return true;
+  const name = functionName(body);
+  return name !== null && ONCE.test(name);
+}
+
+/** Whether a function runs once for sure, whatever its name: it makes an object, or the file calls it itself. */
+export function isCalledOnce(body: Body): boolean {
+  if (!isFunction(body) || ts.isConstructorDeclaration(body)) return true;
   let callee: ts.Node = body;
   while (ts.isParenthesizedExpression(callee.parent)) callee = callee.parent;
   if (ts.isCallExpression(callee.parent) && callee.parent.expression === callee) return true;
   const name = functionName(body);
   if (name === null) return false;
-  const isCalledByFile = new RegExp(`^(?:void |await )?${escaped(name)}\\(`, 'm');
-  return ONCE.test(name) || isCalledByFile.test(body.getSourceFile().text);
+  return new RegExp(`^(?:void |await )?${escaped(name)}\\(`, 'm').test(body.getSourceFile().text);
 }
 
 function escaped(text: string): string {

@@ -193,6 +193,8 @@ export interface AuditResult {
     readonly skipped?: number;
     /** Notes that the report leaves out. */
     readonly hiddenNotes?: number;
+    /** Leaks in test files that the report leaves out. */
+    readonly hiddenTests?: number;
     /** Findings below the lowest confidence that was asked for, or switched off by a rule. */
     readonly leftOut?: number;
   };

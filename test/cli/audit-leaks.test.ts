@@ -199,9 +199,15 @@ describe('audit-leaks', () => {
     expect(strict.out).toContain('note');
   });
 
-  it('takes what tests leak as notes, unless asked', async () => {
+  it('marks what tests leak, and lets it fail the run only if asked', async () => {
     await write('test/a.test.ts', LEAK);
-    expect((await run()).code).toBe(0);
+    const quiet = await run();
+    expect(quiet.code).toBe(0);
+    expect(quiet.out).toContain('1 leak in tests hidden; show with --notes');
+    expect((await json()).findings.map(({ severity, where }) => `${severity} ${where}`)).toEqual([
+      'error test',
+    ]);
+    expect((await run('--notes')).out).toContain('in a test');
     expect((await run('--include-tests')).code).toBe(1);
   });
 

@@ -24,7 +24,7 @@ export function forget(state: State, call: Call): State {
   return dropTemporaries(isAnswer ? state : assign(state, call.to, UNKNOWN, false, NONE), call);
 }
 
-const NONE: Knowledge = { releasers: new Set(), interest: () => 0 };
+const NONE: Knowledge = { releasers: new Set(), interest: () => 0, isOf: () => true };
 
 export function dropTemporaries(state: State, call: Call): State {
   const dead = call.args.filter(isTemporary);

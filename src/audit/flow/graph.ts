@@ -6,8 +6,10 @@ export type Test =
   | { readonly kind: 'truthy' | 'falsy'; readonly place: Place }
   | { readonly kind: 'nullish'; readonly place: Place }
   | { readonly kind: 'same'; readonly left: Place; readonly right: Place }
-  /** `instanceof` and the like: true of a lease, unknown of other things. */
-  | { readonly kind: 'is'; readonly place: Place }
+  /** `instanceof` and the like, by the name of the class: true of a lease of that class, unknown of other things. */
+  | { readonly kind: 'is'; readonly place: Place; readonly type: string | null }
+  /** `'connect' in place`: true of a lease, which has what it is asked for. */
+  | { readonly kind: 'has'; readonly place: Place; readonly name: string }
   /** `typeof place === 'number'` and the like: never true of a lease. */
   | { readonly kind: 'primitive'; readonly place: Place }
   /** `<` and the like: known only of numbers that are. */

@@ -6,6 +6,7 @@ import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import { type Liveness, liveness } from './live.js';
 import { lower } from './lower.js';
 import { type Place, rootOf } from './place.js';
+import { isLogger as isLoggerName } from './raises.js';
 import type { Program, Traits } from './types.js';
 
 /** Graphs and traits of functions, each made once. */
@@ -91,22 +92,23 @@ export class Functions implements Program {
       isFunction(body) &&
       ts.canHaveModifiers(body) &&
       (ts.getModifiers(body)?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword) ?? false);
-    this.#traits.set(body, { exits: false, throws: false, isAsync }); // the answer within a recursion
-    const found = { ...this.#reach(body), isAsync };
+    const own = { isAsync, isLogger: isLogger(body) };
+    this.#traits.set(body, { ...NOTHING, ...own }); // the answer within a recursion
+    const found = { ...this.#reach(body), ...own };
     this.#traits.set(body, found);
     return found;
   }
 
   calleeTraits(call: ts.CallExpression | ts.NewExpression | ts.TaggedTemplateExpression): Traits | null {
     if (ts.isTaggedTemplateExpression(call)) return null;
-    if (this.entities.isBareConstruction(call)) return { exits: false, throws: false, isAsync: false };
+    if (this.entities.isBareConstruction(call)) return { ...NOTHING, isAsync: false, isLogger: false };
     const body = this.entities.calledBy(call);
     return body === null ? null : this.traitsOf(body);
   }
 
   /** What a function can come to. */
-  #reach(body: Body): { exits: boolean; throws: boolean } {
-    if (!('body' in body) || body.body === undefined) return { exits: false, throws: false };
+  #reach(body: Body): Reached {
+    if (!('body' in body) || body.body === undefined) return NOTHING;
     const { nodes } = this.graphOf(body);
     const seen = new Set<number>();
     const queue = [START];
@@ -129,7 +131,8 @@ export class Functions implements Program {
       }
       queue.push(...node.next.filter((next) => next !== undefined));
     }
-    return { exits: exits && !seen.has(RETURNED), throws };
+    const returns = seen.has(RETURNED);
+    return { exits: exits && !returns, throws, onlyThrows: throws && !returns };
   }
 
   #ofCall(call: ts.CallExpression): { exits: boolean; throws: boolean } {
@@ -142,4 +145,24 @@ export class Functions implements Program {
     const { exits, throws, isAsync } = this.traitsOf(body);
     return { exits, throws: throws && !isAsync };
   }
+}
+
+type Reached = Pick<Traits, 'exits' | 'throws' | 'onlyThrows'>;
+
+const NOTHING: Reached = { exits: false, throws: false, onlyThrows: false };
+
+/** `function error(e) { createLogger().error(e); }`: whether the last thing that a short function does is to log. */
+function isLogger(body: Body): boolean {
+  const code = 'body' in body ? body.body : undefined;
+  if (code === undefined || ts.isSourceFile(body)) return false;
+  const statements = ts.isBlock(code) ? code.statements : null;
+  if (statements !== null && (statements.length === 0 || statements.length > 3)) return false;
+  const last = statements === null ? code : statements.at(-1);
+  const call =
+    last !== undefined && (ts.isExpressionStatement(last) || ts.isReturnStatement(last))
+      ? last.expression
+      : last;
+  if (call === undefined || !ts.isCallExpression(call) || !ts.isPropertyAccessExpression(call.expression))
+    return false;
+  return isLoggerName(call.expression.expression);
 }

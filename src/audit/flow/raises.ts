@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
 import { isBody } from '../code/scope.js';
 import type { Call } from './graph.js';
+import type { Traits } from './types.js';
 
 /**
  * How likely a call is to throw. `ordinary`: a query, other work, a check of input. `protocol`: what opens and closes
@@ -41,6 +42,8 @@ const CHECKING =
   /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
 /** Writes a message, or tells a monitor of an error. */
 const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
+/** What loggers and emitters are told, awaited or not. */
+const TELLS = /^(info|warn|error|debug|trace|fatal|verbose|silly|on|once|off|emit|next|abort|match|exec)$/;
 /** What only computes a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
@@ -51,7 +54,7 @@ export interface RaiseContext {
   readonly isSyncLease: boolean;
   readonly protocol: readonly string[];
   /** What is known of the function that is called: null if it is not of the project. */
-  readonly callee: { readonly throws: boolean; readonly isAsync: boolean } | null;
+  readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger'> | null;
 }
 
 /** How likely a call is to throw, by what it calls and what is awaited. */
@@ -66,6 +69,7 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   }
   // `await client.get(key)` asks a server; `map.get(key)` does not.
   if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
+  if (callee?.isLogger === true && !onLease) return 'never';
   if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
@@ -73,11 +77,14 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   if (onLease && isSyncLease) return 'ordinary';
   // A query that nobody awaits here fails as a rejection, an event or an argument.
   if (onLease) return /^(query|execute)/.test(name) ? 'never' : 'protocol';
-  if (callee !== null) return callee.throws ? 'ordinary' : 'never';
+  if (callee !== null) {
+    if (!callee.throws) return 'never';
+    // What is done about an error is not what fails, unless it throws that error on.
+    return isInCatch(node) && !callee.onlyThrows ? 'protocol' : 'ordinary';
+  }
   if (CHECKING.test(name)) return 'ordinary';
   if (call.mode === 'returned') return 'protocol';
   if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
-    // What is done about an error is not what fails.
     return BUILDING.test(name) || isInCatch(node) ? 'protocol' : 'ordinary';
   }
   return isSyncLease && !BUILDING.test(name) ? 'ordinary' : 'protocol';
@@ -99,7 +106,7 @@ export function isProtocol({ name, node }: Call, onLease: boolean, protocol: rea
 }
 
 /** `this.logger`, `getLogger()`, `Logger.getInstance()`. */
-function isLogger(receiver: ts.Expression): boolean {
+export function isLogger(receiver: ts.Expression): boolean {
   if (ts.isCallExpression(receiver)) return isLogger(receiver.expression);
   if (ts.isPropertyAccessExpression(receiver))
     return (
@@ -115,7 +122,8 @@ function isInCatch(node: ts.Node): boolean {
   return false;
 }
 
-function isHarmless({ name, node }: Call): boolean {
+function isHarmless(call: Call): boolean {
+  const { name, node } = call;
   if (!ts.isCallExpression(node)) return false;
   const callee = node.expression;
   if (ts.isIdentifier(callee)) return HARMLESS_FUNCTIONS.has(name) || SAYS.test(name);
@@ -126,5 +134,7 @@ function isHarmless({ name, node }: Call): boolean {
   if (last === 'Promise') return name === 'resolve';
   if (HARMLESS_RECEIVERS.test(last) || isLogger(receiver)) return true;
   if (receiver.kind === ts.SyntaxKind.ThisKeyword) return false;
-  return HARMLESS_METHODS.has(name) || (name === 'stringify' && last === 'JSON');
+  if (name === 'stringify' && last === 'JSON') return true;
+  // `await axios.get(url)` and `await cache.delete(key)` ask somebody; the methods of a Map are not awaited.
+  return HARMLESS_METHODS.has(name) && (call.mode !== 'awaited' || TELLS.test(name));
 }

@@ -1,6 +1,15 @@
 import type { ts } from 'ts-morph';
 import type { Comparison, Test } from './graph.js';
-import { isPlace, isTemporary, isWithin, lastSegment, type Place, remainder, rootOf } from './place.js';
+import {
+  isPlace,
+  isTemporary,
+  isWithin,
+  lastSegment,
+  type Place,
+  property,
+  remainder,
+  rootOf,
+} from './place.js';
 
 /**
  * What has become of one lease at one point of one path.
@@ -108,6 +117,8 @@ export interface Knowledge {
   /** The methods that release. */
   readonly releasers: ReadonlySet<string>;
   readonly interest: Interest;
+  /** Whether the lease is an instance of a class of this name. */
+  readonly isOf: (type: string) => boolean;
 }
 
 /** `to = from`, for the lease and for what is known. */
@@ -168,9 +179,9 @@ function widenShape(facts: Map<Place, string>, to: Place): void {
 export function decide(
   state: State,
   test: Test,
-  interest: Interest,
+  { interest, isOf }: Knowledge,
 ): { readonly yes: State | null; readonly no: State | null } {
-  const answer = answerOf(state, test);
+  const answer = answerOf(state, test, isOf);
   if (answer !== null) {
     const after = isDoubtful(state, test) ? { ...state, unlikely: true } : state;
     return answer ? { yes: after, no: null } : { yes: null, no: after };
@@ -180,7 +191,7 @@ export function decide(
   return { yes: learn(state, test, true), no: learn(state, test, false) };
 }
 
-function answerOf(state: State, test: Test): boolean | null {
+function answerOf(state: State, test: Test, isOf: Knowledge['isOf']): boolean | null {
   switch (test.kind) {
     case 'opaque':
     case 'each':
@@ -195,7 +206,13 @@ function answerOf(state: State, test: Test): boolean | null {
       return isNullish(state, test.place);
     case 'is': {
       const nullish = isNullish(state, test.place);
-      return nullish === true ? false : holds(state, test.place) ? true : null;
+      if (nullish === true) return false;
+      return holds(state, test.place) ? test.type === null || isOf(test.type) : null;
+    }
+    case 'has': {
+      const part = property(test.place, test.name);
+      if (holds(state, test.place) || contains(state, part)) return true;
+      return isPlace(part) && factOf(state, part) === '=undefined' ? false : null;
     }
     case 'primitive':
       return contains(state, test.place) ? false : null;
@@ -236,7 +253,7 @@ function stateOfLease(state: State, place: Place): boolean | null {
   const name = lastSegment(place).replace('()', '');
   const isOut = state.status !== 'released';
   if (/(ended|released|closed|destroyed|finished|completed|disposed)$/i.test(name)) return !isOut;
-  return /^(is|_)?(open|connected)$/i.test(name) ? isOut : null;
+  return /^(is|_)?(open|connected|up|alive|initialized)$/i.test(name) ? isOut : null;
 }
 
 function isNullish(state: State, place: Place): boolean | null {
@@ -344,7 +361,7 @@ export function agrees(state: State, place: Place, fact: string): boolean {
 
 function learn(state: State, test: Test, isTrue: boolean): State {
   if (test.kind === 'opaque' || test.kind === 'each' || test.kind === 'is') return state;
-  if (test.kind === 'primitive' || test.kind === 'compare') return state;
+  if (test.kind === 'has' || test.kind === 'primitive' || test.kind === 'compare') return state;
   if (test.kind === 'same') {
     if (!isTrue) return state;
     if (isPlace(test.left) && !isPlace(test.right)) return withFact(state, test.left, test.right);

@@ -50,7 +50,11 @@ export interface Traits {
   readonly exits: boolean;
   /** Has a throw statement outside of any try. */
   readonly throws: boolean;
+  /** Never returns: it throws on every path. */
+  readonly onlyThrows: boolean;
   readonly isAsync: boolean;
+  /** Only writes to a log. */
+  readonly isLogger: boolean;
 }
 
 export interface Exits {

@@ -47,6 +47,8 @@ export interface WalkOptions {
 export class Walk {
   /** States in which a loop acquires again while the lease is still out. */
   readonly looped: State[] = [];
+  /** States in which it acquires again, while the one before is still out and in a field. */
+  readonly replaced: State[] = [];
   /** Function literals that a path went through. */
   readonly invoked = new Set<Body>();
   hasReleased = false;
@@ -87,7 +89,11 @@ export class Walk {
     this.site = site;
     this.follows = follows;
     this.isRepeated = isInLoop(site.node);
-    this.knowledge = { releasers: new Set(site.spec.release.methods), interest: program.interest };
+    this.knowledge = {
+      releasers: new Set(site.spec.release.methods),
+      interest: program.interest,
+      isOf: (type) => isOfClass(site, type),
+    };
   }
 
   run(body: Body, entries: readonly State[] = [START_STATE]): Exits {
@@ -166,7 +172,7 @@ export class Walk {
           this.each(op.test.place, op.test.loop, next, state, go);
           return;
         }
-        const { yes, no } = decide(state, op.test, this.program.interest);
+        const { yes, no } = decide(state, op.test, this.knowledge);
         const callback = this.asksForCallback(state, op.test);
         if (yes !== null && callback !== 'no') go(next[0], yes);
         if (no !== null && callback !== 'yes') go(next[1], no);
@@ -267,6 +273,12 @@ export class Walk {
     if (handsOff(this, state, call)) return { next: [asEscaped(state)] };
     return saying(this, call, callWithLease(this, state, call, depth), state);
   }
+}
+
+/** Whether a lease can be of a class: it is no error, and no pool unless the pool is what is leased. */
+function isOfClass({ pattern }: Site, type: string): boolean {
+  if (/(Error|Exception)$/.test(type)) return false;
+  return pattern.isWhole === true || !/(Pool|PoolCluster|DataSource|Knex|Sequelize|MongoClient)$/.test(type);
 }
 
 function isInLoop(node: ts.Node): boolean {

@@ -100,13 +100,14 @@ function resultOf(finding: Finding, ids: readonly string[]): object {
     trail,
     fingerprint,
     resource,
+    where,
   } = finding;
   const region = { startLine: line, startColumn: column, endLine, endColumn };
   const bypass = trail.filter(({ role }) => role !== 'acquire');
   return {
     ruleId: ruleId(finding),
     ruleIndex: ids.indexOf(ruleId(finding)),
-    level: severity === 'error' ? 'error' : 'note',
+    level: severity === 'error' && where !== 'test' ? 'error' : 'note',
     message: { text: message },
     locations: [{ physicalLocation: { artifactLocation: artifact(file), region } }],
     relatedLocations: bypass.map((step, id) => ({

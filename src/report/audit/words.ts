@@ -26,8 +26,12 @@ export function summaryWords({ findings, summary }: AuditResult): string {
 }
 
 /** Says that there is more to see; '' where there is not. */
-export function hiddenWords({ summary: { hiddenNotes = 0 } }: AuditResult): string {
-  return hiddenNotes === 0 ? '' : `${counted(hiddenNotes, 'note')} hidden; show with --notes`;
+export function hiddenWords({ summary: { hiddenNotes = 0, hiddenTests = 0 } }: AuditResult): string {
+  const hidden = [
+    ...(hiddenNotes > 0 ? [counted(hiddenNotes, 'note')] : []),
+    ...(hiddenTests > 0 ? [`${counted(hiddenTests, 'leak')} in tests`] : []),
+  ];
+  return hidden.length === 0 ? '' : `${hidden.join(' and ')} hidden; show with --notes`;
 }
 
 export function counted(count: number, noun: string): string {

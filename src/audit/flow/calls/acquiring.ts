@@ -73,11 +73,9 @@ export function beforeAgain(walk: Walk, state: State, call: Call): readonly Plac
   const kept = state.holders.filter(
     (one) => one.includes(`.${ELEMENT}`) || one.startsWith('this') || isFieldLike(one),
   );
-  if (kept.length === 0) {
-    const trail: Trail =
-      state.trail.how === null ? { ...state.trail, bypass: call.node, how: 'loop' } : state.trail;
-    walk.looped.push({ ...state, trail });
-  }
+  const trail: Trail =
+    state.trail.how === null ? { ...state.trail, bypass: call.node, how: 'loop' } : state.trail;
+  (kept.length === 0 ? walk.looped : walk.replaced).push({ ...state, trail });
   return kept;
 }
 

@@ -69,15 +69,23 @@ function settled(state: State, call: Call, body: Body, given: Outcome): Outcome 
   else if (call.mode === 'floating') outcome.next.push(...failed);
   else outcome.thrown.push(...failed);
   // A promise of its own that can be rejected, by whatever way.
-  const canReject = isFunction(body) && body.parameters.length > 1;
+  const canReject = isFunction(body) && usesReject(body);
   // An executor that releases knows what it does.
   if (outcome.next.some(({ status }) => status === 'released' || status === 'escaped')) return outcome;
+  // So does one that leaves functions behind that know the lease: they are followed by themselves.
+  if (outcome.next.some(({ leftBehind }) => leftBehind && !state.leftBehind)) return outcome;
   if (!canReject || state.status !== 'held' || call.mode === 'floating' || call.mode === 'plain')
     return outcome;
   const lost = { ...state, trail: threw(state, call.node), pending: call.mode === 'returned' };
   return call.mode === 'returned'
     ? { ...outcome, next: [...outcome.next, lost] }
     : { ...outcome, thrown: [...outcome.thrown, lost] };
+}
+
+/** Whether the executor of a promise does anything with its `reject`. */
+function usesReject(executor: ts.SignatureDeclaration): boolean {
+  const name = executor.parameters[1]?.name;
+  return name !== undefined && executor.getText().split(name.getText()).length > 2;
 }
 
 /** What a callback throws ends the process; an async one's rejection does not. */
@@ -105,9 +113,14 @@ export function calleeFor(walk: Walk, state: State, call: Call, isHanded: boolea
     const given = walk.given.get(arg);
     return given !== undefined && mentions(walk, given, state);
   });
-  if (isHanded || isHandedOn) return body;
+  if (isHanded || isHandedOn || closuresAmong(walk, state, call).length > 0) return body;
   if (receiver !== null && state.holders.some((one) => isWithin(one.replace('!', ''), receiver))) return body;
   return mentions(walk, body, state) && sees(walk, body, state) ? body : null;
+}
+
+/** The functions among the arguments that know the lease. */
+export function closuresAmong(walk: Walk, state: State, call: Call): Body[] {
+  return functionArguments(walk, state, call).filter((one) => mentions(walk, one, state));
 }
 
 /** Whether a function is within the one that owns a variable which holds the lease. */
@@ -280,7 +293,7 @@ export function withClosures(
   isOn: boolean,
   depth: number,
 ): Outcome | null {
-  const bodies = functionArguments(walk, state, call).filter((body) => mentions(walk, body, state));
+  const bodies = closuresAmong(walk, state, call);
   if (bodies.length === 0 || depth >= DEPTH) return null;
   // Code that got its lease in a callback goes on in callbacks.
   // So does what closes something: it always calls back.
@@ -296,8 +309,13 @@ export function withClosures(
   }
   let states: State[] = [state];
   const [thrown, detached]: [State[], State[]] = [[], []];
+  const opens = isOn && OPENS.test(call.name);
   for (const body of bodies) {
-    const round = states.map((one) => invokeFunction(walk, one, call, body, [], depth));
+    const round = states.flatMap((one) =>
+      opens && takesError(body)
+        ? outcomesOfOpening(walk, one, call, body, depth)
+        : [invokeFunction(walk, one, call, body, [], depth)],
+    );
     states = round.flatMap(({ next }) => [...next]);
     for (const one of round) {
       if (isAwaited) thrown.push(...(one.thrown ?? []));
@@ -306,6 +324,25 @@ export function withClosures(
   }
   const raised = isAwaited ? raisedBy(walk, state, state, call, isOn) : [];
   return { next: states.map((one) => forget(one, call)), thrown: [...thrown, ...raised], detached };
+}
+
+/** What only opens the lease, or takes a connection out of a pool that is one. */
+const OPENS = /^(connect|open|initialize|ping|getConnection|acquire|authenticate|bind|login)$/;
+
+/** Whether a callback is told of an error first. */
+function takesError(body: Body): boolean {
+  return isFunction(body) && body.parameters.length > 0 && /^_?e(rr(or)?)?$/i.test(nameOfFirst(body));
+}
+
+function nameOfFirst({ parameters }: ts.SignatureDeclaration): string {
+  return parameters[0]?.name.getText() ?? '';
+}
+
+/** `client.connect((error) => ...)`: it is open, or it is not, which is nothing that usually happens. */
+function outcomesOfOpening(walk: Walk, state: State, call: Call, body: Body, depth: number): Outcome[] {
+  const withError = (error: Place, before: State) =>
+    invokeFunction(walk, before, call, body, [error, UNKNOWN, UNKNOWN, UNKNOWN], depth);
+  return [withError('=null', state), withError('=object', { ...state, unlikely: true })];
 }
 
 /** Whether a function that is scheduled is one that runs already, with a lease from outside of it: it carries it on. */

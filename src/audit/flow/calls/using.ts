@@ -10,6 +10,7 @@ import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
 import {
   bodyCalledBy,
   calleeFor,
+  closuresAmong,
   enterFunction,
   invokeFunction,
   mentions,
@@ -77,8 +78,13 @@ export function callWithLease(walk: Walk, state: State, call: Call, depth: numbe
   if (EACH.has(call.name) && call.closures[0]) return eachElement(walk, armed, call, call.closures[0], depth);
   const callee = isFollowed ? calleeFor(walk, armed, call, isHanded) : null;
   if (callee !== null && walk.follows && depth < DEPTH) {
-    if (!isOnInstance || state.status !== 'lazy')
-      return enterFunction(walk, armed, call, callee, isOn, depth);
+    if (!isOnInstance || state.status !== 'lazy') {
+      const closures = isHanded || isOn ? [] : closuresAmong(walk, armed, call);
+      const outcome = enterFunction(walk, armed, call, callee, isOn, depth);
+      // Functions that it was given, and that it keeps for later, may be called at any time.
+      const isLater = closures.length > 0 && !closures.some((one) => walk.invoked.has(one));
+      return (isLater ? withClosures(walk, armed, call, isOn, depth) : null) ?? outcome;
+    }
     // Its own methods say when it is open; where that cannot be followed, their names do.
     const outcome = enterFunction(walk, state, call, callee, isOn, depth);
     const opens = armed.status === 'held' && !outcome.next.some(({ status }) => status === 'held');
@@ -111,8 +117,18 @@ export function borrow(
     return { next: [keep(forget(state, call), assign(state, call.to, fresh, false, walk.knowledge))] };
   }
   const raised = raisedBy(walk, before, state, call, isOn || isHanded);
+  if (neverReturns(walk, state, call)) return { next: [], thrown: raised };
   const after = afterCall(walk, state, call, isOn, isHanded);
   return call.mode === 'returned' ? { next: [after, ...raised] } : { next: [after], thrown: raised };
+}
+
+/** `throwHttpError(error)`: whether a call throws in any case. */
+function neverReturns(walk: Walk, state: State, call: Call): boolean {
+  if (call.isNew) return false;
+  const body = bodyCalledBy(walk, state, call);
+  if (body === null) return false;
+  const { onlyThrows, isAsync } = walk.program.traitsOf(body);
+  return onlyThrows && (!isAsync || call.mode === 'awaited');
 }
 
 /** The call by which an instance of a class of the project gets what it holds. Where it fails, there is nothing. */
@@ -148,6 +164,7 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
   const callee = body === null ? walk.program.calleeTraits(node) : walk.program.traitsOf(body);
   const isReturned = call.mode === 'returned';
   if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];
+  if (onLease && partOf(walk, armed, call) !== null) return [];
   const raise = walk.program.acquires.has(node)
     ? 'protocol'
     : raiseOf(call, {
@@ -204,6 +221,8 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
     // `wrappers.get(client)`: what was made of it before.
     return keep(after, assign(after, property(to, 'wrapped'), args[0] ?? UNKNOWN, false, walk.knowledge));
   }
+  const part = isOn ? partOf(walk, state, call) : null;
+  if (part !== null) return keep(after, assign(after, property(to, 'wrapped'), part, false, walk.knowledge));
   if (receiver !== null && READS_ALL.has(name) && contains(state, receiver)) {
     return assign(after, to, receiver, false, walk.knowledge);
   }
@@ -216,6 +235,16 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   }
   return after;
 }
+
+/** `client.db('shop')`, `orm.em.fork()`: what a client is used by from then on. The client that it is part of. */
+function partOf(walk: Walk, state: State, { receiver, name, mode }: Call): Place | null {
+  if (walk.site.pattern.isWhole !== true || receiver === null || mode === 'awaited') return null;
+  if (holds(state, receiver)) return PARTS.test(name) ? receiver : null;
+  return holderAbove(state, receiver);
+}
+
+const PARTS =
+  /^(db|useDb|fork|model|collection|getRepository|getCollection|manager|\$extends|keyspace|database)$/;
 
 /** An argument that is the lease and the only place that holds it, where the result is used. */
 export function freshArgument(state: State, { args, mode }: Call): Place | undefined {

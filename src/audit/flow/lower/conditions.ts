@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
 import type { Comparison, Test } from '../graph.js';
 import { isPlace, type Place, UNKNOWN } from '../place.js';
+import { calleeName } from './calls.js';
 import { lowerValue, withoutParentheses } from './expressions.js';
 import type { Lowering, Tail } from './lowering.js';
 
@@ -45,8 +46,14 @@ export function conditionOf(flow: Lowering, expression: ts.Expression): { yes: T
           inner,
         );
       }
+      case ts.SyntaxKind.InKeyword:
+        if (ts.isStringLiteralLike(left))
+          return flow.branch({ kind: 'has', place: lowerValue(flow, right), name: left.text }, inner);
+        if (!ts.isPrivateIdentifier(left)) lowerValue(flow, left);
+        lowerValue(flow, right);
+        return flow.branch({ kind: 'opaque' }, inner);
       case ts.SyntaxKind.InstanceOfKeyword:
-        return flow.branch({ kind: 'is', place: lowerValue(flow, left) }, inner);
+        return flow.branch({ kind: 'is', place: lowerValue(flow, left), type: calleeName(right) }, inner);
     }
   }
   if (ts.isCallExpression(inner) && inner.arguments[0] !== undefined) {
@@ -70,7 +77,8 @@ export function comparisonOf(
       const place = lowerValue(flow, one.expression);
       if (other.text === 'undefined') return flow.branch({ kind: 'nullish', place }, left.parent);
       if (other.text === 'function') return flow.branch({ kind: 'truthy', place }, left.parent);
-      return flow.branch({ kind: other.text === 'object' ? 'is' : 'primitive', place }, left.parent);
+      if (other.text === 'object') return flow.branch({ kind: 'is', place, type: null }, left.parent);
+      return flow.branch({ kind: 'primitive', place }, left.parent);
     }
   }
   return flow.branch(

@@ -178,6 +178,7 @@ export function binaryExpression(flow: Lowering, expression: ts.BinaryExpression
     case ts.SyntaxKind.EqualsEqualsEqualsToken:
     case ts.SyntaxKind.ExclamationEqualsToken:
     case ts.SyntaxKind.ExclamationEqualsEqualsToken:
+    case ts.SyntaxKind.InKeyword:
     case ts.SyntaxKind.InstanceOfKeyword:
     case ts.SyntaxKind.LessThanToken:
     case ts.SyntaxKind.LessThanEqualsToken:
