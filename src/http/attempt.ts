@@ -1,5 +1,6 @@
+import type { CloseReason } from '../snapshot/http.js';
 import type { RawHeader, RequestParts, ResponseHandler, Sending } from './connection.js';
-import { HttpTimeoutError } from './errors.js';
+import { HttpError, HttpTimeoutError } from './errors.js';
 import { NotProcessedError } from './failure.js';
 import type { HttpTimeouts } from './options.js';
 import type { PooledConnection, Watched } from './origin.js';
@@ -7,6 +8,9 @@ import type { HttpCounts } from './stats.js';
 
 /** Bodies beyond this may take the kernel more than one go. */
 const LARGE_BODY = 65_536;
+
+/** An attempt that is given up when nothing has come for so long says that the connection may be dead. */
+const SUSPICIOUS_MS = 1000;
 
 /** The news that an idle connection was closed is never so long under way. */
 const RACE_MS = 1000;
@@ -84,11 +88,16 @@ export class Attempt implements ResponseHandler, Watched {
   abort(reason: Error): void {
     if (this.#over) return;
     this.#given ??= reason;
+    const { wire, clock } = this.connection;
+    const why = closeReasonOf(reason);
+    wire.givenUp(why);
+    const isSilent = this.headersAt === null && clock.now() - this.startedAt >= SUSPICIOUS_MS;
     if (this.#abort !== null) this.#abort(reason);
     else {
       // It has not left the queue of its connection yet, and must not later.
-      this.connection.wire.destroy('aborted');
+      wire.destroy(why);
     }
+    if (isSilent) wire.suspect();
   }
 
   onConnect(abort: (reason?: Error) => void, sending?: object | null): void {
@@ -205,6 +214,11 @@ export class Attempt implements ResponseHandler, Watched {
     this.#counts.released++;
     this.#owner.over(this);
   }
+}
+
+function closeReasonOf(reason: Error): CloseReason {
+  if (reason instanceof HttpTimeoutError) return 'timeout';
+  return reason instanceof HttpError && reason.code === 'ERR_HTTP_CLOSED' ? 'shutdown' : 'aborted';
 }
 
 function lengthOf(chunk: unknown): number {

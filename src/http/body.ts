@@ -7,7 +7,79 @@ import { HttpError } from './errors.js';
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || typeof body === 'string') return true;
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true;
+  if (body instanceof RecordedBody) return body.isComplete;
   return body instanceof Blob || body instanceof FormData;
+}
+
+const MOST_RECORDED = 16_777_216;
+
+/** Pieces that can be read once, kept while they are read, so that they can be read again: up to 16 MiB of them. */
+export class RecordedBody implements AsyncIterable<Uint8Array> {
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #pulling: Promise<void> | null = null;
+  #ended = false;
+  #dropped = false;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** Whether it can be read from its beginning. */
+  get isComplete(): boolean {
+    return !this.#dropped;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (let at = 0; ; at++) {
+      // Another reader, whose attempt has failed, may be waiting for the same piece.
+      while (at >= this.#pieces.length && !this.#ended) {
+        this.#pulling ??= this.#pull();
+        await this.#pulling;
+      }
+      const piece = this.#pieces[at];
+      if (piece === undefined) return;
+      if (this.#bytes > MOST_RECORDED) {
+        if (!this.#dropped) this.#pieces.fill(EMPTY, 0, at);
+        this.#dropped = true;
+        this.#pieces[at] = EMPTY;
+      }
+      yield piece;
+    }
+  }
+
+  async #pull(): Promise<void> {
+    try {
+      const { done, value } = await this.#source.next();
+      if (done) this.#ended = true;
+      else {
+        this.#pieces.push(value);
+        this.#bytes += value.byteLength;
+      }
+    } finally {
+      this.#pulling = null;
+    }
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Iterables of which something has been read. */
+const begun = new WeakSet<object>();
+
+/** Whether all of a body is still there, though it was handed to a connection. */
+export function isWhole(body: unknown): boolean {
+  if (isReplayable(body)) return true;
+  if (body instanceof Readable && (body.readableDidRead || body.destroyed)) return false;
+  return !begun.has(body as object);
+}
+
+/** Why a body cannot be sent; null if it can. */
+export function bodyFault(body: unknown): string | null {
+  if (isReplayable(body) || body instanceof Readable || isIterable(body)) return null;
+  const what = typeof body === 'object' ? (body?.constructor?.name ?? 'an object') : `a ${typeof body}`;
+  return `the body is ${what}: it must be a string, bytes, a Blob, a form, a stream or an iterable`;
 }
 
 /** What a form or a blob is sent as; made anew for each sending. null: the body is neither. */
@@ -23,8 +95,13 @@ export function encoded(body: unknown): { readonly stream: Readable; readonly ty
 
 /** An iterable whose failures are told as its own, and not as the connection's. */
 export async function* told(body: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<unknown> {
+  begun.add(body);
   try {
-    yield* body;
+    for await (const piece of body) {
+      if (typeof piece !== 'string' && !(piece instanceof Uint8Array))
+        throw new TypeError(`a piece of the body is a ${typeof piece}: it must be a string or bytes`);
+      yield piece;
+    }
   } catch (cause) {
     throw sourceError(cause);
   }

@@ -4,7 +4,7 @@ import type { Emitter } from '../base/emitter.js';
 import type { RetryCause } from '../snapshot/http.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Bagged } from './bag.js';
-import { isReplayable, sourceError } from './body.js';
+import { isReplayable, isWhole, sourceError } from './body.js';
 import type { Outcome } from './breaker.js';
 import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
 import type { Connections } from './connections.js';
@@ -16,9 +16,9 @@ import {
   HttpTimeoutError,
 } from './errors.js';
 import type { HttpEvents } from './events.js';
-import { failureOf } from './failure.js';
+import { failureOf, NotProcessedError } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
-import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
+import type { Demand, Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
 import { causeOf, type RetryBudget, type RetrySettings, retryAfterMs, retryWaitMs } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
 
@@ -67,6 +67,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   #retries = 0;
   /** Kept connections that were found closed, one after the other. */
   #stale = 0;
+  /** It has had a connection that turned out to take no more requests. */
+  #bounced = false;
   #lastError: HttpError | null = null;
   #admission: { probe: boolean } | null = null;
 
@@ -154,7 +156,12 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   #connect(): void {
     const { connections, counts, settings } = this.#host;
     const { origin, timeouts } = this.#request;
-    const connection = connections.take(origin);
+    const demand: Demand = {
+      once: !this.#mayRepeat,
+      deadlineAt: this.#deadlineAt,
+      again: this.#bounced,
+    };
+    const connection = connections.take(origin, demand);
     if (connection !== null) {
       if (this.#waitSince === 0) counts.wait.record(0);
       else this.#waited();
@@ -164,7 +171,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     let leftMs = timeouts.poolMs;
     if (this.#waitSince === 0) this.#waitSince = settings.clock.now();
     else if (leftMs !== null) leftMs = Math.max(0, leftMs - (settings.clock.now() - this.#waitSince));
-    this.#waiter = connections.wait(origin, leftMs, this);
+    this.#waiter = connections.wait(origin, leftMs, demand, this);
   }
 
   granted(connection: PooledConnection): void {
@@ -189,6 +196,23 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   timedOut(): void {
     this.#waiter = null;
     this.#noPlace('connections');
+  }
+
+  hopeless(): void {
+    const { settings } = this.#host;
+    const { origin, timeouts } = this.#request;
+    const limitMs = timeouts.totalMs ?? 0;
+    const waitedMs = Math.round(settings.clock.now() - this.#waitSince);
+    this.#waiter = null;
+    this.#waited();
+    const error = new HttpTimeoutError(
+      'total',
+      limitMs,
+      `the request to ${origin.key} was not sent: it waited ${waitedMs} of its ${limitMs} ms for a connection, and an answer takes about ${Math.round(origin.serviceMs ?? 0)} ms`,
+    );
+    this.#countTimeout(error);
+    this.#settle('nothing');
+    this.fail(error);
   }
 
   #noPlace(lacking: 'connections' | 'rate'): void {
@@ -252,6 +276,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (retry?.statuses.has(statusCode) && this.#retryStatus(attempt, retry, statusCode, rawHeaders))
       return true;
     this.#forwarded = true;
+    this.#outer.onResponseStarted?.();
     return this.#outer.onHeaders(statusCode, rawHeaders, resume, statusText);
   }
 
@@ -315,6 +340,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
       attempt.connection.wire.suspect();
     }
     const cause = causeOf(error, attempt.sent, attempt.maybeStale);
+    if (cause === 'stale' && attempt.maybeStale)
+      this.#host.connections.sawIdleClose(attempt.connection, attempt.startedAt);
     if (this.#forwarded) {
       // The headers have been counted; that the body broke counts as well.
       if (cause !== null && origin.breaker !== null) origin.breaker.settle({ probe: false }, 'failure');
@@ -323,7 +350,11 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     }
     const isOurs = cause === 'stale' || OURS.has(error.code);
     this.#settle(isOurs ? 'nothing' : 'failure');
-    this.#afterFailure(error, cause, attempt.sent);
+    const { cause: why } = error;
+    if (why instanceof NotProcessedError && why.elsewhere && isWhole(this.#request.parts.body)) {
+      attempt.connection.requests--;
+      this.#tryElsewhere();
+    } else this.#afterFailure(error, cause, attempt.sent);
   }
 
   // Again, or not
@@ -340,14 +371,19 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     const { retry } = this.#request;
     const { settings, connections } = this.#host;
     this.#lastError = error;
-    if (cause === 'stale' && !sent && this.#stale <= settings.maxConnections + connections.open) {
-      // Nothing has happened but that a kept connection was gone: that is no retry.
+    const hasBody = isWhole(this.#request.parts.body);
+    if (hasBody && !sent && cause === 'stale' && this.#stale <= settings.maxConnections + connections.open) {
       this.#stale++;
-      this.#request.timing.attempts--;
-      this.#try();
+      this.#tryElsewhere();
       return;
     }
-    if (retry === null || cause === null || (sent && !this.#mayRepeat) || this.#retries >= retry.total) {
+    if (
+      !hasBody ||
+      retry === null ||
+      cause === null ||
+      (sent && !this.#mayRepeat) ||
+      this.#retries >= retry.total
+    ) {
       this.#end(error);
       return;
     }
@@ -356,6 +392,13 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     const waitMs = atOnce ? 0 : retryWaitMs(this.#retries + 1, retry, settings.random);
     if (this.#mayTryAgain(cause, waitMs, retry)) this.#tryAgain(cause, waitMs, null);
     else this.#end(error);
+  }
+
+  /** Nothing has happened but that a connection took no more requests: that is no retry. */
+  #tryElsewhere(): void {
+    this.#bounced = true;
+    this.#request.timing.attempts--;
+    this.#try();
   }
 
   #mayTryAgain(cause: RetryCause, waitMs: number, retry: RetrySettings): boolean {

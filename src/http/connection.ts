@@ -61,21 +61,25 @@ export interface Connection {
   /** null without TLS. */
   readonly tlsMs: number | null;
   readonly localPort: number | null;
-  /** Requests that it can carry at once. */
+  /** Requests that it can carry at once now; 0 while it has to prove that it is alive. */
   readonly capacity: number;
+  /** Its capacity is not known yet: the server will say it within one round trip. */
+  readonly settling: boolean;
   /** Whether another request can be sent over it at all. */
   readonly usable: boolean;
   dispatch(request: RequestParts, handler: ResponseHandler): void;
-  /** A request on it took too long: it may be dead. */
+  /** A request on it took too long: it may be dead. It takes no more requests until it has proved the opposite. */
   suspect(): void;
+  /** A request on it is given up before its end, for this reason. */
+  givenUp(reason: CloseReason): void;
   /** What is under way on it fails. */
   destroy(reason: CloseReason): void;
 }
 
 /** What a connection tells. */
 export interface ConnectionListener {
-  /** It is gone; once. */
-  closed(reason: CloseReason): void;
+  /** It is gone; once. `unannounced`: the server has closed it, and had not said that it would. */
+  closed(reason: CloseReason, unannounced: boolean): void;
   /** Its capacity has changed, or it takes no more requests. */
   changed(): void;
 }

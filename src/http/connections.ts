@@ -8,7 +8,14 @@ import type { HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
 import type { HttpSettings } from './options.js';
-import { type Origin, PooledConnection, Waiter, type WaiterOutcome, type Watched } from './origin.js';
+import {
+  type Demand,
+  type Origin,
+  PooledConnection,
+  Waiter,
+  type WaiterOutcome,
+  type Watched,
+} from './origin.js';
 import type { HttpCounts } from './stats.js';
 
 /** How much longer somebody for another origin must have waited to get a place before those of its own origin. */
@@ -87,25 +94,33 @@ export class Connections {
   }
 
   /** A connection that is free at this moment, if nobody waits for one. It must come back by `release`. */
-  take(origin: Origin): PooledConnection | null {
-    if (origin.waiting > 0) return null;
-    return this.#free(origin);
+  take(origin: Origin, demand: Demand): PooledConnection | null {
+    // Those who must not be sent twice may wait for a connection that is new while others are idle.
+    const ahead = demand.once ? origin.waiting : origin.waiting - origin.waitingOnce;
+    if (ahead > 0 && !demand.again) return null;
+    return this.#free(origin, demand.once);
   }
 
-  wait(origin: Origin, timeoutMs: number | null, outcome: WaiterOutcome): Waiter {
+  wait(origin: Origin, timeoutMs: number | null, demand: Demand, outcome: WaiterOutcome): Waiter {
     const now = this.#settings.clock.now();
-    const waiter = new Waiter(now, timeoutMs, origin, outcome);
-    origin.waiters.push(waiter);
+    const waiter = new Waiter(now, timeoutMs, origin, demand, outcome);
+    if (demand.again) origin.waiters.unshift(waiter);
+    else origin.waiters.push(waiter);
+    if (demand.once) origin.waitingOnce++;
     this.#waiting++;
     this.#counts.waited++;
     this.#counts.peakWaiting = Math.max(this.#counts.peakWaiting, this.#waiting);
+    if (demand.once) this.#checkIdle(origin, now);
     this.#dialFor(origin);
     if (timeoutMs !== null && !waiter.settled) this.#lateness.set(waiter.deadline, now);
     return waiter;
   }
 
+  /** Somebody gives it up. */
   leave(waiter: Waiter): void {
-    if (!waiter.settled) this.#remove(waiter);
+    if (waiter.settled) return;
+    this.#remove(waiter);
+    this.#dropDials(waiter.origin);
   }
 
   /** A request begins on a connection that was taken for it. */
@@ -130,9 +145,12 @@ export class Connections {
   #release(connection: PooledConnection, watched: Watched): void {
     if (!connection.active.delete(watched)) return;
     this.#active--;
-    if (connection.gone) return;
     const { clock, maxLifetimeMs } = this.#settings;
-    const tooOld = maxLifetimeMs !== null && clock.now() - connection.wire.openedAt >= maxLifetimeMs;
+    const now = clock.now();
+    connection.origin.served(now - watched.startedAt);
+    if (connection.gone) return;
+    connection.idleSince = now;
+    const tooOld = maxLifetimeMs !== null && now - connection.wire.openedAt >= maxLifetimeMs;
     if (connection.active.size > 0) this.#offer(connection);
     else if (this.#closed) this.#destroy(connection, 'shutdown');
     else if (!connection.wire.usable) this.#destroy(connection, 'server');
@@ -170,21 +188,21 @@ export class Connections {
 
   // Handing out
 
-  #free(origin: Origin): PooledConnection | null {
+  #free(origin: Origin, once: boolean): PooledConnection | null {
     for (const connection of origin.shared) {
       if (!connection.hasRoom) continue;
       this.#hand(connection);
       return connection;
     }
-    for (;;) {
-      const connection = origin.idle.at(-1);
-      if (connection === undefined) return null;
-      if (connection.wire.usable) {
+    for (let at = origin.idle.length - 1; at >= 0; at--) {
+      const connection = origin.idle[at] as PooledConnection;
+      if (!connection.wire.usable) this.#destroy(connection, 'server');
+      else if (connection.hasRoom && !(once && connection.mayBeStale)) {
         this.#hand(connection);
         return connection;
       }
-      this.#destroy(connection, 'server');
     }
+    return null;
   }
 
   #hand(connection: PooledConnection): void {
@@ -195,21 +213,80 @@ export class Connections {
     if (inUse > this.#counts.peakInUse) this.#counts.peakInUse = inUse;
   }
 
-  /** A connection may take a request. */
-  #offer(connection: PooledConnection): void {
+  /** A connection may take a request. `checked`: the server has not closed it. */
+  #offer(connection: PooledConnection, checked = false): void {
     const { origin } = connection;
     const other = connection.active.size === 0 ? this.#mustMakeWayFor(origin) : null;
     if (other !== null) {
       this.#evict(connection, other);
       return;
     }
+    const now = this.#settings.clock.now();
     while (connection.hasRoom && !connection.gone) {
-      const waiter = origin.waiting > 0 ? origin.firstWaiter() : null;
+      const waiter = this.#nextFor(connection, checked, now);
       if (waiter === null) break;
       this.#leaveIdle(connection);
       this.#grant(waiter, connection);
     }
-    if (connection.active.size === 0 && !connection.gone && connection.wire.usable) this.#rest(connection);
+    if (connection.active.size > 0 || connection.gone || connection.checking || !connection.wire.usable)
+      return;
+    this.#rest(connection);
+    // Those who wait all the same need a connection that is new.
+    if (origin.waiting > 0) this.#dialFor(origin);
+  }
+
+  /** Who gets a connection that has room; null: nobody, or not before it was looked at. */
+  #nextFor(connection: PooledConnection, checked: boolean, now: number): Waiter | null {
+    const { origin } = connection;
+    for (;;) {
+      const first = origin.firstWaiter();
+      if (first === null) return null;
+      if (first.isHopeless(now)) {
+        this.#remove(first);
+        first.outcome.hopeless();
+        continue;
+      }
+      if (!first.demand.once || !connection.mayBeStale) return first;
+      if (connection.isTrusted(now)) {
+        if (checked) return first;
+        this.#check(connection);
+        return null;
+      }
+      return firstRepeatable(origin);
+    }
+  }
+
+  /** Has a look at kept connections for those who must not be sent twice: one each. */
+  #checkIdle(origin: Origin, now: number): void {
+    for (let at = origin.idle.length - 1; at >= 0 && origin.checking < origin.waitingOnce; at--) {
+      const connection = origin.idle[at] as PooledConnection;
+      if (connection.hasRoom && connection.mayBeStale && connection.isTrusted(now)) this.#check(connection);
+    }
+  }
+
+  /**
+   * Waits until the kernel has had a chance to say that the server has closed a kept connection: a server that closes
+   * it together with its answer, or did so while it was idle, would lose the next request. That takes two turns of the
+   * event loop, since a callback of `setImmediate` that is asked for while the loop reads from sockets runs before it
+   * reads again. undici waits as long, one turn after an answer and one before the next request.
+   */
+  #check(connection: PooledConnection): void {
+    const { origin } = connection;
+    this.#leaveIdle(connection);
+    connection.checking = true;
+    origin.checking++;
+    setImmediate(() =>
+      setImmediate(() => {
+        connection.checking = false;
+        origin.checking--;
+        if (!connection.gone) {
+          if (this.#closed) this.#destroy(connection, 'shutdown');
+          else if (!connection.wire.usable) this.#destroy(connection, 'server');
+          else this.#offer(connection, true);
+        }
+        this.#dialFor(origin);
+      }),
+    );
   }
 
   #grant(waiter: Waiter, connection: PooledConnection): void {
@@ -223,7 +300,6 @@ export class Connections {
     const { clock, keepaliveExpiryMs, maxKeepalive } = this.#settings;
     if (origin.idle.includes(connection)) return;
     const now = clock.now();
-    connection.idleSince = now;
     origin.idle.push(connection);
     this.#idle++;
     this.#expiry.set(now + keepaliveExpiryMs, now);
@@ -249,7 +325,7 @@ export class Connections {
         // Time that goes into opening a connection has a limit of its own.
         if (this.#isBeingServed(waiter)) waiters.postpone(waiter, now + RECHECK_MS);
         else {
-          this.#remove(waiter);
+          this.leave(waiter);
           waiter.outcome.timedOut();
         }
       }
@@ -260,6 +336,7 @@ export class Connections {
 
   #isBeingServed(waiter: Waiter): boolean {
     const { origin } = waiter;
+    if (origin.settling) return true;
     if (origin.dials.size === 0) return false;
     if (this.#mayBeShared(origin)) return true;
     let ahead = 0;
@@ -272,6 +349,7 @@ export class Connections {
 
   #remove(waiter: Waiter): void {
     waiter.origin.waiters.remove(waiter);
+    if (waiter.demand.once) waiter.origin.waitingOnce--;
     this.#waiting--;
     // A timer that nobody waits for would keep the process alive.
     if (this.#waiting === 0) this.#lateness.clear();
@@ -304,20 +382,40 @@ export class Connections {
   }
 
   #wantsDial(origin: Origin): boolean {
-    const useful = this.#mayBeShared(origin) ? 1 : origin.waiting;
     return (
       origin.waiting > 0 &&
-      origin.dials.size + origin.promised < useful &&
-      origin.live < this.#settings.maxConnectionsPerOrigin
+      origin.dials.size + origin.promised + origin.checking < this.#usefulDials(origin) &&
+      (origin.live < this.#settings.maxConnectionsPerOrigin || origin.unusable !== null) &&
+      !origin.settling
     );
+  }
+
+  /** One connection may do for all, unless the server has closed the last one after a few requests. */
+  #usefulDials(origin: Origin): number {
+    const { waiting, carried } = origin;
+    if (!this.#mayBeShared(origin)) return waiting;
+    return Math.min(waiting, carried === null ? 1 : Math.ceil(waiting / Math.max(1, carried)));
+  }
+
+  /** A connection that is being opened belongs to those who wait for it: without them it only takes up a place. */
+  #dropDials(origin: Origin): void {
+    const useful = this.#usefulDials(origin);
+    if (origin.dials.size <= useful) return;
+    for (const stop of [...origin.dials].slice(useful)) {
+      stop();
+      origin.dials.delete(stop);
+      this.#dialling--;
+    }
+    this.#placeFree();
   }
 
   /** Opens what those who wait for this origin can use, and there is a place for. */
   #dialFor(origin: Origin): void {
     while (!this.#closed && this.#wantsDial(origin)) {
-      if (this.#hasPlace()) this.#dial(origin);
+      const own = origin.live < this.#settings.maxConnectionsPerOrigin ? null : origin.unusable;
+      if (own === null && this.#hasPlace()) this.#dial(origin);
       else {
-        const oldest = this.#idleLongest();
+        const oldest = own ?? this.#idleLongest();
         if (oldest === null) return;
         this.#evict(oldest, origin);
       }
@@ -364,11 +462,12 @@ export class Connections {
     const { clock } = this.#settings;
     const connection = new PooledConnection(origin, clock);
     const listener: ConnectionListener = {
-      closed: (reason) => this.#gone(connection, reason),
+      closed: (reason, unannounced) => this.#gone(connection, reason, unannounced),
       changed: () => this.#changed(connection),
     };
     const Wire = dialled.protocol === 'h2' ? H2Connection : H1Connection;
     connection.wire = new Wire(++this.#ids, origin.url, dialled, this.#settings, listener);
+    connection.idleSince = connection.wire.openedAt;
     if (dialled.protocol === 'h2') origin.shared.push(connection);
     origin.protocol = dialled.protocol;
     origin.connections.add(connection);
@@ -433,11 +532,21 @@ export class Connections {
     this.#dialFor(connection.origin);
   }
 
-  #gone(connection: PooledConnection, reason: CloseReason): void {
+  /** A server has closed a kept connection, or a request on it went nowhere, so long after the last answer. */
+  sawIdleClose({ origin, idleSince }: PooledConnection, until: number): void {
+    const afterMs = until - idleSince;
+    if (origin.sawIdleClose(afterMs, this.#settings.clock.now()))
+      this.#events.emit('closesIdle', { origin: origin.key, afterMs });
+  }
+
+  #gone(connection: PooledConnection, reason: CloseReason, unannounced: boolean): void {
     if (connection.gone) return;
     connection.over();
     this.#leaveIdle(connection);
     const { origin } = connection;
+    if (reason === 'server' && connection.wire.protocol === 'h2') origin.carried = connection.requests;
+    if (unannounced && connection.mayBeStale && connection.active.size === 0)
+      this.sawIdleClose(connection, this.#settings.clock.now());
     origin.connections.delete(connection);
     const at = origin.shared.indexOf(connection);
     if (at >= 0) origin.shared.splice(at, 1);
@@ -488,4 +597,11 @@ export class Connections {
       this.#destroy(oldest, 'maxIdle');
     }
   }
+}
+
+/** Who has waited longest of those whose request may be sent twice. */
+function firstRepeatable(origin: Origin): Waiter | null {
+  if (origin.waitingOnce === origin.waiting) return null;
+  for (const waiter of origin.waiters) if (!waiter.demand.once) return waiter;
+  return null;
 }

@@ -6,6 +6,11 @@ import type { CircuitOpenError, HttpError, HttpPoolTimeoutError, HttpTimeoutErro
 export interface HttpEvents extends EmitterEvents {
   open: { connectionId: number; origin: string; protocol: Protocol; tookMs: number };
   connectFailed: { origin: string; error: HttpError };
+  /**
+   * A server closes kept connections so long after an answer without saying so. Requests that must not be sent twice
+   * have connections of their own from then on, or only those that are idle for less.
+   */
+  closesIdle: { origin: string; afterMs: number };
   close: { connectionId: number; origin: string; reason: CloseReason; requests: number };
   /** An attempt has failed, and there will be another one. `attempt` is the number of the one that failed. */
   retry: { origin: string; method: string; cause: RetryCause; attempt: number; waitMs: number };

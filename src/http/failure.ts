@@ -1,8 +1,8 @@
 import { HttpError } from './errors.js';
 
-/** The server says, or it is plain, that nothing was done with a request. */
+/** The server says, or it is plain, that nothing was done with a request (RFC 9113, 8.7): it can be sent again. */
 export class NotProcessedError extends Error {
-  /** It is only this connection that takes no more. */
+  /** It is only this connection that takes no more: the server is well. */
   readonly elsewhere: boolean;
 
   constructor(message: string, elsewhere: boolean) {
@@ -58,6 +58,9 @@ export function failureOf(
     return new HttpError('ERR_HTTP_PROTOCOL', `${origin} broke the rules of HTTP: ${cause.message}`, {
       cause,
     });
+  // What Node says of a body or a header of the caller's.
+  if (cause instanceof TypeError)
+    return new HttpError('ERR_HTTP_OPTION', `the request cannot be sent: ${cause.message}`, { cause });
   if (cause instanceof NotProcessedError)
     return new HttpError('ERR_HTTP_LOST', `${origin} has not taken the request`, { cause });
   return new HttpError('ERR_HTTP_LOST', `${origin} broke the connection off ${when}`, { cause });

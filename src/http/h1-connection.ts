@@ -18,6 +18,7 @@ const HINT_MARGIN_MS = 1000;
 export class H1Connection implements Connection, Sending {
   readonly protocol = 'h1';
   readonly capacity = 1;
+  readonly settling = false;
   readonly id: number;
   readonly openedAt: number;
   readonly connectMs: number;
@@ -27,6 +28,8 @@ export class H1Connection implements Connection, Sending {
   readonly #client: Client;
   readonly #servername: string;
   #reason: CloseReason | null = null;
+  /** The server has closed it, as undici or the kernel says. */
+  #byServer = false;
   #begun = false;
 
   constructor(
@@ -45,11 +48,12 @@ export class H1Connection implements Connection, Sending {
     this.#servername = url.hostname;
     this.#client = clientOn(socket, url, settings);
     // undici says by the error why it closes a socket.
-    socket.on('error', (error) => {
+    socket.on('error', (error: Error & { readonly code?: string }) => {
       this.#reason ??= reasonOf(error);
+      this.#byServer = isByServer(error);
     });
     socket.once('close', () => {
-      listener.closed(this.#reason ?? 'server');
+      listener.closed(this.#reason ?? 'server', this.#byServer || this.#reason === null);
       this.#client.destroy().catch(ignore);
     });
     // An idle connection keeps no process alive; undici sees to that once it has the socket.
@@ -57,7 +61,8 @@ export class H1Connection implements Connection, Sending {
   }
 
   get usable(): boolean {
-    return !this.#socket.destroyed && this.#reason === null;
+    const socket = this.#socket;
+    return this.#reason === null && !socket.destroyed && !socket.readableEnded && socket.readableLength === 0;
   }
 
   get unflushed(): boolean {
@@ -71,14 +76,14 @@ export class H1Connection implements Connection, Sending {
     }
     // Blobs undici knows by their looks.
     const form = body instanceof FormData ? encoded(body) : null;
+    const isPieces = isIterable(body) && !(body instanceof Readable && !body.readableObjectMode);
     this.#client.dispatch(
       {
         path,
         method,
         headers:
           form === null || form.type === null ? headers : withHeader(headers, 'content-type', form.type),
-        body:
-          form !== null ? form.stream : isIterable(body) && !(body instanceof Readable) ? told(body) : body,
+        body: form !== null ? form.stream : isPieces ? told(body) : body,
         // Or undici would reconnect when the next request has another `host` header.
         servername: this.#servername,
       } as unknown as Dispatcher.DispatchOptions,
@@ -103,6 +108,11 @@ export class H1Connection implements Connection, Sending {
 
   suspect(): void {
     this.destroy('timeout');
+  }
+
+  /** A connection of HTTP/1.1 cannot outlive a request that is given up. */
+  givenUp(reason: CloseReason): void {
+    this.#reason ??= reason;
   }
 
   destroy(reason: CloseReason): void {
@@ -139,6 +149,11 @@ function clientOn(socket: Socket, url: URL, settings: HttpSettings): Client {
     maxHeaderSize: maxHeaderBytes,
     ...(maxResponseBytes === null ? {} : { maxResponseSize: maxResponseBytes }),
   });
+}
+
+/** Not so where an answer had `Connection: close`: that is UND_ERR_INFO. */
+function isByServer({ code }: { readonly code?: string }): boolean {
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** undici's words for why it closed a socket. */

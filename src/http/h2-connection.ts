@@ -27,8 +27,8 @@ import { NotProcessedError } from './failure.js';
 import type { HttpSettings } from './options.js';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
-/** Streams at once before the server has said how many it takes. */
-const FIRST_STREAMS = 100;
+/** Streams at once before the server has said how many it takes, which is the first that it says. */
+const STREAMS_BEFORE_SETTINGS = 1;
 const WINDOW_BYTES = 1_048_576;
 /** A connection on which a response is overdue must answer a ping within this time. */
 const PING_MS = 5000;
@@ -58,7 +58,11 @@ export class H2Connection implements Connection {
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
   readonly #settings: HttpSettings;
+  readonly #listener: ConnectionListener;
   #streams = 0;
+  /** Streams at once that the server takes, as far as it is known. */
+  #allowed = STREAMS_BEFORE_SETTINGS;
+  #settling = true;
   #reason: CloseReason | null = null;
   #leaving = false;
   /** The highest stream that a leaving server may have looked at. */
@@ -80,9 +84,10 @@ export class H2Connection implements Connection {
     this.#url = url;
     this.#socket = socket;
     this.#settings = settings;
+    this.#listener = listener;
     const session = connect(url.origin, {
       createConnection: () => socket,
-      peerMaxConcurrentStreams: FIRST_STREAMS,
+      peerMaxConcurrentStreams: STREAMS_BEFORE_SETTINGS,
       settings: {
         enablePush: false,
         initialWindowSize: WINDOW_BYTES,
@@ -91,7 +96,17 @@ export class H2Connection implements Connection {
     });
     this.#session = session;
     session.unref();
-    session.on('remoteSettings', () => listener.changed());
+    const { connectMs: limitMs } = settings.timeouts;
+    const unsettled =
+      limitMs === null
+        ? null
+        : settings.clock.setTimer(() => this.destroy('timeout'), limitMs, { background: true });
+    session.on('remoteSettings', ({ maxConcurrentStreams }) => {
+      unsettled?.cancel();
+      this.#settling = false;
+      this.#allowed = maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+      listener.changed();
+    });
     session.on('goaway', (_code, lastStream) => {
       this.#leaving = true;
       this.#lastStream = Math.min(this.#lastStream, lastStream);
@@ -102,14 +117,21 @@ export class H2Connection implements Connection {
     session.on('error', () => {
       this.#reason ??= 'error';
     });
-    session.on('close', () => listener.closed(this.#reason ?? 'server'));
+    session.on('close', () => {
+      unsettled?.cancel();
+      listener.closed(this.#reason ?? 'server', !this.#leaving && this.#reason === null);
+    });
     // The window of the whole session must hold what several streams may send.
     session.once('connect', () => session.setLocalWindowSize(4 * WINDOW_BYTES));
   }
 
   get capacity(): number {
-    const allowed = this.#session.destroyed ? 0 : this.#session.remoteSettings?.maxConcurrentStreams;
-    return Math.min(this.#settings.maxStreams, allowed ?? FIRST_STREAMS);
+    if (this.#pinging || this.#session.destroyed) return 0;
+    return Math.min(this.#settings.maxStreams, this.#allowed);
+  }
+
+  get settling(): boolean {
+    return this.#settling && this.usable;
   }
 
   get usable(): boolean {
@@ -121,11 +143,11 @@ export class H2Connection implements Connection {
       handler.onError(new NotProcessedError('the connection is gone', true));
       return;
     }
-    const exchange = new Exchange(request, handler, this.#settings, this.#isUnprocessed);
+    const exchange = new Exchange(request, handler, this.#settings, this.#unprocessed);
     exchange.begin(() => this.#open(request));
   }
 
-  /** One stream more or less says little of the others: the connection is only closed if it does not answer. */
+  /** One stream more or less says little of the others: the connection is only closed if it does not answer a ping. */
   suspect(): void {
     if (this.#pinging || this.#session.destroyed) return;
     this.#pinging = true;
@@ -133,9 +155,13 @@ export class H2Connection implements Connection {
     const answered = (): void => {
       this.#pinging = false;
       timer.cancel();
+      this.#listener.changed();
     };
-    if (!this.#session.ping(answered)) timer.cancel();
+    if (!this.#session.ping(answered)) answered();
   }
+
+  /** The other requests on it go on. */
+  givenUp(): void {}
 
   destroy(reason: CloseReason): void {
     this.#reason ??= reason;
@@ -164,10 +190,18 @@ export class H2Connection implements Connection {
     return { stream, source };
   }
 
-  /** Whether the server says that it has done nothing with a stream. null: it may have; else whether it is leaving. */
-  readonly #isUnprocessed = ({ id, rstCode }: ClientHttp2Stream): { leaving: boolean } | null => {
-    const unprocessed = id === undefined || id > this.#lastStream || rstCode === NGHTTP2_REFUSED_STREAM;
-    return unprocessed ? { leaving: this.#leaving } : null;
+  /** Why the server has done nothing with a stream that has ended; null: it may have. */
+  readonly #unprocessed = ({ id, rstCode }: ClientHttp2Stream): NotProcessedError | null => {
+    if (id === undefined || id > this.#lastStream) {
+      // A server that leaves without having looked at any request may do so for ever.
+      return new NotProcessedError('the server left before it looked at the request', this.#lastStream > 0);
+    }
+    if (rstCode !== NGHTTP2_REFUSED_STREAM) return null;
+    // The stream itself has been counted off. With others open their number is the limit, whatever the server has said;
+    // with none the server has too much to do.
+    const isFull = this.#streams > 0;
+    if (isFull) this.#allowed = Math.min(this.#allowed, this.#streams);
+    return new NotProcessedError('the server refused the stream', isFull);
   };
 }
 
@@ -179,10 +213,11 @@ class Exchange implements Sending {
   readonly #request: RequestParts;
   readonly #handler: ResponseHandler;
   readonly #settings: HttpSettings;
-  readonly #isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null;
+  readonly #unprocessed: (stream: ClientHttp2Stream) => NotProcessedError | null;
   #stream: ClientHttp2Stream | null = null;
   #over = false;
   #ended = false;
+  #isPiped = false;
   #responded = false;
   #error: Error | null = null;
   #bytes = 0;
@@ -194,12 +229,12 @@ class Exchange implements Sending {
     request: RequestParts,
     handler: ResponseHandler,
     settings: HttpSettings,
-    isUnprocessed: (stream: ClientHttp2Stream) => { leaving: boolean } | null,
+    unprocessed: (stream: ClientHttp2Stream) => NotProcessedError | null,
   ) {
     this.#request = request;
     this.#handler = handler;
     this.#settings = settings;
-    this.#isUnprocessed = isUnprocessed;
+    this.#unprocessed = unprocessed;
   }
 
   begin(open: () => { stream: ClientHttp2Stream; source: Source }): void {
@@ -286,6 +321,7 @@ class Exchange implements Sending {
 
   #send(stream: ClientHttp2Stream, source: Source): void {
     if (source instanceof Readable) {
+      this.#isPiped = true;
       source.on('data', (chunk: unknown) => this.#handler.onBodySent?.(chunk));
       pipeline(source, stream, { end: true }).then(
         () => this.#handler.onRequestSent?.(),
@@ -317,18 +353,22 @@ class Exchange implements Sending {
       this.#fail(headersTooLarge());
       return;
     }
-    const unprocessed = this.#responded ? null : this.#isUnprocessed(stream);
+    const unprocessed = this.#responded ? null : this.#unprocessed(stream);
     this.#fail(
-      unprocessed !== null
-        ? new NotProcessedError('the server has not processed the request', unprocessed.leaving)
-        : (this.#error ?? new Error(`the stream was closed with code ${stream.rstCode ?? NGHTTP2_NO_ERROR}`)),
+      unprocessed ??
+        this.#error ??
+        new Error(`the stream was closed with code ${stream.rstCode ?? NGHTTP2_NO_ERROR}`),
     );
   }
 
   #fail(error: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stream?.close(NGHTTP2_CANCEL);
+    const stream = this.#stream;
+    // Not at once where a body is piped into it: Node 20 and 22 loop for ever at the next request if a stream is closed
+    // from within the error of its body, and then destroyed by the pipe.
+    if (this.#isPiped) setImmediate(() => stream?.close(NGHTTP2_CANCEL));
+    else stream?.close(NGHTTP2_CANCEL);
     this.#handler.onError(error);
   }
 }
@@ -372,7 +412,8 @@ function sourceOf(body: unknown, fields: OutgoingHttpHeaders): Source {
     if (body instanceof Blob) fields['content-length'] ??= String(body.size);
     return form.stream;
   }
-  return body instanceof Readable ? body : Readable.from(told(body as AsyncIterable<Uint8Array>));
+  if (body instanceof Readable && !body.readableObjectMode) return body;
+  return Readable.from(told(body as AsyncIterable<Uint8Array>));
 }
 
 /** As undici's parser gives them. */

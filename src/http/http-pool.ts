@@ -5,10 +5,10 @@ import { ignore } from '../base/promises.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
-import { withHeader } from './body.js';
+import { bodyFault, pairsOf, RecordedBody, withHeader } from './body.js';
 import { Breaker } from './breaker.js';
 import { Call, type CallHost, type CallRequest } from './call.js';
-import type { HttpHeaders, ResponseHandler } from './connection.js';
+import type { HttpHeaders, RequestParts, ResponseHandler } from './connection.js';
 import { Connections } from './connections.js';
 import { HttpError } from './errors.js';
 import type { HttpEventName, HttpEvents } from './events.js';
@@ -38,6 +38,7 @@ export interface HttpRequestOptions {
     | ArrayBuffer
     | Blob
     | FormData
+    | URLSearchParams
     | Readable
     | AsyncIterable<Uint8Array>
     | null;
@@ -52,6 +53,14 @@ export interface HttpRequestOptions {
   /** Called when an attempt has got its connection, before it is sent. */
   readonly onAcquired?: () => void;
 }
+
+/** What `fetch` takes, and what a request of ours takes besides. */
+export interface HttpFetchInit
+  extends RequestInit,
+    Pick<HttpRequestOptions, 'timeouts' | 'retry' | 'idempotencyKey'> {}
+
+/** The platform's own `fetch`, with more options. */
+export type HttpFetch = (input: Parameters<typeof fetch>[0], init?: HttpFetchInit) => Promise<Response>;
 
 /** A body that must be read, or given up with `dump` or `destroy`: until then it keeps its connection. */
 export interface HttpBody extends Readable {
@@ -81,6 +90,7 @@ export function createHttpPool(options: HttpPoolOptions = {}): HttpPool {
 }
 
 /** A token, as RFC 9110 has it. */
+const FORM_TYPE = 'application/x-www-form-urlencoded;charset=UTF-8';
 const METHOD = /^[!#$%&'*+.^_`|~\w-]+$/;
 const DEFAULT_GRACE_MS = 5000;
 /** URLs whose parts are kept in mind: to take one apart costs as much as all else that we do for a request. */
@@ -95,7 +105,7 @@ const MOST_ORIGINS = 1000;
 export class HttpPool implements BrandedPool, AsyncDisposable {
   readonly settings: HttpSettings;
   /** The same as `request`, in the form of the platform's own `fetch`: it can take its place. */
-  readonly fetch: typeof fetch;
+  readonly fetch: HttpFetch;
   readonly #events = new Emitter<HttpEvents>();
   readonly #counts = new HttpCounts();
   readonly #connections: Connections;
@@ -122,7 +132,9 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
         if (this.#calls.size === 0) this.#drained?.();
       },
     };
-    this.#dispatcher = new PoolDispatcher((request, handler) => this.#dispatch(request, handler));
+    this.#dispatcher = new PoolDispatcher((request, handler) =>
+      this.#dispatch(handler, () => (request as unknown as PoolRequest).call),
+    );
     this.fetch = (input, init) => this.#fetch(input, init);
   }
 
@@ -193,28 +205,42 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
 
   #requestOf(url: string | URL, options: HttpRequestOptions): PoolRequest {
     const { origin, path } = this.#placeOf(url);
-    const { method = 'GET', body = null, signal, idempotencyKey, onAcquired } = options;
+    const { method = 'GET', signal } = options;
     if (!METHOD.test(method)) throw optionError('the method of the request is none');
-    const { retry, timeouts } = this.settings;
-    const given = plainHeaders(options.headers);
-    const headers =
-      idempotencyKey === undefined ? given : withHeader(given, 'idempotency-key', idempotencyKey);
-    const parts = { path, method: method.toUpperCase(), headers, body };
-    const call: CallRequest = {
+    const given = options.body ?? null;
+    const fault = bodyFault(given);
+    if (fault !== null) throw optionError(fault);
+    const isForm = given instanceof URLSearchParams;
+    const plain = plainHeaders(options.headers);
+    const headers = isForm ? withHeader(plain, 'content-type', FORM_TYPE) : plain;
+    const body = isForm ? given.toString() : given;
+    const call = this.#callOf(origin, { path, method: method.toUpperCase(), headers, body }, options);
+    return { ...call.parts, call, signal };
+  }
+
+  #callOf(
+    origin: Origin,
+    parts: RequestParts,
+    { timeouts, retry, idempotencyKey, onAcquired }: HttpRequestOptions,
+  ): CallRequest {
+    const { settings } = this;
+    return {
       origin,
-      parts,
-      timeouts: options.timeouts === undefined ? timeouts : resolveTimeouts(options.timeouts, timeouts),
+      parts:
+        idempotencyKey === undefined
+          ? parts
+          : { ...parts, headers: withHeader(parts.headers, 'idempotency-key', idempotencyKey) },
+      timeouts: timeouts === undefined ? settings.timeouts : resolveTimeouts(timeouts, settings.timeouts),
       retry:
-        options.retry === undefined
-          ? retry
-          : options.retry === false
+        retry === undefined
+          ? settings.retry
+          : retry === false
             ? null
-            : resolveRetry({ ...plainRetry(retry), ...options.retry }),
-      hasIdempotencyKey: idempotencyKey !== undefined,
+            : resolveRetry({ ...plainRetry(settings.retry), ...retry }),
+      hasIdempotencyKey: idempotencyKey !== undefined || hasKey(parts.headers),
       timing: newTiming(),
       onAcquired: onAcquired ?? null,
     };
-    return { path, method: parts.method, headers, body, call, signal };
   }
 
   #placeOf(url: string | URL): Place {
@@ -228,19 +254,33 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     return place;
   }
 
-  #fetch(input: Parameters<typeof fetch>[0], init: Parameters<typeof fetch>[1]): Promise<Response> {
-    const source = replayable(init?.body);
-    const dispatcher =
-      source === null
-        ? this.#dispatcher
-        : new PoolDispatcher((request, handler) =>
-            // What fetch hands on is a generator that can be read once; this can be sent again.
-            this.#dispatch(request.body == null ? request : { ...request, body: source }, handler),
-          );
-    return fetch(input, { ...init, dispatcher } as unknown as RequestInit);
+  #fetch(input: Parameters<typeof fetch>[0], init: HttpFetchInit = {}): Promise<Response> {
+    const { timeouts, retry, idempotencyKey, ...plain } = init;
+    const { body } = plain;
+    const options: HttpRequestOptions = {
+      ...(timeouts === undefined ? {} : { timeouts }),
+      ...(retry === undefined ? {} : { retry }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    };
+    // What fetch hands on is a generator, which can be read once. A Blob may be too large to be kept in memory.
+    const bodyOf = (given: unknown): unknown =>
+      given == null
+        ? given
+        : body instanceof Blob
+          ? body
+          : new RecordedBody(given as AsyncIterable<Uint8Array>);
+    const dispatcher = new PoolDispatcher((request, handler) =>
+      this.#dispatch(handler, () => {
+        if (request.upgrade) throw optionError('a pool of connections takes no upgrades');
+        const { path, method, headers } = request;
+        const parts = { path, method, headers, body: bodyOf(request.body) };
+        return this.#callOf(this.#originOf(new URL(String(request.origin))), parts, options);
+      }),
+    );
+    return fetch(input, { ...plain, dispatcher } as unknown as RequestInit);
   }
 
-  #dispatch(request: DispatchRequest, handler: ResponseHandler): boolean {
+  #dispatch(handler: ResponseHandler, callOf: () => CallRequest): boolean {
     if (this.#closeDone !== null) {
       handler.onConnect(() => {}, null);
       handler.onError(new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' is closed`));
@@ -248,7 +288,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     }
     let call: Call;
     try {
-      call = new Call(this.#host, request.call ?? this.#callOf(request), handler);
+      call = new Call(this.#host, callOf(), handler);
     } catch (error) {
       handler.onConnect(() => {}, null);
       handler.onError(error as Error);
@@ -257,21 +297,6 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     this.#calls.add(call);
     call.begin();
     return true;
-  }
-
-  /** Of a request that comes from `fetch`. */
-  #callOf({ origin, path, method, headers, body, upgrade }: DispatchRequest): CallRequest {
-    if (upgrade) throw optionError('a pool of connections takes no upgrades');
-    const { retry, timeouts } = this.settings;
-    return {
-      origin: this.#originOf(new URL(String(origin))),
-      parts: { path, method, headers, body },
-      timeouts,
-      retry,
-      hasIdempotencyKey: false,
-      timing: newTiming(),
-      onAcquired: null,
-    };
   }
 
   #originOf(url: URL): Origin {
@@ -341,11 +366,11 @@ interface PoolRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-type DispatchRequest = Omit<PoolRequest, 'call' | 'signal'> & {
-  readonly call?: CallRequest;
+/** What fetch hands to its dispatcher. */
+interface DispatchRequest extends RequestParts {
   readonly origin?: string | URL;
   readonly upgrade?: unknown;
-};
+}
 
 /** What undici's request and Node's fetch send through. */
 class PoolDispatcher extends Dispatcher {
@@ -393,17 +418,16 @@ function plainRetry(settings: HttpSettings['retry']): RetryOptions {
     : { ...settings, statuses: [...settings.statuses], methods: [...settings.methods] };
 }
 
-/** Pairs in an array are not what undici takes for headers. */
+/** As undici takes them: pairs are no headers to it. */
 function plainHeaders(headers: HttpHeaders | undefined): HttpHeaders {
   if (headers === undefined) return null;
-  return Array.isArray(headers) && Array.isArray(headers[0]) ? headers.flat() : headers;
+  if (headers === null || !(Symbol.iterator in headers)) return headers;
+  return Array.isArray(headers) && !Array.isArray(headers[0]) ? headers : [...headers].flat();
 }
 
-/** A body of fetch that can be sent any number of times; null where it cannot, or there is none. */
-function replayable(body: unknown): string | Uint8Array | null {
-  if (typeof body === 'string') return body;
-  if (body instanceof URLSearchParams) return body.toString();
-  if (body instanceof ArrayBuffer) return new Uint8Array(body.slice(0));
-  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
-  return null;
+/** Whether the caller has written a key into the headers. */
+function hasKey(headers: HttpHeaders): boolean {
+  for (const [name] of pairsOf(headers))
+    if (name.length === 15 && /^idempotency-key$/i.test(name)) return true;
+  return false;
 }

@@ -13,6 +13,8 @@ export function logHttpLifeCycle(pool: HttpPool, write: (line: string) => void):
       connectFailed: ({ error }) => `opening failed: ${error.message}`,
       close: ({ connectionId, origin, reason, requests }) =>
         `#${connectionId} to ${origin} closed (${reason}) after ${requests} requests`,
+      closesIdle: ({ origin, afterMs }) =>
+        `${origin} closes kept connections ${formatMs(afterMs)} after an answer without saying so`,
       retry: ({ origin, method, cause, attempt, waitMs }) =>
         `${method} to ${origin} failed (${cause}, attempt ${attempt}), next in ${formatMs(waitMs)}`,
       retryDenied: ({ origin, method, cause }) =>

@@ -64,7 +64,7 @@ export interface HttpPoolOptions {
   readonly rateLimit?: RateLimit | ((origin: string) => RateLimit | null) | null;
   /** false: none. */
   readonly breaker?: BreakerOptions | false;
-  /** 'auto' offers HTTP/2 to servers with TLS. Default 'off'. */
+  /** 'auto' offers HTTP/2 to servers with TLS. Default 'auto'. */
   readonly http2?: 'off' | 'auto';
   /** Requests at once on one HTTP/2 connection, unless the server allows less. Default 100. */
   readonly maxStreams?: number;
@@ -112,7 +112,7 @@ export function resolveOptions(options: HttpPoolOptions): HttpSettings {
   if (preset === undefined)
     throw optionError(`there is no preset '${options.preset}': small, medium or large`);
   const maxConnections = whole('maxConnections', options.maxConnections ?? preset.maxConnections, 1);
-  const { rateLimit = null, http2 = 'off' } = options;
+  const { rateLimit = null, http2 = 'auto' } = options;
   if (http2 !== 'off' && http2 !== 'auto') throw optionError(`http2 is '${http2}'; it must be off or auto`);
   return {
     name: options.name ?? 'http',

@@ -10,6 +10,13 @@ import type { HttpError } from './errors.js';
 
 // An origin, its connections and its waiters refer to each other, so they share a file.
 
+/** The share of a new answer in the mean is one of so many. */
+const SERVICE_WEIGHT = 16;
+/** For so long a connection that was closed early counts: a server that was only restarted is trusted again after it. */
+const IDLE_CLOSE_MEMORY_MS = 60_000;
+/** A server that closes kept connections sooner than this does it at a moment of its own, not because they are idle. */
+const SHORTEST_KEEPALIVE_MS = 1000;
+
 /** All that a pool keeps of one scheme, host and port. */
 export class Origin {
   readonly url: URL;
@@ -24,12 +31,19 @@ export class Origin {
   readonly waiters = new WaiterQueue<Waiter>();
   /** Connections being opened. */
   readonly dials = new Set<() => void>();
+  /** Requests that the last HTTP/2 connection carried before its server closed it; null if none has been closed. */
+  carried: number | null = null;
+  /** Of those who wait, how many must not be sent twice. */
+  waitingOnce = 0;
+  /** Connections that are looked at for those. */
+  checking = 0;
   /** Connections that are being closed so that it can have their places. */
   promised = 0;
   /** What its servers speak; null before the first connection. */
   protocol: Protocol | null = null;
-  /** By the clock: when it was last asked for. */
-  usedAt = 0;
+  /** Mean time from sending a request to the end of its answer, in milliseconds; null before the first. */
+  serviceMs: number | null = null;
+  #idleClose: { readonly afterMs: number; readonly until: number } | null = null;
 
   constructor(url: URL, breaker: Breaker | null, gate: Turnstile | null) {
     this.url = url;
@@ -45,6 +59,37 @@ export class Origin {
 
   get waiting(): number {
     return this.waiters.length;
+  }
+
+  /** One of its connections will soon say how many requests it takes. */
+  get settling(): boolean {
+    return this.shared.some(({ wire }) => wire.settling);
+  }
+
+  /** An idle connection that those who wait cannot use; null if there is none. */
+  get unusable(): PooledConnection | null {
+    const oldest = this.waiting > 0 ? this.idle[0] : undefined;
+    return oldest?.mayBeStale ? oldest : null;
+  }
+
+  /** An answer has taken so long. */
+  served(ms: number): void {
+    this.serviceMs = this.serviceMs === null ? ms : this.serviceMs + (ms - this.serviceMs) / SERVICE_WEIGHT;
+  }
+
+  /**
+   * How soon after an answer its server closes a kept connection without having said so, in milliseconds; null if it
+   * has not been seen to do that lately.
+   */
+  idleCloseMs(now: number): number | null {
+    return this.#idleClose === null || this.#idleClose.until < now ? null : this.#idleClose.afterMs;
+  }
+
+  /** Its server has closed a connection so long after an answer. Returns whether that is news. */
+  sawIdleClose(afterMs: number, now: number): boolean {
+    const known = this.idleCloseMs(now);
+    this.#idleClose = { afterMs: Math.min(afterMs, known ?? afterMs), until: now + IDLE_CLOSE_MEMORY_MS };
+    return known === null;
   }
 
   /** The one that has waited longest. */
@@ -65,6 +110,8 @@ export class Origin {
 
 /** A request under way, with the moment when something must have happened. */
 export interface Watched extends Bagged {
+  /** By the clock. */
+  readonly startedAt: number;
   /** By the clock; Infinity while nothing is due. */
   deadlineAt: number;
   overdue(now: number): void;
@@ -83,6 +130,8 @@ export class PooledConnection {
   /** By the clock, while nothing is under way. */
   idleSince = 0;
   gone = false;
+  /** It is being looked at whether the server has closed it: nothing is sent over it meanwhile. */
+  checking = false;
   /** Who gets its place when it is closed; null: whoever has waited longest. */
   promisedTo: Origin | null = null;
   readonly #alarm: Alarm;
@@ -95,7 +144,19 @@ export class PooledConnection {
   }
 
   get hasRoom(): boolean {
-    return this.active.size < this.wire.capacity && this.wire.usable;
+    return this.active.size < this.wire.capacity && this.wire.usable && !this.checking;
+  }
+
+  /** Whether the server may have closed it by now, unseen. HTTP/2 says which requests it has not looked at. */
+  get mayBeStale(): boolean {
+    return this.requests > 0 && this.wire.protocol === 'h1';
+  }
+
+  /** Whether a request that must not be sent twice may be risked on it, once it was looked at. */
+  isTrusted(now: number): boolean {
+    const closeMs = this.origin.idleCloseMs(now);
+    if (closeMs === null || !this.mayBeStale) return true;
+    return closeMs >= SHORTEST_KEEPALIVE_MS && now - this.idleSince < 0.8 * closeMs;
   }
 
   /**
@@ -129,16 +190,47 @@ export interface WaiterOutcome {
   /** A connection that was opened for it could not be opened. */
   failed(error: HttpError): void;
   timedOut(): void;
+  /** It could not be over by its deadline any more, were it sent now. */
+  hopeless(): void;
+}
+
+/** What somebody who wants a connection says of the request. */
+export interface Demand {
+  /** It must not be sent twice: only a connection that is surely open will do. */
+  readonly once: boolean;
+  /** By the clock: its answer is of no use later; Infinity if it is. */
+  readonly deadlineAt: number;
+  /** It has had its turn before, and goes in front of all others. */
+  readonly again: boolean;
 }
 
 /** A request that waits for a connection. */
 export class Waiter extends Queued {
   readonly origin: Origin;
+  readonly demand: Demand;
   readonly outcome: WaiterOutcome;
 
-  constructor(since: number, timeoutMs: number | null, origin: Origin, outcome: WaiterOutcome) {
+  constructor(
+    since: number,
+    timeoutMs: number | null,
+    origin: Origin,
+    demand: Demand,
+    outcome: WaiterOutcome,
+  ) {
     super(since, timeoutMs ?? Number.POSITIVE_INFINITY);
     this.origin = origin;
+    this.demand = demand;
     this.outcome = outcome;
+  }
+
+  /**
+   * Whether it has waited so long that its answer would come too late. To send it all the same costs those behind it
+   * their time too: first come, first served with a deadline then serves nearly nobody in time. Whoever had no time from
+   * the outset is not judged by this.
+   */
+  isHopeless(now: number): boolean {
+    const { serviceMs } = this.origin;
+    const leftMs = this.demand.deadlineAt - now;
+    return serviceMs !== null && leftMs < 2 * serviceMs && leftMs < (this.demand.deadlineAt - this.since) / 2;
   }
 }

@@ -123,6 +123,7 @@ function longestWait(origins: readonly Origin[], now: number): number | null {
 }
 
 function originSnapshot(origin: Origin, { clock }: HttpSettings): OriginSnapshot {
+  const now = clock.now();
   const retryAt = origin.breaker?.retryAt ?? null;
   return {
     origin: origin.key,
@@ -134,7 +135,8 @@ function originSnapshot(origin: Origin, { clock }: HttpSettings): OriginSnapshot
     waiting: origin.waiting,
     rateWaiting: origin.gate?.waiting ?? null,
     breaker: origin.breaker?.state ?? null,
-    retryAt: retryAt === null ? null : clock.wallTime() + retryAt - clock.now(),
+    retryAt: retryAt === null ? null : clock.wallTime() + retryAt - now,
+    closesIdleAfterMs: origin.idleCloseMs(now),
     failureShare: origin.breaker?.failureShare ?? null,
   };
 }

@@ -69,6 +69,11 @@ export const httpOrigin = object({
   breaker: orNull(word(BREAKER_STATES)),
   /** When an open circuit is tried again, in milliseconds since the epoch; null while it is not open. */
   retryAt: orNull(figure),
+  /**
+   * How soon after an answer the server closes a kept connection without saying so, in milliseconds; null if it has not
+   * been seen to do that lately. Requests that must not be sent twice have new connections then.
+   */
+  closesIdleAfterMs: orNull(figure),
   /** Share of failed calls among those that the breaker has seen lately, from 0 to 1; null while there are none. */
   failureShare: orNull(figure),
 });
