@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Timer } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
+import { Turnstile } from '../base/turnstile.js';
 import type { RetryCause } from '../snapshot/http.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Bagged } from './bag.js';
@@ -270,6 +271,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (attempt !== this.#attempt) return true;
     if (statusCode < 200) return this.#outer.onHeaders(statusCode, rawHeaders, resume, statusText);
     const { timing, retry } = this.#request;
+    if (statusCode === 429) this.#pauseOrigin(rawHeaders);
     timing.ttfbMs = (attempt.headersAt ?? 0) - attempt.startedAt;
     if (this.#admission !== null)
       this.#settle(statusCode >= 500 ? 'failure' : statusCode === 429 ? 'nothing' : 'success');
@@ -310,13 +312,9 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     rawHeaders: readonly RawHeader[],
   ): boolean {
     const { settings } = this.#host;
-    const said = retry.respectRetryAfter
-      ? retryAfterMs(headerOf(rawHeaders, 'retry-after'), settings.clock.wallTime())
-      : null;
-    const capped = said === null ? null : Math.min(said, retry.retryAfterMaxMs);
-    // The rate limit is one that the server does not agree with.
-    if (statusCode === 429 && capped !== null) this.#request.origin.gate?.pause(capped);
-    if (!this.#mayRepeat) return false;
+    const capped = retry.respectRetryAfter ? this.#retryAfterMs(rawHeaders) : null;
+    if (!this.#mayRepeat && !(NOT_PROCESSED.has(statusCode) && isWhole(this.#request.parts.body)))
+      return false;
     const exhausted = this.#retries >= retry.total;
     const waitMs = capped ?? retryWaitMs(this.#retries + 1, retry, settings.random);
     if (exhausted || !this.#mayTryAgain('status', waitMs, retry)) {
@@ -328,6 +326,24 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     this.#discarded = 0;
     this.#tryAgain('status', waitMs, attempt);
     return true;
+  }
+
+  /** What the server says, cut at the limit of the pool; null if it says nothing. */
+  #retryAfterMs(rawHeaders: readonly RawHeader[]): number | null {
+    const { clock, retry } = this.#host.settings;
+    const said = retryAfterMs(headerOf(rawHeaders, 'retry-after'), clock.wallTime());
+    const mostMs = (this.#request.retry ?? retry)?.retryAfterMaxMs ?? MOST_PAUSE_MS;
+    return said === null ? null : Math.min(said, mostMs);
+  }
+
+  /** It is the client that has asked too often, not this request: all to this origin have to wait. */
+  #pauseOrigin(rawHeaders: readonly RawHeader[]): void {
+    const { clock } = this.#host.settings;
+    const { origin, retry } = this.#request;
+    const pauseMs = retry?.respectRetryAfter === false ? null : this.#retryAfterMs(rawHeaders);
+    if (pauseMs === null || pauseMs === 0) return;
+    origin.gate ??= new Turnstile(clock, []);
+    origin.gate.pause(pauseMs);
   }
 
   #attemptFailed(attempt: Attempt, thrown: Error): void {
@@ -500,6 +516,10 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
 
 /** Failures that say nothing of the server's health. */
 const OURS: ReadonlySet<string> = new Set(['ERR_HTTP_OPTION', 'ERR_HTTP_SOURCE', 'ERR_HTTP_TOO_LARGE']);
+/** Statuses by which a server says that it has done nothing: 421 Misdirected Request, and 425 Too Early (RFC 8470). */
+const NOT_PROCESSED: ReadonlySet<number> = new Set([421, 425]);
+/** Where retries, and with them their limit, are turned off. */
+const MOST_PAUSE_MS = 60_000;
 const NOT_USED = new Error('the response is not used');
 
 function headerOf(rawHeaders: readonly RawHeader[], name: string): string | null {

@@ -385,9 +385,33 @@ export class Connections {
     return (
       origin.waiting > 0 &&
       origin.dials.size + origin.promised + origin.checking < this.#usefulDials(origin) &&
-      (origin.live < this.#settings.maxConnectionsPerOrigin || origin.unusable !== null) &&
+      (origin.live < this.#share || origin.unusable !== null) &&
       !origin.settling
     );
+  }
+
+  /**
+   * Connections that one origin may have. Without a limit of the caller's it is all of them, and with several origins
+   * all but a tenth: one that hangs must not take the others with it.
+   */
+  get #share(): number {
+    const { maxConnections, maxConnectionsPerOrigin } = this.#settings;
+    if (maxConnectionsPerOrigin < maxConnections || this.#origins.size < 2) return maxConnectionsPerOrigin;
+    return Math.max(1, maxConnections - Math.max(1, Math.floor(maxConnections / 10)));
+  }
+
+  /** Takes the place of a connection that is being opened for another origin, which keeps one. Whether there was one. */
+  #takeDial(wanting: Origin): boolean {
+    if (wanting.live > 0) return false;
+    for (const { dials } of this.#origins.values()) {
+      if (dials.size < 2) continue;
+      const [stop] = [...dials].slice(-1);
+      stop?.();
+      if (stop !== undefined) dials.delete(stop);
+      this.#dialling--;
+      return true;
+    }
+    return false;
   }
 
   /** One connection may do for all, unless the server has closed the last one after a few requests. */
@@ -412,13 +436,11 @@ export class Connections {
   /** Opens what those who wait for this origin can use, and there is a place for. */
   #dialFor(origin: Origin): void {
     while (!this.#closed && this.#wantsDial(origin)) {
-      const own = origin.live < this.#settings.maxConnectionsPerOrigin ? null : origin.unusable;
-      if (own === null && this.#hasPlace()) this.#dial(origin);
-      else {
-        const oldest = own ?? this.#idleLongest();
-        if (oldest === null) return;
-        this.#evict(oldest, origin);
-      }
+      const own = origin.live < this.#share ? null : origin.unusable;
+      const oldest = own ?? (this.#hasPlace() ? null : this.#idleLongest());
+      if (oldest !== null) this.#evict(oldest, origin);
+      else if (this.#hasPlace() || this.#takeDial(origin)) this.#dial(origin);
+      else return;
     }
   }
 
@@ -563,6 +585,8 @@ export class Connections {
       connection.promisedTo.promised--;
       this.#dialFor(connection.promisedTo);
     }
+    // As long as it was closing, its origin counted as one that had a connection.
+    if (origin.waiting > 0) this.#dialFor(origin);
     this.#placeFree();
   }
 

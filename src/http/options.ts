@@ -49,7 +49,7 @@ export interface HttpPoolOptions {
   readonly preset?: HttpPreset;
   /** Over all origins together. */
   readonly maxConnections?: number;
-  /** To one origin. Default: maxConnections. */
+  /** To one origin. Default: maxConnections; where there are several origins, all but a tenth, and one at least. */
   readonly maxConnectionsPerOrigin?: number;
   /** Idle connections beyond this number are closed, the longest idle first. */
   readonly maxKeepalive?: number;

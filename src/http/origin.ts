@@ -22,7 +22,8 @@ export class Origin {
   readonly url: URL;
   readonly key: string;
   readonly breaker: Breaker | null;
-  readonly gate: Turnstile | null;
+  /** null until there is a reason to hold requests back. */
+  gate: Turnstile | null;
   /** Idle connections, the one used last at the end. */
   readonly idle: PooledConnection[] = [];
   /** HTTP/2 connections that may take more streams, idle ones too. */

@@ -14,7 +14,10 @@ export interface RetryOptions {
   readonly backoffFactor?: number;
   /** No wait is longer, but for Retry-After. Default 20 s. */
   readonly backoffMaxMs?: number;
-  /** Statuses that are tried again. Default 429, 500, 502, 503, 504. */
+  /**
+   * Statuses that are tried again. Default 408, 421, 425, 429, 500, 502, 503, 504. With 421 and 425 the server says that it
+   * has not processed the request, which is tried again whatever its method is, if its body is still there.
+   */
   readonly statuses?: readonly number[];
   /**
    * Methods that may be sent twice. Any other is only tried again if its request has provably not been sent, or has an
@@ -50,7 +53,7 @@ export function resolveRetry(options: RetryOptions): RetrySettings {
     budgetShare: 0.1,
     budgetMin: 10,
     ...options,
-    statuses: new Set(options.statuses ?? [429, 500, 502, 503, 504]),
+    statuses: new Set(options.statuses ?? [408, 421, 425, 429, 500, 502, 503, 504]),
     methods: new Set(
       (options.methods ?? ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']).map((method) =>
         method.toUpperCase(),

@@ -45,7 +45,7 @@ describe('connections', () => {
   it('that are busy for one origin make way for another that has waited longer', async () => {
     const busy = await opened.http((_request, response) => void setTimeout(() => response.end('ok'), 10));
     const other = await opened.http((_request, response) => response.end('other'));
-    const pool = opened.pool({ maxConnections: 2, timeouts: { poolMs: 20_000 } });
+    const pool = opened.pool({ maxConnections: 1, timeouts: { poolMs: 20_000 } });
     let stop = false;
     const load = Array.from({ length: 8 }, async (_, worker) => {
       for (let at = 0; !stop; at++) await textOf(pool.request(`${busy.url}/${worker}-${at}`));
@@ -180,7 +180,7 @@ describe('retries', () => {
     expect(waits).toEqual([10, 10, 10]);
   });
 
-  it.each([429, 500, 502, 503, 504])(
+  it.each([408, 421, 425, 429, 500, 502, 503, 504])(
     'are made for %i, and the last response is returned, or thrown',
     async (status) => {
       const server = await opened.http((_request, response) => response.writeHead(status).end('no'));

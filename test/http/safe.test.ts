@@ -252,6 +252,57 @@ describe('those who wait', () => {
   });
 });
 
+describe('an origin', () => {
+  it('that hangs leaves a place to the others, in the handshake and after it', async () => {
+    const mute = await opened.tcp((socket) => void socket.resume());
+    const server = await opened.http((request, response) => {
+      if (request.headers.host?.startsWith('localhost')) return;
+      response.end('ok');
+    });
+    const pool = opened.pool({
+      maxConnections: 4,
+      timeouts: { connectMs: 60_000, poolMs: 60_000 },
+      http2: 'off',
+    });
+    const abort = new AbortController();
+    const hang = (url: string) => errorOf(pool.request(url, { signal: abort.signal }));
+    const dials = Array.from({ length: 10 }, () => hang(mute.url.replace('http:', 'https:')));
+    await eventually(() => mute.sockets.size === 4);
+    expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
+    const silent = Array.from({ length: 10 }, () => hang(server.url.replace('127.0.0.1', 'localhost')));
+    expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
+    abort.abort();
+    await Promise.all([...dials, ...silent]);
+  });
+
+  it('that says 429 and for how long is left alone by all, without a rate limit of ours', async () => {
+    let at = 0;
+    const server = await opened.http((_request, response, peer) => {
+      const first = peer.seen.get('GET /') === 1;
+      if (first) at = performance.now();
+      response.writeHead(first ? 429 : 200, { 'retry-after': '1' }).end(String(performance.now() - at));
+    });
+    const pool = opened.pool({ retry: false });
+    expect((await pool.request(`${server.url}/`)).statusCode).toBe(429);
+    const ages = await Promise.all([1, 2, 3].map(() => textOf(pool.request(`${server.url}/`))));
+    for (const age of ages) expect(Number(age)).toBeGreaterThanOrEqual(990);
+  });
+
+  it.each([421, 425])(
+    'that answers %i has done nothing: a POST is sent again, but once a 408',
+    async (status) => {
+      const server = await opened.http((request, response, peer) => {
+        const times = peer.seen.get(`POST ${request.url}`) ?? 0;
+        const answer = request.url === '/late' ? 408 : status;
+        request.resume().on('end', () => response.writeHead(times === 1 ? answer : 200).end('ok'));
+      });
+      const pool = opened.pool();
+      expect((await pool.request(`${server.url}/`, POST)).statusCode).toBe(200);
+      expect((await pool.request(`${server.url}/late`, POST)).statusCode).toBe(408);
+    },
+  );
+});
+
 describe('a mistake of the caller', () => {
   it('in a body is an error of his, and nothing to the server', async () => {
     const server = await opened.http((request, response) =>
