@@ -43,8 +43,21 @@ const lenderType: ValueType<string> = {
   },
 };
 
+/** JSON Schema, for the config file. */
+const NAMES = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
+const LEVELS = { type: 'object', additionalProperties: { enum: ['off', 'note', 'error'] } };
+
 const resourceType: ValueType<CustomResource> = {
   placeholder: 'JSON',
+  objectSchema: {
+    type: 'object',
+    properties: {
+      ...{ id: { type: 'string' }, title: { type: 'string' } },
+      ...{ acquire: NAMES, release: NAMES, handoff: NAMES, armedBy: NAMES, from: NAMES },
+    },
+    required: ['acquire', 'release'],
+    additionalProperties: false,
+  },
   parse(source) {
     const found = readCustomResource(parsed(source));
     if (typeof found === 'string') throw new ValueError(found);
@@ -55,6 +68,7 @@ const resourceType: ValueType<CustomResource> = {
 
 const rulesType: ValueType<RuleLevels> = {
   placeholder: 'RULE=LEVEL',
+  objectSchema: LEVELS,
   parse(source) {
     const [name = '', level = '', ...more] = source.split('=');
     const levels = source.trimStart().startsWith('{') ? parsed(source) : { [name.trim()]: level.trim() };
@@ -70,6 +84,12 @@ const rulesType: ValueType<RuleLevels> = {
 
 const overrideType: ValueType<Override> = {
   placeholder: 'JSON',
+  objectSchema: {
+    type: 'object',
+    properties: { files: NAMES, rules: LEVELS, minConfidence: { enum: ['high', 'medium', 'low'] } },
+    required: ['files'],
+    additionalProperties: false,
+  },
   placedIn(source, folder) {
     const { files, ...others } = JSON.parse(source) as { files?: unknown };
     const globs: readonly unknown[] = Array.isArray(files) ? files : [files];

@@ -124,6 +124,15 @@ const options = {
   format: formatOption(['text', 'json']),
 };
 
+/** What `--format json` prints when the gateway listens. */
+export interface GatewayDocument {
+  readonly schema: 1;
+  readonly host: string;
+  readonly port: number;
+  readonly controlPort: number;
+  readonly serverVersion: number;
+}
+
 export const command = defineCommand({
   name: 'ib gateway',
   summary: "simulate the broker's gateway (TWS), with faults to test clients against",
@@ -170,9 +179,10 @@ export const command = defineCommand({
     });
     await using control = await startControl(gateway, { host: given.host, port: given.controlPort });
     const { host, port, serverVersion } = gateway;
+    const document: GatewayDocument = { schema: 1, host, port, controlPort: control.port, serverVersion };
     await context.write(
       given.format === 'json'
-        ? `${JSON.stringify({ schema: 1, host, port, controlPort: control.port, serverVersion })}\n`
+        ? `${JSON.stringify(document)}\n`
         : `gateway at ${host}:${port}, control at ${host}:${control.port}, server version ${serverVersion}\n`,
     );
     await stopped(io.interrupts.stop);

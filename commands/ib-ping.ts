@@ -89,17 +89,29 @@ function lineOf(target: Target, ping: Ping): string {
   return printable(`${verdict}: gateway at ${placeOf(target)}, ${facts.join(', ')}`);
 }
 
+type Answer = Omit<Extract<Ping, { kind: 'answered' }>, 'kind'>;
+
+/** What `--format json` prints. */
+export type PingDocument = { readonly schema: 1 } & Target &
+  (
+    | ({ readonly usable: boolean; readonly error: null } & Answer)
+    | {
+        readonly usable: false;
+        readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
+      }
+  );
+
 function jsonOf(target: Target, ping: Ping): string {
-  const result =
-    ping.kind === 'answered'
-      ? { usable: ping.upstream === 'up', ...ping, error: null }
-      : {
-          usable: false,
-          kind: ping.kind,
-          error: { code: ping.error.code, message: ping.error.message, hint: hintOf(ping.error) },
-        };
-  const { kind: _, ...rest } = result;
-  return `${JSON.stringify({ schema: 1, ...target, ...rest })}\n`;
+  return `${JSON.stringify(documentOf(target, ping))}\n`;
+}
+
+function documentOf(target: Target, ping: Ping): PingDocument {
+  if (ping.kind === 'answered') {
+    const { kind: _, ...answer } = ping;
+    return { schema: 1, ...target, usable: ping.upstream === 'up', ...answer, error: null };
+  }
+  const { code, message } = ping.error;
+  return { schema: 1, ...target, usable: false, error: { code, message, hint: hintOf(ping.error) } };
 }
 
 /** A ping has one id, and no base to choose. */

@@ -244,7 +244,21 @@ async function isLocal(host: string): Promise<boolean> {
   }
 }
 
-function scenarioList() {
+/** What `--list --format json` prints. */
+export interface ScenarioListDocument {
+  readonly schema: 1;
+  readonly kind: 'ib-stress-scenarios';
+  readonly scenarios: readonly {
+    readonly name: string;
+    readonly title: string;
+    /** How many times as fast as the clock the simulated time runs. */
+    readonly speed: number;
+    /** Whether it may run on a real gateway. */
+    readonly live: boolean;
+  }[];
+}
+
+function scenarioList(): ScenarioListDocument {
   return {
     schema: 1,
     kind: 'ib-stress-scenarios',

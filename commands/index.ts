@@ -2,6 +2,10 @@ import type { CommandTable } from '../src/cli/command.js';
 
 /** The subcommands, in the order of the help. What is not asked for is not loaded. */
 export const commands: CommandTable = {
+  init: {
+    summary: 'set up poolctl for a project: config, CI step and baseline',
+    load: async () => (await import('./init.js')).command,
+  },
   'audit-leaks': {
     summary: 'find leases that can escape their release, in source code',
     load: async () => (await import('./audit-leaks.js')).command,

@@ -60,6 +60,14 @@ const LIVE = 'pool:';
 
 type Context = CommandContext<typeof options, Record<never, never>>;
 
+/** What `--format json` prints when metrics can be read. */
+export interface ServingDocument {
+  readonly schema: 1;
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
 export const command = defineCommand({
   name: 'metrics serve',
   summary: 'give the figures of pools, PgBouncer and PostgreSQL to Prometheus',
@@ -103,9 +111,8 @@ export const command = defineCommand({
       scrape: (mostMs) => exporter.scrape(mostMs),
     });
     const { host, port, url } = server;
-    await context.write(
-      given.format === 'json' ? `${JSON.stringify({ schema: 1, host, port, url })}\n` : `metrics at ${url}\n`,
-    );
+    const document: ServingDocument = { schema: 1, host, port, url };
+    await context.write(given.format === 'json' ? `${JSON.stringify(document)}\n` : `metrics at ${url}\n`);
     await stopped(io.interrupts.stop);
     const interruption = io.interrupts.interruption();
     // Ctrl-C is how it is ended; being ended from outside is something else.

@@ -1,8 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 export type { Clock, Timer } from './base/clock.js';
 export type { HistogramSnapshot } from './base/histogram.js';
 export { percentileUs } from './base/histogram.js';
 export type { Random } from './base/random.js';
+export { defineConfig } from './config/config.js';
+export type { PoolctlConfig } from './config/options.js';
 export type {
   Connection,
   DatabaseOptions,

@@ -200,6 +200,31 @@ export const mistakes = [
     ]);
   });
 
+  it('types a config, with defineConfig and with satisfies', async () => {
+    await compile(
+      'config',
+      `
+import { defineConfig, type PoolctlConfig } from 'poolctl';
+
+export default defineConfig({
+  loadtest: { poolSize: 5, poolTimeout: '10s', sqlFile: ['a.sql'], prePing: process.env['CI'] ? true : undefined },
+  'audit-leaks': { rules: { leak: 'note' }, overrides: [{ files: 'src/**', minConfidence: 'high' }] },
+});
+export const other = { 'pgbouncer init': { poolMode: 'session' } } satisfies PoolctlConfig;
+export const size: number = other['pgbouncer init'].poolMode.length;
+
+export const mistakes = [
+  // @ts-expect-error a misspelt option
+  () => defineConfig({ loadtest: { poolsize: 5 } }),
+  // @ts-expect-error a command that there is not
+  () => ({ laodtest: {} }) satisfies PoolctlConfig,
+  // @ts-expect-error a word that the option does not take
+  () => defineConfig({ loadtest: { testType: 'brust' } }),
+];
+`,
+    );
+  });
+
   it('exports every name that its functions and results are made of', async () => {
     await compile(
       'declared',

@@ -24,6 +24,8 @@ export interface OptionSpec<T> {
   readonly takesObjects: boolean;
   /** Makes a relative path in a value start from this folder, which is that of the config file; null: holds no path. */
   readonly placedIn: ((text: string, folder: string) => string) | null;
+  /** JSON Schema of the objects that it takes in a config file; null where it takes none. */
+  readonly objectSchema: Readonly<Record<string, unknown>> | null;
   /** The words that it takes, where these are all that it takes. */
   readonly words: readonly string[] | null;
   /** For a flag: whether `--no-...` exists too. */
@@ -97,7 +99,7 @@ export function flag<const Fallback extends boolean | null = false>(
   const fallback = (spec.default ?? (spec.default === null ? null : false)) as Widened<Fallback>;
   return {
     ...common(spec, fallback === true ? 'on' : ''),
-    ...{ placeholder: '', placedIn: null, words: null },
+    ...{ placeholder: '', placedIn: null, words: null, objectSchema: null },
     kind: 'flag',
     negatable: spec.negatable ?? false,
     fallback,
@@ -122,8 +124,13 @@ function common(spec: Common, defaultText: string) {
   };
 }
 
-function traits<T>({ placeholder, placedIn, words }: ValueType<T>) {
-  return { placeholder, placedIn: placedIn ?? null, words: words ?? null };
+function traits<T>({ placeholder, placedIn, words, objectSchema }: ValueType<T>) {
+  return {
+    placeholder,
+    placedIn: placedIn ?? null,
+    words: words ?? null,
+    objectSchema: objectSchema ?? null,
+  };
 }
 
 /** `poolSize` -> `--pool-size`. */

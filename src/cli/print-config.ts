@@ -2,6 +2,13 @@ import { maskSecrets } from '../base/secrets.js';
 import { tableLines } from '../report/table.js';
 import type { OptionTable, Origin, Resolved } from './options.js';
 
+/** What `--print-config --format json` prints. */
+export interface ConfigDocument {
+  readonly schema: 1;
+  /** By the name of the option. */
+  readonly options: Readonly<Record<string, { readonly value: string; readonly from: string }>>;
+}
+
 /** What `--print-config` shows: each option as it would be written, and where it came from; with `--format json` as JSON. */
 export function configText(table: OptionTable, { values, origins }: Resolved<OptionTable>): string {
   // What an option that only this very command line can have says is known to who wrote it.
@@ -10,7 +17,8 @@ export function configText(table: OptionTable, { values, origins }: Resolved<Opt
   const from = (key: string) => originText(origins[key] ?? { kind: 'default' });
   if (values.format === 'json') {
     const options = Object.fromEntries(keys.map((key) => [key, { value: shown(key), from: from(key) }]));
-    return `${JSON.stringify({ schema: 1, options }, null, 2)}\n`;
+    const document: ConfigDocument = { schema: 1, options };
+    return `${JSON.stringify(document, null, 2)}\n`;
   }
   const lines = tableLines(keys, [
     { title: 'option', cell: (key) => key },

@@ -22,6 +22,8 @@ export interface ValueType<T> {
   readonly words?: readonly string[];
   /** The text with a relative path in it made to start from this folder; absent where it holds no path. */
   placedIn?(text: string, folder: string): string;
+  /** JSON Schema of the objects that it takes in a config file. */
+  readonly objectSchema?: Readonly<Record<string, unknown>>;
   /** Throws a ValueError that says what was expected. */
   parse(text: string): T;
   /** The value as it would be written. */

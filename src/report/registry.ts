@@ -8,6 +8,7 @@ import type { Comparison } from '../loadtest/compare.js';
 import type { FeedLoadResult } from '../loadtest/feed/types.js';
 import type { LoadResult } from '../loadtest/result.js';
 import type { SweepResult } from '../loadtest/sweep.js';
+import type { SetupDocument } from '../setup/types.js';
 import type { SarifOptions } from './audit/sarif.js';
 import type { AdminResult } from './pgbouncer/admin.js';
 import type { InitResult } from './pgbouncer/init.js';
@@ -28,6 +29,7 @@ interface Inputs {
   pgbouncerAdmin: [result: AdminResult, options: RenderOptions];
   pgbouncerInit: [result: InitResult, options: RenderOptions];
   pgbouncerShow: [result: ShowResult, options: RenderOptions];
+  setup: [document: SetupDocument, options: RenderOptions];
   sweep: [result: SweepResult, options: RenderOptions];
   wsStress: [result: StressResult, options: RenderOptions];
 }
@@ -103,6 +105,10 @@ const REPORTS = {
   pgbouncerShow: {
     text: async () => (await import('./pgbouncer/show.js')).renderText,
     json: async () => (await import('./pgbouncer/show.js')).renderJson,
+  },
+  setup: {
+    text: async () => (await import('./setup/text.js')).renderText,
+    json,
   },
   sweep: {
     text: async () => (await import('./sweep/text.js')).renderText,

@@ -8,6 +8,9 @@ import type { Feed } from './session.js';
 /** The first line of a recording; each other line is a tick. */
 const HEADER = { poolctl: 'top', schema: 1 } as const;
 
+/** A line of a recording. */
+export type RecordingLine = typeof HEADER | Tick;
+
 export function recordingHeader(): string {
   return `${JSON.stringify(HEADER)}\n`;
 }

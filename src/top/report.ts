@@ -1,6 +1,7 @@
 import { palette } from '../report/color.js';
+import type { Tick } from '../snapshot/reading.js';
 import type { Facts } from './facts.js';
-import { recentOf } from './history.js';
+import { type Recent, recentOf } from './history.js';
 import { headLine, layoutOf, rowLine } from './layout.js';
 import type { Moment } from './moment.js';
 import { colorsOf, fitLine, type Line, paintLine } from './spans.js';
@@ -88,6 +89,20 @@ function backendSummary(backends: Facts['backends']): string[] {
   return ['', `Backends: ${states}; oldest transaction ${shortTime(oldest)}`];
 }
 
+/** What `--json` prints, a line for each tick. */
+export interface TopLine extends Tick {
+  readonly schema: 1;
+  readonly diagnosis: Pick<Moment['diagnosis'], 'severity' | 'cause' | 'words'>;
+  readonly rates: readonly PoolRates[];
+}
+
+/** What the ticks so far say of a pool. */
+export interface PoolRates extends Recent {
+  readonly source: string;
+  readonly pid: number | null;
+  readonly pool: string;
+}
+
 /** One tick as a line of JSON, with what the ticks before it say of the rates of each pool. */
 export function jsonLine({ tick, facts, history, diagnosis }: Moment): string {
   const { severity, cause, words } = diagnosis;
@@ -97,5 +112,9 @@ export function jsonLine({ tick, facts, history, diagnosis }: Moment): string {
     pool: pool.name,
     ...recentOf(history.get(key) ?? []),
   }));
-  return `${JSON.stringify({ schema: 1, atMs: tick.atMs, diagnosis: { severity, cause, words }, rates, sources: tick.sources })}\n`;
+  const line: TopLine = {
+    ...{ schema: 1, atMs: tick.atMs, diagnosis: { severity, cause, words }, rates },
+    sources: tick.sources,
+  };
+  return `${JSON.stringify(line)}\n`;
 }

@@ -129,6 +129,11 @@ describe('a config that is a program', () => {
 
   it.each([
     ['poolctl.config.mjs', 'export default { loadtest: { poolSize: 8 } };'],
+    // poolctl is not installed in this folder.
+    [
+      'poolctl.config.ts',
+      "import { defineConfig, type PoolctlConfig } from 'poolctl';\nexport default defineConfig({ loadtest: { poolSize: 8 } } satisfies PoolctlConfig);",
+    ],
     ['poolctl.config.mjs', 'export default Promise.resolve({ loadtest: { poolSize: 8 } });'],
     ['poolctl.config.js', 'module.exports = { loadtest: { poolSize: 8 } };'],
     ['poolctl.config.cjs', 'module.exports = { loadtest: { poolSize: 8 } };'],

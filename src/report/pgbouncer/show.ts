@@ -18,8 +18,15 @@ export function showLine(result: ShowResult): string {
   return `${JSON.stringify(objectOf(result))}\n`;
 }
 
-/** Rows as objects: columns are known by their names, which differ from version to version. */
-function objectOf({ schema, what, columns, rows }: ShowResult): object {
+/** What `--format json` prints. */
+export interface ShowDocument {
+  readonly schema: 1;
+  readonly what: Shown;
+  /** Columns are known by their names, which differ from version to version. */
+  readonly rows: readonly Readonly<Record<string, string>>[];
+}
+
+function objectOf({ schema, what, columns, rows }: ShowResult): ShowDocument {
   const named = rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at] ?? ''])));
   return { schema, what, rows: named };
 }
