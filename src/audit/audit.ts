@@ -4,7 +4,7 @@ import { Entities } from './code/entities.js';
 import { findFiles, type LocatedFile } from './code/files.js';
 import { Project, type SourceUnit } from './code/project.js';
 import { type Body, isFunction, variableOf } from './code/scope.js';
-import { bare } from './code/syntax.js';
+import { bare, isNothing } from './code/syntax.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
@@ -146,9 +146,7 @@ function follow(
   const warnings: AuditWarning[] = [];
   const first = firstSites(project, resources, entities, warnings);
   // Where a call was taken for an acquire by its name only, what its function does says more.
-  const guesses = first.filter(
-    ({ node, pattern }) => pattern.usedAs !== undefined && entities.calledBy(node) !== null,
-  );
+  const guesses = first.filter(({ isGuess }) => isGuess === true);
   let sites = first.filter((site) => !guesses.includes(site));
   const lentBy = new Map<Site, ReadonlySet<string>>();
   for (let round = 0; round < ROUNDS; round++) {
@@ -289,10 +287,17 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
     facts: verdict.facts,
     confidence: site.confidence,
     when: verdict.when,
+    ...(isGiven(node, verdict.unlessGiven) ? { isUnlikely: true } : {}),
     via: calledName(node),
     ...(site.arms === undefined ? {} : { arms: site.arms }),
     ...(site.enters === undefined ? {} : { enters: site.enters }),
   };
+}
+
+/** Whether a call hands over what its function would otherwise acquire: `this.getRunner(runner)`. */
+function isGiven({ arguments: given }: ts.CallExpression, index: number | null): boolean {
+  const argument = index === null ? undefined : given[index];
+  return argument !== undefined && !isNothing(argument);
 }
 
 function calledName(node: ts.CallExpression): string {

@@ -57,16 +57,41 @@ function eventOf(closure: Body): string | null {
  */
 export function halfWatched(site: Site, walk: Walk, states: readonly State[], program: Program): State[] {
   if (walk.hasReleased) return [];
-  const left = leftBehind(site, walk);
-  const of = (events: ReadonlySet<string>) => left.filter((one) => events.has(eventOf(one) ?? ''));
+  const listeners = [
+    ...leftBehind(site, walk).map((body) => ({ body, event: eventOf(body), at: body.parent })),
+    ...namedListeners(unitOf(site.node), program),
+  ];
+  const of = (events: ReadonlySet<string>) => listeners.filter(({ event }) => events.has(event ?? ''));
   const [good, bad] = [of(SUCCESS), of(FAILURE)];
   return states.flatMap((state) => {
-    const isReleasedBy = (closure: Body) => leftOpenBy(closure, [state], site, program)?.length === 0;
+    const isReleasedBy = ({ body }: { readonly body: Body }) =>
+      leftOpenBy(body, [state], site, program)?.length === 0;
     const releasing = good.find(isReleasedBy);
     if (releasing === undefined || bad.some(isReleasedBy)) return [];
-    const bypass = (bad.find((one) => eventOf(one) === 'error') ?? releasing).parent;
+    const bypass = (bad.find(({ event }) => event === 'error') ?? releasing).at;
     return [{ ...state, trail: { ...NO_TRAIL, bypass, how: 'throw' as const } }];
   });
+}
+
+/** `stream.on('end', this.handleEnd.bind(this))`: the functions that are registered by name. */
+function namedListeners(unit: Body, { entities }: Program): { body: Body; event: string; at: ts.Node }[] {
+  const found: { body: Body; event: string; at: ts.Node }[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+      const [event, given] = node.arguments;
+      const isListening = LISTENS.test(node.expression.name.text) && event !== undefined;
+      if (isListening && ts.isStringLiteralLike(event) && given !== undefined && !isFunction(given)) {
+        const bound =
+          ts.isCallExpression(given) && /\.bind\(/.test(given.getText()) ? given.expression : given;
+        const named = ts.isPropertyAccessExpression(bound) && bound !== given ? bound.expression : given;
+        const entity = entities.of(named as ts.Expression);
+        if (entity?.kind === 'function') found.push({ body: entity.node, event: event.text, at: node });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(unit, visit);
+  return found;
 }
 
 function isArgument(closure: Body): boolean {

@@ -1,8 +1,8 @@
 import { ts } from 'ts-morph';
 import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from './closures.js';
 
-import { type Body, functionName, isFunction } from './code/scope.js';
-import { classAround } from './code/syntax.js';
+import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
+import { bare, classAround, resultsOf } from './code/syntax.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
@@ -23,6 +23,8 @@ export interface Verdict {
   readonly stored: readonly Stored[];
   /** What is true of fields of `this` whenever it does. */
   readonly when: ReadonlyMap<Place, string>;
+  /** The parameter that is returned instead where it is given: `runner ?? createQueryRunner()`; null for none. */
+  readonly unlessGiven: number | null;
   /** The function that the site belongs to. */
   readonly body: Body;
   readonly gaveUp: boolean;
@@ -78,10 +80,32 @@ export function judge(site: Site, program: Program): Verdict {
     facts: ends.partsBeside(),
     stored: ends.stored,
     when: ends.commonFacts(),
+    unlessGiven: handed.length === 0 || !isFunction(body) ? null : returnedParameter(body),
     body,
     gaveUp: walk.isExhausted,
     hasReleased: walk.hasReleased,
   };
+}
+
+/** The parameter that a function gives back on one of its ways; null if there is none. */
+function returnedParameter(body: ts.SignatureDeclaration): number | null {
+  const parametersIn = (value: ts.Expression, depth: number): number[] => {
+    const inner = bare(value);
+    if (depth > 4) return [];
+    if (ts.isConditionalExpression(inner))
+      return [inner.whenTrue, inner.whenFalse].flatMap((one) => parametersIn(one, depth + 1));
+    if (ts.isBinaryExpression(inner)) return parametersIn(inner.left, depth + 1);
+    const declaration = ts.isIdentifier(inner) ? variableOf(inner)?.declaration : undefined;
+    if (declaration === undefined) return [];
+    if (ts.isParameter(declaration)) return [body.parameters.indexOf(declaration)];
+    const initializer = ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+    return initializer === undefined ? [] : parametersIn(initializer, depth + 1);
+  };
+  return (
+    resultsOf(body)
+      .flatMap((one) => parametersIn(one, 0))
+      .find((index) => index >= 0) ?? null
+  );
 }
 
 /** The ends of all paths, sorted by what they mean for the lease. */
@@ -202,7 +226,7 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
       kind === 'never-released' && site.arms !== undefined && (walk.wentOut || runsOnce(unitOf(site.node)));
     candidates.push({
       kind,
-      severity: unlikely || isKept ? 'note' : 'error',
+      severity: unlikely || isKept || site.isUnlikely === true ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });

@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import type { Entities, Entity } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { bodyAround, isFunction, variableOf } from './code/scope.js';
-import { requiredModule } from './code/syntax.js';
+import { requiredModule, resultsOf } from './code/syntax.js';
 import type { Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
@@ -100,6 +100,7 @@ function siteOf(
     if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
       return null;
     best = { node, spec, pattern, at: [pattern.at ?? ''], confidence, when: new Map(), via: null };
+    if (isGuess(node, pattern, entities)) best = { ...best, isGuess: true };
   }
   return best;
 }
@@ -147,8 +148,24 @@ function matchesMethod(
   }
   // A class of the project: what it lends is found by following it.
   const isOwn = receiver?.kind === 'instance' || receiver?.kind === 'class' || receiver?.kind === 'object';
-  if (isOwn && entities.calledBy(node) !== null && !isPoolByName(receiver)) return null;
+  if (isOwn && entities.calledBy(node) !== null && !isPoolByName(receiver)) {
+    // Where nothing else has this name, the function is followed first, and the name counts after that.
+    return pattern.isUnique === true && !isFunctionless(node, entities) ? 'low' : null;
+  }
   return byName(node, callee, pattern, isOwn ? 'low' : 'medium');
+}
+
+/** Whether the function that a call runs does nothing that can be followed. */
+function isFunctionless(node: ts.CallExpression, entities: Entities): boolean {
+  const body = entities.calledBy(node);
+  const results = body === null ? [] : resultsOf(body);
+  return !results.some((one) => ts.isNewExpression(one) || ts.isCallExpression(one));
+}
+
+/** Whether a call is taken for an acquire by its name only, where its function says more. */
+function isGuess(node: ts.Node, pattern: AcquirePattern, entities: Entities): boolean {
+  if (!ts.isCallExpression(node) || entities.calledBy(node) === null) return false;
+  return pattern.usedAs !== undefined || (pattern.kind === 'method' && pattern.isUnique === true);
 }
 
 /** Packages whose pools, sessions and locks have the same words and lend nothing that leaks. */

@@ -34,6 +34,8 @@ export interface MethodPattern extends Acquires {
   readonly on: readonly string[];
   /** Where the type cannot be told: names of the receiver. */
   readonly named?: RegExp;
+  /** No other library has a method of this name: a class of the project that has one lends the same. */
+  readonly isUnique?: boolean;
 }
 
 export interface FunctionPattern extends Acquires {

@@ -24,7 +24,12 @@ export type Entity =
   /** One that is only declared: a method of an interface, an abstract method, `declare function`, a function type. */
   | { readonly kind: 'signature'; readonly node: ts.SignatureDeclaration }
   | { readonly kind: 'class'; readonly node: ts.ClassLikeDeclaration }
-  | { readonly kind: 'instance'; readonly node: ts.ClassLikeDeclaration }
+  /** An instance of a class; of a union of classes, `others` has the rest. */
+  | {
+      readonly kind: 'instance';
+      readonly node: ts.ClassLikeDeclaration;
+      readonly others?: readonly Entity[];
+    }
   | { readonly kind: 'object'; readonly node: ts.ObjectLiteralExpression }
   /** All exports of a file. */
   | { readonly kind: 'file'; readonly unit: SourceUnit }
@@ -346,8 +351,15 @@ export class Entities {
       case 'file':
         return this.#exported(of.unit, name, depth);
       case 'class':
-      case 'instance':
-        return this.#ofClassMember(of.node, name, of.kind === 'class', depth);
+        return this.#ofClassMember(of.node, name, true, depth);
+      case 'instance': {
+        const found = this.#ofClassMember(of.node, name, false, depth);
+        for (const other of found === null ? (of.others ?? []) : []) {
+          const elsewhere = this.#member(other, name, depth + 1);
+          if (elsewhere !== null) return elsewhere;
+        }
+        return found;
+      }
       case 'object':
         return this.#ofObjectMember(of.node, name, depth);
       case 'shape':
@@ -450,7 +462,10 @@ export class Entities {
     if (ts.isUnionTypeNode(type) || ts.isIntersectionTypeNode(type)) {
       const found = type.types.map((one) => this.#ofType(one, depth + 1)).filter((one) => one !== null);
       // `PoolClient & { open: boolean }` is first of all a client.
-      return found.find(({ kind }) => kind !== 'shape') ?? found[0] ?? null;
+      const [first] = found.filter(({ kind }) => kind !== 'shape');
+      const others = found.filter((one) => one !== first);
+      if (first?.kind === 'instance' && others.length > 0) return { ...first, others };
+      return first ?? found[0] ?? null;
     }
     if (ts.isParenthesizedTypeNode(type)) return this.#ofType(type.type, depth);
     if (ts.isTypeLiteralNode(type)) return { kind: 'shape', node: type };

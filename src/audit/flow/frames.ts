@@ -54,9 +54,14 @@ export function withLiveFacts(state: State, node: number, isLive: Liveness): Sta
   return { ...state, facts: kept };
 }
 
-/** Where paths are too many: what is known of fields goes first, then everything. */
-export function withFewerFacts(state: State, keepsVariables: boolean): State {
-  const kept = keepsVariables ? [...state.facts].filter(([place]) => !place.includes('.')) : [];
+/**
+ * Where paths are too many: what is known of fields goes first, then everything. What was true when the lease was
+ * acquired stays: it says who owns it, and is the same on all paths.
+ */
+export function withFewerFacts(state: State, keepsVariables: boolean, owning: ReadonlySet<Place>): State {
+  const kept = [...state.facts].filter(
+    ([place]) => owning.has(place) || (keepsVariables && !place.includes('.')),
+  );
   return { ...state, facts: new Map(kept) };
 }
 

@@ -15,6 +15,10 @@ export interface Site {
   /** Where in the result the lease is; `!` in front: what releases it when it is called. */
   readonly at: readonly string[];
   readonly confidence: 'high' | 'medium' | 'low';
+  /** Taken for an acquire by its name, though its function is known: it counts where following that finds nothing. */
+  readonly isGuess?: boolean;
+  /** The argument of the call, if there is one, is probably given: then it lends nothing. */
+  readonly isUnlikely?: boolean;
   /** What is known of the other parts of the result where the lease is there: `.error` is nothing. */
   readonly facts?: ReadonlyMap<string, string>;
   /** What must be true for it to lend a fresh one: a wrapper may also give what is there already. */

@@ -72,6 +72,8 @@ export class Walk {
   /** Functions that were handed to functions of the project, by the parameter that has them. */
   readonly given = new Map<Place, Body>();
   parents = new Set<Place>();
+  /** The places of which something was known when the lease was acquired. */
+  readonly owning = new Set<Place>();
 
   readonly statesAtNode: number;
   readonly stepsPerNode: number;
@@ -132,7 +134,9 @@ export class Walk {
       seen.set(at, keys);
       const live = withLiveFacts(state, at, isLive);
       const reduced =
-        keys.size < this.statesAtNode ? live : withFewerFacts(live, keys.size < 2 * this.statesAtNode);
+        keys.size < this.statesAtNode
+          ? live
+          : withFewerFacts(live, keys.size < 2 * this.statesAtNode, this.owning);
       const key = keyOf(reduced);
       if (keys.has(key)) return;
       keys.add(key);

@@ -9,6 +9,7 @@ export const typeorm: ResourceSpec = {
       name: 'createQueryRunner',
       on: ['typeorm#*', '@nestjs/typeorm#*'],
       named: /./,
+      isUnique: true,
       lazy: true,
     },
   ],

@@ -34,6 +34,7 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
       ? []
       : state.holders;
   if (call.receiver !== null) walk.parents.add(call.receiver);
+  if (walk.owning.size < OWNING) for (const place of state.facts.keys()) walk.owning.add(place);
   const callback = pattern.callback === undefined ? null : callbackOf(walk, call);
   const isLazy = pattern.lazy === true || pattern.armedBy !== undefined;
   const facts = call.receiver === 'this' ? new Map([...when, ...state.facts]) : state.facts;
@@ -67,6 +68,9 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
     thrown: [state],
   };
 }
+
+/** More conditions than an acquire call stands under. */
+const OWNING = 12;
 
 /** The lease of an earlier round: kept in a collection or field, or lost now. */
 export function beforeAgain(walk: Walk, state: State, call: Call): readonly Place[] {

@@ -153,7 +153,9 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
     (armedBy === undefined ? call.isNew || !isFollowed : !call.isNew && !isFollowed);
   const arms =
     isGivenAway ||
-    (isOn && !LISTENS.test(call.name) && (armedBy === undefined || armedBy.includes(call.name)));
+    (isOn &&
+      !(LISTENS.test(call.name) && call.args.length > 0) &&
+      (armedBy === undefined || armedBy.includes(call.name)));
   return arms ? { ...state, status: 'held' } : state;
 }
 

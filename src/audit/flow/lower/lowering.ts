@@ -81,7 +81,9 @@ export class Lowering {
   }
 
   copy(to: Place, from: Place, ast: ts.Node, move = false): void {
-    if (to !== from && isPlace(to)) this.emit({ kind: 'copy', to, from, move: move && isPlace(from) }, ast);
+    // A variable that is read keeps what it has, whatever is made of the value.
+    const empties = move && from.includes('|%');
+    if (to !== from && isPlace(to)) this.emit({ kind: 'copy', to, from, move: empties }, ast);
   }
 
   temporary(): Place {
