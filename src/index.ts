@@ -25,7 +25,7 @@ export type { DestroyReason, Driver, ResetMode, SlotInfo } from './pool/driver.j
 export type { PoolErrorCode, TimeoutFacts, TimeoutReason } from './pool/errors.js';
 export { PoolError, PoolTimeoutError } from './pool/errors.js';
 export type { PoolEventName, PoolEvents } from './pool/events.js';
-export type { HookContext, HookName, PoolHooks, ResetState } from './pool/hooks.js';
+export type { ErrorJudgment, HookContext, HookName, PoolHooks, ResetState } from './pool/hooks.js';
 export type { LeakReport, LeakWatchOptions } from './pool/leak-watch.js';
 export type { ErrorVerdict, Lease, ReleaseOptions } from './pool/lease.js';
 export { logLifeCycle } from './pool/life-cycle-log.js';

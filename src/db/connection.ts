@@ -58,7 +58,10 @@ export interface Connection {
   /** Runs a script of any number of statements, without parameters or results. */
   exec(sql: string, options?: QueryOptions): Promise<void>;
   ping(): Promise<boolean>;
-  /** Ends an open transaction; returns nothing if there is none. Waits for a query that is still running. */
+  /**
+   * Ends an open transaction, and with 'full' and 'changed' discards the rest of the session's state. Returns nothing if
+   * there is nothing to do. Waits for a query that is still running.
+   */
   reset(mode: ResetMode): Promise<void> | void;
   close(): Promise<void> | void;
   /**
@@ -66,6 +69,8 @@ export interface Connection {
    * without what starting a thread costs.
    */
   reopen?(): Promise<void>;
+  /** Whether an error means that it works but must not be lent again: its server has become read-only. */
+  isUnfit?(error: unknown): boolean;
   /** How it looks from outside while it is lent, for watchers; not there where nothing is known. */
   sight?(): ConnectionSight;
   /** Calls back once if the connection breaks while no query is running; those that run are rejected instead. */

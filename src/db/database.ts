@@ -134,6 +134,7 @@ function poolDriver(
     },
     onBroken: (connection, listener) => connection.onBroken(listener),
     isDisconnect: (error) => target.isDisconnect(error),
+    isUnfit: (error, connection) => connection.isUnfit?.(error) ?? false,
   };
 }
 

@@ -14,8 +14,12 @@ export type DestroyReason =
   | 'disposed'
   | 'closed';
 
-/** How a resource is brought back to a clean state when it returns. */
-export type ResetMode = 'rollback' | 'commit';
+/**
+ * How a resource is brought back to a clean state when it returns. `rollback` and `commit` end an open transaction.
+ * `full` also discards everything else that the borrower may have left: settings, temporary tables, locks, listeners.
+ * `changed` does the same, but only after something that may have left such state.
+ */
+export type ResetMode = 'rollback' | 'commit' | 'full' | 'changed';
 
 /**
  * The maker of one kind of resource: the only part of a pool that knows what it lends. Every method is looked up
@@ -41,6 +45,11 @@ export interface Driver<R> {
   onBroken?(resource: R, listener: (cause: Error) => void): () => void;
   /** Whether an error means that the connection is gone; without it no error does. */
   isDisconnect?(error: unknown): boolean;
+  /**
+   * Whether an error other than a disconnect makes the resource unfit to be lent again, for example because its server
+   * has become read-only. The borrower keeps the resource, which is closed when it comes back.
+   */
+  isUnfit?(error: unknown, resource: R): boolean;
 }
 
 /** What the slot of a resource remembers; it outlives the resource when that is replaced in place. */

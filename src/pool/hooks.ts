@@ -30,8 +30,16 @@ export interface PoolHooks<R> {
   reset(resource: R, state: ResetState): Promise<void> | void;
   /** After the reset, before the next borrower or the idle queue; a throw closes it. */
   release(resource: R, context: HookContext): void;
-  /** Judges an error: true says that the connection is gone, false that it is not, nothing leaves it as it is. */
-  error(error: unknown, judged: { readonly disconnect: boolean }): boolean | undefined;
+  /**
+   * Judges an error: true says that the connection is gone, false that it is not and stays in the pool, nothing leaves
+   * it as judged. `unfit` says that the connection works, but is to be closed when it comes back.
+   */
+  error(error: unknown, judged: ErrorJudgment): boolean | undefined;
+}
+
+export interface ErrorJudgment {
+  readonly disconnect: boolean;
+  readonly unfit: boolean;
 }
 
 export type HookName = keyof PoolHooks<unknown>;

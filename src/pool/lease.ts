@@ -118,7 +118,8 @@ export class Lease<R> implements Disposable {
   /**
    * Tells the pool of an error met with this resource, and learns what it means. A disconnect replaces every
    * resource as old as this one and ends the lease; a cancellation ends the lease with its resource, whose state
-   * is unknown; anything else changes nothing.
+   * is unknown. After an error that makes the resource unfit (see Driver.isUnfit) the lease goes on, and the resource is
+   * closed when it comes back. Anything else changes nothing.
    */
   fail(error: unknown): ErrorVerdict {
     return this.#owner.failLease(this.#slot, this.id, error);

@@ -26,7 +26,10 @@ export interface PoolOptions<R> {
   readonly pingIdleMs?: number;
   /** Lend the resource that came back last, so that the others can age out. Default false: the oldest. */
   readonly lifo?: boolean;
-  /** How a returned resource is reset. Default 'rollback', also as true; false and null are 'none'. */
+  /**
+   * How a returned resource is reset. Default 'rollback', also as true; false and null are 'none'. 'full' and 'changed'
+   * also discard session state, where the driver supports it: see ResetMode.
+   */
   readonly reset?: ResetMode | 'none' | boolean | null;
   /**
    * Acquires beyond this many waiting for a release are refused at once; those for whom there is a place left to
@@ -113,7 +116,7 @@ export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
   const reset = resetModeOf(options.reset);
   if (reset === null) {
     problems.push(
-      `reset must be 'rollback', 'commit', 'none', true, false or null, got ${String(options.reset)}`,
+      `reset must be 'rollback', 'commit', 'full', 'changed', 'none', true, false or null, got ${String(options.reset)}`,
     );
   }
   const leakWatch = options.leakWatch ?? true;
@@ -155,7 +158,9 @@ function resetModeOf(reset: unknown): ResetMode | 'none' | null {
     case 'rollback':
       return 'rollback';
     case 'commit':
-      return 'commit';
+    case 'full':
+    case 'changed':
+      return reset;
     case false:
     case null:
     case 'none':

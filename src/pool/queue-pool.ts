@@ -604,15 +604,19 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** @internal for Lease */
   failLease(slot: Slot<R>, leaseId: number, error: unknown): ErrorVerdict {
-    if (this.#life.isDisconnect(error)) {
-      if (slot.leaseId === leaseId) {
+    const isOut = slot.leaseId === leaseId;
+    const { disconnect, unfit } = this.#life.judge(error, isOut ? slot.resource : null);
+    if (disconnect) {
+      if (isOut) {
         this.#endGeneration(slot.generation, asError(error));
         this.invalidateLease(slot, leaseId, { cause: asError(error) });
       }
       return 'disconnect';
     }
+    // It still works, so its borrower can roll back. It is closed when it comes back.
+    if (unfit && !slot.soft) this.invalidateLease(slot, leaseId, { cause: asError(error), soft: true });
     if (!(error instanceof Error) || error.name !== 'AbortError') return 'ordinary';
-    if (slot.leaseId === leaseId) this.invalidateLease(slot, leaseId, { cause: error });
+    if (isOut) this.invalidateLease(slot, leaseId, { cause: error });
     return 'cancelled';
   }
 

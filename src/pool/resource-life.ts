@@ -1,7 +1,7 @@
 import { asError, ignore, invoke, isPromise, untilAborted } from '../base/promises.js';
 import type { DestroyReason } from './driver.js';
 import type { Events } from './events.js';
-import { type HookContext, type Hooks, runHooks } from './hooks.js';
+import { type ErrorJudgment, type HookContext, type Hooks, runHooks } from './hooks.js';
 import type { PoolSettings } from './options.js';
 import type { Slot } from './slot.js';
 
@@ -155,23 +155,36 @@ export class ResourceLife<R> {
     this.#events.closeDetached.emit({ resource });
   }
 
-  /**
-   * Whether an error means that the connection is gone: the driver's word, unless it is beyond doubt, then that of
-   * the error hooks. One that throws has no say.
-   */
+  /** Whether an error means that the connection is gone: see `judge`. */
   isDisconnect(error: unknown, beyondDoubt = false): boolean {
+    return this.judge(error, null, beyondDoubt).disconnect;
+  }
+
+  /**
+   * What an error means for the resource that met it, if that is still lent: the driver's word, unless it is beyond
+   * doubt, then that of the error hooks. One that throws has no say.
+   */
+  judge(error: unknown, resource: R | null, beyondDoubt = false): ErrorJudgment {
     const { driver } = this.#settings;
-    let disconnect = beyondDoubt;
-    const ask = (judge: () => boolean | undefined): void => {
+    let judged: ErrorJudgment = { disconnect: beyondDoubt, unfit: false };
+    const ask = (judge: () => Partial<ErrorJudgment>): void => {
       try {
-        disconnect = judge() ?? disconnect;
+        judged = { ...judged, ...judge() };
       } catch (failure) {
         this.#events.listenerFailed.emit({ event: 'error', error: failure });
       }
     };
-    if (!beyondDoubt) ask(() => driver.isDisconnect?.(error));
-    for (const hook of this.#hooks.error) ask(() => hook(error, { disconnect }));
-    return disconnect;
+    if (!beyondDoubt) ask(() => ({ disconnect: driver.isDisconnect?.(error) ?? false }));
+    if (!judged.disconnect && resource !== null) {
+      ask(() => ({ unfit: driver.isUnfit?.(error, resource) ?? false }));
+    }
+    for (const hook of this.#hooks.error) {
+      ask(() => {
+        const disconnect = hook(error, judged);
+        return disconnect === undefined ? {} : { disconnect, unfit: false };
+      });
+    }
+    return judged;
   }
 
   /** Bounds an operation of the driver. One that is too slow goes on by itself; nobody waits for it any more. */

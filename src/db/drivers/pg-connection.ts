@@ -25,6 +25,7 @@ import {
   type TlsAttempt,
   type TlsSettings,
 } from './pg-tls.js';
+import { PgSessionState } from './pg-session-state.js';
 import { bindable, refuseZeroBytes, toResult, typesOf } from './pg-values.js';
 import {
   loadPg,
@@ -53,6 +54,10 @@ export interface PgSettings extends PlaceRules {
   readonly pgbouncer: boolean;
   readonly prepareThreshold: number;
   readonly onNotice: ((notice: Notice) => void) | null;
+  /** A connection that refuses to write is what was asked for. */
+  readonly isReadOnly: boolean;
+  /** Statements are watched for changes of the session, which the reset 'changed' discards. */
+  readonly watchesChanges: boolean;
 }
 
 type SessionLimit = 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout';
@@ -116,6 +121,7 @@ async function open(
     });
     if (refused !== null) throw refused;
     await connection.settleNaming();
+    connection.opened();
     client.unref();
     return connection;
   } catch (error) {
@@ -215,14 +221,19 @@ export class PgConnection implements Connection {
   readonly #uses = new Map<string, number | string>();
   #named = 0;
   #lastSql: string | null = null;
+  readonly #session: PgSessionState;
+  /** The statement that began the transaction; null where none is open. */
+  #begunBy: string | null = null;
 
   constructor(pg: Pg, client: PgClient, settings: PgSettings) {
     this.#pg = pg;
     this.#client = client;
     this.#settings = settings;
     this.#prepareThreshold = settings.pgbouncer ? 0 : settings.prepareThreshold;
-    client.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
-      if (parameterName === 'server_version') this.serverVersion = parameterValue;
+    this.#session = new PgSessionState(settings.isReadOnly);
+    client.connection.on('parameterStatus', (status) => {
+      this.#session.reported(status);
+      if (status.parameterName === 'server_version') this.serverVersion = status.parameterValue;
     });
     client.on('drain', () => this.#ready());
     client.on('notice', (notice) => this.#tell(notice));
@@ -285,12 +296,30 @@ export class PgConnection implements Connection {
     this.#lastSql = null;
     if (this.#broken !== null) throw this.#broken;
     if (this.#pending !== null) return this.#resetInTurn(mode);
-    // A failed transaction can only be rolled back.
-    if (this.inTransaction) return this.#end(this.#client.getTransactionStatus() === 'E' ? 'rollback' : mode);
+    const discards = mode === 'full' || (mode === 'changed' && this.#session.isChanged);
+    if (this.inTransaction || discards) return this.#clean(mode, discards);
   }
 
-  async #end(sql: string): Promise<void> {
-    await this.#run({ text: sql });
+  /** Two round trips, since DISCARD ALL must be alone in its message. */
+  async #clean(mode: ResetMode, discards: boolean): Promise<void> {
+    if (this.inTransaction) {
+      // A failed transaction can only be rolled back.
+      const isFailed = this.#client.getTransactionStatus() === 'E';
+      await this.#run({ text: mode === 'commit' && !isFailed ? 'commit' : 'rollback' });
+    }
+    if (!discards) return;
+    await this.#run({ text: 'discard all' });
+    this.#forgetNames();
+    this.#session.discarded();
+  }
+
+  isUnfit(error: unknown): boolean {
+    return this.#session.isReadOnlyAgainstWill(error, /read\s+only/i.test(this.#begunBy ?? ''));
+  }
+
+  /** From now on, what changes the session is a borrower's doing. */
+  opened(): void {
+    this.#session.opened();
   }
 
   async close(): Promise<void> {
@@ -338,9 +367,12 @@ export class PgConnection implements Connection {
       if (this.#closing) throw connectionLost('the connection was closed');
       if (signal?.aborted) throw queryAborted(signal, query.text);
       const result = await this.#send(query, signal);
+      if (this.#settings.watchesChanges) this.#session.ran(query.text, result);
+      if (this.#named > 0 && hasDroppedNames(result)) this.#forgetNames();
       refuseFalseCommit(query.text, result);
       return result;
     } catch (error) {
+      if (this.#settings.watchesChanges) this.#session.failed(query.text);
       // Made here, where the stack leads back to whoever asked.
       throw error instanceof DatabaseError ? error : statementError(error, query.text);
     } finally {
@@ -383,7 +415,11 @@ export class PgConnection implements Connection {
     const pending = this.#pending;
     this.#pending = null;
     this.#lastError = null;
-    if (!this.inTransaction) this.tally.transactions++;
+    if (this.inTransaction) this.#begunBy ??= this.#lastSql;
+    else {
+      this.tally.transactions++;
+      this.#begunBy = null;
+    }
     // An idle connection does not keep the process alive; one that runs a query does.
     this.#client.unref();
     pending?.ready();
@@ -412,6 +448,12 @@ export class PgConnection implements Connection {
     const name = isDue ? `poolctl_${++this.#named}` : null;
     if (known > 0 || this.#uses.size < MOST_COUNTED) this.#uses.set(sql, name ?? known + 1);
     return name;
+  }
+
+  #forgetNames(): void {
+    this.#uses.clear();
+    this.#named = 0;
+    this.#client.connection.parsedStatements = {};
   }
 
   /** Says goodbye, and does not wait for an answer, which a server that has gone would never give. */
@@ -479,6 +521,11 @@ export class PgConnection implements Connection {
 /** The server says so of a statement whose columns are others than when it was prepared. */
 function isStalePlan(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === '0A000' && /cached plan/.test(error.message);
+}
+
+function hasDroppedNames(result: PgResult | PgResult[]): boolean {
+  const all = Array.isArray(result) ? result : [result];
+  return all.some(({ command }) => command === 'DISCARD' || command === 'DEALLOCATE');
 }
 
 /** A commit of a transaction in which a statement failed is answered with ROLLBACK, and no error. */

@@ -83,6 +83,8 @@ export interface PgWire {
     readonly localPort?: number;
     setTimeout(ms: number, callback: () => void): unknown;
   };
+  /** The statements that have a name on the server, by it. */
+  parsedStatements: Record<string, string>;
   connect(portOrSocket: number | string, host?: string): void;
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;

@@ -262,10 +262,16 @@ function settingsOf(server: Server, asked: Asked, options: DatabaseOptions, prob
     );
     problems.push(...untaken.map((name) => refusedByPgbouncer(name, options)));
   }
+  if (pgbouncer && (options.reset === 'full' || options.reset === 'changed')) {
+    problems.push(`reset '${options.reset}' cannot reach a server behind PgBouncer: set server_reset_query there`);
+  }
   const { user, database, places } = server;
+  const target = oneOf(TARGETS, asked.target_session_attrs, 'target_session_attrs', problems) ?? 'any';
   return {
     ...{ user, database, places, password, passwordFile, pgbouncer, prepareThreshold, onNotice },
-    target: oneOf(TARGETS, asked.target_session_attrs, 'target_session_attrs', problems) ?? 'any',
+    target,
+    isReadOnly: READ_ONLY_TARGETS.includes(target) || /default_transaction_read_only/.test(session.options ?? ''),
+    watchesChanges: options.reset === 'changed',
     isShuffled:
       oneOf(['disable', 'random'], asked.load_balance_hosts, 'load_balance_hosts', problems) === 'random',
     attemptMs: places.length > 1 ? (asked.connectTimeoutMs ?? ATTEMPT_MS) : null,
@@ -283,6 +289,7 @@ const KEEP_ALIVE_MS = 60_000;
 const ATTEMPT_MS = 5000;
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
 const TARGETS = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
+const READ_ONLY_TARGETS: readonly string[] = ['read-only', 'standby', 'prefer-standby'];
 const PROTOCOLS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 const METHODS = ['password', 'md5', 'gss', 'sspi', 'scram-sha-256', 'none'];
 /** Hosted poolers take such options, by which they find the server. */

@@ -30,6 +30,9 @@ export const sqliteDriver: DatabaseDriver = {
   configure(url, options, problems) {
     const file = fileOf(url, problems);
     const settings = settingsOf(url, options, problems);
+    if (options.reset === 'full' || options.reset === 'changed') {
+      problems.push(`reset '${options.reset}' is not supported by sqlite, which can end transactions only`);
+    }
     return file === ':memory:'
       ? memoryTarget(settings, options, problems)
       : fileTarget(file, settings, url.rest.startsWith('///'));
