@@ -30,7 +30,6 @@ export type { LeakReport, LeakWatchOptions } from './pool/leak-watch.js';
 export type { ErrorVerdict, Lease, ReleaseOptions } from './pool/lease.js';
 export { logLifeCycle } from './pool/life-cycle-log.js';
 export type { NestedReport } from './pool/nested-watch.js';
-export type { PoolOptions, PoolSettings } from './pool/options.js';
-export type { AcquireOptions } from './pool/queue-pool.js';
+export type { AcquireOptions, PoolOptions, PoolSettings } from './pool/options.js';
 export { QueuePool } from './pool/queue-pool.js';
 export type { Holder, PoolCounters, PoolSnapshot } from './snapshot/pool.js';

@@ -1,4 +1,4 @@
-import { allowManyListeners } from './promises.js';
+import { onAbort } from './abort.js';
 
 /** A waiter in a WaiterQueue. Rooms add what it waits for. */
 export class Queued {
@@ -10,7 +10,8 @@ export class Queued {
   settled = false;
   previous: this | null = null;
   next: this | null = null;
-  abort: { readonly signal: AbortSignal; readonly listener: () => void } | null = null;
+  /** Takes back that its signal is watched. */
+  stopWatching: (() => void) | null = null;
 
   constructor(since: number, timeoutMs: number) {
     this.since = since;
@@ -94,13 +95,10 @@ export class WaiterQueue<W extends Queued> {
 
   /** Takes a waiter out when the signal aborts, then calls `left`. Stops listening when the waiter leaves otherwise. */
   leaveOnAbort(waiter: W, signal: AbortSignal, left: () => void): void {
-    const listener = (): void => {
+    waiter.stopWatching = onAbort(signal, () => {
       this.remove(waiter);
       left();
-    };
-    waiter.abort = { signal, listener };
-    allowManyListeners(signal);
-    signal.addEventListener('abort', listener);
+    });
   }
 
   #left(waiter: W): void {
@@ -109,7 +107,7 @@ export class WaiterQueue<W extends Queued> {
     this.#length--;
     if (this.#length === 0) this.#heap = null;
     else this.#heap?.forget(this.#length);
-    if (waiter.abort !== null) waiter.abort.signal.removeEventListener('abort', waiter.abort.listener);
+    waiter.stopWatching?.();
   }
 
   /** The earliest deadline of those waiting; Infinity if there is none. */

@@ -97,12 +97,20 @@ export interface DatabaseDriver {
   configure(url: DatabaseUrl, options: DatabaseOptions, problems: string[]): DatabaseTarget;
 }
 
+export interface ConnectOptions {
+  readonly waitsForServer?: boolean;
+}
+
 /** One database, as configured. */
 export interface DatabaseTarget {
   /** Names it in messages; never holds a password. */
   readonly label: string;
   readonly poolDefaults: PoolDefaults;
-  connect(signal: AbortSignal): Promise<Connection>;
+  /**
+   * Opens a connection. After an abort it rejects at once, and leaves a server that is still opening its side to itself.
+   * With `waitsForServer` it rejects only when the server has closed its side too, or has not done so for long.
+   */
+  connect(signal: AbortSignal, options?: ConnectOptions): Promise<Connection>;
   /** Whether an error means that the connection is gone. */
   isDisconnect(error: unknown): boolean;
   /** The statement that begins a transaction. */

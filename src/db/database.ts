@@ -1,7 +1,8 @@
 import { maskUrl } from '../base/secrets.js';
 import type { Driver, ResetMode } from '../pool/driver.js';
 import { PoolError } from '../pool/errors.js';
-import type { AcquireOptions } from '../pool/queue-pool.js';
+import { isPoolOption } from '../pool/option-names.js';
+import type { AcquireOptions } from '../pool/options.js';
 import { QueuePool } from '../pool/queue-pool.js';
 import type {
   Connection,
@@ -13,6 +14,7 @@ import type {
 import { readPostgresUrl } from './drivers/pg-url.js';
 import { DRIVERS } from './drivers/registry.js';
 import { DatabaseError } from './errors.js';
+import { databaseOptionProblems } from './option-names.js';
 import type { Session, SessionHost } from './session.js';
 import { openSession } from './session.js';
 import { suggestUrl } from './suggest-url.js';
@@ -56,19 +58,21 @@ export interface Database extends AsyncDisposable {
 export function createDatabase(url: string, options: DatabaseOptions = {}): Database {
   // JavaScript passes whatever an unset variable of the environment gives.
   if (typeof url !== 'string') throw optionError(String(url), ['the URL is no text; is a variable not set?']);
-  const problems: string[] = [];
+  const problems = databaseOptionProblems(options);
+  // Whoever reads them further on takes an object for granted.
+  if (typeof options !== 'object' || options === null) throw optionError(url, problems);
   const parts = cutUrl(url);
   const driver = parts === null ? undefined : DRIVERS.get(parts.scheme);
   if (parts === null || driver === undefined) throw optionError(url, [unknownScheme(url, parts)]);
   problems.push(...foreignOptions(driver, options));
   const target = driver.configure(parts, options, problems);
-  const resets = new WeakMap<Connection, Promise<void>>();
+  const resets = new Map<Connection, Promise<void>>();
   const pool = makePool(target, driver.dialect, options, resets, problems);
   if (pool === null || problems.length > 0) throw optionError(url, problems);
 
   const host: SessionHost = {
     begin: target.begin,
-    resetOf: (connection) => resets.get(connection),
+    resetOf: (connection) => (resets.size === 0 ? undefined : resets.get(connection)),
   };
   // Not an async function: the pool keeps the caller's stack as the place of acquisition, which ends at an await.
   const getDb = (acquire?: AcquireOptions): Promise<Session> =>
@@ -99,19 +103,22 @@ function makePool(
   target: DatabaseTarget,
   dialect: string,
   options: DatabaseOptions,
-  resets: WeakMap<Connection, Promise<void>>,
+  resets: Map<Connection, Promise<void>>,
   problems: string[],
 ): QueuePool<Connection> | null {
+  // The problems of names and types have been found already.
+  const own = Object.entries(options).filter(([name, value]) => value !== undefined && isPoolOption(name));
   try {
     return new QueuePool<Connection>({
       name: target.label,
       ...target.poolDefaults,
-      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+      ...Object.fromEntries(own),
       driver: poolDriver(target, dialect, resets),
     });
   } catch (error) {
     if (!(error instanceof PoolError)) throw error;
-    problems.push(error.message.replace(/^pool '.*?': /, ''));
+    const texts = error.message.replace(/^pool '.*?': /, '').split('; ');
+    problems.push(...texts.filter((text) => !problems.includes(text)));
     return null;
   }
 }
@@ -119,11 +126,11 @@ function makePool(
 function poolDriver(
   target: DatabaseTarget,
   dialect: string,
-  resets: WeakMap<Connection, Promise<void>>,
+  resets: Map<Connection, Promise<void>>,
 ): Driver<Connection> {
   return {
     name: dialect,
-    create: (signal) => target.connect(signal),
+    create: (signal) => target.connect(signal, { waitsForServer: true }),
     destroy: (connection) => connection.close(),
     ping: (connection) => connection.ping(),
     reset(connection: Connection, mode: ResetMode): Promise<void> | void {

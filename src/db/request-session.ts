@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { AcquireOptions } from '../pool/queue-pool.js';
+import type { AcquireOptions } from '../pool/options.js';
 import type { Database } from './database.js';
 import { DatabaseError } from './errors.js';
 import type { Session } from './session.js';

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { asError } from '../base/promises.js';
+import { asError, ignore } from '../base/promises.js';
 import type { Lease } from '../pool/lease.js';
 import type { Connection, QueryOptions, QueryParams, QueryResult, TransactionOptions } from './connection.js';
 import { DatabaseError, queryAborted } from './errors.js';
@@ -54,12 +54,16 @@ export function openSession(lease: Lease<Connection>, host: SessionHost): Sessio
   return new Scope(new Loan(lease, host), null);
 }
 
+const NO_OPTIONS: QueryOptions = {};
+
 /** The borrowed connection, as the session and its transactions share it. */
 class Loan {
   readonly host: SessionHost;
   readonly #lease: Lease<Connection>;
   readonly #connection: Connection;
   closed = false;
+  /** Transactions that have begun and not ended. */
+  transactions = 0;
   #running = 0;
   /** What ended the lease before `close()` did. */
   #lost: Error | null = null;
@@ -79,17 +83,26 @@ class Loan {
     return this.usable && this.#connection.inTransaction;
   }
 
-  async run<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    if (!this.usable) throw this.#overError();
-    this.#running++;
-    try {
-      return await work(this.#connection);
-    } catch (error) {
-      if (this.#lease.fail(error) !== 'ordinary') this.#lost ??= asError(error);
-      throw error;
-    } finally {
-      this.#running--;
+  /** One promise, and no async function, since every query comes this way. */
+  run<T>(work: (connection: Connection) => Promise<T>, ended: () => void = ignore): Promise<T> {
+    if (!this.usable) {
+      ended();
+      return Promise.reject(this.#overError());
     }
+    this.#running++;
+    return started(work, this.#connection).then(
+      (value) => {
+        this.#running--;
+        ended();
+        return value;
+      },
+      (error: unknown) => {
+        this.#running--;
+        if (this.#lease.fail(error) !== 'ordinary') this.#lost ??= asError(error);
+        ended();
+        throw error;
+      },
+    );
   }
 
   /** The state of the connection is not known any more: nobody is to get it. */
@@ -123,6 +136,15 @@ class Loan {
   }
 }
 
+/** Drivers may throw instead of rejecting. */
+function started<T>(work: (connection: Connection) => Promise<T>, connection: Connection): Promise<T> {
+  try {
+    return work(connection);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 interface Flow {
   readonly scope: Scope;
   readonly outer: Flow | undefined;
@@ -151,18 +173,26 @@ class Scope implements Session {
     return this.#loan.inTransaction;
   }
 
-  query<Row>(sql: string, params?: QueryParams, options: QueryOptions = {}): Promise<QueryResult<Row>> {
-    return this.#inTurn(sql, options, (loan) =>
-      loan.run((connection) => connection.query<Row>(sql, params, options)),
+  query<Row>(
+    sql: string,
+    params?: QueryParams,
+    options: QueryOptions = NO_OPTIONS,
+  ): Promise<QueryResult<Row>> {
+    return this.#inTurn(sql, options.signal, (scope) =>
+      scope.#run((connection) => connection.query<Row>(sql, params, options)),
     );
   }
 
-  exec(sql: string, options: QueryOptions = {}): Promise<void> {
-    return this.#inTurn(sql, options, (loan) => loan.run((connection) => connection.exec(sql, options)));
+  exec(sql: string, options: QueryOptions = NO_OPTIONS): Promise<void> {
+    return this.#inTurn(sql, options.signal, (scope) =>
+      scope.#run((connection) => connection.exec(sql, options)),
+    );
   }
 
   transaction<T>(work: (session: Session) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
-    return this.#inTurn(null, {}, (_, scope) => scope.#transact(work, options));
+    return this.#inTurn(null, undefined, (scope) =>
+      scope.#transact(work, options).finally(() => scope.#turns.pass()),
+    );
   }
 
   close(): Promise<void> {
@@ -173,31 +203,41 @@ class Scope implements Session {
     return this.close();
   }
 
-  async #inTurn<T>(
+  /** Calls `work` when it is its turn; that passes the turn on when it has ended. */
+  #inTurn<T>(
     sql: string | null,
-    { signal }: QueryOptions,
-    work: (loan: Loan, scope: Scope) => Promise<T>,
+    signal: AbortSignal | undefined,
+    work: (scope: Scope) => Promise<T>,
   ): Promise<T> {
     const scope = this.#innermost();
     if (scope.#over) {
-      throw new DatabaseError('ERR_TRANSACTION_OVER', 'the session of a transaction was used after its end', {
-        hint: 'await every query inside of the transaction',
-        sql,
-      });
+      return Promise.reject(
+        new DatabaseError('ERR_TRANSACTION_OVER', 'the session of a transaction was used after its end', {
+          hint: 'await every query inside of the transaction',
+          sql,
+        }),
+      );
     }
     const turn = scope.#turns.take(signal, sql);
-    if (turn !== null) await turn;
-    try {
+    if (turn === null && signal === undefined) return work(scope);
+    const inTurn = (): Promise<T> => {
+      if (signal === undefined || !signal.aborted) return work(scope);
       // Asked here, since an abort that the connection hears of costs the connection.
-      if (signal?.aborted) throw queryAborted(signal, sql);
-      return await work(this.#loan, scope);
-    } finally {
       scope.#turns.pass();
-    }
+      return Promise.reject(queryAborted(signal, sql));
+    };
+    return turn === null ? inTurn() : turn.then(inTurn);
   }
+
+  #run<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return this.#loan.run(work, this.#pass);
+  }
+
+  readonly #pass = (): void => this.#turns.pass();
 
   /** The innermost transaction within this scope that the calling flow is in, or this scope itself. */
   #innermost(): Scope {
+    if (this.#loan.transactions === 0) return this;
     for (let flow = flows.getStore(); flow !== undefined; flow = flow.outer) {
       if (!flow.scope.#over && flow.scope.#isWithin(this)) return flow.scope;
     }
@@ -215,6 +255,7 @@ class Scope implements Session {
     const { begin, commit, rollback } = this.#statements(options);
     await loan.run((connection) => connection.exec(begin));
     const child = new Scope(loan, this);
+    loan.transactions++;
     let result: T;
     try {
       result = await flows.run({ scope: child, outer: flows.getStore() }, async () => work(child));
@@ -260,6 +301,7 @@ class Scope implements Session {
   /** No more calls; those that were made are let through first. */
   async #end(): Promise<void> {
     this.#over = true;
+    this.#loan.transactions--;
     const turn = this.#turns.take(undefined, null);
     if (turn !== null) await turn;
   }

@@ -5,7 +5,8 @@ import { queryAborted } from './errors.js';
 /** Lets one through at a time, first come first served. */
 export class Turns {
   #taken = false;
-  readonly #waiting = new Deque<() => void>();
+  /** Made for the first that waits, since nearly every session has none. */
+  #waiting: Deque<() => void> | null = null;
 
   /** Answers null where the turn is the caller's at once; else a promise of it. An abort gives up the place. */
   take(signal: AbortSignal | undefined, sql: string | null): Promise<void> | null {
@@ -14,6 +15,8 @@ export class Turns {
       return null;
     }
     if (signal?.aborted) return Promise.reject(queryAborted(signal, sql));
+    this.#waiting ??= new Deque();
+    const waiting = this.#waiting;
     return new Promise((resolve, reject) => {
       const go = (): void => {
         stopWatching?.();
@@ -22,16 +25,16 @@ export class Turns {
       const stopWatching =
         signal &&
         onAbort(signal, () => {
-          this.#waiting.remove(go);
+          waiting.remove(go);
           reject(queryAborted(signal, sql));
         });
-      this.#waiting.push(go);
+      waiting.push(go);
     });
   }
 
   /** The turn is over; the next in line has it. */
   pass(): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting?.shift();
     if (next === undefined) this.#taken = false;
     else next();
   }

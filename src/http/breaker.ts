@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { OptionShape } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import { RollingCounter } from '../base/rolling-counter.js';
 import type { BreakerState } from '../snapshot/http.js';
@@ -16,6 +17,14 @@ export interface BreakerOptions {
   /** Requests that may try it at once when that time is over. Default 1. */
   readonly probes?: number;
 }
+
+export const BREAKER_SHAPE = {
+  windowMs: 'number',
+  minCalls: 'number',
+  failureShare: 'number',
+  openMs: 'number',
+  probes: 'number',
+} as const satisfies OptionShape & Record<keyof BreakerOptions, unknown>;
 
 /** Throws an HttpError with ERR_HTTP_OPTION. */
 export function resolveBreaker(options: BreakerOptions): Required<BreakerOptions> {

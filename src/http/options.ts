@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
-import { type BreakerOptions, resolveBreaker } from './breaker.js';
+import { BREAKER_SHAPE, type BreakerOptions, resolveBreaker } from './breaker.js';
 import { HttpError } from './errors.js';
 import type { RateLimit } from './rate-limit.js';
-import { type RetryOptions, type RetrySettings, resolveRetry } from './retry.js';
+import { RETRY_SHAPE, type RetryOptions, type RetrySettings, resolveRetry } from './retry.js';
 
 /** In milliseconds; null: no limit. As httpx has them. */
 export interface HttpTimeouts {
@@ -98,6 +99,66 @@ export interface HttpSettings {
   readonly random: Random;
 }
 
+const TIMEOUT_FIELDS = {
+  connectMs: 'number or null',
+  readMs: 'number or null',
+  writeMs: 'number or null',
+  poolMs: 'number or null',
+  totalMs: 'number or null',
+} as const satisfies OptionShape & Record<keyof HttpTimeouts, unknown>;
+
+const SHAPE = {
+  name: 'text',
+  preset: 'text',
+  maxConnections: 'number',
+  maxConnectionsPerOrigin: 'number',
+  maxKeepalive: 'number',
+  keepaliveExpiryMs: 'number',
+  maxLifetimeMs: 'number or null',
+  timeouts: { fields: TIMEOUT_FIELDS },
+  retry: { fields: RETRY_SHAPE, or: [false] },
+  rateLimit: { fields: { perSecond: 'number', burst: 'number' }, or: [null, 'function'] },
+  breaker: { fields: BREAKER_SHAPE, or: [false] },
+  http2: 'text',
+  maxStreams: 'number',
+  tls: { fields: { ca: 'any', cert: 'text', key: 'text', serverName: 'text', verify: 'boolean' } },
+  maxHeaderBytes: 'number',
+  maxResponseBytes: 'number or null',
+  clock: 'any',
+  random: 'function',
+} as const satisfies OptionShape & Record<keyof HttpPoolOptions, unknown>;
+
+/** What undici, agents of node:http, httpx, axios and got call their options. */
+const FOREIGN_NAMES: ForeignNames = {
+  connections: 'maxConnections',
+  maxSockets: 'maxConnectionsPerOrigin',
+  maxTotalSockets: 'maxConnections',
+  maxFreeSockets: 'maxKeepalive',
+  keepAlive: 'maxKeepalive',
+  keepAliveTimeout: 'keepaliveExpiryMs',
+  keepAliveMsecs: 'keepaliveExpiryMs',
+  keepAliveMaxTimeout: 'keepaliveExpiryMs',
+  max_connections: 'maxConnections',
+  max_keepalive_connections: 'maxKeepalive',
+  keepalive_expiry: 'keepaliveExpiryMs',
+  retries: 'pass retry: { total }',
+  timeout: 'pass timeouts: { connectMs, readMs, writeMs, poolMs, totalMs }',
+  connectTimeout: 'pass timeouts: { connectMs }',
+  headersTimeout: 'pass timeouts: { readMs }',
+  bodyTimeout: 'pass timeouts: { readMs }',
+  connect: 'pass timeouts: { connectMs }, and tls',
+  allowH2: "pass http2: 'auto'",
+  maxConcurrentStreams: 'maxStreams',
+  rejectUnauthorized: 'pass tls: { verify }',
+  ca: 'pass tls: { ca }',
+  maxResponseSize: 'maxResponseBytes',
+  maxContentLength: 'maxResponseBytes',
+  maxHeaderSize: 'maxHeaderBytes',
+  baseURL: 'pass the whole URL with each request',
+  base_url: 'pass the whole URL with each request',
+  headers: 'pass headers with each request',
+};
+
 const TIMEOUTS: HttpTimeouts = {
   connectMs: 10_000,
   readMs: 30_000,
@@ -108,6 +169,8 @@ const TIMEOUTS: HttpTimeouts = {
 
 /** Throws an HttpError with ERR_HTTP_OPTION. */
 export function resolveOptions(options: HttpPoolOptions): HttpSettings {
+  const problems = optionProblems(options, SHAPE, FOREIGN_NAMES);
+  if (problems.length > 0) throw optionError(problems.join('; '));
   const preset = HTTP_PRESETS[options.preset ?? 'medium'];
   if (preset === undefined)
     throw optionError(`there is no preset '${options.preset}': small, medium or large`);
@@ -149,6 +212,8 @@ export function resolveTimeouts(
   defaults: HttpTimeouts,
 ): HttpTimeouts {
   if (given === undefined) return defaults;
+  const problems = optionProblems(given, TIMEOUT_FIELDS, {}, 'timeouts.');
+  if (problems.length > 0) throw optionError(problems.join('; '));
   const timeouts = { ...defaults, ...given };
   for (const [name, value] of Object.entries(timeouts)) {
     if (value !== null) duration(`timeouts.${name}`, value);

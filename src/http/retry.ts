@@ -1,5 +1,6 @@
 import { backoffMs } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
+import type { OptionShape } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import { RollingCounter } from '../base/rolling-counter.js';
 import type { RetryCause } from '../snapshot/http.js';
@@ -35,6 +36,19 @@ export interface RetryOptions {
   /** Retries in 10 s that are allowed however few requests there are. Default 10. */
   readonly budgetMin?: number;
 }
+
+export const RETRY_SHAPE = {
+  total: 'number',
+  backoffFactor: 'number',
+  backoffMaxMs: 'number',
+  statuses: 'any',
+  methods: 'any',
+  respectRetryAfter: 'boolean',
+  retryAfterMaxMs: 'number',
+  raiseOnStatus: 'boolean',
+  budgetShare: 'number',
+  budgetMin: 'number',
+} as const satisfies OptionShape & Record<keyof RetryOptions, unknown>;
 
 export interface RetrySettings extends Required<Omit<RetryOptions, 'statuses' | 'methods'>> {
   readonly statuses: ReadonlySet<number>;

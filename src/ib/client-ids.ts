@@ -1,4 +1,4 @@
-import { PoolExhaustedError } from './errors.js';
+import { optionError, PoolExhaustedError } from './errors.js';
 
 export interface ClientIdOptions {
   /** The first. Default 1. */
@@ -16,13 +16,13 @@ export class ClientIds {
   readonly most: number;
   readonly #taken = new Set<number>();
 
-  /** Throws a RangeError. */
+  /** Throws an IbError with ERR_IB_OPTION. */
   constructor({ base = 1, most = 32 }: ClientIdOptions = {}) {
     if (!Number.isSafeInteger(base) || base < 0 || base + most > 2 ** 31) {
-      throw new RangeError(`the first client id must be a whole number from 0 to 2147483615, got ${base}`);
+      throw optionError(`the first client id must be a whole number from 0 to 2147483615, got ${base}`);
     }
     if (!Number.isSafeInteger(most) || most < 1)
-      throw new RangeError(`most must be a whole number from 1, got ${most}`);
+      throw optionError(`most must be a whole number from 1, got ${most}`);
     this.base = base;
     this.most = most;
   }

@@ -52,6 +52,10 @@ export class IbError extends CodedError<IbErrorCode> {
   }
 }
 
+export function optionError(message: string): IbError {
+  return new IbError('ERR_IB_OPTION', message);
+}
+
 export interface IbErrorOptions extends CodedErrorOptions {
   readonly ibCode?: number;
 }

@@ -1,4 +1,5 @@
 import { type LogEntry, SlidingLog } from '../base/sliding-log.js';
+import { optionError } from './errors.js';
 
 const SERIES_MS = 2000;
 const TEN_MINUTES_MS = 600_000;
@@ -67,7 +68,7 @@ export class HistoryLog {
       ['open', open, 1],
     ] as const) {
       if (!(value >= least))
-        throw new RangeError(`history.${name} must be a number from ${least}, got ${value}`);
+        throw optionError(`history.${name} must be a number from ${least}, got ${value}`);
     }
     this.#marginMs = Math.max(1, marginMs);
     this.#identicalMs = identicalMs + this.#marginMs;

@@ -4,9 +4,11 @@ import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
+import { type OptionShape, optionProblems } from '../base/option-shape.js';
 import { asError, ignore, isPromise } from '../base/promises.js';
 import { SlidingLog } from '../base/sliding-log.js';
 import type { PacingSnapshot } from '../snapshot/broker.js';
+import { optionError } from './errors.js';
 import { type HistoryFacts, HistoryLog, type HistoryRules } from './history-log.js';
 
 /** How fast a gateway may be sent messages. The gateway counts all its clients together. */
@@ -28,6 +30,19 @@ export interface PacingOptions {
   readonly enabled?: boolean;
   readonly clock?: Clock;
 }
+
+export const PACING_SHAPE = {
+  limitPerSecond: 'number',
+  messagesPerSecond: 'number',
+  urgentPerSecond: 'number',
+  marginMs: 'number',
+  history: {
+    fields: { identicalMs: 'number', perSeries: 'number', perTenMinutes: 'number', open: 'number' },
+    or: [false],
+  },
+  enabled: 'boolean',
+  clock: 'any',
+} as const satisfies OptionShape & Record<keyof PacingOptions, unknown>;
 
 /** What a message is to the pacing. */
 export type Paced =
@@ -67,7 +82,7 @@ export interface Pacer {
 const URGENT_IN_A_ROW = 9;
 const SECOND_MS = 1000;
 
-/** The pacing of one gateway, on the thread that owns it. Throws a RangeError where a figure makes no sense. */
+/** The pacing of one gateway, on the thread that owns it. Throws an IbError with ERR_IB_OPTION where a figure makes no sense. */
 export function createPacer(options: PacingOptions = {}): LocalPacer {
   return new LocalPacer(options);
 }
@@ -102,15 +117,17 @@ export class LocalPacer implements Pacer {
   #pumping = false;
 
   constructor(options: PacingOptions) {
+    const problems = optionProblems(options, PACING_SHAPE);
+    if (problems.length > 0) throw optionError(problems.join('; '));
     const { limitPerSecond = 50, marginMs = 75, clock = systemClock } = options;
     const messagesPerSecond = options.messagesPerSecond ?? Math.max(1, Math.floor(limitPerSecond * 0.9));
     const urgentPerSecond = options.urgentPerSecond ?? Math.ceil((messagesPerSecond + limitPerSecond) / 2);
     for (const [name, value] of Object.entries({ limitPerSecond, messagesPerSecond, urgentPerSecond })) {
       if (!Number.isSafeInteger(value) || value < 1) {
-        throw new RangeError(`${name} must be a whole number from 1, got ${value}`);
+        throw optionError(`${name} must be a whole number from 1, got ${value}`);
       }
     }
-    if (!(marginMs >= 0)) throw new RangeError(`marginMs must not be negative, got ${marginMs}`);
+    if (!(marginMs >= 0)) throw optionError(`marginMs must not be negative, got ${marginMs}`);
     this.#clock = clock;
     this.#enabled = options.enabled ?? true;
     this.#limit = limitPerSecond;

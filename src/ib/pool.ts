@@ -4,6 +4,7 @@ import { Alarm } from '../base/alarm.js';
 import { captureSite, formatSite, formatStack } from '../base/call-site.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
+import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import { asError, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
@@ -14,10 +15,10 @@ import type { PoolCounters, PoolSetup } from '../snapshot/pool.js';
 import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
 import { type ConnectionOptions, IbConnection } from './connection.js';
-import { IbError } from './errors.js';
+import { IbError, optionError } from './errors.js';
 import { type Line, localLine, placeOf, threadLine } from './link.js';
 import { formatIbLog, type IbLog } from './log.js';
-import { createPacer, type Pacer, type PacingOptions } from './pacing.js';
+import { createPacer, PACING_SHAPE, type Pacer, type PacingOptions } from './pacing.js';
 import { ANSWER_MS } from './questions.js';
 
 export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histories' | 'line' | 'onState'> {
@@ -49,6 +50,47 @@ export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histor
   readonly line?: () => Line;
 }
 
+const SHAPE = {
+  topology: 'text',
+  host: 'text',
+  port: 'number',
+  clientId: 'number',
+  workers: 'number',
+  acquireTimeoutMs: 'number or null',
+  idleMs: 'number or null',
+  leakMs: 'number',
+  name: 'text',
+  log: 'function',
+  pacer: 'any',
+  pacing: { fields: PACING_SHAPE },
+  clientIds: 'any',
+  line: 'function',
+  trust1102: 'boolean',
+  onNotice: 'function',
+  handshakeTimeoutMs: 'number',
+  heartbeatMs: 'number',
+  heartbeatTimeoutMs: 'number',
+  reconnectMs: 'number',
+  reconnectMostMs: 'number',
+  firstAttempts: 'number',
+  clock: 'any',
+  random: 'function',
+} as const satisfies OptionShape & Record<keyof IbPoolOptions, unknown>;
+
+/** What IB's own clients and other pools call their options. */
+const FOREIGN_NAMES: ForeignNames = {
+  max: 'workers',
+  size: 'workers',
+  maxConnections: 'workers',
+  timeout: 'acquireTimeoutMs',
+  timeoutMs: 'acquireTimeoutMs',
+  client_id: 'clientId',
+  leakWatch: 'leakMs',
+  maxIdleMs: 'idleMs',
+  maxReqPerSec: 'pass pacing: { messagesPerSecond }',
+  reconnectInterval: 'reconnectMs',
+};
+
 /** One borrowing of a connection. */
 export interface IbLease extends Disposable {
   /** Counts up from 1 within its pool. */
@@ -68,7 +110,7 @@ const DEFAULT_GRACE_MS = 5000;
 const opened = channel('poolctl:pool:open');
 const told = channel('poolctl:pool:log');
 
-/** A pool of connections to one gateway. Nothing is dialled before the first acquire. Throws a RangeError. */
+/** A pool of connections to one gateway. Nothing is dialled before the first acquire. Throws an IbError with ERR_IB_OPTION. */
 export function createIbPool(options: IbPoolOptions = {}): IbPool {
   return new IbPool(options);
 }
@@ -131,12 +173,14 @@ export class IbPool implements BrandedPool, AsyncDisposable {
   #onReturn: (() => void) | null = null;
 
   constructor(options: IbPoolOptions) {
+    const problems = optionProblems(options, SHAPE, FOREIGN_NAMES);
+    if (problems.length > 0) throw optionError(problems.join('; '));
     const { topology = 'shared', host = '127.0.0.1', port = 7497, clientId = 1, workers = 10 } = options;
     if (!Number.isSafeInteger(workers) || workers < 1) {
-      throw new RangeError(`workers must be a whole number from 1, got ${workers}`);
+      throw optionError(`workers must be a whole number from 1, got ${workers}`);
     }
     if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) {
-      throw new RangeError(`port must be a whole number from 1 to 65535, got ${port}`);
+      throw optionError(`port must be a whole number from 1 to 65535, got ${port}`);
     }
     this.#options = options;
     this.#topology = topology;

@@ -28,8 +28,23 @@ export class PoolError extends CodedError<PoolErrorCode> {
   }
 }
 
+/** What occupies a place that is not lent. */
+export type BusyState = 'creating' | 'checking' | 'resetting' | 'closing';
+
 /** Why an acquire was not served in time. */
-export type TimeoutReason = 'all-in-use' | 'creating' | 'create-failing' | 'loop-blocked' | 'nested';
+export type TimeoutReason =
+  | 'all-in-use'
+  /** Most places held up are being opened. */
+  | 'creating'
+  | 'create-failing'
+  /** Most are being pinged, or an acquire hook runs on them. */
+  | 'checking'
+  /** Most came back, and their reset has not ended. */
+  | 'resetting'
+  /** Most are being closed, or belong to creates that were given up and have not ended. */
+  | 'closing'
+  | 'loop-blocked'
+  | 'nested';
 
 export interface TimeoutFacts {
   readonly pool: string;
@@ -41,6 +56,11 @@ export interface TimeoutFacts {
   readonly inUse: number;
   readonly overflow: number;
   readonly creating: number;
+  readonly checking: number;
+  readonly resetting: number;
+  readonly closing: number;
+  /** In whole milliseconds, how long the oldest in each state has been in it; null where none is. */
+  readonly oldestMs: { readonly [State in BusyState]: number | null };
   /** How many waited when the first of those that timed out together was rejected, itself included. */
   readonly waiting: number;
   /** The longest the event loop stood still while this acquire waited. */

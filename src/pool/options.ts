@@ -1,9 +1,18 @@
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { optionProblems, shown } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import type { Driver, ResetMode } from './driver.js';
 import { PoolError } from './errors.js';
 import type { LeakWatchOptions } from './leak-watch.js';
+import { FOREIGN_NAMES, POOL_SHAPE } from './option-names.js';
+
+export interface AcquireOptions {
+  /** How long to wait, in milliseconds; null waits for ever. Default: the pool's `timeoutMs`. */
+  readonly timeoutMs?: number | null;
+  /** Gives up when it aborts; the error's cause is its reason. */
+  readonly signal?: AbortSignal;
+}
 
 /** How a pool works. Durations are in milliseconds; the defaults are SQLAlchemy's, where it has the option. */
 export interface PoolOptions<R> {
@@ -89,9 +98,12 @@ export interface PoolSettings<R> {
   readonly random: Random;
 }
 
-/** Fills in the defaults. Throws ERR_POOL_OPTION, naming every value that is wrong. */
-export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
-  const problems: string[] = [];
+/** Fills in the defaults. Throws ERR_POOL_OPTION, naming every option that is wrong. */
+export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
+  const problems = optionProblems(given, POOL_SHAPE, FOREIGN_NAMES);
+  // What is no object has no options; the problem says so.
+  const options: PoolOptions<R> = Object(given);
+  problems.push(...driverProblems(options.driver));
   const number = (
     name: keyof PoolOptions<R>,
     fallback: number | null,
@@ -103,9 +115,9 @@ export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
     const good =
       typeof value === 'number' && value >= least && value <= most && (!whole || Number.isSafeInteger(value));
     if (good && Number.isFinite(value)) return value;
-    // What comes from the environment is text: 5 and '5' look the same otherwise.
-    const got = typeof value === 'string' ? `the text '${value}'` : String(value);
-    problems.push(`${name} must be ${whole ? 'a whole number' : 'a number'} from ${least}, got ${got}`);
+    problems.push(
+      `${name} must be ${whole ? 'a whole number' : 'a number'} from ${least}${most === 1 ? ' to 1' : ''}, got ${shown(value)}`,
+    );
     return fallback;
   };
   const size = number('size', 5, { whole: true }) ?? 5;
@@ -116,13 +128,17 @@ export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
   const reset = resetModeOf(options.reset);
   if (reset === null) {
     problems.push(
-      `reset must be 'rollback', 'commit', 'full', 'changed', 'none', true, false or null, got ${String(options.reset)}`,
+      `reset must be 'rollback', 'commit', 'none', 'full', 'changed', true, false or null, got ${String(options.reset)}`,
     );
   }
-  const leakWatch = options.leakWatch ?? true;
+  const { leakWatch = true, collected = 'destroy', clock = systemClock } = options;
+  if (collected !== 'destroy' && collected !== 'reset') {
+    problems.push(`collected must be 'destroy' or 'reset', got ${shown(collected)}`);
+  }
+  if (typeof clock?.now !== 'function') problems.push(`clock must be a Clock, got ${shown(clock)}`);
   const settings: PoolSettings<R> = {
     driver: options.driver,
-    name: options.name ?? options.driver.name,
+    name: options.name ?? options.driver?.name ?? 'unnamed',
     size,
     maxOverflow,
     limit: unlimited ? Number.POSITIVE_INFINITY : size + maxOverflow,
@@ -142,13 +158,55 @@ export function resolveOptions<R>(options: PoolOptions<R>): PoolSettings<R> {
     operationTimeoutMs: number('operationTimeoutMs', 5000) ?? 5000,
     histograms: options.histograms ?? true,
     leakWatch: leakWatch === false ? null : leakWatch === true ? {} : leakWatch,
-    collected: options.collected ?? 'destroy',
-    clock: options.clock ?? systemClock,
+    collected,
+    clock,
     random: options.random ?? Math.random,
   };
   if (problems.length > 0)
     throw new PoolError('ERR_POOL_OPTION', `pool '${settings.name}': ${problems.join('; ')}`);
   return settings;
+}
+
+/** What is wrong with the options of one acquire; null if nothing is. Called for each, so the good case is quick. */
+export function acquireProblem(options: AcquireOptions): string | null {
+  if (typeof options !== 'object' || options === null) {
+    return `acquire takes an object, got ${shown(options)}`;
+  }
+  for (const name in options) if (name !== 'timeoutMs' && name !== 'signal') return unknownAcquire(options);
+  const { timeoutMs, signal } = options;
+  if (timeoutMs !== undefined && timeoutMs !== null && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+    return `timeoutMs must be a number from 0 or null, got ${shown(timeoutMs)}`;
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    return `signal must be an AbortSignal, got ${shown(signal)}`;
+  }
+  return null;
+}
+
+function unknownAcquire(options: object): string | null {
+  const foreign = Object.entries(FOREIGN_NAMES).filter(([, ours]) => ours === 'timeoutMs');
+  const shape = { timeoutMs: 'any', signal: 'any' } as const;
+  return optionProblems(options, shape, Object.fromEntries(foreign))[0] ?? null;
+}
+
+const STEPS = ['ping', 'reset', 'onBroken', 'isDisconnect', 'isUnfit'] as const;
+
+function driverProblems(driver: unknown): string[] {
+  if (typeof driver !== 'object' || driver === null) {
+    return [`driver must be an object with name, create and destroy, got ${shown(driver)}`];
+  }
+  const steps: Partial<Driver<unknown>> = driver;
+  const problems: string[] = [];
+  if (typeof steps.name !== 'string') problems.push(`driver.name must be a text, got ${shown(steps.name)}`);
+  for (const step of ['create', 'destroy'] as const) {
+    if (typeof steps[step] !== 'function')
+      problems.push(`driver.${step} must be a function, got ${shown(steps[step])}`);
+  }
+  for (const step of STEPS) {
+    if (steps[step] !== undefined && typeof steps[step] !== 'function')
+      problems.push(`driver.${step} must be a function, got ${shown(steps[step])}`);
+  }
+  return problems;
 }
 
 function resetModeOf(reset: unknown): ResetMode | 'none' | null {

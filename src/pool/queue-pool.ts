@@ -10,7 +10,7 @@ import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
 import type { DestroyReason } from './driver.js';
-import { PoolError } from './errors.js';
+import { type BusyState, PoolError } from './errors.js';
 import type { Events, PoolEventName, PoolEvents } from './events.js';
 import { copyListeners, newEvents } from './events.js';
 import type { HookName, PoolHooks } from './hooks.js';
@@ -19,22 +19,15 @@ import { LeakWatch, type WatchedAcquire } from './leak-watch.js';
 import type { Detached, ErrorVerdict, InvalidateOptions, LeaseOwner, ReleaseOptions } from './lease.js';
 import { Lease } from './lease.js';
 import { NestedWatch } from './nested-watch.js';
-import type { PoolOptions, PoolSettings } from './options.js';
-import { resolveOptions } from './options.js';
+import type { AcquireOptions, PoolOptions, PoolSettings } from './options.js';
+import { acquireProblem, resolveOptions } from './options.js';
 import { ResourceLife } from './resource-life.js';
 import { Slot } from './slot.js';
-import { timeoutErrors } from './timeout.js';
+import { type BusyPlaces, timeoutErrors } from './timeout.js';
 import { Waiter } from './waiter.js';
 
 /** Every pool that is made, for those who watch a whole process. */
 const opened = channel('poolctl:pool:open');
-
-export interface AcquireOptions {
-  /** How long to wait, in milliseconds; null waits for ever. Default: the pool's `timeoutMs`. */
-  readonly timeoutMs?: number | null;
-  /** Gives up when it aborts; the error's cause is its reason. */
-  readonly signal?: AbortSignal;
-}
 
 /** While acquires wait, the pool looks at the clock at least this often: that is how it sees a blocked loop. */
 const PROBE_MS = 100;
@@ -85,6 +78,10 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   readonly #timed: boolean;
   /** Whether idle resources age, or are pinged. */
   readonly #tendsIdle: boolean;
+  /** Whether a resource may be too old to be lent, or must be checked before. */
+  #vets = false;
+  /** Whether anything is done to a resource that comes back. */
+  #resets = false;
 
   readonly #idle = new Deque<Slot<R>>();
   readonly #waiters = new WaiterQueue<Waiter<R>>();
@@ -142,6 +139,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
         : new LeakWatch(name, leakWatch, (slot, leaseId) => this.#collect(slot, leaseId));
     this.#tendsIdle = maxIdleMs !== null || keepaliveMs !== null;
     this.#timed = this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing;
+    this.#hooksChanged();
     if (opened.hasSubscribers) opened.publish({ pool: this });
   }
 
@@ -157,6 +155,11 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
    * (nothing could be opened, and no lease is out that could come back) or ERR_POOL_CLOSED.
    */
   acquire(options?: AcquireOptions): Promise<Lease<R>> {
+    if (options !== undefined) {
+      const problem = acquireProblem(options);
+      if (problem !== null)
+        return Promise.reject(new PoolError('ERR_POOL_OPTION', `pool '${this.name}': ${problem}`));
+    }
     if (this.#closed || options?.signal?.aborted) return this.#refuse(options?.signal);
     const now = this.#now();
     const watched = this.#leaks === null ? null : this.#leaks.watch(now, this.acquire);
@@ -203,7 +206,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#waiters.length > 0) return null;
     const slot = this.#nextIdle();
     if (slot === undefined) return null;
-    if (!this.#isStale(slot) && !this.#isTooOld(slot, now) && !this.#needsCheck(slot, now)) return slot;
+    const isFit = !this.#vets || (!this.#isTooOld(slot, now) && !this.#needsCheck(slot, now));
+    if (isFit && !this.#isStale(slot)) return slot;
     if (this.settings.lifo) this.#idle.push(slot);
     else this.#idle.unshift(slot);
     return null;
@@ -218,8 +222,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     watched: WatchedAcquire | null,
     calledAt: number,
   ): Promise<Lease<R>> {
-    const refusal = this.#refusalFor(options);
-    if (refusal !== null) return Promise.reject(refusal);
+    const { limit, maxWaiting } = this.settings;
+    // As many as there are places not lent can be served without a release, and are no crowd.
+    if (this.#waiters.length >= maxWaiting + limit - this.#inUse) return Promise.reject(this.#crowded());
     const now = this.#timed ? calledAt : this.settings.clock.now();
     const timeoutMs = options?.timeoutMs === undefined ? this.settings.timeoutMs : options.timeoutMs;
     const waiter = new Waiter<R>(now, timeoutMs ?? Number.POSITIVE_INFINITY, watched);
@@ -235,17 +240,6 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#wake.at === Number.POSITIVE_INFINITY || waiter.timeoutMs < PROBE_MS)
       this.#armWake(waiter.deadline, now);
     return waiter.promise;
-  }
-
-  /** Why an acquire may not wait; null if it may. */
-  #refusalFor(options: AcquireOptions | undefined): PoolError | null {
-    const { limit, maxWaiting } = this.settings;
-    // As many as there are places not lent can be served without a release, and are no crowd.
-    if (this.#waiters.length >= maxWaiting + limit - this.#inUse) return this.#crowded();
-    const timeoutMs = options?.timeoutMs ?? null;
-    if (timeoutMs === null || timeoutMs >= 0) return null;
-    const message = `pool '${this.name}': timeoutMs must be a number from 0 or null, got ${timeoutMs}`;
-    return new PoolError('ERR_POOL_OPTION', message);
   }
 
   #crowded(): PoolError {
@@ -321,6 +315,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** A good resource is free: it goes to the longest waiter, or is kept, or was one too many. */
   #place(slot: Slot<R>, now: number): void {
     if (this.#waiters.length === 0) this.#keep(slot, now);
+    else if (!this.#vets) this.#grant(slot, now);
     else if (this.#isTooOld(slot, now)) this.#recycle(slot);
     else if (this.#needsCheck(slot, now)) void this.#check(slot, false);
     else this.#grant(slot, now);
@@ -373,6 +368,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   async #check(slot: Slot<R>, keepalive: boolean): Promise<void> {
     const { clock } = this.settings;
     slot.state = 'checking';
+    slot.stateSince = clock.now();
     this.#checking++;
     let alive = true;
     let failed: Error | null = null;
@@ -475,8 +471,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #open(): void {
-    const slot = this.#occupy();
     const startedAt = this.settings.clock.now();
+    const slot = this.#occupy(startedAt);
     void this.#life
       .open(slot, this.#closeSignal.signal, (cause) => this.#broken(slot, cause))
       .then(
@@ -485,9 +481,10 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       );
   }
 
-  #occupy(): Slot<R> {
+  #occupy(now: number): Slot<R> {
     const slot = this.#vacant.pop() ?? this.#newSlot();
     slot.state = 'creating';
+    slot.stateSince = now;
     // The generation of the beginning: what is opened while the server goes down is as suspect as what was open.
     slot.generation = this.#generation;
     this.#creating++;
@@ -529,6 +526,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const retryAt = this.#pacer.failed(now);
     const { failures } = this.#pacer;
     if (resource !== null) this.#retire(slot, 'hook-failed');
+    else if (slot.opening !== null && !this.#closed) this.#abandon(slot, slot.opening, now);
     else this.#vacate(slot);
     if (this.#events.createFailed.active) {
       this.#events.createFailed.emit({ error, failures, retryInMs: retryAt - now });
@@ -537,6 +535,17 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#inUse === 0 && !this.#closed) this.#rejectForWantOf(error);
     if (this.#waiters.length > 0) this.#armWake(retryAt, now);
     if (this.settings.minIdle > 0) this.#armUpkeep(retryAt);
+  }
+
+  /** A create that was given up may go on at the server. Its place stays taken, so that the limit holds there too. */
+  #abandon(slot: Slot<R>, opening: Promise<void>, now: number): void {
+    slot.state = 'closing';
+    slot.stateSince = now;
+    this.#closing++;
+    void this.#life.ended(opening, this.#closeSignal.signal).then(() => {
+      this.#closing--;
+      this.#vacate(slot);
+    });
   }
 
   /** One failed create, one disappointed waiter; when no other create is under way, all of them. */
@@ -559,7 +568,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#endLease(slot, now);
     if (slot.finalizers !== null) this.#runFinalizers(slot, slot.finalizers);
     if (this.#isStale(slot)) this.#retireStale(slot);
-    else if (this.#life.resets) this.#reset(slot, now, options.alreadyReset === true);
+    else if (this.#resets) this.#reset(slot, now, options.alreadyReset === true);
     else {
       // Nothing has been done to it since the check above, so it need not be offered again from the start.
       slot.usedAt = now;
@@ -661,6 +670,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #awaitReset(slot: Slot<R>, pending: Promise<void>): void {
     slot.state = 'resetting';
+    slot.stateSince = this.settings.clock.now();
     this.#resetting++;
     pending.then(
       () => {
@@ -739,6 +749,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const pool = new Same(this.#options);
     copyListeners(this.#events, pool.#events);
     copyHooks(this.#hooks, pool.#hooks);
+    pool.#hooksChanged();
     return pool;
   }
 
@@ -778,7 +789,10 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     };
     const closing = this.#life.close(resource, reason);
     if (closing === undefined) closed();
-    else slot.closing = closing.then(closed);
+    else {
+      slot.stateSince = this.settings.clock.now();
+      slot.closing = closing.then(closed);
+    }
   }
 
   /** The slot holds nothing any more, and its place is free. */
@@ -789,6 +803,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     slot.soft = false;
     slot.reported = false;
     slot.stopListening = null;
+    slot.opening = null;
     this.#live--;
     this.#vacant.push(slot);
     if (this.#closed) {
@@ -866,12 +881,26 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       full: this.#live >= limit,
       inUse: this.#inUse,
       overflow: Math.max(0, this.#live - keep),
-      creating: this.#creating,
+      busy: {
+        creating: this.#busyState('creating', now),
+        checking: this.#busyState('checking', now),
+        resetting: this.#busyState('resetting', now),
+        closing: this.#busyState('closing', now),
+      },
       waiting: this.#waiters.length,
       createError: this.#createError,
       blocked: this.#blocked,
       holders: this.#holdersOf(this.#leased().slice(0, HOLDERS_IN_ERRORS), now),
     });
+  }
+
+  #busyState(state: BusyState, now: number): BusyPlaces {
+    const slots = this.#slots.filter((slot) => slot.state === state);
+    const since = slots.map(({ stateSince }) => stateSince);
+    return {
+      count: slots.length,
+      oldestMs: slots.length === 0 ? null : Math.round(now - Math.min(...since)),
+    };
   }
 
   /** Waiters that hold up themselves. */
@@ -963,7 +992,19 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** Adds a step to the life of resources; unlike a listener it is awaited, and its errors count. */
   hook<N extends HookName>(name: N, hook: PoolHooks<R>[N], options: { first?: boolean } = {}): () => void {
-    return addHook(this.#hooks, name, hook, options);
+    const remove = addHook(this.#hooks, name, hook, options);
+    this.#hooksChanged();
+    return () => {
+      remove();
+      this.#hooksChanged();
+    };
+  }
+
+  /** Asked once here instead of at each acquire and release. */
+  #hooksChanged(): void {
+    const { recycleMs, prePing } = this.settings;
+    this.#vets = recycleMs !== null || prePing || this.#hooks.acquire.length > 0;
+    this.#resets = this.#life.resets;
   }
 
   get [POOL_BRAND](): PoolBrand {

@@ -1,3 +1,4 @@
+import { onAbort } from '../base/abort.js';
 import { asError, ignore, invoke, isPromise, untilAborted } from '../base/promises.js';
 import type { DestroyReason } from './driver.js';
 import type { Events } from './events.js';
@@ -26,7 +27,8 @@ export class ResourceLife<R> {
 
   /**
    * Opens a resource in the slot and runs the connect hooks. Rejects if that fails, takes too long or is aborted;
-   * `slot.resource` is then null, unless the resource was there already. What arrives too late is closed.
+   * `slot.resource` is then null, unless the resource was there already. What arrives too late is closed, and
+   * `slot.opening` settles when that has happened.
    */
   async open(slot: Slot<R>, aborted: AbortSignal, onBroken: (cause: Error) => void): Promise<void> {
     const { clock, driver, createTimeoutMs } = this.#settings;
@@ -34,14 +36,20 @@ export class ResourceLife<R> {
     const { signal } = controller;
     const abort = (): void => controller.abort(aborted.reason);
     const tooSlow = (): void => controller.abort(new Error(`connect took longer than ${createTimeoutMs} ms`));
-    aborted.addEventListener('abort', abort);
-    const opening = invoke(() => driver.create(signal, slot.slotInfo)).then((resource) =>
-      signal.aborted ? this.close(resource, 'unwanted') : this.#setUp(slot, resource, signal, onBroken),
-    );
+    const stopWatching = onAbort(aborted, abort);
+    const opening: Promise<void> = invoke(() => driver.create(signal, slot.slotInfo))
+      .then((resource) =>
+        signal.aborted ? this.close(resource, 'unwanted') : this.#setUp(slot, resource, signal, onBroken),
+      )
+      .finally(() => {
+        // The slot may be in use again by now.
+        if (slot.opening === opening) slot.opening = null;
+      });
+    slot.opening = opening;
     try {
       await untilAborted(opening, signal, clock, createTimeoutMs, tooSlow);
     } finally {
-      aborted.removeEventListener('abort', abort);
+      stopWatching();
     }
   }
 
@@ -145,6 +153,21 @@ export class ResourceLife<R> {
       failed(error);
       return undefined;
     }
+  }
+
+  /**
+   * Resolves when a create that was given up has ended. Nobody waits for it any more if `createTimeoutMs` passes once
+   * more, or the pool closes.
+   */
+  ended(opening: Promise<void>, closed: AbortSignal): Promise<void> {
+    const { clock, createTimeoutMs } = this.#settings;
+    const limit = new AbortController();
+    const giveUp = (): void => limit.abort();
+    const stopWatching = onAbort(closed, giveUp);
+    return untilAborted(opening, limit.signal, clock, createTimeoutMs, giveUp).then(
+      stopWatching,
+      stopWatching,
+    );
   }
 
   /** Closes a resource that has left the pool; its reset hooks are told that it will not be used again. */

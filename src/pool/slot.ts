@@ -13,6 +13,8 @@ import type { SlotInfo } from './driver.js';
  *   +---- #vacate -------+----- closing <-----+----------+-----------------+
  *                                  #retire: surplus, stale, broken, too old, closed
  * ```
+ *
+ * A create that was given up at its time limit goes on in the driver, so its slot is `closing` until that has ended.
  */
 export type SlotState = 'vacant' | 'creating' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing';
 
@@ -22,6 +24,8 @@ export type SlotState = 'vacant' | 'creating' | 'checking' | 'idle' | 'leased' |
  */
 export class Slot<R> {
   state: SlotState = 'vacant';
+  /** When it began to be opened, checked, reset or closed. */
+  stateSince = 0;
   resource: R | null = null;
   info: Record<string, unknown> = {};
   readonly slotInfo: SlotInfo;
@@ -41,6 +45,8 @@ export class Slot<R> {
   stopListening: (() => void) | null = null;
   /** Settles when the last resource of this slot was closed. */
   closing: Promise<void> | null = null;
+  /** Settles when the driver has really ended its create; null where none is under way. */
+  opening: Promise<void> | null = null;
 
   /** The lease that is out, or 0. */
   leaseId = 0;

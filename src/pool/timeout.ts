@@ -1,9 +1,15 @@
 import { formatSite, formatStack } from '../base/call-site.js';
 import { formatCount } from '../base/units.js';
 import type { Holder } from '../snapshot/pool.js';
-import { PoolTimeoutError, type TimeoutFacts, type TimeoutReason } from './errors.js';
+import { type BusyState, PoolTimeoutError, type TimeoutFacts, type TimeoutReason } from './errors.js';
 import { isHeld } from './flow-watch.js';
 import type { Waiter } from './waiter.js';
+
+/** Places in one state, and how long the oldest has been in it; null where there is none. */
+export interface BusyPlaces {
+  readonly count: number;
+  readonly oldestMs: number | null;
+}
 
 /** What the pool looked like when acquires timed out: gathered once for many that did so together. */
 export interface PoolCondition {
@@ -13,7 +19,7 @@ export interface PoolCondition {
   readonly full: boolean;
   readonly inUse: number;
   readonly overflow: number;
-  readonly creating: number;
+  readonly busy: { readonly [State in BusyState]: BusyPlaces };
   /** Those that time out included. */
   readonly waiting: number;
   readonly createError: Error | null;
@@ -73,7 +79,8 @@ interface OwnFacts extends Pick<TimeoutFacts, 'waitedMs' | 'loopBlockedMs' | 'si
 
 function explain(condition: PoolCondition, held: string, own: OwnFacts): Explanation {
   const { waitedMs, loopBlockedMs, nested, site, stack } = own;
-  const { pool, size, maxOverflow, inUse, overflow, creating, waiting, createError, holders } = condition;
+  const { pool, size, maxOverflow, inUse, overflow, busy, waiting, createError, holders } = condition;
+  const { creating, checking, resetting, closing } = busy;
   const reason = reasonFor(condition, nested !== null, loopBlockedMs * 2 >= waitedMs && loopBlockedMs > 0);
   const facts: TimeoutFacts = {
     ...{
@@ -84,7 +91,16 @@ function explain(condition: PoolCondition, held: string, own: OwnFacts): Explana
       maxOverflow,
       inUse,
       overflow,
-      creating,
+      creating: creating.count,
+      checking: checking.count,
+      resetting: resetting.count,
+      closing: closing.count,
+      oldestMs: {
+        creating: creating.oldestMs,
+        checking: checking.oldestMs,
+        resetting: resetting.oldestMs,
+        closing: closing.oldestMs,
+      },
       waiting,
       loopBlockedMs,
       holders,
@@ -105,6 +121,12 @@ const HINTS: Readonly<Record<TimeoutReason, string>> = {
     'pass the lease on instead of acquiring a second one, or make the pool larger than the number of such flows',
   'create-failing': 'check that the server is up, reachable, and has connections left',
   creating: 'check the time a connection takes to open; keep some open with minIdle',
+  checking:
+    'check whether the server answers at all; operationTimeoutMs limits how long a ping or an acquire hook may take',
+  resetting:
+    'look for queries that nobody awaited before the release, and check whether the server answers at all',
+  closing:
+    'check whether the server answers at all; operationTimeoutMs limits how long the closing of a connection may take',
   'loop-blocked': 'find what blocks the event loop; the pool itself may be large enough',
   'all-in-use': 'release earlier, look for a path that skips release, or enlarge size or maxOverflow',
 };
@@ -113,8 +135,32 @@ function reasonFor(condition: PoolCondition, nested: boolean, loopBlocked: boole
   if (loopBlocked) return 'loop-blocked';
   if (nested && condition.full) return 'nested';
   if (condition.createError !== null) return 'create-failing';
-  return condition.creating > 0 ? 'creating' : 'all-in-use';
+  return holdUpOf(condition);
 }
+
+/**
+ * What holds most of the places. Of as many, the lease comes last: whoever holds one will release it, while nobody knows
+ * when a server that hangs goes on.
+ */
+function holdUpOf({ busy, inUse }: PoolCondition): TimeoutReason {
+  let most: TimeoutReason = 'all-in-use';
+  let count = Math.max(inUse, 1);
+  for (const state of BUSY_STATES) {
+    if (busy[state].count < count || (busy[state].count === count && most !== 'all-in-use')) continue;
+    most = state;
+    count = busy[state].count;
+  }
+  return most;
+}
+
+/** Of as many in several states, the first counts. */
+const BUSY_STATES: readonly BusyState[] = ['creating', 'checking', 'resetting', 'closing'];
+const DOING: Readonly<Record<BusyState, string>> = {
+  creating: 'opened',
+  checking: 'checked',
+  resetting: 'reset',
+  closing: 'closed',
+};
 
 function reasonText(facts: TimeoutFacts): string {
   switch (facts.reason) {
@@ -124,6 +170,12 @@ function reasonText(facts: TimeoutFacts): string {
       return '\n  opening connections is failing; the last error is the cause of this one';
     case 'creating':
       return `\n  opening connections is slow: ${facts.creating} still under way`;
+    case 'checking':
+      return `\n  checks before lending are slow: ${facts.checking} still under way`;
+    case 'resetting':
+      return `\n  resets after a release are slow: ${facts.resetting} still under way`;
+    case 'closing':
+      return `\n  closing connections is slow: ${facts.closing} still hold their places`;
     case 'loop-blocked':
       return `\n  the event loop was blocked for ${ms(facts.loopBlockedMs)} meanwhile`;
     case 'all-in-use':
@@ -131,11 +183,14 @@ function reasonText(facts: TimeoutFacts): string {
   }
 }
 
-function stateOf({ inUse, overflow, size, maxOverflow, creating }: PoolCondition): string {
+function stateOf({ inUse, overflow, size, maxOverflow, busy }: PoolCondition): string {
   const core = inUse - Math.min(inUse, overflow);
   const limit = size === 0 ? 'no limit' : `limit ${size} + ${maxOverflow < 0 ? 'unlimited' : maxOverflow}`;
-  const opening = creating > 0 ? `, ${creating} being opened` : '';
-  return `has ${core} + ${inUse - core} overflow in use (${limit})${opening}`;
+  const others = BUSY_STATES.filter((state) => busy[state].count > 0).map((state) => {
+    const { count, oldestMs } = busy[state];
+    return `, ${count} being ${DOING[state]}${oldestMs === null ? '' : ` for ${seconds(oldestMs)}`}`;
+  });
+  return `has ${core} + ${inUse - core} overflow in use (${limit})${others.join('')}`;
 }
 
 function heldBy(holders: readonly Holder[]): string {

@@ -3,6 +3,18 @@ import type { Queued } from '../base/waiter-queue.js';
 import type { WatchedAcquire } from './leak-watch.js';
 import type { Lease } from './lease.js';
 
+type Resolve = (lease: Lease<never>) => void;
+type Reject = (error: Error) => void;
+
+let resolveNew: Resolve = ignore;
+let rejectNew: Reject = ignore;
+
+/** One executor for all waiters: a closure for each would cost more than the rest of the waiter. */
+function takeFunctions(resolve: Resolve, reject: Reject): void {
+  resolveNew = resolve;
+  rejectNew = reject;
+}
+
 /**
  * A pending acquire. It has the fields of Queued, and does not derive from it: a derived class made an acquire that waits
  * a third slower (1.15 instead of 0.87 us of CPU for a cycle of 50 workers on 10 connections, in interleaved runs).
@@ -10,8 +22,8 @@ import type { Lease } from './lease.js';
 export class Waiter<R> implements Queued {
   /** What the caller awaits. */
   readonly promise: Promise<Lease<R>>;
-  resolve: (lease: Lease<R>) => void = ignore;
-  reject: (error: Error) => void = ignore;
+  readonly resolve: (lease: Lease<R>) => void;
+  readonly reject: Reject;
   readonly since: number;
   /** Infinity if it waits forever. */
   timeoutMs: number;
@@ -19,15 +31,17 @@ export class Waiter<R> implements Queued {
   previous: this | null = null;
   next: this | null = null;
   readonly watched: WatchedAcquire | null;
-  abort: { readonly signal: AbortSignal; readonly listener: () => void } | null = null;
+  stopWatching: (() => void) | null = null;
   /** How often an acquire hook failed on a broken resource on this waiter's behalf. */
   attempts = 0;
 
   constructor(since: number, timeoutMs: number, watched: WatchedAcquire | null) {
-    this.promise = new Promise<Lease<R>>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.promise = new Promise<Lease<never>>(takeFunctions);
+    this.resolve = resolveNew as (lease: Lease<R>) => void;
+    this.reject = rejectNew;
+    // They would keep the promise alive, and with it the lease, which could not be garbage-collected.
+    resolveNew = ignore;
+    rejectNew = ignore;
     this.since = since;
     this.timeoutMs = timeoutMs;
     this.watched = watched;

@@ -1,6 +1,7 @@
 import type { BackoffOptions } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import type { DialLimits } from './dial-gate.js';
 import { FeedError } from './errors.js';
@@ -95,8 +96,54 @@ export interface FeedSettings {
   readonly dial: DialSocket;
 }
 
+const SHAPE = {
+  url: 'text',
+  name: 'text',
+  protocol: 'any',
+  maxSymbolsPerConnection: 'number',
+  maxConnections: 'number',
+  placement: 'any',
+  headers: 'function',
+  renewCredentials: 'function',
+  tls: { fields: { ca: 'text', serverName: 'text', verify: 'boolean' } },
+  connectTimeoutMs: 'number',
+  maxMessageBytes: 'number',
+  requestTimeoutMs: 'number',
+  lingerMs: 'number',
+  pingIntervalMs: 'number',
+  pongTimeoutMs: 'number',
+  staleAfterMs: 'number',
+  isMarketOpen: 'function',
+  backoff: { fields: { baseMs: 'number', capMs: 'number' } },
+  stableAfterMs: 'number',
+  dials: { fields: { perSecond: 'number', burst: 'number', perMinute: 'number' } },
+  idleCloseMs: 'number',
+  minConnections: 'number',
+  clock: 'any',
+  random: 'function',
+  dial: 'function',
+} as const satisfies OptionShape & Record<keyof SubscriptionPoolOptions, unknown>;
+
+/** What other WebSocket clients call their options. */
+const FOREIGN_NAMES: ForeignNames = {
+  handshakeTimeout: 'connectTimeoutMs',
+  connectionTimeout: 'connectTimeoutMs',
+  maxPayload: 'maxMessageBytes',
+  pingInterval: 'pingIntervalMs',
+  pongTimeout: 'pongTimeoutMs',
+  maxReconnectionDelay: 'pass backoff: { capMs }',
+  minReconnectionDelay: 'pass backoff: { baseMs }',
+  rejectUnauthorized: 'pass tls: { verify }',
+  ca: 'pass tls: { ca }',
+  maxSymbols: 'maxSymbolsPerConnection',
+  max: 'maxConnections',
+  min: 'minConnections',
+};
+
 /** Throws a FeedError with ERR_FEED_OPTION. */
 export function resolveOptions(options: SubscriptionPoolOptions): FeedSettings {
+  const problems = optionProblems(options, SHAPE, FOREIGN_NAMES);
+  if (problems.length > 0) throw optionError(problems.join('; '));
   const maxConnections = whole('maxConnections', options.maxConnections ?? 3, 1);
   const protocol = options.protocol ?? jsonFeed();
   const { symbolsPerMessage, messagesPerSecond } = protocol.limits;
@@ -141,6 +188,7 @@ export function resolveOptions(options: SubscriptionPoolOptions): FeedSettings {
 }
 
 function originOf(url: string): string {
+  if (typeof url !== 'string') throw optionError('the URL of the feed is missing; pass url');
   let parsed: URL;
   try {
     parsed = new URL(url);

@@ -2,8 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 import { ignore } from '../../src/base/promises.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { Lease } from '../../src/pool/lease.js';
-import type { PoolOptions } from '../../src/pool/options.js';
-import { type AcquireOptions, QueuePool } from '../../src/pool/queue-pool.js';
+import type { AcquireOptions, PoolOptions } from '../../src/pool/options.js';
+import { QueuePool } from '../../src/pool/queue-pool.js';
 import { FakeDriver, type Thing } from './fake-driver.js';
 import { VirtualClock } from './virtual-clock.js';
 

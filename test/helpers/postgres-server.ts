@@ -24,6 +24,8 @@ export interface PostgresServer extends PostgresAddress {
   start(): Promise<void>;
   /** The process of its postmaster. */
   pid(): Promise<number>;
+  /** Makes a hot standby of it, from a copy of its files; it is stopped meanwhile. */
+  standby(): Promise<PostgresServer>;
 }
 
 const SETTINGS = [
@@ -42,6 +44,17 @@ export async function startPostgres(
   settings: readonly string[] = [],
   inFile: readonly string[] = [],
 ): Promise<PostgresServer> {
+  return serve(settings, (bin, data, address, user) => initialize(bin, data, address, user, inFile), inFile);
+}
+
+type Fill = (bin: string, data: string, address: PostgresAddress, user: ServerUser) => Promise<void>;
+
+/** Starts a server on a folder of data that `fill` makes. */
+async function serve(
+  settings: readonly string[],
+  fill: Fill,
+  inFile: readonly string[] = [],
+): Promise<PostgresServer> {
   const user = serverUser();
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-pg-'));
   const data = join(folder, 'data');
@@ -58,7 +71,7 @@ export async function startPostgres(
   try {
     await giveTo(folder, user);
     const bin = await binaries(user, folder);
-    await initialize(bin, data, address, user, inFile);
+    await fill(bin, data, address, user);
     const nameOf = (one: string) => one.split('=')[0];
     const usual = SETTINGS.filter((one) => !inFile.some((other) => nameOf(other) === nameOf(one)));
     const flags = [...usual, ...settings, `unix_socket_directories=${folder}`].flatMap((one) => ['-c', one]);
@@ -67,12 +80,27 @@ export async function startPostgres(
         user,
         folder,
         stopSignal: 'INT',
-        ready: /database system is ready to accept connections/,
+        ready: /database system is ready to accept (?:read-only )?connections/,
       });
     };
     await start();
     const pid = async () => Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
-    return { ...address, start, stop, remove, pid };
+    const standby = async (): Promise<PostgresServer> => {
+      await stop();
+      const { port, password } = address;
+      const source = `host=127.0.0.1 port=${port} user=postgres password='${password}'`;
+      const copied: Fill = async (_, copy, __, { uid, gid }) => {
+        await cp(data, copy, { recursive: true, verbatimSymlinks: true });
+        await writeFile(join(copy, 'standby.signal'), '');
+        if (uid === undefined) return;
+        await promisify(execFile)('chown', ['-R', `${uid}:${gid}`, copy]);
+        await chmod(copy, 0o700);
+      };
+      const made = await serve([`primary_conninfo=${source}`], copied);
+      await start();
+      return made;
+    };
+    return { ...address, start, stop, remove, pid, standby };
   } catch (error) {
     await remove();
     throw error;

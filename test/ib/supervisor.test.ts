@@ -306,6 +306,8 @@ describe('client ids', () => {
   });
 
   it.each([[{ base: -1 }], [{ base: 1.5 }], [{ most: 0 }]])('are refused for %o', (options) => {
-    expect(() => new ClientIds(options)).toThrow(RangeError);
+    expect(() => new ClientIds(options)).toThrow(
+      expect.objectContaining({ code: 'ERR_IB_OPTION', kind: 'usage' }),
+    );
   });
 });

@@ -113,10 +113,60 @@ describe('opening resources', () => {
     await clock.advance(1000);
     expect(failed.error).toMatchObject({ code: 'ERR_POOL_CREATE', cause: reason });
     expect(failed.error?.message).toContain('connect took longer than 1000 ms');
-    expect(statusOf(pool)).toEqual([1, 0, -1, 0]);
+    // Its place is taken for as long as the driver is busy with it.
+    expect(statusOf(pool)).toEqual([1, 0, 0, 0]);
     await clock.advance(500);
     expect(driver.things[0]?.closedAs).toBe('unwanted');
     expect(driver.open).toBe(0);
+    expect(statusOf(pool)).toEqual([1, 0, -1, 0]);
+  });
+
+  it('never has more creates under way than places, however many were given up', async () => {
+    const { pool, clock, driver } = newPool({ size: 3, maxOverflow: 1, createTimeoutMs: 100 });
+    let underWay = 0;
+    let most = 0;
+    driver.steps.create = async () => {
+      most = Math.max(most, ++underWay);
+      await later(clock, 150);
+      underWay--;
+    };
+    for (let i = 0; i < 200; i++) {
+      follow(pool.acquire({ timeoutMs: 400 }), clock);
+      await clock.advance(25);
+      expect(pool.snapshot().live).toBeLessThanOrEqual(4);
+    }
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('waits for the end of a create that was given up only as long again, and not while it closes', async () => {
+    const { pool, clock, driver } = newPool({ size: 1, maxOverflow: 0, createTimeoutMs: 1000 });
+    driver.steps.create = never;
+    follow(pool.acquire(), clock);
+    await clock.advance(1999);
+    expect(pool.snapshot()).toMatchObject({ live: 1, creating: 0, closing: 1 });
+    await clock.advance(1);
+    expect(pool.snapshot()).toMatchObject({ live: 0, closing: 0 });
+    follow(pool.acquire(), clock);
+    await clock.advance(1500);
+    expect(pool.snapshot()).toMatchObject({ live: 1, closing: 1 });
+    const closed = follow(pool.close(), clock);
+    await clock.settle();
+    expect(closed.state).toBe('fulfilled');
+  });
+
+  it('does not take the late end of one create for that of the next in the same slot', async () => {
+    const { pool, clock, driver } = newPool({ size: 1, maxOverflow: 0, createTimeoutMs: 1000 });
+    driver.steps.create = () => later(clock, 2500);
+    follow(pool.acquire(), clock);
+    await clock.advance(2000);
+    const second = follow(pool.acquire(), clock);
+    // The first create ends now, while the second one is under way in its slot.
+    await clock.advance(600);
+    expect(driver.things[0]?.closedAs).toBe('unwanted');
+    await clock.advance(500);
+    expect(second.state).toBe('rejected');
+    expect(pool.snapshot()).toMatchObject({ live: 1, closing: 1 });
   });
 
   it.each(['firstConnect', 'connect'] as const)('bounds the %s hook as well', async (hook) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PoolTimeoutError, type TimeoutReason } from '../../src/pool/errors.js';
 import type { Thing } from '../helpers/fake-driver.js';
 import type { Outcome, Pooled } from '../helpers/pools.js';
-import { acquireMany, follow, inAnotherFlow, never, newPool } from '../helpers/pools.js';
+import { acquireMany, follow, inAnotherFlow, never, newPool, releaseAll } from '../helpers/pools.js';
 
 function timeoutOf(outcome: Outcome<unknown>): PoolTimeoutError {
   expect(outcome.error).toBeInstanceOf(PoolTimeoutError);
@@ -118,6 +118,24 @@ describe('the reason of a time-out', () => {
       pooled.driver.steps.create = never;
       return timedOut(pooled);
     },
+    checking: async () => {
+      const pooled = newPool({ size: 2, maxOverflow: 0, prePing: true, pingIdleMs: 0 });
+      releaseAll(await acquireMany(pooled.pool, 2));
+      pooled.driver.steps.ping = never;
+      follow(pooled.pool.acquire(), pooled.clock);
+      await pooled.clock.advance(500);
+      return timedOut(pooled);
+    },
+    resetting: async (pooled) => {
+      pooled.driver.steps.reset = never;
+      releaseAll(await acquireMany(pooled.pool, 2));
+      return timedOut(pooled);
+    },
+    closing: async (pooled) => {
+      pooled.driver.steps.destroy = never;
+      for (const lease of await acquireMany(pooled.pool, 2)) lease.invalidate();
+      return timedOut(pooled);
+    },
     'create-failing': async (pooled) => {
       await pooled.pool.acquire();
       pooled.driver.steps.create = () => Promise.reject(noServer);
@@ -147,8 +165,20 @@ describe('the reason of a time-out', () => {
       'look for a path that skips release',
     ],
     creating: [
-      '1 being opened, 1 waiting (ERR_POOL_TIMEOUT)\n  opening connections is slow: 1 still under way',
+      '1 being opened for 1.0 s, 1 waiting (ERR_POOL_TIMEOUT)\n  opening connections is slow: 1 still under way',
       'keep some open with minIdle',
+    ],
+    checking: [
+      'has 0 + 0 overflow in use (limit 2 + 0), 2 being checked for 1.5 s, 2 waiting (ERR_POOL_TIMEOUT)\n  checks before lending are slow: 2 still under way',
+      'check whether the server answers',
+    ],
+    resetting: [
+      'has 0 + 0 overflow in use (limit 2 + 0), 2 being reset for 1.0 s, 1 waiting (ERR_POOL_TIMEOUT)\n  resets after a release are slow: 2 still under way',
+      'look for queries that nobody awaited',
+    ],
+    closing: [
+      'has 0 + 0 overflow in use (limit 2 + 0), 2 being closed for 1.0 s, 1 waiting (ERR_POOL_TIMEOUT)\n  closing connections is slow: 2 still hold their places',
+      'check whether the server answers',
     ],
     'create-failing': ['opening connections is failing', 'check that the server is up'],
     'loop-blocked': ['the event loop was blocked for 800 ms meanwhile', 'find what blocks the event loop'],

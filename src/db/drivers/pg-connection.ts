@@ -17,6 +17,7 @@ import { Turns } from '../turns.js';
 import { connectError, lost, statementError } from './pg-errors.js';
 import { passwordFromFile } from './pg-pass.js';
 import { connectFirst, type PgPlace, type PlaceRules } from './pg-places.js';
+import { PgSessionState } from './pg-session-state.js';
 import {
   type AuthRules,
   attemptsFor,
@@ -25,7 +26,6 @@ import {
   type TlsAttempt,
   type TlsSettings,
 } from './pg-tls.js';
-import { PgSessionState } from './pg-session-state.js';
 import { bindable, refuseZeroBytes, toResult, typesOf } from './pg-values.js';
 import {
   loadPg,
@@ -35,6 +35,7 @@ import {
   type PgNotice,
   type PgQuery,
   type PgResult,
+  type PgWire,
   type TlsOptions,
 } from './pg-wire.js';
 
@@ -58,12 +59,16 @@ export interface PgSettings extends PlaceRules {
   readonly isReadOnly: boolean;
   /** Statements are watched for changes of the session, which the reset 'changed' discards. */
   readonly watchesChanges: boolean;
+  /** A connect that is given up ends when the server has let go of it. */
+  readonly waitsForServer: boolean;
 }
 
 type SessionLimit = 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout';
 
 /** A request to cancel is one packet, which may be lost once; after this long there is nobody to hear it. */
 const CANCEL_TIMEOUT_MS = 2000;
+/** After this long a server is not waited for any more that was to open a connection. */
+const GIVE_UP_MS = 5000;
 /** Statements named on one connection; each takes memory in the server. */
 const MOST_NAMED = 200;
 const MOST_COUNTED = 2000;
@@ -114,7 +119,9 @@ async function open(
   guardAuth(client.connection, settings.auth, (error) => {
     refused = error;
   });
-  const stopWatching = onAbort(signal, () => void client.connection.stream.destroy(asError(signal.reason)));
+  const stopWatching = onAbort(signal, () =>
+    giveUp(client.connection.stream, settings, asError(signal.reason)),
+  );
   try {
     await new Promise<void>((resolve, reject) => {
       client.connect((error) => (error ? reject(error) : resolve()));
@@ -130,6 +137,22 @@ async function open(
   } finally {
     stopWatching();
   }
+}
+
+/**
+ * Ends a connect. A server that is busy opening its side finds out when it next reads or writes, and closes: that is
+ * waited for, since a pool that connected again at once would only add to its load.
+ */
+function giveUp(stream: PgWire['stream'], { waitsForServer }: PgSettings, cause: Error): void {
+  const isOver = 'code' in cause && cause.code === 'ERR_POOL_CLOSED';
+  if (!waitsForServer || isOver || cause.name === 'TimeoutError' || !stream.writable || stream.connecting) {
+    stream.destroy(cause);
+    return;
+  }
+  stream.end();
+  const timer = setTimeout(() => void stream.destroy(cause), GIVE_UP_MS);
+  timer.unref();
+  stream.once('close', () => clearTimeout(timer));
 }
 
 function configOf(pg: Pg, settings: PgSettings, place: PgPlace, ssl: TlsAttempt): PgConfig {
@@ -267,28 +290,32 @@ export class PgConnection implements Connection {
     };
   }
 
-  async query<Row>(
-    sql: string,
-    params?: QueryParams,
-    { signal }: QueryOptions = {},
-  ): Promise<QueryResult<Row>> {
-    const values = bindable(params, sql);
+  query<Row>(sql: string, params?: QueryParams, options?: QueryOptions): Promise<QueryResult<Row>> {
+    let values: unknown[];
+    try {
+      values = bindable(params, sql);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#lastSql = sql;
+    const finish = lastResult as (result: PgResult | PgResult[]) => QueryResult<Row>;
     // PgBouncer's admin console hangs up on anything else than a simple query.
-    const query: PgQuery = this.#isConsole ? { text: sql } : { text: sql, values, queryMode: 'extended' };
-    const result = await (this.#isConsole ? this.#run(query, signal) : this.#runNamed(query, signal));
-    return toResult<Row>(Array.isArray(result) ? (result.at(-1) as PgResult) : result);
+    if (this.#isConsole) return this.#run({ text: sql }, options?.signal, finish);
+    const query: PgQuery = { text: sql, values, queryMode: 'extended' };
+    return this.#prepareThreshold === 0
+      ? this.#run(query, options?.signal, finish)
+      : this.#runNamed(query, options?.signal, finish);
   }
 
   async exec(sql: string, { signal }: QueryOptions = {}): Promise<void> {
     refuseZeroBytes(sql);
     this.#lastSql = sql;
-    await this.#run({ text: sql }, signal);
+    await this.#run({ text: sql }, signal, ignore);
   }
 
   async ping(): Promise<boolean> {
     // The empty query: answered by the server without any work.
-    await this.#run({ text: this.#isConsole ? 'show version' : '' });
+    await this.#run({ text: this.#isConsole ? 'show version' : '' }, undefined, ignore);
     return true;
   }
 
@@ -305,10 +332,10 @@ export class PgConnection implements Connection {
     if (this.inTransaction) {
       // A failed transaction can only be rolled back.
       const isFailed = this.#client.getTransactionStatus() === 'E';
-      await this.#run({ text: mode === 'commit' && !isFailed ? 'commit' : 'rollback' });
+      await this.#run({ text: mode === 'commit' && !isFailed ? 'commit' : 'rollback' }, undefined, ignore);
     }
     if (!discards) return;
-    await this.#run({ text: 'discard all' });
+    await this.#run({ text: 'discard all' }, undefined, ignore);
     this.#forgetNames();
     this.#session.discarded();
   }
@@ -343,8 +370,8 @@ export class PgConnection implements Connection {
    */
   async settleNaming(): Promise<void> {
     if (this.#prepareThreshold === 0) return;
-    const result = await this.#run({ text: 'select pg_backend_pid() as pid' });
-    const [row] = (result as PgResult).rows as { pid: number }[];
+    const { rows } = await this.#run({ text: 'select pg_backend_pid() as pid' }, undefined, lastResult);
+    const [row] = rows as { pid: number }[];
     if (row?.pid !== this.processId) this.#prepareThreshold = 0;
   }
 
@@ -359,25 +386,50 @@ export class PgConnection implements Connection {
     await this.reset(mode);
   }
 
-  async #run(query: PgQuery, signal?: AbortSignal): Promise<PgResult | PgResult[]> {
+  /** Runs a statement in its turn. Without async functions, each of which would cost every query two promises. */
+  #run<T>(
+    query: PgQuery,
+    signal: AbortSignal | undefined,
+    finish: (result: PgResult | PgResult[]) => T,
+  ): Promise<T> {
     const turn = this.#turns.take(signal, query.text);
-    if (turn !== null) await turn;
-    try {
-      if (this.#broken !== null) throw this.#broken;
-      if (this.#closing) throw connectionLost('the connection was closed');
-      if (signal?.aborted) throw queryAborted(signal, query.text);
-      const result = await this.#send(query, signal);
-      if (this.#settings.watchesChanges) this.#session.ran(query.text, result);
-      if (this.#named > 0 && hasDroppedNames(result)) this.#forgetNames();
-      refuseFalseCommit(query.text, result);
-      return result;
-    } catch (error) {
-      if (this.#settings.watchesChanges) this.#session.failed(query.text);
-      // Made here, where the stack leads back to whoever asked.
-      throw error instanceof DatabaseError ? error : statementError(error, query.text);
-    } finally {
+    return turn === null
+      ? this.#runNow(query, signal, finish)
+      : turn.then(() => this.#runNow(query, signal, finish));
+  }
+
+  #runNow<T>(
+    query: PgQuery,
+    signal: AbortSignal | undefined,
+    finish: (result: PgResult | PgResult[]) => T,
+  ): Promise<T> {
+    const fault = this.#whyNot(query.text, signal);
+    if (fault !== null) {
       this.#turns.pass();
+      return Promise.reject(fault);
     }
+    return this.#send(query, signal).then(
+      (result) => {
+        this.#turns.pass();
+        if (this.#settings.watchesChanges) this.#session.ran(query.text, result);
+        if (this.#named > 0 && hasDroppedNames(result)) this.#forgetNames();
+        refuseFalseCommit(query.text, result);
+        return finish(result);
+      },
+      (error: unknown) => {
+        this.#turns.pass();
+        if (this.#settings.watchesChanges) this.#session.failed(query.text);
+        // Made here, where the stack leads back to whoever asked.
+        throw error instanceof DatabaseError ? error : statementError(error, query.text);
+      },
+    );
+  }
+
+  /** Why nothing can be sent; null if it can. */
+  #whyNot(sql: string, signal: AbortSignal | undefined): Error | null {
+    if (this.#broken !== null) return this.#broken;
+    if (this.#closing) return connectionLost('the connection was closed');
+    return signal?.aborted ? queryAborted(signal, sql) : null;
   }
 
   #send(query: PgQuery, signal: AbortSignal | undefined): Promise<PgResult | PgResult[]> {
@@ -425,23 +477,26 @@ export class PgConnection implements Connection {
     pending?.ready();
   }
 
-  async #runNamed(query: PgQuery, signal?: AbortSignal): Promise<PgResult | PgResult[]> {
+  async #runNamed<T>(
+    query: PgQuery,
+    signal: AbortSignal | undefined,
+    finish: (result: PgResult | PgResult[]) => T,
+  ): Promise<T> {
     const name = this.#nameOf(query.text);
-    if (name === null) return this.#run(query, signal);
+    if (name === null) return this.#run(query, signal, finish);
     try {
-      return await this.#run({ ...query, name }, signal);
+      return await this.#run({ ...query, name }, signal, finish);
     } catch (error) {
       if (!isStalePlan(error)) throw error;
       // The table was altered, and nothing has been run. Within a transaction that has failed with it.
       this.#uses.delete(query.text);
       if (this.inTransaction) throw error;
-      return this.#run(query, signal);
+      return this.#run(query, signal, finish);
     }
   }
 
   /** The name of a statement that is run often; null for the others. */
   #nameOf(sql: string): string | null {
-    if (this.#prepareThreshold === 0) return null;
     const known = this.#uses.get(sql) ?? 0;
     if (typeof known === 'string') return known;
     const isDue = known >= this.#prepareThreshold && this.#named < MOST_NAMED;
@@ -521,6 +576,10 @@ export class PgConnection implements Connection {
 /** The server says so of a statement whose columns are others than when it was prepared. */
 function isStalePlan(error: unknown): boolean {
   return error instanceof DatabaseError && error.code === '0A000' && /cached plan/.test(error.message);
+}
+
+function lastResult(result: PgResult | PgResult[]): QueryResult {
+  return toResult(Array.isArray(result) ? (result.at(-1) as PgResult) : result);
 }
 
 function hasDroppedNames(result: PgResult | PgResult[]): boolean {

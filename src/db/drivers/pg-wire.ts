@@ -81,6 +81,7 @@ export interface PgWire {
   /** A socket, or TLS around one. */
   readonly stream: Duplex & {
     readonly localPort?: number;
+    readonly connecting?: boolean;
     setTimeout(ms: number, callback: () => void): unknown;
   };
   /** The statements that have a name on the server, by it. */

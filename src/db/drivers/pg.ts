@@ -36,9 +36,9 @@ export const pgDriver: DatabaseDriver = {
           ? {}
           : { createTimeoutMs: asked.connectTimeoutMs * server.places.length }),
       },
-      async connect(signal) {
+      async connect(signal, { waitsForServer = false } = {}) {
         const { connectPg } = await import('./pg-connection.js');
-        return connectPg(settings, signal);
+        return connectPg({ ...settings, waitsForServer }, signal);
       },
       isDisconnect: isConnectionLost,
       begin: ({ readOnly }) => (readOnly === true ? 'begin read only' : 'begin'),
@@ -236,7 +236,12 @@ function take(asked: Asked, name: string, value: string): boolean {
   }
 }
 
-function settingsOf(server: Server, asked: Asked, options: DatabaseOptions, problems: string[]): PgSettings {
+function settingsOf(
+  server: Server,
+  asked: Asked,
+  options: DatabaseOptions,
+  problems: string[],
+): Omit<PgSettings, 'waitsForServer'> {
   const { password = server.password, passwordFile = asked.passfile ?? null, onNotice = null } = options;
   const { pgbouncer = asked.pgbouncer ?? false, prepareThreshold = asked.prepareThreshold ?? 0 } = options;
   if (server.password !== null && options.password !== undefined) {
@@ -263,14 +268,17 @@ function settingsOf(server: Server, asked: Asked, options: DatabaseOptions, prob
     problems.push(...untaken.map((name) => refusedByPgbouncer(name, options)));
   }
   if (pgbouncer && (options.reset === 'full' || options.reset === 'changed')) {
-    problems.push(`reset '${options.reset}' cannot reach a server behind PgBouncer: set server_reset_query there`);
+    problems.push(
+      `reset '${options.reset}' cannot reach a server behind PgBouncer: set server_reset_query there`,
+    );
   }
   const { user, database, places } = server;
   const target = oneOf(TARGETS, asked.target_session_attrs, 'target_session_attrs', problems) ?? 'any';
   return {
     ...{ user, database, places, password, passwordFile, pgbouncer, prepareThreshold, onNotice },
     target,
-    isReadOnly: READ_ONLY_TARGETS.includes(target) || /default_transaction_read_only/.test(session.options ?? ''),
+    isReadOnly:
+      READ_ONLY_TARGETS.includes(target) || /default_transaction_read_only/.test(session.options ?? ''),
     watchesChanges: options.reset === 'changed',
     isShuffled:
       oneOf(['disable', 'random'], asked.load_balance_hosts, 'load_balance_hosts', problems) === 'random',
@@ -366,7 +374,7 @@ function refusedByPgbouncer(name: string, { readOnly }: DatabaseOptions): string
 }
 
 /** As it is shown; what the environment will fill in is left out. */
-function labelOf({ places, user, database }: PgSettings): string {
+function labelOf({ places, user, database }: Pick<PgSettings, 'places' | 'user' | 'database'>): string {
   const shown = places.map(({ host, port }) => {
     const place = host?.includes(':') && !host.startsWith('/') ? `[${host}]` : (host ?? '');
     return `${place}${port === null ? '' : `:${port}`}`;

@@ -1,5 +1,6 @@
 import type { Database, Session } from '../../db/database.js';
-import type { AcquireOptions, QueuePool } from '../../pool/queue-pool.js';
+import type { AcquireOptions } from '../../pool/options.js';
+import type { QueuePool } from '../../pool/queue-pool.js';
 import type { Workload } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
 import type { WorkloadDescription } from '../result.js';

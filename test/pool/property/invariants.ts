@@ -89,7 +89,8 @@ export function checkSettled(player: Player, now: PoolSnapshot): string[] {
   const things = driver.things.filter((thing) => thing.closedAs === null && !player.isDetached(thing));
   const ready = now.idle + now.inUse + now.checking + now.resetting;
   findings.equal('open in the pool, against the driver', ready, things.length);
-  findings.equal('closing, against the driver', now.closing, closingInDriver(player));
+  const abandoned = now.closed ? 0 : abandonedInDriver(player);
+  findings.equal('closing, against the driver', now.closing, closingInDriver(player) + abandoned);
   findings.equal('in use, against the borrowers', now.inUse, player.held.length);
   const distinct = new Set(player.held.map(({ thing }) => thing));
   findings.equal('things lent', distinct.size, player.held.length);
@@ -103,6 +104,20 @@ function closingInDriver({ clock, driver, settings }: Player): number {
       closedAs !== 'detached' &&
       // After that long the pool waits no more, and gives the place away.
       clock.now() - since < settings.operationTimeoutMs,
+  );
+  return still.length;
+}
+
+/** Creates that were given up and have not ended, and for which the pool still keeps a place. */
+function abandonedInDriver({ clock, driver, settings }: Player): number {
+  const closingMs = (nth: number): number => {
+    const [, since = clock.now()] =
+      [...driver.closingSince].find(([{ nthCreate }]) => nthCreate === nth) ?? [];
+    return clock.now() - since;
+  };
+  const still = [...driver.abandonedSince].filter(
+    ([nth, since]) =>
+      clock.now() - since < (settings.createTimeoutMs ?? 0) && closingMs(nth) < settings.operationTimeoutMs,
   );
   return still.length;
 }

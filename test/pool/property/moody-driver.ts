@@ -14,6 +14,8 @@ export class MoodyDriver extends FakeDriver {
   readonly hanging: Gate[] = [];
   /** When the closing of each resource that is not closed to the end began. */
   readonly closingSince = new Map<Thing, number>();
+  /** When each create that has not ended was given up, by its number; what it brings has to be closed first. */
+  readonly abandonedSince = new Map<number, number>();
   /** The pool has had a reason to fail an acquire because of a create. */
   createHasFailed = false;
   readonly #clock: VirtualClock;
@@ -67,18 +69,33 @@ export class MoodyDriver extends FakeDriver {
   }
 
   #create(signal: AbortSignal): Promise<void> | void {
+    const nth = this.creates;
     signal.addEventListener('abort', () => {
       this.createHasFailed = true;
+      this.abandonedSince.set(nth, this.#clock.now());
     });
     if (this.creates === MOST_CREATES) this.#problems.push(`${MOST_CREATES} creates: the pool spins`);
     if (this.creates >= MOST_CREATES) return new Promise<void>(() => {});
-    return this.behave('create');
+    const pending = this.behave('create');
+    return pending?.catch((error: unknown) => {
+      this.abandonedSince.delete(nth);
+      throw error;
+    });
   }
 
   #destroy(thing: Thing): Promise<void> | void {
-    const pending = this.behave('destroy');
-    if (pending === undefined) return;
-    this.closingSince.set(thing, this.#clock.now());
-    return pending.finally(() => this.closingSince.delete(thing));
+    const closed = (): void => {
+      this.closingSince.delete(thing);
+      this.abandonedSince.delete(thing.nthCreate);
+    };
+    try {
+      const pending = this.behave('destroy');
+      if (pending === undefined) return closed();
+      this.closingSince.set(thing, this.#clock.now());
+      return pending.finally(closed);
+    } catch (error) {
+      closed();
+      throw error;
+    }
   }
 }

@@ -1,0 +1,122 @@
+import type { ForeignNames, OptionShape } from '../base/option-shape.js';
+import type { PoolOptions } from './options.js';
+
+/** Every option of a pool, by its type. */
+export const POOL_SHAPE = {
+  driver: 'any',
+  name: 'text',
+  size: 'any',
+  maxOverflow: 'any',
+  timeoutMs: 'any',
+  recycleMs: 'any',
+  recycleJitter: 'any',
+  prePing: 'boolean',
+  pingIdleMs: 'any',
+  lifo: 'boolean',
+  reset: 'any',
+  maxWaiting: 'any',
+  minIdle: 'any',
+  maxIdleMs: 'any',
+  keepaliveMs: 'any',
+  createTimeoutMs: 'any',
+  operationTimeoutMs: 'any',
+  histograms: 'boolean',
+  leakWatch: {
+    fields: { thresholdMs: 'number or null', samplesPerSecond: 'number' },
+    or: [true, false],
+  },
+  collected: 'any',
+  clock: 'any',
+  random: 'function',
+} as const satisfies OptionShape & Record<keyof PoolOptions<unknown>, unknown>;
+
+const IN_THE_DRIVER = 'it belongs to the driver: pass driver: { name, create, destroy, ping, reset }';
+const NOT_NEEDED = 'poolctl needs no such option; leave it out';
+
+/** What other pools call their options. */
+export const FOREIGN_NAMES: ForeignNames = {
+  // pg.Pool
+  max: 'size',
+  min: 'minIdle',
+  idleTimeoutMillis: 'maxIdleMs',
+  connectionTimeoutMillis: 'timeoutMs',
+  maxLifetimeSeconds: 'recycleMs',
+  maxUses: 'connections are replaced by age: pass recycleMs',
+  allowExitOnIdle: NOT_NEEDED,
+  // tarn, knex, generic-pool, sequelize-pool, lightning-pool
+  acquireTimeoutMillis: 'timeoutMs',
+  createTimeoutMillis: 'createTimeoutMs',
+  destroyTimeoutMillis: 'operationTimeoutMs',
+  validateTimeoutMillis: 'operationTimeoutMs',
+  acquireConnectionTimeout: 'timeoutMs',
+  reapIntervalMillis: NOT_NEEDED,
+  createRetryIntervalMillis: NOT_NEEDED,
+  propagateCreateError: NOT_NEEDED,
+  create: IN_THE_DRIVER,
+  destroy: IN_THE_DRIVER,
+  validate: IN_THE_DRIVER,
+  factory: IN_THE_DRIVER,
+  afterCreate: "add a hook: pool.hook('connect', ...)",
+  log: 'pass the pool to logLifeCycle',
+  maxWaitingClients: 'maxWaiting',
+  maxQueue: 'maxWaiting',
+  testOnBorrow: 'prePing',
+  testOnReturn: 'prePing',
+  validation: 'prePing',
+  fifo: 'lifo',
+  softIdleTimeoutMillis: 'maxIdleMs',
+  evictionRunIntervalMillis: NOT_NEEDED,
+  numTestsPerEvictionRun: NOT_NEEDED,
+  houseKeepInterval: NOT_NEEDED,
+  autostart: NOT_NEEDED,
+  priorityRange: 'waiters are served first come, first served; there are no priorities',
+  acquire: 'timeoutMs',
+  idle: 'maxIdleMs',
+  evict: NOT_NEEDED,
+  // HikariCP
+  maximumPoolSize: 'size',
+  minimumIdle: 'minIdle',
+  idleTimeout: 'maxIdleMs',
+  connectionTimeout: 'timeoutMs',
+  maxLifetime: 'recycleMs',
+  keepaliveTime: 'keepaliveMs',
+  leakDetectionThreshold: 'pass leakWatch: { thresholdMs }',
+  validationTimeout: 'operationTimeoutMs',
+  poolName: 'name',
+  connectionTestQuery: 'prePing',
+  connectionInitSql: "add a hook: pool.hook('connect', ...)",
+  initializationFailTimeout: 'call fill() to open minIdle connections at once',
+  // SQLAlchemy
+  pool_size: 'size',
+  poolSize: 'size',
+  max_overflow: 'maxOverflow',
+  pool_timeout: 'timeoutMs',
+  poolTimeout: 'timeoutMs',
+  pool_recycle: 'recycleMs',
+  pool_pre_ping: 'prePing',
+  pool_use_lifo: 'lifo',
+  use_lifo: 'lifo',
+  pool_reset_on_return: 'reset',
+  reset_on_return: 'reset',
+  echo_pool: 'pass the pool to logLifeCycle',
+  echo: 'pass the pool to logLifeCycle',
+  recycle: 'recycleMs',
+  timeout: 'timeoutMs',
+  // mysql2, mariadb, Prisma, postgres.js
+  connectionLimit: 'size',
+  connection_limit: 'size',
+  maxConnections: 'size',
+  queueLimit: 'maxWaiting',
+  waitForConnections: 'maxWaiting',
+  maxIdle: 'minIdle',
+  acquireTimeout: 'timeoutMs',
+  resetAfterUse: 'reset',
+  idle_timeout: 'maxIdleMs',
+  connect_timeout: 'createTimeoutMs',
+  connectTimeout: 'createTimeoutMs',
+  max_lifetime: 'recycleMs',
+};
+
+export function isPoolOption(name: string): boolean {
+  return Object.hasOwn(POOL_SHAPE, name);
+}
