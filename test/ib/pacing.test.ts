@@ -190,7 +190,9 @@ describe('the pacing of messages', () => {
     [{ marginMs: Number.NaN }, 'marginMs must not be negative, got NaN'],
     [{ history: { open: 0 } }, 'history.open must be a number from 1, got 0'],
   ])('refuses %o', (options, message) => {
-    expect(() => createPacer(options)).toThrow(new RangeError(message));
+    expect(() => createPacer(options)).toThrow(
+      expect.objectContaining({ code: 'ERR_IB_OPTION', kind: 'usage', message }),
+    );
   });
 });
 

@@ -243,5 +243,7 @@ it.each([
   [{ port: 70_000 }, 'port must be a whole number from 1 to 65535, got 70000'],
   [{ clientId: -1 }, 'the first client id must be a whole number from 0 to 2147483615, got -1'],
 ])('%o is refused', (options, message) => {
-  expect(() => createIbPool(options)).toThrow(new RangeError(message));
+  expect(() => createIbPool(options)).toThrow(
+    expect.objectContaining({ code: 'ERR_IB_OPTION', kind: 'usage', message }),
+  );
 });
