@@ -1,5 +1,4 @@
 import type { ForeignNames, OptionShape } from '../base/option-shape.js';
-import type { PoolOptions } from './options.js';
 
 /** Every option of a pool, by its type. */
 export const POOL_SHAPE = {
@@ -28,7 +27,7 @@ export const POOL_SHAPE = {
   collected: 'any',
   clock: 'any',
   random: 'function',
-} as const satisfies OptionShape & Record<keyof PoolOptions<unknown>, unknown>;
+} as const satisfies OptionShape;
 
 const IN_THE_DRIVER = 'it belongs to the driver: pass driver: { name, create, destroy, ping, reset }';
 const NOT_NEEDED = 'poolctl needs no such option; leave it out';

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
-import { optionProblems, shown } from '../base/option-shape.js';
+import { type OptionShape, optionProblems, shown } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import type { Driver, ResetMode } from './driver.js';
 import { PoolError } from './errors.js';
@@ -100,7 +100,7 @@ export interface PoolSettings<R> {
 
 /** Fills in the defaults. Throws ERR_POOL_OPTION, naming every option that is wrong. */
 export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
-  const problems = optionProblems(given, POOL_SHAPE, FOREIGN_NAMES);
+  const problems = optionProblems(given, SHAPE, FOREIGN_NAMES);
   // What is no object has no options; the problem says so.
   const options: PoolOptions<R> = Object(given);
   problems.push(...driverProblems(options.driver));
@@ -188,6 +188,9 @@ function unknownAcquire(options: object): string | null {
   const shape = { timeoutMs: 'any', signal: 'any' } as const;
   return optionProblems(options, shape, Object.fromEntries(foreign))[0] ?? null;
 }
+
+/** Does not compile where an option has no type in the shape. */
+const SHAPE: OptionShape = POOL_SHAPE satisfies Record<keyof PoolOptions<unknown>, unknown>;
 
 const STEPS = ['ping', 'reset', 'onBroken', 'isDisconnect', 'isUnfit'] as const;
 
