@@ -3,7 +3,7 @@ import { Alarm } from '../base/alarm.js';
 import { formatSite, formatStack } from '../base/call-site.js';
 import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
-import { allowManyListeners, asError } from '../base/promises.js';
+import { asError } from '../base/promises.js';
 import { WaiterQueue } from '../base/waiter-queue.js';
 import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
@@ -129,7 +129,6 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#nested = new NestedWatch(name);
     this.#wake = new Alarm(clock, (lateMs) => this.#awake(lateMs), { background: false });
     this.#upkeep = new Alarm(clock, () => this.#lookAfter(), { background: true });
-    allowManyListeners(this.#closeSignal.signal);
     this.#minIdle = this.settings.minIdle;
     this.#waitTimes = histograms ? new Histogram() : null;
     this.#holdTimes = histograms ? new Histogram() : null;

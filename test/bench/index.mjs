@@ -37,7 +37,7 @@ const REGIMES = [
   },
 ];
 /** What we want to see, by the side it is compared with. */
-const AT_LEAST = { peer: { '1/10': 1.3, '50/10': 1, '1000/10': 1 }, limit: 0.8 };
+const AT_LEAST = { peer: { '1/10': 2, '50/10': 1.5, '1000/10': 1.5 }, limit: 0.8 };
 
 const { values: options } = parseArgs({
   options: {

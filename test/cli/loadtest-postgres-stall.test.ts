@@ -116,6 +116,25 @@ describeWithPostgres('a server that stands still', () => {
       expect(err).toMatch(/waiting for 10 iterations; the target has not answered for 5s/);
     });
 
+    it('ends a run at a rate likewise, and loses no arrival', async () => {
+      const warmUp = 200;
+      const underWay = lent(warmUp + 100);
+      const load = [`--warmup=${warmUp}`, '--test-type=rate', '--rate=100/s', '--duration=3s', '--drain-timeout=3s'];
+      const pool = ['--pool-size=5', '--max-overflow=0', '--no-pre-ping', '--sql', 'select pg_sleep(0.005)'];
+      const running = loadtest([url(), ...load, ...pool, '--format=json']);
+      await underWay;
+      const goOn = await stop(server);
+      const { code, out } = await running;
+      goOn();
+      const { measurements, verdict } = JSON.parse(out) as LoadResult;
+      const { succeeded, failed, abandoned, dropped } = measurements;
+      expect(code).toBe(1);
+      expect(succeeded + failed + abandoned + dropped).toBe(300);
+      expect(abandoned).toBeGreaterThanOrEqual(5);
+      expect(measurements.response.atLeast?.count).toBe(abandoned);
+      expect(verdict.reason).toMatch(/The server stopped answering after .*; \d+ iterations were abandoned/);
+    });
+
     it('cancels on the server what takes longer than the iteration timeout', async () => {
       const sql = 'select pg_sleep(case when :iteration::int = 3 then 600 else 0 end)';
       const load = ['--warmup=none', '--num-workers=2', '--num-queries=20', '--iteration-timeout=2s'];

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase } from '../../src/db/database.js';
 import { serverUser } from '../helpers/guarded.js';
 import { describeWithPgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
-import { describeWithPostgres, postgres } from '../helpers/postgres.js';
+import { connectAdmin, describeWithPostgres, postgres } from '../helpers/postgres.js';
 import { type PostgresServer, startPostgres } from '../helpers/postgres-server.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'poolctl-ca-'));
@@ -38,6 +38,31 @@ function makeCertificates(): void {
   };
   sign('server', '/CN=localhost', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
   sign('other', '/CN=elsewhere', 'subjectAltName=DNS:elsewhere.example');
+  // Its own authority, which the server does not know.
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    'stray.key',
+    '-out',
+    'stray.crt',
+    '-subj',
+    '/CN=elsewhere',
+    '-days',
+    '2',
+  );
+  openssl('rsa', '-aes256', '-passout', 'pass:secret word', '-in', 'other.key', '-out', 'locked.key');
+  const bundle = ['-inkey', 'other.key', '-in', 'other.crt', '-passout', 'pass:secret word'];
+  openssl('pkcs12', '-export', ...bundle, '-out', 'other.p12');
+  const settings = 'database=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=2\n';
+  writeFileSync(file('ca.cnf'), `[ca]\ndefault_ca=own\n[own]\n${settings}`);
+  writeFileSync(file('index.txt'), '');
+  writeFileSync(file('crlnumber'), '01\n');
+  const authority = ['ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
+  openssl(...authority, '-gencrl', '-out', 'empty.crl');
+  openssl(...authority, '-revoke', 'server.crt');
+  openssl(...authority, '-gencrl', '-out', 'revoked.crl');
 }
 
 interface Row {
@@ -71,10 +96,19 @@ describeWithPostgres('a server with a certificate of an own authority', () => {
     chmodSync(folder, 0o755);
     chmodSync(file('server.key'), 0o600);
     if (uid !== undefined && gid !== undefined) chownSync(file('server.key'), uid, gid);
+    writeFileSync(
+      file('pg_hba.conf'),
+      'local all all trust\nhostssl all elsewhere all cert\nhost all all all scram-sha-256\n',
+    );
     server = await startPostgres([
       `ssl_cert_file=${file('server.crt')}`,
       `ssl_key_file=${file('server.key')}`,
+      `ssl_ca_file=${file('ca.crt')}`,
+      `hba_file=${file('pg_hba.conf')}`,
     ]);
+    const admin = await connectAdmin('postgres', server);
+    await admin.query('create role elsewhere login');
+    await admin.end();
     plain = await startPostgres(['ssl=off', 'default_transaction_read_only=on']);
   }, 120_000);
 
@@ -112,6 +146,65 @@ describeWithPostgres('a server with a certificate of an own authority', () => {
       code: 'ERR_DB_AUTH',
       message: expect.stringContaining('without channel binding'),
     });
+  });
+
+  it.each(['sslmode=require', 'sslmode=verify-full', 'sslmode=require&channel_binding=require'])(
+    'takes TLS from the first byte: sslnegotiation=direct&%s',
+    async (params) => {
+      const url = at(`sslnegotiation=direct&sslrootcert=${file('ca.crt')}&${params}`);
+      expect(await ask(url)).toMatchObject({ ssl: true });
+    },
+  );
+
+  it('fails in words where a server without TLS is to take it from the first byte', async () => {
+    const error = await failureOf(at('sslnegotiation=direct&sslmode=require', 'localhost', plain));
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/cannot connect to PostgreSQL at localhost:\d+/),
+    });
+  });
+
+  describe('asks a client for its certificate', () => {
+    const as = (params: string): string =>
+      `postgres://elsewhere@localhost:${server.port}/postgres?sslmode=verify-full&sslrootcert=${file('ca.crt')}&${params}`;
+
+    it.each([
+      ['a key', 'sslcert=other.crt&sslkey=other.key'],
+      ['a key with a passphrase', 'sslcert=other.crt&sslkey=locked.key&sslpassword=secret%20word'],
+      ['both in one file', 'sslidentity=other.p12&sslpassword=secret%20word'],
+      ['TLS from the first byte', 'sslcert=other.crt&sslkey=other.key&sslnegotiation=direct'],
+    ])('which comes with %s', async (_, params) => {
+      const paths = params.replaceAll(/(?<==)(other|locked)\.\w+/g, (name) => file(name));
+      expect(await ask(as(paths))).toMatchObject({ ssl: true });
+    });
+
+    it.each([
+      ['none', ''],
+      ['that of another authority', 'sslcert=stray.crt&sslkey=stray.key'],
+    ])('and lets nobody in with %s', async (_, params) => {
+      const paths = params.replaceAll(/(?<==)stray\.\w+/g, (name) => file(name));
+      expect(await failureOf(as(paths))).toBeInstanceOf(Error);
+    });
+
+    it.each([
+      ['a wrong passphrase', 'sslcert=other.crt&sslkey=locked.key&sslpassword=wrong', 'sslkey'],
+      ['no passphrase', 'sslcert=other.crt&sslkey=locked.key', 'sslkey'],
+      ['a certificate that is none', 'sslcert=ca.cnf&sslkey=other.key', 'sslcert'],
+      ['a revocation list that is none', 'sslcrl=ca.cnf', 'sslcrl'],
+      ['a file that is not there', 'sslcert=nowhere.crt&sslkey=other.key', 'sslcert'],
+    ])('and says so of %s, as a mistake in TLS', async (_, params, parameter) => {
+      const paths = params.replaceAll(/(?<==)[\w]+\.\w+/g, (name) => file(name));
+      expect(await failureOf(as(paths))).toMatchObject({
+        code: 'ERR_DB_TLS',
+        message: expect.stringContaining(parameter),
+      });
+    });
+  });
+
+  it('is refused where its authority has revoked it, and only then', async () => {
+    const url = (list: string) =>
+      at(`sslmode=verify-full&sslrootcert=${file('ca.crt')}&sslcrl=${file(list)}`);
+    expect(await ask(url('empty.crl'))).toMatchObject({ ssl: true });
+    expect(await failureOf(url('revoked.crl'))).toMatchObject({ code: 'CERT_REVOKED' });
   });
 
   it('may be asked for only some methods', async () => {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { locatePostgres, postgresDatabase, runLoadTest, sqlWorkload } from '../../src/loadtest/index.js';
+import {
+  locatePostgres,
+  parseScript,
+  postgresDatabase,
+  runLoadTest,
+  sqlWorkload,
+} from '../../src/loadtest/index.js';
 import type { LoadResult, ServerFigures } from '../../src/loadtest/result.js';
 import { loadtest, resultOf } from '../cli/loadtest-helpers.js';
+import { eventually } from '../helpers/eventually.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import {
   ask,
@@ -194,6 +201,34 @@ describeWithPostgres('a server under load tells', () => {
       iterations: 20,
     });
     expect(result).toMatchObject({ measurements: { succeeded: 20 }, server: null });
+  });
+
+  it('of a statement that never returns in the trial, and is rid of it', async () => {
+    const access = { ...locatePostgres(own.url(), {}), pgbouncer: false, prepareThreshold: null };
+    const pool = { size: 2, maxOverflow: 0, timeoutMs: 1000, recycleMs: null, prePing: false };
+    const script = parseScript('SELECT 1;\nSELECT pg_sleep(3600) AS endless', { name: 'endless.sql' });
+    const run = runLoadTest({
+      workload: sqlWorkload({
+        target: postgresDatabase({ access: { ...access, connectTimeoutMs: null }, pool, allowWrites: false }),
+        work: { kind: 'scripts', scripts: [script], rows: [], defined: new Map() },
+        allowWrites: false,
+        trialLimitMs: 500,
+      }),
+      model: { kind: 'closed', workers: 2 },
+      iterations: 20,
+    });
+    await expect(run).rejects.toMatchObject({
+      code: 'ERR_QUERY_TIMEOUT',
+      message:
+        'endless.sql, line 2 failed in the trial before the run: it did not return within 0.5 s, and was canceled',
+      hint: expect.stringContaining('Pass a statement that ends by itself'),
+    });
+    await eventually(async () => {
+      const { rows } = await ask(
+        "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(3600)%' AND state = 'active'",
+      );
+      return rows.length === 0;
+    });
   });
 
   it('nothing of a SQLite file, which has none', async () => {

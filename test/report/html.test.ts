@@ -15,6 +15,18 @@ const loadReports = await renderersOf('loadtest');
 const PLAIN: RenderOptions = { color: false, unicode: true, width: 80, cwd: '/' };
 const executablePath = findChromium('the HTML report in a browser');
 
+it('has a key only to lines that a chart draws', () => {
+  const full = fullResult();
+  const { intervalMs, rows } = full.measurements.timeline;
+  const timeline = { intervalMs, rows: rows.map((row) => ({ ...row, waitP99Ms: null })) };
+  const without = { ...full, measurements: { ...full.measurements, timeline } };
+  const keys = (result: LoadResult) =>
+    /<figcaption>Response time(<.*?)<\/figcaption>/.exec(loadReports.html(result, PLAIN))?.[1];
+  expect(keys(full)).toContain('p99 of waiting for the pool');
+  expect(keys(without)).toContain('p99');
+  expect(keys(without)).not.toContain('waiting');
+});
+
 describe.skipIf(executablePath === null)('the HTML report in a browser', () => {
   let browser: Browser;
   let folder: string;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { checkServerIdentity, type SecureVersion } from 'node:tls';
+import { checkServerIdentity, createSecureContext, type SecureVersion } from 'node:tls';
 import { asError } from '../../base/promises.js';
 import { DatabaseError } from '../errors.js';
 import type { Pg, PgWire, TlsOptions } from './pg-wire.js';
@@ -73,7 +73,7 @@ async function tlsOptions(settings: TlsSettings, mode: TlsSettings['mode']): Pro
   const { cert, key, crl, identity, passphrase, sni, minVersion, maxVersion } = settings;
   const isFull = mode === 'verify-full';
   const rootCert = await rootOf(settings, mode);
-  return {
+  const options: TlsOptions = {
     rejectUnauthorized:
       mode !== 'no-verify' && (isFull || mode === 'verify-ca' || settings.rootCert !== null),
     ...(isFull ? { checkServerIdentity } : { checkServerIdentity: () => undefined }),
@@ -87,6 +87,32 @@ async function tlsOptions(settings: TlsSettings, mode: TlsSettings['mode']): Pro
     ...(minVersion === null ? {} : { minVersion }),
     ...(maxVersion === null ? {} : { maxVersion }),
   };
+  refuseUnreadable(options, settings);
+  return options;
+}
+
+/** What Node says of a wrong file while it connects names no file; here each is tried alone. */
+function refuseUnreadable(options: TlsOptions, { identity }: TlsSettings): void {
+  const { ca, cert, key, crl, pfx, passphrase } = options;
+  const secret = passphrase === undefined ? {} : { passphrase };
+  const parts: readonly (readonly [parameter: string, part: TlsOptions])[] = [
+    ['sslrootcert', ca === undefined ? {} : { ca }],
+    ['sslcert', cert === undefined ? {} : { cert }],
+    ['sslkey', key === undefined ? {} : { key, ...secret }],
+    ['sslcrl', crl === undefined ? {} : { crl }],
+    ['sslidentity', identity === null || pfx === undefined ? {} : { pfx, ...secret }],
+    ['sslcert and sslkey', cert === undefined || key === undefined ? {} : { cert, key, ...secret }],
+  ];
+  for (const [parameter, part] of parts) {
+    if (Object.keys(part).length === 0) continue;
+    try {
+      createSecureContext(part);
+    } catch (cause) {
+      const hint = parameter === 'sslkey' ? 'pass the passphrase of an encrypted key as sslpassword' : null;
+      const message = `cannot use ${parameter}: ${asError(cause).message}`;
+      throw new DatabaseError('ERR_DB_TLS', message, { cause, hint });
+    }
+  }
 }
 
 /** Where a check is wanted and no root is named, that of libpq's folder counts, and without it the system's. */

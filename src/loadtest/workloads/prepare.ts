@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.js';
 import { type Random, seededRandom } from '../../base/random.js';
 import { ValueError } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
@@ -19,6 +20,9 @@ export interface Prepared {
 
 /** For connections that get things ready. The pool's own time-out is part of the test, and may be short. */
 export const SET_UP_MS = 30_000;
+
+/** A statement of the trial that takes longer is canceled. A cold cache may make the first run slow. */
+const TRIAL_MS = 60_000;
 
 /**
  * Has every statement read by the database, and runs those that only read once: a mistake shows here, once, with
@@ -78,17 +82,46 @@ async function tryOut(
       }
       const sql = prepared.sqlOf(step.statement);
       const values = bindings.valuesOf(step.statement);
-      const inspected = await target.inspect(session, sql, values, signal);
+      const inspected = await inTime(options, signal, (limited) =>
+        target.inspect(session, sql, values, limited),
+      );
       writes ||= inspected.writes;
       const isOwn = options.work.kind === 'scripts';
       if (inspected.writes && !options.allowWrites && isOwn) throw refusedWrite(step.statement);
-      if (!writes) await session.query(sql, values, { signal });
+      if (!writes) {
+        await inTime(options, signal, (limited) => session.query(sql, values, { signal: limited }));
+      }
     } catch (error) {
       if (error instanceof WorkloadError) throw error;
       throw statementError(script, line, step.kind === 'statement' ? step.statement : null, error);
     }
   }
   return { writes };
+}
+
+/** Runs a part of the trial, whose statement is canceled on the server when its time is over. */
+async function inTime<T>(
+  { clock = systemClock, trialLimitMs = TRIAL_MS }: SqlWorkloadOptions,
+  signal: AbortSignal,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = clock.setTimer(() => late.abort(), trialLimitMs);
+  try {
+    return await work(AbortSignal.any([signal, late.signal]));
+  } catch (error) {
+    if (!late.signal.aborted || signal.aborted) throw error;
+    throw new DatabaseError(
+      'ERR_QUERY_TIMEOUT',
+      `it did not return within ${trialLimitMs / 1000} s, and was canceled`,
+      {
+        cause: error,
+        hint: 'The load test runs each statement once before the load. Pass a statement that ends by itself.',
+      },
+    );
+  } finally {
+    timer.cancel();
+  }
 }
 
 function bindingsOf(work: SqlWork): Prepared['bindings'] {

@@ -62,4 +62,6 @@ export interface SqlWorkloadOptions {
   readonly clock?: Clock;
   /** Each iteration opens a connection of its own and closes it again, to see what the pool is worth. Default false. */
   readonly unpooled?: boolean;
+  /** A statement of the trial before the run is canceled after so long, in milliseconds. Default 60,000. */
+  readonly trialLimitMs?: number;
 }

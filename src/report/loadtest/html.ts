@@ -199,10 +199,12 @@ function course({ measurements: { timeline } }: LoadResult): string[] {
 
 function figure(title: string, svg: string, series: readonly Series[] = []): string {
   if (svg === '') return '';
-  const legend = series
+  // One without a point has no line, so a key to it would explain nothing.
+  const drawn = series.filter(({ points }) => points.some(([, y]) => y !== null));
+  const legend = drawn
     .map(({ name, style }) => `<span class="key ${style}">${escapeXml(name)}</span>`)
     .join('');
-  return `<figure><figcaption>${escapeXml(title)}${series.length > 1 ? legend : ''}</figcaption>${svg}</figure>`;
+  return `<figure><figcaption>${escapeXml(title)}${drawn.length > 1 ? legend : ''}</figcaption>${svg}</figure>`;
 }
 
 function bursts({ measurements }: LoadResult): string {
