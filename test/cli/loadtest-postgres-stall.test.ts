@@ -119,7 +119,13 @@ describeWithPostgres('a server that stands still', () => {
     it('ends a run at a rate likewise, and loses no arrival', async () => {
       const warmUp = 200;
       const underWay = lent(warmUp + 100);
-      const load = [`--warmup=${warmUp}`, '--test-type=rate', '--rate=100/s', '--duration=3s', '--drain-timeout=3s'];
+      const load = [
+        `--warmup=${warmUp}`,
+        '--test-type=rate',
+        '--rate=100/s',
+        '--duration=3s',
+        '--drain-timeout=3s',
+      ];
       const pool = ['--pool-size=5', '--max-overflow=0', '--no-pre-ping', '--sql', 'select pg_sleep(0.005)'];
       const running = loadtest([url(), ...load, ...pool, '--format=json']);
       await underWay;
