@@ -15,7 +15,7 @@ export function byPlace(a: Finding, b: Finding): number {
 }
 
 const TEST_FILE =
-  /(^|\/)((\w+-)?tests?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$/i;
+  /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$/i;
 
 /** What is told of a leak. */
 export function toFinding(site: Site, leak: Leak, project: Project): Finding {

@@ -186,18 +186,20 @@ class Ends {
     );
   }
 
-  /** Whether a temporary is what another call gave: `state(id).file = handle` puts the lease where others find it. */
+  /** Whether a place has what another call gave: `state(id).file = handle` puts the lease where others find it. */
   #isGiven(root: Place): boolean {
-    return this.#program
-      .graphOf(this.#body)
-      .nodes.some(
-        ({ op }) =>
-          op.kind === 'call' &&
-          op.call.to === root &&
-          !op.call.isNew &&
-          !this.#program.acquires.has(op.call.node) &&
-          op.call.receiver !== 'global|Promise',
-      );
+    const { nodes } = this.#program.graphOf(this.#body);
+    const sources = nodes.flatMap(({ op }) => (op.kind === 'copy' && op.to === root ? [op.from] : []));
+    if (!root.includes('|%') && sources.length === 1 && sources[0]?.includes('|%') === true)
+      return this.#isGiven(sources[0]);
+    return nodes.some(
+      ({ op }) =>
+        op.kind === 'call' &&
+        op.call.to === root &&
+        !op.call.isNew &&
+        !this.#program.acquires.has(op.call.node) &&
+        op.call.receiver !== 'global|Promise',
+    );
   }
 
   /** Whether a holder is still there after the function: a field, a variable outside, a property of an argument. */

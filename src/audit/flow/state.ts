@@ -249,7 +249,10 @@ const FALSE: ReadonlySet<string> = new Set(['=null', '=undefined', '=false', '~f
 
 /** `session.hasEnded`, `client.isOpen`: what the lease says of itself. */
 function stateOfLease(state: State, place: Place): boolean | null {
-  if (holderAbove(state, place) === null || state.status === 'none') return null;
+  const owner = place.slice(0, Math.max(0, place.lastIndexOf('.')));
+  if (owner === '' || owner === 'this' || state.status === 'none') return null;
+  // An object that has the lease in it says the same of itself.
+  if (holderAbove(state, place) === null && !contains(state, owner)) return null;
   const name = lastSegment(place).replace('()', '');
   const isOut = state.status !== 'released';
   if (/(ended|released|closed|destroyed|finished|completed|disposed)$/i.test(name)) return !isOut;

@@ -33,6 +33,9 @@ export const DEPTH = 8 * CALL_DEPTH;
 const BUDGET = 60_000;
 const STEPS_PER_NODE = { fine: 4, coarse: 40 };
 
+/** The database of an application goes to each of its hundred stores. */
+const MANY_HOLDERS = 32;
+
 /** How a walk goes about it. */
 export interface WalkOptions {
   /** Whether functions that are called are walked, too. */
@@ -128,8 +131,10 @@ export class Walk {
       [THROWN, []],
     ]);
     const queue: { at: number; state: State }[] = [];
-    const go = (at: number | undefined, state: State): void => {
+    const go = (at: number | undefined, given: State): void => {
       if (at === undefined) return;
+      // What is in that many places is shared, and nobody ends it here.
+      const state = given.holders.length > MANY_HOLDERS ? asEscaped(given) : given;
       const keys = seen.get(at) ?? new Set<string>();
       seen.set(at, keys);
       const live = withLiveFacts(state, at, isLive);

@@ -3,7 +3,7 @@ import { isFunction, variableOf } from '../../code/scope.js';
 import type { Mode } from '../graph.js';
 import { ELEMENT, functionValue, isPlace, keyName, type Place, property, UNKNOWN } from '../place.js';
 import { assignTo } from './bindings.js';
-import { callExpression, newExpression, taggedTemplate } from './calls.js';
+import { callExpression, calleeName, newExpression, taggedTemplate } from './calls.js';
 import { booleanOf, conditionOf, shortTest } from './conditions.js';
 import type { Lowering } from './lowering.js';
 
@@ -44,7 +44,7 @@ export function lowerValue(flow: Lowering, expression: ts.Expression, mode: Mode
   if (ts.isNumericLiteral(expression)) return `=${expression.text}`;
   if (ts.isPropertyAccessExpression(expression)) {
     // tarn's `pool.acquire().promise` is the acquisition itself.
-    const isPromise = expression.name.text === 'promise' && ts.isCallExpression(expression.expression);
+    const isPromise = expression.name.text === 'promise' && isAcquiring(expression.expression);
     if (isPromise) return lowerValue(flow, expression.expression, mode);
     return property(lowerValue(flow, expression.expression), expression.name.text);
   }
@@ -80,6 +80,15 @@ export function lowerValue(flow: Lowering, expression: ts.Expression, mode: Mode
   }
   partsOf(flow, expression);
   return UNKNOWN;
+}
+
+/** `pool.acquire()`, or a variable that has it: `const pending = pool.acquire()`. */
+function isAcquiring(expression: ts.Expression): boolean {
+  if (ts.isCallExpression(expression)) return true;
+  const declaration = ts.isIdentifier(expression) ? variableOf(expression)?.declaration : undefined;
+  const value =
+    declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  return value !== undefined && ts.isCallExpression(value) && calleeName(value.expression) === 'acquire';
 }
 
 /** `++place` and `--place`. */
