@@ -1,7 +1,7 @@
 import { asError } from '../src/base/promises.js';
 import type { GuardOrder } from '../src/pgbouncer/guard-order.js';
 import { saysNotPaused } from '../src/pgbouncer/pause.js';
-import { consoleAt } from '../src/sources/pgbouncer.js';
+import { consoleAt, consoleError } from '../src/sources/pgbouncer.js';
 import type { ServerConnection } from '../src/sources/server-connection.js';
 
 /**
@@ -32,7 +32,7 @@ async function stand({ address, resume }: GuardOrder): Promise<void> {
     .use((ask) => ask('SHOW VERSION'), AbortSignal.timeout(TRY_FOR_MS))
     .then(
       () => null,
-      (error: unknown) => asError(error).message,
+      (error: unknown) => consoleError(asError(error)).message,
     );
   if (process.connected) process.send?.({ problem });
   await channelClosed;

@@ -1,7 +1,6 @@
 import { ValueError } from '../src/base/units.js';
 import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
-import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
@@ -201,7 +200,7 @@ export const command = defineCommand({
   name: 'doctor',
   summary: 'check databases, poolers, pools and their settings, and say how to repair them',
   description:
-    'Looks at PostgreSQL, PgBouncer, SQLite, the pools of running applications and their settings (--env-file .env),\n' +
+    'Looks at PostgreSQL, PgBouncer, SQLite, the pools of running applications and their settings (--dotenv .env),\n' +
     'the more of them the better, since most of what goes wrong lies between them. It only reads. Of what is wrong it\n' +
     'says why that matters, what exactly repairs it, and what the repair may do besides. Exits 1 if a check failed.',
   arguments: targetsArgument,
@@ -209,7 +208,7 @@ export const command = defineCommand({
   examples: [
     {
       command:
-        'poolctl doctor postgres://admin@db/shop pgbouncer://stats@db:6432/ --env-file .env --instances 4',
+        'poolctl doctor postgres://admin@db/shop pgbouncer://stats@db:6432/ --dotenv .env --instances 4',
       meaning: 'server, pooler and the settings of four processes together',
     },
     { command: 'poolctl doctor --explain fleet-sum', meaning: 'what does that check look at?' },
@@ -222,7 +221,7 @@ export const command = defineCommand({
     const settings = settingsOf(context);
     const remark = ignoredRemark(context.arguments.targets);
     if (remark !== null) context.warn(remark);
-    const env = await environment(context);
+    const { env } = io;
     const addresses = await addressesOf(context, env);
     if (addresses.length === 0 && settings === null)
       throw new UsageError([
@@ -283,15 +282,6 @@ function settingsOf({ options: given, origins }: Context): AppSettings | null {
     usePgbouncer: given.pgbouncer,
     statementTimeoutMs: given.statementTimeout,
   };
-}
-
-/** With PGPASSWORD and the like from the file that was named; what is set already wins. */
-async function environment({
-  options: given,
-  io,
-}: Context): Promise<Readonly<Record<string, string | undefined>>> {
-  const file = await readEnvFile(given.envFile, io.cwd, []);
-  return { ...file?.values, ...Object.fromEntries(Object.entries(io.env).filter(([, one]) => one)) };
 }
 
 async function addressesOf(

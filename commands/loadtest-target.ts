@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
 import { asError } from '../src/base/promises.js';
-import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import {
   hostsOf,
@@ -131,8 +130,7 @@ function poolOf({ options, origins }: LoadContext, profile: Profile): PoolSize {
 }
 
 async function placeOf({ options, io }: LoadContext, url: string): Promise<PostgresPlace> {
-  const file = await readEnvFile(options.envFile, io.cwd, []);
-  const place = locatePostgres(url, { ...file?.values, ...withoutEmpty(io.env) });
+  const place = locatePostgres(url, io.env);
   if (!options.passwordStdin) return place;
   const [password = ''] = (await io.readStdin()).split(/\r?\n/);
   if (password === '') throw new UsageError(['--password-stdin: there is no password on stdin']);
@@ -187,8 +185,4 @@ function onceEach(tell: (text: string) => void): (text: string) => void {
     if (!told.has(text)) tell(text);
     told.add(text);
   };
-}
-
-function withoutEmpty(env: Readonly<Record<string, string | undefined>>) {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value));
 }

@@ -1,22 +1,41 @@
 import { asError } from '../src/base/promises.js';
+import { maskUrl } from '../src/base/secrets.js';
 import { ValueError } from '../src/base/units.js';
-import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import type { Io } from '../src/cli/io.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, text, type ValueType } from '../src/cli/value-types.js';
+import { duration, type ValueType } from '../src/cli/value-types.js';
 import { type Ask, ConsoleError } from '../src/pgbouncer/console.js';
 import { consoleName } from '../src/pgbouncer/names.js';
+import { SourceError } from '../src/sources/errors.js';
 import { consoleAt, consoleError } from '../src/sources/pgbouncer.js';
 import type { ServerConnection } from '../src/sources/server-connection.js';
 
 const ADDRESS = 'pgbouncer://127.0.0.1:6432/';
+const FORM = 'pgbouncer://USER@HOST:6432/';
+
+/** The address of an admin console, checked before anything is connected. */
+const consoleType: ValueType<string> = {
+  placeholder: 'URL',
+  parse(source) {
+    if (!/^pgbouncer:\/\//i.test(source))
+      throw new ValueError(`'${maskUrl(source)}' is not the address of a console; write ${FORM}`);
+    try {
+      consoleAt(source, {});
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      throw new ValueError(error.message);
+    }
+    return source;
+  },
+  show: maskUrl,
+};
 
 /** Where the console is, and who asks. */
 export const consoleOptions = {
   at: value({
-    summary: 'the admin console; the user must be in admin_users, or to look on in stats_users',
-    type: text('pgbouncer://USER@HOST'),
+    summary: 'address of the admin console, pgbouncer://USER@HOST:6432/',
+    type: consoleType,
     default: ADDRESS,
     group: 'Console',
   }),
@@ -59,14 +78,12 @@ export interface ConsoleContext {
   readonly options: {
     readonly at: string;
     readonly passwordStdin: boolean;
-    readonly envFile: string | null;
   };
 }
 
 export async function accessTo({ options, io }: ConsoleContext): Promise<Access> {
-  const file = await readEnvFile(options.envFile, io.cwd, []);
-  const env = { ...file?.values, ...Object.fromEntries(Object.entries(io.env).filter(([, one]) => one)) };
-  const password = options.passwordStdin ? await passwordOf(io.readStdin()) : (env.PGPASSWORD ?? null);
+  const { env } = io;
+  const password = options.passwordStdin ? await passwordOf(io.readStdin()) : env.PGPASSWORD || null;
   const address = withPassword(options.at, password, options.passwordStdin);
   const first = consoleAt(address, env);
   const label = first.label.replace(/^postgres:/, 'pgbouncer:').replace(/\/pgbouncer$/, '/');

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
+import { maskUrl } from '../src/base/secrets.js';
 import { ValueError } from '../src/base/units.js';
 import { type CommandContext, defineCommand, requiredArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
-import { readEnvFile } from '../src/cli/env-file.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
@@ -113,7 +113,9 @@ const urlType: ValueType<string> = {
     if (cutUrl(source)?.scheme !== 'postgres') {
       const meant = suggestUrl(source);
       throw new ValueError(
-        meant === null ? 'write postgres://user@host:5432/database' : `did you mean '${meant}'?`,
+        `'${maskUrl(source)}' is not the URL of a PostgreSQL server; ${
+          meant === null ? 'write postgres://user@host:5432/database' : `did you mean '${meant}'?`
+        }`,
       );
     }
     checkPostgresUrl(source);
@@ -193,7 +195,7 @@ export const command = defineCommand({
   async run(context) {
     const { options, io, render } = context;
     const { target, by: targetBy } = await targetFor(context);
-    const place = await placeOf(context);
+    const place = placeOf(context);
     const server = serverPlace(place, context.arguments.url);
     const users = await usersOf(context, place, server);
     const folder = resolve(io.cwd, options.dir);
@@ -286,11 +288,9 @@ async function targetFor({
     : { target, by: `${version} is installed here` };
 }
 
-async function placeOf({ options, io, arguments: { url } }: Context): Promise<PostgresPlace> {
-  const file = await readEnvFile(options.envFile, io.cwd, []);
-  const env = Object.fromEntries(Object.entries(io.env).filter(([, text]) => text));
+function placeOf({ io, arguments: { url } }: Context): PostgresPlace {
   try {
-    return locatePostgres(url, { ...file?.values, ...env });
+    return locatePostgres(url, io.env);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new UsageError([`<url>: ${error.message} (with what the environment adds)`]);

@@ -144,11 +144,21 @@ export function parseRate(text: string, rules: NumberRules = {}): number {
   if (count === null || per === undefined) {
     throw new ValueError(`${quote(text)} is not a rate; write something like 50/s or 3000/m`);
   }
-  const periodMs = parseDuration(/^\d/.test(per) ? per : `1${per}`);
+  const periodMs = periodOf(text, per);
   if (periodMs === 0) throw new ValueError(`${quote(text)} is not a rate: its period is 0`);
   const perSecond = (count * 1000) / periodMs;
   if (perSecond < 0) throw new ValueError(`${quote(text)} is negative; a rate is 0 or more`);
   return within(text, perSecond, rules.least ?? 0, rules.most ?? Number.POSITIVE_INFINITY, '/s');
+}
+
+function periodOf(rate: string, per: string): number {
+  try {
+    return parseDuration(/^\d/.test(per) ? per : `1${per}`);
+  } catch {
+    throw new ValueError(
+      `${quote(rate)} is not a rate: ${quote(per)} is not a unit of time; write something like 50/s`,
+    );
+  }
 }
 
 const BYTES_PER: Readonly<Record<string, number>> = {
@@ -189,7 +199,11 @@ export function parseShare(text: string, rules: NumberRules = {}): number {
   if (value === null) throw new ValueError(`${quote(text)} is not a share; write something like 5% or 0.05`);
   if (percent === undefined && value > 1)
     throw new ValueError(`${quote(text)} has no unit; write ${text.trim()}%`);
-  return within(text, percent === undefined ? value : value / 100, rules.least ?? 0, rules.most ?? 1);
+  // Compared, and told, in the unit that was typed.
+  const unit = percent === undefined ? 1 : 100;
+  const suffix = percent === undefined ? '' : '%';
+  const limit = (share: number) => Number((share * unit).toPrecision(12));
+  return within(text, value, limit(rules.least ?? 0), limit(rules.most ?? 1), suffix) / unit;
 }
 
 /** Reads true/false, yes/no, on/off, 1/0. */

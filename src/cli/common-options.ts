@@ -2,11 +2,12 @@ import { flag, value } from './options.js';
 import { choice, path } from './value-types.js';
 
 const GROUP = 'Common options';
+const COLORS = ['always', 'never', 'auto'] as const;
 
 /** What every command has. */
 export const commonOptions = {
   output: value({
-    summary: 'write the result to FILE instead of stdout; it is opened before anything runs',
+    summary: 'write the result to FILE, which is opened before the run',
     short: 'o',
     type: path('FILE'),
     default: null,
@@ -17,31 +18,31 @@ export const commonOptions = {
     summary: 'read options from FILE',
     type: path('FILE'),
     default: null,
-    defaultText: 'poolctl.config.json, if there',
+    defaultText: 'poolctl.config.json, if present',
     group: GROUP,
     config: false,
   }),
-  envFile: value({
-    summary: 'read environment variables from FILE; those that are set already win',
+  dotenv: value({
+    summary: 'read environment variables from FILE; variables that are set keep their value',
     type: path('FILE'),
     default: null,
     group: GROUP,
     config: false,
   }),
   printConfig: flag({
-    summary: 'print every option, its value and where it came from, and run nothing',
+    summary: 'print every option with its value and its origin, and exit',
     group: GROUP,
     config: false,
   }),
-  color: flag({
-    summary: 'colour the result; auto is on a terminal, unless NO_COLOR is set',
-    default: null,
-    defaultText: 'auto',
-    negatable: true,
+  color: value({
+    summary: 'color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal',
+    type: choice(COLORS, 'WHEN'),
+    default: 'auto',
+    bare: { words: COLORS, on: 'always', off: 'never' },
     group: GROUP,
   }),
-  quiet: flag({ summary: 'no progress and no remarks on stderr', short: 'q', group: GROUP }),
-  verbose: flag({ summary: 'say on stderr what is being done', short: 'v', group: GROUP }),
+  quiet: flag({ summary: 'print no progress and no remarks on stderr', short: 'q', group: GROUP }),
+  verbose: flag({ summary: 'print each step on stderr', short: 'v', group: GROUP }),
 };
 
 export type CommonOptions = typeof commonOptions;
@@ -49,7 +50,7 @@ export type CommonOptions = typeof commonOptions;
 /** The `--format` option of a command with these report formats; the first is the default. */
 export function formatOption<const Format extends string>(formats: readonly [Format, ...Format[]]) {
   return value({
-    summary: `how the result is written: ${formats.join(', ')}`,
+    summary: `format of the result: ${formats.join(', ')}`,
     short: 'f',
     type: choice(formats, 'FORMAT'),
     default: formats[0],

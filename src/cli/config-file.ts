@@ -173,7 +173,11 @@ function placed(text: string, { placedIn }: OptionTable[string], folder: string 
 }
 
 /** A JSON value as the text that a flag would have; null if it is of a wrong type. */
-function textsOf(value: unknown, { kind, takesObjects }: OptionTable[string]): readonly string[] | null {
+function textsOf(
+  value: unknown,
+  { kind, takesObjects, bare }: OptionTable[string],
+): readonly string[] | null {
+  if (bare !== null && typeof value === 'boolean') return [value ? bare.on : bare.off];
   if (kind === 'flag') return typeof value === 'boolean' ? [String(value)] : null;
   const entries: readonly unknown[] = kind === 'list' && Array.isArray(value) ? value : [value];
   const texts = entries

@@ -1,4 +1,5 @@
 import { CodedError, type ErrorKind } from '../base/coded-error.js';
+import { withoutSystemWords } from '../base/file-fault.js';
 import { maskSecrets } from '../base/secrets.js';
 import { harmless, printable } from '../report/text.js';
 import { ExitCode } from './exit-codes.js';
@@ -99,12 +100,20 @@ function usageText(error: UsageError, program: string): string {
 
 function expectedText(error: Coded): string {
   const { code, hint } = error;
-  const text = error.multiline === true ? error.message : printable(error.message);
-  const message = text.includes(code) ? text : appendToFirstLine(text, ` (${code})`);
-  const cause = causesOf(error).filter((each) => !message.includes(each));
-  const advice =
-    hint === null || hint === undefined || message.includes(hint) ? [] : hintLine(printable(hint));
+  const own = (text: string) => withoutSystemWords(printable(text));
+  const text = error.multiline === true ? error.message : own(error.message);
+  const message = text.includes(code) ? text : withCode(text, code);
+  const cause = causesOf(error)
+    .map(own)
+    .filter((each) => !says(message, each));
+  const advice = hint === null || hint === undefined || message.includes(hint) ? [] : hintLine(own(hint));
   return [message, ...cause.map((text) => `  caused by: ${text}`), ...advice].join('\n');
+}
+
+/** Whether the message gives the reason of a cause already, which is said once. */
+function says(message: string, cause: string): boolean {
+  const reason = /(?:.*: )?(.+?)(?: (?:by|at) [^ ]+)?(?: \(E[A-Z_]+\))?$/s.exec(cause)?.[1] ?? cause;
+  return message.includes(cause) || message.includes(reason);
 }
 
 const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
@@ -164,9 +173,11 @@ function stackOf(error: unknown, depth = 0): string[] {
   return [...lines, `  caused by:${first.replace(/^ +/, ' ')}`, ...rest];
 }
 
-function appendToFirstLine(text: string, suffix: string): string {
-  const end = text.indexOf('\n');
-  return end < 0 ? text + suffix : text.slice(0, end) + suffix + text.slice(end);
+/** At the end of the first line, beside the system's code if that stands there. */
+function withCode(text: string, code: string): string {
+  const [first = '', ...others] = text.split('\n');
+  const coded = /\(E[A-Z_]+\)$/.test(first) ? `${first.slice(0, -1)}, ${code})` : `${first} (${code})`;
+  return [coded, ...others].join('\n');
 }
 
 function hintLine(hint: string | null, indent = '  '): string[] {

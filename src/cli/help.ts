@@ -1,75 +1,172 @@
-import { Option, Command as Program } from 'commander';
-import type { ArgumentTable, Command, CommandGroup, CommandTable } from './command.js';
+import { wrap } from '../report/text.js';
+import type { ArgumentTable, Command, CommandGroup, CommandTable, Example } from './command.js';
 import type { Output } from './io.js';
 import { flagOf, type OptionSpec, type OptionTable } from './options.js';
 
+/** Help is read beside code, and pasted into reviews. */
+const WIDEST = 80;
+/** A longer term stands on a line of its own. */
+const LONGEST_TERM = 28;
+/** Where no more than this is left beside the terms, descriptions go below them. */
+const NARROWEST_TEXT = 24;
 const LONGEST_PLACEHOLDER = 20;
 
-/** The help of poolctl itself: what commands there are. */
+const EXIT_CODES: readonly Entry[] = [
+  ['0', 'the command ran and the verdict is good'],
+  ['1', 'the command ran and the verdict is bad: findings, a failed threshold or check'],
+  ['2', 'the command line, the config file or a threshold is wrong; nothing ran'],
+  ['3', 'a target, a file or an optional package is not available'],
+  ['70', 'a defect in poolctl'],
+  ['129, 130, 143', 'stopped before the verdict by SIGHUP, Ctrl-C (SIGINT) or SIGTERM'],
+];
+
+type Entry = readonly [term: string, text: string];
+
+/** The help of poolctl itself: its commands, and the exit codes that all of them share. */
 export function programHelp(commands: CommandTable, output: Output): string {
-  const program = new Program('poolctl')
-    .usage('<command> [options]')
-    .description('The tool to open when a connection pool runs dry.')
-    .helpOption('-h, --help', 'show this help')
-    .option('-V, --version', 'print the version')
-    .configureHelp({ helpWidth: helpWidth(output) });
-  for (const [name, { summary }] of Object.entries(commands)) program.command(name).description(summary);
-  program.helpCommand('help <command>', 'show all options of a command');
-  return program.helpInformation();
+  const page = pageFor(output);
+  return page.text(
+    'Usage: poolctl <command> [options]',
+    page.paragraph('Find connection leaks, load-test connection pools, and watch them live.'),
+    page.list('Commands', summariesOf(commands)),
+    page.list('Options', [
+      ['-h, --help', 'show this help'],
+      ['-V, --version', 'show the version'],
+    ]),
+    page.list('Exit codes', EXIT_CODES),
+    page.paragraph("Run 'poolctl <command> --help' for the options of a command."),
+  );
 }
 
-/** The help of a group: what commands there are in it. */
+/** The help of a group of commands. */
 export function groupHelp(name: string, { summary, commands }: CommandGroup, output: Output): string {
-  const program = new Program(`poolctl ${name}`)
-    .usage('<command> [options]')
-    .description(`${capitalized(summary)}.`)
-    .helpOption('-h, --help', 'show this help')
-    .helpCommand(false)
-    .configureHelp({ helpWidth: helpWidth(output) });
-  for (const [second, entry] of Object.entries(commands)) program.command(second).description(entry.summary);
-  return program.helpInformation();
+  const page = pageFor(output);
+  return page.text(
+    `Usage: poolctl ${name} <command> [options]`,
+    page.paragraph(`${capitalized(summary)}.`),
+    page.list('Commands', summariesOf(commands)),
+    page.paragraph(`Run 'poolctl ${name} <command> --help' for the options of a command.`),
+  );
 }
 
-/** The help of one command, with every option, its default and its environment variable. */
-export function commandHelp(command: Command, table: OptionTable, output: Output): string {
-  const program = new Program(`poolctl ${command.name}`)
-    .usage(['[options]', ...argumentNames(command.arguments)].join(' '))
-    .description(paragraphs(command.description ?? `${capitalized(command.summary)}.`))
-    .configureHelp({ helpWidth: helpWidth(output), optionTerm: ({ flags }) => termOf(flags, table) });
-  for (const [name, { summary, required, variadic }] of Object.entries(command.arguments)) {
-    program.argument(argumentName(name, required, variadic), summary);
+/** The help of one command. `short` leaves out what is advanced. */
+export function commandHelp(
+  command: Command,
+  table: OptionTable,
+  { output, extent }: { readonly output: Output; readonly extent: 'short' | 'all' },
+): string {
+  const page = pageFor(output);
+  const all = Object.entries(table);
+  const shown = all.filter(([, { advanced }]) => extent === 'all' || !advanced);
+  const hidden = all.length - shown.length;
+  const groups = new Map<string, Entry[]>();
+  for (const [key, spec] of shown) {
+    groups.set(spec.group, [...(groups.get(spec.group) ?? []), [termOf(key, spec), describe(spec)]]);
   }
-  addOptions(program, table);
-  program
-    .addOption(new Option('-h, --help', 'show this help').helpGroup(headingOf('Common options')))
-    .helpOption(false);
-  return program.helpInformation() + examplesOf(command);
+  const common = groups.get('Common options') ?? [];
+  groups.delete('Common options');
+  const help: Entry = ['-h, --help', 'show this help'];
+  const helpAll: Entry = ['    --help-all', `show all ${all.length} options`];
+  return page.text(
+    page.usage(command.name, Object.entries(command.arguments).map(argumentName)),
+    page.paragraph(command.description ?? `${capitalized(command.summary)}.`),
+    page.list('Arguments', argumentsOf(command.arguments)),
+    ...[...groups].map(([group, entries]) => page.list(group, entries)),
+    page.list('Common options', [...common, help, ...(hidden === 0 ? [] : [helpAll])]),
+    page.examples(command.examples ?? []),
+    hidden === 0
+      ? ''
+      : page.paragraph(`Run 'poolctl ${command.name} --help-all' for all ${all.length} options.`),
+  );
 }
 
-/** Declares the options to commander: to parse they stay texts, to be read later; to help they are described. */
-export function addOptions(program: Program, table: OptionTable): Program {
-  for (const [key, spec] of Object.entries(table)) {
-    const short = spec.short === null ? '' : `-${spec.short}, `;
-    const value = spec.kind === 'flag' ? '' : ` <${isLong(spec) ? 'WORD' : spec.placeholder}>`;
-    const option = new Option(`${short}${flagOf(key)}${value}`, describe(spec)).helpGroup(
-      headingOf(spec.group),
-    );
-    if (spec.kind !== 'flag') option.argParser(collect);
-    program.addOption(option);
-    if (!spec.negatable) continue;
-    const negated = new Option(`--no-${flagOf(key).slice(2)}`);
-    program.addOption(negated.hideHelp());
+/** Lays the parts of a page out for a terminal. */
+function pageFor(output: Output) {
+  const width = Math.min(WIDEST, output.columns);
+  const indented = (text: string, indent: number) =>
+    wrap(text, width - indent).map((line) => ' '.repeat(indent) + line);
+  return {
+    text: (...parts: readonly string[]) => `${parts.filter((part) => part !== '').join('\n\n')}\n`,
+    usage: (name: string, names: readonly string[]) =>
+      `Usage: poolctl ${[name, '[options]', ...names].join(' ')}`,
+    // Single line breaks are the source's.
+    paragraph: (text: string) =>
+      text
+        .split('\n\n')
+        .map((part) => wrap(part, width).join('\n'))
+        .join('\n\n'),
+    list(title: string, entries: readonly Entry[]): string {
+      if (entries.length === 0) return '';
+      const longest = Math.max(
+        ...entries.map(([term]) => term.length).filter((length) => length <= LONGEST_TERM),
+      );
+      const column = longest + 4;
+      const isNarrow = width - column < NARROWEST_TEXT;
+      const lines = entries.flatMap(([term, text]) => {
+        if (isNarrow) return [`  ${term}`, ...indented(text, 6)];
+        const below = indented(text, column);
+        if (term.length > longest) return [`  ${term}`, ...below];
+        const [first = '', ...others] = below;
+        return [`  ${term.padEnd(longest)}  ${first.trimStart()}`.trimEnd(), ...others];
+      });
+      return [`${title}:`, ...lines].join('\n');
+    },
+    examples(examples: readonly Example[]): string {
+      if (examples.length === 0) return '';
+      const lines = examples.flatMap(({ command, meaning }) => [
+        ...indented(`${capitalized(meaning)}:`, 2),
+        ...continued(command, width - 4).map((line) => `    ${line}`),
+      ]);
+      return ['Examples:', ...lines].join('\n');
+    },
+  };
+}
+
+/** Breaks a command line between its options, so that it can still be copied. */
+function continued(command: string, width: number): string[] {
+  if (command.length <= width) return [command];
+  // A word is what the shell takes for one; an option keeps its value.
+  const words =
+    command.match(/--?[a-z][\w-]* (?:'[^']*'|"[^"]*"|[^\s'"-]\S*)|(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of words) {
+    const indent = lines.length === 0 ? '' : '  ';
+    if (line === '') line = `${indent}${word}`;
+    else if (line.length + 1 + word.length <= width - 2) line += ` ${word}`;
+    else {
+      lines.push(`${line} \\`);
+      line = `  ${word}`;
+    }
   }
-  return program;
+  return [...lines, line];
 }
 
-/** Many words in one column would leave the other none: commander then breaks no lines at all. */
+function summariesOf(commands: Readonly<Record<string, { readonly summary: string }>>): readonly Entry[] {
+  return Object.entries(commands).map(([name, { summary }]) => [name, summary]);
+}
+
+function argumentsOf(table: ArgumentTable): readonly Entry[] {
+  return Object.entries(table).map(([name, { summary }]) => [name, summary]);
+}
+
+function argumentName([name, { required, variadic }]: readonly [string, ArgumentTable[string]]): string {
+  const inner = variadic ? `${name}...` : name;
+  return required ? `<${inner}>` : `[${inner}]`;
+}
+
+/** `-f, --format <FORMAT>`; `--[no-]pre-ping` stands for both. Options without a letter line up with those that have one. */
+function termOf(key: string, spec: OptionSpec<unknown>): string {
+  const { short, kind, negatable, bare } = spec;
+  const letter = short === null ? '    ' : `-${short}, `;
+  if (kind === 'flag') return `${letter}${negatable ? `--[no-]${flagOf(key).slice(2)}` : flagOf(key)}`;
+  const value = isLong(spec) ? 'WORD' : spec.placeholder;
+  return `${letter}${flagOf(key)}${bare === null ? ` <${value}>` : `[=${value}]`}`;
+}
+
+/** Many words in one column would leave the other none. */
 function isLong({ placeholder }: OptionSpec<unknown>): boolean {
   return placeholder.length > LONGEST_PLACEHOLDER;
-}
-
-function collect(text: string, before: unknown): readonly string[] {
-  return [...(Array.isArray(before) ? before.map(String) : []), text];
 }
 
 function describe(spec: OptionSpec<unknown>): string {
@@ -84,42 +181,6 @@ function describe(spec: OptionSpec<unknown>): string {
   return facts.length === 0 ? summary : `${summary} (${facts.join(', ')})`;
 }
 
-/** `--[no-]pre-ping` stands for both. */
-function termOf(flags: string, table: OptionTable): string {
-  const key = Object.keys(table).find((one) => flagOf(one) === flags);
-  return key !== undefined && table[key]?.negatable ? `--[no-]${flags.slice(2)}` : flags;
-}
-
-function argumentNames(table: ArgumentTable): string[] {
-  return Object.entries(table).map(([name, { required, variadic }]) =>
-    argumentName(name, required, variadic),
-  );
-}
-
-function argumentName(name: string, required: boolean, variadic: boolean): string {
-  const inner = variadic ? `${name}...` : name;
-  return required ? `<${inner}>` : `[${inner}]`;
-}
-
-function examplesOf({ examples = [] }: Command): string {
-  if (examples.length === 0) return '';
-  return `\nExamples:\n${examples.map(({ command, meaning }) => `  ${meaning}:\n    ${command}\n`).join('')}`;
-}
-
-/** Single line breaks are the source's; the help breaks lines where the terminal ends. */
-function paragraphs(text: string): string {
-  return text.replaceAll(/(?<!\n)\n(?!\n)/g, ' ');
-}
-
 function capitalized(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-function headingOf(group: string): string {
-  return `${group}:`;
-}
-
-/** Help is for reading: wider than this, lines are hard to follow. */
-function helpWidth(output: Output): number {
-  return Math.min(100, output.columns);
 }

@@ -2,6 +2,7 @@ import { availableParallelism, cpus, tmpdir, totalmem, userInfo } from 'node:os'
 import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { UnavailableError } from './errors.js';
 import { endBySignal, type ForegroundProgram, type ProgramEnd, runForeground } from './foreground.js';
 import type { Interrupts } from './interrupts.js';
 import { colorWanted, unicodeWanted } from './terminal.js';
@@ -107,7 +108,14 @@ export function processIo(interrupts: Interrupts): Io {
     env: process.env,
     // Asked for late: it throws where the directory was removed, and --help needs none.
     get cwd() {
-      return process.cwd();
+      try {
+        return process.cwd();
+      } catch {
+        throw new UnavailableError('the current directory no longer exists', {
+          code: 'ERR_CWD',
+          hint: 'change to another directory',
+        });
+      }
     },
     pid: process.pid,
     host: {

@@ -1,4 +1,5 @@
-import { maskSecrets } from '../base/secrets.js';
+import { withoutSystemWords } from '../base/file-fault.js';
+import { maskSecrets, maskUrl } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 import type { RenderOptions } from '../report/render-options.js';
 import { harmless } from '../report/text.js';
@@ -13,14 +14,14 @@ import {
 } from './command.js';
 import { commonOptions } from './common-options.js';
 import { type ConfigPlace, configSource, readConfigFile } from './config-file.js';
-import { readEnvFile } from './env-file.js';
+import { readDotenv, withDotenv } from './dotenv.js';
 import { type Problem, reportOf, UsageError } from './errors.js';
 import { ExitCode } from './exit-codes.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
 import type { Io } from './io.js';
 import { envSource, type OptionTable, type Origin, type Resolved, resolveOptions } from './options.js';
-import { openResultOutput, type ResultOutput } from './output.js';
-import { type ParsedLine, parseLine } from './parse.js';
+import { openResultOutput, type ResultOutput, stdoutOutput } from './output.js';
+import type { ParsedLine } from './parse.js';
 import { configText } from './print-config.js';
 import { createProgress } from './progress.js';
 import { didYouMean } from './suggest.js';
@@ -39,23 +40,20 @@ export async function runMain(program: Program, argv: readonly string[], io: Io)
   let command: string | null = null;
   try {
     const first = argv[0];
-    if (first === undefined)
-      throw new UsageError([{ message: 'no command given', hint: commandsHint(program) }]);
-    if (first === '--help' || first === '-h') return await say(io, programHelp(program.commands, io.stdout));
     if (first === '--version' || first === '-V') return await say(io, `${program.version()}\n`);
     const words = first === 'help' ? argv.slice(1) : argv;
     const [name] = words;
-    if (name === undefined || name === '--help' || name === '-h') {
-      return await say(io, programHelp(program.commands, io.stdout));
-    }
+    // Who types the name alone asks what there is: that is an answer, not a mistake, as with gh, cargo and docker.
+    if (name === undefined || isHelp(name)) return await say(io, programHelp(program.commands, io.stdout));
     const entry = entryOf(program, name);
     const isGroup = !('load' in entry);
-    if (isGroup && (words[1] === undefined ? first === 'help' : /^(--help|-h)$/.test(words[1]))) {
+    if (isGroup && (words[1] === undefined || isHelp(words[1]))) {
       return await say(io, groupHelp(name, entry, io.stdout));
     }
     const loaded = await (isGroup ? entryInGroup(name, entry, words[1]) : entry).load();
     command = loaded.name;
-    return await runCommand(program, loaded, first === 'help' ? ['--help'] : argv.slice(isGroup ? 2 : 1), io);
+    const rest = first === 'help' ? ['--help-all'] : argv.slice(isGroup ? 2 : 1);
+    return await runCommand(program, loaded, rest, io);
   } catch (error) {
     const interruption = io.interrupts.interruption();
     const report = reportOf(error, { command, interruption, nodeVersion: io.host.nodeVersion });
@@ -70,50 +68,64 @@ function entryOf({ commands }: Program, name: string): CommandEntry | CommandGro
   if (name.startsWith('-')) {
     const meant = didYouMean(name, ['--help', '--version']);
     throw new UsageError([
-      { message: `unknown option ${name}`, hint: meant ?? 'options go behind the command' },
+      { message: `unknown option ${name}`, hint: meant ?? 'put options after the command' },
     ]);
   }
-  const names = Object.keys(commands);
-  throw new UsageError([
-    {
-      message: `there is no command '${name}'`,
-      hint: didYouMean(name, [...names, 'help']) ?? commandsHint({ commands }),
-    },
-  ]);
+  const hint = commandMeant(name, commands) ?? `commands are ${Object.keys(commands).join(', ')}`;
+  throw new UsageError([{ message: `unknown command '${maskUrl(name)}'`, hint }]);
 }
 
-function entryInGroup(group: string, { commands }: CommandGroup, name: string | undefined): CommandEntry {
-  const entry = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+/** A command, one of a group by its second word alone, or what can be done with an address. */
+function commandMeant(name: string, commands: CommandTable): string | null {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(name)) {
+    const verbs = ['loadtest', 'doctor', 'top'].filter((verb) => Object.hasOwn(commands, verb));
+    return verbs.length === 0 ? null : `put a command before the address: ${verbs.join(', ')}`;
+  }
+  const meant = didYouMean(name, [...Object.keys(commands), 'help']);
+  if (meant !== null) return meant;
+  const inGroups = Object.keys(allCommands(commands)).filter((whole) => whole.includes(' '));
+  const seconds = inGroups.filter((whole) => whole.split(' ')[1] === name);
+  return seconds.length > 0 ? `did you mean ${seconds.join(' or ')}?` : didYouMean(name, inGroups);
+}
+
+function entryInGroup(group: string, { commands }: CommandGroup, name = ''): CommandEntry {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry;
   const names = Object.keys(commands);
   const listed = `its commands are ${names.join(', ')}`;
+  if (name.startsWith('-'))
+    throw new UsageError([{ message: `${group} needs a command before ${name}`, hint: listed }]);
   throw new UsageError([
-    name === undefined
-      ? { message: `${group} needs a command behind it`, hint: listed }
-      : {
-          message: `there is no command '${group} ${name}'`,
-          hint: (name.startsWith('-') ? null : didYouMean(name, names)) ?? listed,
-        },
+    { message: `unknown command '${group} ${maskUrl(name)}'`, hint: didYouMean(name, names) ?? listed },
   ]);
+}
+
+function isHelp(word: string): boolean {
+  return word === '--help' || word === '-h' || word === '--help-all';
 }
 
 async function runCommand(
   program: Program,
   command: Command,
   argv: readonly string[],
-  io: Io,
+  outerIo: Io,
 ): Promise<ExitCode> {
+  // poolctl's own help and version need no parser.
+  const { parseLine } = await import('./parse.js');
   const table: OptionTable = { ...command.options, ...withoutKeysOf(commonOptions, command.options) };
   const line = parseLine(command, table, argv);
-  if (line.wantsHelp) return say(io, commandHelp(command, table, io.stdout));
+  if (line.wantsHelp !== null) {
+    return say(outerIo, commandHelp(command, table, { output: outerIo.stdout, extent: line.wantsHelp }));
+  }
   const problems: Problem[] = [...line.problems];
-  const args = readArguments(command.arguments, line.operands, problems);
+  const args = readArguments(command.arguments, line, problems);
   const text = (key: string) => line.flags.texts.get(key)?.at(-1) ?? null;
-  const config = await readConfigFile(text('config'), configPlace(line, io), problems);
+  const dotenv = await readDotenv(text('dotenv'), outerIo.cwd, problems);
+  const config = await readConfigFile(text('config'), configPlace(line, outerIo), problems);
   const section = { command: command.name, commands: Object.keys(allCommands(program.commands)) };
   const sources = [
     line.flags,
-    envSource(table, io.env, await readEnvFile(text('envFile'), io.cwd, problems)),
+    envSource(table, outerIo.env, dotenv),
     configSource(config, section, table, problems),
   ];
   const resolved = resolveOptions(
@@ -123,7 +135,8 @@ async function runCommand(
   );
   problems.push(...resolved.problems, ...brokenRules(command, resolved, args));
   if (problems.length > 0) throw new UsageError(problems);
-  if (resolved.values.printConfig === true) return say(io, configText(table, resolved));
+  const io = withEnv(outerIo, withDotenv(outerIo.env, dotenv));
+  if (resolved.values.printConfig === true) return say(io, configText(table, resolved, io.stdout));
   const output = await openResultOutput(text('output'), io);
   try {
     return await runResolved(command, { resolved, args, output, io, program });
@@ -176,7 +189,7 @@ async function runResolved(
     warn(message) {
       if (quiet) return;
       progress.clear();
-      io.stderr.tell(`poolctl: ${maskSecrets(message)}\n`);
+      io.stderr.tell(`poolctl: ${withoutSystemWords(maskSecrets(message))}\n`);
     },
     log(message) {
       if (quiet || values.verbose !== true) return;
@@ -203,7 +216,7 @@ async function runResolved(
 
 function readArguments(
   table: ArgumentTable,
-  operands: readonly string[],
+  { operands, isIncomplete }: { readonly operands: readonly string[]; readonly isIncomplete: boolean },
   problems: Problem[],
 ): Readonly<Record<string, unknown>> {
   const values: Record<string, unknown> = {};
@@ -212,7 +225,7 @@ function readArguments(
     const own = spec.variadic ? rest : rest.slice(0, 1);
     rest = rest.slice(own.length);
     values[name] = spec.fallback;
-    if (own.length === 0 && spec.required)
+    if (own.length === 0 && spec.required && !isIncomplete)
       problems.push({ message: `<${name}> is missing: ${spec.summary}`, hint: null });
     if (own.length === 0) continue;
     try {
@@ -254,7 +267,7 @@ function brokenRules(
 function renderOptions(values: Readonly<Record<string, unknown>>, io: Io): RenderOptions {
   const toFile = typeof values.output === 'string' && values.output !== '-';
   return {
-    color: typeof values.color === 'boolean' ? values.color : !toFile && io.stdout.color,
+    color: values.color === 'always' || (values.color !== 'never' && !toFile && io.stdout.color),
     unicode: io.stdout.unicode,
     width: toFile ? 80 : io.stdout.columns,
     cwd: io.cwd,
@@ -265,11 +278,12 @@ function withoutKeysOf(table: OptionTable, other: OptionTable): OptionTable {
   return Object.fromEntries(Object.entries(table).filter(([key]) => !(key in other)));
 }
 
-function commandsHint({ commands }: Pick<Program, 'commands'>): string {
-  return `commands are ${Object.keys(commands).join(', ')}`;
+/** The same Io with another environment. Its getters stay getters. */
+function withEnv(io: Io, env: Io['env']): Io {
+  return Object.create(io, { env: { value: env, enumerable: true } });
 }
 
 async function say(io: Io, text: string): Promise<ExitCode> {
-  await io.stdout.write(text);
+  await stdoutOutput(io).write(text);
   return ExitCode.Ok;
 }

@@ -30,14 +30,25 @@ export interface OptionSpec<T> {
   readonly words: readonly string[] | null;
   /** For a flag: whether `--no-...` exists too. */
   readonly negatable: boolean;
+  /** For an option whose value may be left out: the words that `--color` and `--no-color` stand for. */
+  readonly bare: BareWords | null;
+  /** Whether only `--help-all` shows it. */
+  readonly advanced: boolean;
   readonly fallback: T;
   /** What the help says of the default, where it is not the fallback itself; null says nothing. */
   readonly defaultText: string | null;
   /** For the command's own rules and the help: what the option applies to; empty: to everything. */
   readonly appliesTo: Scope;
-  /** All texts given by one source; a value has the last one only. Throws a ValueError. */
+  /** All texts given by one source. A value is the last of them, and the others must be readable too. Throws a ValueError. */
   read(texts: readonly string[]): T;
   show(value: T): string;
+}
+
+export interface BareWords {
+  /** The values that may follow as a word of their own. */
+  readonly words: readonly string[];
+  readonly on: string;
+  readonly off: string;
 }
 
 /** Circumstances and the values in which an option counts: `{ target: ['http', 'feed'] }`. */
@@ -61,11 +72,13 @@ interface Common {
   readonly takesObjects?: boolean;
   readonly defaultText?: string;
   readonly appliesTo?: Scope;
+  /** Default false. */
+  readonly advanced?: boolean;
 }
 
 /** An option with one value: `--pool-size 5`. */
 export function value<T, const Fallback>(
-  spec: Common & { readonly type: ValueType<T>; readonly default: Fallback },
+  spec: Common & { readonly type: ValueType<T>; readonly default: Fallback; readonly bare?: BareWords },
 ): OptionSpec<T | Widened<Fallback>> {
   const fallback = spec.default as T | Widened<Fallback>;
   return {
@@ -73,8 +86,13 @@ export function value<T, const Fallback>(
     ...traits(spec.type),
     kind: 'value',
     negatable: false,
+    bare: spec.bare ?? null,
     fallback,
-    read: (texts) => spec.type.parse(texts.at(-1) ?? ''),
+    read(texts) {
+      const values = texts.map((one) => spec.type.parse(one));
+      const last = values.at(-1);
+      return last === undefined ? fallback : last;
+    },
     show: (given) => (given === null ? (spec.defaultText ?? '-') : spec.type.show(given as T)),
   };
 }
@@ -86,6 +104,7 @@ export function list<T>(spec: Common & { readonly type: ValueType<T> }): OptionS
     ...traits(spec.type),
     kind: 'list',
     negatable: false,
+    bare: null,
     fallback: [],
     read: (texts) => texts.map((one) => spec.type.parse(one)),
     show: (given) => (given.length === 0 ? '-' : given.map((one) => spec.type.show(one)).join(', ')),
@@ -102,6 +121,7 @@ export function flag<const Fallback extends boolean | null = false>(
     ...{ placeholder: '', placedIn: null, words: null, objectSchema: null },
     kind: 'flag',
     negatable: spec.negatable ?? false,
+    bare: null,
     fallback,
     read: (texts) => parseBoolean(texts.at(-1) ?? ''),
     show: (given) => (given === null ? (spec.defaultText ?? '-') : given ? 'on' : 'off'),
@@ -120,6 +140,7 @@ function common(spec: Common, defaultText: string) {
     config: spec.config ?? true,
     takesObjects: spec.takesObjects ?? false,
     appliesTo: spec.appliesTo ?? {},
+    advanced: spec.advanced ?? false,
     defaultText: spec.defaultText ?? (defaultText === '' ? null : defaultText),
   };
 }
@@ -213,7 +234,7 @@ export function resolveOptions<Table extends OptionTable>(
   };
 }
 
-/** The environment as a source; `file` holds what `--env-file` loaded, which the real environment overrides. */
+/** The environment as a source; `file` holds what `--dotenv` loaded, which the real environment overrides. */
 export function envSource(
   table: OptionTable,
   env: Readonly<Record<string, string | undefined>>,

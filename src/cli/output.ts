@@ -24,7 +24,8 @@ export async function openResultOutput(path: string | null, io: Io): Promise<Res
   return path === null || path === '-' ? stdoutOutput(io) : fileOutput(path, io);
 }
 
-function stdoutOutput(io: Io): ResultOutput {
+/** Standard output, whose failures are reported in plain words. */
+export function stdoutOutput(io: Io): ResultOutput {
   let started = false;
   return {
     get started() {

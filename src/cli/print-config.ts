@@ -1,5 +1,7 @@
-import { maskSecrets } from '../base/secrets.js';
+import { maskSecrets, maskValues } from '../base/secrets.js';
+import { formatCount } from '../base/units.js';
 import { tableLines } from '../report/table.js';
+import { printable, truncate, widthOf } from '../report/text.js';
 import type { OptionTable, Origin, Resolved } from './options.js';
 
 /** What `--print-config --format json` prints. */
@@ -9,31 +11,50 @@ export interface ConfigDocument {
   readonly options: Readonly<Record<string, { readonly value: string; readonly from: string }>>;
 }
 
-/** What `--print-config` shows: each option as it would be written, and where it came from; with `--format json` as JSON. */
-export function configText(table: OptionTable, { values, origins }: Resolved<OptionTable>): string {
-  // What an option that only this very command line can have says is known to who wrote it.
-  const keys = Object.keys(table).filter((key) => table[key]?.config);
+const LONGEST_VALUE = 48;
+
+/**
+ * What `--print-config` shows: each option as it would be written, and its origin. The table cuts long values; with
+ * `--format json` they are whole.
+ */
+export function configText(
+  table: OptionTable,
+  { values, origins }: Resolved<OptionTable>,
+  place: { readonly unicode: boolean },
+): string {
+  const keys = Object.keys(table).filter((key) => key !== 'printConfig');
   const shown = (key: string) => maskSecrets(table[key]?.show(values[key]) ?? '');
   const from = (key: string) => originText(origins[key] ?? { kind: 'default' });
   if (values.format === 'json') {
     const options = Object.fromEntries(keys.map((key) => [key, { value: shown(key), from: from(key) }]));
     const document: ConfigDocument = { schema: 1, options };
-    return `${JSON.stringify(document, null, 2)}\n`;
+    return maskValues(`${JSON.stringify(document, null, 2)}\n`);
   }
   const lines = tableLines(keys, [
     { title: 'option', cell: (key) => key },
-    { title: 'value', cell: shown },
-    { title: 'from', cell: from },
+    { title: 'value', cell: (key) => shortened(shown(key), place) },
+    { title: 'from', cell: (key) => printable(from(key)) },
   ]);
-  return `${lines.join('\n')}\n`;
+  return maskValues(`${lines.join('\n')}\n`);
+}
+
+/** One line, with its whole length where it is cut. */
+function shortened(value: string, place: { readonly unicode: boolean }): string {
+  // Cut first: all of a megabyte need not be made printable.
+  const line = printable(value.slice(0, 4 * LONGEST_VALUE));
+  if (value.length <= 4 * LONGEST_VALUE && widthOf(line) <= LONGEST_VALUE) return line;
+  const length = ` (${formatCount(value.length)} characters)`;
+  return truncate(`${line} `.padEnd(LONGEST_VALUE + 1), LONGEST_VALUE - length.length, place) + length;
 }
 
 function originText(origin: Origin): string {
   switch (origin.kind) {
     case 'flag':
-      return 'flag';
+      return 'command line';
     case 'env':
-      return origin.file === null ? `env ${origin.name}` : `env ${origin.name} in ${origin.file}`;
+      return origin.file === null
+        ? `environment: ${origin.name}`
+        : `environment: ${origin.name} in ${origin.file}`;
     case 'config':
       return `${origin.file}: ${origin.key}`;
     case 'preset':

@@ -7,9 +7,10 @@ const KNOWN =
 
 /**
  * The URL that was probably meant by one with a typo, with its password masked; null where there is no guess:
- * `postgress://`, `postgres//`, `postgresql:/host`, `localhost:5432`, `user:password@host/database`.
+ * `postgress://`, `postgres//`, `postgresql:/host`, `localhost:5432`, `user:password@host/database`. `others` are
+ * schemes that the caller reads as well.
  */
-export function suggestUrl(text: string): string | null {
+export function suggestUrl(text: string, others: readonly string[] = []): string | null {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+_-]*?)(?::\/{0,3}|\/\/)(.*)$/is.exec(text) ?? [];
   if (KNOWN.test(scheme) || /^[a-z]:[\\/]/i.test(text)) return null;
   const hasSlashes = /^[a-z0-9+_-]+:?\/\//i.test(text);
@@ -17,6 +18,8 @@ export function suggestUrl(text: string): string | null {
   if (meant !== null && (hasSlashes || /^postgres(?:ql)?$/i.test(scheme))) {
     return meant === 'sqlite' ? `sqlite:${maskUrl(rest)}` : maskUrl(`${meant}://${rest.replace(/^\/+/, '')}`);
   }
+  const other = scheme.length < 3 || /^[\w.-]+:\d{1,5}(?:\/|$)/.test(text) ? null : closest(scheme, others);
+  if (other !== null) return maskUrl(`${other}:${text.slice(scheme.length).replace(/^:/, '')}`);
   if (hasSlashes) return null;
   // A host with a port, or a user with a password at a host.
   const isPlace =

@@ -61,9 +61,9 @@ export function parseTarget(address: string, options: SourceOptions): TargetAddr
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
   const kind = cutUrl(address)?.scheme === 'postgres' ? 'postgres' : KINDS.get(scheme.toLowerCase());
   if (kind === undefined) {
-    const meant = suggestUrl(address);
+    const meant = suggestUrl(address, [...KINDS.keys()]);
     if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${TARGET_FORMS}`);
-    const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
+    const what = scheme === '' ? 'it has no scheme' : `poolctl does not know the scheme '${scheme}'`;
     throw addressError(address, what, `there is ${TARGET_FORMS}`);
   }
   // Both look at the whole address, and open nothing before they are asked something.

@@ -21,5 +21,5 @@ export class SourceError extends CodedError<SourceErrorCode> {
 
 /** Says what is wrong with an address, without its password. */
 export function addressError(address: string, what: string, hint: string): SourceError {
-  return new SourceError('ERR_SOURCE_ADDRESS', `'${maskUrl(address)}' is no source: ${what}`, { hint });
+  return new SourceError('ERR_SOURCE_ADDRESS', `'${maskUrl(address)}' is not a source: ${what}`, { hint });
 }

@@ -29,8 +29,8 @@ export function openSource(address: string, options: SourceOptions): StatsSource
   const open =
     cutUrl(address)?.scheme === 'postgres' ? openPostgresSource : SCHEMES.get(scheme.toLowerCase());
   if (open !== undefined) return open(address, options);
-  const meant = suggestUrl(address);
+  const meant = suggestUrl(address, [...SCHEMES.keys()]);
   if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${SOURCE_FORMS}`);
-  const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
+  const what = scheme === '' ? 'it has no scheme' : `poolctl does not know the scheme '${scheme}'`;
   throw addressError(address, what, `there is ${SOURCE_FORMS}`);
 }

@@ -90,7 +90,7 @@ export function serverAt(
 }
 
 function wrongUrl(url: string, what: string): Error {
-  const [, scheme = ''] = /^([a-z]+):/i.exec(url) ?? [];
-  const database = scheme === 'pgbouncer' ? '' : 'database';
-  return addressError(url, what, `write ${scheme}://user@host:port/${database}`);
+  const isConsole = /^pgbouncer:/i.test(url);
+  const form = isConsole ? 'pgbouncer://user@host:port/' : 'postgres://user@host:port/database';
+  return addressError(url, what, `write ${form}`);
 }

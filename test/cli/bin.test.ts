@@ -32,7 +32,6 @@ describe('the built poolctl', () => {
   it('says on stderr what it did not understand, and exits with 2', async () => {
     expect(await poolctl(['laodtest'])).toMatchObject({ code: 2, stdout: '' });
     expect(await poolctl(['--hlep'])).toMatchObject({ code: 2, stdout: '' });
-    expect(await poolctl([])).toMatchObject({ code: 2, stdout: '' });
   });
 
   it.each(Object.entries(allCommands(commands)))(
@@ -42,9 +41,7 @@ describe('the built poolctl', () => {
       const { code, stdout } = await poolctl([...name.split(' '), '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain(`Usage: poolctl ${name}`);
-      // Examples stay in one line, to be copied.
-      const [text = ''] = stdout.split('\nExamples:');
-      for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     },
   );
 

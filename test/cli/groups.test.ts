@@ -46,6 +46,7 @@ describe('a group of commands', () => {
     expect(own.out).toMatch(/outline +draw around/);
     expect(await run('help', 'paint')).toEqual(own);
     expect(await run('paint', '-h')).toEqual(own);
+    expect(await run('paint')).toEqual(own);
   });
 
   it('has the help of each of its commands', async () => {
@@ -55,11 +56,12 @@ describe('a group of commands', () => {
   });
 
   it.each([
-    [['paint'], 'paint needs a command behind it\n  hint: its commands are fill, outline'],
-    [['paint', 'fil'], "there is no command 'paint fil'\n  hint: did you mean fill?"],
-    [['paint', '--sharp'], 'hint: its commands are fill, outline'],
-    [['paint', 'toString'], "there is no command 'paint toString'"],
-    [['help', 'paint', 'x'], "there is no command 'paint x'"],
+    [['paint', 'fil'], "unknown command 'paint fil'\n  hint: did you mean fill?"],
+    [['paint', '--sharp'], 'paint needs a command before --sharp\n  hint: its commands are fill, outline'],
+    [['paint', 'toString'], "unknown command 'paint toString'"],
+    [['help', 'paint', 'x'], "unknown command 'paint x'"],
+    [['fill'], "unknown command 'fill'\n  hint: did you mean paint fill?"],
+    [['outlin'], "unknown command 'outlin'"],
     [['paint', 'fill', '--sharp'], "unknown option --sharp\nRun 'poolctl paint fill --help' for usage."],
   ])('%j is a wrong command line: %s', async (argv, message) => {
     const { exitCode, out, err } = await run(...argv);

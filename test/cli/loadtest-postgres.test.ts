@@ -174,9 +174,9 @@ describeWithPostgres('on PostgreSQL', () => {
     it('may come from stdin', () =>
       works([bareUrl(), '--password-stdin'], { stdin: `${server.password}\n` }));
 
-    it('may come from PGPASSWORD in the file of --env-file', async () => {
+    it('may come from PGPASSWORD in the file of --dotenv', async () => {
       await writeFile(join(place.folder, 'test.env'), `PGPASSWORD='${server.password}'\n`);
-      await works([bareUrl(), '--env-file=test.env'], { cwd: place.folder });
+      await works([bareUrl(), '--dotenv=test.env'], { cwd: place.folder });
     });
 
     it('may come from the file that PGPASSFILE names', async () => {

@@ -565,7 +565,7 @@ describe('what is wrong with the command line', () => {
     [['--output='], '--output: the value is empty'],
     [[''], "<target>: '' has no scheme"],
     [['app.db'], "<target>: 'app.db' has no scheme; for a SQLite file write sqlite:app.db"],
-    [['mysql://anna:s3cret@db/x'], "<target>: 'mysql' is no target that can be tested; there is sqlite:FILE"],
+    [['mysql://anna:s3cret@db/x'], "<target>: unknown kind of target 'mysql:'; supported are sqlite:FILE"],
     [['sqlite::memory:'], '<target>: a database in memory cannot be shared by a pool'],
     [['sqlite:'], "database 'sqlite:': it names no file"],
     [['sqlite:a.db?speed=5'], "unknown parameter 'speed'"],
@@ -692,7 +692,7 @@ describe('hostile text', () => {
     ['a threshold', [`--threshold=${HOSTILE}`]],
     ['a definition', [`--define=${HOSTILE}`]],
     ['a config file', [`--config=${HOSTILE}`]],
-    ['an env file', [`--env-file=${HOSTILE}`]],
+    ['an env file', [`--dotenv=${HOSTILE}`]],
   ])('in %s does not reach the terminal as it is', async (_, argv) => {
     const { code, out, err } = await loadtest(argv, { isTty: true });
     expect([2, 3]).toContain(code);

@@ -38,7 +38,7 @@ describe('an option', () => {
       prePing: false,
       pause: null,
       strict: false,
-      color: null,
+      color: 'auto',
     });
     if (options === undefined) return;
     expectTypeOf(options.shape).toEqualTypeOf<'round' | 'square'>();
@@ -47,7 +47,7 @@ describe('an option', () => {
     expectTypeOf(options.pause).toEqualTypeOf<number | null>();
     expectTypeOf(options.tag).toEqualTypeOf<readonly string[]>();
     expectTypeOf(options.strict).toEqualTypeOf<boolean>();
-    expectTypeOf(options.color).toEqualTypeOf<boolean | null>();
+    expectTypeOf(options.color).toEqualTypeOf<'always' | 'never' | 'auto'>();
     expectTypeOf(options.output).toEqualTypeOf<string | null>();
   });
 
@@ -77,12 +77,12 @@ describe('an option', () => {
   });
 });
 
-describe('an env file', () => {
+describe('a file of --dotenv', () => {
   it('is loaded only when asked for, and gives way to the environment', async () => {
     await writeFile(join(cwd, '.env'), 'DB_POOL_SIZE=11\nexport DB_POOL_TIMEOUT="2s" # two\n');
     const unasked = await draw([], testIo({ cwd }));
     expect(unasked.context?.options.poolSize).toBe(5);
-    const asked = await draw(['--env-file', '.env'], testIo({ cwd, env: { DB_POOL_SIZE: '12' } }));
+    const asked = await draw(['--dotenv', '.env'], testIo({ cwd, env: { DB_POOL_SIZE: '12' } }));
     expect(asked.context?.options).toMatchObject({ poolSize: 12, poolTimeout: 2000 });
     expect(asked.context?.origins.poolTimeout).toEqual({
       kind: 'env',
@@ -93,15 +93,73 @@ describe('an env file', () => {
 
   it('must be there', async () => {
     const io = testIo({ cwd });
-    expect((await draw(['--env-file', 'none.env'], io)).exitCode).toBe(2);
-    expect(io.err()).toContain('--env-file: cannot read none.env: there is no such file');
+    expect((await draw(['--dotenv', 'none.env'], io)).exitCode).toBe(2);
+    expect(io.err()).toContain('--dotenv: cannot read none.env: there is no such file');
+  });
+
+  it('is part of the environment that the command sees', async () => {
+    await writeFile(join(cwd, '.env'), 'PGPASSWORD=a\nPGUSER=anna\nPGHOST=db\n');
+    const env = { PGHOST: '127.0.0.1', PGUSER: '' };
+    const { context } = await draw(['--dotenv', '.env'], testIo({ cwd, env }));
+    expect(context?.io.env).toEqual({ PGPASSWORD: 'a', PGUSER: 'anna', PGHOST: '127.0.0.1' });
+    expect(context?.io.cwd).toBe(cwd);
   });
 
   it('is named where a value of it is wrong', async () => {
     await writeFile(join(cwd, '.env'), 'DB_POOL_SIZE=many');
     const io = testIo({ cwd });
-    await draw(['--env-file', '.env'], io);
+    await draw(['--dotenv', '.env'], io);
     expect(io.err()).toContain(".env: DB_POOL_SIZE: 'many' is not a whole number");
+  });
+});
+
+describe('--color', () => {
+  const colorOf = async (argv: readonly string[], env: Record<string, string> = {}, isTty = false) => {
+    const { context, exitCode } = await draw(argv, testIo({ cwd, env, isTty }));
+    return exitCode === 0 ? context?.render.color : exitCode;
+  };
+
+  it.each([
+    [[], false],
+    [['--color'], true],
+    [['--color=always'], true],
+    [['--color', 'always'], true],
+    [['--color', 'never'], false],
+    [['--color', 'auto'], false],
+    [['--no-color'], false],
+    [['--color', '--no-color'], false],
+    [['--no-color', '--color'], true],
+    [['--color', 'large'], true],
+    [['--color=alwys'], 2],
+    [['--color='], 2],
+    [['--no-color=yes'], 2],
+    [['--', '--no-color'], false],
+  ])('%j: %s', async (argv, wanted) => {
+    expect(await colorOf(argv)).toBe(wanted);
+  });
+
+  it('auto is on for a terminal, and off for a file', async () => {
+    expect(await colorOf([], {}, true)).toBe(true);
+    expect(await colorOf(['--color=never'], {}, true)).toBe(false);
+    expect(await colorOf(['--output', 'x.txt'], {}, true)).toBe(false);
+    expect(await colorOf(['--output', 'x.txt', '--color'], {}, true)).toBe(true);
+  });
+
+  it('is a word or a switch in the config file', async () => {
+    for (const [value, wanted] of [
+      ['always', true],
+      [true, true],
+      [false, false],
+      ['sometimes', 2],
+    ]) {
+      await config({ draw: { color: value } });
+      expect(await colorOf([])).toBe(wanted);
+    }
+  });
+
+  it('leaves the next word alone unless it is one of its own', async () => {
+    const { context } = await draw(['--color', 'large'], testIo({ cwd }));
+    expect(context?.arguments.target).toBe('large');
   });
 });
 
@@ -169,10 +227,7 @@ describe('--print-config', () => {
     await config({ draw: { tag: ['postgres://anna:s3cret@db/x'] } });
     await writeFile(join(cwd, '.env'), 'DB_POOL_TIMEOUT=90');
     const io = testIo({ cwd, env: { DB_POOL_PRE_PING: 'off' } });
-    const { exitCode, context } = await draw(
-      ['large', '--print-config', '--env-file', '.env', '--strict'],
-      io,
-    );
+    const { exitCode, context } = await draw(['large', '--print-config', '--dotenv', '.env', '--strict'], io);
     expect(exitCode).toBe(0);
     expect(context).toBeNull();
     expect(io.out().split('\n')).toEqual([
@@ -180,12 +235,15 @@ describe('--print-config', () => {
       'shape        round                     default',
       'corners      4                         default',
       'poolSize     100                       profile large',
-      'poolTimeout  1m30s                     env DB_POOL_TIMEOUT in .env',
-      'prePing      off                       env DB_POOL_PRE_PING',
+      'poolTimeout  1m30s                     environment: DB_POOL_TIMEOUT in .env',
+      'prePing      off                       environment: DB_POOL_PRE_PING',
       'pause        -                         default',
       'tag          postgres://anna:***@db/x  poolctl.config.json: draw.tag',
-      'strict       on                        flag',
+      'strict       on                        command line',
       'format       text                      default',
+      'output       -                         default',
+      'config       -                         default',
+      'dotenv       .env                      command line',
       'color        auto                      default',
       'quiet        off                       default',
       'verbose      off                       default',
@@ -193,12 +251,23 @@ describe('--print-config', () => {
     ]);
   });
 
+  it('cuts long values and tells their length, and has them whole in JSON', async () => {
+    const long = `${'x'.repeat(20_000)}\ny`;
+    const table = testIo({ cwd });
+    await draw(['--print-config', '--tag', long], table);
+    expect(table.out()).toContain(`tag          ${'x'.repeat(28)}… (20,002 characters)  command line`);
+    for (const line of table.out().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    const whole = testIo({ cwd });
+    await draw(['--print-config', '--format', 'json', '--tag', long], whole);
+    expect(JSON.parse(whole.out())).toMatchObject({ options: { tag: { value: long } } });
+  });
+
   it('is JSON where that is the format', async () => {
     const io = testIo({ cwd });
     await draw(['--print-config', '-f', 'json', '--pool-size', '3'], io);
     const { schema, options } = JSON.parse(io.out()) as { schema: number; options: Record<string, unknown> };
     expect(schema).toBe(1);
-    expect(options.poolSize).toEqual({ value: '3', from: 'flag' });
+    expect(options.poolSize).toEqual({ value: '3', from: 'command line' });
     expect(options.poolTimeout).toEqual({ value: '30s', from: 'default' });
   });
 });

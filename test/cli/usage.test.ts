@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ExitCode } from '../../src/cli/exit-codes.js';
 import { runMain } from '../../src/cli/main.js';
 import { testIo } from '../helpers/io.js';
 import { draw, madeUpProgram } from './made-up-command.js';
@@ -49,15 +50,20 @@ describe('a wrong command line', () => {
   });
 
   it.each([
-    [['--no-strict'], 'there is no --no-strict'],
+    [['--no-strict'], '--strict cannot be negated'],
     [['--no-pre-pin'], 'did you mean --no-pre-ping?'],
     [['--pool-size'], '--pool-size needs a value'],
     [['--strict', '--tag', 'x', '--pool-size'], '--pool-size needs a value'],
-    [['--pool-size', '--strict'], '--pool-size needs a value, and --strict follows'],
+    [['--pool-size', '--strict'], '--pool-size needs a value, but --strict follows'],
     [['--pool-size=-1'], "--pool-size: '-1' is too low; 0 is the least"],
     [['--pool-size='], "--pool-size: '' is not a whole number"],
     [['--pool-timeout', '0x'], 'unknown unit'],
     [['-x'], 'unknown option -x'],
+    [['--timeout', '5s'], 'did you mean --pool-timeout?'],
+    [['--time-out=5s'], 'did you mean --pool-timeout?'],
+    [['--env-file', '.env'], 'write --dotenv .env'],
+    [['--env-file=.env'], '--env-file is an option of Node'],
+    [['--pool-size', 'many', '--pool-size', '5'], "--pool-size: 'many' is not a whole number"],
     [['one', 'two'], "unexpected argument 'two'"],
     [['one', '--', '--two', 'three'], "unexpected arguments '--two', 'three'"],
     [['--corners', '5'], '--corners only applies to --shape square'],
@@ -82,16 +88,16 @@ describe('a command', () => {
     return { exitCode, out: io.out(), err: io.err() };
   };
 
-  it('must be given', async () => {
-    expect(await run([])).toEqual({
-      exitCode: 2,
-      out: '',
-      err: "poolctl: no command given\n  hint: commands are draw, erase\nRun 'poolctl --help' for usage.\n",
-    });
+  it('that is not given is answered with the help, and the exit codes in it', async () => {
+    const { exitCode, out, err } = await run([]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    expect(out).toContain('Exit codes:\n  0 ');
+    for (const code of Object.values(ExitCode)) expect(out).toMatch(new RegExp(`\\b${code}\\b`));
+    expect(out).toBe((await run(['--help'])).out);
   });
 
   it('must exist', async () => {
-    expect((await run(['drwa'])).err).toContain("there is no command 'drwa'\n  hint: did you mean draw?");
+    expect((await run(['drwa'])).err).toContain("unknown command 'drwa'\n  hint: did you mean draw?");
     expect((await run(['paint'])).err).toContain('hint: commands are draw, erase');
     expect((await run(['toString'])).exitCode).toBe(2);
     expect((await run(['help', 'drwa'])).exitCode).toBe(2);
@@ -99,7 +105,7 @@ describe('a command', () => {
 
   it('comes before its options', async () => {
     expect((await run(['--strict', 'draw'])).err).toContain(
-      'unknown option --strict\n  hint: options go behind',
+      'unknown option --strict\n  hint: put options after',
     );
     expect((await run(['--hepl'])).err).toContain('did you mean --help?');
   });
@@ -119,12 +125,12 @@ describe('a command', () => {
     expect(exitCode).toBe(0);
     expect(out).toContain('Usage: poolctl draw [options] [target]');
     expect(out).toMatch(/--pool-size <N> +resources kept \(default: 5, env: DB_POOL_SIZE\)/);
-    expect(out).toMatch(/--\[no-\]pre-ping +ask before lending \(default: on, env:\s+DB_POOL_PRE_PING\)/);
+    expect(out).toMatch(/--\[no-\]pre-ping +ask before lending \(default: on,\s+env:\s+DB_POOL_PRE_PING\)/);
     expect(out).toContain('Draw a shape.');
     expect(out).toMatch(/--shape <round\|square> +the shape \(default: round\)/);
     expect(out).toContain('Pool:');
     expect(out).toContain('Common options:');
-    expect(out).toContain('Examples:\n  a square:\n    poolctl draw --shape square');
+    expect(out).toContain('Examples:\n  A square:\n    poolctl draw --shape square');
     expect((await run(['help', 'draw'])).out).toBe(out);
     expect((await run(['draw', '-h'])).out).toBe(out);
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);

@@ -185,11 +185,11 @@ describe('poolctl doctor', () => {
       return [targets[0]?.what, results.map(({ check, status }) => `${check} ${status}`)];
     };
     expect(await text([])).toEqual(['pre-ping on', ['stale-connections pass']]);
-    expect(await text(['--env-file=.env'])).toEqual([
+    expect(await text(['--dotenv=.env'])).toEqual([
       'pool size 5, recycle never, pre-ping off',
       ['stale-connections fail'],
     ]);
-    expect(await text(['--env-file=.env', '--pre-ping'], { DB_POOL_RECYCLE: '60' })).toEqual([
+    expect(await text(['--dotenv=.env', '--pre-ping'], { DB_POOL_RECYCLE: '60' })).toEqual([
       'pool size 5, recycle 1m, pre-ping on',
       ['stale-connections pass'],
     ]);

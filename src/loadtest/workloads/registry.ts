@@ -38,7 +38,7 @@ export function parseTarget(text: string): Target {
     checkPostgresUrl(text);
     return { kind: 'postgres', url: text };
   }
-  const meant = suggestUrl(text);
+  const meant = suggestUrl(text, ['http', 'https', 'wss']);
   if (meant !== null) throw new ValueError(`unknown target '${maskUrl(text)}'; did you mean '${meant}'?`);
   const [, scheme] = /^([a-z][a-z0-9+.-]+):/i.exec(text) ?? [];
   if (scheme === undefined)
@@ -54,7 +54,7 @@ export function parseTarget(text: string): Target {
       if (text.toLowerCase() === BUILT_IN_FEED) return { kind: 'feed', url: null };
       return { kind: 'feed', url: webUrl(text) };
     default:
-      throw new ValueError(`'${scheme}' is no target that can be tested; there is ${TARGET_FORMS}`);
+      throw new ValueError(`unknown kind of target '${scheme}:'; supported are ${TARGET_FORMS}`);
   }
 }
 
