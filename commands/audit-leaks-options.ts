@@ -150,45 +150,45 @@ function parsed(source: string): unknown {
 
 export const options = {
   exclude: list({
-    summary: 'leave out what fits; a glob without a slash is a name anywhere',
+    summary: 'skip matching paths; a glob without a slash matches names',
     type: globType,
     group: 'Scope',
   }),
   ignoreFiles: flag({
-    summary: 'leave out what .gitignore names',
+    summary: 'skip what .gitignore lists',
     default: true,
     negatable: true,
     group: 'Scope',
   }),
   since: value({
-    summary: 'only findings that a change since this commit can affect',
+    summary: 'only findings that changes since this commit can affect',
     type: text('GITREF'),
     default: null,
     group: 'Scope',
   }),
-  includeTests: flag({ summary: 'let leaks in test files fail the run, too', group: 'Scope' }),
+  includeTests: flag({ summary: 'fail the run on leaks in test files too', group: 'Scope' }),
   acquire: list({
-    summary: 'a function, method or class (new X) of yours that lends',
+    summary: 'your own function, method or class that hands out a lease',
     type: lenderType,
     group: 'Resources',
   }),
   release: list({
-    summary: 'what ends the lease: a method of it, or a function that takes it',
+    summary: 'what ends the lease: a method of it, or a function',
     type: nameType,
     group: 'Resources',
   }),
   handoff: list({
-    summary: 'what takes it over for later: a method of it, or a function that takes it',
+    summary: 'what takes the lease over: a method of it, or a function',
     type: nameType,
     group: 'Resources',
   }),
   armedBy: list({
-    summary: 'a method of it before which it holds nothing',
+    summary: 'method of the lease that starts it',
     type: nameType,
     group: 'Resources',
   }),
   resources: list({
-    summary: 'more of them: {"acquire": [...], "release": [...], "handoff": [...], "from": [...]}',
+    summary: 'more of your own: {"acquire": [...], "release": [...]}',
     type: resourceType,
     takesObjects: true,
     group: 'Resources',
@@ -200,13 +200,13 @@ export const options = {
     group: 'Verdict',
   }),
   minConfidence: value({
-    summary: 'report findings of at least this confidence',
+    summary: 'minimum confidence of reported findings',
     type: confidenceType,
     default: 'low',
     group: 'Verdict',
   }),
   rules: list({
-    summary: 'level of a rule, kind or resource: off, note or error',
+    summary: 'level of a rule or resource: off, note or error',
     type: rulesType,
     takesObjects: true,
     group: 'Verdict',
@@ -220,39 +220,39 @@ export const options = {
   maxFindings: value({ summary: 'allow up to N findings', type: count(), default: 0, group: 'Verdict' }),
   strict: flag({ summary: 'fail if a file was skipped or a lease not decided', group: 'Verdict' }),
   baseline: value({
-    summary: 'leave out the leaks in FILE, which are known',
+    summary: 'suppress the findings recorded in FILE',
     type: path('FILE'),
     default: null,
     group: 'Verdict',
   }),
   updateBaseline: flag({
-    summary: 'write what is found now to the file of --baseline',
+    summary: 'record the current findings in the --baseline file',
     config: false,
     group: 'Verdict',
   }),
   fix: flag({
-    summary: 'repair what can be repaired safely (to try/finally or await using), and report the rest',
+    summary: 'repair what can be repaired safely, and report the rest',
     config: false,
     group: 'Repair',
   }),
   dryRun: flag({
-    summary: 'with --fix: print what would change as a diff, and fail as the audit does',
+    summary: 'with --fix: print the repairs as a diff, write nothing',
     config: false,
     group: 'Repair',
   }),
   notes: flag({
-    summary: 'show notes too: leaks that only a failing connect, BEGIN or ROLLBACK can cause',
+    summary: 'show notes too: leaks after a failing connect, BEGIN or ROLLBACK',
     group: 'Output',
   }),
   explain: value({
-    summary: 'print why a resource leaks or what a rule finds, with an example and its repair',
+    summary: 'explain a resource or rule, with an example and a repair',
     type: topicType,
     default: null,
     config: false,
     group: 'Output',
   }),
   cache: flag({
-    summary: 'keep results for runs without changes',
+    summary: 'reuse results of unchanged files',
     default: true,
     negatable: true,
     group: 'Output',
@@ -268,7 +268,7 @@ export const options = {
 };
 
 export const pathsArgument = {
-  paths: restArguments({ summary: 'files and folders; left out: the current folder', type: path('PATH') }),
+  paths: restArguments({ summary: 'files and folders (default: the current folder)', type: path('PATH') }),
 };
 
 export type Context = CommandContext<typeof options, typeof pathsArgument>;

@@ -22,10 +22,10 @@ import { type Context, options, pathsArgument } from './audit-leaks-options.js';
 
 export const command = defineCommand({
   name: 'audit-leaks',
-  summary: 'find leases that can escape their release, in source code',
+  summary: 'find connection leaks in source code',
   description:
-    'Follows every lease of a connection pool (pg, mysql2, TypeORM, Knex, Sequelize, MongoDB, SQLite ... and your own\n' +
-    'getDb()) along every path of TypeScript and JavaScript code, and finds the ones that can get past the release.',
+    'Follows every lease of a connection pool (pg, mysql2, TypeORM, Knex, Sequelize, MongoDB, SQLite and your own\n' +
+    'functions) along every path of TypeScript and JavaScript code. Reports each path that skips the release.',
   arguments: pathsArgument,
   options,
   rules: [
@@ -73,17 +73,20 @@ export const command = defineCommand({
     { command: 'poolctl audit-leaks', meaning: 'the current folder' },
     {
       command: 'poolctl audit-leaks src --acquire openSession --release close',
-      meaning: 'with a factory of your own',
+      meaning: 'your own function that hands out leases',
     },
     {
       command: 'poolctl audit-leaks --baseline leaks.json --update-baseline',
-      meaning: 'take what is there as known',
+      meaning: 'record existing findings as a baseline',
     },
     {
       command: 'poolctl audit-leaks --baseline leaks.json --format github',
-      meaning: 'a gate for new leaks in CI',
+      meaning: 'fail in CI on new findings only',
     },
-    { command: 'poolctl audit-leaks --explain pg-pool', meaning: 'why it leaks, and how to repair it' },
+    {
+      command: 'poolctl audit-leaks --explain pg-pool',
+      meaning: 'why a resource leaks, and how to repair it',
+    },
     { command: 'poolctl audit-leaks --explain held-through-work', meaning: 'what a rule finds, and why' },
   ],
   async run(context) {

@@ -9,35 +9,37 @@ import { formatsOf, renderReport } from '../src/report/registry.js';
 
 const options = {
   tolerance: value({
-    summary: 'how much worse a figure may be; on a shared machine two runs differ by 15 % without any cause',
+    summary: 'allowed regression of a figure',
     type: share({ most: 10 }),
     default: DEFAULT_TOLERANCE,
     group: 'Verdict',
   }),
   allowDifferentWork: flag({
-    summary: 'compare runs that did different work, such as a rewritten query',
+    summary: 'compare runs of different work, such as a rewritten query',
     group: 'Verdict',
   }),
   format: formatOption(formatsOf('compare')),
 };
 
 const resultArgument = (which: string) =>
-  requiredArgument({ summary: `${which}, written by loadtest --format json`, type: path('FILE') });
+  requiredArgument({ summary: `${which}, from loadtest --format json`, type: path('FILE') });
 
 export const command = defineCommand({
   name: 'compare',
-  summary: 'compare two load tests, figure by figure',
+  summary: 'compare two load test results',
   description:
-    'Compares two results of loadtest: for each figure the change, the range in which it lies by the spread within\n' +
-    'the runs, and whether that shows a difference at all. Exits 1 if something has become worse by more than the\n' +
-    'tolerance.',
-  arguments: { before: resultArgument('the result before'), after: resultArgument('the result after') },
+    'Compares two results of poolctl loadtest. For each figure it shows the change, its confidence interval, and\n' +
+    'whether the difference is real. Exits with 1 if a figure became worse by more than the tolerance.',
+  arguments: {
+    before: resultArgument('result before the change'),
+    after: resultArgument('result after the change'),
+  },
   options,
   examples: [
-    { command: 'poolctl compare before.json after.json', meaning: 'what has the change done?' },
+    { command: 'poolctl compare before.json after.json', meaning: 'the effect of a change' },
     {
       command: 'poolctl compare main.json branch.json --tolerance 25% --format markdown',
-      meaning: 'a comment for a pull request, on a noisy machine',
+      meaning: 'a pull request comment, from a noisy machine',
     },
   ],
   async run(context) {

@@ -42,67 +42,67 @@ const FACTS = 'What no target tells';
 
 const options = {
   only: list({
-    summary: 'run these checks alone',
+    summary: 'run only these checks',
     type: checksType,
     group: 'Checks',
   }),
-  skip: list({ summary: 'leave these out', type: checksType, group: 'Checks' }),
-  list: flag({ summary: 'list all checks, and run none', config: false, group: 'Checks' }),
+  skip: list({ summary: 'skip these checks', type: checksType, group: 'Checks' }),
+  list: flag({ summary: 'list all checks and exit', config: false, group: 'Checks' }),
   explain: value({
-    summary: 'say what a check looks at, why, and what passes; run none',
+    summary: 'explain a check and exit',
     type: checkType,
     default: null,
     config: false,
     group: 'Checks',
   }),
-  strict: flag({ summary: 'exit 1 on warnings as well', group: 'Checks' }),
+  strict: flag({ summary: 'fail on warnings too', group: 'Checks' }),
   tryLogin: flag({
-    summary: 'log in through PgBouncer as the user of postgres://; that opens a connection of its pool',
+    summary: 'log in through PgBouncer as the user of postgres://',
     group: 'Checks',
   }),
   timeout: value({
-    summary: 'how long reading one target may take',
+    summary: 'maximum time to read one target',
     type: duration({ leastMs: 100 }),
     default: 10_000,
     group: 'Checks',
   }),
   idleTransaction: value({
-    summary: 'how long a session may be idle in a transaction',
+    summary: 'maximum idle time in a transaction',
     type: duration({ leastMs: 1 }),
     default: DEFAULT_OPTIONS.idleTransactionMs,
     group: 'Limits',
   }),
   longQuery: value({
-    summary: 'how long a query may run',
+    summary: 'maximum duration of a query',
     type: duration({ leastMs: 1 }),
     default: DEFAULT_OPTIONS.longQueryMs,
     group: 'Limits',
   }),
   queueWait: value({
-    summary: "how long a client may wait in PgBouncer's queue",
+    summary: "maximum wait in PgBouncer's queue",
     type: duration({ leastMs: 1 }),
     default: DEFAULT_OPTIONS.queueWaitMs,
     group: 'Limits',
   }),
   instances: value({
-    summary: 'processes that run the application, each with a pool as below',
+    summary: 'processes of the application, each with its own pool',
     type: count({ least: 1 }),
     default: null,
     defaultText: '1',
     group: FACTS,
   }),
   memory: value({
-    summary: 'the memory of the database server',
+    summary: 'memory of the database server',
     type: size({ least: 1 }),
     default: null,
-    defaultText: "this machine's, if the server is on it",
+    defaultText: "this machine's, for a local server",
     group: FACTS,
   }),
   fileLimit: value({
-    summary: 'how many files PgBouncer may have open (ulimit -n)',
+    summary: 'open files that PgBouncer may have (ulimit -n)',
     type: count({ least: 1 }),
     default: null,
-    defaultText: 'found out, if it is on this machine and has a pidfile',
+    defaultText: 'detected for a local PgBouncer with a pidfile',
     group: FACTS,
   }),
   poolSize: value({
@@ -113,60 +113,60 @@ const options = {
     group: SETTINGS,
   }),
   maxOverflow: value({
-    summary: 'connections more while all are in use; -1 is no limit',
+    summary: 'extra connections allowed when all are in use; -1: no limit',
     type: count({ least: -1 }),
     default: null,
     env: 'DB_MAX_OVERFLOW',
     group: SETTINGS,
   }),
   poolTimeout: value({
-    summary: 'how long to wait for a connection; a number alone is seconds',
+    summary: 'maximum wait for a connection; a bare number is in seconds',
     type: durationOrNever({ bareUnit: 's' }),
     default: null,
-    defaultText: 'not known',
+    defaultText: 'unknown',
     env: 'DB_POOL_TIMEOUT',
     group: SETTINGS,
   }),
   poolRecycle: value({
-    summary: 'connections older than this are replaced; a number alone is seconds',
+    summary: 'maximum age of a connection; a bare number is in seconds',
     type: durationOrNever({ bareUnit: 's' }),
     default: null,
-    defaultText: 'not known',
+    defaultText: 'unknown',
     env: 'DB_POOL_RECYCLE',
     group: SETTINGS,
   }),
   prePing: flag({
-    summary: 'connections are tried before they are used again',
+    summary: 'whether idle connections are tested before use',
     default: null,
-    defaultText: 'not known',
+    defaultText: 'unknown',
     negatable: true,
     env: 'DB_POOL_PRE_PING',
     group: SETTINGS,
   }),
   connectTimeout: value({
-    summary: 'how long opening a connection may take; a number alone is seconds',
+    summary: 'maximum time to open a connection; a bare number is in seconds',
     type: duration({ bareUnit: 's', leastMs: 1 }),
     default: null,
     env: 'DB_CONNECT_TIMEOUT',
     group: SETTINGS,
   }),
   prepareThreshold: value({
-    summary: 'statements run more often than this are named; 0 names none',
+    summary: 'name a statement after N executions; 0: never',
     type: count(),
     default: null,
     env: 'DB_PREPARE_THRESHOLD',
     group: SETTINGS,
   }),
   statementTimeout: value({
-    summary: 'the statement_timeout that it asks for when it connects; a number alone is milliseconds',
+    summary: 'statement_timeout at connect; a bare number is in milliseconds',
     type: duration({ bareUnit: 'ms', leastMs: 1 }),
     default: null,
     group: SETTINGS,
   }),
   pgbouncer: flag({
-    summary: 'it connects by way of PgBouncer, or does not',
+    summary: 'whether the application connects through PgBouncer',
     default: null,
-    defaultText: 'by targets',
+    defaultText: 'from the targets',
     negatable: true,
     env: 'USE_PGBOUNCER',
     group: SETTINGS,
@@ -176,7 +176,7 @@ const options = {
 
 const targetsArgument = {
   targets: restArguments({
-    summary: `${TARGET_FORMS}; pool: alone is every application of this user that publishes its pools`,
+    summary: `${TARGET_FORMS}; pool: alone means all your published applications`,
     type: text('TARGET'),
   }),
 };
@@ -198,20 +198,20 @@ const SETTING_KEYS = [
 
 export const command = defineCommand({
   name: 'doctor',
-  summary: 'check databases, poolers, pools and their settings, and say how to repair them',
+  summary: 'check databases, poolers and settings, with exact repairs',
   description:
-    'Looks at PostgreSQL, PgBouncer, SQLite, the pools of running applications and their settings (--dotenv .env),\n' +
-    'the more of them the better, since most of what goes wrong lies between them. It only reads. Of what is wrong it\n' +
-    'says why that matters, what exactly repairs it, and what the repair may do besides. Exits 1 if a check failed.',
+    'Checks PostgreSQL, PgBouncer, SQLite, the pools of running applications and their settings (--dotenv .env).\n' +
+    'Name everything that works together: most problems lie between two parts. For each problem it explains the\n' +
+    'effect, the exact repair and its risk. It only reads. Exits with 1 if a check failed.',
   arguments: targetsArgument,
   options,
   examples: [
     {
       command:
         'poolctl doctor postgres://admin@db/shop pgbouncer://stats@db:6432/ --dotenv .env --instances 4',
-      meaning: 'server, pooler and the settings of four processes together',
+      meaning: 'server, pooler and the settings of four processes',
     },
-    { command: 'poolctl doctor --explain fleet-sum', meaning: 'what does that check look at?' },
+    { command: 'poolctl doctor --explain fleet-sum', meaning: 'what a check looks at' },
     { command: 'poolctl doctor pool: --format junit -o doctor.xml', meaning: 'running applications, for CI' },
   ],
   async run(context) {

@@ -42,46 +42,38 @@ const { utilization, waiting, waitMs, leaked, timedOut } = HEALTH_LIMITS;
 
 const options = {
   every: value({
-    summary: 'check again and again, this often, until Ctrl-C; a line for each pool, or of JSON',
+    summary: 'repeat at this interval until Ctrl-C',
     type: duration({ leastMs: 100 }),
     default: null,
     defaultText: 'once',
     config: false,
   }),
   timeout: value({
-    summary: 'how long a source may take to answer',
+    summary: 'maximum time to read a source',
     type: duration({ leastMs: 1 }),
     default: 5000,
   }),
-  strict: flag({ summary: 'exit 1 on a warning too' }),
+  strict: flag({ summary: 'fail on a warning too' }),
   format: formatOption(formatsOf('health')),
-  warnUtilization: limit(shareType, utilization.warning, 'in use of what can be: above is a warning'),
+  warnUtilization: limit(shareType, utilization.warning, 'warn above this share in use'),
   criticalUtilization: limit(
     shareType,
     utilization.critical,
-    'above is critical, if somebody waits; else a warning',
+    'critical above this share in use while callers wait',
   ),
-  warnWaiting: limit(countType, waiting.warning, 'more waiting is a warning'),
-  criticalWaiting: limit(countType, waiting.critical, 'more waiting is critical'),
-  warnWait: limit(timeType, waitMs.warning, 'a longer wait, up to now, is a warning'),
-  criticalWait: limit(timeType, waitMs.critical, 'a longer wait is critical'),
-  warnLeaks: limit(countType, leaked.warning, 'more leases out for too long are a warning'),
-  criticalLeaks: limit(countType, leaked.critical, 'more leases out for too long are critical'),
-  warnTimeouts: limit(
-    countType,
-    timedOut.warning,
-    'with --every: more time-outs since the last look are a warning',
-  ),
-  criticalTimeouts: limit(
-    countType,
-    timedOut.critical,
-    'with --every: more time-outs since the last look are critical',
-  ),
+  warnWaiting: limit(countType, waiting.warning, 'warn above N waiting callers'),
+  criticalWaiting: limit(countType, waiting.critical, 'critical above N waiting callers'),
+  warnWait: limit(timeType, waitMs.warning, 'warn above this current wait'),
+  criticalWait: limit(timeType, waitMs.critical, 'critical above this current wait'),
+  warnLeaks: limit(countType, leaked.warning, 'warn above N leaked leases'),
+  criticalLeaks: limit(countType, leaked.critical, 'critical above N leaked leases'),
+  warnTimeouts: limit(countType, timedOut.warning, 'with --every: warn above N timeouts per check'),
+  criticalTimeouts: limit(countType, timedOut.critical, 'with --every: critical above N timeouts per check'),
 };
 
 const sourcesArgument = {
   sources: restArguments({
-    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
+    summary: `${SOURCE_FORMS} (default: pool:, which means all your published applications)`,
     type: text('SOURCE'),
   }),
 };
@@ -90,20 +82,19 @@ type Context = CommandContext<typeof options, typeof sourcesArgument>;
 
 export const command = defineCommand({
   name: 'health',
-  summary: 'say whether pools are healthy, for scripts and container probes',
+  summary: 'check pool health, for scripts and container probes',
   description:
-    'Reads pools, and says of each whether it is healthy, in warning, critical, or cannot be read (error): pools of\n' +
-    'applications, those of PgBouncer with its places for clients, and the connections of a PostgreSQL. Any limit can be\n' +
-    'none. Exit 0: healthy, or no worse than a warning; 1: critical, or a warning with --strict; 3: something could not\n' +
-    'be read. With --every the last look decides.',
+    'Reads pools of applications, PgBouncer and PostgreSQL, and reports each as healthy, warning, critical or\n' +
+    "error (cannot be read). Set a limit to 'none' to ignore it. Exits with 0 if healthy or with warnings, 1 if\n" +
+    'critical (with --strict: on warnings too), and 3 if a pool cannot be read. With --every the last check counts.',
   arguments: sourcesArgument,
   options,
   endsByInterrupt: true,
   examples: [
-    { command: 'poolctl health', meaning: 'every application of yours that publishes its pools' },
+    { command: 'poolctl health', meaning: 'all your applications that publish their pools' },
     {
       command: 'poolctl health pool:127.0.0.1:9876 --format json',
-      meaning: 'a container probe: the application was started by poolctl run --publish',
+      meaning: 'a container probe of an application under poolctl run --publish',
     },
     {
       command: 'poolctl health pgbouncer://stats@db:6432/ --every 5m --strict',

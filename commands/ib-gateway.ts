@@ -21,102 +21,102 @@ import {
 } from '../src/lab/ib-gateway/wire/versions.js';
 
 const ADDRESS = 'Address';
-const BEHAVIOUR = 'Behaviour';
+const BEHAVIOUR = 'Behavior';
 const FAULTS = 'Faults';
 
 const options = {
   port: value({
-    summary: 'where clients connect; 0 is any free port',
+    summary: 'port for clients; 0: any free port',
     type: count({ most: 65_535 }),
     default: 7497,
     env: 'IBKR_PORT',
     group: ADDRESS,
   }),
   controlPort: value({
-    summary: 'where faults are injected and counts are read, in lines of JSON; 0 is any free port',
+    summary: 'port for faults and counts, in lines of JSON; 0: any free port',
     type: count({ most: 65_535 }),
     default: 0,
     group: ADDRESS,
   }),
   host: value({
-    summary: 'the address to listen at',
+    summary: 'address to listen on',
     type: text('HOST'),
     default: '127.0.0.1',
     group: ADDRESS,
   }),
   allowRemote: flag({
-    summary: 'listen at an address that other machines reach; the gateway asks nobody for a password',
+    summary: 'allow an address that other machines can reach; needs no password',
     config: false,
     group: ADDRESS,
   }),
   serverVersion: value({
-    summary: `the newest version of the protocol that it speaks, ${LEAST_SERVER_VERSION} to ${MOST_SERVER_VERSION}`,
+    summary: `newest protocol version, ${LEAST_SERVER_VERSION} to ${MOST_SERVER_VERSION}`,
     type: count({ least: LEAST_SERVER_VERSION, most: MOST_SERVER_VERSION }),
     default: DEFAULT_SERVER_VERSION,
     group: BEHAVIOUR,
   }),
   seed: value({
-    summary: 'decides on prices, delays and who is hit: the same seed, the same run',
+    summary: 'seed of prices, delays and faults',
     type: count({ most: 2 ** 32 - 1 }),
     default: 1,
     group: BEHAVIOUR,
   }),
   account: list({
-    summary: 'an account that clients see; left out, DU1234567',
+    summary: 'account that clients see; DU1234567 if none is given',
     type: text('NAME'),
     group: BEHAVIOUR,
   }),
   clientCap: value({
-    summary: 'connections at once',
+    summary: 'maximum connections',
     type: count({ least: 1, most: 10_000 }),
     default: 32,
     group: BEHAVIOUR,
   }),
   overCap: value({
-    summary: 'what one more sees: close or silence',
+    summary: 'answer to one more: close, silence',
     type: choice(['close', 'silence'], 'WORD'),
     default: 'close',
     group: BEHAVIOUR,
   }),
   messageLimit: value({
-    summary: 'messages per second of all clients together, before error 100; 0 is no limit',
+    summary: 'messages per second of all clients before error 100; 0: no limit',
     type: count({ most: 1e6 }),
     default: 50,
     group: BEHAVIOUR,
   }),
   strikes: value({
-    summary: 'errors 100 before a client is disconnected; 0 is never',
+    summary: 'errors 100 before a client is disconnected; 0: never',
     type: count({ most: 1e6 }),
     default: 3,
     group: BEHAVIOUR,
   }),
   historyPacing: flag({
-    summary: 'refuse requests for history that come too often, with error 162',
+    summary: 'refuse history requests that come too often (error 162)',
     default: true,
     negatable: true,
     group: BEHAVIOUR,
   }),
   marketDataLines: value({
-    summary: 'subscriptions to market data of all clients together, before error 101',
+    summary: 'market data subscriptions of all clients before error 101',
     type: count({ most: 1e6 }),
     default: 100,
     group: BEHAVIOUR,
   }),
   tickInterval: value({
-    summary: 'how often prices change',
+    summary: 'time between price changes',
     type: duration({ leastMs: 1 }),
     default: 250,
     group: BEHAVIOUR,
   }),
   faults: value({
-    summary: 'faults that happen by themselves: a JSON list, as in [{"kind":"restart","atMs":5000}]',
+    summary: 'file of faults: a JSON array, [{"kind":"restart","atMs":5000}]',
     type: path('FILE'),
     default: null,
     config: false,
     group: FAULTS,
   }),
   speed: value({
-    summary: 'its clock runs so many times faster: limits, faults and delays take less time',
+    summary: 'speed of its clock: limits, faults and delays take less time',
     type: number({ least: 0.01, most: 1000 }),
     default: 1,
     group: FAULTS,
@@ -135,20 +135,19 @@ export interface GatewayDocument {
 
 export const command = defineCommand({
   name: 'ib gateway',
-  summary: "simulate the broker's gateway (TWS), with faults to test clients against",
+  summary: 'simulate a broker gateway (TWS) with faults',
   description:
-    'Plays TWS or IB Gateway on this machine, for any client of its text protocol: contracts, history, market data,\n' +
-    'account, positions, orders, all made up from the seed. It behaves as the real one where that is known (client ids,\n' +
-    'limits, resets), goes wrong where it is told to, and counts all that it sees. One line says where it listens; it\n' +
-    'ends by Ctrl-C.',
+    'Simulates TWS or IB Gateway on this machine for any client of its text protocol: contracts, history, market\n' +
+    'data, account, positions and orders, all generated from the seed. It follows the known limits and resets of\n' +
+    'the real gateway, injects faults, and counts what it sees. It prints its address, and ends with Ctrl-C.',
   arguments: {},
   options,
   endsByInterrupt: true,
   examples: [
-    { command: 'poolctl ib gateway', meaning: 'a gateway at 127.0.0.1:7497, where clients look for one' },
+    { command: 'poolctl ib gateway', meaning: 'a gateway at 127.0.0.1:7497, the default of clients' },
     {
       command: 'poolctl ib gateway --port 0 --control-port 0 --format json',
-      meaning: 'for a test: any free ports, told in JSON',
+      meaning: 'for a test: free ports, printed as JSON',
     },
     {
       command: 'poolctl ib gateway --server-version 151 --faults bad-day.json --seed 7',

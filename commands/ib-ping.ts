@@ -13,28 +13,28 @@ const GATEWAY = 'Gateway';
 
 const options = {
   host: value({
-    summary: 'where the gateway runs',
+    summary: 'host of the gateway',
     type: text('HOST'),
     default: '127.0.0.1',
     env: 'IBKR_HOST',
     group: GATEWAY,
   }),
   port: value({
-    summary: 'where it listens: TWS at 7496 or 7497 (paper), IB Gateway at 4001 or 4002 (paper)',
+    summary: 'its port: TWS 7496 or 7497 (paper), IB Gateway 4001 or 4002',
     type: count({ least: 1, most: 65_535 }),
     default: 7497,
     env: 'IBKR_PORT',
     group: GATEWAY,
   }),
   clientId: value({
-    summary: 'the client id to connect with; one that nobody else uses',
+    summary: 'client id that no other client uses',
     type: count({ most: 2 ** 31 - 1 }),
     default: 1,
     env: 'IBKR_CLIENT_ID',
     group: GATEWAY,
   }),
   timeout: value({
-    summary: 'how long it may take to be ready, and to answer',
+    summary: 'maximum time to connect and to answer',
     type: duration({ leastMs: 1 }),
     default: 10_000,
     group: GATEWAY,
@@ -44,18 +44,18 @@ const options = {
 
 export const command = defineCommand({
   name: 'ib ping',
-  summary: 'tell in one line whether a gateway (TWS) is usable',
+  summary: 'check whether a broker gateway (TWS) is usable',
   description:
-    'Connects as a pool would, asks for the time, and hangs up. Exits 0 if the gateway is usable, 1 if it answers and has\n' +
-    'lost its own connection to IB, and 3 if it is not usable: nobody listens, something else does (an HTTP server, say),\n' +
-    'it speaks only a newer protocol, says nothing, or another has the client id. It places no orders and reads no data.',
+    'Connects as a pool would, asks for the time, and disconnects. Exits with 0 if the gateway is usable, 1 if it\n' +
+    'answers without its own connection to IB, and 3 otherwise: nothing or something else listens, it speaks\n' +
+    'another protocol version, does not answer, or the client id is in use. It places no orders and reads no data.',
   arguments: {},
   options,
   examples: [
-    { command: 'poolctl ib ping', meaning: 'is TWS there, for paper trading on this machine?' },
+    { command: 'poolctl ib ping', meaning: 'TWS for paper trading on this machine' },
     {
       command: 'poolctl ib ping --port 4001 --client-id 99 -f json',
-      meaning: 'IB Gateway, with an id that no other client has, for a script',
+      meaning: 'IB Gateway, with a free client id, for a script',
     },
   ],
   async run(context) {

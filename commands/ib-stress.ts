@@ -24,100 +24,100 @@ const MOST_CLIENTS = 32;
 
 const options = {
   test: value({
-    summary: 'sequential, parallel, stress, or all of them and all scenarios',
+    summary: 'test to run: sequential, parallel, stress, all',
     type: choice(['sequential', 'parallel', 'stress', 'all'], 'TEST'),
     default: null,
     defaultText: 'all, unless --scenario is given',
     group: WHAT,
   }),
   scenario: list({
-    summary: 'a scenario by its name, may be repeated; --list tells the names',
+    summary: 'scenario to run; --list shows the names',
     type: choice(SCENARIO_NAMES, 'NAME'),
     group: WHAT,
   }),
-  list: flag({ summary: 'list the scenarios, and run nothing', config: false, group: WHAT }),
+  list: flag({ summary: 'list the scenarios and exit', config: false, group: WHAT }),
   topology: value({
-    summary: 'worker: a thread and a connection each; shared: one connection for all',
+    summary: 'worker: one connection per thread; shared: one connection for all',
     type: choice(['worker', 'shared']),
     default: null,
-    defaultText: 'tests in both, scenarios in one thread',
+    defaultText: 'both for tests, one thread for scenarios',
     group: WHAT,
   }),
   workers: value({
-    summary: 'how many workers the tests have; stress has 10 at least',
+    summary: 'workers of the tests; stress has at least 10',
     type: count({ least: 1, most: MOST_CLIENTS }),
     default: 10,
     group: WHAT,
   }),
   requests: value({
-    summary: 'how many requests each of them makes',
+    summary: 'requests per worker',
     type: count({ least: 1, most: 10_000 }),
     default: 10,
     group: WHAT,
   }),
   baseline: value({
-    summary: 'unpooled: also compare with a connection for each call',
+    summary: 'unpooled: compare with one connection per call',
     type: choice(['unpooled'], 'WORD'),
     default: null,
     group: WHAT,
   }),
   negativeControls: flag({
-    summary: 'run each scenario on a pool that is broken on purpose; passes if all of them fail',
+    summary: 'run each scenario on a broken pool; passes if all fail',
     config: false,
     group: WHAT,
   }),
   seed: value({
-    summary: 'decides on requests, faults and delays: the same seed, the same schedule',
+    summary: 'seed of requests, faults and delays',
     type: count({ most: 2 ** 32 - 1 }),
     default: 1,
     group: RUN,
   }),
   realTime: flag({
-    summary: 'no clock faster than the machine: ten minutes of history pacing take ten minutes',
+    summary: 'run at real speed: pacing of ten minutes takes ten minutes',
     group: RUN,
   }),
   jobs: value({
-    summary: 'runs at the same time; more than one disturb the figures of each other',
+    summary: 'runs in parallel; they affect the figures of each other',
     type: count({ least: 1, most: 32 }),
     default: 1,
     group: RUN,
   }),
   patience: value({
-    summary: 'how many times longer than usual a slow machine is waited for',
+    summary: 'factor by which a slow machine is waited for longer',
     type: number({ least: 1, most: 100 }),
     default: 1,
     group: RUN,
   }),
   host: value({
-    summary: 'where a gateway runs, to use instead of simulated ones; it is only read from',
+    summary: 'host of your own gateway, which is only read',
     type: text('HOST'),
     default: null,
-    defaultText: 'simulated ones; 127.0.0.1 with --port',
+    defaultText: 'simulated gateways; 127.0.0.1 with --port',
     config: false,
     group: GATEWAY,
   }),
   port: value({
-    summary: 'where it listens. Never taken from IBKR_PORT: load goes where it is told to',
+    summary: 'port of your own gateway; IBKR_PORT is ignored',
     type: count({ least: 1, most: 65_535 }),
     default: null,
-    defaultText: 'simulated ones; 7497 with --host',
+    defaultText: 'simulated gateways; 7497 with --host',
     config: false,
     group: GATEWAY,
   }),
   clientIdBase: value({
-    summary: 'the first of the client ids',
+    summary: 'first client id',
     type: count({ least: 0, most: 2 ** 31 - 1000 }),
     default: 1,
     env: 'IBKR_CLIENT_ID',
     group: GATEWAY,
   }),
   allowRemote: flag({
-    summary: 'the gateway may be on another machine',
+    summary: 'allow a gateway on another machine',
     config: false,
     group: GATEWAY,
   }),
   iKnowThisIsLive: flag({
-    summary: 'its account may be one that is no paper account',
+    summary: 'allow a live account instead of a paper account',
     config: false,
     group: GATEWAY,
   }),
@@ -126,12 +126,12 @@ const options = {
 
 export const command = defineCommand({
   name: 'ib stress',
-  summary: 'put broker connections through a trading day at its worst, and check what the gateway saw',
+  summary: 'stress broker connections through the worst trading day',
   description:
-    'Starts gateways in a process of its own, on loopback, and breaks them in 18 ways: half-open peers, client ids in use,\n' +
-    'the nightly reset, restarts, pacing. Every run has its checks, and the counts of the client must be those that the\n' +
-    'gateway has; any difference fails. With --host or --port it only reads from the gateway that is there: no faults, no\n' +
-    'orders, 50 messages a second at most.',
+    'Starts simulated gateways on loopback and breaks them in 18 ways: half-open peers, client ids in use, the\n' +
+    'nightly reset, restarts, pacing. Every run is checked, and any difference between the counts of the client and\n' +
+    'those of the gateway fails it. With --host or --port it only reads from your gateway: no faults, no orders, at\n' +
+    'most 50 messages per second.',
   arguments: {},
   options,
   rules: [
@@ -166,12 +166,12 @@ export const command = defineCommand({
     { command: 'poolctl ib stress', meaning: 'the three tests in both topologies, and all scenarios' },
     {
       command: 'poolctl ib stress --scenario half-open --scenario auto-restart --real-time --seed 7',
-      meaning: 'two scenarios, as long as they really take',
+      meaning: 'two scenarios at real speed',
     },
-    { command: 'poolctl ib stress --negative-controls', meaning: 'would a broken pool be found out?' },
+    { command: 'poolctl ib stress --negative-controls', meaning: 'whether a broken pool is detected' },
     {
       command: 'poolctl ib stress --port 7497 --client-id-base 100',
-      meaning: 'TWS on this machine, with its paper account; nothing but reads',
+      meaning: 'TWS on this machine with a paper account, read only',
     },
   ],
   async run(context) {

@@ -7,46 +7,46 @@ export const commands: CommandTable = {
     load: async () => (await import('./init.js')).command,
   },
   'audit-leaks': {
-    summary: 'find leases that can escape their release, in source code',
+    summary: 'find connection leaks in source code',
     load: async () => (await import('./audit-leaks.js')).command,
   },
   loadtest: {
-    summary: 'put a connection pool under load and judge it',
+    summary: 'load-test a connection pool and judge the result',
     load: async () => (await import('./loadtest.js')).command,
   },
   run: {
-    summary: 'run an application with its connection pools watched',
+    summary: 'run an application and watch its connection pools',
     load: async () => (await import('./run.js')).command,
   },
   compare: {
-    summary: 'compare two load tests, figure by figure',
+    summary: 'compare two load test results',
     load: async () => (await import('./compare.js')).command,
   },
   top: {
-    summary: 'watch pools, who holds their connections, and what blocks them',
+    summary: 'show live who holds connections and what blocks them',
     load: async () => (await import('./top.js')).command,
   },
   health: {
-    summary: 'say whether pools are healthy, for scripts and container probes',
+    summary: 'check pool health, for scripts and container probes',
     load: async () => (await import('./health.js')).command,
   },
   doctor: {
-    summary: 'check databases, poolers, pools and their settings, and say how to repair them',
+    summary: 'check databases, poolers and settings, with exact repairs',
     load: async () => (await import('./doctor.js')).command,
   },
   pgbouncer: {
-    summary: 'write the configuration of PgBouncer, look into it, and steer it',
+    summary: 'configure, inspect and control PgBouncer',
     commands: {
       init: {
         summary: 'write pgbouncer.ini and userlist.txt for a database',
         load: async () => (await import('./pgbouncer-init.js')).command,
       },
       show: {
-        summary: 'show pools, clients, servers, settings and the like',
+        summary: 'show pools, clients, servers and settings',
         load: async () => (await import('./pgbouncer-show.js')).command,
       },
       pause: {
-        summary: 'pause for a while, and resume in any case',
+        summary: 'pause PgBouncer for a while; it always resumes',
         load: async () => (await import('./pgbouncer-admin.js')).pause,
       },
       resume: {
@@ -54,11 +54,11 @@ export const commands: CommandTable = {
         load: async () => (await import('./pgbouncer-admin.js')).resume,
       },
       reload: {
-        summary: 'read the configuration again, and check what was taken',
+        summary: 'reload the configuration and verify it',
         load: async () => (await import('./pgbouncer-admin.js')).reload,
       },
       reconnect: {
-        summary: 'replace each server connection as soon as it is free',
+        summary: 'replace each server connection once it is free',
         load: async () => (await import('./pgbouncer-admin.js')).reconnect,
       },
       kill: {
@@ -70,20 +70,20 @@ export const commands: CommandTable = {
         load: async () => (await import('./pgbouncer-admin.js')).disable,
       },
       enable: {
-        summary: 'take new clients of a database again',
+        summary: 'accept new clients of a database again',
         load: async () => (await import('./pgbouncer-admin.js')).enable,
       },
       shutdown: {
-        summary: 'end the pooler',
+        summary: 'shut PgBouncer down',
         load: async () => (await import('./pgbouncer-admin.js')).shutdown,
       },
     },
   },
   metrics: {
-    summary: 'metrics for Prometheus, a dashboard for Grafana, and alerts',
+    summary: 'Prometheus metrics and alerts, Grafana dashboard',
     commands: {
       serve: {
-        summary: 'give the figures of pools, PgBouncer and PostgreSQL to Prometheus',
+        summary: 'export metrics of pools, PgBouncer and PostgreSQL',
         load: async () => (await import('./metrics-serve.js')).command,
       },
       dashboard: {
@@ -97,27 +97,27 @@ export const commands: CommandTable = {
     },
   },
   ib: {
-    summary: 'broker connections (TWS): is a gateway usable, a simulated one, and a pool under stress',
+    summary: 'check, simulate and stress broker gateways (TWS)',
     commands: {
       gateway: {
-        summary: "simulate the broker's gateway (TWS), with faults to test clients against",
+        summary: 'simulate a broker gateway (TWS) with faults',
         load: async () => (await import('./ib-gateway.js')).command,
       },
       ping: {
-        summary: 'tell in one line whether a gateway (TWS) is usable',
+        summary: 'check whether a broker gateway (TWS) is usable',
         load: async () => (await import('./ib-ping.js')).command,
       },
       stress: {
-        summary: 'put broker connections through a trading day at its worst, and check what the gateway saw',
+        summary: 'stress broker connections through the worst trading day',
         load: async () => (await import('./ib-stress.js')).command,
       },
     },
   },
   ws: {
-    summary: 'test subscriptions to WebSocket feeds',
+    summary: 'stress WebSocket feed subscriptions',
     commands: {
       stress: {
-        summary: 'break a WebSocket feed in every way, and check that no subscription is lost',
+        summary: 'break a WebSocket feed and check that no subscription is lost',
         load: async () => (await import('./ws-stress.js')).command,
       },
     },

@@ -53,7 +53,8 @@ export const scriptFileType: ValueType<{ file: string; weight: number }> = {
   parse(source) {
     const [, file = source, weight = '1'] = /^(.+)@(\d+)$/.exec(source) ?? [];
     if (file.trim() === '') throw new ValueError('the value is empty');
-    return { file, weight: parseCount(weight, { least: 1 }) };
+    if (Number(weight) < 1) throw new ValueError(`'${source}' has the weight ${weight}; 1 is the least`);
+    return { file, weight: parseCount(weight) };
   },
   show: ({ file, weight }) => (weight === 1 ? file : `${file}@${weight}`),
 };
@@ -76,6 +77,15 @@ export interface Sweep {
 
 const SWEPT = { 'pool-size': 'poolSize', 'max-overflow': 'maxOverflow' } as const;
 
+function sizeIn(part: string, size: string, least: number): number {
+  try {
+    return parseCount(size, { least, most: MOST_AT_ONCE });
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new ValueError(`'${part}' cannot be tried: ${error.message}`);
+  }
+}
+
 export const sweepType: ValueType<Sweep> = {
   placeholder: 'pool-size=N,N,...',
   parse(source) {
@@ -86,7 +96,7 @@ export const sweepType: ValueType<Sweep> = {
       if (key === undefined)
         throw new ValueError(`'${part}' is not like pool-size=2,4,8 or max-overflow=0,10`);
       const least = key === 'poolSize' ? 1 : -1;
-      found[key].push(...values.split(',').map((one) => parseCount(one, { least, most: MOST_AT_ONCE })));
+      for (const one of values.split(',')) found[key].push(sizeIn(part, one, least));
     }
     return found;
   },

@@ -40,51 +40,53 @@ const MOST_WARMING = 1000;
 
 export const command = defineCommand({
   name: 'loadtest',
-  summary: 'put a connection pool under load and judge it',
+  summary: 'load-test a connection pool and judge the result',
   description:
-    'Puts a connection pool under load and judges it: throughput, response times split into waiting for a\n' +
-    'connection and being served, errors, and a verdict with its reasons. Without a target it makes a temporary\n' +
-    'SQLite file, so it needs no server. A target of yours is only read, unless --allow-writes is given.',
+    'Load-tests a connection pool and judges the result: throughput, response times split into waiting and\n' +
+    'service, errors, and a verdict with its reasons. Without a target it loads a temporary SQLite file, which\n' +
+    'needs no server. poolctl only reads from your target unless you pass --allow-writes.\n\n' +
+    "Load models: 'concurrent' runs each worker in a loop; 'burst' starts many iterations at once, then pauses;\n" +
+    "'rate' starts them by the clock, however long earlier ones take; 'ramp' raises the rate until the target breaks.",
   arguments: targetArgument,
   options,
   rules,
   examples: [
-    { command: 'poolctl loadtest', meaning: 'see a pool under load, with nothing set up' },
-    {
-      command: 'poolctl loadtest --num-queries 5000 --num-workers 200 --query-type complex',
-      meaning: 'heavy queries by many workers',
-    },
-    {
-      command: 'poolctl loadtest --test-type burst --burst-size 500 --num-bursts 5 --burst-interval 1s',
-      meaning: 'sudden crowds',
-    },
-    {
-      command: 'poolctl loadtest --test-type rate --rate 500/s --duration 30s',
-      meaning: 'arrivals by the clock, so that a stall cannot hide',
-    },
-    {
-      command: 'poolctl loadtest --sweep pool-size=2,4,8,16,32',
-      meaning: 'which size is enough?',
-    },
+    { command: 'poolctl loadtest', meaning: 'a pool under load, without any setup' },
     {
       command: 'poolctl loadtest postgres://app@localhost/shop --query-type mixed',
-      meaning: 'your own PostgreSQL, which is only read',
+      meaning: 'your own PostgreSQL, read only',
     },
     {
       command: 'poolctl loadtest http://127.0.0.1:8080/quotes --baseline unpooled',
-      meaning: 'an HTTP server; what is keep-alive worth?',
+      meaning: 'the benefit of keep-alive for an HTTP server',
     },
     {
       command: 'poolctl loadtest ws://127.0.0.1:8765/feed --symbols-file symbols.txt',
-      meaning: 'a WebSocket feed: latency, gaps, reconnects',
-    },
-    {
-      command: `poolctl loadtest sqlite:app.db --sql 'SELECT * FROM orders WHERE id = ?' --params '[[1],[2]]'`,
-      meaning: 'your own query on your own data',
+      meaning: 'latency, gaps and reconnects of a WebSocket feed',
     },
     {
       command: "poolctl loadtest --threshold 'p99<50ms' --threshold 'errors<=0' --format json -o result.json",
       meaning: 'a gate for CI',
+    },
+    {
+      command: 'poolctl loadtest --num-queries 5000 --num-workers 200 --query-type complex',
+      meaning: 'heavy queries from many workers',
+    },
+    {
+      command: 'poolctl loadtest --test-type burst --burst-size 500 --num-bursts 5 --burst-interval 1s',
+      meaning: 'sudden bursts',
+    },
+    {
+      command: 'poolctl loadtest --test-type rate --rate 500/s --duration 30s',
+      meaning: 'a fixed arrival rate, so that no stall is hidden',
+    },
+    {
+      command: 'poolctl loadtest --sweep pool-size=2,4,8,16,32',
+      meaning: 'the smallest pool size that is enough',
+    },
+    {
+      command: `poolctl loadtest sqlite:app.db --sql 'SELECT * FROM orders WHERE id = ?' --params '[[1],[2]]'`,
+      meaning: 'your own query on your own data',
     },
   ],
   presetFor({ options, arguments: { target } }) {

@@ -8,25 +8,25 @@ const LIMITS = 'Limits';
 
 const options = {
   utilization: value({
-    summary: 'a pool with callers that wait is saturated when more of it than this is in use',
+    summary: 'share of a pool in use that is saturated while callers wait',
     type: share({ least: 0.01 }),
     default: ALERT_LIMITS.utilization,
     group: LIMITS,
   }),
   checkoutP99: value({
-    summary: 'how long the 99th percentile of callers may wait for a connection',
+    summary: 'maximum p99 wait for a connection',
     type: duration({ leastMs: 1 }),
     default: ALERT_LIMITS.checkoutMs,
     group: LIMITS,
   }),
   maxWait: value({
-    summary: 'how long the oldest client of PgBouncer may wait',
+    summary: "maximum wait in PgBouncer's queue",
     type: duration({ leastMs: 1 }),
     default: ALERT_LIMITS.maxWaitMs,
     group: LIMITS,
   }),
   connections: value({
-    summary: 'how many of the connections of PostgreSQL that are not kept back may be in use',
+    summary: 'maximum share of the unreserved connections of PostgreSQL in use',
     type: share({ least: 0.01 }),
     default: ALERT_LIMITS.connections,
     group: LIMITS,
@@ -37,9 +37,9 @@ export const command = defineCommand({
   name: 'metrics alerts',
   summary: 'print alerting rules for Prometheus',
   description:
-    'Prints a file of rules for the metrics of poolctl metrics serve: saturated pools (only while somebody waits), slow\n' +
-    'checkouts, time-outs, broken and leaked connections, the queue of PgBouncer (silent while it is paused), and the\n' +
-    'headroom of PostgreSQL without what is kept back. Each has a text on what to do.',
+    'Prints Prometheus rules for the metrics of poolctl metrics serve: saturated pools with waiting callers, slow\n' +
+    'checkouts, timeouts, broken and leaked connections, the queue of PgBouncer unless it is paused, and the\n' +
+    'headroom of PostgreSQL. Each rule says what to do.',
   arguments: {},
   options,
   examples: [
@@ -49,7 +49,7 @@ export const command = defineCommand({
     },
     {
       command: 'poolctl metrics alerts --max-wait 5s --checkout-p99 100ms',
-      meaning: 'with limits of your own',
+      meaning: 'your own limits',
     },
   ],
   async run(context) {

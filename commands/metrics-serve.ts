@@ -18,36 +18,35 @@ const METRICS = 'Metrics';
 
 const options = {
   source: list({
-    summary: `what is read at each scrape, may be repeated: ${SOURCE_FORMS}; pool: alone, the applications of this user that publish their pools`,
+    summary: `source to read at each scrape: ${SOURCE_FORMS}; pool: alone means all published applications`,
     type: text('SOURCE'),
     group: METRICS,
   }),
   compat: list({
-    summary: `give the same figures under other names as well, may be repeated: ${COMPATS.join(', ')}`,
+    summary: `also use other names: ${COMPATS.join(', ')}`,
     type: choice(COMPATS, 'NAMES'),
     group: METRICS,
   }),
   maxPools: value({
-    summary:
-      'pools, pairs of database and user, and the like of each source that have series of their own; the rest is counted together',
+    summary: 'pools per source with series of their own; the rest is summed',
     type: count({ least: 1, most: 100_000 }),
     default: 2000,
     group: METRICS,
   }),
   timeout: value({
-    summary: 'how long a source may take; less, where Prometheus says that it waits for less',
+    summary: 'maximum time to read a source; a shorter scrape timeout wins',
     type: duration({ leastMs: 10 }),
     default: 5000,
     group: METRICS,
   }),
   host: value({
-    summary: 'the address to listen at; whoever reaches it can read the metrics',
+    summary: 'address to listen on; anyone who reaches it can read the metrics',
     type: text('HOST'),
     default: '127.0.0.1',
     group: ADDRESS,
   }),
   port: value({
-    summary: 'the port to listen at; 0 is any free one',
+    summary: 'port to listen on; 0: any free port',
     type: count({ most: 65_535 }),
     default: 9127,
     group: ADDRESS,
@@ -70,18 +69,19 @@ export interface ServingDocument {
 
 export const command = defineCommand({
   name: 'metrics serve',
-  summary: 'give the figures of pools, PgBouncer and PostgreSQL to Prometheus',
+  summary: 'export metrics of pools, PgBouncer and PostgreSQL',
   description:
-    'An exporter for Prometheus, of whatever poolctl top can show: /metrics reads all sources when it is asked, and one\n' +
-    'that fails is told as down (poolctl_source_up), with the reason on stderr, while the others go on. /healthz says that\n' +
-    'the exporter itself is alive. One line says where it listens; it ends by Ctrl-C.',
+    'Exports what poolctl top shows to Prometheus. /metrics reads all sources. A source that fails is reported as\n' +
+    'down (poolctl_source_up), with the reason on stderr, and the others continue. /healthz reports that the exporter\n' +
+    'is alive. It prints its address, and ends with Ctrl-C.',
   arguments: {},
   options,
   endsByInterrupt: true,
   rules: [
     {
       of: ['source'],
-      check: ({ options: { source } }) => (source.length === 0 ? 'no --source was given' : null),
+      check: ({ options: { source } }) =>
+        source.length === 0 ? '--source is missing: name at least one source' : null,
     },
   ],
   examples: [
@@ -91,11 +91,11 @@ export const command = defineCommand({
     },
     {
       command: 'poolctl metrics serve --source pool: --source postgres://monitor@127.0.0.1/shop',
-      meaning: 'all applications that publish their pools, and the database behind them',
+      meaning: 'all published applications and their database',
     },
     {
       command: 'poolctl metrics serve --source pool: --compat sqlalchemy',
-      meaning: 'for a dashboard that was made for SQLAlchemy',
+      meaning: 'for a dashboard made for SQLAlchemy',
     },
   ],
   async run(context) {

@@ -33,11 +33,11 @@ import {
 import { startGuard } from './pgbouncer-guarding.js';
 
 const base = { ...consoleOptions, yes: yesOption, format: formatOption(formatsOf('pgbouncerAdmin')) };
-const withTimeout = { ...base, timeout: timeoutOption('how long PgBouncer may take to answer', 10_000) };
+const withTimeout = { ...base, timeout: timeoutOption('maximum time for an answer', 10_000) };
 
-const oneDatabase = { database: requiredArgument({ summary: 'the database', type: databaseType }) };
+const oneDatabase = { database: requiredArgument({ summary: 'name of the database', type: databaseType }) };
 const maybeDatabase = {
-  database: optionalArgument({ summary: 'one database; without, all of the pooler', type: databaseType }),
+  database: optionalArgument({ summary: 'name of a database (default: all)', type: databaseType }),
 };
 
 /** What all commands to the console have in common. */
@@ -53,21 +53,21 @@ interface AdminContext extends ConsoleContext {
 
 const guarded = {
   ...base,
-  timeout: timeoutOption('how long servers that are in use are waited for', 10_000),
+  timeout: timeoutOption('maximum wait for servers in use', 10_000),
 };
 
 export const pause = defineCommand({
   name: 'pgbouncer pause',
-  summary: 'pause for a while, and resume in any case',
+  summary: 'pause PgBouncer for a while; it always resumes',
   description:
-    'Waits until all servers are free, stays paused, and resumes: after --hold, on Ctrl-C, when servers are in use\n' +
-    'for longer than --timeout, and through a process of its own if this one is killed. Clients wait meanwhile; who is\n' +
-    'still at work at a time-out is listed.',
+    'Waits until all servers are free, pauses, and resumes: after --hold, on Ctrl-C, when servers stay in use for\n' +
+    'longer than --timeout, and through a second process if this one is killed. Clients wait meanwhile. If the pause\n' +
+    'times out, poolctl lists who is still at work.',
   arguments: maybeDatabase,
   options: {
     ...guarded,
     hold: value({
-      summary: 'how long to stay paused; clients wait up to query_wait_timeout',
+      summary: 'time to stay paused; clients wait up to query_wait_timeout',
       type: duration(),
       default: 60_000,
       group: 'Console',
@@ -75,10 +75,13 @@ export const pause = defineCommand({
   },
   endsByInterrupt: true,
   examples: [
-    { command: 'poolctl pgbouncer pause shop --hold 30s', meaning: 'to restart the server of one database' },
+    {
+      command: 'poolctl pgbouncer pause shop --hold 30s',
+      meaning: 'restart the server of one database meanwhile',
+    },
     {
       command: 'poolctl pgbouncer pause --timeout 5s --yes',
-      meaning: 'all of it, until Ctrl-C or a minute is over',
+      meaning: 'all databases, until Ctrl-C or for a minute',
     },
   ],
   run: (context) => runGuarded(context, 'PAUSE', context.arguments.database, context.options),
@@ -88,13 +91,13 @@ export const kill = defineCommand({
   name: 'pgbouncer kill',
   summary: 'drop all connections of a database',
   description:
-    'Drops all clients and servers of a database at once, and lets clients in again after --hold: KILL alone would\n' +
-    'leave the database paused.',
+    'Drops all clients and servers of a database, and accepts clients again after --hold. KILL alone would leave\n' +
+    'the database paused.',
   arguments: oneDatabase,
   options: {
     ...guarded,
     hold: value({
-      summary: 'how long new clients have to wait before they are let in',
+      summary: 'time until new clients are accepted',
       type: duration(),
       default: 0,
       group: 'Console',
@@ -114,7 +117,7 @@ export const resume = simple({
 
 export const reconnect = simple({
   verb: 'RECONNECT',
-  summary: 'replace each server connection as soon as it is free',
+  summary: 'replace each server connection once it is free',
   asks: true,
   arguments: maybeDatabase,
   said: (scope) => `each server connection of ${scope} is replaced as soon as it is free`,
@@ -130,7 +133,7 @@ export const disable = simple({
 
 export const enable = simple({
   verb: 'ENABLE',
-  summary: 'take new clients of a database again',
+  summary: 'accept new clients of a database again',
   asks: false,
   arguments: oneDatabase,
   said: (scope) => `${scope} takes new clients`,
@@ -138,18 +141,18 @@ export const enable = simple({
 
 export const reload = defineCommand({
   name: 'pgbouncer reload',
-  summary: 'read the configuration again, and check what was taken',
+  summary: 'reload the configuration and verify it',
   description:
-    'Reads pgbouncer.ini again, shows what changed, and compares what is in force with the file: before 1.25 PgBouncer\n' +
-    'says OK to a file that it cannot read. Exits 1 if something in the file is not in force.',
+    'Reloads pgbouncer.ini, shows the changes, and compares the active settings with the file: before 1.25 PgBouncer\n' +
+    'answers OK even if it cannot read the file. Exits with 1 if a setting of the file is not active.',
   arguments: {},
   options: {
     ...withTimeout,
     file: value({
-      summary: 'its pgbouncer.ini, to compare with',
+      summary: 'the pgbouncer.ini to compare with',
       type: path('FILE'),
       default: null,
-      defaultText: 'the one it names, if it is on this machine',
+      defaultText: 'the active one, if on this machine',
       group: 'Console',
     }),
   },
@@ -175,13 +178,13 @@ export const reload = defineCommand({
 
 export const shutdown = defineCommand({
   name: 'pgbouncer shutdown',
-  summary: 'end the pooler',
-  description: 'Ends the pooler, and waits until nobody listens any more.',
+  summary: 'shut PgBouncer down',
+  description: 'Shuts PgBouncer down and waits until it no longer listens.',
   arguments: {},
   options: {
     ...withTimeout,
     waitFor: value({
-      summary: 'what may end first, from 1.23: servers (their transactions), or clients (until they leave)',
+      summary: 'wait for servers (transactions) or clients to finish (1.23 or later)',
       type: choice(['servers', 'clients'], 'WHAT'),
       default: null,
       defaultText: 'nothing',

@@ -40,7 +40,7 @@ export const consoleOptions = {
     group: 'Console',
   }),
   passwordStdin: flag({
-    summary: 'the password is on stdin; else in the URL, PGPASSWORD, or the password file',
+    summary: 'read the password from stdin',
     config: false,
     group: 'Console',
   }),
@@ -49,7 +49,12 @@ export const consoleOptions = {
 export const timeoutOption = (summary: string, fallback: number) =>
   value({ summary, type: duration({ leastMs: 1 }), default: fallback, group: 'Console' });
 
-export const yesOption = flag({ summary: 'do not ask', short: 'y', config: false, group: 'Console' });
+export const yesOption = flag({
+  summary: 'do not ask for confirmation',
+  short: 'y',
+  config: false,
+  group: 'Console',
+});
 
 /** A database, as PgBouncer knows it: a name that its console can be told. */
 export const databaseType: ValueType<string> = {

@@ -42,60 +42,58 @@ const FILES = 'Files';
 const options = {
   ...settingOptions,
   secrets: value({
-    summary:
-      'secrets of userlist.txt: scram, md5 (made from passwords), or copy (from pg_authid of the server)',
+    summary: 'secrets in userlist.txt: scram, md5, copy (from the server)',
     type: choice(['scram', 'md5', 'copy'], 'KIND'),
     default: 'scram',
     group: USERS,
   }),
   passwordsStdin: flag({
-    summary: 'passwords are on stdin, in lines of name:password; else it is the one of the URL or PGPASSWORD',
+    summary: 'read passwords from stdin, as lines of name:password',
     config: false,
     group: USERS,
   }),
   user: list({
-    summary: 'with --secrets copy: a user who may log in; without, the one of the URL',
+    summary: 'with --secrets copy: user who may log in',
     type: text('NAME'),
     group: USERS,
   }),
   serverLogin: value({
-    summary:
-      'how PgBouncer logs in to the server: password (that of the URL, for all clients) or secret (as its client)',
+    summary: 'login at the server: password (of the URL), secret (of the client)',
     type: choice(['password', 'secret'], 'HOW'),
     default: null,
     defaultText: 'password with one user and --secrets md5, else secret',
     group: USERS,
   }),
   adminUser: list({
-    summary: 'who may pause, reload and shut down; without, the user of the URL',
+    summary: 'user who may pause, reload and shut down',
     type: text('NAME'),
     group: USERS,
   }),
-  statsUser: list({ summary: 'who may look on', type: text('NAME'), group: USERS }),
+  statsUser: list({ summary: 'user who may read statistics', type: text('NAME'), group: USERS }),
   set: list({
-    summary: 'a further line of [pgbouncer]',
+    summary: 'more settings of [pgbouncer]',
     type: lineType('pgbouncer'),
     group: 'More settings',
   }),
   setDatabase: list({
-    summary: 'a further setting of the database',
+    summary: 'more settings of the database',
     type: lineType('databases'),
     group: 'More settings',
   }),
   targetVersion: value({
-    summary: `the version that reads the files: ${TARGET_VERSIONS.join(', ')}`,
+    summary: `PgBouncer version of the files: ${TARGET_VERSIONS.join(', ')}`,
     type: choice(TARGET_VERSIONS, 'VERSION'),
     default: null,
-    defaultText: 'the one that is installed, else 1.21',
+    defaultText: 'the installed one, else 1.21',
     group: FILES,
   }),
-  dir: value({ summary: 'the folder to write into', type: path('FOLDER'), default: '.', group: FILES }),
-  force: flag({ summary: 'replace files that are there', config: false, group: FILES }),
+  dir: value({ summary: 'folder to write to', type: path('FOLDER'), default: '.', group: FILES }),
+  force: flag({ summary: 'replace existing files', config: false, group: FILES }),
   authFile: value({
-    summary: 'where PgBouncer will find userlist.txt',
+    summary: 'path of userlist.txt for PgBouncer',
     type: path('FILE'),
     default: null,
-    defaultText: 'where it is written',
+    defaultText: 'the file that is written',
     group: FILES,
   }),
   compose: flag({
@@ -134,8 +132,8 @@ export const command = defineCommand({
   name: 'pgbouncer init',
   summary: 'write pgbouncer.ini and userlist.txt for a database',
   description:
-    'Writes pgbouncer.ini and userlist.txt (mode 0600), whole or not at all, and says why each line is there. The\n' +
-    'database is only connected to where secrets are copied from it.',
+    'Writes pgbouncer.ini and userlist.txt (mode 0600) with the reason for each line. It writes both or neither. It\n' +
+    'connects to the database only to copy secrets from it.',
   arguments: args,
   options,
   rules: [
@@ -182,10 +180,13 @@ export const command = defineCommand({
     },
   ],
   examples: [
-    { command: 'poolctl pgbouncer init postgres://trader@db/mt5_trading', meaning: 'with PGPASSWORD set' },
+    {
+      command: 'poolctl pgbouncer init postgres://trader@db/mt5_trading',
+      meaning: 'with the password in PGPASSWORD',
+    },
     {
       command: 'poolctl pgbouncer init postgres://postgres@db/shop --secrets copy --user app --user report',
-      meaning: 'users with the secrets that the server has for them',
+      meaning: 'users with their secrets from the server',
     },
     {
       command: 'poolctl pgbouncer init postgres://trader@db/mt5_trading --compose > compose.pgbouncer.yaml',

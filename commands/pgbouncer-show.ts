@@ -12,16 +12,20 @@ import { accessTo, askerOf, consoleOptions, explained, timeoutOption } from './p
 
 const options = {
   ...consoleOptions,
-  timeout: timeoutOption('how long an answer may take', 10_000),
-  column: list({ summary: 'show this column; without, all that fit', type: text('NAME'), group: 'Output' }),
+  timeout: timeoutOption('maximum time for an answer', 10_000),
+  column: list({
+    summary: 'column to show; all that fit if none is given',
+    type: text('NAME'),
+    group: 'Output',
+  }),
   watch: flag({
-    summary: 'show it again and again, until Ctrl-C',
+    summary: 'repeat until Ctrl-C',
     short: 'w',
     config: false,
     group: 'Output',
   }),
   every: value({
-    summary: 'with --watch: how often',
+    summary: 'interval of --watch',
     type: duration({ leastMs: 100 }),
     default: 2000,
     group: 'Output',
@@ -33,15 +37,15 @@ const HOME_AND_CLEAR = '\u001b[H\u001b[J';
 
 export const command = defineCommand({
   name: 'pgbouncer show',
-  summary: 'show pools, clients, servers, settings and the like',
-  description: `Shows what the admin console tells, by the names of its columns: ${SHOWN.join(', ')}.`,
-  arguments: { what: requiredArgument({ summary: 'what to show', type: choice(SHOWN, 'WHAT') }) },
+  summary: 'show pools, clients, servers and settings',
+  description: `Shows a table of the admin console, with its column names: ${SHOWN.join(', ')}.`,
+  arguments: { what: requiredArgument({ summary: 'table to show', type: choice(SHOWN, 'WHAT') }) },
   options,
   endsByInterrupt: true,
   examples: [
     {
       command: 'poolctl pgbouncer show pools --at pgbouncer://trader@127.0.0.1:6432/',
-      meaning: 'who waits?',
+      meaning: 'who waits',
     },
     {
       command: 'poolctl pgbouncer show servers --watch --column database --column state --column link',

@@ -24,22 +24,21 @@ const publishType: ValueType<string> = {
 
 const options = {
   name: value({
-    summary: 'what the application is called in poolctl top',
+    summary: 'name of the application in poolctl top',
     type: text('NAME'),
     default: null,
-    defaultText: 'the name of its package',
+    defaultText: 'the name in its package.json',
     env: 'POOLCTL_NAME',
   }),
   publish: value({
-    summary:
-      'publish on this port of 127.0.0.1, for a reader outside of its container, and on those above it for further processes; off: publish nothing',
+    summary: 'publish on this port of 127.0.0.1 and the ones above it; off: do not publish',
     type: publishType,
     default: null,
-    defaultText: 'a socket of your own',
+    defaultText: 'a private socket',
     env: 'POOLCTL_PUBLISH',
   }),
   leakAfter: value({
-    summary: 'a lease out for longer is called a leak',
+    summary: 'report a lease as a leak after this time',
     type: duration({ leastMs: 1 }),
     default: 60_000,
     env: 'POOLCTL_LEAK_AFTER',
@@ -50,37 +49,35 @@ const options = {
 const anyText: ValueType<string> = { placeholder: 'COMMAND', parse: (source) => source, show: (one) => one };
 
 const programArguments = {
-  program: restArguments({ summary: 'the command and its arguments, behind --', type: anyText }),
+  program: restArguments({ summary: 'the command and its arguments, after --', type: anyText }),
 };
 
 export const command = defineCommand({
   name: 'run',
-  summary: 'run an application with its connection pools watched',
+  summary: 'run an application and watch its connection pools',
   description:
-    'Runs a command, and watches the pools of every Node process in it (pg, mysql2, knex, tarn, generic-pool, TypeORM,\n' +
-    'Sequelize), ES modules and CommonJS, workers and child processes, with no change to the code. poolctl top shows\n' +
-    'them. Input, output, signals and exit code are those of the command. A process that exits with leases out says\n' +
-    'on stderr where they were acquired. With --verbose the pools of poolctl (databases, brokers) tell each step of\n' +
-    'their life there.',
+    'Runs a command and watches the pools of every Node process in it (pg, mysql2, knex, tarn, generic-pool,\n' +
+    'TypeORM, Sequelize), without changes to the code. poolctl top shows them. Input, output, signals and the exit\n' +
+    'code are those of the command. A process that exits with leases still held reports where they were acquired.',
   arguments: programArguments,
   options,
   endsByInterrupt: true,
   examples: [
-    { command: 'poolctl run -- node app.js', meaning: 'then look at it: poolctl top' },
-    { command: 'poolctl run --name orders -- npm start', meaning: 'under a name of its own' },
+    { command: 'poolctl run -- node app.js', meaning: 'then run poolctl top in another terminal' },
+    { command: 'poolctl run --name orders -- npm start', meaning: 'with a name of its own' },
     {
       command: 'poolctl run --publish 127.0.0.1:9876 -- node app.js',
-      meaning: 'in a container, whose files are not yours',
+      meaning: 'in a container',
     },
     {
       command: 'node --import poolctl/register app.js',
-      meaning: 'the same for one process, without poolctl',
+      meaning: 'one process, without the poolctl command',
     },
   ],
   async run({ options: { name, publish, leakAfter, verbose }, arguments: { program }, io }) {
     const [first = '', ...args] = program;
     if (first === '') {
-      throw new UsageError([{ message: 'there is nothing to run', hint: 'poolctl run -- node app.js' }]);
+      throw new UsageError([{ message: 'no command to run', hint: 'write poolctl run -- node app.js' }]);
     }
     const env = {
       ...io.env,

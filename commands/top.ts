@@ -30,44 +30,43 @@ import { actOn } from './top-actions.js';
 
 const options = {
   demo: flag({
-    summary: 'show a simulated application whose pool runs dry by a leak',
+    summary: 'show a simulated application with a leak',
     config: false,
     group: 'Sources',
   }),
   replay: value({
-    summary: 'show what was recorded in FILE, a reading at each interval',
+    summary: 'replay the readings recorded in FILE',
     type: path('FILE'),
     default: null,
     config: false,
     group: 'Sources',
   }),
   interval: value({
-    summary: 'read so often; + and - change it',
+    summary: 'time between readings; + and - change it',
     short: 'i',
     type: duration({ leastMs: 100 }),
     default: 1000,
     group: 'Sources',
   }),
   once: flag({
-    summary:
-      'print once instead of showing a screen, with rates from two readings a second apart; also where stdout is no terminal, TERM is dumb, or in CI',
+    summary: 'print one reading and exit; the default without a terminal',
     config: false,
     group: 'Output',
   }),
   json: flag({
-    summary: 'print each reading as a line of JSON instead of showing a screen',
+    summary: 'print each reading as a line of JSON',
     config: false,
     group: 'Output',
   }),
   record: value({
-    summary: 'write all readings to FILE, for --replay; an old one is replaced',
+    summary: 'record all readings in FILE, which is replaced',
     type: path('FILE'),
     default: null,
     config: false,
     group: 'Output',
   }),
   allowActions: flag({
-    summary: 'let the keys c and t cancel a query and end a backend, after a question',
+    summary: 'let c cancel a query and t end a backend, after a question',
     config: false,
     group: 'Safety',
   }),
@@ -75,7 +74,7 @@ const options = {
 
 const sourcesArgument = {
   sources: restArguments({
-    summary: `${SOURCE_FORMS}; pool: alone, or none at all: the applications of this user that publish their pools`,
+    summary: `${SOURCE_FORMS} (default: pool:, which means all your published applications)`,
     type: text('SOURCE'),
   }),
 };
@@ -84,11 +83,11 @@ type Context = CommandContext<typeof options, typeof sourcesArgument>;
 
 export const command = defineCommand({
   name: 'top',
-  summary: 'watch pools, who holds their connections, and what blocks them',
+  summary: 'show live who holds connections and what blocks them',
   description:
-    'Shows the pools of running applications, the PgBouncer and the PostgreSQL behind them, and in the first line what\n' +
-    'is wrong and why: a leak (with its line of code), lock waits, slow queries, a queue in the pooler, a full database,\n' +
-    'or a pool that is too small. It only reads. ? on the screen lists the keys.',
+    'Shows the pools of running applications and the PgBouncer and PostgreSQL behind them. The first line names\n' +
+    'the problem and its cause: a leak with its line of code, lock waits, slow queries, a queue in the pooler, a\n' +
+    'full database, or a pool that is too small. It only reads. Press ? for the keys.',
   arguments: sourcesArgument,
   options,
   endsByInterrupt: true,
@@ -112,11 +111,11 @@ export const command = defineCommand({
     },
   ],
   examples: [
-    { command: 'poolctl top --demo', meaning: 'have a look, with nothing running' },
-    { command: 'poolctl top', meaning: 'every application of yours that was started by poolctl run' },
+    { command: 'poolctl top --demo', meaning: 'a demo, with nothing running' },
+    { command: 'poolctl top', meaning: 'all your applications under poolctl run' },
     {
       command: 'poolctl top pool: postgres://app@db/shop pgbouncer://stats@db:6432/pgbouncer',
-      meaning: 'from the line of code to the backend and whoever blocks it',
+      meaning: 'from the line of code to the backend and what blocks it',
     },
     { command: 'poolctl top --once --json postgres://app@db/shop', meaning: 'one reading, for a script' },
   ],

@@ -13,57 +13,57 @@ const FEED = 'Feed';
 
 const options = {
   maxSymbolsPerWebsocket: value({
-    summary: 'symbols on one connection',
+    summary: 'maximum symbols per connection',
     type: count({ least: 1, most: 100_000 }),
     default: 1000,
     env: 'MAX_SYMBOLS_PER_WEBSOCKET',
     group: POOL,
   }),
   maxWebsocketConnections: value({
-    summary: 'connections at most',
+    summary: 'maximum connections',
     type: count({ least: 1, most: 100 }),
     default: 3,
     env: 'MAX_WEBSOCKET_CONNECTIONS',
     group: POOL,
   }),
   placement: value({
-    summary: 'where symbols go: first-fit or least-loaded',
+    summary: 'placement of symbols: first-fit, least-loaded',
     type: choice(['first-fit', 'least-loaded'], 'WORD'),
     default: 'first-fit',
     group: POOL,
   }),
   batchRate: value({
-    summary: 'subscribe messages on one connection, of 200 symbols each',
+    summary: 'subscribe messages per connection, of 200 symbols each',
     type: rate({ least: 1, most: 1000 }),
     default: 4,
     group: POOL,
   }),
   symbols: value({
-    summary: 'how many symbols are kept subscribed',
+    summary: 'number of symbols to keep subscribed',
     type: count({ least: 200, most: 1_000_000 }),
     default: null,
     defaultText: 'as many as fit',
     group: FEED,
   }),
   tickRate: value({
-    summary: 'ticks that the feed sends, over all symbols',
+    summary: 'ticks sent by the feed, over all symbols',
     type: rate({ least: 0, most: 1e6 }),
     default: 5000,
     group: FEED,
   }),
   fault: list({
-    summary: `what is done to the feed, may be repeated: ${STRESS_FAULTS.join(', ')}; left out, all of it`,
+    summary: `fault to apply: ${STRESS_FAULTS.join(', ')}; all if none is given`,
     type: choice(STRESS_FAULTS, 'FAULT'),
     group: FEED,
   }),
   seed: value({
-    summary: 'decides on what comes and goes',
+    summary: 'seed of what comes and goes',
     type: count({ most: 2 ** 32 - 1 }),
     default: 1,
     group: FEED,
   }),
   settleTimeout: value({
-    summary: 'how long a round may take to become quiet',
+    summary: 'maximum time for a round to settle',
     type: duration({ leastMs: 1000 }),
     default: 30_000,
     group: 'Verdict',
@@ -73,11 +73,11 @@ const options = {
 
 export const command = defineCommand({
   name: 'ws stress',
-  summary: 'break a WebSocket feed in every way, and check that no subscription is lost',
+  summary: 'break a WebSocket feed and check that no subscription is lost',
   description:
-    'Starts a feed in a process of its own, on loopback, and keeps symbols subscribed to it through dropped, half-open,\n' +
-    'slow, mute and rate-limited connections while some come and go. After each fault the symbols that the feed itself\n' +
-    'has must be the wanted ones, none of them on two connections, and no connection ever above its cap. Exits 1 if not.',
+    'Starts a feed on loopback and keeps symbols subscribed through dropped, half-open, slow, mute and rate-limited\n' +
+    'connections while symbols come and go. After each fault the feed must have exactly the wanted symbols, none of\n' +
+    'them twice, and no connection above its limit. Exits with 1 otherwise.',
   arguments: {},
   options,
   rules: [
@@ -93,7 +93,7 @@ export const command = defineCommand({
     { command: 'poolctl ws stress', meaning: '3,000 symbols on three connections, and all faults' },
     {
       command: 'poolctl ws stress --fault drop --fault half-open -f json',
-      meaning: 'two faults, for a program',
+      meaning: 'two faults, with a JSON result',
     },
   ],
   async run(context) {

@@ -2,6 +2,7 @@ import { flag, value } from './options.js';
 import { choice, path } from './value-types.js';
 
 const GROUP = 'Common options';
+const OUTPUT = 'Output';
 const COLORS = ['always', 'never', 'auto'] as const;
 
 /** What every command has. */
@@ -11,7 +12,7 @@ export const commonOptions = {
     short: 'o',
     type: path('FILE'),
     default: null,
-    group: GROUP,
+    group: OUTPUT,
     config: false,
   }),
   config: value({
@@ -39,7 +40,7 @@ export const commonOptions = {
     type: choice(COLORS, 'WHEN'),
     default: 'auto',
     bare: { words: COLORS, on: 'always', off: 'never' },
-    group: GROUP,
+    group: OUTPUT,
   }),
   quiet: flag({ summary: 'print no progress and no remarks on stderr', short: 'q', group: GROUP }),
   verbose: flag({ summary: 'print each step on stderr', short: 'v', group: GROUP }),
@@ -54,6 +55,6 @@ export function formatOption<const Format extends string>(formats: readonly [For
     short: 'f',
     type: choice(formats, 'FORMAT'),
     default: formats[0],
-    group: 'Output',
+    group: OUTPUT,
   });
 }

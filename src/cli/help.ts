@@ -10,6 +10,8 @@ const LONGEST_TERM = 28;
 /** Where no more than this is left beside the terms, descriptions go below them. */
 const NARROWEST_TEXT = 24;
 const LONGEST_PLACEHOLDER = 20;
+/** As many examples as a short page has. */
+const SHORT_EXAMPLES = 5;
 
 const EXIT_CODES: readonly Entry[] = [
   ['0', 'the command ran and the verdict is good'],
@@ -61,19 +63,24 @@ export function commandHelp(
   const hidden = all.length - shown.length;
   const groups = new Map<string, Entry[]>();
   for (const [key, spec] of shown) {
-    groups.set(spec.group, [...(groups.get(spec.group) ?? []), [termOf(key, spec), describe(spec)]]);
+    groups.set(spec.group, [
+      ...(groups.get(spec.group) ?? []),
+      [termOf(key, spec), describe(spec, hidden > 0)],
+    ]);
   }
   const common = groups.get('Common options') ?? [];
   groups.delete('Common options');
+  const shownGroups = [...groups.values(), common].flat();
+  const column = columnOf(shownGroups);
   const help: Entry = ['-h, --help', 'show this help'];
   const helpAll: Entry = ['    --help-all', `show all ${all.length} options`];
   return page.text(
     page.usage(command.name, Object.entries(command.arguments).map(argumentName)),
     page.paragraph(command.description ?? `${capitalized(command.summary)}.`),
     page.list('Arguments', argumentsOf(command.arguments)),
-    ...[...groups].map(([group, entries]) => page.list(group, entries)),
-    page.list('Common options', [...common, help, ...(hidden === 0 ? [] : [helpAll])]),
-    page.examples(command.examples ?? []),
+    ...[...groups].map(([group, entries]) => page.list(group, entries, column)),
+    page.list('Common options', [...common, help, ...(hidden === 0 ? [] : [helpAll])], column),
+    page.examples((command.examples ?? []).slice(0, hidden === 0 ? undefined : SHORT_EXAMPLES)),
     hidden === 0
       ? ''
       : page.paragraph(`Run 'poolctl ${command.name} --help-all' for all ${all.length} options.`),
@@ -95,11 +102,8 @@ function pageFor(output: Output) {
         .split('\n\n')
         .map((part) => wrap(part, width).join('\n'))
         .join('\n\n'),
-    list(title: string, entries: readonly Entry[]): string {
+    list(title: string, entries: readonly Entry[], longest = columnOf(entries)): string {
       if (entries.length === 0) return '';
-      const longest = Math.max(
-        ...entries.map(([term]) => term.length).filter((length) => length <= LONGEST_TERM),
-      );
       const column = longest + 4;
       const isNarrow = width - column < NARROWEST_TEXT;
       const lines = entries.flatMap(([term, text]) => {
@@ -120,6 +124,11 @@ function pageFor(output: Output) {
       return ['Examples:', ...lines].join('\n');
     },
   };
+}
+
+/** The width of the terms: of the longest that is not too long. */
+function columnOf(entries: readonly Entry[]): number {
+  return Math.max(0, ...entries.map(([term]) => term.length).filter((length) => length <= LONGEST_TERM));
 }
 
 /** Breaks a command line between its options, so that it can still be copied. */
@@ -169,14 +178,15 @@ function isLong({ placeholder }: OptionSpec<unknown>): boolean {
   return placeholder.length > LONGEST_PLACEHOLDER;
 }
 
-function describe(spec: OptionSpec<unknown>): string {
+/** A short page leaves environment variables to the whole one. */
+function describe(spec: OptionSpec<unknown>, isShort: boolean): string {
   const { summary, defaultText, env, kind } = spec;
   const words = isLong(spec) ? spec.placeholder.split('|') : [];
   const facts = [
     ...(words.every((word) => summary.includes(word)) ? [] : [`one of ${words.join(', ')}`]),
     ...(kind === 'list' ? ['repeatable'] : []),
     ...(defaultText === null ? [] : [`default: ${defaultText}`]),
-    ...(env === null ? [] : [`env: ${env}`]),
+    ...(env === null || isShort ? [] : [`env: ${env}`]),
   ];
   return facts.length === 0 ? summary : `${summary} (${facts.join(', ')})`;
 }

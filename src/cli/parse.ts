@@ -20,12 +20,10 @@ export function parseLine(command: Command, table: OptionTable, argv: readonly s
   const program = addOptions(new Program(command.name), table).helpOption(false).exitOverride();
   program.configureOutput({ writeErr: () => {} });
   const problems: Problem[] = [];
-  const { operands, unknown } = parseCompletely(program, withBareWords(table, argv), problems);
+  const args = withBareWords(table, argv);
+  const { operands, unknown } = parseCompletely(program, args, problems);
   const texts = textsOf(program, table);
-  for (const [key, given] of texts) {
-    // `--pool-size --num-workers 5`: commander takes the next argument, whatever it is.
-    const next = given.find((text) => text.startsWith('--') && isFlagOf(table, text));
-    if (next === undefined) continue;
+  for (const { key, next } of withoutValue(table, args)) {
     problems.push({ message: `${flagOf(key)} needs a value, but ${next} follows`, hint: null });
     texts.delete(key);
   }
@@ -81,6 +79,25 @@ function withBareWords(table: OptionTable, argv: readonly string[]): string[] {
     if (hasValue) at++;
   }
   return end < 0 ? args : [...args, ...argv.slice(end)];
+}
+
+/** `--pool-size --num-workers 5`: commander takes the next argument, whatever it is. */
+function withoutValue(table: OptionTable, args: readonly string[]): { key: string; next: string }[] {
+  const found: { key: string; next: string }[] = [];
+  for (let at = 0; at < args.length && args[at] !== '--'; at++) {
+    const arg = args[at] ?? '';
+    const next = args[at + 1] ?? '';
+    const key = Object.keys(table).find((one) => {
+      const spec = table[one];
+      return (
+        spec?.kind !== 'flag' && (arg === flagOf(one) || (spec?.short != null && arg === `-${spec.short}`))
+      );
+    });
+    if (key === undefined) continue;
+    if (next.startsWith('--') && isFlagOf(table, next)) found.push({ key, next });
+    at++;
+  }
+  return found;
 }
 
 /** What commander parses; an option without its value, which can only be the last argument, is cut off. */

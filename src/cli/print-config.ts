@@ -24,16 +24,18 @@ export function configText(
 ): string {
   const keys = Object.keys(table).filter((key) => key !== 'printConfig');
   const shown = (key: string) => maskSecrets(table[key]?.show(values[key]) ?? '');
-  const from = (key: string) => originText(origins[key] ?? { kind: 'default' });
+  const origin = (key: string) => origins[key] ?? { kind: 'default' };
   if (values.format === 'json') {
-    const options = Object.fromEntries(keys.map((key) => [key, { value: shown(key), from: from(key) }]));
+    const options = Object.fromEntries(
+      keys.map((key) => [key, { value: shown(key), from: originCode(origin(key)) }]),
+    );
     const document: ConfigDocument = { schema: 1, options };
     return maskValues(`${JSON.stringify(document, null, 2)}\n`);
   }
   const lines = tableLines(keys, [
     { title: 'option', cell: (key) => key },
     { title: 'value', cell: (key) => shortened(shown(key), place) },
-    { title: 'from', cell: (key) => printable(from(key)) },
+    { title: 'from', cell: (key) => originWords(origin(key)) },
   ]);
   return maskValues(`${lines.join('\n')}\n`);
 }
@@ -47,19 +49,21 @@ function shortened(value: string, place: { readonly unicode: boolean }): string 
   return truncate(`${line} `.padEnd(LONGEST_VALUE + 1), LONGEST_VALUE - length.length, place) + length;
 }
 
-function originText(origin: Origin): string {
+/** As in the JSON, which scripts read. */
+function originCode(origin: Origin): string {
   switch (origin.kind) {
-    case 'flag':
-      return 'command line';
     case 'env':
-      return origin.file === null
-        ? `environment: ${origin.name}`
-        : `environment: ${origin.name} in ${origin.file}`;
+      return origin.file === null ? `env ${origin.name}` : `env ${origin.name} in ${origin.file}`;
     case 'config':
       return `${origin.file}: ${origin.key}`;
     case 'preset':
       return `profile ${origin.name}`;
-    case 'default':
-      return 'default';
+    default:
+      return origin.kind;
   }
+}
+
+function originWords(origin: Origin): string {
+  if (origin.kind === 'flag') return 'command line';
+  return printable(originCode(origin).replace(/^env /, 'environment: '));
 }

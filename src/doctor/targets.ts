@@ -63,7 +63,7 @@ export function parseTarget(address: string, options: SourceOptions): TargetAddr
   if (kind === undefined) {
     const meant = suggestUrl(address, [...KINDS.keys()]);
     if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${TARGET_FORMS}`);
-    const what = scheme === '' ? 'it has no scheme' : `poolctl does not know the scheme '${scheme}'`;
+    const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
     throw addressError(address, what, `there is ${TARGET_FORMS}`);
   }
   // Both look at the whole address, and open nothing before they are asked something.

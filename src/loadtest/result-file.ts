@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CodedError } from '../base/coded-error.js';
+import { fileFault } from '../base/file-fault.js';
 import type { LoadResult } from './result.js';
 
 /** A file is not the JSON report of a load test that this version can read. */
@@ -23,7 +24,10 @@ async function textOf(file: string, folder: string): Promise<string> {
     return await readFile(resolve(folder, file), 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new ResultFileError(file, code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`);
+    throw new ResultFileError(
+      file,
+      code === 'ENOENT' ? 'does not exist' : `cannot be read: ${fileFault(error)} (${code})`,
+    );
   }
 }
 

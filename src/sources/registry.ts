@@ -31,6 +31,6 @@ export function openSource(address: string, options: SourceOptions): StatsSource
   if (open !== undefined) return open(address, options);
   const meant = suggestUrl(address, [...SCHEMES.keys()]);
   if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${SOURCE_FORMS}`);
-  const what = scheme === '' ? 'it has no scheme' : `poolctl does not know the scheme '${scheme}'`;
+  const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
   throw addressError(address, what, `there is ${SOURCE_FORMS}`);
 }

@@ -27,7 +27,7 @@ describe('the report of an error', () => {
       exitCode: 3,
       text: [
         'no server at postgres://anna:***@db (ERR_UNAVAILABLE)',
-        '  caused by: connect ECONNREFUSED 127.0.0.1:5432',
+        '  caused by: connection refused by 127.0.0.1:5432 (ECONNREFUSED)',
         '  hint: start it',
       ].join('\n'),
     });
@@ -87,12 +87,51 @@ describe('the report of an error', () => {
     expect(report(new IbError('ERR_IB_OPTION', 'no such thing')).exitCode).toBe(2);
   });
 
-  it("takes the system's errors as they are", () => {
-    const error = Object.assign(new Error("EACCES: permission denied, open 'x'"), {
-      code: 'EACCES',
-      syscall: 'open',
+  it.each([
+    ["EACCES: permission denied, open 'x'", 'cannot open x: permission denied (EACCES)'],
+    [
+      "ENOENT: no such file or directory, open '/a b/c'",
+      'cannot open /a b/c: there is no such file (ENOENT)',
+    ],
+    ['EISDIR: illegal operation on a directory, read', 'cannot read: it is a directory (EISDIR)'],
+    ['ENOSPC: no space left on device, write', 'cannot write: no space left on the device (ENOSPC)'],
+    ["ENOTDIR: not a directory, scandir 'a'", 'cannot read a: part of its path is not a directory (ENOTDIR)'],
+    [
+      "ENOENT: no such file or directory, mkdtemp '/gone/poolctl-XXXXXX'",
+      'cannot create a temporary folder in /gone: there is no such folder (ENOENT); check TMPDIR',
+    ],
+    ['getaddrinfo ENOTFOUND db.example', 'there is no host db.example (ENOTFOUND)'],
+    ['getaddrinfo EAI_AGAIN db.example', 'cannot look up the host db.example (EAI_AGAIN)'],
+    ['connect ECONNREFUSED ::1:5432', 'connection refused by ::1:5432 (ECONNREFUSED)'],
+    ['connect ENOENT /run/x.sock', 'there is no such file at /run/x.sock (ENOENT)'],
+    [
+      'listen EADDRINUSE: address already in use 127.0.0.1:80',
+      'the address is in use at 127.0.0.1:80 (EADDRINUSE)',
+    ],
+    ['read ECONNRESET', 'the connection was reset (ECONNRESET)'],
+    ['spawn nosuch ENOENT', 'cannot start nosuch: there is no such program (ENOENT)'],
+  ])('puts %j into plain words', (message, text) => {
+    const code = /E[A-Z_]{3,}/.exec(message)?.[0];
+    const error = Object.assign(new Error(message), { code, syscall: 'open' });
+    expect(report(error)).toEqual({ exitCode: 3, text });
+  });
+
+  it('says once what the cause says as well', () => {
+    const system = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:1'), {
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
     });
-    expect(report(error)).toEqual({ exitCode: 3, text: "EACCES: permission denied, open 'x'" });
+    const driver = new UnavailableError(
+      'cannot connect to PostgreSQL at 10.0.0.1:1: connect ECONNREFUSED 10.0.0.1:1',
+      { code: 'ECONNREFUSED', cause: system },
+    );
+    const console = new UnavailableError(driver.message.replace('PostgreSQL', 'PgBouncer'), {
+      code: 'ERR_X',
+      cause: driver,
+    });
+    expect(report(console).text).toBe(
+      'cannot connect to PgBouncer at 10.0.0.1:1: connection refused (ECONNREFUSED, ERR_X)',
+    );
   });
 
   it('takes anything else for a defect, with all causes', () => {

@@ -58,7 +58,7 @@ describe('what is loaded', () => {
 
   it('by a command is the chunk of that command and no other', async () => {
     const { chunks } = await loadedBy(bin, ['compare', '--help']);
-    expect(chunks).toEqual(['chunk', 'commands', 'compare', 'poolctl', 'process-edge']);
+    expect(chunks).toEqual(['chunk', 'commands', 'compare', 'parse', 'poolctl', 'process-edge']);
   });
 
   it('is really seen, ES modules and CommonJS ones', async () => {

@@ -130,7 +130,7 @@ describe('the options of the systems that poolctl replaces', () => {
   });
 
   it('are explained by the help, with their environment variables', async () => {
-    const { out } = await loadtest(['--help']);
+    const { out } = await loadtest(['--help-all']);
     const text = out.replaceAll(/\s+/g, ' ');
     for (const name of [
       'test-type',

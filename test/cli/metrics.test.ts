@@ -219,7 +219,7 @@ describe('poolctl metrics serve', () => {
   });
 
   it.each([
-    [[], 'no --source was given'],
+    [[], '--source is missing'],
     [['--source', 'nonsense', '--source', 'pgbouncer://me:secret@x/orders'], '2 problems'],
     [['--source', 'pool:/x/y', '--compat', 'graphite'], "'graphite' is not one of sqlalchemy"],
     [['--source', 'pool:/x/y', '--max-pools', '0'], '--max-pools'],

@@ -59,6 +59,8 @@ describe('an option', () => {
   it('takes a value that looks like an option', async () => {
     const { context } = await draw(['--tag', '-- a comment', '--tag=--pool-size'], testIo());
     expect(context?.options.tag).toEqual(['-- a comment', '--pool-size']);
+    expect((await draw(['--tag=--pool-size'], testIo())).context?.options.tag).toEqual(['--pool-size']);
+    expect((await draw(['--tag', '--', '--tag', '-x'], testIo())).context?.options.tag).toEqual(['--', '-x']);
   });
 
   it('is not set by an empty environment variable', async () => {
@@ -231,22 +233,22 @@ describe('--print-config', () => {
     expect(exitCode).toBe(0);
     expect(context).toBeNull();
     expect(io.out().split('\n')).toEqual([
-      'option       value                     from',
-      'shape        round                     default',
-      'corners      4                         default',
-      'poolSize     100                       profile large',
-      'poolTimeout  1m30s                     environment: DB_POOL_TIMEOUT in .env',
-      'prePing      off                       environment: DB_POOL_PRE_PING',
-      'pause        -                         default',
-      'tag          postgres://anna:***@db/x  poolctl.config.json: draw.tag',
-      'strict       on                        command line',
-      'format       text                      default',
-      'output       -                         default',
-      'config       -                         default',
-      'dotenv       .env                      command line',
-      'color        auto                      default',
-      'quiet        off                       default',
-      'verbose      off                       default',
+      'option       value                            from',
+      'shape        round                            default',
+      'corners      4                                default',
+      'poolSize     100                              profile large',
+      'poolTimeout  1m30s                            environment: DB_POOL_TIMEOUT in .env',
+      'prePing      off                              environment: DB_POOL_PRE_PING',
+      'pause        -                                default',
+      'tag          postgres://anna:***@db/x         poolctl.config.json: draw.tag',
+      'strict       on                               command line',
+      'format       text                             default',
+      'output       -                                default',
+      'config       poolctl.config.json, if present  default',
+      'dotenv       .env                             command line',
+      'color        auto                             default',
+      'quiet        off                              default',
+      'verbose      off                              default',
       '',
     ]);
   });
@@ -255,7 +257,7 @@ describe('--print-config', () => {
     const long = `${'x'.repeat(20_000)}\ny`;
     const table = testIo({ cwd });
     await draw(['--print-config', '--tag', long], table);
-    expect(table.out()).toContain(`tag          ${'x'.repeat(28)}… (20,002 characters)  command line`);
+    expect(table.out()).toContain(`tag          ${'x'.repeat(27)}… (20,002 characters)  command line`);
     for (const line of table.out().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     const whole = testIo({ cwd });
     await draw(['--print-config', '--format', 'json', '--tag', long], whole);
@@ -267,7 +269,7 @@ describe('--print-config', () => {
     await draw(['--print-config', '-f', 'json', '--pool-size', '3'], io);
     const { schema, options } = JSON.parse(io.out()) as { schema: number; options: Record<string, unknown> };
     expect(schema).toBe(1);
-    expect(options.poolSize).toEqual({ value: '3', from: 'command line' });
+    expect(options.poolSize).toEqual({ value: '3', from: 'flag' });
     expect(options.poolTimeout).toEqual({ value: '30s', from: 'default' });
   });
 });
