@@ -110,8 +110,12 @@ function expectedText(error: Coded): string {
   return [message, ...cause.map((text) => `  caused by: ${text}`), ...advice].join('\n');
 }
 
-/** Whether the message gives the reason of a cause already, which is said once. */
+/**
+ * Whether the message gives the reason of a cause already, which is said once: in the same words, or in its own where
+ * the cause is the system's.
+ */
 function says(message: string, cause: string): boolean {
+  if (/\(E[A-Z_]+\)$/.test(cause) && /: [a-z]/.test(message)) return true;
   const reason = /(?:.*: )?(.+?)(?: (?:by|at) [^ ]+)?(?: \(E[A-Z_]+\))?$/s.exec(cause)?.[1] ?? cause;
   return message.includes(cause) || message.includes(reason);
 }

@@ -136,7 +136,7 @@ function unknownOption(given: string, argv: readonly string[], table: OptionTabl
   if (NODE_ENV_OPTIONS.includes(name)) {
     const file = value ?? argv[argv.indexOf(given) + 1] ?? 'FILE';
     return {
-      message: `${name} is an option of Node, which has already loaded that file into this process, NODE_OPTIONS included`,
+      message: `${name} is an option of Node, which loads that file into this process before poolctl starts, NODE_OPTIONS included`,
       hint: `to let poolctl read it, write --dotenv ${file}`,
     };
   }

@@ -1,3 +1,4 @@
+import { withoutSystemWords } from '../../base/file-fault.js';
 import { asError } from '../../base/promises.js';
 import { connectionLost, DatabaseError } from '../errors.js';
 import type { PgAddress } from './pg-wire.js';
@@ -58,7 +59,7 @@ const STATEMENT_HINTS: readonly (readonly [code: string, words: RegExp, hint: st
 /** The connection has ended under a query or by itself; `error` is what was told last, by the server or the system. */
 export function lost(error: Error): DatabaseError {
   if (!isServerError(error))
-    return connectionLost(`the connection to the server broke: ${wordsOf(error)}`, error);
+    return connectionLost(withoutSystemWords(`the connection to the server broke: ${wordsOf(error)}`), error);
   return connectionLost(
     `the server ended the connection: ${error.message} (${error.code})`,
     error,
@@ -78,7 +79,7 @@ export function connectError(thrown: unknown, address: PgAddress): DatabaseError
   const where = address.host.startsWith('/')
     ? `${address.host}/.s.PGSQL.${address.port}`
     : `${address.host}:${address.port}`;
-  const message = `cannot connect to PostgreSQL at ${where}: ${wordsOf(error)}`;
+  const message = withoutSystemWords(`cannot connect to PostgreSQL at ${where}: ${wordsOf(error)}`);
   if (isServerError(error)) {
     const hint = serverHint(error, address) ?? error.hint ?? null;
     return new DatabaseError(error.code, message, { cause: error, hint, name: 'PostgresError' });
@@ -155,6 +156,6 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
 
 /** An AggregateError (localhost has two addresses) says nothing itself. */
 function wordsOf(error: Error): string {
-  if (error.message === '' && error instanceof AggregateError) return asError(error.errors[0]).message;
-  return error.message;
+  const said = error.message === '' && error instanceof AggregateError ? asError(error.errors[0]) : error;
+  return said.message;
 }
