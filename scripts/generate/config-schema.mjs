@@ -59,9 +59,9 @@ function optionSchema(spec) {
  * @param {OptionSpec} spec
  * @returns {Schema}
  */
-function valueSchema({ kind, words, placeholder, objectSchema }) {
+function valueSchema({ kind, words, bare, placeholder, objectSchema }) {
   if (kind === 'flag') return { type: 'boolean' };
-  if (words !== null) return { enum: words };
+  if (words !== null) return { enum: bare === null ? words : [...words, true, false] };
   const text = { type: NUMERIC.test(placeholder) ? ['number', 'string'] : 'string' };
   return objectSchema === null ? text : { anyOf: [text, objectSchema] };
 }
@@ -85,7 +85,8 @@ export interface PoolctlConfig ${typeOf(schema, '')}
  */
 function typeOf(schema, indent) {
   const { type, enum: words, anyOf, items, properties, additionalProperties, required } = schema;
-  if (Array.isArray(words)) return words.map((word) => quoted(String(word))).join(' | ');
+  if (Array.isArray(words))
+    return words.map((word) => (typeof word === 'string' ? quoted(word) : String(word))).join(' | ');
   if (Array.isArray(anyOf)) return anyOf.map((one) => typeOf(one, indent)).join(' | ');
   if (Array.isArray(type)) return type.join(' | ');
   if (type === 'array') {

@@ -6,40 +6,40 @@ export interface PoolctlConfig {
   readonly $schema?: string | undefined;
   /** set up poolctl for a project: config, CI step and baseline */
   readonly init?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
-  /** find leases that can escape their release, in source code */
+  /** find connection leaks in source code */
   readonly 'audit-leaks'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** leave out what fits; a glob without a slash is a name anywhere */
+    /** skip matching paths; a glob without a slash matches names */
     readonly exclude?: string | readonly string[] | undefined;
-    /** leave out what .gitignore names (default: on) */
+    /** skip what .gitignore lists (default: on) */
     readonly ignoreFiles?: boolean | undefined;
-    /** only findings that a change since this commit can affect */
+    /** only findings that changes since this commit can affect */
     readonly since?: string | undefined;
-    /** let leaks in test files fail the run, too */
+    /** fail the run on leaks in test files too */
     readonly includeTests?: boolean | undefined;
-    /** a function, method or class (new X) of yours that lends */
+    /** your own function, method or class that hands out a lease */
     readonly acquire?: string | readonly string[] | undefined;
-    /** what ends the lease: a method of it, or a function that takes it */
+    /** what ends the lease: a method of it, or a function */
     readonly release?: string | readonly string[] | undefined;
-    /** what takes it over for later: a method of it, or a function that takes it */
+    /** what takes the lease over: a method of it, or a function */
     readonly handoff?: string | readonly string[] | undefined;
-    /** a method of it before which it holds nothing */
+    /** method of the lease that starts it */
     readonly armedBy?: string | readonly string[] | undefined;
-    /** more of them: {"acquire": [...], "release": [...], "handoff": [...], "from": [...]} */
+    /** more of your own: {"acquire": [...], "release": [...]} */
     readonly resources?: string | {
       readonly id?: string | undefined;
       readonly title?: string | undefined;
@@ -59,9 +59,9 @@ export interface PoolctlConfig {
     })[] | undefined;
     /** minimum severity that fails the run (default: error) */
     readonly severity?: 'error' | 'note' | undefined;
-    /** report findings of at least this confidence (default: low) */
+    /** minimum confidence of reported findings (default: low) */
     readonly minConfidence?: 'high' | 'medium' | 'low' | undefined;
-    /** level of a rule, kind or resource: off, note or error */
+    /** level of a rule or resource: off, note or error */
     readonly rules?: string | { readonly [name: string]: 'off' | 'note' | 'error' } | readonly (string | { readonly [name: string]: 'off' | 'note' | 'error' })[] | undefined;
     /** rules for a folder: {"files": [...], "rules": {...}} */
     readonly overrides?: string | {
@@ -77,284 +77,284 @@ export interface PoolctlConfig {
     readonly maxFindings?: number | string | undefined;
     /** fail if a file was skipped or a lease not decided */
     readonly strict?: boolean | undefined;
-    /** leave out the leaks in FILE, which are known */
+    /** suppress the findings recorded in FILE */
     readonly baseline?: string | undefined;
-    /** show notes too: leaks that only a failing connect, BEGIN or ROLLBACK can cause */
+    /** show notes too: leaks after a failing connect, BEGIN or ROLLBACK */
     readonly notes?: boolean | undefined;
-    /** keep results for runs without changes (default: on) */
+    /** reuse results of unchanged files (default: on) */
     readonly cache?: boolean | undefined;
     /** folder of the cache (default: node_modules/.cache/poolctl) */
     readonly cacheLocation?: string | undefined;
-    /** how the result is written: text, json, sarif, github, junit, markdown (default: text) */
+    /** format of the result: text, json, sarif, github, junit, markdown (default: text) */
     readonly format?: 'text' | 'json' | 'sarif' | 'github' | 'junit' | 'markdown' | undefined;
   } | undefined;
-  /** put a connection pool under load and judge it */
+  /** load-test a connection pool and judge the result */
   readonly loadtest?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done; logs the life of the pool's connections (env: DB_ECHO_POOL) */
+    /** print each step and the pool's life cycle on stderr (env: DB_ECHO_POOL) */
     readonly verbose?: boolean | undefined;
-    /** concurrent: workers that never rest; burst: many at once, then a pause; rate: arrivals by the clock; ramp: a rate that rises until something breaks (default: concurrent) */
+    /** load model: concurrent, burst, rate, ramp (default: concurrent) */
     readonly testType?: 'concurrent' | 'burst' | 'rate' | 'ramp' | undefined;
-    /** concurrent: end after N iterations */
+    /** concurrent, rate: number of iterations */
     readonly numQueries?: number | string | undefined;
-    /** concurrent: workers, each with one iteration under way at a time (default: 50) */
+    /** concurrent: workers, each with one iteration at a time (default: 50) */
     readonly numWorkers?: number | string | undefined;
-    /** begin no iteration after this long (default: 5s, if no number is given) */
+    /** start no iteration after this time (default: 5s, unless --num-queries is given) */
     readonly duration?: number | string | undefined;
-    /** longest wait for iterations under way at the end (default: 10s) */
+    /** maximum wait for running iterations at the end (default: 10s) */
     readonly drainTimeout?: number | string | undefined;
-    /** cancel an iteration after this long, on the server too (default: none) */
+    /** cancel an iteration after this time, on the server too (default: none) */
     readonly iterationTimeout?: number | string | undefined;
     /** burst: iterations that start at once (default: 100) */
     readonly burstSize?: number | string | undefined;
-    /** burst: how many bursts (default: 10, without --duration) */
+    /** burst: number of bursts (default: 10, without --duration) */
     readonly numBursts?: number | string | undefined;
-    /** burst: from the start of one to the start of the next; a number alone is seconds (default: 2s) */
+    /** burst: time from one burst to the next; a bare number is in seconds (default: 2s) */
     readonly burstInterval?: number | string | undefined;
-    /** rate: arrivals per second, whatever became of those before (default: 100/s) */
+    /** rate: arrivals per second (default: 100/s) */
     readonly rate?: number | string | undefined;
-    /** rate and ramp: arrivals while so many are under way are dropped, and counted (default: 10000) */
+    /** rate, ramp: drop and count arrivals above N running iterations (default: 10000) */
     readonly maxInFlight?: number | string | undefined;
-    /** ramp: the first rate (default: 100/s) */
+    /** ramp: first rate (default: 100/s) */
     readonly rateFrom?: number | string | undefined;
-    /** ramp: the last rate, if nothing breaks before (default: 2000/s) */
+    /** ramp: last rate (default: 2000/s) */
     readonly rateTo?: number | string | undefined;
-    /** ramp: by how much each step is higher (default: 100/s) */
+    /** ramp: increase per step (default: 100/s) */
     readonly rateStep?: number | string | undefined;
-    /** ramp: how long each step lasts (default: 2s) */
+    /** ramp: duration of a step (default: 2s) */
     readonly stepDuration?: number | string | undefined;
-    /** ramp: a step is broken when its p99 reaches this (default: 500ms) */
+    /** ramp: p99 response time that breaks a step (default: 500ms) */
     readonly breakP99?: number | string | undefined;
-    /** ramp: or when the p99 of waiting for a connection does (default: 100ms) */
+    /** ramp: p99 wait for a connection that breaks a step (default: 100ms) */
     readonly breakWait?: number | string | undefined;
-    /** load beforehand that is not counted: so long, or so many iterations, or none (default: 1s, or until connections are open) */
+    /** uncounted load before the run: a time, a number of iterations, or none (default: 1s, or until connections are open) */
     readonly warmup?: number | string | undefined;
-    /** makes the same data and the same choices in every run with this number (default: 1) */
+    /** seed of generated data and random choices (default: 1) */
     readonly seed?: number | string | undefined;
-    /** send the load to another machine than this one */
+    /** allow a target on another machine */
     readonly allowRemote?: boolean | undefined;
-    /** simple: a look-up by index; complex: an aggregation; mixed: four to one (default: simple) */
+    /** built-in queries: simple, complex, mixed (4 to 1) (default: simple) */
     readonly queryType?: 'simple' | 'complex' | 'mixed' | undefined;
-    /** run this instead: statements separated by semicolons, one iteration runs all of them */
+    /** statements of an iteration, separated by semicolons */
     readonly sql?: string | readonly string[] | undefined;
-    /** run a script instead; several are chosen by weight. It may have pgbench's \set and \sleep */
+    /** script of an iteration, as for pgbench; picked by weight */
     readonly sqlFile?: string | readonly string[] | undefined;
-    /** values for ? or :name in turn, a row an iteration: [["AAPL"],["MSFT"]] or [{"symbol":"AAPL"}] */
+    /** rows of values for ? or :name: [[1],[2]] or [{"id":1}] */
     readonly params?: string | undefined;
-    /** the same from a file: a JSON list, or one row of JSON to a line */
+    /** file of such rows: a JSON array, or one row per line */
     readonly paramsFile?: string | undefined;
-    /** a value for :NAME in scripts */
+    /** value of :NAME in scripts */
     readonly define?: string | readonly string[] | undefined;
-    /** let statements, or requests other than GET, HEAD and OPTIONS, write to the target's data */
+    /** allow SQL that writes, and HTTP methods that may */
     readonly allowWrites?: boolean | undefined;
-    /** PgBouncer in transaction mode is between, or is not (default: found out, env: USE_PGBOUNCER) */
+    /** whether PgBouncer in transaction mode is in between (default: detected, env: USE_PGBOUNCER) */
     readonly pgbouncer?: boolean | undefined;
-    /** name a statement that a connection runs more often than this; 0 names none, and so does PgBouncer (default: 0, env: DB_PREPARE_THRESHOLD) */
+    /** name a statement after N executions; 0: never (default: 0, env: DB_PREPARE_THRESHOLD) */
     readonly prepareThreshold?: number | string | undefined;
-    /** how long opening a connection may take; a number alone is seconds (default: 30s; 10s over HTTP and of feeds, env: DB_CONNECT_TIMEOUT) */
+    /** maximum time to open a connection; a bare number is in seconds (default: 30s; HTTP and feeds: 10s, env: DB_CONNECT_TIMEOUT) */
     readonly connectTimeout?: number | string | undefined;
-    /** subscribe this */
+    /** symbol to subscribe to */
     readonly symbol?: string | readonly string[] | undefined;
-    /** subscribe those in a file, one to a line */
+    /** file of symbols, one per line */
     readonly symbolsFile?: string | undefined;
-    /** subscribe N made-up ones, for ws:built-in and feeds that take any (default: as many as fit, of ws:built-in) */
+    /** number of generated symbols, for ws:built-in and feeds that accept any (default: as many as fit, with ws:built-in) */
     readonly symbols?: number | string | undefined;
-    /** symbols on one connection (default: 1000, env: MAX_SYMBOLS_PER_WEBSOCKET) */
+    /** maximum symbols per connection (default: 1000, env: MAX_SYMBOLS_PER_WEBSOCKET) */
     readonly maxSymbolsPerWebsocket?: number | string | undefined;
-    /** connections at most (default: 3, env: MAX_WEBSOCKET_CONNECTIONS) */
+    /** maximum connections (default: 3, env: MAX_WEBSOCKET_CONNECTIONS) */
     readonly maxWebsocketConnections?: number | string | undefined;
-    /** where symbols go: first-fit or least-loaded (default: first-fit) */
+    /** placement of symbols: first-fit, least-loaded (default: first-fit) */
     readonly placement?: 'first-fit' | 'least-loaded' | undefined;
-    /** subscribe messages on one connection, of 200 symbols each (default: 4/s) */
+    /** subscribe messages per connection, of 200 symbols each (default: 4/s) */
     readonly batchRate?: number | string | undefined;
-    /** the field of a tick that says when it was made, for its latency (default: found out) */
+    /** field of a tick with its creation time, for the latency (default: detected) */
     readonly stamp?: string | undefined;
-    /** a second consumer takes its ticks this often, and has them conflated; never: there is none (default: 100ms) */
+    /** interval of a second consumer of conflated ticks; never: none (default: 100ms) */
     readonly refresh?: number | string | undefined;
-    /** ticks that ws:built-in sends, over all symbols (default: 5000/s) */
+    /** ticks sent by ws:built-in, over all symbols (default: 5000/s) */
     readonly tickRate?: number | string | undefined;
-    /** pool: through poolctl's own pool; autocannon: over its sockets, one for each of --num-workers (default: pool) */
+    /** pool: the pool of poolctl; autocannon: one socket per worker (default: pool) */
     readonly engine?: 'pool' | 'autocannon' | undefined;
-    /** how long the server may take for the first and for each next piece of its answer (default: 30s) */
+    /** maximum wait for each part of a response; a bare number is in seconds (default: 30s) */
     readonly readTimeout?: number | string | undefined;
-    /** how often a request is tried again at most: 429, 500, 502, 503, 504, and what was not sent (default: 3) */
+    /** maximum retries of 429, 500, 502, 503, 504 and unsent requests (default: 3) */
     readonly retries?: number | string | undefined;
-    /** leave the server alone for a while when half of its answers are failures (default: on) */
+    /** stop sending for a while when half of the responses fail (default: on) */
     readonly breaker?: boolean | undefined;
     /** offer HTTP/2 to https servers */
     readonly http2?: boolean | undefined;
-    /** idle connections kept (default: by profile) */
+    /** idle connections to keep (default: by profile) */
     readonly maxKeepalive?: number | string | undefined;
-    /** how long an idle connection is kept; a number alone is seconds (default: 30s) */
+    /** maximum idle time of a connection; a bare number is in seconds (default: 30s) */
     readonly keepaliveExpiry?: number | string | undefined;
-    /** trust the certificates in FILE (PEM), in place of those that Node trusts */
+    /** trust only the certificates in FILE (PEM); for feeds too */
     readonly ca?: string | undefined;
-    /** pool settings for a kind of target: sqlite 10 + 20, direct 20 + 30, pgbouncer 5 + 10; over HTTP small 10, medium 20, large 30 (default: by target) */
+    /** pool settings: sqlite, direct, pgbouncer; for HTTP: small, medium, large (default: by target) */
     readonly profile?: 'sqlite' | 'direct' | 'pgbouncer' | 'small' | 'medium' | 'large' | undefined;
-    /** connections kept (default: by profile, env: DB_POOL_SIZE) */
+    /** connections to keep (default: by profile, env: DB_POOL_SIZE) */
     readonly poolSize?: number | string | undefined;
-    /** connections more while all are in use; -1 is no limit (default: by profile, env: DB_MAX_OVERFLOW) */
+    /** extra connections allowed when all are in use; -1: no limit (default: by profile, env: DB_MAX_OVERFLOW) */
     readonly maxOverflow?: number | string | undefined;
-    /** how long to wait for a connection; a number alone is seconds (default: by profile, env: DB_POOL_TIMEOUT) */
+    /** maximum wait for a connection; a bare number is in seconds (default: by profile, env: DB_POOL_TIMEOUT) */
     readonly poolTimeout?: number | string | undefined;
-    /** replace connections older than this; a number alone is seconds (default: by profile, env: DB_POOL_RECYCLE) */
+    /** maximum age of a connection; a bare number is in seconds (default: by profile, env: DB_POOL_RECYCLE) */
     readonly poolRecycle?: number | string | undefined;
-    /** ask a connection that was idle whether it works before it is used (default: on, env: DB_POOL_PRE_PING) */
+    /** test an idle connection before use (default: on, env: DB_POOL_PRE_PING) */
     readonly prePing?: boolean | undefined;
-    /** try pools of several sizes in turn and find the knee: pool-size=2,4,8 or max-overflow=0,10 */
+    /** compare pool sizes: pool-size=2,4,8 or max-overflow=0,10 */
     readonly sweep?: string | readonly string[] | undefined;
-    /** sweep and baseline: how often each is run (default: 3) */
+    /** runs per size or mode with --sweep or --baseline (default: 3) */
     readonly rounds?: number | string | undefined;
-    /** exit 1 unless it holds: 'p99<250ms', 'wait.p95<20ms', 'success>=99%', 'throughput>500/s', 'timeouts<=0' */
+    /** fail unless it holds: 'p99<250ms', 'success>=99%', 'throughput>500/s' */
     readonly threshold?: string | readonly string[] | undefined;
-    /** how much worse than that run a figure may be (default: 15%) */
+    /** allowed regression with --compare-with (default: 15%) */
     readonly tolerance?: number | string | undefined;
-    /** compare with a run that did different work, such as another query */
+    /** compare runs of different work, such as a rewritten query */
     readonly allowDifferentWork?: boolean | undefined;
-    /** exit 1 on a marginal verdict too */
+    /** fail on a marginal verdict too */
     readonly strict?: boolean | undefined;
-    /** let poolctl top see the pool under load */
+    /** make the pool visible to poolctl top */
     readonly publish?: boolean | undefined;
-    /** how the result is written: text, json, markdown, html, junit, csv (default: text) */
+    /** format of the result: text, json, markdown, html, junit, csv (default: text) */
     readonly format?: 'text' | 'json' | 'markdown' | 'html' | 'junit' | 'csv' | undefined;
   } | undefined;
-  /** run an application with its connection pools watched */
+  /** run an application and watch its connection pools */
   readonly run?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** what the application is called in poolctl top (default: the name of its package, env: POOLCTL_NAME) */
+    /** name of the application in poolctl top (default: the name in its package.json, env: POOLCTL_NAME) */
     readonly name?: string | undefined;
-    /** publish on this port of 127.0.0.1, for a reader outside of its container, and on those above it for further processes; off: publish nothing (default: a socket of your own, env: POOLCTL_PUBLISH) */
+    /** publish on this port of 127.0.0.1 and the ones above it; off: do not publish (default: a private socket, env: POOLCTL_PUBLISH) */
     readonly publish?: string | undefined;
-    /** a lease out for longer is called a leak (default: 1m, env: POOLCTL_LEAK_AFTER) */
+    /** report a lease as a leak after this time (default: 1m, env: POOLCTL_LEAK_AFTER) */
     readonly leakAfter?: number | string | undefined;
   } | undefined;
-  /** compare two load tests, figure by figure */
+  /** compare two load test results */
   readonly compare?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** how much worse a figure may be; on a shared machine two runs differ by 15 % without any cause (default: 15%) */
+    /** allowed regression of a figure (default: 15%) */
     readonly tolerance?: number | string | undefined;
-    /** compare runs that did different work, such as a rewritten query */
+    /** compare runs of different work, such as a rewritten query */
     readonly allowDifferentWork?: boolean | undefined;
-    /** how the result is written: text, json, markdown (default: text) */
+    /** format of the result: text, json, markdown (default: text) */
     readonly format?: 'text' | 'json' | 'markdown' | undefined;
   } | undefined;
-  /** watch pools, who holds their connections, and what blocks them */
+  /** show live who holds connections and what blocks them */
   readonly top?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** read so often; + and - change it (default: 1s) */
+    /** time between readings; + and - change it (default: 1s) */
     readonly interval?: number | string | undefined;
   } | undefined;
-  /** say whether pools are healthy, for scripts and container probes */
+  /** check pool health, for scripts and container probes */
   readonly health?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** how long a source may take to answer (default: 5s) */
+    /** maximum time to read a source (default: 5s) */
     readonly timeout?: number | string | undefined;
-    /** exit 1 on a warning too */
+    /** fail on a warning too */
     readonly strict?: boolean | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** in use of what can be: above is a warning (default: 75%) */
+    /** warn above this share in use (default: 75%) */
     readonly warnUtilization?: number | string | undefined;
-    /** above is critical, if somebody waits; else a warning (default: 90%) */
+    /** critical above this share in use while callers wait (default: 90%) */
     readonly criticalUtilization?: number | string | undefined;
-    /** more waiting is a warning (default: 0) */
+    /** warn above N waiting callers (default: 0) */
     readonly warnWaiting?: number | string | undefined;
-    /** more waiting is critical (default: none) */
+    /** critical above N waiting callers (default: none) */
     readonly criticalWaiting?: number | string | undefined;
-    /** a longer wait, up to now, is a warning (default: 5s) */
+    /** warn above this current wait (default: 5s) */
     readonly warnWait?: number | string | undefined;
-    /** a longer wait is critical (default: 30s) */
+    /** critical above this current wait (default: 30s) */
     readonly criticalWait?: number | string | undefined;
-    /** more leases out for too long are a warning (default: 0) */
+    /** warn above N leaked leases (default: 0) */
     readonly warnLeaks?: number | string | undefined;
-    /** more leases out for too long are critical (default: none) */
+    /** critical above N leaked leases (default: none) */
     readonly criticalLeaks?: number | string | undefined;
-    /** with --every: more time-outs since the last look are a warning (default: 0) */
+    /** with --every: warn above N timeouts per check (default: 0) */
     readonly warnTimeouts?: number | string | undefined;
-    /** with --every: more time-outs since the last look are critical (default: none) */
+    /** with --every: critical above N timeouts per check (default: none) */
     readonly criticalTimeouts?: number | string | undefined;
   } | undefined;
-  /** check databases, poolers, pools and their settings, and say how to repair them */
+  /** check databases, poolers and settings, with exact repairs */
   readonly doctor?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** run these checks alone */
+    /** run only these checks */
     readonly only?: string | readonly string[] | undefined;
-    /** leave these out */
+    /** skip these checks */
     readonly skip?: string | readonly string[] | undefined;
-    /** exit 1 on warnings as well */
+    /** fail on warnings too */
     readonly strict?: boolean | undefined;
-    /** log in through PgBouncer as the user of postgres://; that opens a connection of its pool */
+    /** log in through PgBouncer as the user of postgres:// */
     readonly tryLogin?: boolean | undefined;
-    /** how long reading one target may take (default: 10s) */
+    /** maximum time to read one target (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** how long a session may be idle in a transaction (default: 30s) */
+    /** maximum idle time in a transaction (default: 30s) */
     readonly idleTransaction?: number | string | undefined;
-    /** how long a query may run (default: 5m) */
+    /** maximum duration of a query (default: 5m) */
     readonly longQuery?: number | string | undefined;
-    /** how long a client may wait in PgBouncer's queue (default: 5s) */
+    /** maximum wait in PgBouncer's queue (default: 5s) */
     readonly queueWait?: number | string | undefined;
-    /** processes that run the application, each with a pool as below (default: 1) */
+    /** processes of the application, each with its own pool (default: 1) */
     readonly instances?: number | string | undefined;
-    /** the memory of the database server (default: this machine's, if the server is on it) */
+    /** memory of the database server (default: this machine's, for a local server) */
     readonly memory?: number | string | undefined;
-    /** how many files PgBouncer may have open (ulimit -n) (default: found out, if it is on this machine and has a pidfile) */
+    /** open files that PgBouncer may have (ulimit -n) (default: detected for a local PgBouncer with a pidfile) */
     readonly fileLimit?: number | string | undefined;
     /** connections that a pool keeps (env: DB_POOL_SIZE) */
     readonly poolSize?: number | string | undefined;
-    /** connections more while all are in use; -1 is no limit (env: DB_MAX_OVERFLOW) */
+    /** extra connections allowed when all are in use; -1: no limit (env: DB_MAX_OVERFLOW) */
     readonly maxOverflow?: number | string | undefined;
-    /** how long to wait for a connection; a number alone is seconds (default: not known, env: DB_POOL_TIMEOUT) */
+    /** maximum wait for a connection; a bare number is in seconds (default: unknown, env: DB_POOL_TIMEOUT) */
     readonly poolTimeout?: number | string | undefined;
-    /** connections older than this are replaced; a number alone is seconds (default: not known, env: DB_POOL_RECYCLE) */
+    /** maximum age of a connection; a bare number is in seconds (default: unknown, env: DB_POOL_RECYCLE) */
     readonly poolRecycle?: number | string | undefined;
-    /** connections are tried before they are used again (default: not known, env: DB_POOL_PRE_PING) */
+    /** whether idle connections are tested before use (default: unknown, env: DB_POOL_PRE_PING) */
     readonly prePing?: boolean | undefined;
-    /** how long opening a connection may take; a number alone is seconds (env: DB_CONNECT_TIMEOUT) */
+    /** maximum time to open a connection; a bare number is in seconds (env: DB_CONNECT_TIMEOUT) */
     readonly connectTimeout?: number | string | undefined;
-    /** statements run more often than this are named; 0 names none (env: DB_PREPARE_THRESHOLD) */
+    /** name a statement after N executions; 0: never (env: DB_PREPARE_THRESHOLD) */
     readonly prepareThreshold?: number | string | undefined;
-    /** the statement_timeout that it asks for when it connects; a number alone is milliseconds */
+    /** statement_timeout at connect; a bare number is in milliseconds */
     readonly statementTimeout?: number | string | undefined;
-    /** it connects by way of PgBouncer, or does not (default: by targets, env: USE_PGBOUNCER) */
+    /** whether the application connects through PgBouncer (default: from the targets, env: USE_PGBOUNCER) */
     readonly pgbouncer?: boolean | undefined;
-    /** how the result is written: text, json, markdown, junit (default: text) */
+    /** format of the result: text, json, markdown, junit (default: text) */
     readonly format?: 'text' | 'json' | 'markdown' | 'junit' | undefined;
   } | undefined;
   /** write pgbouncer.ini and userlist.txt for a database */
   readonly 'pgbouncer init'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
     /** addresses to listen on, parted by commas; * is all (default: 127.0.0.1) */
     readonly listenAddr?: string | undefined;
@@ -418,354 +418,354 @@ export interface PoolctlConfig {
     readonly logfile?: string | undefined;
     /** the file of the process number, which pgbouncer -d needs; empty for none (default: none) */
     readonly pidfile?: string | undefined;
-    /** secrets of userlist.txt: scram, md5 (made from passwords), or copy (from pg_authid of the server) (default: scram) */
+    /** secrets in userlist.txt: scram, md5, copy (from the server) (default: scram) */
     readonly secrets?: 'scram' | 'md5' | 'copy' | undefined;
-    /** with --secrets copy: a user who may log in; without, the one of the URL */
+    /** with --secrets copy: user who may log in */
     readonly user?: string | readonly string[] | undefined;
-    /** how PgBouncer logs in to the server: password (that of the URL, for all clients) or secret (as its client) (default: password with one user and --secrets md5, else secret) */
+    /** login at the server: password (of the URL), secret (of the client) (default: password with one user and --secrets md5, else secret) */
     readonly serverLogin?: 'password' | 'secret' | undefined;
-    /** who may pause, reload and shut down; without, the user of the URL */
+    /** user who may pause, reload and shut down */
     readonly adminUser?: string | readonly string[] | undefined;
-    /** who may look on */
+    /** user who may read statistics */
     readonly statsUser?: string | readonly string[] | undefined;
-    /** a further line of [pgbouncer] */
+    /** more settings of [pgbouncer] */
     readonly set?: string | readonly string[] | undefined;
-    /** a further setting of the database */
+    /** more settings of the database */
     readonly setDatabase?: string | readonly string[] | undefined;
-    /** the version that reads the files: 1.18, 1.19, 1.20, 1.21, 1.22, 1.23, 1.24, 1.25 (default: the one that is installed, else 1.21) */
+    /** PgBouncer version of the files: 1.18, 1.19, 1.20, 1.21, 1.22, 1.23, 1.24, 1.25 (default: the installed one, else 1.21) */
     readonly targetVersion?: '1.18' | '1.19' | '1.20' | '1.21' | '1.22' | '1.23' | '1.24' | '1.25' | undefined;
-    /** the folder to write into (default: .) */
+    /** folder to write to (default: .) */
     readonly dir?: string | undefined;
-    /** where PgBouncer will find userlist.txt (default: where it is written) */
+    /** path of userlist.txt for PgBouncer (default: the file that is written) */
     readonly authFile?: string | undefined;
     /** with --compose: the image (default: edoburu/pgbouncer:1.21.0) */
     readonly image?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
-  /** show pools, clients, servers, settings and the like */
+  /** show pools, clients, servers and settings */
   readonly 'pgbouncer show'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how long an answer may take (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** show this column; without, all that fit */
+    /** column to show; all that fit if none is given */
     readonly column?: string | readonly string[] | undefined;
-    /** with --watch: how often (default: 2s) */
+    /** interval of --watch (default: 2s) */
     readonly every?: number | string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
-  /** pause for a while, and resume in any case */
+  /** pause PgBouncer for a while; it always resumes */
   readonly 'pgbouncer pause'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long servers that are in use are waited for (default: 10s) */
+    /** maximum wait for servers in use (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** how long to stay paused; clients wait up to query_wait_timeout (default: 1m) */
+    /** time to stay paused; clients wait up to query_wait_timeout (default: 1m) */
     readonly hold?: number | string | undefined;
   } | undefined;
   /** end a pause */
   readonly 'pgbouncer resume'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
   } | undefined;
-  /** read the configuration again, and check what was taken */
+  /** reload the configuration and verify it */
   readonly 'pgbouncer reload'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** its pgbouncer.ini, to compare with (default: the one it names, if it is on this machine) */
+    /** the pgbouncer.ini to compare with (default: the active one, if on this machine) */
     readonly file?: string | undefined;
   } | undefined;
-  /** replace each server connection as soon as it is free */
+  /** replace each server connection once it is free */
   readonly 'pgbouncer reconnect'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
   } | undefined;
   /** drop all connections of a database */
   readonly 'pgbouncer kill'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long servers that are in use are waited for (default: 10s) */
+    /** maximum wait for servers in use (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** how long new clients have to wait before they are let in (default: 0ms) */
+    /** time until new clients are accepted (default: 0ms) */
     readonly hold?: number | string | undefined;
   } | undefined;
   /** refuse new clients of a database */
   readonly 'pgbouncer disable'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
   } | undefined;
-  /** take new clients of a database again */
+  /** accept new clients of a database again */
   readonly 'pgbouncer enable'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
   } | undefined;
-  /** end the pooler */
+  /** shut PgBouncer down */
   readonly 'pgbouncer shutdown'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** the admin console; the user must be in admin_users, or to look on in stats_users (default: pgbouncer://127.0.0.1:6432/) */
+    /** address of the admin console, pgbouncer://USER@HOST:6432/ (default: pgbouncer://127.0.0.1:6432/) */
     readonly at?: string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
-    /** how long PgBouncer may take to answer (default: 10s) */
+    /** maximum time for an answer (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** what may end first, from 1.23: servers (their transactions), or clients (until they leave) (default: nothing) */
+    /** wait for servers (transactions) or clients to finish (1.23 or later) (default: nothing) */
     readonly waitFor?: 'servers' | 'clients' | undefined;
   } | undefined;
-  /** give the figures of pools, PgBouncer and PostgreSQL to Prometheus */
+  /** export metrics of pools, PgBouncer and PostgreSQL */
   readonly 'metrics serve'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** what is read at each scrape, may be repeated: pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, prometheus:URL; pool: alone, the applications of this user that publish their pools */
+    /** source to read at each scrape: pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, prometheus:URL; pool: alone means all published applications */
     readonly source?: string | readonly string[] | undefined;
-    /** give the same figures under other names as well, may be repeated: sqlalchemy, prometheus-community */
+    /** also use other names: sqlalchemy, prometheus-community */
     readonly compat?: 'sqlalchemy' | 'prometheus-community' | readonly ('sqlalchemy' | 'prometheus-community')[] | undefined;
-    /** pools, pairs of database and user, and the like of each source that have series of their own; the rest is counted together (default: 2000) */
+    /** pools per source with series of their own; the rest is summed (default: 2000) */
     readonly maxPools?: number | string | undefined;
-    /** how long a source may take; less, where Prometheus says that it waits for less (default: 5s) */
+    /** maximum time to read a source; a shorter scrape timeout wins (default: 5s) */
     readonly timeout?: number | string | undefined;
-    /** the address to listen at; whoever reaches it can read the metrics (default: 127.0.0.1) */
+    /** address to listen on; anyone who reaches it can read the metrics (default: 127.0.0.1) */
     readonly host?: string | undefined;
-    /** the port to listen at; 0 is any free one (default: 9127) */
+    /** port to listen on; 0: any free port (default: 9127) */
     readonly port?: number | string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
   /** print a dashboard for Grafana */
   readonly 'metrics dashboard'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
   } | undefined;
   /** print alerting rules for Prometheus */
   readonly 'metrics alerts'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** a pool with callers that wait is saturated when more of it than this is in use (default: 75%) */
+    /** share of a pool in use that is saturated while callers wait (default: 75%) */
     readonly utilization?: number | string | undefined;
-    /** how long the 99th percentile of callers may wait for a connection (default: 500ms) */
+    /** maximum p99 wait for a connection (default: 500ms) */
     readonly checkoutP99?: number | string | undefined;
-    /** how long the oldest client of PgBouncer may wait (default: 30s) */
+    /** maximum wait in PgBouncer's queue (default: 30s) */
     readonly maxWait?: number | string | undefined;
-    /** how many of the connections of PostgreSQL that are not kept back may be in use (default: 90%) */
+    /** maximum share of the unreserved connections of PostgreSQL in use (default: 90%) */
     readonly connections?: number | string | undefined;
   } | undefined;
-  /** simulate the broker's gateway (TWS), with faults to test clients against */
+  /** simulate a broker gateway (TWS) with faults */
   readonly 'ib gateway'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** where clients connect; 0 is any free port (default: 7497, env: IBKR_PORT) */
+    /** port for clients; 0: any free port (default: 7497, env: IBKR_PORT) */
     readonly port?: number | string | undefined;
-    /** where faults are injected and counts are read, in lines of JSON; 0 is any free port (default: 0) */
+    /** port for faults and counts, in lines of JSON; 0: any free port (default: 0) */
     readonly controlPort?: number | string | undefined;
-    /** the address to listen at (default: 127.0.0.1) */
+    /** address to listen on (default: 127.0.0.1) */
     readonly host?: string | undefined;
-    /** the newest version of the protocol that it speaks, 100 to 200 (default: 193) */
+    /** newest protocol version, 100 to 200 (default: 193) */
     readonly serverVersion?: number | string | undefined;
-    /** decides on prices, delays and who is hit: the same seed, the same run (default: 1) */
+    /** seed of prices, delays and faults (default: 1) */
     readonly seed?: number | string | undefined;
-    /** an account that clients see; left out, DU1234567 */
+    /** account that clients see; DU1234567 if none is given */
     readonly account?: string | readonly string[] | undefined;
-    /** connections at once (default: 32) */
+    /** maximum connections (default: 32) */
     readonly clientCap?: number | string | undefined;
-    /** what one more sees: close or silence (default: close) */
+    /** answer to one more: close, silence (default: close) */
     readonly overCap?: 'close' | 'silence' | undefined;
-    /** messages per second of all clients together, before error 100; 0 is no limit (default: 50) */
+    /** messages per second of all clients before error 100; 0: no limit (default: 50) */
     readonly messageLimit?: number | string | undefined;
-    /** errors 100 before a client is disconnected; 0 is never (default: 3) */
+    /** errors 100 before a client is disconnected; 0: never (default: 3) */
     readonly strikes?: number | string | undefined;
-    /** refuse requests for history that come too often, with error 162 (default: on) */
+    /** refuse history requests that come too often (error 162) (default: on) */
     readonly historyPacing?: boolean | undefined;
-    /** subscriptions to market data of all clients together, before error 101 (default: 100) */
+    /** market data subscriptions of all clients before error 101 (default: 100) */
     readonly marketDataLines?: number | string | undefined;
-    /** how often prices change (default: 250ms) */
+    /** time between price changes (default: 250ms) */
     readonly tickInterval?: number | string | undefined;
-    /** its clock runs so many times faster: limits, faults and delays take less time (default: 1) */
+    /** speed of its clock: limits, faults and delays take less time (default: 1) */
     readonly speed?: number | string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
-  /** tell in one line whether a gateway (TWS) is usable */
+  /** check whether a broker gateway (TWS) is usable */
   readonly 'ib ping'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** where the gateway runs (default: 127.0.0.1, env: IBKR_HOST) */
+    /** host of the gateway (default: 127.0.0.1, env: IBKR_HOST) */
     readonly host?: string | undefined;
-    /** where it listens: TWS at 7496 or 7497 (paper), IB Gateway at 4001 or 4002 (paper) (default: 7497, env: IBKR_PORT) */
+    /** its port: TWS 7496 or 7497 (paper), IB Gateway 4001 or 4002 (default: 7497, env: IBKR_PORT) */
     readonly port?: number | string | undefined;
-    /** the client id to connect with; one that nobody else uses (default: 1, env: IBKR_CLIENT_ID) */
+    /** client id that no other client uses (default: 1, env: IBKR_CLIENT_ID) */
     readonly clientId?: number | string | undefined;
-    /** how long it may take to be ready, and to answer (default: 10s) */
+    /** maximum time to connect and to answer (default: 10s) */
     readonly timeout?: number | string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
-  /** put broker connections through a trading day at its worst, and check what the gateway saw */
+  /** stress broker connections through the worst trading day */
   readonly 'ib stress'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** sequential, parallel, stress, or all of them and all scenarios (default: all, unless --scenario is given) */
+    /** test to run: sequential, parallel, stress, all (default: all, unless --scenario is given) */
     readonly test?: 'sequential' | 'parallel' | 'stress' | 'all' | undefined;
-    /** a scenario by its name, may be repeated; --list tells the names */
+    /** scenario to run; --list shows the names */
     readonly scenario?: 'connect-storm' | 'client-cap' | 'id-collision' | 'id-reconnect' | 'drop-mid-request' | 'half-open' | 'silent-handshake' | 'slow-gateway' | 'nightly-reset' | 'auto-restart' | 'farm-flap' | 'message-pacing' | 'history-pacing' | 'request-timeout' | 'subscription-leak' | 'big-history' | 'bad-input' | 'shutdown' | readonly ('connect-storm' | 'client-cap' | 'id-collision' | 'id-reconnect' | 'drop-mid-request' | 'half-open' | 'silent-handshake' | 'slow-gateway' | 'nightly-reset' | 'auto-restart' | 'farm-flap' | 'message-pacing' | 'history-pacing' | 'request-timeout' | 'subscription-leak' | 'big-history' | 'bad-input' | 'shutdown')[] | undefined;
-    /** worker: a thread and a connection each; shared: one connection for all (default: tests in both, scenarios in one thread) */
+    /** worker: one connection per thread; shared: one connection for all (default: both for tests, one thread for scenarios) */
     readonly topology?: 'worker' | 'shared' | undefined;
-    /** how many workers the tests have; stress has 10 at least (default: 10) */
+    /** workers of the tests; stress has at least 10 (default: 10) */
     readonly workers?: number | string | undefined;
-    /** how many requests each of them makes (default: 10) */
+    /** requests per worker (default: 10) */
     readonly requests?: number | string | undefined;
-    /** unpooled: also compare with a connection for each call */
+    /** unpooled: compare with one connection per call */
     readonly baseline?: 'unpooled' | undefined;
-    /** decides on requests, faults and delays: the same seed, the same schedule (default: 1) */
+    /** seed of requests, faults and delays (default: 1) */
     readonly seed?: number | string | undefined;
-    /** no clock faster than the machine: ten minutes of history pacing take ten minutes */
+    /** run at real speed: pacing of ten minutes takes ten minutes */
     readonly realTime?: boolean | undefined;
-    /** runs at the same time; more than one disturb the figures of each other (default: 1) */
+    /** runs in parallel; they affect the figures of each other (default: 1) */
     readonly jobs?: number | string | undefined;
-    /** how many times longer than usual a slow machine is waited for (default: 1) */
+    /** factor by which a slow machine is waited for longer (default: 1) */
     readonly patience?: number | string | undefined;
-    /** the first of the client ids (default: 1, env: IBKR_CLIENT_ID) */
+    /** first client id (default: 1, env: IBKR_CLIENT_ID) */
     readonly clientIdBase?: number | string | undefined;
-    /** how the result is written: text, json, junit, markdown (default: text) */
+    /** format of the result: text, json, junit, markdown (default: text) */
     readonly format?: 'text' | 'json' | 'junit' | 'markdown' | undefined;
   } | undefined;
-  /** break a WebSocket feed in every way, and check that no subscription is lost */
+  /** break a WebSocket feed and check that no subscription is lost */
   readonly 'ws stress'?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** symbols on one connection (default: 1000, env: MAX_SYMBOLS_PER_WEBSOCKET) */
+    /** maximum symbols per connection (default: 1000, env: MAX_SYMBOLS_PER_WEBSOCKET) */
     readonly maxSymbolsPerWebsocket?: number | string | undefined;
-    /** connections at most (default: 3, env: MAX_WEBSOCKET_CONNECTIONS) */
+    /** maximum connections (default: 3, env: MAX_WEBSOCKET_CONNECTIONS) */
     readonly maxWebsocketConnections?: number | string | undefined;
-    /** where symbols go: first-fit or least-loaded (default: first-fit) */
+    /** placement of symbols: first-fit, least-loaded (default: first-fit) */
     readonly placement?: 'first-fit' | 'least-loaded' | undefined;
-    /** subscribe messages on one connection, of 200 symbols each (default: 4/s) */
+    /** subscribe messages per connection, of 200 symbols each (default: 4/s) */
     readonly batchRate?: number | string | undefined;
-    /** how many symbols are kept subscribed (default: as many as fit) */
+    /** number of symbols to keep subscribed (default: as many as fit) */
     readonly symbols?: number | string | undefined;
-    /** ticks that the feed sends, over all symbols (default: 5000/s) */
+    /** ticks sent by the feed, over all symbols (default: 5000/s) */
     readonly tickRate?: number | string | undefined;
-    /** what is done to the feed, may be repeated: drop, half-open, slow, reject, mute, rate-limit; left out, all of it */
+    /** fault to apply: drop, half-open, slow, reject, mute, rate-limit; all if none is given */
     readonly fault?: 'drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit' | readonly ('drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit')[] | undefined;
-    /** decides on what comes and goes (default: 1) */
+    /** seed of what comes and goes (default: 1) */
     readonly seed?: number | string | undefined;
-    /** how long a round may take to become quiet (default: 30s) */
+    /** maximum time for a round to settle (default: 30s) */
     readonly settleTimeout?: number | string | undefined;
-    /** how the result is written: text, json (default: text) */
+    /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
   /** print a script that completes commands, options and values in a shell */
   readonly completion?: {
-    /** colour the result; auto is on a terminal, unless NO_COLOR is set (default: auto) */
-    readonly color?: boolean | undefined;
-    /** no progress and no remarks on stderr */
+    /** color the output: always, never or auto; auto follows NO_COLOR, FORCE_COLOR and the terminal (default: auto) */
+    readonly color?: 'always' | 'never' | 'auto' | true | false | undefined;
+    /** print no progress and no remarks on stderr */
     readonly quiet?: boolean | undefined;
-    /** say on stderr what is being done */
+    /** print each step on stderr */
     readonly verbose?: boolean | undefined;
   } | undefined;
 }

@@ -55,6 +55,7 @@ const isWords = (spec: OptionSpec<unknown>) =>
 /** What each command must be given. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   compare: ['a.json', 'b.json'],
+  completion: ['bash'],
   run: ['--', 'true'],
   'pgbouncer init': ['postgres://app@127.0.0.1/shop'],
   'pgbouncer show': ['pools'],

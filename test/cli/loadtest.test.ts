@@ -146,7 +146,7 @@ describe('the options of the systems that poolctl replaces', () => {
     for (const name of ['burst-size', 'num-bursts', 'burst-interval', 'profile', 'warmup', 'seed']) {
       expect(text).toContain(`--${name} <`);
     }
-    expect(text).toMatch(/--pool-size <N> connections kept \(default: by profile, env: DB_POOL_SIZE\)/);
+    expect(text).toMatch(/--pool-size <N> connections to keep \(default: by profile, env: DB_POOL_SIZE\)/);
     expect(text).toContain('--[no-]pre-ping');
     for (const name of ['DB_MAX_OVERFLOW', 'DB_POOL_TIMEOUT', 'DB_POOL_RECYCLE', 'DB_POOL_PRE_PING']) {
       expect(text).toContain(`env: ${name}`);
