@@ -4,6 +4,7 @@ import { fileFault } from '../src/base/file-fault.js';
 import { formatDuration, formatMs } from '../src/base/units.js';
 import { type ArgumentTable, defineCommand, optionalArgument, requiredArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
+import { confirm as confirmed, requireTerminal } from '../src/cli/confirm.js';
 import { UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { value } from '../src/cli/options.js';
@@ -357,28 +358,12 @@ async function confirm(
   question: string,
 ): Promise<void> {
   if (options.yes) return;
-  const asksNobody = !io.keyboard.isTty || !io.stderr.isTty || options.passwordStdin;
-  if (asksNobody)
-    throw new UsageError([
-      { message: 'there is nobody to ask', hint: 'give --yes to go on without a question' },
-    ]);
+  requireTerminal(io, options.passwordStdin);
   const pools = (await ask('SHOW POOLS', signal)).filter(({ database }) => database !== 'pgbouncer');
   const sum = (column: string): number => pools.reduce((all, row) => all + Number(row[column] ?? 0), 0);
   const [clients, waiting, busy] = ['cl_active', 'cl_waiting', 'sv_active'].map(sum);
   const figures = `${(clients ?? 0) + (waiting ?? 0)} clients, ${busy} servers in use`;
-  io.stderr.tell(`${printable(question)} ${printable(access.label)} (${figures})? [y/N] `);
-  const answer = await new Promise<string>((done) => {
-    const ignoreKeys = io.keyboard.listen((typed) => answered(typed));
-    const onStop = (): void => answered('n');
-    const answered = (typed: string): void => {
-      ignoreKeys();
-      io.interrupts.stop.removeEventListener('abort', onStop);
-      done(typed);
-    };
-    io.interrupts.stop.addEventListener('abort', onStop);
-  });
-  const isYes = /^y/i.test(answer);
-  io.stderr.tell(isYes ? 'yes\n' : 'no\n');
+  const isYes = await confirmed(io, `${printable(question)} ${printable(access.label)} (${figures})?`);
   if (!isYes) throw new UsageError(['not confirmed; nothing was done']);
 }
 

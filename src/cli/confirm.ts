@@ -1,9 +1,9 @@
 import { UsageError } from './errors.js';
 import type { Io } from './io.js';
 
-/** Refuses where nobody can answer: confirm needs a terminal on both sides. */
-export function requireTerminal({ keyboard, stderr }: Io): void {
-  if (keyboard.isTty && stderr.isTty) return;
+/** Refuses where nobody can answer: a question needs a terminal on both sides, and a stdin that holds no password. */
+export function requireTerminal({ keyboard, stderr }: Io, isStdinTaken = false): void {
+  if (keyboard.isTty && stderr.isTty && !isStdinTaken) return;
   throw new UsageError([
     {
       message: 'confirmation needed, but stdin is not a terminal',
