@@ -24,6 +24,7 @@ export const ROOMS = {
       'test/loadtest/thresholds.test.ts',
     ],
   },
+  'src/audit/flow': { mutate: ['src/audit/flow'], tests: ['test/audit/flow.test.ts'] },
   'src/top': { mutate: ['src/top/diagnose.ts'], tests: ['test/top'] },
   'src/health': { mutate: ['src/health'], tests: ['test/health'] },
   'src/pool': {

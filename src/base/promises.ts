@@ -46,3 +46,14 @@ export function untilAborted<T>(
     });
   });
 }
+
+/** Waits until the function that `hand` receives is called, but no longer than `graceMs`. */
+export function graceFor(clock: Clock, graceMs: number, hand: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(resolve, graceMs);
+    hand(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}

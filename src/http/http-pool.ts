@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 import { Emitter } from '../base/emitter.js';
-import { ignore } from '../base/promises.js';
+import { graceFor, ignore } from '../base/promises.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
@@ -335,13 +335,8 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     const error = (): HttpError => new HttpError('ERR_HTTP_CLOSED', `pool '${this.name}' was closed`);
     for (const call of [...this.#calls]) if (call.isWaiting) call.fail(error());
     if (this.#calls.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-        const timer = this.settings.clock.setTimer(resolve, graceMs);
-        this.#drained = () => {
-          timer.cancel();
-          resolve();
-        };
+      await graceFor(this.settings.clock, graceMs, (done) => {
+        this.#drained = done;
       });
       for (const call of [...this.#calls]) call.fail(error());
     }

@@ -5,7 +5,7 @@ import { captureSite, formatSite, formatStack } from '../base/call-site.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
-import { asError, ignore } from '../base/promises.js';
+import { asError, graceFor, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import { newCounters } from '../pool/counters.js';
@@ -536,12 +536,8 @@ export class IbPool implements BrandedPool, AsyncDisposable {
     this.#log({ kind: 'closing', users: this.#holders.size });
     while (this.#waiters.length > 0) this.#wakeOne();
     if (this.#holders.size > 0 && graceMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#clock.setTimer(resolve, graceMs);
-        this.#onReturn = () => {
-          timer.cancel();
-          resolve();
-        };
+      await graceFor(this.#clock, graceMs, (done) => {
+        this.#onReturn = done;
       });
     }
     for (const entry of [...this.#entries]) this.#remove(entry);

@@ -55,6 +55,27 @@ describe('the pace of creates', () => {
     expect(pacer.nextAt(6)).toBe(55);
   });
 
+  it('is no smaller after creates that needed no leave', () => {
+    const pacer = new CreatePacer(longest);
+    begun(pacer, [0]);
+    expect(begun(pacer, [1], () => demand({ busy: false, wanted: 7 }))).toEqual([7]);
+    expect(begun(pacer, [10, 20])).toEqual([1, 2]);
+  });
+
+  it('knows how long a create takes, the newest counting for three tenths', () => {
+    // 10 ms is what it begins with: 10 + 0.3 * (200 - 10) = 67, in which one a millisecond is served.
+    for (const [waiting, second] of [
+      [66, 0],
+      [67, 0],
+      [68, 1],
+    ] as const) {
+      const pacer = new CreatePacer(longest);
+      pacer.succeeded(200);
+      const brisk = (now: number) => demand({ overflow: true, waiting, served: now });
+      expect(begun(pacer, [0, 10], brisk), `${waiting} waiting`).toEqual([1, second]);
+    }
+  });
+
   it('opens no overflow while releases would serve the waiters sooner than a create', () => {
     const pacer = new CreatePacer(longest);
     pacer.succeeded(200);

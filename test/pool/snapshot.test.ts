@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { percentileUs } from '../../src/base/histogram.js';
+import { poolSnapshot } from '../../src/pool/pool-snapshot.js';
 import {
   acquireMany,
   follow,
@@ -304,4 +306,33 @@ describe('the counters of a snapshot', () => {
     expect(pool.snapshot().counters.overflowCreated).toBe(1);
     lease.release();
   });
+});
+
+describe('the snapshot of a pool that measures only a part', () => {
+  const fields = {
+    ...{ clock: new VirtualClock(), name: 'a', driver: 'x', size: 1, maxOverflow: 0, live: 1, overflow: 0 },
+    ...{ idle: 0, inUse: 1, creating: 0, waiting: 0, peakWaiting: null, peakInUse: null },
+    ...{ longestWaitMs: null, createError: null, wait: null, hold: null, closed: false, holders: [] },
+    counters: { acquired: 3 },
+  };
+
+  it('has null for each counter and each setting that is left out, and no setup where none is known', () => {
+    const { counters, setup } = poolSnapshot({ ...fields, setup: { prePing: true } });
+    expect(setup).toEqual({
+      ...{ acquireTimeoutMs: null, recycleMs: null, maxIdleMs: null, prePing: true },
+      ...{ statementTimeoutMs: null, leakAfterMs: null },
+    });
+    expect(counters).toMatchObject({ acquired: 3, released: null, leaked: null });
+    expect(poolSnapshot(fields)).not.toHaveProperty('setup');
+  });
+});
+
+it('a new pool is announced to whoever watches the process', () => {
+  const seen: unknown[] = [];
+  const listen = (message: unknown): void => void seen.push(message);
+  subscribe('poolctl:pool:open', listen);
+  const { pool } = newPool();
+  unsubscribe('poolctl:pool:open', listen);
+  newPool();
+  expect(seen).toEqual([{ pool }]);
 });

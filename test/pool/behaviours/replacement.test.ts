@@ -126,6 +126,33 @@ describe('a pool like QueuePool: replacement', () => {
     expect(statusOf(pool)).toEqual([1, 0, -1, 0]);
   });
 
+  it('36. an acquire hook that meets a lost connection ends what is as old as it; other errors do not', async () => {
+    const { pool, clock, driver } = newPool({ size: 3, maxOverflow: 0 });
+    releaseAll(await acquireMany(pool, 3));
+    let error: Error | null = new Error('ordinary');
+    pool.hook('acquire', () => {
+      const thrown = error;
+      error = null;
+      if (thrown !== null) throw thrown;
+    });
+    await expect(clock.run(pool.acquire())).rejects.toThrow('ordinary');
+    const old = await clock.run(pool.acquire());
+    expect(old.resource.id).toBeLessThanOrEqual(3);
+    old.release();
+    await clock.settle();
+    error = new Disconnect('the server hung up');
+    const fresh = await clock.run(pool.acquire());
+    expect(fresh.resource.id).toBeGreaterThan(3);
+    const next = await clock.run(pool.acquire());
+    expect(next.resource.id).toBeGreaterThan(3);
+    expect(
+      driver.things
+        .slice(0, 3)
+        .map(({ closedAs }) => closedAs)
+        .sort(),
+    ).toEqual(['hook-failed', 'hook-failed', 'invalidated']);
+  });
+
   it('37. while the database is down the connect error is raised, and the slot is kept', async () => {
     const { pool, clock, driver } = newPool({ size: 1, maxOverflow: 0, prePing: true, pingIdleMs: 0 });
     (await pool.acquire()).release();

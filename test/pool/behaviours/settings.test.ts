@@ -24,6 +24,17 @@ describe('a pool like QueuePool: settings', () => {
     expect(driver.creates).toBe(0);
   });
 
+  it.each<[string, unknown, string]>([
+    ['size', -1, 'size must be a whole number from 0, got -1'],
+    ['size', 1.5, 'size must be a whole number from 0, got 1.5'],
+    ['size', '5', "size must be a whole number from 0, got the text '5'"],
+    ['timeoutMs', Number.NaN, 'timeoutMs must be a number from 0, got NaN'],
+  ])('1. refuses %s of %j', (name, value, message) => {
+    const make = () => new QueuePool({ driver: new FakeDriver(), [name]: value });
+    expect(make).toThrow(expect.objectContaining({ code: 'ERR_POOL_OPTION' }));
+    expect(make).toThrow(message);
+  });
+
   it.each([10, 0, -1])(
     '2. of size 0 has no limit, whatever the overflow (%i), which reports 0',
     async (maxOverflow) => {
