@@ -24,7 +24,10 @@ export const ROOMS = {
       'test/loadtest/thresholds.test.ts',
     ],
   },
-  'src/audit/flow': { mutate: ['src/audit/flow'], tests: ['test/audit/flow.test.ts'] },
+  'src/audit/flow': {
+    mutate: ['src/audit/flow'],
+    tests: ['test/audit/flow.test.ts', 'test/audit/flow-parts.test.ts', 'test/audit/differential.test.ts'],
+  },
   'src/top': { mutate: ['src/top/diagnose.ts'], tests: ['test/top'] },
   'src/health': { mutate: ['src/health'], tests: ['test/health'] },
   'src/pool': {
@@ -51,7 +54,7 @@ export const ROOMS = {
   'src/ib': {
     mutate: ['src/ib/pool.ts', 'src/ib/requests.ts', 'src/ib/pacing.ts', 'src/ib/supervisor.ts'],
     tests: ['test/ib'],
-    without: ['test/ib/ending.test.ts', 'test/ib/planted-defects.test.ts'],
+    without: ['test/ib/connection.test.ts', 'test/ib/ending.test.ts', 'test/ib/planted-defects.test.ts'],
   },
   'src/watch': { mutate: ['src/watch'], tests: ['test/watch'], postgres: true },
 };

@@ -328,7 +328,7 @@ it('lets no window have more than allowed, and nothing starve, whatever comes', 
         expect(tenMinutes.reduce((sum, { weight }) => sum + weight, 0)).toBeLessThanOrEqual(10);
       }
     }),
-    { numRuns: 200, seed: 20_260_101 },
+    { numRuns: Number(process.env.POOLCTL_PROPERTY_RUNS ?? 200), seed: 20_260_101 },
   );
 }, 120_000);
 

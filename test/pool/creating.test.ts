@@ -30,6 +30,30 @@ describe('opening resources', () => {
     expect(driver.creates).toBeLessThanOrEqual(10);
   });
 
+  it('opens little overflow where releases serve those who wait sooner', async () => {
+    const { pool, clock, driver } = newPool({ size: 2, maxOverflow: 4 });
+    driver.steps.create = () => later(clock, 1000);
+    releaseAll(await clock.run(acquireMany(pool, 2)));
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await pool.use(() => later(clock, 10));
+    };
+    await clock.run(Promise.all(Array.from({ length: 6 }, work)));
+    // The first two steps come before it is known how fast leases return. All was done before those two were open.
+    expect(driver.creates).toBeLessThanOrEqual(4);
+    expect(pool.snapshot().counters.created).toBe(2);
+  });
+
+  it('opens all of the size step by step, however fast releases serve those who wait', async () => {
+    const { pool, clock, driver } = newPool({ size: 6, maxOverflow: 0 });
+    driver.steps.create = () => later(clock, 1000);
+    releaseAll(await clock.run(acquireMany(pool, 2)));
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await pool.use(() => later(clock, 10));
+    };
+    await clock.run(Promise.all(Array.from({ length: 8 }, work)));
+    expect(driver.creates).toBe(6);
+  });
+
   it('opens one for every waiter at once when nothing is out, up to the limit', async () => {
     const { pool, clock, driver } = newPool({ size: 30, maxOverflow: 20 });
     driver.steps.create = () => later(clock, 150);

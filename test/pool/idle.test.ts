@@ -63,6 +63,16 @@ describe('minIdle', () => {
     expect(driver.creates).toBe(2);
   });
 
+  it('is reached by itself when the server is back, also where everybody has given up', async () => {
+    const { pool, clock, driver } = newPool({ size: 2, maxOverflow: 0, minIdle: 1 });
+    driver.steps.create = () => Promise.reject(new Error('no server'));
+    await expect(clock.run(pool.acquire())).rejects.toMatchObject({ code: 'ERR_POOL_CREATE' });
+    expect(pool.snapshot()).toMatchObject({ waiting: 0, idle: 0 });
+    delete driver.steps.create;
+    await clock.advance(5000);
+    expect(pool.snapshot()).toMatchObject({ idle: 1, live: 1 });
+  });
+
   it('opens nothing on a pool that is closed at whatever moment while some arrive', async () => {
     for (let reactions = 0; reactions < 15; reactions++) {
       const { pool, clock, driver } = newPool({ size: 2, minIdle: 2 });

@@ -45,6 +45,27 @@ describe('a snapshot', () => {
     expect(Object.values(counters).every((count) => count === 0)).toBe(true);
   });
 
+  it('tells how long the oldest lease is out, whenever that began', async () => {
+    const { pool, clock } = newPool({ size: 2 });
+    await clock.advance(1000);
+    const oldest = await pool.acquire();
+    await clock.advance(30);
+    await pool.acquire();
+    await clock.advance(12);
+    expect(pool.snapshot().longestHoldMs).toBe(42);
+    oldest.release();
+    expect(pool.snapshot().longestHoldMs).toBe(12);
+  });
+
+  it('counts as closing only what is not closed yet', async () => {
+    const { pool, clock, driver } = newPool({ size: 1 });
+    driver.steps.destroy = () => later(clock, 50);
+    (await pool.acquire()).invalidate();
+    expect(pool.snapshot()).toMatchObject({ live: 1, closing: 1 });
+    await clock.advance(50);
+    expect(pool.snapshot()).toMatchObject({ live: 0, closing: 0 });
+  });
+
   it('tells each state that a resource can be in', async () => {
     const { pool, clock, driver } = newPool({ size: 6, maxOverflow: 0, prePing: true, pingIdleMs: 0 });
     const [reset, closing, broken] = await acquireMany(pool, 5);

@@ -35,6 +35,30 @@ describe('a pool like QueuePool: settings', () => {
     expect(make).toThrow(message);
   });
 
+  it('1. resets what comes back, unless it is told not to, or the driver cannot', async () => {
+    const resetBy = async (options: Partial<PoolOptions<Thing>>): Promise<number> => {
+      const { pool, clock, driver } = newPool({ size: 1, ...options });
+      (await pool.acquire()).release();
+      await clock.settle();
+      return driver.things[0]?.resets.length ?? 0;
+    };
+    expect(await resetBy({})).toBe(1);
+    expect(await resetBy({ reset: 'none' })).toBe(0);
+    const driver = new FakeDriver();
+    const pool = new QueuePool<Thing>({
+      driver: {
+        name: 'bare',
+        create: () => driver.create(new AbortController().signal, {} as SlotInfo),
+        destroy: async () => {},
+      },
+    });
+    const lease = await pool.acquire();
+    const thing = lease.resource;
+    lease.release();
+    expect([thing.resets, pool.snapshot().idle]).toEqual([[], 1]);
+    await pool.close();
+  });
+
   it.each([10, 0, -1])(
     '2. of size 0 has no limit, whatever the overflow (%i), which reports 0',
     async (maxOverflow) => {
