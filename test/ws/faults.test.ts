@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -50,6 +51,22 @@ async function tcpPeer(serve: (socket: Socket) => void): Promise<number> {
     },
   });
   return (peer.address() as AddressInfo).port;
+}
+
+/** A peer that takes every connection for a WebSocket, and then does with it what it is told. */
+function webSocketPeer(serve: (socket: Socket) => void): Promise<number> {
+  return tcpPeer((socket) => {
+    socket.once('data', (data) => {
+      const [, asked = ''] = /Sec-WebSocket-Key: (\S+)/i.exec(data.toString()) ?? [];
+      const accept = createHash('sha1')
+        .update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest('base64');
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
+      serve(socket);
+    });
+  });
 }
 
 function heard<E extends FeedEventName>(pool: SubscriptionPool, event: E): Promise<FeedEvents[E]> {
@@ -198,18 +215,8 @@ it('ends a connection whose message is too large, and goes on with another', asy
 
 it('ends a connection that sends what is no WebSocket frame', async () => {
   let sockets = 0;
-  const { createHash } = await import('node:crypto');
-  const port = await tcpPeer((socket) => {
-    socket.once('data', (data) => {
-      const [, asked = ''] = /Sec-WebSocket-Key: (\S+)/i.exec(data.toString()) ?? [];
-      const accept = createHash('sha1')
-        .update(`${asked}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-        .digest('base64');
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-      if (sockets++ === 0) socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
-    });
+  const port = await webSocketPeer((socket) => {
+    if (sockets++ === 0) socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
   });
   const pool = poolFor(`ws://127.0.0.1:${port}`, { protocol: jsonFeed({ confirms: false }) });
   const lost = heard(pool, 'lost');
@@ -217,6 +224,31 @@ it('ends a connection that sends what is no WebSocket frame', async () => {
   expect(await lost).toMatchObject({
     error: { code: 'ERR_FEED_FRAME', message: expect.stringContaining('no WebSocket frame') },
   });
+});
+
+it.each<[string, (socket: Socket) => void, RegExp]>([
+  [
+    'a code',
+    (socket) => socket.write(Buffer.from([0x88, 2, 0x03, 0xe9])),
+    /closed the connection with code 1001$/,
+  ],
+  [
+    'a code and a reason',
+    (socket) => socket.write(Buffer.from([0x88, 5, 0x03, 0xe9, ...Buffer.from('bye')])),
+    /closed the connection with code 1001: bye$/,
+  ],
+  ['no word', (socket) => socket.end(), /broke the connection off$/],
+  ['a reset', (socket) => socket.resetAndDestroy(), /broke( the connection off)?$/],
+])('says how an open connection was ended: with %s', async (_, end, message) => {
+  const sockets: Socket[] = [];
+  const port = await webSocketPeer((socket) => void sockets.push(socket));
+  const pool = poolFor(`ws://127.0.0.1:${port}`, { protocol: jsonFeed({ confirms: false }) });
+  const lost = heard(pool, 'lost');
+  await pool.subscriber().subscribe('A');
+  for (const socket of sockets) end(socket);
+  const { cause, error } = await lost;
+  expect([cause, error.code]).toEqual(['closed', 'ERR_FEED_LOST']);
+  expect(error.message).toMatch(message);
 });
 
 it('passes over messages that it cannot understand', async () => {

@@ -39,6 +39,7 @@ describe('least-loaded', () => {
   const strategy = 'least-loaded';
   it.each([
     ['opens all connections before any has two symbols', 4, room([], { strategy }), [-1, -2, -3, -1], 3],
+    ['uses an empty one before it opens another', 2, room([0], { strategy }), [1, -1], 1],
     ['levels out', 3, room([3, 0, 1], { strategy }), [2, 2, 3], 0],
     ['says which have no room', 2, room([3, 2, 3], { strategy }), [2, null], 0],
     ['opens none beyond the limit', 1, room([1, 1], { strategy, unusable: 1 }), [1], 0],
