@@ -4,6 +4,7 @@ import { type ConnectionOptions, IbConnection } from '../../src/ib/connection.js
 import type { IbLog } from '../../src/ib/log.js';
 import { createPacer } from '../../src/ib/pacing.js';
 import { createIbPool, type IbPoolOptions } from '../../src/ib/pool.js';
+import { POOL_BRAND } from '../../src/pool/brand.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 import { FakeLine, type FakeLink } from './fake-line.js';
 
@@ -335,6 +336,19 @@ describe('a pool of broker connections', () => {
     });
   });
 
+  it('is over when it is closed, and its last connection is', async () => {
+    const { clock, pool, acquire } = poolOn({ workers: 1 });
+    const isOver = () => pool[POOL_BRAND].isOver();
+    expect(isOver()).toBe(false);
+    const lease = await acquire();
+    const closed = pool.close();
+    await clock.settle();
+    expect(isOver()).toBe(false);
+    lease.release();
+    await clock.run(closed);
+    expect(isOver()).toBe(true);
+  });
+
   it.each([1, 65_535])('may be at port %i', (port) => {
     expect(createIbPool({ port }).name).toBe(`ib 127.0.0.1:${port}`);
   });
@@ -375,6 +389,60 @@ describe('the pacing', () => {
     expect(sent).toBe(48);
     await clock.advance(60_000);
     expect(sent).toBe(120);
+  });
+
+  it('says how long the first of those has waited that wait', async () => {
+    const clock = new VirtualClock();
+    const pacer = createPacer({ clock, messagesPerSecond: 1, urgentPerSecond: 1 });
+    await clock.advance(10_000);
+    for (let i = 0; i < 3; i++) void pacer.send({ kind: 'request' }, () => {});
+    await clock.advance(100);
+    void pacer.send({ kind: 'urgent' }, () => {});
+    await clock.advance(200);
+    expect(pacer.snapshot()).toMatchObject({ waiting: 3, longestWaitMs: 300 });
+    await clock.advance(10_000);
+    expect(pacer.snapshot()).toMatchObject({ waiting: 0, longestWaitMs: null });
+  });
+
+  it('lets nobody wait for ever, be there as many urgent ones as others', async () => {
+    const clock = new VirtualClock();
+    const pacer = createPacer({ clock, messagesPerSecond: 1, urgentPerSecond: 1 });
+    const sent: string[] = [];
+    for (const kind of ['request', 'request', 'urgent'] as const)
+      void pacer.send({ kind }, () => void sent.push(kind));
+    expect(sent).toEqual(['request']);
+    await clock.advance(5000);
+    expect(sent).toEqual(['request', 'urgent', 'request']);
+  });
+
+  it('sends nothing for who has given up before, though there is room', async () => {
+    const clock = new VirtualClock();
+    const pacer = createPacer({ clock });
+    let sent = 0;
+    const given = pacer.send(
+      { kind: 'request' },
+      () => void sent++,
+      AbortSignal.abort(new Error('given up')),
+    );
+    await expect(given).rejects.toThrow('given up');
+    expect(sent).toBe(0);
+  });
+
+  it('sends what a message sets off after those that were there before', async () => {
+    const clock = new VirtualClock();
+    const pacer = createPacer({ clock, messagesPerSecond: 2, urgentPerSecond: 2 });
+    const sent: string[] = [];
+    const send = (name: string, then: () => void = () => {}): void =>
+      void pacer.send({ kind: 'request' }, () => {
+        sent.push(name);
+        then();
+      });
+    send('1');
+    send('2');
+    send('3', () => send('5'));
+    send('4');
+    await clock.advance(5000);
+    expect(sent).toEqual(['1', '2', '3', '4', '5']);
   });
 
   it('gives an ordinary message its turn after nine urgent ones', async () => {
