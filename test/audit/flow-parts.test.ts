@@ -37,12 +37,15 @@ const held = (facts: Readonly<Record<string, string>> = {}, holders: readonly st
   holders,
   facts: new Map(Object.entries(facts)),
 });
-const always = () => 9;
-const KNOWLEDGE = { releasers: new Set(['release']), interest: always };
+const KNOWLEDGE = {
+  releasers: new Set(['release']),
+  interest: () => 9,
+  isOf: (type: string) => type === 'Client',
+};
 
 describe('what a test answers on a path', () => {
   const answer = (state: State, test: Test): boolean | null => {
-    const { yes, no } = decide(state, test, always);
+    const { yes, no } = decide(state, test, KNOWLEDGE);
     return yes !== null && no !== null ? null : yes !== null;
   };
   const same = (left: string, right: string): Test => ({ kind: 'same', left, right });
@@ -71,9 +74,20 @@ describe('what a test answers on a path', () => {
       true,
     ],
     ['what is known to be something is not null', held({ [X]: '=7' }), { kind: 'nullish', place: X }, false],
-    ['the lease is an instance', held(), { kind: 'is', place: C } as Test, true],
-    ['nothing is no instance', held({ [X]: '=null' }), { kind: 'is', place: X } as Test, false],
-    ['another thing may be one', held(), { kind: 'is', place: X } as Test, null],
+    ['the lease is an instance', held(), { kind: 'is', place: C, type: null }, true],
+    ['the lease is one of its class', held(), { kind: 'is', place: C, type: 'Client' }, true],
+    ['the lease is none of another class', held(), { kind: 'is', place: C, type: 'Pool' }, false],
+    ['nothing is no instance', held({ [X]: '=null' }), { kind: 'is', place: X, type: null }, false],
+    ['another thing may be one', held(), { kind: 'is', place: X, type: null }, null],
+    ['the lease has what is asked for', held(), { kind: 'has', place: C, name: 'query' }, true],
+    ['an object has the lease in it', held({}, [`${X}.db`]), { kind: 'has', place: X, name: 'db' }, true],
+    [
+      'an object lacks what it was not given',
+      held({ [X]: '={a' }),
+      { kind: 'has', place: X, name: 'b' },
+      false,
+    ],
+    ['another thing may have it', held(), { kind: 'has', place: X, name: 'b' }, null],
     ['a place is itself', held(), same(X, X), true],
     ['two names of the lease are the same', held({}, [C, X]), same(C, X), true],
     ['the lease is no other thing', held(), same(C, X), false],
@@ -117,7 +131,7 @@ describe('what a test answers on a path', () => {
 
   it('is learned for the branch that is taken', () => {
     const learned = (test: Test) => {
-      const { yes, no } = decide(held(), test, always);
+      const { yes, no } = decide(held(), test, KNOWLEDGE);
       return [yes, no].map((one) => (one === null ? null : factOf(one, X)));
     };
     expect(learned({ kind: 'truthy', place: X })).toEqual(['~truthy', '~falsy']);
@@ -129,13 +143,16 @@ describe('what a test answers on a path', () => {
 
   it('is not learned of a place that is tested once', () => {
     const state = held();
-    expect(decide(state, { kind: 'truthy', place: X }, () => 1)).toEqual({ yes: state, no: state });
+    expect(decide(state, { kind: 'truthy', place: X }, { ...KNOWLEDGE, interest: () => 1 })).toEqual({
+      yes: state,
+      no: state,
+    });
   });
 
   it('makes a path unlikely where it rests on a doubt', () => {
-    const { yes, no } = decide(held({ [X]: '=true!' }), { kind: 'truthy', place: X }, always);
+    const { yes, no } = decide(held({ [X]: '=true!' }), { kind: 'truthy', place: X }, KNOWLEDGE);
     expect([yes?.unlikely, no]).toEqual([true, null]);
-    expect(decide(held({ [X]: '=true' }), { kind: 'truthy', place: X }, always).yes?.unlikely).toBe(false);
+    expect(decide(held({ [X]: '=true' }), { kind: 'truthy', place: X }, KNOWLEDGE).yes?.unlikely).toBe(false);
   });
 });
 
@@ -304,6 +321,7 @@ describe('how likely a call is to throw', () => {
   }
   const context: RaiseContext = { onLease: false, isSyncLease: false, protocol: [], callee: null };
   const onLease = { onLease: true };
+  const QUIET = { throws: false, onlyThrows: false, isAsync: false, isLogger: false };
 
   it.each<[string, Call['mode'], Partial<RaiseContext>, string]>([
     ['client.query(sql)', 'awaited', onLease, 'ordinary'],
@@ -319,7 +337,9 @@ describe('how likely a call is to throw', () => {
     ['client.query("select 1")', 'awaited', onLease, 'ordinary'],
     ['client.open()', 'awaited', { ...onLease, protocol: ['open'] }, 'protocol'],
     ['client.get(key)', 'awaited', onLease, 'ordinary'],
-    ['map.get(key)', 'awaited', {}, 'never'],
+    ['map.get(key)', 'plain', {}, 'never'],
+    ['cache.get(key)', 'awaited', {}, 'ordinary'],
+    ['emitter.emit(key)', 'awaited', {}, 'never'],
     ['other.close()', 'awaited', {}, 'protocol'],
     ['other.rollbackAll()', 'awaited', {}, 'protocol'],
     ['other.unrollback()', 'awaited', {}, 'ordinary'],
@@ -348,9 +368,17 @@ describe('how likely a call is to throw', () => {
     ['setTimeout(f, 5)', 'plain', {}, 'never'],
     ['captureException(e)', 'plain', {}, 'never'],
     ['try { } catch (e) { explain(e) }', 'plain', {}, 'protocol'],
-    ['work()', 'plain', { callee: { throws: true, isAsync: false } }, 'ordinary'],
-    ['work()', 'plain', { callee: { throws: false, isAsync: false } }, 'never'],
-    ['work()', 'plain', { callee: { throws: true, isAsync: true } }, 'never'],
+    ['work()', 'plain', { callee: { ...QUIET, throws: true } }, 'ordinary'],
+    ['work()', 'plain', { callee: QUIET }, 'never'],
+    ['work()', 'plain', { callee: { ...QUIET, throws: true, isAsync: true } }, 'never'],
+    ['tell()', 'awaited', { callee: { ...QUIET, throws: true, isLogger: true } }, 'never'],
+    ['try { } catch (e) { work() }', 'plain', { callee: { ...QUIET, throws: true } }, 'protocol'],
+    [
+      'try { } catch (e) { fail() }',
+      'plain',
+      { callee: { ...QUIET, throws: true, onlyThrows: true } },
+      'ordinary',
+    ],
   ])('%s, %s, %j: %s', (code, mode, own, expected) => {
     expect(raiseOf(callIn(code, mode, false), { ...context, ...own })).toBe(expected);
   });
@@ -359,8 +387,8 @@ describe('how likely a call is to throw', () => {
     ['new Map(5)', null, 'never'],
     ['new QueryError(5)', null, 'never'],
     ['new Repository(5)', null, 'protocol'],
-    ['new Repository(5)', { throws: true, isAsync: false }, 'ordinary'],
-    ['new Repository(5)', { throws: false, isAsync: false }, 'never'],
+    ['new Repository(5)', { ...QUIET, throws: true }, 'ordinary'],
+    ['new Repository(5)', QUIET, 'never'],
   ])('%s, %j: %s', (code, callee, expected) => {
     expect(raiseOf(callIn(code, 'plain', true), { ...context, callee })).toBe(expected);
   });
