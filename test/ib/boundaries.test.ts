@@ -58,6 +58,20 @@ describe('a connection', () => {
     await connection.close();
   });
 
+  it('says how long its gateway has been silent, and what it took to get ready, whenever that was', async () => {
+    const { clock, connect, connection } = connectionOn({ heartbeatMs: 1000, heartbeatTimeoutMs: 500 });
+    await clock.advance(10_000);
+    await connect();
+    expect(connection.state).toMatchObject({ session: { phasesMs: { load: 0, ready: 0 } } });
+    await clock.advance(1500);
+    expect(connection.state).toMatchObject({
+      cause: {
+        message: expect.stringMatching(/has said nothing for 1500 ms, and did not answer within 500 ms$/),
+      },
+    });
+    await connection.close();
+  });
+
   it('reports each change of what is upstream once', async () => {
     const { line, states, connect, connection } = connectionOn();
     await connect();
@@ -232,6 +246,7 @@ describe('a pool of broker connections', () => {
     const outcomes: string[] = [];
     early.catch(() => outcomes.push('early'));
     late.catch(() => outcomes.push('late'));
+    expect(clock.timers.foreground).toBe(foreground + 1);
     await clock.advance(49);
     expect(outcomes).toEqual([]);
     await clock.advance(1);
@@ -243,6 +258,24 @@ describe('a pool of broker connections', () => {
     expect(pool.snapshot().counters).toMatchObject({ timedOut: 2, waited: 2 });
     expect(clock.timers.foreground).toBe(foreground);
     lease.release();
+    await clock.run(pool.close());
+  });
+
+  it('leaves no timer behind when those who waited are served, or give up', async () => {
+    const { clock, pool, acquire, answer } = poolOn({ workers: 1 });
+    const lease = await acquire();
+    const { foreground } = clock.timers;
+    const abort = new AbortController();
+    const given = pool.acquire({ signal: abort.signal });
+    const served = pool.acquire();
+    await clock.settle();
+    expect(clock.timers.foreground).toBe(foreground + 1);
+    abort.abort(new Error('given up'));
+    await expect(given).rejects.toThrow('given up');
+    lease.release();
+    await answer();
+    (await served).release();
+    expect(clock.timers.foreground).toBe(foreground);
     await clock.run(pool.close());
   });
 
@@ -320,6 +353,14 @@ describe('a pool of broker connections', () => {
       await clock.run(pool.close({ graceMs }));
       expect(clock.now() - since).toBe(closedAt);
     }
+  });
+
+  it('is closed at once where nobody holds a lease', async () => {
+    const { clock, pool, acquire } = poolOn();
+    (await acquire()).release();
+    const since = clock.now();
+    await clock.run(pool.close({ graceMs: 1000 }));
+    expect(clock.now()).toBe(since);
   });
 
   it('says how it is set up, `never` where there is no limit', async () => {
