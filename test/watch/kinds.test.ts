@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { threadId } from 'node:worker_threads';
 import genericPool from 'generic-pool';
 import knex from 'knex';
 import mysql from 'mysql2';
@@ -233,8 +234,14 @@ it.each<[string, object, boolean | null]>([
   expect(stateOf(client)).toEqual({ busy, localPort: null, backendPid: 7 });
 });
 
-it('a process is told by its number', () => {
-  const self = thisProcess();
-  expect([self.label, self.thread]).toEqual([`process ${process.pid}`, 0]);
-  expect(self.app('shop')).toMatchObject({ name: 'shop', pid: process.pid, node: process.version });
+it('a process is told by its number, and a thread by its own as well', () => {
+  const { label, thread, app } = thisProcess();
+  const { pid, version: node } = process;
+  // Tests run in a process each, or in a thread each.
+  const [expected, name] =
+    threadId === 0
+      ? [`process ${pid}`, 'shop']
+      : [`thread ${threadId} of process ${pid}`, `shop (thread ${threadId})`];
+  expect([label, thread]).toEqual([expected, threadId]);
+  expect(app('shop')).toMatchObject({ name, pid, node });
 });
