@@ -297,10 +297,16 @@ describe('places', () => {
     expect(dropTemporaries(both, { ...call, args: [X] } as Call)).toBe(both);
   });
 
-  it('are known less of where paths are too many: first their fields, then all', () => {
-    const state = held({ [X]: '=1', [`${X}.a`]: '=2' });
-    expect([...withFewerFacts(state, true).facts.keys()]).toEqual([X]);
-    expect(withFewerFacts(state, false).facts.size).toBe(0);
+  it('are known less of where paths are too many: first their fields, then all but what says who owns the lease', () => {
+    const [field, owner] = [`${X}.a`, `${Y}.b`];
+    const state = held({ [X]: '=1', [field]: '=2', [owner]: '=3' });
+    const left = (keepsVariables: boolean, owning: readonly string[]) => [
+      ...withFewerFacts(state, keepsVariables, new Set(owning)).facts.keys(),
+    ];
+    expect(left(true, [])).toEqual([X]);
+    expect(left(false, [])).toEqual([]);
+    expect(left(true, [owner])).toEqual([X, owner]);
+    expect(left(false, [owner])).toEqual([owner]);
   });
 });
 
