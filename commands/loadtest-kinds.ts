@@ -2,7 +2,7 @@ import { flag, list, value } from '../src/cli/options.js';
 import { choice, count, duration, durationOrNever, path, rate, text } from '../src/cli/value-types.js';
 import { BUILT_IN_FEED } from '../src/loadtest/workloads/registry.js';
 import { HTTP_PROFILES } from './loadtest-profiles.js';
-import { DATABASES, ENGINES, LOADED, on } from './loadtest-scope.js';
+import { DATABASES, ENGINES, on, POOLED, SERVERS } from './loadtest-scope.js';
 import { definitionType, headerType, LONGEST_MS, MOST_AT_ONCE, scriptFileType } from './loadtest-values.js';
 
 export const databaseOptions = {
@@ -50,7 +50,7 @@ export const databaseOptions = {
   allowWrites: flag({
     summary: 'allow SQL that writes, and HTTP methods that may',
     group: 'Load',
-    appliesTo: on({ target: LOADED }),
+    appliesTo: on({ target: POOLED }),
   }),
 
   passwordStdin: flag({
@@ -58,7 +58,7 @@ export const databaseOptions = {
     advanced: true,
     group: 'Database targets',
     config: false,
-    appliesTo: on({ target: ['postgres'] }),
+    appliesTo: on({ target: SERVERS }),
   }),
   pgbouncer: flag({
     summary: 'whether PgBouncer in transaction mode is in between',
@@ -71,14 +71,14 @@ export const databaseOptions = {
     appliesTo: on({ target: ['postgres'] }),
   }),
   prepareThreshold: value({
-    summary: 'name a statement after N executions; 0: never',
+    summary: 'prepare a statement after N executions; 0: never',
     type: count(),
     default: null,
     defaultText: '0',
     env: 'DB_PREPARE_THRESHOLD',
     advanced: true,
     group: 'Database targets',
-    appliesTo: on({ target: ['postgres'] }),
+    appliesTo: on({ target: SERVERS }),
   }),
   connectTimeout: value({
     summary: 'maximum time to open a connection; a bare number is in seconds',
@@ -88,21 +88,21 @@ export const databaseOptions = {
     env: 'DB_CONNECT_TIMEOUT',
     advanced: true,
     group: 'Pool',
-    appliesTo: on({ target: ['postgres', 'http', 'feed'] }),
+    appliesTo: on({ target: [...SERVERS, 'http', 'feed'] }),
   }),
   init: flag({
     summary: 'create the table of the built-in queries first',
     advanced: true,
     group: 'Database targets',
     config: false,
-    appliesTo: on({ target: ['postgres'] }),
+    appliesTo: on({ target: SERVERS }),
   }),
   cleanup: flag({
     summary: 'drop that table after the run',
     advanced: true,
     group: 'Database targets',
     config: false,
-    appliesTo: on({ target: ['postgres'] }),
+    appliesTo: on({ target: SERVERS }),
   }),
 };
 

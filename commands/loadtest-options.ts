@@ -8,7 +8,7 @@ import { BUILT_IN_FEED, TARGET_FORMS } from '../src/loadtest/workloads/registry.
 import { formatsOf } from '../src/report/registry.js';
 import { databaseOptions, feedOptions, httpOptions } from './loadtest-kinds.js';
 import { PROFILES } from './loadtest-profiles.js';
-import { DATABASES, LOADED, on, TEST_TYPES } from './loadtest-scope.js';
+import { DATABASES, LOADED, on, POOLED, SERVERS, TEST_TYPES } from './loadtest-scope.js';
 import {
   LONGEST_MS,
   MOST_AT_ONCE,
@@ -171,7 +171,16 @@ export const options = {
   allowRemote: flag({
     summary: 'allow a target on another machine',
     group: 'Load',
-    appliesTo: on({ target: ['postgres', 'http', 'feed'] }),
+    appliesTo: on({ target: [...SERVERS, 'http', 'feed'] }),
+  }),
+
+  module: value({
+    summary: 'load-test any pool, as FILE defines it (defineTarget)',
+    type: path('FILE'),
+    default: null,
+    group: 'Load',
+    config: false,
+    appliesTo: on({ target: ['module'] }),
   }),
 
   ...databaseOptions,
@@ -184,7 +193,7 @@ export const options = {
     default: null,
     defaultText: 'by target',
     group: 'Pool',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: ['pool'] }),
   }),
   poolSize: value({
     summary: 'connections to keep',
@@ -193,7 +202,7 @@ export const options = {
     defaultText: 'by profile',
     env: 'DB_POOL_SIZE',
     group: 'Pool',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: ['pool'] }),
   }),
   maxOverflow: value({
     summary: 'extra connections allowed when all are in use; -1: no limit',
@@ -211,7 +220,7 @@ export const options = {
     defaultText: 'by profile',
     env: 'DB_POOL_TIMEOUT',
     group: 'Pool',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: ['pool'] }),
   }),
   poolRecycle: value({
     summary: 'maximum age of a connection; a bare number is in seconds',
@@ -238,7 +247,7 @@ export const options = {
     summary: 'compare pool sizes: pool-size=2,4,8 or max-overflow=0,10',
     type: sweepType,
     group: 'Pool',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: ['pool'] }),
   }),
   baseline: value({
     summary: 'unpooled: compare with one connection per iteration',
@@ -246,7 +255,7 @@ export const options = {
     default: null,
     group: 'Pool',
     config: false,
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: ['pool'] }),
   }),
   rounds: value({
     summary: 'runs per size or mode with --sweep or --baseline',

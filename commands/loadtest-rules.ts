@@ -25,9 +25,9 @@ const scopes = Object.entries(options).map(
 
 function onlyForTargets(key: Key, kinds: readonly TargetKind[]): LoadRule {
   return {
-    of: [key],
-    check: ({ arguments: { target }, hasFlag }) =>
-      hasFlag(key) && !kinds.includes(target?.kind ?? 'temporary')
+    of: [key, 'module'],
+    check: ({ options: { module }, arguments: { target }, hasFlag }) =>
+      hasFlag(key) && !kinds.includes(module === null ? (target?.kind ?? 'temporary') : 'module')
         ? `${flagOf(key)} is for ${kindWords(kinds)} only`
         : null,
   };
@@ -50,7 +50,9 @@ const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
   temporary: 'databases',
   sqlite: 'databases',
   postgres: 'PostgreSQL',
+  mysql: 'MySQL',
   http: 'HTTP',
+  module: '--module',
   feed: 'feeds',
 };
 
@@ -76,6 +78,11 @@ function sizesIn(sweep: readonly Sweep[]): number {
 }
 
 export const rules: readonly LoadRule[] = [
+  {
+    of: ['module'],
+    check: ({ options: { module }, arguments: { target } }) =>
+      module !== null && target !== null ? '--module and a target exclude each other' : null,
+  },
   ...scopes.flatMap(([key, { target }]) => (target === undefined ? [] : [onlyForTargets(key, target)])),
   {
     of: ['profile'],

@@ -1,9 +1,13 @@
 import type { Scope } from '../src/cli/options.js';
 import type { TargetKind } from '../src/loadtest/workloads/registry.js';
 
-export const DATABASES: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres'];
+export const DATABASES: readonly TargetKind[] = ['temporary', 'sqlite', 'postgres', 'mysql'];
+/** Databases behind a server. */
+export const SERVERS: readonly TargetKind[] = ['postgres', 'mysql'];
 /** Targets that receive iterations. A feed sends by itself. */
-export const LOADED: readonly TargetKind[] = [...DATABASES, 'http'];
+export const POOLED: readonly TargetKind[] = [...DATABASES, 'http'];
+/** The same, with what brings a pool of its own. */
+export const LOADED: readonly TargetKind[] = [...POOLED, 'module'];
 
 export const TEST_TYPES = ['concurrent', 'burst', 'rate', 'ramp'] as const;
 export const ENGINES = ['pool', 'autocannon'] as const;

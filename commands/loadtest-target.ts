@@ -3,23 +3,31 @@ import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
 import { asError } from '../src/base/promises.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
+import type { Database } from '../src/db/database.js';
+import { locateMysql } from '../src/db/mysql-place.js';
 import {
   hostsOf,
   ignoredRemark,
   isLoopback,
   locatePostgres,
-  type PostgresPlace,
   saysPgbouncer,
 } from '../src/db/postgres-place.js';
 import type { Workload } from '../src/loadtest/api.js';
 import type { LoadTestOptions } from '../src/loadtest/load-test.js';
 import type { LoadResult } from '../src/loadtest/result.js';
 import {
+  MYSQL_CANDLES,
+  makeMysqlCandles,
+  removeMysqlCandles,
+} from '../src/loadtest/workloads/mysql-candles.js';
+import { openMysqlObserver } from '../src/loadtest/workloads/mysql-observer.js';
+import {
   CANDLE_TABLE,
+  type CandleOptions,
   makeCandleTable,
   removeCandleTable,
 } from '../src/loadtest/workloads/postgres-candles.js';
-import { type Observer, openObserver } from '../src/loadtest/workloads/postgres-observer.js';
+import { openObserver } from '../src/loadtest/workloads/postgres-observer.js';
 import type { DatabaseTarget, ReachableTarget, Target } from '../src/loadtest/workloads/registry.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import type { LoadContext, Options } from './loadtest-options.js';
@@ -50,6 +58,7 @@ const LAST_MOMENT_MS = 2000;
 /** The profile, as far as it is known before anything is connected. */
 export function profileOf(options: Partial<Options>, target: Target | null): Profile {
   if (options.profile && !isHttpProfile(options.profile)) return options.profile;
+  if (target?.kind === 'mysql') return 'direct';
   if (target?.kind !== 'postgres') return 'sqlite';
   return (options.pgbouncer ?? saysPgbouncer(target.url)) ? 'pgbouncer' : 'direct';
 }
@@ -62,6 +71,7 @@ export async function withSubject<T>(
 ): Promise<T> {
   const { options, io } = context;
   if (target.kind === 'postgres') return withPostgres(context, target.url, use);
+  if (target.kind === 'mysql') return withMysql(context, target.url, use);
   if (target.kind === 'temporary' && io.env.DATABASE_URL) {
     context.warn('DATABASE_URL is not used unasked: this tests a temporary SQLite file');
   }
@@ -75,7 +85,7 @@ async function withPostgres<T>(
   use: (subject: Subject) => Promise<T>,
 ): Promise<T> {
   const { options, io } = context;
-  const place = await placeOf(context, url);
+  const place = await withPassword(context, (env) => locatePostgres(url, env));
   if (!options.allowRemote) for (const host of hostsOf(place.url)) await refuseRemote(host);
   const remark = ignoredRemark([url]);
   if (remark !== null) context.warn(remark);
@@ -89,27 +99,72 @@ async function withPostgres<T>(
     const profile = profileOf({ ...options, pgbouncer }, { kind: 'postgres', url });
     const target: ReachableTarget = { kind: 'postgres', access: { ...access, pgbouncer }, observer };
     const subject = { target, profile, pool: poolOf(context, profile), remark: onceEach(context.warn) };
-    return await withCandles(context, observer, () => use(subject));
+    return await withCandles(context, observer.database, POSTGRES_CANDLES, () => use(subject));
   } finally {
     await observer.close();
   }
 }
 
+async function withMysql<T>(
+  context: LoadContext,
+  url: string,
+  use: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const { options, io } = context;
+  const location = await withPassword(context, (env) => locateMysql(url, env));
+  if (!options.allowRemote) for (const host of location.hosts) await refuseRemote(host);
+  const remark = ignoredRemark([url]);
+  if (remark !== null) context.warn(remark);
+  if (options.init && location.database === null) {
+    throw new UsageError(['--init makes a table: name a database in the URL']);
+  }
+  const { prepareThreshold, connectTimeout: connectTimeoutMs } = options;
+  const access = { ...location, prepareThreshold, connectTimeoutMs };
+  const observer = await openMysqlObserver(access, io.interrupts.stop);
+  try {
+    const profile = profileOf(options, { kind: 'mysql', url });
+    const target: ReachableTarget = { kind: 'mysql', access, observer };
+    const subject = { target, profile, pool: poolOf(context, profile), remark: onceEach(context.warn) };
+    return await withCandles(context, observer.database, MYSQL_TABLE, () => use(subject));
+  } finally {
+    await observer.close();
+  }
+}
+
+/** How the table of `--init` is made and removed. */
+interface CandleMaker {
+  readonly table: string;
+  make(database: Database, options: CandleOptions): Promise<boolean>;
+  remove(database: Database, signal: AbortSignal): Promise<void>;
+}
+
+const POSTGRES_CANDLES: CandleMaker = {
+  table: CANDLE_TABLE,
+  make: makeCandleTable,
+  remove: removeCandleTable,
+};
+const MYSQL_TABLE: CandleMaker = {
+  table: MYSQL_CANDLES,
+  make: makeMysqlCandles,
+  remove: removeMysqlCandles,
+};
+
 /** Runs with the table of `--init`, and without it once that is over, whatever came of it. */
 async function withCandles<T>(
   { options, io, ...context }: LoadContext,
-  { database }: Observer,
+  database: Database,
+  { table, make, remove }: CandleMaker,
   run: () => Promise<T>,
 ): Promise<T> {
   try {
-    if (options.init) await makeCandleTable(database, { seed: options.seed, signal: io.interrupts.stop });
+    if (options.init) await make(database, { seed: options.seed, signal: io.interrupts.stop });
     return await run();
   } finally {
     if (options.cleanup) {
       const signal = AbortSignal.timeout(io.interrupts.abort.aborted ? LAST_MOMENT_MS : TIDY_MS);
-      await removeCandleTable(database, signal).catch((error: unknown) => {
+      await remove(database, signal).catch((error: unknown) => {
         const why = signal.aborted ? 'the server did not answer in time' : asError(error).message;
-        context.warn(`${CANDLE_TABLE} could not be removed: ${why}`);
+        context.warn(`${table} could not be removed: ${why}`);
       });
     }
   }
@@ -129,12 +184,16 @@ function poolOf({ options, origins }: LoadContext, profile: Profile): PoolSize {
   };
 }
 
-async function placeOf({ options, io }: LoadContext, url: string): Promise<PostgresPlace> {
-  const place = locatePostgres(url, io.env);
+/** What the URL and the environment say, with the password of --password-stdin. */
+async function withPassword<T extends { readonly password: string | null }>(
+  { options, io }: LoadContext,
+  locate: (env: Readonly<Record<string, string | undefined>>) => T,
+): Promise<T> {
+  const place = locate(io.env);
   if (!options.passwordStdin) return place;
   const [password = ''] = (await io.readStdin()).split(/\r?\n/);
   if (password === '') throw new UsageError(['--password-stdin: there is no password on stdin']);
-  if (locatePostgres(url, {}).password !== null) {
+  if (locate({}).password !== null) {
     throw new UsageError(['--password-stdin: there is a password in the URL too']);
   }
   return { ...place, password };

@@ -16,7 +16,9 @@ export const targetType: ValueType<Target> = {
   placeholder: 'TARGET',
   parse: parseTarget,
   show: (target) =>
-    target.kind === 'temporary' ? 'a temporary file' : maskSecrets(target.url ?? BUILT_IN_FEED),
+    target.kind === 'temporary' || target.kind === 'module'
+      ? 'a temporary file'
+      : maskSecrets(target.url ?? BUILT_IN_FEED),
 };
 
 /** Of a feed other things are measured; which of the two it is shows when the target is known. */

@@ -15,7 +15,7 @@ import { type PoolPoint, poolWords, runSweep } from '../src/loadtest/sweep.js';
 import { hasPassed } from '../src/loadtest/verdict.js';
 import { WorkloadError } from '../src/loadtest/workloads/errors.js';
 import { readWork } from '../src/loadtest/workloads/read-work.js';
-import { type DatabaseTarget, openTargetFor } from '../src/loadtest/workloads/registry.js';
+import { type DatabaseTarget, openTargetFor, type Target } from '../src/loadtest/workloads/registry.js';
 import { sqlWorkload } from '../src/loadtest/workloads/sql.js';
 import type { SqlWork } from '../src/loadtest/workloads/sql-target.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
@@ -57,8 +57,16 @@ export const command = defineCommand({
       meaning: 'your own PostgreSQL, read only',
     },
     {
+      command: 'poolctl loadtest mysql://app@localhost/shop --prepare-threshold 1',
+      meaning: 'your own MySQL or MariaDB, with prepared statements',
+    },
+    {
       command: 'poolctl loadtest http://127.0.0.1:8080/quotes --baseline unpooled',
       meaning: 'the benefit of keep-alive for an HTTP server',
+    },
+    {
+      command: 'poolctl loadtest --module ./target.js --num-workers 20',
+      meaning: 'a pool of your own, of anything',
     },
     {
       command: 'poolctl loadtest ws://127.0.0.1:8765/feed --symbols-file symbols.txt',
@@ -96,9 +104,16 @@ export const command = defineCommand({
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
-    const target = context.arguments.target ?? { kind: 'temporary' as const };
-    if (target.kind !== 'feed' && target.kind !== 'http') return loadDatabase(context, target);
+    const { module } = context.options;
+    const given = context.arguments.target ?? { kind: 'temporary' as const };
+    const target = module === null ? given : { kind: 'module' as const, file: module };
+    if (isDatabase(target)) return loadDatabase(context, target);
     try {
+      if (target.kind === 'module') {
+        const { moduleTest } = await import('./loadtest-module.js');
+        const test = await moduleTest(context, target.file);
+        return await withPublished(context, (opened) => drive(context, { ...test, opened }));
+      }
       if (target.kind === 'feed') {
         const { feedLoad } = await import('./loadtest-feed.js');
         return await feedLoad(context, target.url);
@@ -107,10 +122,16 @@ export const command = defineCommand({
       const test = await httpTest(context, target.url);
       return await withPublished(context, (opened) => drive(context, { ...test, opened }));
     } catch (error) {
-      throw inOptions(error);
+      throw error instanceof WorkloadError && error.code === 'ERR_TARGET_MODULE'
+        ? usageErrorOf(error)
+        : inOptions(error);
     }
   },
 });
+
+function isDatabase(target: Target): target is DatabaseTarget {
+  return target.kind !== 'feed' && target.kind !== 'http' && target.kind !== 'module';
+}
 
 interface Test extends LoadSubject {
   readonly opened: (pool: object) => void;

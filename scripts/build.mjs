@@ -30,7 +30,9 @@ const compiler = spawnSync(
 );
 if (compiler.status !== 0) process.exit(compiler.status ?? 1);
 
-const installed = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
+const installed = new Set(
+  Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }),
+);
 await bundlePreload(dist);
 const library = libraryFiles(dist, manifest);
 const vendored = [

@@ -66,6 +66,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   'hdr-histogram-js': ['src/report/loadtest/'],
   ink: ['src/top/components/'],
+  mysql2: ['src/db/drivers/'],
   pg: ['src/db/drivers/'],
   'prom-client': ['src/metrics/'],
   react: ['src/top/components/'],

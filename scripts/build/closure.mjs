@@ -9,6 +9,7 @@ initSync();
  * @typedef {object} Manifest
  * @property {Record<string, string>} dependencies
  * @property {Record<string, string>} optionalDependencies
+ * @property {Record<string, string>} [peerDependencies]
  * @property {Record<string, string | Entry>} exports
  */
 

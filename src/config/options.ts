@@ -152,7 +152,7 @@ export interface PoolctlConfig {
     readonly allowWrites?: boolean | undefined;
     /** whether PgBouncer in transaction mode is in between (default: detected, env: USE_PGBOUNCER) */
     readonly pgbouncer?: boolean | undefined;
-    /** name a statement after N executions; 0: never (default: 0, env: DB_PREPARE_THRESHOLD) */
+    /** prepare a statement after N executions; 0: never (default: 0, env: DB_PREPARE_THRESHOLD) */
     readonly prepareThreshold?: number | string | undefined;
     /** maximum time to open a connection; a bare number is in seconds (default: 30s; HTTP and feeds: 10s, env: DB_CONNECT_TIMEOUT) */
     readonly connectTimeout?: number | string | undefined;
@@ -598,7 +598,7 @@ export interface PoolctlConfig {
     readonly quiet?: boolean | undefined;
     /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** source to read at each scrape: pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, prometheus:URL; pool: alone means all published applications */
+    /** source to read at each scrape: pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, prometheus:URL; pool: alone means all published applications */
     readonly source?: string | readonly string[] | undefined;
     /** also use other names: sqlalchemy, prometheus-community */
     readonly compat?: 'sqlalchemy' | 'prometheus-community' | readonly ('sqlalchemy' | 'prometheus-community')[] | undefined;

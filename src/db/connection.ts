@@ -20,7 +20,10 @@ export interface QueryResult<Row = Record<string, unknown>> {
   readonly columns: readonly string[];
   /** Rows returned; for a statement that returns none, rows changed. */
   readonly rowCount: number;
-  /** The key of the last row that an INSERT made; null for other statements, and where the database has no such thing. */
+  /**
+   * The key of the last row that an INSERT made, of MySQL that of its first row; null for other statements, and where
+   * the database has no such thing.
+   */
   readonly lastInsertRowid: number | bigint | null;
 }
 
@@ -30,7 +33,7 @@ export interface TransactionOptions {
    * one takes it at its first write, and there fails with SQLITE_BUSY without waiting if another has written since.
    */
   readonly mode?: 'deferred' | 'immediate' | 'exclusive';
-  /** Only reads: takes no write lock in SQLite; PostgreSQL refuses all else. */
+  /** Only reads: takes no write lock in SQLite; PostgreSQL and MySQL refuse all else. */
   readonly readOnly?: boolean;
 }
 
@@ -157,8 +160,8 @@ export interface DatabaseOptions extends PoolDefaults {
    */
   readonly engine?: 'better-sqlite3' | 'node:sqlite';
   /**
-   * PostgreSQL: instead of one in the URL; a function is asked for each connection. Default: PGPASSWORD, then the
-   * password file, and that only if the server asks for one.
+   * PostgreSQL and MySQL: instead of one in the URL; a function is asked for each connection. Default for PostgreSQL:
+   * PGPASSWORD, then the password file, and that only if the server asks for one.
    */
   readonly password?: string | (() => string | Promise<string>);
   /** PostgreSQL: the password file. Default `~/.pgpass`. */
@@ -169,8 +172,8 @@ export interface DatabaseOptions extends PoolDefaults {
    */
   readonly pgbouncer?: boolean;
   /**
-   * PostgreSQL: a statement that a connection runs more often than this is prepared under a name, which spares the
-   * server its parsing. Default 0: none. Never where a pooler is found between.
+   * PostgreSQL and MySQL: a statement that a connection runs more often than this is prepared, which spares the server
+   * its parsing. Default 0: none. Never where a pooler is found between.
    */
   readonly prepareThreshold?: number;
   /** PostgreSQL: told of every notice, which is also published on the diagnostics channel 'poolctl:db:notice'. */

@@ -11,6 +11,7 @@ import type {
   DatabaseTarget,
   DatabaseUrl,
 } from './connection.js';
+import { readMysqlUrl } from './drivers/mysql-url.js';
 import { readPostgresUrl } from './drivers/pg-url.js';
 import { DRIVERS } from './drivers/registry.js';
 import { DatabaseError } from './errors.js';
@@ -46,8 +47,8 @@ export interface Database extends AsyncDisposable {
 
 /**
  * Makes a database from its URL: `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite::memory:`,
- * `postgres://user@host:5432/database?sslmode=verify-full`, and for PostgreSQL also the forms of libpq's connection
- * strings, Prisma, SQLAlchemy and JDBC. Nothing is opened before the first session is asked for. Throws ERR_DB_OPTION, naming everything that is wrong with URL and options.
+ * `postgres://user@host:5432/database?sslmode=verify-full`, `mysql://user@host:3306/database`, and also the forms of
+ * libpq's connection strings, Prisma, SQLAlchemy and JDBC. Nothing is opened before the first session is asked for. Throws ERR_DB_OPTION, naming everything that is wrong with URL and options.
  *
  * ```ts
  * const db = createDatabase('sqlite:app.db', { size: 5 });
@@ -155,8 +156,8 @@ function foreignOptions(driver: DatabaseDriver, options: DatabaseOptions): strin
 
 /** Cuts a URL, or a connection string of libpq, into its parts. null where it has no scheme. */
 export function cutUrl(url: string): DatabaseUrl | null {
-  const postgres = readPostgresUrl(url);
-  if (postgres !== null) return postgres;
+  const server = readPostgresUrl(url) ?? readMysqlUrl(url);
+  if (server !== null) return server;
   const [, scheme, rest, query = ''] = /^([a-z][a-z0-9+.-]+):([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
   if (scheme === undefined || rest === undefined) return null;
   return { scheme: scheme.toLowerCase(), rest, params: new URLSearchParams(query) };

@@ -32,11 +32,11 @@ export interface DatabaseErrorOptions extends CodedErrorOptions {
   /** The statement, without its parameters: those may be private. */
   readonly sql?: string | null;
   readonly position?: number | null;
-  /** Default 'DatabaseError'; what a database reports is a 'SqliteError', a 'PostgresError'. */
+  /** Default 'DatabaseError'; what a database reports is a 'SqliteError', a 'PostgresError', a 'MysqlError'. */
   readonly name?: string;
 }
 
-/** An error of a database or a session. Its code is a DatabaseErrorCode, or the database's own: 'SQLITE_BUSY', '23505'. */
+/** An error of a database or a session. Its code is a DatabaseErrorCode, or the database's own: 'SQLITE_BUSY', '23505', 'ER_DUP_ENTRY'. */
 export class DatabaseError extends CodedError {
   /** The statement that failed; null where it was not a statement. */
   readonly sql: string | null;

@@ -1,9 +1,11 @@
 import { closest } from '../base/closest.js';
 import { maskUrl } from '../base/secrets.js';
 
-const SCHEMES = ['postgres', 'postgresql', 'sqlite'];
-const KNOWN =
-  /^(?:pool|prometheus|pgbouncer|https?|wss?|mysql|mariadb|mongodb(?:\+srv)?|redis|file|mssql|oracle)$/i;
+const SCHEMES = ['postgres', 'postgresql', 'sqlite', 'mysql', 'mariadb'];
+const KNOWN = /^(?:pool|prometheus|pgbouncer|https?|wss?|mongodb(?:\+srv)?|redis|file|mssql|oracle)$/i;
+
+/** Of a host, or behind a user's password. */
+const MYSQL_PORT = /^[^/?]*:330[67](?:[/?]|$)/;
 
 /**
  * The URL that was probably meant by one with a typo, with its password masked; null where there is no guess:
@@ -12,10 +14,11 @@ const KNOWN =
  */
 export function suggestUrl(text: string, others: readonly string[] = []): string | null {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+_-]*?)(?::\/{0,3}|\/\/)(.*)$/is.exec(text) ?? [];
-  if (KNOWN.test(scheme) || /^[a-z]:[\\/]/i.test(text)) return null;
+  const isRight = /^(?:mysql|mariadb):\/\//i.test(text);
+  if (KNOWN.test(scheme) || isRight || /^[a-z]:[\\/]/i.test(text)) return null;
   const hasSlashes = /^[a-z0-9+_-]+:?\/\//i.test(text);
   const meant = scheme.length < 4 ? null : closest(scheme, SCHEMES);
-  if (meant !== null && (hasSlashes || /^postgres(?:ql)?$/i.test(scheme))) {
+  if (meant !== null && (hasSlashes || /^(?:postgres(?:ql)?|mysql|mariadb)$/i.test(scheme))) {
     return meant === 'sqlite' ? `sqlite:${maskUrl(rest)}` : maskUrl(`${meant}://${rest.replace(/^\/+/, '')}`);
   }
   const other = scheme.length < 3 || /^[\w.-]+:\d{1,5}(?:\/|$)/.test(text) ? null : closest(scheme, others);
@@ -25,5 +28,7 @@ export function suggestUrl(text: string, others: readonly string[] = []): string
   const isPlace =
     /^[\w.-]+:\d{1,5}(?:\/[\w-]*)?(?:\?.*)?$/.test(text) ||
     /^[^\s/:@]+(?::.*)?@[\w.-]+(?::\d+)?(?:\/|$)/s.test(text);
-  return isPlace || /^localhost(?:\/|$)/i.test(text) ? maskUrl(`postgres://${text}`) : null;
+  return isPlace || /^localhost(?:\/|$)/i.test(text)
+    ? maskUrl(`${MYSQL_PORT.test(text) ? 'mysql' : 'postgres'}://${text}`)
+    : null;
 }

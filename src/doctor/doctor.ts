@@ -5,7 +5,7 @@ import { openTargets, parseTarget, type TargetAddress } from './targets.js';
 import type { AppSettings, Check, DoctorOptions, DoctorResult } from './types.js';
 
 export interface DoctorRequest extends Partial<DoctorOptions> {
-  /** `postgres://...`, `pgbouncer://...`, `pool:...`, `sqlite:...`; several, since many checks need them together. */
+  /** `postgres://...`, `mysql://...`, `pgbouncer://...`, `pool:...`, `sqlite:...`; several, since many checks need them together. */
   readonly targets: readonly string[];
   /** How the application is set up; what is not said is null. Default: nothing is known. */
   readonly settings?: AppSettings | null;

@@ -10,6 +10,19 @@ import { idleTransactionTimeout } from './checks/idle-transaction-timeout.js';
 import { idleTransactionsNow } from './checks/idle-transactions-now.js';
 import { lockWaitsNow } from './checks/lock-waits-now.js';
 import { longQueriesNow } from './checks/long-queries-now.js';
+import { mysqlAbortedClients } from './checks/mysql-aborted-clients.js';
+import { mysqlAutocommit } from './checks/mysql-autocommit.js';
+import { mysqlConnectionHeadroom } from './checks/mysql-connection-headroom.js';
+import { mysqlConnectionsRefused } from './checks/mysql-connections-refused.js';
+import { mysqlIdleTransactionTimeout } from './checks/mysql-idle-transaction-timeout.js';
+import { mysqlIdleTransactionsNow } from './checks/mysql-idle-transactions-now.js';
+import { mysqlLockWaitTimeout } from './checks/mysql-lock-wait-timeout.js';
+import { mysqlLockWaitsNow } from './checks/mysql-lock-waits-now.js';
+import { mysqlLongQueriesNow } from './checks/mysql-long-queries-now.js';
+import { mysqlPreparedStatements } from './checks/mysql-prepared-statements.js';
+import { mysqlProcessRight } from './checks/mysql-process-right.js';
+import { mysqlStatementTimeout } from './checks/mysql-statement-timeout.js';
+import { mysqlWaitTimeout } from './checks/mysql-wait-timeout.js';
 import { passwordEncryption } from './checks/password-encryption.js';
 import { pendingRestart } from './checks/pending-restart.js';
 import { pgMonitor } from './checks/pg-monitor.js';
@@ -56,6 +69,20 @@ export const CHECKS: readonly Check[] = [
   cacheSize,
   passwordEncryption,
   pendingRestart,
+  // MySQL and MariaDB, in the same order.
+  mysqlProcessRight,
+  mysqlConnectionHeadroom,
+  mysqlConnectionsRefused,
+  mysqlLockWaitsNow,
+  mysqlIdleTransactionsNow,
+  mysqlLongQueriesNow,
+  mysqlAbortedClients,
+  mysqlPreparedStatements,
+  mysqlWaitTimeout,
+  mysqlStatementTimeout,
+  mysqlIdleTransactionTimeout,
+  mysqlLockWaitTimeout,
+  mysqlAutocommit,
   // PgBouncer.
   poolerLogin,
   poolerPaused,

@@ -66,6 +66,7 @@ function isThere(targets: Targets, kind: TargetKind): boolean {
 
 const NEEDED: Readonly<Record<TargetKind, string>> = {
   postgres: 'a target postgres://',
+  mysql: 'a target mysql://',
   pgbouncer: 'a target pgbouncer://',
   pool: 'a target pool:',
   sqlite: 'a target sqlite:',

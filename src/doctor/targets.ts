@@ -6,12 +6,14 @@ import { suggestUrl } from '../db/suggest-url.js';
 import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
+import { readMysql } from './mysql-target.js';
 import { readPgBouncer } from './pgbouncer-target.js';
 import { databaseBehind, logIn } from './pooler-login.js';
 import { readPostgres } from './postgres-target.js';
 import type {
   AppSettings,
   ExaminedTarget,
+  MysqlTarget,
   PgBouncerTarget,
   PoolTarget,
   PostgresTarget,
@@ -22,7 +24,8 @@ import type {
 } from './types.js';
 
 /** Kinds of addresses, as help texts name them. */
-export const TARGET_FORMS = 'postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, pool:PATH, sqlite:FILE';
+export const TARGET_FORMS =
+  'postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, pool:PATH, sqlite:FILE';
 
 export interface TargetOptions extends SourceOptions {
   readonly settings: AppSettings | null;
@@ -38,7 +41,7 @@ export interface OpenTargets extends AsyncDisposable {
   readonly examined: readonly ExaminedTarget[];
 }
 
-type AnyTarget = PostgresTarget | PgBouncerTarget | PoolTarget | SqliteTarget;
+type AnyTarget = PostgresTarget | MysqlTarget | PgBouncerTarget | PoolTarget | SqliteTarget;
 
 /** An address that has been looked at, and not been opened. */
 export interface TargetAddress {
@@ -59,7 +62,8 @@ interface Opened {
  */
 export function parseTarget(address: string, options: SourceOptions): TargetAddress {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
-  const kind = cutUrl(address)?.scheme === 'postgres' ? 'postgres' : KINDS.get(scheme.toLowerCase());
+  const server = cutUrl(address)?.scheme;
+  const kind = server === 'postgres' || server === 'mysql' ? server : KINDS.get(scheme.toLowerCase());
   if (kind === undefined) {
     const meant = suggestUrl(address, [...KINDS.keys()]);
     if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${TARGET_FORMS}`);
@@ -111,6 +115,7 @@ export async function openTargets(
   return {
     targets: {
       postgres: targets.filter((target) => target.kind === 'postgres'),
+      mysql: targets.filter((target) => target.kind === 'mysql'),
       pgbouncer: targets.filter((target) => target.kind === 'pgbouncer'),
       pool: targets.filter((target) => target.kind === 'pool'),
       sqlite: targets.filter((target) => target.kind === 'sqlite'),
@@ -181,6 +186,8 @@ async function open(
   switch (kind) {
     case 'postgres':
       return { target: await readPostgres(address, options, signal) };
+    case 'mysql':
+      return { target: await readMysql(address, options, signal) };
     case 'pgbouncer':
       return { target: await readPgBouncer(address, options, signal) };
     case 'pool': {
@@ -262,6 +269,10 @@ function descriptionOf(target: AnyTarget): string {
     case 'postgres': {
       const rights = target.isSuperuser ? ', a superuser' : target.seesAll ? ', who sees all' : '';
       return `PostgreSQL ${target.version}, as ${target.role}${rights}`;
+    }
+    case 'mysql': {
+      const rights = target.isAdministrator ? ', an administrator' : target.seesAll ? ', who sees all' : '';
+      return `${target.isMariaDb ? 'MariaDB' : 'MySQL'} ${target.version}, as ${target.account}${rights}`;
     }
     case 'pgbouncer':
       return `PgBouncer ${target.version}, as ${target.user}`;

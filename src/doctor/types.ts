@@ -3,7 +3,7 @@ import type { DatabaseReading } from '../snapshot/server.js';
 import type { Unknowable } from './unknowable.js';
 
 /** What a check can look at. `settings` are those of the application: its pool's size, its time-outs. */
-export type TargetKind = 'postgres' | 'pgbouncer' | 'pool' | 'sqlite' | 'settings';
+export type TargetKind = 'postgres' | 'mysql' | 'pgbouncer' | 'pool' | 'sqlite' | 'settings';
 
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 
@@ -102,6 +102,7 @@ export type FixKind =
 /** All that was named, read or not. */
 export interface Targets {
   readonly postgres: readonly PostgresTarget[];
+  readonly mysql: readonly MysqlTarget[];
   readonly pgbouncer: readonly PgBouncerTarget[];
   readonly pool: readonly PoolTarget[];
   readonly sqlite: readonly SqliteTarget[];
@@ -155,6 +156,26 @@ export interface PostgresTarget {
   readonly counters: Part<readonly DatabaseCounters[]>;
   /** The backends that hold advisory locks. */
   readonly advisoryLockers: Part<readonly number[]>;
+}
+
+/** A MySQL or MariaDB server, as it was when it was read. */
+export interface MysqlTarget {
+  readonly kind: 'mysql';
+  readonly label: string;
+  readonly isMariaDb: boolean;
+  /** As it says: `10.11.19-MariaDB`. */
+  readonly version: string;
+  /** The account of the connection, as `app@%`. */
+  readonly account: string;
+  /** May change global variables. */
+  readonly isAdministrator: boolean;
+  /** Sees the transactions and the sessions of others (PROCESS). */
+  readonly seesAll: boolean;
+  /** Global variables, by name in lower case. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** SHOW GLOBAL STATUS: numbers by name in lower case. */
+  readonly status: ReadonlyMap<string, number>;
+  readonly reading: Part<Reading>;
 }
 
 export interface PostgresSetting {

@@ -2,6 +2,7 @@
 /** The library door of load tests: `import { runLoadTest } from 'poolctl/loadtest'`. */
 export type { Unit } from '../base/figure.js';
 export type { Random } from '../base/random.js';
+export { locateMysql, type MysqlLocation, type MysqlPlaceAccess } from '../db/mysql-place.js';
 export { locatePostgres, type PostgresAccess, type PostgresPlace } from '../db/postgres-place.js';
 export type * from './api.js';
 export type { ClientSource, ThreadTime } from './client-meter.js';
@@ -14,6 +15,9 @@ export { hasPassed } from './verdict.js';
 export type { QueryType } from './workloads/candles.js';
 export { WorkloadError } from './workloads/errors.js';
 export type { Value } from './workloads/expression.js';
+export { TargetError } from './workloads/module.js';
+export { type MysqlTargetOptions, mysqlDatabase } from './workloads/mysql.js';
+export { type MysqlObserver, openMysqlObserver } from './workloads/mysql-observer.js';
 export { poolWorkload, sessionWorkload, type WorkloadWords } from './workloads/own.js';
 export { parseRows, type Row } from './workloads/parameters.js';
 export { type PostgresTargetOptions, postgresDatabase } from './workloads/postgres.js';
@@ -28,3 +32,10 @@ export {
   sqliteFile,
   temporarySqlite,
 } from './workloads/sqlite.js';
+export {
+  defineTarget,
+  type TargetContext,
+  type TargetDefinition,
+  type TargetIteration,
+  type TargetStats,
+} from './workloads/target.js';

@@ -253,6 +253,8 @@ export interface ClientFigures {
 
 /** What the target's server reports about the run. null is not measured; `gaps` says why. */
 export interface ServerFigures {
+  /** Whose figures these are. Left out: PostgreSQL's. */
+  readonly product?: 'MySQL' | 'MariaDB';
   /** As the server reports it: `15.18 (Debian 15.18-0+deb12u1)`. */
   readonly version: string | null;
   /** Measured before the run. */
@@ -260,6 +262,8 @@ export interface ServerFigures {
   /** Server processes of the load; behind a pooler, those of its user. */
   readonly backends: BackendFigures | null;
   readonly transactions: TransactionFigures | null;
+  /** Of MySQL and MariaDB; left out of others. */
+  readonly statements?: StatementFigures | null;
   /** null also without a PgBouncer in between. */
   readonly pgbouncer: PgBouncerFigures | null;
   /** One entry per sample; in a long run, neighboring samples are merged. */
@@ -307,6 +311,27 @@ export interface TransactionFigures {
   readonly own: number;
   /** Time spent running statements, summed over all backends; null before PostgreSQL 14. */
   readonly activeMs: number | null;
+}
+
+/**
+ * Counters of a MySQL or MariaDB server, from before the pool opened until after it closed: setup and warm-up included,
+ * poolctl's own observer left out.
+ */
+export interface StatementFigures {
+  readonly spanMs: number;
+  /** Statements of clients that the server counted (Questions). */
+  readonly counted: number;
+  /** Statements that poolctl sent. */
+  readonly own: number;
+  /** Com_select. */
+  readonly selects: number;
+  /** Connections opened. */
+  readonly connections: number;
+  /** Clients that went without a goodbye. */
+  readonly abortedClients: number;
+  readonly rowLockWaits: number;
+  readonly rowLockMs: number;
+  readonly temporaryDiskTables: number;
 }
 
 /** PgBouncer's pool of the database during the measurement. */

@@ -301,8 +301,9 @@ export const poolerVersion = {
 
 export const server = {
   labels: [],
-  subjectsOf: ({ server, backends }: Reading) =>
-    server === null ? [] : [{ labels: [], subject: { server, backends } }],
+  // Their names say PostgreSQL; MySQL has exporters of its own.
+  subjectsOf: ({ kind, server, backends }: Reading) =>
+    server === null || kind === 'mysql' ? [] : [{ labels: [], subject: { server, backends } }],
   metrics: {
     maxConnections: gauge<ServerSubject>({
       name: 'poolctl_postgres_max_connections',

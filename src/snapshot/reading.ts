@@ -62,7 +62,7 @@ export const poolReading = object({
   app: orNull(app),
 });
 
-const SOURCE_KINDS = ['pool', 'postgres', 'pgbouncer', 'prometheus'] as const;
+const SOURCE_KINDS = ['pool', 'postgres', 'mysql', 'pgbouncer', 'prometheus'] as const;
 
 /** A newer version may have more kinds: readers compare it with the kinds they know, and must not rely on the others. */
 const sourceKind = word(SOURCE_KINDS) as Schema<SourceKind>;

@@ -1,6 +1,7 @@
 import { cutUrl } from '../db/database.js';
 import { suggestUrl } from '../db/suggest-url.js';
 import { addressError } from './errors.js';
+import { openMysqlSource } from './mysql.js';
 import { openPgBouncerSource } from './pgbouncer.js';
 import { openPoolSource } from './pool-socket.js';
 import { openPostgresSource } from './postgres.js';
@@ -9,10 +10,16 @@ import type { SourceOptions, StatsSource } from './types.js';
 
 /** Kinds of addresses, as help texts name them. */
 export const SOURCE_FORMS =
-  'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, pgbouncer://USER@HOST/, prometheus:URL';
+  'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, prometheus:URL';
 
 /** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
 type OpenSource = (address: string, options: SourceOptions) => StatsSource;
+
+/** Addresses of these have many forms, which the drivers read. */
+const SERVERS: ReadonlyMap<string, OpenSource> = new Map([
+  ['postgres', openPostgresSource],
+  ['mysql', openMysqlSource],
+]);
 
 const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
   ['pool', openPoolSource],
@@ -26,8 +33,7 @@ const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
  */
 export function openSource(address: string, options: SourceOptions): StatsSource {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
-  const open =
-    cutUrl(address)?.scheme === 'postgres' ? openPostgresSource : SCHEMES.get(scheme.toLowerCase());
+  const open = SERVERS.get(cutUrl(address)?.scheme ?? '') ?? SCHEMES.get(scheme.toLowerCase());
   if (open !== undefined) return open(address, options);
   const meant = suggestUrl(address, [...SCHEMES.keys()]);
   if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${SOURCE_FORMS}`);

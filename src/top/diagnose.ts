@@ -381,7 +381,7 @@ function whyQueued(
 function serverDiagnoses(facts: Facts, context: DiagnosisContext): Ranked[] {
   const found: Ranked[] = [];
   for (const { source, kind, why } of facts.failures) {
-    const words = kind === 'postgres' ? refusal(why) : null;
+    const words = kind === 'postgres' || kind === 'mysql' ? refusal(why) : null;
     if (words !== null)
       found.push({ ...FULL_SERVER, subject: source, words: `the database refuses connections (${words})` });
   }

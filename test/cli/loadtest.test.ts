@@ -565,7 +565,10 @@ describe('what is wrong with the command line', () => {
     [['--output='], '--output: the value is empty'],
     [[''], "<target>: '' has no scheme"],
     [['app.db'], "<target>: 'app.db' has no scheme; for a SQLite file write sqlite:app.db"],
-    [['mysql://anna:s3cret@db/x'], "<target>: unknown kind of target 'mysql:'; supported are sqlite:FILE"],
+    [
+      ['mongodb://anna:s3cret@db/x'],
+      "<target>: unknown kind of target 'mongodb:'; supported are sqlite:FILE",
+    ],
     [['sqlite::memory:'], '<target>: a database in memory cannot be shared by a pool'],
     [['sqlite:'], "database 'sqlite:': it names no file"],
     [['sqlite:a.db?speed=5'], "unknown parameter 'speed'"],

@@ -137,3 +137,11 @@ it('without better-sqlite3 everything else works', async () => {
     expect(await start(installed.bin, argv, { cwd: app }).finished).toMatchObject({ code: 0, stderr: '' });
   }
 });
+
+it('without mysql2, a load on MySQL says what to install', async () => {
+  const argv = ['loadtest', 'mysql://app@127.0.0.1:1/shop'];
+  const { stdout, stderr, code } = await start(installed.bin, argv, { cwd: app }).finished;
+  expect({ stdout, code }).toEqual({ stdout: '', code: 3 });
+  expect(stderr).toMatch(/^poolctl: MySQL and MariaDB need the package mysql2: .* \(ERR_DRIVER_MISSING\)$/m);
+  expect(stderr).toContain('hint: run npm install mysql2');
+});

@@ -41,6 +41,8 @@ export interface Patient {
   /** That of the run cannot be restarted. */
   readonly server?: PostgresAddress & Partial<Pick<PostgresServer, 'stop' | 'start'>>;
   readonly pooler?: Pooler;
+  /** Asks a MySQL server as its administrator. */
+  readonly mysql?: (sql: string) => Promise<readonly Record<string, unknown>[]>;
   /** What a person does where a step says it in prose, with what the step before gave. */
   byHand?(text: string, rows: readonly Record<string, unknown>[]): Promise<void>;
 }
@@ -77,7 +79,7 @@ export async function provesBothWays(
 
 export async function applySteps(
   steps: readonly FixStep[],
-  { server, pooler, byHand }: Patient,
+  { server, pooler, mysql, byHand }: Patient,
   env: Record<string, string> = {},
 ): Promise<void> {
   expect(steps.length).toBeGreaterThan(0);
@@ -85,6 +87,10 @@ export async function applySteps(
   for (const { kind, at, text } of steps) {
     switch (kind) {
       case 'sql': {
+        if (mysql !== undefined) {
+          rows = await mysql(text);
+          break;
+        }
         if (server === undefined) throw new Error('there is no server to repair');
         const database = /\/([^/]*)$/.exec(at ?? '')?.[1] ?? 'postgres';
         rows = await sql(server, text, database || 'postgres');

@@ -13,7 +13,15 @@ import { Unknowable } from '../../src/doctor/unknowable.js';
 import { describeWithPostgres, newDatabase } from '../helpers/postgres.js';
 import { doctor, examine } from './bench.js';
 
-const NONE: Targets = { postgres: [], pgbouncer: [], pool: [], sqlite: [], settings: null, unreadable: [] };
+const NONE: Targets = {
+  postgres: [],
+  mysql: [],
+  pgbouncer: [],
+  pool: [],
+  sqlite: [],
+  settings: null,
+  unreadable: [],
+};
 const file = (label: string) => ({ kind: 'sqlite' as const, label, url: label, ask: async () => [] });
 const gone = {
   kind: 'sqlite' as const,

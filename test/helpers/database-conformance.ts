@@ -473,7 +473,7 @@ export function describeDatabase(kind: DatabaseUnderTest): void {
         const db = open({ size: 1, maxOverflow: 0 });
         db.pool.hook('reset', (connection) => connection.exec('drop table if exists scratch'));
         for (let i = 0; i < 2; i++) {
-          await db.withSession((session) => session.exec('create temp table scratch (x integer)'));
+          await db.withSession((session) => session.exec('create temporary table scratch (x integer)'));
         }
         expect(db.pool.snapshot().counters).toMatchObject({ created: 1, resetFailed: 0 });
       });
@@ -681,7 +681,7 @@ export function describeDatabase(kind: DatabaseUnderTest): void {
         // Four statements wait inside of the database for the lock. If they ran one after the other, or in this
         // thread, the sixth session's would never be served.
         const blocked = Array.from({ length: 4 }, () =>
-          db.withSession((session) => session.query("update items set label = label || '+'")),
+          db.withSession((session) => session.query("update items set label = concat(label, '+')")),
         );
         expect(
           await db.withSession(async (session) => (await session.query('select label from items')).rows),

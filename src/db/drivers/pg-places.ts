@@ -71,12 +71,15 @@ export async function connectFirst<T extends Open>(
   throw noneOf(rules, failures);
 }
 
+/** The server is starting or stopping, or has no place left. */
+const STARTING = ['57P03', 'ER_CON_COUNT_ERROR', 'ER_SERVER_SHUTDOWN'];
+
 function endsSearch(error: Error): boolean {
   if (!(error instanceof DatabaseError)) return error.name !== 'TimeoutError';
   return (
     error.code === 'ERR_DB_AUTH' ||
     error.code === 'ERR_DB_PASSWORD' ||
-    (error.name === 'PostgresError' && error.code !== '57P03')
+    (error.name !== 'DatabaseError' && !STARTING.includes(error.code))
   );
 }
 

@@ -1,9 +1,13 @@
 import { closest } from '../../base/closest.js';
 import type { DatabaseUrl } from '../connection.js';
+import { cut, type Pair, pairsOf } from './url-parts.js';
 
 /** Schemes of PostgreSQL and of databases that speak its protocol; SQLAlchemy puts a driver behind, JDBC a prefix before. */
 const SCHEME =
   /^(jdbc:|r2dbc:(?:pool:)?)?(?:postgres(?:ql)?|pgsql|postgis|cockroach(?:db)?|redshift)(?:\+[a-z0-9_]+)?:(.*)$/is;
+
+/** Parameters in which a plus is a plus. */
+const LITERAL = /^(?:user(?:name)?|password|sslpassword)$/i;
 
 /**
  * Reads every form in which people have the address of a PostgreSQL server, and translates it to one: the names are
@@ -17,37 +21,10 @@ export function readPostgresUrl(text: string): DatabaseUrl | null {
     const isJdbc = prefix !== undefined;
     // jdbc:postgresql:database is one on localhost.
     const where = isJdbc && !place.startsWith('//') ? `///${place.replace(/^\//, '')}` : place;
-    return translated(where, pairsOf(query), isJdbc);
+    return translated(where, pairsOf(query, LITERAL), isJdbc);
   }
   const pairs = keywordsOf(text);
   return pairs === null ? null : translated('//', pairs, false);
-}
-
-type Pair = readonly [name: string, value: string];
-
-/** In a password a plus is a plus, as for libpq; elsewhere it stands for a blank, as in forms. */
-function pairsOf(query: string): Pair[] {
-  return query
-    .split('&')
-    .filter((part) => part !== '')
-    .map((part) => {
-      const [name = '', value = ''] = cut(part, '=');
-      const literal = /^(?:user(?:name)?|password|sslpassword)$/i.test(name);
-      return [decoded(name), decoded(literal ? value : value.replaceAll('+', ' '))];
-    });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function cut(text: string, sign: string): [before: string, after: string] {
-  const at = text.indexOf(sign);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 const FIRST_KEYWORD =

@@ -12,6 +12,7 @@ import type { PgSettings } from './pg-connection.js';
 import type { PgPlace } from './pg-places.js';
 import type { AuthRules, TlsSettings } from './pg-tls.js';
 import { PARAMETERS } from './pg-url.js';
+import { decodedPart } from './url-parts.js';
 
 /**
  * PostgreSQL, through `pg`: `postgres://user:password@host:5432/database`, each part of it percent-encoded where it
@@ -79,9 +80,9 @@ export function serverOf({ rest, params }: DatabaseUrl, problems: string[]): Ser
     host: places[0]?.host ?? null,
     port: places[0]?.port ?? null,
     places,
-    user: params.get('user') || decoded(user, 'user', problems),
-    password: params.get('password') || decoded(password, 'password', problems),
-    database: params.get('dbname') || decoded(database, 'database', problems),
+    user: params.get('user') || decodedPart(user, 'user', problems),
+    password: params.get('password') || decodedPart(password, 'password', problems),
+    database: params.get('dbname') || decodedPart(database, 'database', problems),
   };
 }
 
@@ -89,7 +90,7 @@ export function serverOf({ rest, params }: DatabaseUrl, problems: string[]): Ser
 function placesOf(text: string, params: URLSearchParams, problems: string[]): PgPlace[] {
   const typed = text.split(',').map((one) => {
     const [, host = '', port = ''] = /^(\[[^\]]*\]|[^:]*):?(.*)$/s.exec(one) ?? [];
-    return { host: decoded(host.replace(/^\[|\]$/g, ''), 'host', problems), port };
+    return { host: decodedPart(host.replace(/^\[|\]$/g, ''), 'host', problems), port };
   });
   const listOf = (name: string) => (params.get(name) || null)?.split(',') ?? null;
   const addresses = listOf('hostaddr');
@@ -114,17 +115,6 @@ function placesOf(text: string, params: URLSearchParams, problems: string[]): Pg
     const address = addresses?.[i] || null;
     return { host: host ?? address, port: said === '' ? null : Number(said), address };
   });
-}
-
-function decoded(text: string, what: string, problems: string[]): string | null {
-  try {
-    const value = decodeURIComponent(text);
-    if (value.includes('\0')) problems.push(`the ${what} holds a zero byte`);
-    return value === '' ? null : value;
-  } catch {
-    problems.push(`the ${what} has a % that begins no percent-encoding; write %25 for a plain one`);
-    return null;
-  }
 }
 
 type Text =

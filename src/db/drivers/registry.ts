@@ -1,4 +1,5 @@
 import type { DatabaseDriver } from '../connection.js';
+import { mysqlDriver } from './mysql.js';
 import { pgDriver } from './pg.js';
 import { sqliteDriver } from './sqlite.js';
 
@@ -10,4 +11,5 @@ export const DRIVERS: ReadonlyMap<string, DatabaseDriver> = new Map([
   ['sqlite', sqliteDriver],
   ['postgres', pgDriver],
   ['postgresql', pgDriver],
+  ['mysql', mysqlDriver],
 ]);

@@ -64,11 +64,17 @@ WINDOW day AS (PARTITION BY bar / 86400 ORDER BY bar)
 ORDER BY bar DESC LIMIT 100;
 `;
 
-/** The built-in queries on a table of candles with these symbols; `table` as it is to stand in the SQL, quoted if need be. */
-export function candleScripts(type: QueryType, table: string, symbols: readonly string[]): Script[] {
+/** The built-in queries on a table of candles with these symbols; `table` as it is to stand in the SQL, quoted if need be. `division` gives whole numbers. */
+export function candleScripts(
+  type: QueryType,
+  table: string,
+  symbols: readonly string[],
+  { division = '/' }: { readonly division?: '/' | 'DIV' } = {},
+): Script[] {
   const quoted = symbols.map((symbol) => `'${symbol.replaceAll("'", "''")}'`);
   const pick = `\\set symbol choose(${quoted.join(', ')})`;
-  const on = (query: string) => pick + query.replaceAll('TABLE', () => table);
+  const on = (query: string) =>
+    pick + query.replaceAll('TABLE', () => table).replace('bar / 86400', `bar ${division} 86400`);
   return byType(type, on(SIMPLE), on(COMPLEX));
 }
 

@@ -11,6 +11,8 @@ export type WorkloadErrorCode =
   | 'ERR_NO_DATABASE'
   /** The server takes connections, and then says nothing. */
   | 'ERR_NO_ANSWER'
+  /** The file of --module is no target. */
+  | 'ERR_TARGET_MODULE'
   /** A script, or the file of its parameters, cannot be read. */
   | 'ERR_SCRIPT_FILE';
 

@@ -1,5 +1,5 @@
 import { onAbort } from '../../base/abort.js';
-import type { Clock, Timer } from '../../base/clock.js';
+import type { Clock } from '../../base/clock.js';
 import type { Database, Session } from '../../db/database.js';
 import type { PgConnection, Tally } from '../../db/drivers/pg-connection.js';
 import type { PostgresAccess } from '../../db/postgres-place.js';
@@ -10,6 +10,7 @@ import { Gaps } from './gaps.js';
 import { openPgBouncerWatch } from './pgbouncer-watch.js';
 import { countInto, type Observer } from './postgres-observer.js';
 import { type Counters, readBackends, readCounters, readLimits, untilGone } from './postgres-statistics.js';
+import { type Repeated, repeat } from './repeat.js';
 
 /** What the target tells its watch. */
 export interface PostgresWatch extends ServerWatch {
@@ -176,37 +177,4 @@ function difference(before: Counters, after: Counters, tally: Tally, spanMs: num
   const activeMs =
     before.activeMs === null || after.activeMs === null ? null : after.activeMs - before.activeMs;
   return { spanMs, committed, rolledBack, own: tally.transactions, activeMs };
-}
-
-interface Repeated {
-  /** No more; what is under way goes on until `done`. */
-  stop(): void;
-  readonly done: Promise<void>;
-}
-
-/** Does something at once, and again and again, `intervalMs` from start to start but never two at a time. */
-function repeat(work: () => Promise<void>, intervalMs: number, clock: Clock): Repeated {
-  let stopped = false;
-  let wake: () => void = () => {};
-  let timer: Timer | null = null;
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
-      timer = clock.setTimer(resolve, ms, { background: true });
-    });
-  const run = async (): Promise<void> => {
-    for (let dueAt = clock.now(); !stopped; dueAt = Math.max(dueAt + intervalMs, clock.now())) {
-      if (dueAt > clock.now()) await pause(dueAt - clock.now());
-      if (!stopped) await work();
-    }
-  };
-  const done = run();
-  return {
-    done,
-    stop() {
-      stopped = true;
-      timer?.cancel();
-      wake();
-    },
-  };
 }

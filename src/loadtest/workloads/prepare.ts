@@ -2,12 +2,13 @@ import { systemClock } from '../../base/clock.js';
 import { type Random, seededRandom } from '../../base/random.js';
 import { ValueError } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
+import { sqlStateOf } from '../../db/drivers/mysql-errors.js';
 import { DatabaseError } from '../../db/errors.js';
 import { messageOf } from '../failures.js';
 import { type Bindings, bindingsFor } from './bindings.js';
 import { WorkloadError } from './errors.js';
 import { renderStatement, type Script, type Statement, statementsOf } from './script.js';
-import type { OpenTarget, SqlWork, SqlWorkloadOptions } from './sql-target.js';
+import type { Inspected, OpenTarget, SqlWork, SqlWorkloadOptions } from './sql-target.js';
 
 /** What will run, tried out, with its SQL as the database wants it. */
 export interface Prepared {
@@ -87,6 +88,7 @@ async function tryOut(
       );
       writes ||= inspected.writes;
       const isOwn = options.work.kind === 'scripts';
+      if (inspected.does && !options.allowWrites && isOwn) throw refusedWrite(step.statement, inspected);
       if (inspected.writes && !options.allowWrites && isOwn) throw refusedWrite(step.statement);
       if (!writes) {
         await inTime(options, signal, (limited) => session.query(sql, values, { signal: limited }));
@@ -140,10 +142,10 @@ function wordsFor(scripts: readonly Script[]): string {
   return `your own scripts, by weight: ${scripts.map(({ name, weight }) => `${name} ${weight}`).join(', ')}`;
 }
 
-function refusedWrite({ text }: Statement): WorkloadError {
+function refusedWrite({ text }: Statement, { does = 'writes' }: Partial<Inspected> = {}): WorkloadError {
   return new WorkloadError(
     'ERR_WRITES',
-    `this statement writes, which a load test does not do unasked: ${oneLine(text)}`,
+    `this statement ${does}, which a load test does not do unasked: ${oneLine(text)}`,
     {
       hint: 'give --allow-writes if the data may be changed',
     },
@@ -171,7 +173,11 @@ function trialError(script: Script, line: number, cause: Error): Error {
   );
 }
 
+const SLOW = 'The load test runs each statement once before the load. Raise the limit, or make it faster.';
+
 const TRIAL_HINTS: Readonly<Record<string, string>> = {
+  ER_STATEMENT_TIMEOUT: SLOW,
+  ER_QUERY_TIMEOUT: SLOW,
   '57014':
     'The load test runs each statement once before the load. Raise statement_timeout, or make it faster.',
 };
@@ -185,7 +191,7 @@ function isAborted({ code }: DatabaseError): boolean {
  * 42 (syntax, access, names), 54 (too complex) and P0 (raised by a function).
  */
 function isStatementFault(cause: unknown): boolean {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = sqlStateOf(cause) ?? (cause instanceof Error && 'code' in cause ? String(cause.code) : '');
   return /^(SQLITE_(ERROR|RANGE|MISMATCH|TOOBIG|AUTH|READONLY)|ERR_DB_(SQL|PARAM)$|(0A|21|22|26|3F|42|54|P0)\w{3}$)/.test(
     code,
   );

@@ -2,8 +2,11 @@ import type { Clock } from '../../base/clock.js';
 import { maskUrl } from '../../base/secrets.js';
 import { ValueError } from '../../base/units.js';
 import { cutUrl, type Database } from '../../db/database.js';
+import { checkMysqlUrl, type MysqlPlaceAccess } from '../../db/mysql-place.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
 import { suggestUrl } from '../../db/suggest-url.js';
+import { mysqlDatabase } from './mysql.js';
+import type { MysqlObserver } from './mysql-observer.js';
 import { postgresDatabase } from './postgres.js';
 import type { Observer } from './postgres-observer.js';
 import type { SqlTarget } from './sql-target.js';
@@ -14,29 +17,38 @@ export type Target =
   | { readonly kind: 'temporary' }
   | { readonly kind: 'sqlite'; readonly url: string }
   | { readonly kind: 'postgres'; readonly url: string }
+  /** MariaDB too. */
+  | { readonly kind: 'mysql'; readonly url: string }
   | { readonly kind: 'http'; readonly url: string }
+  /** A pool of anything, as a file defines it. */
+  | { readonly kind: 'module'; readonly file: string }
   /** A WebSocket feed; `url` null: one of poolctl's own. */
   | { readonly kind: 'feed'; readonly url: string | null };
 
 export type TargetKind = Target['kind'];
-export type DatabaseTarget = Exclude<Target, { readonly kind: 'http' | 'feed' }>;
+export type DatabaseTarget = Exclude<Target, { readonly kind: 'http' | 'feed' | 'module' }>;
 
 /** A database, with all that is needed to open it. */
 export type ReachableTarget =
   | Extract<Target, { readonly kind: 'temporary' | 'sqlite' }>
-  | { readonly kind: 'postgres'; readonly access: PostgresAccess; readonly observer: Observer };
+  | { readonly kind: 'postgres'; readonly access: PostgresAccess; readonly observer: Observer }
+  | { readonly kind: 'mysql'; readonly access: MysqlPlaceAccess; readonly observer: MysqlObserver };
 
 /** Kinds of targets, as help texts name them. */
 export const TARGET_FORMS =
-  'sqlite:FILE, postgres://USER@HOST/DATABASE, http(s)://HOST/PATH, ws(s)://HOST/PATH';
+  'sqlite:FILE, postgres://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE, http(s)://HOST/PATH, ws(s)://HOST/PATH';
 /** Names a feed of poolctl's own. */
 export const BUILT_IN_FEED = 'ws:built-in';
 
 /** Reads a target. Throws a ValueError that says what there is. */
 export function parseTarget(text: string): Target {
-  if (cutUrl(text)?.scheme === 'postgres') {
-    checkPostgresUrl(text);
-    return { kind: 'postgres', url: text };
+  switch (cutUrl(text)?.scheme) {
+    case 'postgres':
+      checkPostgresUrl(text);
+      return { kind: 'postgres', url: text };
+    case 'mysql':
+      checkMysqlUrl(text);
+      return { kind: 'mysql', url: text };
   }
   const meant = suggestUrl(text, ['http', 'https', 'wss']);
   if (meant !== null) throw new ValueError(`unknown target '${maskUrl(text)}'; did you mean '${meant}'?`);
@@ -100,5 +112,7 @@ export function openTargetFor(target: ReachableTarget, options: TargetOptions): 
       return sqliteFile({ ...options, url: target.url });
     case 'postgres':
       return postgresDatabase({ ...options, access: target.access, observer: target.observer });
+    case 'mysql':
+      return mysqlDatabase({ ...options, access: target.access, observer: target.observer });
   }
 }

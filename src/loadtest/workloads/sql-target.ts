@@ -24,16 +24,17 @@ export interface OpenTarget {
   /** The built-in queries for the data that is there, and what they do, in words. */
   builtIn(type: QueryType, session: Session): Promise<BuiltIn>;
   /** Has the database read a statement, without any effect. Rejects if it does not understand it. */
-  inspect(
-    session: Session,
-    sql: string,
-    values: readonly Value[],
-    signal?: AbortSignal,
-  ): Promise<{ readonly writes: boolean }>;
+  inspect(session: Session, sql: string, values: readonly Value[], signal?: AbortSignal): Promise<Inspected>;
   /** Rejects if the database cannot be written at all; changes nothing. */
   tryWriting(session: Session): Promise<void>;
   /** Closes the database, at once if asked to, and removes what was temporary. */
   close(options: { readonly atOnce: boolean }): Promise<void>;
+}
+
+export interface Inspected {
+  readonly writes: boolean;
+  /** What it does that a load test does not do unasked, as a verb. Left out: it writes. */
+  readonly does?: string;
 }
 
 export interface BuiltIn {

@@ -1,5 +1,11 @@
 import { formatCount, formatMs, formatShare } from '../../base/units.js';
-import type { Gauge, LoadResult, PgBouncerFigures, ServerFigures } from '../../loadtest/result.js';
+import type {
+  Gauge,
+  LoadResult,
+  PgBouncerFigures,
+  ServerFigures,
+  StatementFigures,
+} from '../../loadtest/result.js';
 import { printable, wrap } from '../text.js';
 import type { Sheet } from './sheet.js';
 import { counted } from './words.js';
@@ -7,14 +13,17 @@ import { counted } from './words.js';
 /** What the server said, fact by fact: the same in every format. Nothing where there was no server. */
 export function serverFacts({ server }: LoadResult): readonly (readonly [label: string, text: string])[] {
   if (server === null) return [];
-  const { version, connections, backends, transactions, pgbouncer, gaps } = server;
+  const { product = 'PostgreSQL', version, connections, backends, transactions, pgbouncer, gaps } = server;
+  const { statements = null } = server;
   const facts: readonly (readonly [string, string | null])[] = [
-    ['PostgreSQL', version],
+    [product, version],
     ['connections', connections && connectionWords(connections)],
     ['backends', backends && stateWords(backends)],
     ['active ones', backends && waitWords(backends)],
     ['transactions', transactions && transactionWords(transactions)],
     ['statements', transactions && workWords(transactions)],
+    ['statements', statements && statementWords(statements)],
+    ['it also saw', statements && eventWords(statements)],
     ...(pgbouncer === null ? [] : pgbouncerFacts(pgbouncer)),
     ...gaps.map((gap) => ['not seen', gap] as const),
   ];
@@ -70,6 +79,24 @@ function transactionWords({
 function workWords({ activeMs, spanMs }: NonNullable<ServerFigures['transactions']>): string | null {
   if (activeMs === null) return null;
   return `at work for ${formatMs(activeMs)} in ${formatMs(spanMs)}, set-up and warm-up included`;
+}
+
+function statementWords({ counted, own, selects }: StatementFigures): string {
+  const whose =
+    counted === own ? ", all of them poolctl's" : `, ${formatCount(own)} of them by poolctl's count`;
+  return `${formatCount(counted)} counted by the server (${formatCount(selects)} SELECT)${whose}`;
+}
+
+function eventWords(figures: StatementFigures): string {
+  const { connections, abortedClients, rowLockWaits, rowLockMs, temporaryDiskTables } = figures;
+  return [
+    counted(connections, 'new connection'),
+    ...(abortedClients === 0 ? [] : [counted(abortedClients, 'aborted client')]),
+    ...(rowLockWaits === 0
+      ? []
+      : [`${counted(rowLockWaits, 'row lock wait')} of ${formatMs(rowLockMs)} in all`]),
+    ...(temporaryDiskTables === 0 ? [] : [`${counted(temporaryDiskTables, 'temporary table')} on disk`]),
+  ].join(', ');
 }
 
 function pgbouncerFacts(figures: PgBouncerFigures): readonly (readonly [string, string | null])[] {

@@ -63,7 +63,12 @@ function isLongDrain(
   return isUnusual && drainMs >= 100 && drainMs >= 0.02 * arrivalsMs;
 }
 
-export function poolWords({ pool: { options, figures }, http }: LoadResult): string {
+export function poolWords({ pool: { options, figures }, http, workload }: LoadResult): string {
+  // How it is set up is the target's own affair.
+  if (workload.name === 'module') {
+    const size = figures?.size ?? null;
+    return size === null ? 'of the target' : `of the target, ${counted(size, 'resource')} at most`;
+  }
   if (http?.autocannon)
     return `none: ${counted(http.autocannon.connections, 'connection')} of autocannon's own`;
   return figures === null ? 'none' : poolInfoWords(options);

@@ -14,7 +14,7 @@ export const backendTable: TableSpec<BackendRow> = {
   sort: { column: 'transaction', descending: true },
   key: ({ key }) => key,
   open: ({ key }) => ({ kind: 'backend', backend: key }),
-  empty: 'no database is read; add postgres://USER@HOST/DATABASE',
+  empty: 'no database is read; add postgres://USER@HOST/DATABASE or mysql://USER@HOST/',
   columns: [
     pid(),
     {
@@ -89,7 +89,7 @@ export const backendGroupTable: Omit<TableSpec<BackendGroup>, 'open'> = {
   title: 'Backends',
   sort: { column: 'backends', descending: true },
   key: ({ name }) => name,
-  empty: 'no database is read; add postgres://USER@HOST/DATABASE',
+  empty: 'no database is read; add postgres://USER@HOST/DATABASE or mysql://USER@HOST/',
   columns: [
     {
       id: 'name',

@@ -30,6 +30,7 @@ export async function outcomesOf(id: string, { options, ...targets }: Given): Pr
   const context: CheckContext = {
     targets: {
       postgres: [],
+      mysql: [],
       pgbouncer: [],
       pool: [],
       sqlite: [],

@@ -1,0 +1,98 @@
+import { ValueError } from '../base/units.js';
+import { cutUrl } from '../db/database.js';
+import { mysqlDriver } from '../db/drivers/mysql.js';
+import { DatabaseError } from '../db/errors.js';
+import { locateMysql, mysqlServerUrl } from '../db/mysql-place.js';
+import { addressError } from './errors.js';
+import { type BlockerRow, type MysqlSettingsRow, type ThreadRow, toReading } from './mysql-rows.js';
+import { type Ask, ServerConnection } from './server-connection.js';
+import type { SourceOptions, StatsSource } from './types.js';
+
+/** `mysql://user@host:3306/`: the connections of MySQL or MariaDB, what they do, and who blocks whom. */
+export function openMysqlSource(address: string, { env, clock }: SourceOptions): StatsSource {
+  const server = mysqlServerAt(address, env);
+  return {
+    label: server.label,
+    kind: 'mysql',
+    read: (signal) =>
+      server.use(async (ask) => toReading(await readServer(ask), server.label, clock.wallTime()), signal),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+/** Reads who is connected, and who waits for whom. */
+async function readServer(ask: Ask) {
+  const [settings] = await ask<MysqlSettingsRow>(SETTINGS);
+  if (settings === undefined) throw new Error('the server gave no settings');
+  const [status] = await ask<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Threads_connected'");
+  const isMariaDb = /mariadb/i.test(settings.version);
+  const used = status === undefined ? null : Number(status.Value);
+  try {
+    const threads = await ask<ThreadRow>(threadsWith(isMariaDb, true));
+    const blockers = threads.some(({ trx_state: trx }) => trx === 'LOCK WAIT')
+      ? await ask<BlockerRow>(isMariaDb ? BLOCKERS_MARIADB : BLOCKERS_MYSQL)
+      : [];
+    return { settings: { ...settings, used }, threads, blockers, seesAll: true };
+  } catch (error) {
+    // Of its own user it sees the connections, and of no user the transactions.
+    if (!(error instanceof DatabaseError) || error.code !== 'ER_SPECIFIC_ACCESS_DENIED_ERROR') throw error;
+    const threads = await ask<ThreadRow>(threadsWith(isMariaDb, false));
+    return { settings: { ...settings, used }, threads, blockers: [], seesAll: false };
+  }
+}
+
+const SETTINGS = `
+SELECT VERSION() AS version, CURRENT_USER() AS role, @@max_connections AS max_connections`;
+
+/** Without the server's own threads: those of replication and of the scheduler of events. */
+function threadsWith(isMariaDb: boolean, seesAll: boolean): string {
+  return `
+SELECT p.id AS id, p.db AS database_name, p.user AS user_name, p.host AS host, p.command AS command,
+  ${isMariaDb ? 'p.time_ms' : 'p.time * 1000'} AS time_ms, p.state AS state, LEFT(p.info, 4000) AS query,
+  p.id = CONNECTION_ID() AS is_own,
+  ${seesAll ? 't.trx_state' : 'NULL'} AS trx_state,
+  ${seesAll ? 'TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) * 1000' : 'NULL'} AS transaction_ms
+FROM information_schema.processlist AS p
+${seesAll ? 'LEFT JOIN information_schema.innodb_trx AS t ON t.trx_mysql_thread_id = p.id' : ''}
+WHERE p.command NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID', 'Connect')
+  AND p.user NOT IN ('system user', 'event_scheduler')
+ORDER BY p.id`;
+}
+
+const BLOCKERS_MARIADB = `
+SELECT r.trx_mysql_thread_id AS waiter, b.trx_mysql_thread_id AS blocker
+FROM information_schema.innodb_lock_waits AS w
+JOIN information_schema.innodb_trx AS r ON r.trx_id = w.requesting_trx_id
+JOIN information_schema.innodb_trx AS b ON b.trx_id = w.blocking_trx_id`;
+
+const BLOCKERS_MYSQL = `
+SELECT r.trx_mysql_thread_id AS waiter, b.trx_mysql_thread_id AS blocker
+FROM performance_schema.data_lock_waits AS w
+JOIN information_schema.innodb_trx AS r ON r.trx_id = w.requesting_engine_transaction_id
+JOIN information_schema.innodb_trx AS b ON b.trx_id = w.blocking_engine_transaction_id`;
+
+/**
+ * The server that a `mysql://` URL means, filled up from the environment. Throws a SourceError that names all that is
+ * wrong with it.
+ */
+export function mysqlServerAt(
+  url: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ServerConnection {
+  const problems: string[] = [];
+  const parts = cutUrl(url);
+  if (parts !== null) mysqlDriver.configure(parts, {}, problems);
+  const refuse = (what: string) => addressError(url, what, 'write mysql://user@host:3306/');
+  if (parts === null || problems.length > 0) throw refuse(problems.join('; '));
+  try {
+    const { url: complete, password } = locateMysql(url, env);
+    const located = cutUrl(mysqlServerUrl(complete));
+    if (located === null) throw new ValueError('it is no URL');
+    return new ServerConnection(
+      mysqlDriver.configure(located, password === null ? {} : { password }, problems),
+    );
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw refuse(`${error.message} (with what the environment adds)`);
+  }
+}
