@@ -53,7 +53,7 @@ describe('poolctl compare', () => {
 
   it.each([
     ['a file that is not there', ['a.json', 'none.json'], 3, 'none.json does not exist'],
-    ['a folder', ['a.json', '.'], 3, '. cannot be read: it is a directory (EISDIR)'],
+    ['a folder', ['a.json', '.'], 3, '. cannot be read: it is a directory (EISDIR'],
     ['a file that is no result', ['no.json', 'a.json'], 3, 'no.json is not JSON'],
     ['a run that was interrupted', ['a.json', 'cut.json'], 3, 'the run after was interrupted'],
     ['other work', ['a.json', 'complex.json'], 3, 'the runs did different work:'],
