@@ -5,6 +5,7 @@ import { findFiles, type LocatedFile } from './code/files.js';
 import { Project, type SourceUnit } from './code/project.js';
 import { type Body, isFunction, variableOf } from './code/scope.js';
 import { bare, isNothing } from './code/syntax.js';
+import { Effort } from './effort.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
@@ -142,6 +143,7 @@ function follow(
 ): { judged: Judged; warnings: AuditWarning[] } {
   const functions = new Functions(project, entities);
   const classes = new Owners(entities, functions);
+  const effort = new Effort();
   const judged: Judged = new Map();
   const warnings: AuditWarning[] = [];
   const first = firstSites(project, resources, entities, warnings);
@@ -161,7 +163,7 @@ function follow(
       const unit = project.unitOf(site.node);
       const { value, files } = project.reads.during(() => {
         project.reads.touch(unit.path);
-        const verdict = guarded(unit, project, warnings, () => judge(site, functions));
+        const verdict = guarded(unit, project, warnings, () => judge(site, functions, effort));
         if (verdict === null) return null;
         const misused = guarded(unit, project, warnings, () => misuses(site, verdict, functions)) ?? [];
         const habits = guarded(unit, project, warnings, () => habitsOf(site, verdict, functions)) ?? [];

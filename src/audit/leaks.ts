@@ -3,6 +3,7 @@ import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from '
 
 import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
 import { bare, classAround, resultsOf } from './code/syntax.js';
+import type { Effort } from './effort.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
@@ -28,6 +29,8 @@ export interface Verdict {
   /** The function that the site belongs to. */
   readonly body: Body;
   readonly gaveUp: boolean;
+  /** There were too many paths to tell all of them apart. */
+  readonly isCoarse: boolean;
   readonly hasReleased: boolean;
 }
 
@@ -47,16 +50,9 @@ export interface Leak {
 }
 
 /** Follows the lease of a site and says whether it can escape its release. */
-export function judge(site: Site, program: Program): Verdict {
+export function judge(site: Site, program: Program, effort: Effort): Verdict {
   const body = unitOf(site.node);
-  let walk = new Walk(program, site);
-  let exits = walk.run(body);
-  // Too many paths: fewer are told apart, then what is called is left out as well.
-  for (const options of [{ isCoarse: true }, { isCoarse: true, follows: false }]) {
-    if (!walk.isExhausted) break;
-    walk = new Walk(program, site, options);
-    exits = walk.run(body);
-  }
+  const { walk, exits, isCoarse } = effort.walk(site, program, body);
   const ends = new Ends(body, program, exits, site.pattern.isWhole === true);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
   const returns =
@@ -83,6 +79,7 @@ export function judge(site: Site, program: Program): Verdict {
     unlessGiven: handed.length === 0 || !isFunction(body) ? null : returnedParameter(body),
     body,
     gaveUp: walk.isExhausted,
+    isCoarse,
     hasReleased: walk.hasReleased,
   };
 }

@@ -138,9 +138,14 @@ export class Owners {
   }
 
   #walksToRelease(member: ts.MethodDeclaration, path: string, site: Site): boolean {
-    const walk = new Walk(this.#program, site);
+    const walk = new Walk(this.#program, site, { isCoarse: true });
     const { returned } = walk.run(member, [{ ...START_STATE, status: 'held', holders: [`this${path}`] }]);
-    return walk.hasReleased && returned.length > 0 && returned.every(({ status }) => status === 'released');
+    return (
+      !walk.isExhausted &&
+      walk.hasReleased &&
+      returned.length > 0 &&
+      returned.every(({ status }) => status === 'released')
+    );
   }
 }
 

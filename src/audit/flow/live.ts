@@ -39,16 +39,28 @@ export function liveness(graph: Graph, id: string, readWithin: ReadonlySet<Place
     known.set(place, found);
     return found;
   };
-  return (node, place, parts = false) => {
-    const isResult = rootOf(place).endsWith('|%result');
-    if (node < START) return ownerOf(place) !== id || isResult;
-    if (ownerOf(place) !== id || isResult) return true;
-    if (parts && liveAt(`${place}.`).has(node)) return true;
-    // What is read as a whole is read in its parts.
-    for (let at = place; ; at = at.slice(0, at.lastIndexOf('.'))) {
-      if (readWithin.has(at) || liveAt(at).has(node)) return true;
-      if (!at.includes('.')) return false;
+  // What is read as a whole is read in its parts. Null for a place that is read everywhere.
+  const wholes = new Map<Place, readonly Live[] | null>();
+  const wholesOf = (place: Place): readonly Live[] | null => {
+    const found = wholes.get(place);
+    if (found !== undefined) return found;
+    const lives: Live[] = [];
+    let isEverywhere = ownerOf(place) !== id || rootOf(place).endsWith('|%result');
+    for (let at = place; !isEverywhere; at = at.slice(0, at.lastIndexOf('.'))) {
+      if (readWithin.has(at)) isEverywhere = true;
+      else if (reads.has(at)) lives.push(liveAt(at));
+      if (!at.includes('.')) break;
     }
+    const answer = isEverywhere ? null : lives;
+    wholes.set(place, answer);
+    return answer;
+  };
+  return (node, place, parts = false) => {
+    if (node < START) return ownerOf(place) !== id || rootOf(place).endsWith('|%result');
+    const lives = wholesOf(place);
+    if (lives === null) return true;
+    for (const live of lives) if (live.has(node)) return true;
+    return parts && reads.has(`${place}.`) && liveAt(`${place}.`).has(node);
   };
 }
 

@@ -57,19 +57,73 @@ export const START_STATE: State = {
   trail: NO_TRAIL,
 };
 
-export function keyOf(state: State): string {
-  let key = `${state.status}${state.unlikely ? '?' : ''}${state.rejecting ? '!' : ''}${state.pending ? '~' : ''}${state.leftBehind ? '&' : ''}`;
-  for (const holder of state.holders) key += `;${holder}`;
-  if (state.facts.size > 0) {
-    const facts: string[] = [];
-    for (const [place, fact] of state.facts) facts.push(`${place}${fact}`);
-    key += `#${facts.sort().join('#')}`;
+/** Says in few letters which states are the same. States have long texts, and most share them with others. */
+export class StateKeys {
+  readonly #places = new Map<Place, Map<string, number>>();
+  readonly #facts = new WeakMap<ReadonlyMap<Place, string>, string>();
+  readonly #holders = new WeakMap<readonly Place[], string>();
+  #count = 0;
+
+  of(state: State): string {
+    const { status, unlikely, rejecting, pending, leftBehind, holders, facts } = state;
+    const marks = `${status}${unlikely ? '?' : ''}${rejecting ? '!' : ''}${pending ? '~' : ''}${leftBehind ? '&' : ''}`;
+    return `${marks};${this.#ofHolders(holders)}#${facts.size === 0 ? '' : this.#ofFacts(facts)}`;
   }
-  return key;
+
+  #ofHolders(holders: readonly Place[]): string {
+    const known = this.#holders.get(holders);
+    if (known !== undefined) return known;
+    const key = holders.map((one) => this.#numberOf(one, '')).join();
+    this.#holders.set(holders, key);
+    return key;
+  }
+
+  #ofFacts(facts: ReadonlyMap<Place, string>): string {
+    const known = this.#facts.get(facts);
+    if (known !== undefined) return known;
+    const numbers = new Uint32Array(facts.size);
+    let at = 0;
+    for (const [place, fact] of facts) numbers[at++] = this.#numberOf(place, fact);
+    const key = numbers.sort().join();
+    this.#facts.set(facts, key);
+    return key;
+  }
+
+  #numberOf(place: Place, fact: string): number {
+    let facts = this.#places.get(place);
+    if (facts === undefined) {
+      facts = new Map();
+      this.#places.set(place, facts);
+    }
+    let number = facts.get(fact);
+    if (number === undefined) {
+      number = this.#count++;
+      facts.set(fact, number);
+    }
+    return number;
+  }
 }
 
 export function withHolders(state: State, holders: Iterable<Place>): State {
-  return { ...state, holders: [...new Set(holders)].sort() };
+  const names = [...new Set(holders)].sort();
+  return { ...state, holders: names.length > MANY_NAMES ? shortest(names) : names };
+}
+
+/** Objects that know each other give a lease thousands of names: `hub.db`, `hub.teams.db`, `hub.teams.hub.db` ... */
+const MANY_NAMES = 32;
+const NAMES_OF_A_ROOT = 4;
+
+/** The names with the fewest properties, some for each variable. */
+function shortest(names: readonly Place[]): Place[] {
+  const byRoot = new Map<Place, Place[]>();
+  for (const name of names) {
+    const root = rootOf(name);
+    byRoot.set(root, [...(byRoot.get(root) ?? []), name]);
+  }
+  const depthOf = (name: Place) => name.split('.').length;
+  return [...byRoot.values()]
+    .flatMap((own) => own.sort((a, b) => depthOf(a) - depthOf(b)).slice(0, NAMES_OF_A_ROOT))
+    .sort();
 }
 
 /** The root of what is known of the lease itself, under whatever name it is reached: `lease|.open`. */

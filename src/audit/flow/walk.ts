@@ -18,9 +18,9 @@ import {
   factOf,
   holds,
   type Knowledge,
-  keyOf,
   START_STATE,
   type State,
+  StateKeys,
   threw,
   withFact,
 } from './state.js';
@@ -30,8 +30,8 @@ import type { Exits, Outcome, Program, Site } from './types.js';
 export const CALL_DEPTH = 100;
 export const DEPTH = 8 * CALL_DEPTH;
 /** The steps of one walk: a part for what it calls, and a part for each node of the function itself. */
-const BUDGET = 60_000;
-const STEPS_PER_NODE = { fine: 4, coarse: 40 };
+const BUDGET = 24_000;
+const STEPS_PER_NODE = { fine: 6, coarse: 60 };
 
 /** The database of an application goes to each of its hundred stores. */
 const MANY_HOLDERS = 32;
@@ -79,8 +79,9 @@ export class Walk {
   readonly owning = new Set<Place>();
 
   readonly statesAtNode: number;
-  readonly stepsPerNode: number;
-  budget = BUDGET;
+  readonly #stepsPerNode: number;
+  readonly #keys = new StateKeys();
+  #budget = BUDGET;
 
   constructor(
     program: Program,
@@ -88,7 +89,7 @@ export class Walk {
     { follows = true, remembers = false, isCoarse = false }: WalkOptions = {},
   ) {
     this.statesAtNode = isCoarse ? COARSE_STATES_AT_A_NODE : STATES_AT_A_NODE;
-    this.stepsPerNode = STEPS_PER_NODE[isCoarse ? 'coarse' : 'fine'];
+    this.#stepsPerNode = STEPS_PER_NODE[isCoarse ? 'coarse' : 'fine'];
     this.remembers = remembers;
     this.program = program;
     this.site = site;
@@ -103,13 +104,16 @@ export class Walk {
 
   run(body: Body, entries: readonly State[] = [START_STATE]): Exits {
     this.program.prepare(body);
-    this.budget = BUDGET + this.stepsPerNode * this.program.graphOf(body).nodes.length;
+    this.#budget = BUDGET + this.#stepsPerNode * this.program.graphOf(body).nodes.length;
     return this.walk(body, entries, 0);
   }
 
   walk(body: Body, entries: readonly State[], depth: number): Exits {
     const id = this.program.idOf(body);
-    const key = `${id}:${entries.map(keyOf).sort().join('/')}`;
+    const key = `${id}:${entries
+      .map((one) => this.#keys.of(one))
+      .sort()
+      .join('/')}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
     if (this.active.has(key)) return { returned: [], thrown: [] }; // recursion: what it adds, the outer round adds
@@ -142,7 +146,7 @@ export class Walk {
         keys.size < this.statesAtNode
           ? live
           : withFewerFacts(live, keys.size < 2 * this.statesAtNode, this.owning);
-      const key = keyOf(reduced);
+      const key = this.#keys.of(reduced);
       if (keys.has(key)) return;
       keys.add(key);
       const end = ends.get(at);
@@ -153,7 +157,9 @@ export class Walk {
     };
     for (const entry of entries) go(START, entry);
     for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
-      if (this.steps++ > this.budget) {
+      // A state with many names and facts takes longer to carry on.
+      this.steps += 1 + ((one.state.holders.length + one.state.facts.size) >> 2);
+      if (this.steps > this.#budget) {
         this.isExhausted = true;
         break;
       }
