@@ -11,6 +11,7 @@ import { applyPolicy, unknownRule } from '../src/audit/policy.js';
 import { renamed } from '../src/audit/rename.js';
 import { isBelow, nameFrom, realOf, repositoryAround } from '../src/audit/repository.js';
 import { customResource } from '../src/audit/resources/custom.js';
+import { auditInThread } from '../src/audit/thread.js';
 import type { AuditResult, Finding } from '../src/audit/types.js';
 import { byWeight } from '../src/audit/weight.js';
 import { fileFault } from '../src/base/file-fault.js';
@@ -263,17 +264,13 @@ async function runAudit(context: Context, paths: readonly string[]): Promise<Det
   return await auditNow();
 
   async function auditNow(): Promise<DetailedAudit> {
-    // The compiler is loaded only where it is needed.
-    const { auditInDetail } = await import('../src/audit/audit.js');
-    const whole = auditInDetail(paths, {
-      ...settings,
-      onProgress: (done, total) =>
-        progress.update({
-          label: 'auditing',
-          share: total === 0 ? null : done / total,
-          note: `${done}/${total} acquire calls`,
-        }),
-    });
+    const onProgress = (done: number, total: number) =>
+      progress.update({
+        label: 'auditing',
+        share: total === 0 ? null : done / total,
+        note: `${done}/${total} acquire calls`,
+      });
+    const whole = await auditInThread(paths, { ...settings, onProgress }, io.interrupts.stop);
     progress.clear();
     return whole;
   }

@@ -166,7 +166,9 @@ function follow(
         const verdict = guarded(unit, project, warnings, () => judge(site, functions, effort));
         if (verdict === null) return null;
         const misused = guarded(unit, project, warnings, () => misuses(site, verdict, functions)) ?? [];
-        const habits = guarded(unit, project, warnings, () => habitsOf(site, verdict, functions)) ?? [];
+        const habits = verdict.isCoarse
+          ? []
+          : (guarded(unit, project, warnings, () => habitsOf(site, verdict, functions)) ?? []);
         const owner = guarded(unit, project, warnings, () => classes.add(site, verdict));
         return { verdict, misused, habits, owner };
       });

@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import { type Body, isFunction } from './code/scope.js';
+import type { Body } from './code/scope.js';
 import { LISTENS } from './flow/names.js';
 import { lastSegment, rootOf } from './flow/place.js';
 import { NO_TRAIL, type State } from './flow/state.js';
@@ -134,13 +134,7 @@ export function releasingParts(site: Site, walk: Walk, handed: readonly State[],
 
 /** Function literals of the site's function that no path went through, outermost first. */
 function leftBehind(site: Site, walk: Walk): Body[] {
-  const found: Body[] = [];
-  const visit = (node: ts.Node): void => {
-    if (isFunction(node) && !walk.invoked.has(node)) found.push(node);
-    ts.forEachChild(node, visit);
-  };
-  ts.forEachChild(unitOf(site.node), visit);
-  return found;
+  return walk.program.functionsIn(unitOf(site.node)).filter((one) => !walk.invoked.has(one));
 }
 
 /** Whether a function literal that is left behind uses the variable that the result of the call goes to. */

@@ -6,20 +6,39 @@ import { Walk } from './flow/walk.js';
 const LEVELS = [{}, { isCoarse: true }, { isCoarse: true, follows: false }];
 /** So many leases of one origin that had too many paths on a level: the others start on the next one. */
 const PATIENCE = 3;
+/** The steps for all leases of one function; for those that come later, only what follows the acquire call counts. */
+const STEPS_OF_A_FUNCTION = 150_000;
+/** The steps after which the others of that function stay undecided. */
+const LAST_STEPS_OF_A_FUNCTION = 2_000_000;
+
+export interface Followed {
+  readonly walk: Walk;
+  readonly exits: Exits;
+  readonly isExhausted: boolean;
+  /** There were too many paths to tell all of them apart. */
+  readonly isCoarse: boolean;
+}
 
 /**
  * Decides how closely each lease is followed. A factory of half an application has hundreds of calls, all with the same
- * paths behind them: what was too much for some of them is not tried for each. Counts steps, never time, so that a run
- * always gives the same answers.
+ * paths behind them: what was too much for some of them is not tried for each. So it is with the leases of one function.
+ * Counts steps, never time, so that a run always gives the same answers.
  */
 export class Effort {
   readonly #givenUp = new Map<string, number[]>();
+  readonly #steps = new Map<Body, number>();
 
-  walk(
-    site: Site,
-    program: Program,
-    body: Body,
-  ): { readonly walk: Walk; readonly exits: Exits; readonly isCoarse: boolean } {
+  follow(site: Site, program: Program, body: Body): Followed {
+    const steps = this.#steps.get(body) ?? 0;
+    const followed =
+      steps < STEPS_OF_A_FUNCTION
+        ? this.#followWhole(site, program, body)
+        : followLocally(site, program, body, steps < LAST_STEPS_OF_A_FUNCTION);
+    this.#steps.set(body, steps + followed.walk.steps);
+    return followed;
+  }
+
+  #followWhole(site: Site, program: Program, body: Body): Followed {
     const { spec, pattern, via, arms } = site;
     // A library lends to everybody: there it is the function around the call that is too large.
     const isOfProject = via !== null || arms !== undefined;
@@ -31,8 +50,15 @@ export class Effort {
       if (level < last && (givenUp[level] ?? 0) >= PATIENCE) continue;
       const walk = new Walk(program, site, LEVELS[level]);
       const exits = walk.run(body);
-      if (!walk.isExhausted || level === last) return { walk, exits, isCoarse: level > 0 };
+      const { isExhausted } = walk;
+      if (!isExhausted || level === last) return { walk, exits, isExhausted, isCoarse: level > 0 };
       givenUp[level] = (givenUp[level] ?? 0) + 1;
     }
   }
+}
+
+function followLocally(site: Site, program: Program, body: Body, isTried: boolean): Followed {
+  const walk = new Walk(program, site, { isCoarse: true, isLocal: true });
+  const exits = isTried ? walk.run(body) : { returned: [], thrown: [] };
+  return { walk, exits, isExhausted: !isTried || walk.isExhausted, isCoarse: true };
 }

@@ -52,7 +52,7 @@ export interface Leak {
 /** Follows the lease of a site and says whether it can escape its release. */
 export function judge(site: Site, program: Program, effort: Effort): Verdict {
   const body = unitOf(site.node);
-  const { walk, exits, isCoarse } = effort.walk(site, program, body);
+  const { walk, exits, isExhausted, isCoarse } = effort.follow(site, program, body);
   const ends = new Ends(body, program, exits, site.pattern.isWhole === true);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
   const returns =
@@ -68,7 +68,7 @@ export function judge(site: Site, program: Program, effort: Effort): Verdict {
           ),
         ].sort();
   const isLazy = ends.handedOn.length > 0 && ends.handedOn.every(({ state }) => state.status === 'lazy');
-  const leak = walk.isExhausted ? null : worst(site, walk, ends, program);
+  const leak = isExhausted ? null : worst(site, walk, ends, program);
   return {
     leak,
     returns,
@@ -78,7 +78,7 @@ export function judge(site: Site, program: Program, effort: Effort): Verdict {
     when: ends.commonFacts(),
     unlessGiven: handed.length === 0 || !isFunction(body) ? null : returnedParameter(body),
     body,
-    gaveUp: walk.isExhausted,
+    gaveUp: isExhausted,
     isCoarse,
     hasReleased: walk.hasReleased,
   };

@@ -20,8 +20,10 @@ export interface MisuseFound {
 
 /** What is done wrongly with the leases of one site: at most one finding of each rule. */
 export function misuses(site: Site, verdict: Verdict, program: Program): MisuseFound[] {
+  // Where a function has too many paths to follow its leases closely, errors are enough.
+  if (verdict.isCoarse) return [];
   const found = [...deadRelease(site), ...notOwned(site), ...outlivesRelease(site)];
-  if (verdict.hasReleased && !verdict.isCoarse) found.push(...afterRelease(site, program));
+  if (verdict.hasReleased) found.push(...afterRelease(site, program));
   return [...new Map(found.reverse().map((one) => [one.rule, one])).values()].reverse();
 }
 

@@ -192,13 +192,32 @@ const LONG_STRING = /(["'`])(?:(?!\1)[^\\\n]|\\[^\n]){200,}\1/g;
 /** The smallest node around a position of the text. */
 function nodeAt(file: ts.SourceFile, position: number): ts.Node {
   let node: ts.Node = file;
+  const isAround = (one: ts.Node) => one.pos <= position && position < one.end;
   for (;;) {
-    const child: ts.Node | undefined = ts.forEachChild(node, (one) =>
-      one.pos <= position && position < one.end ? one : undefined,
+    const child: ts.Node | undefined = ts.forEachChild(
+      node,
+      (one) => (isAround(one) ? one : undefined),
+      (nodes) => lastFrom(nodes, position, isAround),
     );
     if (child === undefined) return node;
     node = child;
   }
+}
+
+/** Of nodes in the order of the text the one that begins last before a position, if it is around it. */
+function lastFrom(
+  nodes: readonly ts.Node[],
+  position: number,
+  isAround: (node: ts.Node) => boolean,
+): ts.Node | undefined {
+  let [low, high] = [0, nodes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((nodes[middle]?.pos ?? 0) <= position) low = middle + 1;
+    else high = middle;
+  }
+  const found = nodes[low - 1];
+  return found !== undefined && isAround(found) ? found : undefined;
 }
 
 /** The call that a node is the name of: `connect` of `pool.connect()`. */

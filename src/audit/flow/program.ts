@@ -21,6 +21,8 @@ export class Functions implements Program {
   readonly #uses = new Map<Place, number>();
   readonly #live = new Map<Body, Liveness>();
   readonly #prepared = new Set<Body>();
+  readonly #calls = new Map<Body, Map<ts.Node, number>>();
+  readonly #inner = new Map<Body, Body[]>();
   readonly interest = (place: Place): number => {
     // What a function returns is read by whoever calls it, and other methods may read a field.
     if (rootOf(place).endsWith('|%result')) return 1;
@@ -44,6 +46,30 @@ export class Functions implements Program {
     this.#graphs.set(body, graph);
     for (const place of graph.uses.flat()) this.#uses.set(place, (this.#uses.get(place) ?? 0) + 1);
     return graph;
+  }
+
+  functionsIn(body: Body): readonly Body[] {
+    const known = this.#inner.get(body);
+    if (known !== undefined) return known;
+    const found: Body[] = [];
+    const visit = (node: ts.Node): void => {
+      if (isFunction(node)) found.push(node);
+      ts.forEachChild(node, visit);
+    };
+    ts.forEachChild(body, visit);
+    this.#inner.set(body, found);
+    return found;
+  }
+
+  nodeOfCall(body: Body, call: ts.Node): number | null {
+    const known = this.#calls.get(body);
+    if (known !== undefined) return known.get(call) ?? null;
+    const calls = new Map<ts.Node, number>();
+    this.graphOf(body).nodes.forEach(({ op }, at) => {
+      if (op.kind === 'call') calls.set(op.call.node, at);
+    });
+    this.#calls.set(body, calls);
+    return calls.get(call) ?? null;
   }
 
   prepare(body: Body): void {
@@ -73,12 +99,7 @@ export class Functions implements Program {
   liveIn(body: Body): Liveness {
     const known = this.#live.get(body);
     if (known !== undefined) return known;
-    const within = new Set<Place>();
-    const visit = (node: ts.Node): void => {
-      if (isFunction(node)) for (const place of this.graphOf(node).reads.flat()) within.add(place);
-      ts.forEachChild(node, visit);
-    };
-    ts.forEachChild(body, visit);
+    const within = new Set(this.functionsIn(body).flatMap((one) => this.graphOf(one).reads.flat()));
     const found = liveness(this.graphOf(body), this.idOf(body), within);
     this.#live.set(body, found);
     return found;

@@ -35,6 +35,10 @@ export interface Site {
 export interface Program {
   readonly entities: Entities;
   graphOf(body: Body): Graph;
+  /** All functions within a function, the outer ones first. */
+  functionsIn(body: Body): readonly Body[];
+  /** The node of a function's graph that makes a call. */
+  nodeOfCall(body: Body, call: ts.Node): number | null;
   /** Makes the graphs of a function and of all that is in it. */
   prepare(body: Body): void;
   readonly interest: Interest;

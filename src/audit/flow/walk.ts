@@ -44,6 +44,8 @@ export interface WalkOptions {
   readonly remembers?: boolean;
   /** Tells few paths apart that come to the same place: for functions of thousands of branches. */
   readonly isCoarse?: boolean;
+  /** Begins at the acquire call and ends with the release: for functions of thousands of leases. */
+  readonly isLocal?: boolean;
 }
 
 /** Follows one lease along every path of the function that acquires it, and of what that calls. */
@@ -80,17 +82,19 @@ export class Walk {
 
   readonly statesAtNode: number;
   readonly #stepsPerNode: number;
+  readonly #isLocal: boolean;
   readonly #keys = new StateKeys();
   #budget = BUDGET;
 
   constructor(
     program: Program,
     site: Site,
-    { follows = true, remembers = false, isCoarse = false }: WalkOptions = {},
+    { follows = true, remembers = false, isCoarse = false, isLocal = false }: WalkOptions = {},
   ) {
     this.statesAtNode = isCoarse ? COARSE_STATES_AT_A_NODE : STATES_AT_A_NODE;
     this.#stepsPerNode = STEPS_PER_NODE[isCoarse ? 'coarse' : 'fine'];
     this.remembers = remembers;
+    this.#isLocal = isLocal;
     this.program = program;
     this.site = site;
     this.follows = follows;
@@ -104,7 +108,8 @@ export class Walk {
 
   run(body: Body, entries: readonly State[] = [START_STATE]): Exits {
     this.program.prepare(body);
-    this.#budget = BUDGET + this.#stepsPerNode * this.program.graphOf(body).nodes.length;
+    const ofNodes = this.#isLocal ? 0 : this.#stepsPerNode * this.program.graphOf(body).nodes.length;
+    this.#budget = BUDGET + ofNodes;
     return this.walk(body, entries, 0);
   }
 
@@ -155,7 +160,9 @@ export class Walk {
       else if (end !== undefined) end.push(reduced);
       else queue.push({ at, state: reduced });
     };
-    for (const entry of entries) go(START, entry);
+    const isWhole = !this.#isLocal || depth > 0;
+    const start = isWhole ? START : (this.program.nodeOfCall(body, this.site.node) ?? START);
+    for (const entry of entries) go(start, entry);
     for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
       // A state with many names and facts takes longer to carry on.
       this.steps += 1 + ((one.state.holders.length + one.state.facts.size) >> 2);
@@ -163,7 +170,9 @@ export class Walk {
         this.isExhausted = true;
         break;
       }
-      this.step(nodes[one.at] as FlowNode, one.state, depth, go);
+      const isOver = !isWhole && (one.state.status === 'released' || one.state.status === 'escaped');
+      if (isOver) go(RETURNED, one.state);
+      else this.step(nodes[one.at] as FlowNode, one.state, depth, go);
     }
     return { returned: ends.get(RETURNED) ?? [], thrown: ends.get(THROWN) ?? [] };
   }

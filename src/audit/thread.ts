@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { onAbort } from '../base/abort.js';
+import type { AuditOptions, DetailedAudit } from './audit.js';
+import type { LocatedFile } from './code/files.js';
+import type { AuditResult } from './types.js';
+
+/** What the thread is handed. */
+export interface Order {
+  readonly paths: readonly string[];
+  readonly options: Omit<AuditOptions, 'onProgress'>;
+}
+
+/** What it says. */
+export type Reply =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | {
+      readonly kind: 'result';
+      readonly result: AuditResult;
+      readonly files: ReadonlyMap<string, LocatedFile>;
+      readonly reads: readonly ReadonlySet<string>[];
+    };
+
+const WORKER = new URL('./audit-worker.js', import.meta.url);
+
+/**
+ * Audits on a thread of its own: one function may be followed for seconds at a stretch, and meanwhile a signal must end
+ * the run. Where the code is not compiled, as in tests, it audits right here.
+ */
+export async function auditInThread(
+  paths: readonly string[],
+  { onProgress, ...options }: AuditOptions,
+  signal: AbortSignal,
+): Promise<DetailedAudit> {
+  signal.throwIfAborted();
+  if (!existsSync(WORKER)) {
+    const { auditInDetail } = await import('./audit.js');
+    return auditInDetail(paths, onProgress === undefined ? options : { ...options, onProgress });
+  }
+  const worker = new Worker(WORKER, { workerData: { paths, options } satisfies Order, execArgv: [] });
+  return await new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => {
+      void worker.terminate();
+      reject(signal.reason);
+    });
+    worker.on('message', (reply: Reply) => {
+      if (reply.kind === 'progress') return onProgress?.(reply.done, reply.total);
+      forget();
+      const { result, files, reads } = reply;
+      const byFinding = new Map(result.findings.map((finding, at) => [finding, reads[at]]));
+      resolve({ result, files, readsOf: (finding) => byFinding.get(finding) ?? new Set() });
+    });
+    worker.on('error', (error) => {
+      forget();
+      reject(error);
+    });
+    worker.on('exit', (code) => {
+      forget();
+      reject(new Error(`the thread of the audit ended with exit code ${code}`));
+    });
+  });
+}
