@@ -3,7 +3,7 @@ import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from '
 
 import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
 import { bare, classAround, resultsOf } from './code/syntax.js';
-import type { Effort } from './effort.js';
+import { Effort } from './effort.js';
 import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
@@ -50,7 +50,7 @@ export interface Leak {
 }
 
 /** Follows the lease of a site and says whether it can escape its release. */
-export function judge(site: Site, program: Program, effort: Effort): Verdict {
+export function judge(site: Site, program: Program, effort = new Effort()): Verdict {
   const body = unitOf(site.node);
   const { walk, exits, isExhausted, isCoarse } = effort.follow(site, program, body);
   const ends = new Ends(body, program, exits, site.pattern.isWhole === true);

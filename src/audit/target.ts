@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { arrayOf, EXTENDS, extended, isRecord, readJson } from './code/manifests.js';
-import { isAtLeast, type RepairOptions } from './fix.js';
+import type { RepairOptions } from './repair/lease.js';
+import { isAtLeast } from './repair/versions.js';
 
 /** The first version of Node that runs `await using` as it stands, and of TypeScript that compiles it. */
 const NODE = '24.0.0';

@@ -11,7 +11,11 @@ import type { AuditResult } from '../../src/audit/types.js';
 import { renderSarif } from '../../src/report/audit/sarif.js';
 
 const require = createRequire(import.meta.url);
-const FIXTURES = join(import.meta.dirname, '../../fixtures/audit');
+const ROOT = join(import.meta.dirname, '../..');
+const FIXTURES = join(ROOT, 'fixtures/audit');
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+/** What the manifest says of where the code lies, without `git+` and `.git`. */
+const repository = manifest.repository.url.replace(/^git\+|\.git$/g, '');
 
 /** The schema of SARIF 2.1.0 (rtm.5, which closed the standard), in which no unknown property is allowed. */
 const schema: object = JSON.parse(
@@ -57,6 +61,8 @@ it('writes what the schema of SARIF 2.1.0 allows, for findings of all rules', ()
     expect(rule.help.markdown).toContain('## Repaired');
     expect(rule.fullDescription.text).not.toBe(rule.shortDescription.text);
     expect(rule.properties.precision).toMatch(/^(high|medium)$/);
+    const [, page = ''] = rule.helpUri.split(`${repository}/blob/main/`);
+    expect(readFileSync(join(ROOT, page), 'utf8')).toBe(rule.help.markdown);
   }
 });
 

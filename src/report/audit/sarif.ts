@@ -65,7 +65,8 @@ const HABITS: ReadonlySet<Finding['kind']> = new Set([
   'module-session',
 ]);
 
-const HOME = 'https://www.npmjs.com/package/poolctl';
+/** The repository in package.json, which the command line cannot read from everywhere. */
+const HOME = 'https://github.com/poolctl/poolctl';
 
 function ruleOf(id: string, pageOf: SarifOptions['pageOf']): object {
   const kind = id.split('/').at(-1) as Finding['kind'];
@@ -77,7 +78,7 @@ function ruleOf(id: string, pageOf: SarifOptions['pageOf']): object {
     shortDescription: { text: RULES[kind] },
     fullDescription: { text: page?.text.split('\n\n')[1] ?? RULES[kind] },
     ...(page === undefined ? {} : { help: page }),
-    helpUri: `${HOME}?activeTab=code#docs/rules/${kind}.md`,
+    helpUri: `${HOME}/blob/main/docs/rules/${kind}.md`,
     defaultConfiguration: { level: isHabit ? 'note' : 'error' },
     properties: {
       tags: ['reliability', 'resource-leak', ...(isHabit ? [] : ['external/cwe/cwe-772'])],

@@ -1,0 +1,106 @@
+import { ts } from 'ts-morph';
+import type { Finding, Repairing } from '../types.js';
+import { isRelease } from './uses.js';
+import { isAtLeast } from './versions.js';
+
+export interface RepairOptions {
+  /** Whether `await using` can be written in the file. */
+  readonly parsesUsing: boolean;
+  /** The version of a package, as far as it is known for sure: `3.18.0`. */
+  versionOf(name: string): string | null;
+}
+
+export interface Lease {
+  readonly statement: ts.VariableStatement;
+  readonly declaration: ts.VariableDeclaration;
+  readonly name: string;
+  readonly block: ts.Block;
+  readonly index: number;
+  /** The statements of the block after the acquire call. */
+  readonly rest: readonly ts.Statement[];
+  readonly ending: Repairing;
+  readonly canUse: boolean;
+}
+
+/** Whether what is lent can be declared with `await using`, there and in that version. */
+function canUse(
+  { using }: Repairing,
+  { text }: ts.SourceFile,
+  { parsesUsing, versionOf }: RepairOptions,
+): boolean {
+  if (using === undefined || !(parsesUsing || /\bawait using\b/.test(text))) return false;
+  const { module, since } = using;
+  if (module === null || since === null) return true;
+  if (!new RegExp(`['"]${module}['"]`).test(text)) return false;
+  const version = versionOf(module.replace(/^((?:@[^/]+\/)?[^/]+).*$/, '$1'));
+  return version !== null && isAtLeast(version, since);
+}
+
+/** The const that the acquire call of a finding is in, or the reason why it is in none. */
+export function leaseAt(
+  file: ts.SourceFile,
+  { line, column }: Finding,
+  ending: Repairing,
+  options: RepairOptions,
+): Lease | string {
+  const position = file.getPositionOfLineAndCharacter(line - 1, column - 1);
+  let at: ts.Node | undefined = tokenAt(file, position);
+  if (at === undefined) return 'the acquire call is not where it was';
+  const lender = at.getText();
+  while (at !== undefined && !ts.isCallExpression(at) && !ts.isNewExpression(at)) at = at.parent;
+  if (at === undefined) return 'the acquire call is no plain call';
+  const value = ts.isAwaitExpression(at.parent) ? at.parent : at;
+  const declaration = value.parent;
+  if (!ts.isVariableDeclaration(declaration) || !ts.isIdentifier(declaration.name))
+    return 'the lease is not declared by the acquire call, as in const client = await ...';
+  const list = declaration.parent;
+  const statement = list.parent;
+  if (!ts.isVariableDeclarationList(list) || list.declarations.length !== 1)
+    return 'several variables are declared in one statement';
+  if (ending.awaits && value === at && ending.commit !== undefined) return 'the acquire call is not awaited';
+  if ((list.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const)
+    return `${declaration.name.text} is no const: it may get another value`;
+  if (!ts.isVariableStatement(statement) || !ts.isBlock(statement.parent))
+    return 'the acquire call is not in a block of statements';
+  const block = statement.parent;
+  const index = block.statements.indexOf(statement);
+  const rest = block.statements.slice(index + 1);
+  // A function of the project may lend anything: only what is done with the result says that it is the lease itself.
+  const { text: name } = declaration.name;
+  const isEnded = (one: ts.Statement) => isRelease(one, name, ending.commit ?? ending.release);
+  if (!ending.acquire.includes(lender) && !rest.some((one) => isEnded(one) || within(one, isEnded)))
+    return `it is lent by ${lender}(), a function of the project, and ${name} has no ${ending.commit ?? ending.release}() here`;
+  return {
+    statement,
+    declaration,
+    name,
+    block,
+    index,
+    rest,
+    ending,
+    canUse: (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Const && canUse(ending, file, options),
+  };
+}
+
+/** Whether a statement within another one, outside of functions, fits. */
+export function within(statement: ts.Statement, fits: (one: ts.Statement) => boolean): boolean {
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isStatement(node)) found ||= fits(node);
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(statement, visit);
+  return found;
+}
+
+function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
+  let found: ts.Node | undefined;
+  const visit = (node: ts.Node): void => {
+    if (node.pos > position || position >= node.end) return;
+    if (node.getStart() === position) found = node;
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
