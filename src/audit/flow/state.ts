@@ -57,6 +57,11 @@ export const START_STATE: State = {
   trail: NO_TRAIL,
 };
 
+/** What two states have in common only if they are the same; `keys` must be those of the other one. */
+export function keyOf(state: State, keys = KEYS): string {
+  return keys.of(state);
+}
+
 /** Says in few letters which states are the same. States have long texts, and most share them with others. */
 export class StateKeys {
   readonly #places = new Map<Place, Map<string, number>>();
@@ -103,6 +108,9 @@ export class StateKeys {
     return number;
   }
 }
+
+/** Of states that no walk compares. */
+const KEYS = new StateKeys();
 
 export function withHolders(state: State, holders: Iterable<Place>): State {
   const names = [...new Set(holders)].sort();

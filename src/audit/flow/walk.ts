@@ -18,6 +18,7 @@ import {
   factOf,
   holds,
   type Knowledge,
+  keyOf,
   START_STATE,
   type State,
   StateKeys,
@@ -151,7 +152,7 @@ export class Walk {
         keys.size < this.statesAtNode
           ? live
           : withFewerFacts(live, keys.size < 2 * this.statesAtNode, this.owning);
-      const key = this.#keys.of(reduced);
+      const key = keyOf(reduced, this.#keys);
       if (keys.has(key)) return;
       keys.add(key);
       const end = ends.get(at);
