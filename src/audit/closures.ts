@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import type { Body } from './code/scope.js';
+import { type Body, isFunction } from './code/scope.js';
 import { LISTENS } from './flow/names.js';
 import { lastSegment, rootOf } from './flow/place.js';
 import { NO_TRAIL, type State } from './flow/state.js';
