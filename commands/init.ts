@@ -1,8 +1,8 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { baselineOf } from '../src/audit/baseline.js';
-import { diff } from '../src/audit/repair/diff.js';
 import { renamed } from '../src/audit/rename.js';
+import { diff } from '../src/audit/repair/diff.js';
 import { nameFrom, repositoryAround } from '../src/audit/repository.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { type CommandContext, defineCommand, optionalArgument } from '../src/cli/command.js';
