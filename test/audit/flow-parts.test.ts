@@ -240,7 +240,7 @@ describe('what is known of places', () => {
       { ...one, pending: true },
       { ...one, leftBehind: true },
     ];
-    expect(new Set([one, ...others].map(keyOf)).size).toBe(8);
+    expect(new Set([one, ...others].map((state) => keyOf(state))).size).toBe(8);
   });
 });
 
