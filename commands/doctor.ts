@@ -15,6 +15,7 @@ import type { AppSettings, Check, DoctorOptions } from '../src/doctor/types.js';
 import { checkList, checkPage } from '../src/report/doctor/pages.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
 import { findSockets } from '../src/sources/discovery.js';
+import type { SocketOwner } from '../src/watch/directory.js';
 
 /** They are many: an error does not name them all. */
 function checkOf(source: string): Check {
@@ -229,7 +230,7 @@ export const command = defineCommand({
       ]);
     const { stop } = io.interrupts;
     const { timeout: limitMs, tryLogin } = given;
-    const opened = { env, clock: io.clock, settings, limitMs, tryLogin };
+    const opened = { env, clock: io.clock, owner: ownerOf(io), settings, limitMs, tryLogin };
     await using open = await openTargets(addresses, opened, stop);
     const { targets, examined } = open;
     const result = await runChecks(
@@ -312,12 +313,13 @@ function isAddressError(error: unknown): error is Error & { readonly hint: strin
   );
 }
 
-async function live({ host, env, user, interrupts }: Context['io']): Promise<string[]> {
+function ownerOf({ host, env, user }: Context['io']): SocketOwner {
   const { uid, name: userName, tempFolder } = user;
-  const found = await findSockets(
-    { platform: host.platform, env, uid, userName, tempFolder },
-    interrupts.abort,
-  );
+  return { platform: host.platform, env, uid, userName, tempFolder };
+}
+
+async function live(io: Context['io']): Promise<string[]> {
+  const found = await findSockets(ownerOf(io), io.interrupts.abort);
   if (found.length > 0) return found.map(({ address }) => address);
   throw new UnavailableError('no application of this user publishes its pools', {
     hint: 'start one with: poolctl run -- node app.js',

@@ -162,7 +162,7 @@ async function opened({ arguments: { sources }, io }: Context, { sources: before
   const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
   const added = openSources(
     addresses.filter((address) => !before.has(address)),
-    { env, clock },
+    { env, clock, owner },
   );
   if (added.problems.length > 0) throw new UsageError(added.problems);
   const gone = [...before].filter(([address]) => !addresses.includes(address));

@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { onAbort } from '../src/base/abort.js';
 import { fileFault } from '../src/base/file-fault.js';
+import { registerSecret } from '../src/base/secrets.js';
+import { parseToken } from '../src/base/token.js';
 import { ValueError } from '../src/base/units.js';
 import { defineCommand } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
-import { choice, count, duration, number, path, text } from '../src/cli/value-types.js';
+import { choice, count, duration, number, path, text, type ValueType } from '../src/cli/value-types.js';
 import { isLoopback } from '../src/db/postgres-place.js';
 import { startControl } from '../src/lab/ib-gateway/control.js';
 import { fasterClock } from '../src/lab/ib-gateway/fast-clock.js';
@@ -24,6 +26,17 @@ const ADDRESS = 'Address';
 const BEHAVIOUR = 'Behavior';
 const FAULTS = 'Faults';
 
+/** The value is a secret: it is not shown. */
+const tokenType: ValueType<string> = {
+  placeholder: 'TOKEN',
+  parse(source) {
+    const token = parseToken(source);
+    registerSecret(token);
+    return token;
+  },
+  show: () => '***',
+};
+
 const options = {
   port: value({
     summary: 'port for clients; 0: any free port',
@@ -36,6 +49,15 @@ const options = {
     summary: 'port for faults and counts, in lines of JSON; 0: any free port',
     type: count({ most: 65_535 }),
     default: 0,
+    group: ADDRESS,
+  }),
+  controlToken: value({
+    summary: 'what clients of the control port must say',
+    type: tokenType,
+    default: null,
+    defaultText: 'random, printed once',
+    env: 'POOLCTL_CONTROL_TOKEN',
+    config: false,
     group: ADDRESS,
   }),
   host: value({
@@ -130,6 +152,8 @@ export interface GatewayDocument {
   readonly host: string;
   readonly port: number;
   readonly controlPort: number;
+  /** The random token of the control socket; null where it was chosen. */
+  readonly controlToken: string | null;
   readonly serverVersion: number;
 }
 
@@ -176,13 +200,20 @@ export const command = defineCommand({
       faults,
       log: context.log,
     });
-    await using control = await startControl(gateway, { host: given.host, port: given.controlPort });
+    await using control = await startControl(gateway, {
+      host: given.host,
+      port: given.controlPort,
+      ...(given.controlToken !== null && { token: given.controlToken }),
+    });
     const { host, port, serverVersion } = gateway;
-    const document: GatewayDocument = { schema: 1, host, port, controlPort: control.port, serverVersion };
+    // Whoever chose the token knows it. A random one is printed once, since nobody else can know it.
+    const controlToken = given.controlToken === null ? control.token : null;
+    const document: GatewayDocument = { schema: 1, host, port, controlPort: control.port, controlToken, serverVersion };
+    const shownToken = controlToken === null ? '' : ` with token ${controlToken}`;
     await context.write(
       given.format === 'json'
         ? `${JSON.stringify(document)}\n`
-        : `gateway at ${host}:${port}, control at ${host}:${control.port}, server version ${serverVersion}\n`,
+        : `gateway at ${host}:${port}, control at ${host}:${control.port}${shownToken}, server version ${serverVersion}\n`,
     );
     await stopped(io.interrupts.stop);
     const { connections, messages } = gateway.counts();

@@ -127,7 +127,7 @@ function sourcesOf({ options: given, io }: Context): {
   const { clock, env, host, user, interrupts } = io;
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
-  const open = (address: string) => openSource(address, { env, clock });
+  const open = (address: string) => openSource(address, { env, clock, owner });
   const sources: StatsSource[] = [];
   const problems: string[] = [];
   for (const address of given.source.filter((one) => one !== LIVE)) {

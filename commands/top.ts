@@ -259,7 +259,7 @@ async function sourcesOf({ options: given, arguments: { sources }, io }: Context
       hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
     });
   }
-  const opened = openSources(addresses, { env, clock });
+  const opened = openSources(addresses, { env, clock, owner });
   if (opened.problems.length > 0) throw new UsageError(opened.problems);
   return [...opened.sources.values()];
 }

@@ -9,6 +9,8 @@ export type SourceErrorCode =
   | 'ERR_SOURCE_UNREACHABLE'
   /** What answered speaks something else, or too much. */
   | 'ERR_SOURCE_ANSWER'
+  /** An application asks for a token that is missing or wrong. */
+  | 'ERR_SOURCE_TOKEN'
   /** No answer in time. */
   | 'ERR_SOURCE_TIMEOUT';
 

@@ -2,7 +2,11 @@ import { connect, type Socket } from 'node:net';
 import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
+import { registerSecret } from '../base/secrets.js';
+import { parseToken, proofOf } from '../base/token.js';
+import { type Fields, isObject } from '../snapshot/bounds.js';
 import type { AppReading, Reading } from '../snapshot/reading.js';
+import { keptToken } from '../watch/token-file.js';
 import { addressError, SourceError } from './errors.js';
 import { malformed, toApp, toReading } from './published.js';
 import type { SourceOptions, StatsSource } from './types.js';
@@ -16,22 +20,29 @@ const MOST_LENGTH = 32_000_000;
 const MOST_LINES = 2;
 
 /** `pool:PATH`, `pool:HOST:PORT`. */
-export function openPoolSource(address: string, { clock }: SourceOptions): StatsSource {
+export function openPoolSource(address: string, options: SourceOptions): StatsSource {
   const place = address.slice('pool:'.length);
   const [, host, port = ''] = /^(\[[^\]]+\]|[^/\\:]+):(\d+)$/.exec(place) ?? [];
   if (host !== undefined) {
     if (Number(port) < 1 || Number(port) > 65_535)
       throw addressError(address, 'the port must be a number from 1 to 65535', FORMS);
-    return poolSource(address, { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }, clock);
+    return poolSource(address, { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }, options);
   }
   if (!/[/\\]/.test(place)) throw addressError(address, 'that is neither a path nor HOST:PORT', FORMS);
-  return poolSource(address, { path: place }, clock);
+  return poolSource(address, { path: place }, options);
 }
 
 const FORMS = 'write pool:/path/to/the.sock or pool:127.0.0.1:9100';
 
 /** The pools of one published application, whose connection is kept from reading to reading. */
-export function poolSource(label: string, address: SocketAddress, clock: Clock): StatsSource {
+function poolSource(label: string, address: SocketAddress, options: SourceOptions): StatsSource {
+  const { clock } = options;
+  const token = async (): Promise<string | null> => {
+    const { POOLCTL_TOKEN: given } = options.env;
+    if (given) return tokenGiven(given);
+    if (options.owner === undefined || 'path' in address) return null;
+    return keptToken(options.owner, address);
+  };
   let line: Line | null = null;
   const hangUp = (): void => {
     line?.close();
@@ -45,7 +56,7 @@ export function poolSource(label: string, address: SocketAddress, clock: Clock):
         signal.throwIfAborted();
         // It may have been started anew since: that is no failed reading.
         if (line?.isOver) hangUp();
-        line ??= await Line.open(address, signal);
+        line ??= await Line.open(address, token, signal);
         return await line.ask(label, clock, signal);
       } catch (error) {
         // An answer that is still to come would be taken for the next one.
@@ -71,10 +82,24 @@ class Line {
   #ended: Error | null = null;
   #wake: () => void = () => {};
 
-  static async open(address: SocketAddress, signal: AbortSignal): Promise<Line> {
+  static async open(
+    address: SocketAddress,
+    tokenOf: () => Promise<string | null>,
+    signal: AbortSignal,
+  ): Promise<Line> {
     const line = new Line(address);
     try {
-      line.#app = toApp(await line.#next(signal));
+      let greeting = await line.#next(signal);
+      const challenge = challengeIn(greeting);
+      if (challenge !== null) {
+        const token = await tokenOf();
+        if (token === null) throw tokenError(address, 'needs a token');
+        registerSecret(token);
+        line.#socket.write(`${proofOf(token, challenge)}\n`);
+        greeting = await line.#next(signal);
+        if (isRefusal(greeting)) throw tokenError(address, 'does not accept this token');
+      }
+      line.#app = toApp(greeting);
       return line;
     } catch (error) {
       line.close();
@@ -150,15 +175,51 @@ class Line {
   }
 }
 
+/** What the application asks to be signed; null where it says hello at once. */
+function challengeIn(line: string): string | null {
+  const { challenge } = fieldsOf(line);
+  return typeof challenge === 'string' ? challenge.slice(0, 200) : null;
+}
+
+function isRefusal(line: string): boolean {
+  return fieldsOf(line).refused === true;
+}
+
+/** None where it is no object; whoever reads a greeting says what is wrong with it. */
+function fieldsOf(line: string): Fields {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function tokenGiven(text: string): string {
+  try {
+    return parseToken(text);
+  } catch (error) {
+    throw new SourceError('ERR_SOURCE_TOKEN', `POOLCTL_TOKEN: ${asError(error).message}`);
+  }
+}
+
+function tokenError(address: SocketAddress, what: string): SourceError {
+  const hint = 'set POOLCTL_TOKEN to the token of the application; its own user needs none';
+  return new SourceError('ERR_SOURCE_TOKEN', `the application at ${placeOf(address)} ${what}`, { hint });
+}
+
+function placeOf(address: SocketAddress): string {
+  return 'path' in address ? address.path : `${address.host}:${address.port}`;
+}
+
 function asUnreachable(error: unknown, address: SocketAddress): Error {
   if (error instanceof SourceError) return error;
   const cause = asError(error);
   const code = 'code' in cause ? String(cause.code) : '';
-  const where = 'path' in address ? address.path : `${address.host}:${address.port}`;
   const hint = HINTS[code];
   return new SourceError(
     'ERR_SOURCE_UNREACHABLE',
-    `cannot read pools at ${where}: ${cause.message || code}`,
+    `cannot read pools at ${placeOf(address)}: ${cause.message || code}`,
     {
       cause,
       ...(hint === undefined ? {} : { hint }),

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Reading, SourceKind } from '../snapshot/reading.js';
+import type { SocketOwner } from '../watch/directory.js';
 
 /** Something that can be asked, again and again, how pools and what is behind them are doing. */
 export interface StatsSource extends AsyncDisposable {
@@ -12,7 +13,9 @@ export interface StatsSource extends AsyncDisposable {
 
 /** What a source is given beside its address. */
 export interface SourceOptions {
-  /** PGHOST, PGPASSWORD and the like fill up what an address leaves out. */
+  /** PGHOST, PGPASSWORD and the like fill up what an address leaves out. POOLCTL_TOKEN opens ports. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Whose applications keep the tokens of their ports. Default: nobody's; then POOLCTL_TOKEN must hold the token. */
+  readonly owner?: SocketOwner;
 }

@@ -1,3 +1,4 @@
+import { parseToken } from '../base/token.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { LeaseBookOptions } from './lease-book.js';
 import { processWatcher } from './process-watcher.js';
@@ -38,15 +39,21 @@ export interface PublishWatchedOptions {
   readonly name?: string;
   /** A port of this machine, in place of a socket in the user's own folder. */
   readonly port?: number;
+  /**
+   * The token that readers of the port must know: 16 or more characters. Default: the environment variable
+   * POOLCTL_TOKEN, else a random one. Readers of the same user find it by themselves.
+   */
+  readonly token?: string;
 }
 
 /**
  * Lets `poolctl top` see the pools that are watched, those to come included. Never keeps the process alive. Rejects
  * where the place cannot be had.
  */
-export function publish({ name, port }: PublishWatchedOptions = {}): Promise<Published> {
+export async function publish({ name, port, token }: PublishWatchedOptions = {}): Promise<Published> {
+  const known = token === undefined ? {} : { token: parseToken(token) };
   return publishProcess({
     name: name ?? null,
-    port: port === undefined ? null : { host: '127.0.0.1', port },
+    port: port === undefined ? null : { host: '127.0.0.1', port, ...known },
   });
 }

@@ -1,13 +1,22 @@
 import { systemClock } from '../base/clock.js';
+import { asError } from '../base/promises.js';
+import { parseToken } from '../base/token.js';
+import type { SocketOwner } from './directory.js';
 import { thisProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
-import { type Published, publish } from './publish.js';
+import { PublishError, type Published, publish } from './publish.js';
 
 export interface PublishProcessOptions {
   /** null: that of its package, or its script. */
   readonly name: string | null;
   /** null: a socket in the user's own folder. */
-  readonly port: { readonly host: string; readonly port: number; readonly further?: number } | null;
+  readonly port: {
+    readonly host: string;
+    readonly port: number;
+    readonly further?: number;
+    /** Default: POOLCTL_TOKEN, else a random one. */
+    readonly token?: string;
+  } | null;
 }
 
 /** Publishes what is watched in this process, or thread; once, however often it is asked to. */
@@ -26,17 +35,25 @@ export function publishProcess({ name, port }: PublishProcessOptions): Promise<P
       at:
         port === null
           ? { kind: 'socket', owner: self.owner, pid: self.pid, thread: self.thread }
-          : { kind: 'port', ...port },
+          : { kind: 'port', owner: self.owner, token: tokenIn(self.env), ...port },
       read: () => watcher.read(),
       clock: systemClock,
     });
     self.onExit(() => published.close());
     return {
-      address: published.address,
+      ...published,
       close() {
         watcher.published = null;
         published.close();
       },
     };
+  }
+}
+
+function tokenIn({ POOLCTL_TOKEN: token }: SocketOwner['env']): string | null {
+  try {
+    return token ? parseToken(token) : null;
+  } catch (error) {
+    throw new PublishError(`cannot publish the pools: POOLCTL_TOKEN: ${asError(error).message}`, error);
   }
 }

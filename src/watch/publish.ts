@@ -1,11 +1,13 @@
 import { chmodSync, unlinkSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { CodedError } from '../base/coded-error.js';
 import { asError } from '../base/promises.js';
+import { isSameSecret, newChallenge, newToken, proofOf } from '../base/token.js';
 import type { App } from '../snapshot/reading.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
-import type { Hello, PublishedPools } from './protocol.js';
+import type { Challenge, Hello, PublishedPools } from './protocol.js';
+import { dropToken, keepToken, type TokenPlace } from './token-file.js';
 
 /** Where pools are published: at the user's own place, or on a port of this machine. */
 export type PublishAt =
@@ -22,6 +24,10 @@ export type PublishAt =
       readonly port: number;
       /** So many ports above it are tried where it is taken. Default none. */
       readonly further?: number;
+      /** Readers must know it: any user of the machine reaches a port. Default: a new random one. */
+      readonly token?: string | null;
+      /** Whose readers find the token by themselves. Default: nobody's, and readers must be given the token. */
+      readonly owner?: SocketOwner;
     };
 
 export interface PublishOptions {
@@ -36,6 +42,10 @@ export interface PublishOptions {
 export interface Published {
   /** As `poolctl top` takes it: a path, or `HOST:PORT`. */
   readonly address: string;
+  /** The token that readers of a port must know. null for a socket, which only its owner can open. */
+  readonly token: string | null;
+  /** The file that holds the token, which only its owner can read; null where there is none. */
+  readonly tokenFile: string | null;
   /** Ends it, and removes the socket. Synchronous, so that it works when the process exits. */
   close(): void;
 }
@@ -48,6 +58,9 @@ export class PublishError extends CodedError<'ERR_PUBLISH'> {
   }
 }
 
+/** How long a peer has to prove that it knows the token, and how much it may send until then. */
+const PROOF_MS = 5000;
+const MOST_PROOF_BYTES = 256;
 /** More readers than that at once: the one that has been silent longest makes way. */
 const MOST_READERS = 16;
 /** Requests that came in one piece; whoever sends more has not waited for answers and is cut off. */
@@ -71,25 +84,91 @@ export async function publish(options: PublishOptions): Promise<Published> {
   const answers = new Answers(options.read, options.clock);
   const hello: Hello = { schema: 1, app: options.app };
   const readers = new Set<Reader>();
-  const server = createServer((socket) => {
+  const admit = (socket: Socket): void => {
     if (readers.size >= MOST_READERS) silentLongest(readers).drop();
     const reader = new Reader(socket, answers, options.clock, () => readers.delete(reader));
     readers.add(reader);
     socket.write(`${JSON.stringify(hello)}\n`);
+  };
+  const token = at.kind === 'port' ? (at.token ?? newToken()) : null;
+  const gate = token === null ? null : new Gate(token, options.clock, admit);
+  const server = createServer((socket) => {
+    // Whatever happens to a reader is nothing to the application.
+    socket.unref().on('error', () => {});
+    if (gate === null) admit(socket);
+    else gate.challenge(socket);
   });
   // Of a cluster's workers each has its own: without `exclusive` the primary would listen in their place.
   if (at.kind === 'port') await listeningFrom(server, at);
   else await listening(server, { path: path as string, exclusive: true });
   if (file !== null) chmodSync(file, 0o600);
+  const tokenFile =
+    token === null || at.kind !== 'port' || at.owner === undefined
+      ? null
+      : await keepToken(at.owner, placeOf(server), token);
   return {
     address: path ?? portOf(server),
+    token,
+    tokenFile,
     close() {
       server.close();
+      gate?.close();
       for (const reader of [...readers]) reader.drop();
       if (file !== null) removeFile(file);
+      if (tokenFile !== null && token !== null) dropToken(tokenFile, token);
     },
   };
 }
+
+/**
+ * Lets in whoever proves that it knows the token. Any user of the machine reaches a port: until then a peer learns
+ * nothing, has little time, may send little, and makes no reader leave.
+ */
+class Gate {
+  readonly #token: string;
+  readonly #clock: Clock;
+  readonly #admit: (socket: Socket) => void;
+  readonly #waiting = new Set<Socket>();
+
+  constructor(token: string, clock: Clock, admit: (socket: Socket) => void) {
+    this.#token = token;
+    this.#clock = clock;
+    this.#admit = admit;
+  }
+
+  challenge(socket: Socket): void {
+    const [oldest] = this.#waiting;
+    if (this.#waiting.size >= MOST_READERS) oldest?.destroy();
+    this.#waiting.add(socket);
+    const challenge = newChallenge();
+    const late = this.#clock.setTimer(() => socket.destroy(), PROOF_MS, { background: true });
+    const leave = (): void => {
+      late.cancel();
+      this.#waiting.delete(socket);
+    };
+    let heard = '';
+    const hear = (bytes: Buffer): void => {
+      heard += bytes.subarray(0, MOST_PROOF_BYTES + 1).toString('latin1');
+      const end = heard.indexOf('\n');
+      if (end < 0 && heard.length <= MOST_PROOF_BYTES) return;
+      socket.off('data', hear);
+      const isKnown = end >= 0 && isSameSecret(heard.slice(0, end).trim(), proofOf(this.#token, challenge));
+      // What follows a proof at once has not waited for the answer.
+      if (isKnown && end === heard.length - 1) {
+        leave();
+        this.#admit(socket);
+      } else socket.end(`${JSON.stringify(REFUSED)}\n`);
+    };
+    socket.on('close', leave).on('data', hear);
+    socket.write(`${JSON.stringify({ schema: 1, challenge } satisfies Challenge)}\n`);
+  }
+
+  close(): void {
+    for (const socket of [...this.#waiting]) socket.destroy();
+  }
+}
+
+const REFUSED = { schema: 1, refused: true };
 
 /** The pools as text, kept for a moment for those who ask at the same time. */
 class Answers {
@@ -127,9 +206,6 @@ class Reader {
     this.#answers = answers;
     this.#clock = clock;
     this.heardAt = clock.now();
-    socket.unref();
-    // Whatever happens to a reader is nothing to the application.
-    socket.on('error', () => {});
     socket.on('close', gone);
     socket.on('data', (bytes) => this.#hear(bytes));
   }
@@ -217,11 +293,13 @@ function listening(
 }
 
 function portOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return String(address);
-  return address.family === 'IPv6'
-    ? `[${address.address}]:${address.port}`
-    : `${address.address}:${address.port}`;
+  const { host, port } = placeOf(server);
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function placeOf(server: Server): TokenPlace {
+  const { address, port } = server.address() as AddressInfo;
+  return { host: address, port };
 }
 
 function removeFile(path: string): void {

@@ -18,7 +18,7 @@ const STARTED = Symbol.for('poolctl.started');
 /**
  * Watches whatever pools this process, or thread, will have. From the environment: POOLCTL_NAME (the application's
  * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
- * folder), POOLCTL_LEAK_AFTER (`60s`), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
+ * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
  * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
  * us.
  */
@@ -45,7 +45,10 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
       if (where === 'off') return;
       const at = port === null ? null : { ...port, further: FURTHER_PORTS };
       publishProcess({ name: name || null, port: at }).then(
-        ({ address }) => {
+        ({ address, token, tokenFile }) => {
+          // Where the token is neither in a file nor given, this is the only place to learn it.
+          if (token !== null && tokenFile === null && !self.env.POOLCTL_TOKEN)
+            self.tell(`poolctl: readers of ${address} need POOLCTL_TOKEN=${token}\n`);
           if (port !== null && !address.endsWith(`:${port.port}`))
             self.tell(
               `poolctl: port ${port.port} is taken: ${self.label} publishes its pools at ${address}\n`,

@@ -78,8 +78,8 @@ const gateway = spawn(
 );
 try {
   const [line] = await once(gateway.stdout, 'data');
-  const { port, controlPort } = JSON.parse(String(line));
-  const control = await connectControl({ host: '127.0.0.1', port: controlPort });
+  const { port, controlPort, controlToken } = JSON.parse(String(line));
+  const control = await connectControl({ host: '127.0.0.1', port: controlPort, token: controlToken });
   tell(`${CLIENTS} clients, ${UNDER_WAY} requests under way each, ${seconds} s per line\n`);
   for (const [name, kind] of Object.entries(kinds)) {
     const load = await startLoad(port, kind);

@@ -69,8 +69,8 @@ async function startGateway() {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout, 'data');
-  const { port, controlPort } = JSON.parse(String(line));
-  const control = await connectControl({ host: HOST, port: controlPort });
+  const { port, controlPort, controlToken } = JSON.parse(String(line));
+  const control = await connectControl({ host: HOST, port: controlPort, token: controlToken });
   return {
     port,
     control,

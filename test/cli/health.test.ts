@@ -17,6 +17,7 @@ import { eventually } from '../helpers/eventually.js';
 import { type TestIo, type TestIoOptions, testIo } from '../helpers/io.js';
 import { describeWithPgBouncer, type PgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { newDatabase, type OwnDatabase } from '../helpers/postgres.js';
+import { TOKEN, TOKEN_ENV } from '../helpers/token.js';
 
 let folder: string;
 let ends: (() => unknown)[];
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 const newIo = (options: TestIoOptions = {}): TestIo =>
-  testIo({ cwd: folder, tempFolder: folder, env: { XDG_RUNTIME_DIR: folder }, ...options });
+  testIo({ cwd: folder, tempFolder: folder, env: { XDG_RUNTIME_DIR: folder, ...TOKEN_ENV }, ...options });
 const run = (argv: readonly string[], io: TestIo) =>
   runMain({ commands, version: () => '1.2.3' }, ['health', ...argv], io);
 async function health(...argv: string[]) {
@@ -53,7 +54,7 @@ async function healthJson(...argv: string[]): Promise<Said & { readonly code: nu
 async function published(...pools: Watched[]): Promise<string> {
   const read = () => ({ takenAtMs: 1, pools: pools.flatMap((one) => one.snapshots()), gaps: [] });
   const app = { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: 1 };
-  const at = { kind: 'port', host: '127.0.0.1', port: 0 } as const;
+  const at = { kind: 'port', host: '127.0.0.1', port: 0, token: TOKEN } as const;
   const open: Published = await publish({ app, at, read, clock: systemClock });
   ends.push(() => open.close());
   return `pool:${open.address}`;

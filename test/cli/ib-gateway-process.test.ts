@@ -10,7 +10,10 @@ async function running(...argv: string[]) {
   const { stdout } = process.child;
   if (stdout === null) throw new Error('no stdout');
   const [line] = await once(stdout, 'data');
-  return { ...process, told: JSON.parse(String(line)) as { port: number; controlPort: number } };
+  return {
+    ...process,
+    told: JSON.parse(String(line)) as { port: number; controlPort: number; controlToken: string },
+  };
 }
 
 describe('poolctl ib gateway as a process', () => {
@@ -25,7 +28,11 @@ describe('poolctl ib gateway as a process', () => {
     half.socket.write(Buffer.from([0, 0, 1]));
     const frozen = await RawClient.ready({ port: told.port, clientId: 3 });
     const silent = await RawClient.connect({ port: told.port });
-    const control = await connectControl({ host: '127.0.0.1', port: told.controlPort });
+    const control = await connectControl({
+      host: '127.0.0.1',
+      port: told.controlPort,
+      token: told.controlToken,
+    });
     await control.inject({ kind: 'half-open', clientIds: [3] });
     await control.inject({ kind: 'refuse' });
     child.kill('SIGINT');
@@ -36,7 +43,11 @@ describe('poolctl ib gateway as a process', () => {
 
   it('lives on while a fault has it listen nowhere', async () => {
     const { child, told, finished } = await running();
-    const control = await connectControl({ host: '127.0.0.1', port: told.controlPort });
+    const control = await connectControl({
+      host: '127.0.0.1',
+      port: told.controlPort,
+      token: told.controlToken,
+    });
     await control.inject({ kind: 'refuse', forMs: 50 });
     for (;;) {
       const client = await RawClient.connect({ port: told.port }).catch(() => null);

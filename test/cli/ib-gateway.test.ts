@@ -28,11 +28,12 @@ describe('poolctl ib gateway', () => {
   it('says in one line where it listens, and ends by Ctrl-C with 0', async () => {
     const { io, finished } = start(['--port', '0']);
     await eventually(() => io.out() !== '');
-    const [, port = '', controlPort = ''] =
-      /^gateway at 127\.0\.0\.1:(\d+), control at 127\.0\.0\.1:(\d+), server version 193\n$/.exec(io.out()) ??
-      [];
+    const [, port = '', controlPort = '', token = ''] =
+      /^gateway at 127\.0\.0\.1:(\d+), control at 127\.0\.0\.1:(\d+) with token ([\w-]{22}), server version 193\n$/.exec(
+        io.out(),
+      ) ?? [];
     const client = await RawClient.ready({ port: Number(port), clientId: 3 });
-    await using steering = await connectControl({ host: '127.0.0.1', port: Number(controlPort) });
+    await using steering = await connectControl({ host: '127.0.0.1', port: Number(controlPort), token });
     expect((await steering.counts()).clients.ids).toEqual([3]);
     io.interrupts.receive('SIGINT');
     expect(await finished).toBe(0);
@@ -54,6 +55,7 @@ describe('poolctl ib gateway', () => {
       host: '127.0.0.1',
       port: expect.any(Number),
       controlPort: expect.any(Number),
+      controlToken: expect.stringMatching(/^[\w-]{22}$/),
       serverVersion: 151,
     });
     const client = await RawClient.ready({ port: told.port, clientId: 3 });

@@ -15,9 +15,10 @@ import { type TestIo, testIo } from '../helpers/io.js';
 import { describeWithPgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { describeWithPostgres, postgres } from '../helpers/postgres.js';
 import { startTcpProxy } from '../helpers/tcp-proxy.js';
+import { TOKEN, TOKEN_ENV } from '../helpers/token.js';
 import { linesOf, poolReading } from '../metrics/readings.js';
 
-function run(argv: readonly string[], io: TestIo = testIo()) {
+function run(argv: readonly string[], io: TestIo = testIo({ env: TOKEN_ENV })) {
   return { io, finished: runMain({ commands, version: () => '1' }, ['metrics', ...argv], io) };
 }
 
@@ -41,7 +42,7 @@ async function serve(argv: readonly string[], io?: TestIo) {
 
 let reads: number;
 async function publishPools(
-  at: PublishAt = { kind: 'port', host: '127.0.0.1', port: 0 },
+  at: PublishAt = { kind: 'port', host: '127.0.0.1', port: 0, token: TOKEN },
 ): Promise<Published> {
   reads = 0;
   const published = await publish({
@@ -108,7 +109,7 @@ describe('poolctl metrics serve', () => {
     expect([await up(), await up()]).toEqual(['10', '10']);
     expect(io.err().match(/cannot be read/g)).toHaveLength(1);
     expect(io.err()).toMatch(/^poolctl: pool:127\.0\.0\.1:\d+ cannot be read: .*ECONNREFUSED.*\n$/);
-    await publishPools({ kind: 'port', host: '127.0.0.1', port });
+    await publishPools({ kind: 'port', host: '127.0.0.1', port, token: TOKEN });
     expect(await up()).toBe('11');
     expect(io.err()).toContain('can be read again');
   });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +8,13 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Hello, PublishedPools } from '../../src/watch/protocol.js';
+import { proofOf } from '../../src/base/token.js';
+import type { Challenge, Hello, PublishedPools } from '../../src/watch/protocol.js';
 import { bin, dist, type Running, root, start } from '../helpers/bin.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
 import { describeWithPostgres, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
+import { TOKEN, TOKEN_ENV } from '../helpers/token.js';
 
 const apps = join(root, 'test/watch/apps');
 
@@ -51,6 +53,10 @@ async function ask(...where: [path: string] | [port: number, host: string]): Pro
   try {
     const lines = createInterface(socket)[Symbol.asyncIterator]();
     const next = async (): Promise<unknown> => JSON.parse((await lines.next()).value as string);
+    if (where.length === 2) {
+      const { challenge } = (await next()) as Challenge;
+      socket.write(`${proofOf(TOKEN, challenge)}\n`);
+    }
     const hello = (await next()) as Hello;
     socket.write('\n');
     return { hello, reading: (await next()) as PublishedPools };
@@ -160,10 +166,35 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     const port = await freePort();
     const running = run(['--publish', `127.0.0.1:${port}`, '--', process.execPath, join(apps, 'shop.mjs')], {
       DATABASE_URL: database.url(),
+      ...TOKEN_ENV,
     });
     await running.seen('ready');
     expect((await ask(port, '127.0.0.1')).reading.pools[0]).toMatchObject({ inUse: 2 });
-    expect(await sockets()).toEqual([]);
+    expect(await sockets()).toEqual([join(folder, 'poolctl', `127.0.0.1-${port}.token`)]);
+  });
+
+  it('lets its own user read a port, and others only with the token', async () => {
+    const port = await freePort();
+    const running = run(['--publish', `127.0.0.1:${port}`, '--', process.execPath, join(apps, 'shop.mjs')], {
+      DATABASE_URL: database.url(),
+    });
+    await running.seen('ready');
+    const health = (env: Record<string, string>) =>
+      start(bin, ['health', `pool:127.0.0.1:${port}`, '--format', 'json'], { env }).finished;
+    const own = await health({ XDG_RUNTIME_DIR: folder });
+    expect(JSON.parse(own.stdout).pools).toHaveLength(1);
+    const token = await readFile(join(folder, 'poolctl', `127.0.0.1-${port}.token`), 'utf8');
+    const elsewhere = join(folder, 'elsewhere');
+    const given = await health({ XDG_RUNTIME_DIR: elsewhere, POOLCTL_TOKEN: token.trim() });
+    expect(JSON.parse(given.stdout).pools).toHaveLength(1);
+    for (const [env, words] of [
+      [{}, 'needs a token (ERR_SOURCE_TOKEN)'],
+      [{ POOLCTL_TOKEN: 'wrong-token-of-16' }, 'does not accept this token (ERR_SOURCE_TOKEN)'],
+    ] as const) {
+      const { code, stdout, stderr } = await health({ XDG_RUNTIME_DIR: elsewhere, ...env });
+      expect([code, `${stdout}${stderr}`]).toEqual([3, expect.stringContaining(words)]);
+      expect(`${stdout}${stderr}`).not.toMatch(/wrong-token|shop/);
+    }
   });
 
   it('with several processes and threads has a port for each, from the one that was given on', async () => {
@@ -171,7 +202,7 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
     const argv = ['--publish', `127.0.0.1:${port}`, '--', process.execPath, join(apps, 'parent.cjs')];
-    const running = run(argv, { DATABASE_URL: database.url() });
+    const running = run(argv, { DATABASE_URL: database.url(), ...TOKEN_ENV });
     let said = '';
     running.child.stderr?.on('data', (text: string) => {
       said += text;

@@ -4,6 +4,7 @@ import type { CheckResult, Status } from '../../src/doctor/types.js';
 import { type Watched, type WatchOptions, watch } from '../../src/watch/index.js';
 import { publish } from '../../src/watch/publish.js';
 import { freePort } from '../helpers/guarded.js';
+import { TOKEN } from '../helpers/token.js';
 import { examine } from './bench.js';
 
 /** By their names, as the library takes them; those of a group are objects of their own. */
@@ -86,7 +87,7 @@ function set(options: Options, text: string): Options {
 export async function publishOn(port: number, watched: readonly Watched[], pid = 42): Promise<() => void> {
   const published = await publish({
     app: { name: 'shop', pid, host: 'here', node: 'v20', startedAtMs: Date.now() - 1000 },
-    at: { kind: 'port', host: '127.0.0.1', port },
+    at: { kind: 'port', host: '127.0.0.1', port, token: TOKEN },
     read: () => ({ takenAtMs: Date.now(), pools: watched.flatMap((one) => one.snapshots()), gaps: [] }),
     clock: systemClock,
   });

@@ -10,6 +10,7 @@ import { eventually } from '../helpers/eventually.js';
 import { freePort, type Guarded, serverUser, startGuarded } from '../helpers/guarded.js';
 import { type TestIo, type TestIoOptions, testIo } from '../helpers/io.js';
 import type { PostgresAddress, PostgresServer } from '../helpers/postgres-server.js';
+import { TOKEN_ENV } from '../helpers/token.js';
 
 /** Runs `poolctl doctor ...argv` in this process. */
 export async function doctor(
@@ -17,7 +18,7 @@ export async function doctor(
   options: TestIoOptions = {},
   change?: (io: TestIo) => TestIo,
 ): Promise<{ code: number; out: string; err: string }> {
-  const made = testIo(options);
+  const made = testIo({ ...options, env: { ...TOKEN_ENV, ...options.env } });
   const code = await runMain({ commands, version: () => '1' }, ['doctor', ...argv], change?.(made) ?? made);
   return { code, out: made.out(), err: made.err() };
 }

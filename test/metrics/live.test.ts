@@ -19,6 +19,7 @@ import { testIo } from '../helpers/io.js';
 import { type PgBouncer, pgbouncerVersion, startPgBouncer } from '../helpers/pgbouncer.js';
 import { newDatabase, type OwnDatabase, postgres } from '../helpers/postgres.js';
 import { hasPrometheus, type Prometheus, promtool, startPrometheus } from '../helpers/prometheus.js';
+import { TOKEN, TOKEN_ENV } from '../helpers/token.js';
 
 /** What a pool may be called as well. */
 const HOSTILE = 'a"b\\c\nd{}%s {{.}} ü';
@@ -44,12 +45,12 @@ describe.skipIf(!hasPrometheus || pgbouncerVersion === null || postgres === null
       load = new Load(own.url({ port: pgbouncer.port }), busyDatabase.url({ port: pgbouncer.port }));
       published = await publishAt({
         app: { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: 1 },
-        at: { kind: 'port', host: '127.0.0.1', port: 0 },
+        at: { kind: 'port', host: '127.0.0.1', port: 0, token: TOKEN },
         read: () => ({ takenAtMs: Date.now(), pools: load.snapshots(), gaps: [] }),
         clock: systemClock,
       });
       const { user = '', password = '', port } = postgres ?? {};
-      const io = testIo({ env: { PGPASSWORD: password } });
+      const io = testIo({ env: { PGPASSWORD: password, ...TOKEN_ENV } });
       const finished = runMain(
         { commands, version: () => '1' },
         [
@@ -168,7 +169,10 @@ describe.skipIf(!hasPrometheus || pgbouncerVersion === null || postgres === null
     it('poolctl top reads the exporter as it reads the sources themselves', async () => {
       const { user = '', password = '' } = postgres ?? {};
       const read = async (address: string): Promise<Reading> => {
-        await using source = openSource(address, { env: { PGPASSWORD: password }, clock: systemClock });
+        await using source = openSource(address, {
+          env: { PGPASSWORD: password, ...TOKEN_ENV },
+          clock: systemClock,
+        });
         return await source.read(new AbortController().signal);
       };
       const through = await read(`prometheus:${url}`);

@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
+import { proofOf } from '../../src/base/token.js';
 import { findSockets } from '../../src/sources/discovery.js';
 import { Poller } from '../../src/sources/poller.js';
 import { openSource } from '../../src/sources/registry.js';
 import type { StatsSource } from '../../src/sources/types.js';
 import type { SocketOwner } from '../../src/watch/directory.js';
+import { type Published, publish } from '../../src/watch/publish.js';
 import { eventually } from '../helpers/eventually.js';
 import { describeWithPostgres, newDatabase, type OwnDatabase } from '../helpers/postgres.js';
+import { TOKEN, TOKEN_ENV } from '../helpers/token.js';
 import { type App, startApp } from './apps.js';
 
 const options = { env: {}, clock: systemClock };
@@ -281,6 +284,76 @@ describe('the source pool:', () => {
     })();
     expect(thrown).toMatchObject({ code: 'ERR_SOURCE_ADDRESS', hint });
     expect(String(thrown)).not.toContain('secret');
+  });
+
+  describe('of an application that publishes on a port', () => {
+    const published: Published[] = [];
+    afterEach(() => {
+      for (const one of published.splice(0)) one.close();
+    });
+    const ownerIn = (env: Record<string, string>): SocketOwner => ({
+      ...{ platform: process.platform, env, uid: process.getuid?.() ?? null },
+      ...{ userName: 'me', tempFolder: folder },
+    });
+    const onPort = async (token: string | null, owner?: SocketOwner): Promise<string> => {
+      const one = await publish({
+        app: HELLO.app,
+        at: { kind: 'port', host: '127.0.0.1', port: 0, token, ...(owner && { owner }) },
+        read: () => ({ takenAtMs: 1, pools: [], gaps: ['told'] }),
+        clock: systemClock,
+      });
+      published.push(one);
+      return `pool:${one.address}`;
+    };
+    const readAs = (address: string, env: Record<string, string>, owner?: SocketOwner) => {
+      const source = openSource(address, { env, clock: systemClock, ...(owner && { owner }) });
+      sources.push(source);
+      return read(source);
+    };
+
+    it('knows the token from POOLCTL_TOKEN, and from the file of its own user', async () => {
+      const given = await onPort(TOKEN);
+      expect((await readAs(given, TOKEN_ENV)).gaps).toHaveLength(1);
+      const owner = ownerIn({ XDG_RUNTIME_DIR: folder });
+      const kept = await onPort(null, owner);
+      expect((await readAs(kept, {}, owner)).gaps).toHaveLength(1);
+      expect((await readAs(kept.replace('127.0.0.1', 'localhost'), {}, owner)).gaps).toHaveLength(1);
+    });
+
+    it.each<[string, Record<string, string>, RegExp]>([
+      ['no token', {}, /^the application at 127\.0\.0\.1:\d+ needs a token$/],
+      [
+        'a wrong token',
+        { POOLCTL_TOKEN: 'wrong-token-of-16' },
+        /^the application at 127\.0\.0\.1:\d+ does not accept this token$/,
+      ],
+      [
+        'a token that is none',
+        { POOLCTL_TOKEN: 'sh0rt' },
+        /^POOLCTL_TOKEN: a token has 16 to 256 characters/,
+      ],
+    ])('is refused with %s', async (_, env, words) => {
+      const address = await onPort(TOKEN);
+      const refused = await readAs(address, env, ownerIn({ XDG_RUNTIME_DIR: folder })).catch(
+        (error) => error,
+      );
+      expect(refused).toMatchObject({ code: 'ERR_SOURCE_TOKEN', message: expect.stringMatching(words) });
+      expect(`${refused.message} ${refused.hint}`).not.toMatch(/wrong-token|sh0rt/);
+    });
+
+    it('never sends the token itself, which an impostor at the port would learn', async () => {
+      let heard = '';
+      const address = await listen(lineOf({ schema: 1, challenge: 'chosen' }), () => {});
+      servers[0]?.on('connection', (socket) => socket.on('data', (bytes) => (heard += bytes)));
+      const stop = new AbortController();
+      const source = openSource(address, { env: TOKEN_ENV, clock: systemClock });
+      sources.push(source);
+      const reading = read(source, stop.signal).catch(() => {});
+      await eventually(() => heard !== '');
+      stop.abort();
+      await reading;
+      expect(heard).toBe(`${proofOf(TOKEN, 'chosen')}\n`);
+    });
   });
 
   it.each([

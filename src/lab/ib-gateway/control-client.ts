@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { GatewayCounts } from './census.js';
+import { WRONG_TOKEN } from './control.js';
 import { GatewayError } from './errors.js';
 import type { Fault } from './faults.js';
 
@@ -24,10 +25,18 @@ export interface GatewayInfo {
   readonly serverVersion: number;
 }
 
-/** Connects to the control socket of a gateway. Rejects with a GatewayError where nobody listens there. */
-export async function connectControl(place: {
+/**
+ * Connects to the control socket of a gateway. Rejects with a GatewayError where nobody listens there, and where the
+ * token is wrong.
+ */
+export async function connectControl({
+  token,
+  ...place
+}: {
   readonly host: string;
   readonly port: number;
+  /** As `poolctl ib gateway` prints it, or as `--control-token` sets it. */
+  readonly token: string;
 }): Promise<ControlClient> {
   const socket = connect(place);
   try {
@@ -37,7 +46,9 @@ export async function connectControl(place: {
     const hint = 'start the gateway with poolctl ib gateway --control-port';
     throw new GatewayError('ERR_IB_GATEWAY_CONTROL', message, { cause, hint });
   }
-  return new LineClient(socket);
+  const client = new LineClient(socket);
+  await client.authorize(token, `${place.host}:${place.port}`);
+  return client;
 }
 
 interface Asked {
@@ -62,6 +73,18 @@ class LineClient implements ControlClient {
       if (answer.ok === true) asked?.resolve(answer);
       else asked?.reject(new GatewayError('ERR_IB_GATEWAY_CONTROL', String(answer.error)));
     });
+  }
+
+  async authorize(token: string, place: string): Promise<void> {
+    try {
+      await this.#ask({ do: 'auth', token });
+    } catch (error) {
+      await this.close();
+      if (!(error instanceof GatewayError) || error.message !== WRONG_TOKEN) throw error;
+      throw new GatewayError('ERR_IB_GATEWAY_CONTROL', `the control socket at ${place} refuses the token`, {
+        hint: 'use the token that the gateway printed at its start, or start it with --control-token',
+      });
+    }
   }
 
   async counts(): Promise<GatewayCounts> {

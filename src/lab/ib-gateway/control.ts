@@ -1,41 +1,70 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
+import { type Clock, systemClock } from '../../base/clock.js';
 import { asError } from '../../base/promises.js';
+import { isSameSecret, newToken } from '../../base/token.js';
 import { ValueError } from '../../base/units.js';
 import { GatewayError } from './errors.js';
 import { toFault } from './faults.js';
 import type { Gateway } from './gateway.js';
 
 /**
- * What is spoken on the control socket: lines of JSON, each answered by one, in order.
+ * What is spoken on the control socket: lines of JSON, each answered by one, in order. The first must be
+ * `{"do":"auth","token":"..."}`, since any user of the machine reaches the port. After that:
  * `{"do":"counts"}` `{"do":"clear"}` `{"do":"info"}` `{"do":"inject","fault":{"kind":"drop"}}` `{"do":"heal","id":1}`;
  * without an id all faults are healed. An answer is `{"ok":true,...}` or `{"ok":false,"error":"..."}`.
  */
 export interface Control extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  /** What its clients must know. */
+  readonly token: string;
   close(): Promise<void>;
 }
 
+/** How long a client has to say the token, and how much it may send until then. */
+const AUTH_MS = 5000;
+const MOST_AUTH_BYTES = 1000;
+/** Clients that have not said it yet. One more, and the oldest of them is cut off. */
+const MOST_STRANGERS = 16;
 /** A line is a fault at most. */
 const MOST_LINE_BYTES = 64_000;
 const MOST_CONNECTIONS = 64;
 
-/** Lets other programs steer a gateway and read its counts. Rejects with a GatewayError where the port is taken. */
+/**
+ * Lets other programs steer a gateway and read its counts, if they know the token (default: a new random one). Rejects
+ * with a GatewayError where the port is taken.
+ */
 export async function startControl(
   gateway: Gateway,
-  place: { readonly host: string; readonly port: number },
+  {
+    token = newToken(),
+    clock = systemClock,
+    ...place
+  }: { readonly host: string; readonly port: number; readonly token?: string; readonly clock?: Clock },
 ): Promise<Control> {
   const sockets = new Set<Socket>();
+  const strangers = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     if (sockets.size >= MOST_CONNECTIONS) {
       socket.on('error', () => {}).destroy();
       return;
     }
+    const [oldest] = strangers;
+    if (strangers.size >= MOST_STRANGERS) oldest?.destroy();
+    const late = clock.setTimer(() => socket.destroy(), AUTH_MS, { background: true });
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    serve(socket, gateway);
+    strangers.add(socket);
+    const isKnown = (): void => {
+      late.cancel();
+      strangers.delete(socket);
+    };
+    socket.on('close', () => {
+      isKnown();
+      sockets.delete(socket);
+    });
+    serve(socket, gateway, token, isKnown);
   });
   try {
     const listening = once(server, 'listening');
@@ -53,12 +82,13 @@ export async function startControl(
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  return { host: place.host, port, close, [Symbol.asyncDispose]: close };
+  return { host: place.host, port, token, close, [Symbol.asyncDispose]: close };
 }
 
 /** One connection. While an answer is under way nothing more is read from it, so nothing piles up. */
-function serve(socket: Socket, gateway: Gateway): void {
+function serve(socket: Socket, gateway: Gateway, token: string, isKnown: () => void): void {
   const decoder = new StringDecoder('utf8');
+  let isAuthorized = false;
   let received = '';
   let busy = false;
   const work = async (): Promise<void> => {
@@ -75,10 +105,18 @@ function serve(socket: Socket, gateway: Gateway): void {
         socket.destroy();
         return;
       }
-      const answer = await answerTo(command, gateway);
+      if (!isAuthorized && !isAuth(command, token)) {
+        // The same words for each wrong way, and nothing about the gateway. AUTH_MS ends the rest.
+        received = '';
+        socket.end(`${JSON.stringify({ ok: false, error: WRONG_TOKEN })}\n`);
+        return;
+      }
+      if (!isAuthorized) isKnown();
+      const answer = isAuthorized ? await answerTo(command, gateway) : { ok: true };
+      isAuthorized = true;
       if (!socket.write(`${JSON.stringify(answer)}\n`)) await Promise.race([once(socket, 'drain'), gone]);
     }
-    if (received.length > MOST_LINE_BYTES) socket.destroy();
+    if (received.length > (isAuthorized ? MOST_LINE_BYTES : MOST_AUTH_BYTES)) socket.destroy();
     busy = false;
     socket.resume();
   };
@@ -89,6 +127,13 @@ function serve(socket: Socket, gateway: Gateway): void {
     received += decoder.write(bytes);
     void work();
   });
+}
+
+/** Clients recognize it by this word. */
+export const WRONG_TOKEN = 'token';
+
+function isAuth({ do: what, token }: Readonly<Record<string, unknown>>, wanted: string): boolean {
+  return what === 'auth' && typeof token === 'string' && isSameSecret(token, wanted);
 }
 
 function parsed(line: string): Readonly<Record<string, unknown>> | null {

@@ -57,7 +57,7 @@ async function start({ id, wish: { speed = 1, ...options } }: Extract<GatewaysOr
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
   open.set(id, { gateway, control, lag });
-  return { host: HOST, port: gateway.port, controlPort: control.port };
+  return { host: HOST, port: gateway.port, controlPort: control.port, controlToken: control.token };
 }
 
 async function stop({ gateway: id }: { readonly gateway: number }) {

@@ -16,6 +16,7 @@ interface Reply {
   readonly host?: string;
   readonly port?: number;
   readonly controlPort?: number;
+  readonly controlToken?: string;
   readonly stalledMs?: number;
   readonly error?: string;
 }
@@ -69,8 +70,9 @@ export function spawnGateways(): Gateways {
     place: null,
     async start(wish) {
       const id = ++lastId;
-      const { host = '', port = 0, controlPort = 0 } = await ask({ id, kind: 'start', wish });
-      const control = await connectControl({ host, port: controlPort });
+      const reply = await ask({ id, kind: 'start', wish });
+      const { host = '', port = 0, controlPort = 0, controlToken = '' } = reply;
+      const control = await connectControl({ host, port: controlPort, token: controlToken });
       return {
         host,
         port,

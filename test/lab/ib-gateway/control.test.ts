@@ -1,8 +1,10 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Control, startControl } from '../../../src/lab/ib-gateway/control.js';
 import { connectControl } from '../../../src/lab/ib-gateway/control-client.js';
 import { type Gateway, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
+import { eventually } from '../../helpers/eventually.js';
+import { VirtualClock } from '../../helpers/virtual-clock.js';
 import { RawClient } from './raw-client.js';
 
 const cleanUp: (Gateway | Control)[] = [];
@@ -18,7 +20,15 @@ async function controlled() {
 }
 
 /** What is answered to a text, until the gateway hangs up or `lines` have come. */
-async function talk({ port }: Control, text: string, lines: number): Promise<unknown[]> {
+async function talk(control: Control, text: string, lines: number): Promise<unknown[]> {
+  const auth = `${JSON.stringify({ do: 'auth', token: control.token })}\n`;
+  const [first, ...answers] = await raw(control, auth + text, lines + 1);
+  expect(first).toEqual({ ok: true });
+  return answers;
+}
+
+/** The same for a client that does not say the token first. */
+async function raw({ port }: Control, text: string, lines: number): Promise<unknown[]> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   let answer = '';
   socket.on('error', () => {}).write(text);
@@ -32,6 +42,11 @@ async function talk({ port }: Control, text: string, lines: number): Promise<unk
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line));
+}
+
+/** Resolves when it is closed, by an error too. */
+function closing(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => void socket.on('error', () => {}).once('close', resolve));
 }
 
 describe('the control socket', () => {
@@ -92,8 +107,55 @@ describe('the control socket', () => {
     ['a line without end', 'x'.repeat(200_000)],
   ])('hangs up on %s', async (_, text) => {
     const { gateway, control } = await controlled();
+    expect(await raw(control, text, 5)).toEqual([]);
     expect(await talk(control, text, 5)).toEqual([]);
     expect(gateway.counts().faults).toEqual({});
+  });
+
+  it.each([
+    ['no token', '{"do":"info"}\n{"do":"counts"}\n'],
+    ['a wrong token', '{"do":"auth","token":"wrong-token-of-16"}\n{"do":"info"}\n'],
+    ['a token that is no text', '{"do":"auth","token":["x"]}\n{"do":"info"}\n'],
+    ['an empty token', '{"do":"auth","token":""}\n{"do":"info"}\n'],
+    ['a fault', '{"do":"inject","fault":{"kind":"lost"}}\n'],
+  ])('tells nothing and does nothing for %s', async (_, text) => {
+    const { gateway, control } = await controlled();
+    expect(await raw(control, text, 5)).toEqual([{ ok: false, error: 'token' }]);
+    expect(gateway.counts().faults).toEqual({});
+  });
+
+  it('hangs up on a stranger that sends without end, or is silent for 5 s', async () => {
+    const { gateway } = await controlled();
+    const clock = new VirtualClock();
+    const control = await startControl(gateway, { host: '127.0.0.1', port: 0, clock });
+    cleanUp.push(control);
+    expect(await raw(control, 'x'.repeat(1_000_000), 5)).toEqual([]);
+    const silent = connect(control.port, '127.0.0.1');
+    const closed = closing(silent);
+    silent.write('{"do":');
+    await eventually(async () => {
+      await clock.advance(5000);
+      return silent.closed;
+    });
+    await closed;
+  });
+
+  it('drops the oldest of too many strangers, and no client', async () => {
+    const { control } = await controlled();
+    await using steering = await connectControl(control);
+    const strangers = Array.from({ length: 40 }, () => connect(control.port, '127.0.0.1'));
+    await Promise.race(strangers.map(closing));
+    expect(await steering.info()).toMatchObject({ host: '127.0.0.1' });
+    for (const one of strangers) one.destroy();
+  });
+
+  it('rejects a client with a wrong token, and says what to do', async () => {
+    const { control } = await controlled();
+    await expect(connectControl({ ...control, token: 'wrong-token-of-16' })).rejects.toMatchObject({
+      code: 'ERR_IB_GATEWAY_CONTROL',
+      message: `the control socket at 127.0.0.1:${control.port} refuses the token`,
+      hint: expect.stringContaining('--control-token'),
+    });
   });
 
   it('rejects what is asked when the gateway ends, or has ended', async () => {
