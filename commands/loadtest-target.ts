@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
 import { asError } from '../src/base/promises.js';
+import { registerSecret } from '../src/base/secrets.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import type { Database } from '../src/db/database.js';
 import { locateMysql } from '../src/db/mysql-place.js';
@@ -192,6 +193,7 @@ async function withPassword<T extends { readonly password: string | null }>(
   const place = locate(io.env);
   if (!options.passwordStdin) return place;
   const [password = ''] = (await io.readStdin()).split(/\r?\n/);
+  registerSecret(password);
   if (password === '') throw new UsageError(['--password-stdin: there is no password on stdin']);
   if (locate({}).password !== null) {
     throw new UsageError(['--password-stdin: there is a password in the URL too']);

@@ -1,5 +1,5 @@
 import { asError } from '../src/base/promises.js';
-import { maskUrl } from '../src/base/secrets.js';
+import { maskUrl, registerSecret } from '../src/base/secrets.js';
 import { ValueError } from '../src/base/units.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import type { Io } from '../src/cli/io.js';
@@ -143,6 +143,7 @@ export function explained(thrown: unknown, doing: string, label: string): Error 
 async function passwordOf(stdin: Promise<string>): Promise<string> {
   const [password = ''] = (await stdin).split(/\r?\n/);
   if (password === '') throw new UsageError(['--password-stdin: there is no password on stdin']);
+  registerSecret(password);
   return password;
 }
 

@@ -5,34 +5,35 @@
  * The time it takes is proportional to the length of the text.
  */
 export function maskSecrets(text: string): string {
+  if (!MAY_HOLD_SECRET.test(text)) return maskValues(text);
   return maskUserinfo(maskKeys(maskValues(text)), wordsWithUserinfo);
 }
 
 /** Masks one URL that somebody typed, well-formed or not: all of it is one word, even with blanks in the password. */
 export function maskUrl(url: string): string {
-  return maskUserinfo(maskKeys(maskBare(maskValues(url))), (text) => [{ word: text, index: 0 }]);
+  return maskUserinfo(maskKeys(maskBare(maskValues(url))), oneWord);
 }
 
 /** In a connection string a password with blanks should have been quoted, and goes on up to the next key. */
-function maskBare(url: string): string {
+function maskBare(url: string, found: string[] | null = null): string {
   return url.replace(
-    /((?:password|passwd|pwd)\s{0,3}=\s{0,3})(?!['"\s])[^&;]*?(?=\s\w{1,40}\s?=|[&;]|$)/gi,
-    `$1${MASK}`,
+    /((?:password|passwd|pwd)\s{0,3}=\s{0,3})(?!['"\s])([^&;]*?)(?=\s\w{1,40}\s?=|[&;]|$)/gi,
+    (_, key: string, value: string) => {
+      found?.push(value);
+      return `${key}${MASK}`;
+    },
   );
 }
 
 /**
- * Registers a secret value that was parsed, so that it is masked wherever it appears, also percent-encoded. Not
- * registered: values of fewer than 6 characters and common words, as masking them would garble the text, and values
- * equal to one of `visible` (the user, host or database). The structure around a secret still masks those.
+ * Registers a secret value that was parsed, so that it is masked wherever it appears: raw, percent-encoded, and escaped
+ * for JSON, SQL, HTML and connection strings. Not registered: values of fewer than 4 characters and common words, as
+ * masking them would garble the text and so tell the value, and values equal to one of `visible` (the user, host or
+ * database). The structure around a secret still masks those.
  */
 export function registerSecret(value: string, visible: readonly (string | null | undefined)[] = []): void {
   if (value.length < SHORTEST || COMMON.has(value.toLowerCase()) || visible.includes(value)) return;
-  for (const form of new Set([
-    value,
-    encodeURIComponent(wellFormed(value)),
-    JSON.stringify(value).slice(1, -1),
-  ])) {
+  for (const form of formsOf(value)) {
     // The newest stay: a program that rotates passwords does not collect them.
     registered.delete(form);
     registered.add(form);
@@ -41,35 +42,171 @@ export function registerSecret(value: string, visible: readonly (string | null |
     if (registered.size <= MOST_REGISTERED) break;
     registered.delete(form);
   }
-  pattern = null;
+  masker = null;
+  reportMasker = null;
 }
 
+/**
+ * Registers each secret in a text that was parsed: a URL, a connection string, a header, a configuration or an
+ * assignment of the environment. What the text also says in the open (a user with the same name) stays visible.
+ */
+export function registerSecretsIn(text: string, visible: readonly (string | null | undefined)[] = []): void {
+  if (!MAY_HOLD_SECRET.test(text)) return;
+  const found: string[] = [];
+  const open = maskUserinfo(maskKeys(text, found), wordsWithUserinfo, found);
+  const isUrl = text.includes('://') && !/[\r\n]/.test(text);
+  const whole = isUrl ? maskUserinfo(maskKeys(maskBare(text, found), found), oneWord, found) : '';
+  const shown = new Set(`${open} ${whole}`.split(/[^\p{L}\p{N}_.-]+/u));
+  for (const value of new Set(found.flatMap(readingsOf))) {
+    if (!shown.has(value)) registerSecret(value, visible);
+  }
+}
+
+/** What a secret as it was written may stand for: unquoted, decoded, and without the scheme of a header. */
+function readingsOf(written: string): string[] {
+  const [, scheme = '', rest = ''] = /^(bearer|basic|token|digest)\s+(.*)$/is.exec(written) ?? [];
+  const values = [written, ...(rest === '' ? [] : [rest])];
+  if (/^basic$/i.test(scheme)) {
+    const pair = Buffer.from(rest, 'base64').toString('utf8');
+    values.push(pair, pair.slice(pair.indexOf(':') + 1));
+  }
+  for (const value of [...values]) {
+    if (value.includes('%')) values.push(decoded(value));
+    if (value.includes('\\')) values.push(value.replace(/\\(.)/gs, '$1'), fromJson(value));
+    if (/(['"])\1/.test(value)) values.push(value.replace(/(['"])\1/g, '$1'));
+    if (value.includes('&') || value.includes('+')) values.push(value.replaceAll('+', ' '));
+  }
+  return values;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // As far as it can be: `100%25%` is `100%%`.
+    return text.replace(/(?:%[0-9a-f]{2})+/gi, (part) =>
+      Buffer.from(part.replaceAll('%', ''), 'hex').toString(),
+    );
+  }
+}
+
+function fromJson(text: string): string {
+  try {
+    return String(JSON.parse(`"${text}"`));
+  } catch {
+    return text;
+  }
+}
+
+/** A value as texts quote it. */
+function formsOf(value: string): Set<string> {
+  const percent = encodeURIComponent(wellFormed(value));
+  const strict = percent.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  const inJson = JSON.stringify(value).slice(1, -1);
+  return new Set([
+    value,
+    percent,
+    strict,
+    percent.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    strict.replaceAll('%20', '+'),
+    encodeURI(wellFormed(value)),
+    inJson,
+    // Text with JSON in it, in a JSON report.
+    JSON.stringify(inJson).slice(1, -1),
+    value.replaceAll("'", "''"),
+    value.replaceAll('"', '""'),
+    value.replace(/['\\]/g, '\\$&'),
+    value.replace(/[&<>"']/g, (sign) => HTML[sign] ?? sign),
+    value.replace(/\s+/g, ' '),
+  ]);
+}
+
+const HTML: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 const MASK = '***';
-const SHORTEST = 6;
-const MOST_REGISTERED = 96;
+const SHORTEST = 4;
+const MOST_REGISTERED = 256;
+/** Without one of these a text holds no secret that its structure shows. */
+const MAY_HOLD_SECRET = /[@=:'"`]|%3d|bearer|basic|SCRAM-|md5|PRIVATE/i;
+/** Words of reports, and passwords so common that masking them would tell what they are. */
 const COMMON = new Set(
-  'postgres postgresql password passwd secret pgbouncer poolctl localhost default database server'.split(' '),
+  [
+    'postgres postgresql password passwd secret pgbouncer poolctl localhost default database server test root user',
+    'admin main data prod true false null text json html passed failed pass fail error errors info warn warning idle',
+    'wait waits waiting open close closed time times count rate rate runs pool pools size query load name host port',
+    'node start stop state active healthy none auto all ready steps step check checks worker workers mysql redis',
+    'guest public dev local token changeme',
+  ].flatMap((line) => line.split(' ')),
 );
 const registered = new Set<string>();
-let pattern: RegExp | null = null;
+let masker: ((text: string) => string) | null = null;
+let reportMasker: ((text: string) => string) | null = null;
+/** A field of ours. What comes from outside, as the message by which errors are counted, has other signs too. */
+const NAME = /^[A-Za-z_$][\w$-]*$/;
+/** Values that are numbers: in a report they stand for figures. */
+const NUMBER = /^[\d.,]+$/;
 
-/** Masks the registered values alone: for reports, whose structure is poolctl's own. */
+/** Masks the registered values alone: for strings that are part of a report. */
 export function maskValues(text: string): string {
   if (registered.size === 0) return text;
-  pattern ??= patternOf(registered);
-  return text.replace(pattern, MASK);
+  masker ??= maskerOf([...registered]);
+  return masker(text);
 }
 
-/** Within a longer word a value of letters and digits is a coincidence. The longest is tried first. */
-function patternOf(values: Iterable<string>): RegExp {
-  const parts = [...values]
-    .sort((a, b) => b.length - a.length)
-    .map((value) => {
-      const literal = value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-      const before = /^[A-Za-z0-9]/.test(value) ? '(?<![A-Za-z0-9])' : '';
-      return `${before}${literal}${/[A-Za-z0-9]$/.test(value) ? '(?![A-Za-z0-9])' : ''}`;
-    });
-  return new RegExp(parts.join('|'), 'g');
+/**
+ * Masks the registered values in a whole report, and leaves its structure alone: figures stay, and of JSON the names of
+ * fields.
+ */
+export function maskReport(text: string): string {
+  if (registered.size === 0) return text;
+  if (/^\s*[[{]/.test(text)) {
+    return text.replace(/"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?/g, (all, inner: string, colon: string = '') =>
+      colon !== '' && NAME.test(inner) ? all : `"${maskValues(inner)}"${colon}`,
+    );
+  }
+  reportMasker ??= maskerOf([...registered].filter((one) => !NUMBER.test(one)));
+  return reportMasker(text);
+}
+
+/** The same data with its texts masked by `mask`. Fields keep their names. */
+export function maskData<T>(value: T, mask: (text: string) => string): T {
+  return masked(value, mask) as T;
+}
+
+function masked(value: unknown, mask: (text: string) => string): unknown {
+  if (typeof value === 'string') return mask(value);
+  if (Array.isArray(value)) return value.map((one) => masked(one, mask));
+  if (typeof value !== 'object' || value === null) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const pairs = Object.entries(value).map(([key, one]) => [
+    NAME.test(key) ? key : mask(key),
+    masked(one, mask),
+  ]);
+  return Object.fromEntries(pairs);
+}
+
+/** Most texts hold none of the values, and a plain search for each is faster than one expression for all. */
+function maskerOf(values: string[]): (text: string) => string {
+  // A longer one first: a shorter may be a part of it.
+  values.sort((a, b) => b.length - a.length);
+  return (text) =>
+    values.reduce(
+      (said, value) => (said.includes(value) ? said.replace(patternOf(value), MASK) : said),
+      text,
+    );
+}
+
+/** Within a longer word a value of letters and digits is a coincidence. */
+function patternOf(value: string): RegExp {
+  const literal = value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const before = /^[A-Za-z0-9]/.test(value) ? '(?<![A-Za-z0-9])' : '';
+  return new RegExp(`${before}${literal}${/[A-Za-z0-9]$/.test(value) ? '(?![A-Za-z0-9])' : ''}`, 'g');
 }
 
 function wellFormed(text: string): string {
@@ -80,7 +217,11 @@ function wellFormed(text: string): string {
 const LOOK_AHEAD = 200;
 
 /** Masks the passwords of words that look like `scheme://user:password@host`, or would with a typo corrected. */
-function maskUserinfo(text: string, wordsOf: (text: string) => Iterable<Word>): string {
+function maskUserinfo(
+  text: string,
+  wordsOf: (text: string) => Iterable<Word>,
+  found: string[] | null = null,
+): string {
   let out = '';
   let done = 0;
   for (const { word, index } of wordsOf(text)) {
@@ -91,6 +232,7 @@ function maskUserinfo(text: string, wordsOf: (text: string) => Iterable<Word>): 
     const to = span.isOpen ? end + rest(text.slice(end, end + LOOK_AHEAD)) : index + span.to;
     out += `${text.slice(done, index + span.from)}${MASK}`;
     done = Math.max(to, index + span.to);
+    found?.push(text.slice(index + span.from, done));
   }
   return out + text.slice(done);
 }
@@ -100,19 +242,28 @@ interface Word {
   readonly index: number;
 }
 
+function oneWord(text: string): Iterable<Word> {
+  return [{ word: text, index: 0 }];
+}
+
 /** The words that may hold a password: those with an `@` or `//` in them. */
 function* wordsWithUserinfo(text: string): Iterable<Word> {
   const anchor = /@|\/\//g;
   const blank = /\s/g;
   for (let match = anchor.exec(text), before = 0; match !== null; match = anchor.exec(text)) {
     let index = match.index;
-    while (index > before && !/\s/.test(text[index - 1] ?? '')) index--;
+    while (index > before && !isBlank(text.charCodeAt(index - 1))) index--;
     blank.lastIndex = match.index;
     const end = blank.exec(text)?.index ?? text.length;
     yield { word: text.slice(index, end), index };
     before = end;
     anchor.lastIndex = end;
   }
+}
+
+/** As \s has it, for the signs that occur; a word that is too long is masked no less. */
+function isBlank(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x2028 || code === 0x2029;
 }
 
 interface Span {
@@ -168,56 +319,77 @@ const KEY = new RegExp(
   'gi',
 );
 
-function maskKeys(text: string): string {
+function maskKeys(text: string, found: string[] | null = null): string {
   let out = '';
   let done = 0;
   KEY.lastIndex = 0;
   for (let match = KEY.exec(text); match !== null; match = KEY.exec(text)) {
     const { from, to } = valueAt(text, KEY.lastIndex, /authorization|cookie/i.test(match.groups?.key ?? ''));
-    if (to > from) out += `${text.slice(done, from)}${MASK}`;
-    if (to > from) done = to;
+    if (to > from) {
+      out += `${text.slice(done, from)}${MASK}`;
+      done = to;
+      found?.push(text.slice(from, to));
+    }
     KEY.lastIndex = Math.max(to, KEY.lastIndex);
   }
-  return maskShapes(out + text.slice(done));
+  return maskShapes(out + text.slice(done), found);
 }
 
 /** Where a value stands that begins here: within quotes, to the end of the line, or one word. */
 function valueAt(text: string, start: number, isHeader: boolean): { from: number; to: number } {
-  const [opening = ''] = /^\\?["'`]/.exec(text.slice(start, start + 2)) ?? [];
-  const from = start + opening.length;
-  if (opening !== '') return { from, to: closing(text, from, opening) };
-  let at = from;
-  while (at < text.length && !endsValue(text, at, isHeader)) at += text[at] === '\\' ? 2 : 1;
-  return { from, to: Math.min(at, text.length) };
+  const isEscaped = text[start] === '\\';
+  const quote = text[isEscaped ? start + 1 : start] ?? '';
+  if (quote === '"' || quote === "'" || quote === '`') {
+    const opening = isEscaped ? `\\${quote}` : quote;
+    const from = start + opening.length;
+    return { from, to: closing(text, from, opening) };
+  }
+  const ends = isHeader ? HEADER_END : VALUE_END;
+  ends.lastIndex = start;
+  for (let match = ends.exec(text); match !== null; match = ends.exec(text)) {
+    if (match[0] === '\\') ends.lastIndex++;
+    else if (isHeader || endsValue(text, match.index)) return { from: start, to: match.index };
+  }
+  return { from: start, to: text.length };
 }
+
+/** Where a value may end; a backslash is found since it takes away the meaning of the sign behind it. */
+const HEADER_END = /[\r\n"'`\\]/g;
+const VALUE_END = /[\s&"'`;,\\]/g;
+const QUOTED_END = /[\n"'`\\]/g;
 
 /** The quote that ends the value: one that is neither escaped nor doubled. */
 function closing(text: string, from: number, quote: string): number {
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === '\n') return at;
+  QUOTED_END.lastIndex = from;
+  for (let match = QUOTED_END.exec(text); match !== null; match = QUOTED_END.exec(text)) {
+    const at = match.index;
+    if (match[0] === '\n') return at;
     if (text.startsWith(quote, at)) {
       const isDoubled = at > from && quote.length === 1 && text[at + 1] === quote;
       if (!isDoubled) return at;
-      at++;
-    } else if (text[at] === '\\') at++;
+      QUOTED_END.lastIndex = at + 2;
+    } else if (match[0] === '\\') QUOTED_END.lastIndex = at + 2;
   }
   return text.length;
 }
 
-function endsValue(text: string, at: number, isHeader: boolean): boolean {
+function endsValue(text: string, at: number): boolean {
   const sign = text[at] ?? '';
-  if (isHeader) return /[\r\n"'`]/.test(sign);
-  if (/[\s&]/.test(sign)) return true;
-  if (/["'`]/.test(sign)) return !/\w/.test(text[at + 1] ?? '');
+  if (sign === '"' || sign === "'" || sign === '`') return !/\w/.test(text[at + 1] ?? '');
   // Elsewhere they may be part of the value.
-  return /[;,]/.test(sign) && /^[;,] ?[\w. -]{1,30}=/.test(text.slice(at, at + 33));
+  return sign === ';' || sign === ',' ? /^[;,] ?[\w. -]{1,30}=/.test(text.slice(at, at + 33)) : true;
 }
 
 /** Secrets that can be told by their form. */
-function maskShapes(text: string): string {
+function maskShapes(text: string, found: string[] | null = null): string {
+  const keep = (all: string, head: string): string => {
+    found?.push(all);
+    return `${head}${MASK}`;
+  };
+  if (!/bearer|basic|SCRAM-|md5|PRIVATE/i.test(text)) return text;
   return text
-    .replace(/\b(bearer[ \t]+)(?!(?:token|auth|scheme)\w*)[^\s'"`,;]+/gi, `$1${MASK}`)
-    .replace(/\b([Bb]asic[ \t]+)(?=[\w+/]?[a-z+/]*[A-Z0-9=])[\w+/]{6,}=*/g, `$1${MASK}`)
+    .replace(/\b(bearer[ \t]+)(?!(?:token|auth|scheme)\w*)[^\s'"`,;]+/gi, keep)
+    .replace(/\b([Bb]asic[ \t]+)(?=[\w+/]?[a-z+/]*[A-Z0-9=])[\w+/]{6,}=*/g, keep)
     .replace(/\b(SCRAM-SHA-256\$)[^\s'"]+/g, `$1${MASK}`)
     .replace(/\bmd5[0-9a-f]{32}\b/g, `md5${MASK}`)
     .replace(/(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[\s\S]*?(?=-----END|$)/g, `$1${MASK}`);

@@ -1,5 +1,5 @@
 import { withoutSystemWords } from '../base/file-fault.js';
-import { maskSecrets, maskUrl } from '../base/secrets.js';
+import { maskSecrets, maskUrl, registerSecretsIn } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 import type { RenderOptions } from '../report/render-options.js';
 import { harmless } from '../report/text.js';
@@ -123,6 +123,7 @@ async function runCommand(
   const dotenv = await readDotenv(text('dotenv'), outerIo.cwd, problems);
   const config = await readConfigFile(text('config'), configPlace(line, outerIo), problems);
   const section = { command: command.name, commands: Object.keys(allCommands(program.commands)) };
+  rememberSecrets(argv, { ...dotenv?.values, ...outerIo.env }, config?.content ?? null);
   const sources = [
     line.flags,
     envSource(table, outerIo.env, dotenv),
@@ -154,6 +155,36 @@ function configPlace(line: ParsedLine, io: Io): ConfigPlace {
       if (!line.flags.texts.has('quiet')) io.stderr.tell(`poolctl: ${harmless(message)}\n`);
     },
   };
+}
+
+/**
+ * Registers all secrets that this run was given, so that no output shows one, whoever quotes it. A password that is also
+ * a name in the open stays visible.
+ */
+function rememberSecrets(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  config: unknown,
+): void {
+  const names = [env.PGUSER, env.PGDATABASE, env.PGHOST, env.USER];
+  for (const text of argv) registerSecretsIn(text, names);
+  for (const [name, text] of Object.entries(env)) {
+    if (text) registerSecretsIn(`${name}=${text}`, names);
+    if (text?.includes('://')) registerSecretsIn(text, names);
+  }
+  // A configuration that is a program may hold anything, circles included.
+  const visited = new Set<unknown>();
+  const visit = (key: string, value: unknown): void => {
+    if (visited.has(value) || visited.size > 10_000) return;
+    if (typeof value === 'string') {
+      registerSecretsIn(value, names);
+      registerSecretsIn(`${key}=${JSON.stringify(value)}`, names);
+    } else if (typeof value === 'object' && value !== null) {
+      visited.add(value);
+      for (const [name, one] of Object.entries(value)) visit(name, one);
+    }
+  };
+  visit('', config);
 }
 
 interface Run {

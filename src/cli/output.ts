@@ -1,7 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../base/file-fault.js';
-import { maskValues } from '../base/secrets.js';
+import { maskReport } from '../base/secrets.js';
 import { printable } from '../report/text.js';
 import { UnavailableError } from './errors.js';
 import type { Io } from './io.js';
@@ -33,7 +33,7 @@ export function stdoutOutput(io: Io): ResultOutput {
     },
     async write(text) {
       started = true;
-      await io.stdout.write(maskValues(text)).catch((cause: unknown) => {
+      await io.stdout.write(maskReport(text)).catch((cause: unknown) => {
         throw outputError('stdout', 'written', cause);
       });
     },
@@ -57,7 +57,7 @@ async function fileOutput(path: string, io: Io): Promise<ResultOutput> {
     async write(result) {
       started = true;
       // A server may quote a password in an error that the report shows.
-      const text = maskValues(result);
+      const text = maskReport(result);
       if (failed) return io.stdout.write(text);
       try {
         const bytes = Buffer.from(text);

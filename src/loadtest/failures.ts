@@ -1,4 +1,5 @@
 import { CodedError } from '../base/coded-error.js';
+import { maskSecrets } from '../base/secrets.js';
 import { formatDuration } from '../base/units.js';
 import type { Measurements } from './result.js';
 
@@ -33,8 +34,7 @@ export function codeOf(error: unknown): string {
 
 /** That the pool could open nothing is told by why, which names the place that was tried. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return codeOf(error) === 'ERR_POOL_CREATE' && error.cause instanceof Error
-    ? error.cause.message
-    : error.message;
+  if (!(error instanceof Error)) return maskSecrets(String(error));
+  const isOfPool = codeOf(error) === 'ERR_POOL_CREATE' && error.cause instanceof Error;
+  return maskSecrets(isOfPool ? (error.cause as Error).message : error.message);
 }

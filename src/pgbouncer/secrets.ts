@@ -1,4 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import { registerSecret } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 
 /** One user of userlist.txt. */
@@ -49,6 +50,7 @@ export function parsePasswords(text: string): readonly UserPassword[] {
     if (name === undefined) throw new ValueError(`line ${at + 1} of the passwords is not name:password`);
     if (found.some((one) => one.name === name))
       throw new ValueError(`line ${at + 1} of the passwords names '${name}' a second time`);
+    registerSecret(password, [name]);
     found.push({ name, password });
   }
   if (found.length === 0)

@@ -1,4 +1,5 @@
 import type { AuditResult } from '../audit/types.js';
+import { maskData, maskSecrets, maskValues } from '../base/secrets.js';
 import type { DoctorResult } from '../doctor/types.js';
 import type { HealthReport } from '../health/check.js';
 import type { IbStressResult } from '../lab/ib-stress/types.js';
@@ -121,6 +122,9 @@ const REPORTS = {
   },
 } satisfies Renderers;
 
+/** Reports whose texts are code, in which an assignment to a password is none, and repairs with passwords to be chosen. */
+const QUOTES_CODE: readonly Report[] = ['audit', 'doctor', 'pgbouncerInit'];
+
 /** The formats of a report; the first is the default. */
 export function formatsOf<R extends Report>(report: R): readonly [Format<R>, ...Format<R>[]] {
   return Object.keys(REPORTS[report]) as [Format<R>, ...Format<R>[]];
@@ -134,7 +138,10 @@ export async function rendererOf<R extends Report>(report: R, format: Format<R>)
   const renderers: Renderers = REPORTS;
   const load = renderers[report][format];
   if (load === undefined) throw new RangeError(`the report '${report}' has no format '${format}'`);
-  return load();
+  const render = await load();
+  // A renderer breaks lines and escapes signs: after that a secret in a server's message could not be recognized.
+  const mask = QUOTES_CODE.includes(report) ? maskValues : maskSecrets;
+  return (...[result, ...rest]: Inputs[R]) => render(...([maskData(result, mask), ...rest] as Inputs[R]));
 }
 
 /** The text of a report. */

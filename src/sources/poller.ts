@@ -2,6 +2,7 @@ import { onAbort } from '../base/abort.js';
 import { backoffBoundMs } from '../base/backoff.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
+import { maskSecrets } from '../base/secrets.js';
 import { formatDuration } from '../base/units.js';
 import type { Reading, SourceState, Stale } from '../snapshot/reading.js';
 import { SourceError } from './errors.js';
@@ -176,8 +177,8 @@ class Poll {
     const most = Math.max(intervalMs, LONGEST_RETRY_MS);
     return {
       sinceMs: before?.sinceMs ?? this.#options.clock.wallTime(),
-      why: error.message,
-      hint: 'hint' in error && typeof error.hint === 'string' ? error.hint : null,
+      why: maskSecrets(error.message),
+      hint: 'hint' in error && typeof error.hint === 'string' ? maskSecrets(error.hint) : null,
       failures,
       retryMs: backoffBoundMs(failures - 1, { baseMs: intervalMs, capMs: most }),
     };

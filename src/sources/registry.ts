@@ -1,6 +1,8 @@
+import { registerSecretsIn } from '../base/secrets.js';
 import { cutUrl } from '../db/database.js';
 import { suggestUrl } from '../db/suggest-url.js';
 import { addressError } from './errors.js';
+import { masking } from './masking.js';
 import { openMysqlSource } from './mysql.js';
 import { openPgBouncerSource } from './pgbouncer.js';
 import { openPoolSource } from './pool-socket.js';
@@ -34,7 +36,10 @@ const SCHEMES: ReadonlyMap<string, OpenSource> = new Map([
 export function openSource(address: string, options: SourceOptions): StatsSource {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):/i.exec(address) ?? [];
   const open = SERVERS.get(cutUrl(address)?.scheme ?? '') ?? SCHEMES.get(scheme.toLowerCase());
-  if (open !== undefined) return open(address, options);
+  if (open !== undefined) {
+    registerSecretsIn(address);
+    return masking(open(address, options));
+  }
   const meant = suggestUrl(address, [...SCHEMES.keys()]);
   if (meant !== null) throw addressError(address, `did you mean '${meant}'?`, `there is ${SOURCE_FORMS}`);
   const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;

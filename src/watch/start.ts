@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { asError } from '../base/promises.js';
+import { maskSecrets } from '../base/secrets.js';
 import { parseDuration } from '../base/units.js';
 import { logLifeCycle } from '../pool/life-cycle-log.js';
 import { bundledIn } from './bundled.js';
@@ -31,7 +32,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
     const { POOLCTL_VERBOSE: verbose } = self.env;
     const watcher = processWatcher();
     if (leakAfter) watcher.defaults = { leakAfterMs: parseDuration(leakAfter) };
-    const tellLine = (line: string): void => self.tell(`poolctl: ${line}\n`);
+    const tellLine = (line: string): void => self.tell(`poolctl: ${maskSecrets(line)}\n`);
     watchModules(watcher);
     subscribe('poolctl:pool:open', (message) => {
       const { pool } = message as { readonly pool: object };
@@ -54,7 +55,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
               `poolctl: port ${port.port} is taken: ${self.label} publishes its pools at ${address}\n`,
             );
         },
-        (error) => self.tell(`poolctl: ${asError(error).message}\n`),
+        (error) => tellLine(asError(error).message),
       );
     };
     // A process without pools, as npm itself is one, is nobody's concern.
@@ -65,7 +66,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
       self.tell(`poolctl: ${bundled}\n`);
       publish();
     }
-    self.onExit(() => self.tell(summaryOf(watcher.read().pools, self.thread)));
+    self.onExit(() => self.tell(maskSecrets(summaryOf(watcher.read().pools, self.thread))));
   } catch (error) {
     self.tell(`poolctl: the pools of this process are not watched: ${asError(error).message}\n`);
   }
