@@ -375,7 +375,8 @@ function closing(text: string, from: number, quote: string): number {
 
 function endsValue(text: string, at: number): boolean {
   const sign = text[at] ?? '';
-  if (sign === '"' || sign === "'" || sign === '`') return !/\w/.test(text[at + 1] ?? '');
+  if (sign === '"' || sign === "'" || sign === '`')
+    return /^(?:[\s,;)\]}>:.&"'`\\]|$)/.test(text[at + 1] ?? '');
   // Elsewhere they may be part of the value.
   return sign === ';' || sign === ',' ? /^[;,] ?[\w. -]{1,30}=/.test(text.slice(at, at + 33)) : true;
 }

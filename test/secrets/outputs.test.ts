@@ -7,6 +7,7 @@ import type { AuditResult } from '../../src/audit/types.js';
 import { maskReport, maskSecrets, registerSecretsIn } from '../../src/base/secrets.js';
 import { reportOf, UnavailableError, UsageError } from '../../src/cli/errors.js';
 import type { DoctorResult } from '../../src/doctor/types.js';
+import { unreadable } from '../../src/health/of-reading.js';
 import { compareRuns } from '../../src/loadtest/compare.js';
 import type { ShowResult } from '../../src/report/pgbouncer/show.js';
 import { type Format, formatsOf, type Report, rendererOf } from '../../src/report/registry.js';
@@ -62,12 +63,7 @@ const withMessage = {
     errors: [{ ...(load.measurements.errors[0] as object), message: MARK }],
   },
 };
-const health = {
-  ...{ schema: 1, taken_at_ms: 1, status: 'critical' },
-  pools: [
-    { source: MARK, pool: MARK, status: 'critical', error: MARK, issues: [MARK], recommendations: [MARK] },
-  ],
-};
+const health = { schema: 1, taken_at_ms: 1, status: 'error', pools: [unreadable(MARK, MARK)] };
 const SAMPLES: readonly (readonly [report: Report, sample: unknown])[] = [
   ['audit', audit],
   ['doctor', doctor],
