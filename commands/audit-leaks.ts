@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { AuditOptions, DetailedAudit } from '../src/audit/audit.js';
 import { type Baseline, baselineOf, parseBaseline, withoutBaseline } from '../src/audit/baseline.js';
 import { type AuditCache, cacheKey, cacheSecret, openCache } from '../src/audit/cache.js';
@@ -18,6 +18,7 @@ import { fileFault } from '../src/base/file-fault.js';
 import { defineCommand } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
+import { replaceFile } from '../src/cli/replace-file.js';
 import { renderReport } from '../src/report/registry.js';
 import { type Context, options, pathsArgument } from './audit-leaks-options.js';
 
@@ -110,7 +111,7 @@ export const command = defineCommand({
     const { files } = whole;
     if (options.updateBaseline && options.baseline !== null) {
       const from = renamed(whole.result, (name) => nameIn(context, files, name, 'root'));
-      await saveBaseline(resolve(io.cwd, options.baseline), from);
+      await saveBaseline(context, options.baseline, from);
       context.log(`wrote ${from.findings.length} findings to ${options.baseline}`);
     }
     const taken = options.updateBaseline ? baselineOf(whole.result.findings) : known;
@@ -332,9 +333,14 @@ async function baselineFrom({ options, io }: Context): Promise<Baseline | null> 
   return found;
 }
 
-async function saveBaseline(path: string, { findings }: AuditResult): Promise<void> {
-  const baseline = baselineOf(findings);
-  await writeFile(path, `${JSON.stringify(baseline, null, 2)}\n`).catch((error: unknown) => {
-    throw new UnavailableError(`cannot write the baseline ${path}: ${fileFault(error)}`, { cause: error });
-  });
+/** The configuration comes with the repository, which may be hostile: its baseline stays in its folder. */
+async function saveBaseline(
+  { io, origins }: Context,
+  path: string,
+  { findings }: AuditResult,
+): Promise<void> {
+  const text = `${JSON.stringify(baselineOf(findings), null, 2)}\n`;
+  const { baseline: origin } = origins;
+  const within = origin.kind === 'config' ? dirname(resolve(io.cwd, origin.file)) : null;
+  await replaceFile(resolve(io.cwd, path), text, { what: 'the baseline', within });
 }

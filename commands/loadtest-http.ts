@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileFault } from '../src/base/file-fault.js';
+import { percentDecoded } from '../src/base/percent.js';
 import { formatMs } from '../src/base/units.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import type { HttpPool } from '../src/http/http-pool.js';
@@ -95,7 +96,7 @@ async function workOf({ options, io }: LoadContext, url: string): Promise<HttpWo
     if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')) {
       throw new UsageError(['there is a user in the URL, and --header authorization too']);
     }
-    const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    const plain = `${percentDecoded(username)}:${percentDecoded(password)}`;
     headers.authorization = `Basic ${Buffer.from(plain).toString('base64')}`;
     target.username = '';
     target.password = '';

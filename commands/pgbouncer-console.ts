@@ -1,3 +1,4 @@
+import { percentEncoded } from '../src/base/percent.js';
 import { asError } from '../src/base/promises.js';
 import { maskUrl, registerSecret } from '../src/base/secrets.js';
 import { ValueError } from '../src/base/units.js';
@@ -154,5 +155,5 @@ function withPassword(address: string, password: string | null, isAsked: boolean
   if (given !== undefined && isAsked)
     throw new UsageError(['--password-stdin: there is a password in the URL too']);
   if (scheme === '' || given !== undefined || password === null || user === '') return address;
-  return `${scheme}${user}:${encodeURIComponent(password)}@${rest}`;
+  return `${scheme}${user}:${percentEncoded(password)}@${rest}`;
 }

@@ -1,3 +1,5 @@
+import { percentDecoded, percentEncoded, wellFormed } from './percent.js';
+
 /**
  * Masks secrets in text that poolctl is about to show. It masks three things: values that were registered as secrets,
  * the password of anything that looks like a URL, and the values of keys and headers that hold secrets. In doubt it
@@ -71,23 +73,12 @@ function readingsOf(written: string): string[] {
     values.push(pair, pair.slice(pair.indexOf(':') + 1));
   }
   for (const value of [...values]) {
-    if (value.includes('%')) values.push(decoded(value));
+    if (value.includes('%')) values.push(percentDecoded(value));
     if (value.includes('\\')) values.push(value.replace(/\\(.)/gs, '$1'), fromJson(value));
     if (/(['"])\1/.test(value)) values.push(value.replace(/(['"])\1/g, '$1'));
     if (value.includes('&') || value.includes('+')) values.push(value.replaceAll('+', ' '));
   }
   return values;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // As far as it can be: `100%25%` is `100%%`.
-    return text.replace(/(?:%[0-9a-f]{2})+/gi, (part) =>
-      Buffer.from(part.replaceAll('%', ''), 'hex').toString(),
-    );
-  }
 }
 
 function fromJson(text: string): string {
@@ -100,7 +91,7 @@ function fromJson(text: string): string {
 
 /** A value as texts quote it. */
 function formsOf(value: string): Set<string> {
-  const percent = encodeURIComponent(wellFormed(value));
+  const percent = percentEncoded(value);
   const strict = percent.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
   const inJson = JSON.stringify(value).slice(1, -1);
   return new Set([
@@ -207,10 +198,6 @@ function patternOf(value: string): RegExp {
   const literal = value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
   const before = /^[A-Za-z0-9]/.test(value) ? '(?<![A-Za-z0-9])' : '';
   return new RegExp(`${before}${literal}${/[A-Za-z0-9]$/.test(value) ? '(?![A-Za-z0-9])' : ''}`, 'g');
-}
-
-function wellFormed(text: string): string {
-  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd');
 }
 
 /** A password with blanks is looked for within so many characters, on the same line. */

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
+import { percentDecoded, percentEncoded } from '../base/percent.js';
 import { registerSecret } from '../base/secrets.js';
 import { parseBoolean, ValueError } from '../base/units.js';
 import type { DatabaseOptions } from './connection.js';
@@ -89,13 +90,13 @@ export function locatePostgres(
     if (places.length > 1) params.set('port', places.map(({ port }) => port ?? '5432').join(','));
   }
   const authority = places.map(({ host, port }) => {
-    const name = host.startsWith('/') ? '' : host.includes(':') ? `[${host}]` : encodeURIComponent(host);
+    const name = host.startsWith('/') ? '' : host.includes(':') ? `[${host}]` : percentEncoded(host);
     return `${name}${port === null ? '' : `:${port}`}`;
   });
   const where = hasFolder && places.length > 1 ? '' : authority.join(',');
-  const who = user === null ? '' : `${encodeURIComponent(user)}@`;
+  const who = user === null ? '' : `${percentEncoded(user)}@`;
   const query = params.size === 0 ? '' : `?${params}`;
-  const complete = `postgres://${who}${where}/${encodeURIComponent(database ?? '')}${query}`;
+  const complete = `postgres://${who}${where}/${percentEncoded(database ?? '')}${query}`;
   // What came from the environment has not been looked at yet.
   checkPostgresUrl(complete);
   const password = server.password ?? from('PGPASSWORD');
@@ -147,7 +148,7 @@ const TIME_OUTS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_ses
 /** As the URL names it: a pooler may know it by another name than the server. */
 export function databaseOf(url: string): string {
   const [path = ''] = url.split('?');
-  return decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+  return percentDecoded(path.slice(path.lastIndexOf('/') + 1));
 }
 
 /** The options with which a database at that place is made. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { percentDecoded } from '../base/percent.js';
 import { asError } from '../base/promises.js';
 import { isConnectionLost } from '../db/errors.js';
 import { locatePostgres } from '../db/postgres-place.js';
@@ -29,7 +30,7 @@ export async function readPgBouncer(
   try {
     const shown = await server.use((ask) => readShown(ask, signal), signal);
     return {
-      ...{ kind: 'pgbouncer', label, host: place.host, port: Number(port), user: decodeURIComponent(user) },
+      ...{ kind: 'pgbouncer', label, host: place.host, port: Number(port), user: percentDecoded(user) },
       ...shown,
       logins: null,
       fileLimit: await fileLimitOf(place.host, knownOrNull(shown.config)?.get('pidfile') ?? ''),

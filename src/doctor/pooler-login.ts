@@ -1,3 +1,4 @@
+import { percentEncoded } from '../base/percent.js';
 import { locatePostgres } from '../db/postgres-place.js';
 import { serverAt } from '../sources/server-connection.js';
 import type { SourceOptions } from '../sources/types.js';
@@ -24,15 +25,15 @@ export async function logIn(
 ): Promise<void> {
   const { url, password } = locatePostgres(address, env);
   const [, user = ''] = /^postgres:\/\/([^@/]*)@/.exec(url) ?? [];
-  const secret = password === null ? '' : `:${encodeURIComponent(password)}`;
+  const secret = password === null ? '' : `:${percentEncoded(password)}`;
   const isFolder = through.host.startsWith('/');
   const host = isFolder
     ? ''
     : through.host.includes(':')
       ? `[${through.host}]`
-      : encodeURIComponent(through.host);
-  const query = isFolder ? `?host=${encodeURIComponent(through.host)}` : '';
-  const place = `${host}:${through.port}/${encodeURIComponent(through.name)}${query}`;
+      : percentEncoded(through.host);
+  const query = isFolder ? `?host=${percentEncoded(through.host)}` : '';
+  const place = `${host}:${through.port}/${percentEncoded(through.name)}${query}`;
   const connection = serverAt(`postgres://${user}${secret}@${place}`, env, address);
   try {
     await connection.use((ask) => ask('SELECT 1'), signal);

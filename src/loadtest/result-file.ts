@@ -45,6 +45,9 @@ export function parseResult(text: string, file: string): LoadResult {
   }
   const missing = PARTS.filter((part) => !isRecord(value[part]));
   if (missing.length > 0) throw new ResultFileError(file, `has no ${missing.join(', ')}`);
+  const wrong = SHAPE.find(([path, fits]) => !fits(at(value, path)));
+  if (wrong !== undefined)
+    throw new ResultFileError(file, `is damaged: ${wrong[0]} is missing or makes no sense`);
   return value as unknown as LoadResult;
 }
 
@@ -52,4 +55,34 @@ const PARTS = ['measurements', 'workload', 'model', 'pool', 'environment'] as co
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type Fits = (value: unknown) => boolean;
+
+const isFigure: Fits = (value) => typeof value === 'number' && Number.isFinite(value);
+const isFigureOrNull: Fits = (value) => value === null || isFigure(value);
+const isText: Fits = (value) => typeof value === 'string';
+const isRow: Fits = (row) =>
+  isRecord(row) && isFigure(row.lengthMs) && isFigure(row.succeeded) && isFigure(row.failed);
+
+/** What a comparison reads: a file that was edited or cut must not end in the middle of it. */
+const SHAPE: readonly (readonly [path: string, fits: Fits])[] = [
+  ['startedAt', isText],
+  ['partial', (value) => value === null || typeof value === 'string'],
+  ['workload.name', isText],
+  ['workload.statements', (value) => Array.isArray(value) && value.every(isText)],
+  ['pool.options', isRecord],
+  ...['elapsedMs', 'succeeded', 'failed', 'timeline.intervalMs'].map(
+    (name) => [`measurements.${name}`, isFigure] as const,
+  ),
+  ...['response', 'wait'].flatMap((name) =>
+    ['meanMs', 'p50Ms', 'p99Ms'].map((figure) => [`measurements.${name}.${figure}`, isFigureOrNull] as const),
+  ),
+  ['measurements.throughputPerSecond', isFigureOrNull],
+  ['measurements.successRate', isFigureOrNull],
+  ['measurements.timeline.rows', (value) => Array.isArray(value) && value.every(isRow)],
+];
+
+function at(value: unknown, path: string): unknown {
+  return path.split('.').reduce((one, name) => (isRecord(one) ? one[name] : undefined), value);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -161,6 +161,31 @@ describe('audit-leaks', () => {
     expect((await run('--baseline', 'known.json')).code).toBe(0);
     await write('again.ts', LEAK);
     expect(await json('--baseline', 'known.json')).toMatchObject({ code: 1, summary: { baselined: 1 } });
+  });
+
+  it('writes a baseline in place of a link, not through it', async () => {
+    await write('a.ts', LEAK);
+    const precious = await mkdtemp(join(tmpdir(), 'poolctl-precious-'));
+    await writeFile(join(precious, 'file'), 'kept');
+    await symlink(join(precious, 'file'), join(folder, 'known.json'));
+    expect(await run('--baseline', 'known.json', '--update-baseline')).toMatchObject({ code: 0 });
+    expect(await readFile(join(precious, 'file'), 'utf8')).toBe('kept');
+    expect(JSON.parse(await readFile(join(folder, 'known.json'), 'utf8'))).toMatchObject({ schema: 1 });
+    await rm(precious, { recursive: true });
+  });
+
+  it('writes no baseline out of the folder of the configuration that names it', async () => {
+    await write('a.ts', LEAK);
+    const outside = await mkdtemp(join(tmpdir(), 'poolctl-outside-'));
+    await symlink(outside, join(folder, 'linked'));
+    for (const path of ['../known.json', 'linked/known.json', join(outside, 'known.json')]) {
+      await write('poolctl.config.json', JSON.stringify({ 'audit-leaks': { baseline: path } }));
+      const { code, err } = await run('--update-baseline');
+      expect([code, err]).toEqual([3, expect.stringContaining('it lies outside of')]);
+      expect(err).toContain('hint: name the file on the command line if that is meant');
+    }
+    expect(await readdir(outside)).toEqual([]);
+    await rm(outside, { recursive: true });
   });
 
   it('tells a baseline that is not there (3) from one that is none (2)', async () => {

@@ -38,11 +38,12 @@ export type Parameter =
  */
 export function parseScript(source: string, options: { name: string; weight?: number }): Script {
   const steps: Step[] = [];
+  const lineAt = lineCounter(source);
   let rest = 0;
   while (rest < source.length) {
-    const start = skipBlanks(source, rest);
+    const start = skipBlanks(source, rest, lineAt);
     if (start >= source.length) break;
-    const line = lineAt(source, start);
+    const line = lineAt(start);
     if (source[start] === '\\') {
       const end = endOfLine(source, start);
       steps.push(inLine(line, () => readMeta(source.slice(start + 1, end).trim(), line)));
@@ -161,14 +162,14 @@ function after(source: string, end: string, from: number, what: string): number 
 }
 
 /** Past white space, comments and lone semicolons. */
-function skipBlanks(source: string, from: number): number {
+function skipBlanks(source: string, from: number, lineAt: (at: number) => number): number {
   let at = from;
   for (;;) {
     const [blanks = ''] = /^[\s;]*/.exec(source.slice(at)) ?? [];
     at += blanks.length;
     const isComment = source.startsWith('--', at) || source.startsWith('/*', at);
     if (!isComment) return at;
-    at = inLine(lineAt(source, at), () => endOfQuoted(source, at));
+    at = inLine(lineAt(at), () => endOfQuoted(source, at));
   }
 }
 
@@ -177,8 +178,17 @@ function endOfLine(source: string, from: number): number {
   return end < 0 ? source.length : end;
 }
 
-function lineAt(source: string, at: number): number {
-  return source.slice(0, at).split('\n').length;
+/** Tells the line of a place, from 1. Each place must lie behind the last one, so all of them take one pass. */
+function lineCounter(source: string): (at: number) => number {
+  let line = 1;
+  let counted = 0;
+  return (at) => {
+    for (let end = source.indexOf('\n', counted); end >= 0 && end < at; end = source.indexOf('\n', counted)) {
+      line++;
+      counted = end + 1;
+    }
+    return line;
+  };
 }
 
 function inLine<T>(line: number, read: () => T): T {

@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { isAbsolute, join, sep } from 'node:path';
+import { percentDecoded } from '../../base/percent.js';
 import type { Random } from '../../base/random.js';
 import { formatCount } from '../../base/units.js';
 import { createDatabase, type Database, type Session } from '../../db/database.js';
@@ -97,7 +98,7 @@ function inFolder(url: string, folder: string): string {
   const [, rest = ''] = /^sqlite:([^?]*)/i.exec(url) ?? [];
   // What names no file, or has a % too many, is for the driver to complain about.
   if (rest === '' || rest.startsWith('/') || /%(?![\da-f]{2})/i.test(rest)) return url;
-  return isAbsolute(decodeURIComponent(rest))
+  return isAbsolute(percentDecoded(rest))
     ? url
     : `sqlite:${encodeURIComponent(folder + sep)}${url.slice('sqlite:'.length)}`;
 }
