@@ -92,7 +92,7 @@ export const command = defineCommand({
     { command: 'poolctl audit-leaks --explain held-through-work', meaning: 'what a rule finds, and why' },
   ],
   async run(context) {
-    const { options, render, version, io } = context;
+    const { options, render, version } = context;
     if (options.explain !== null) {
       await context.write(explain(options.explain));
       return ExitCode.Ok;
