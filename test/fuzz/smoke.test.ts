@@ -90,4 +90,14 @@ describe('what fuzzing found stays repaired', () => {
     const text = `${'SELECT 1;\n-- remark\n'.repeat(50)}\\sett x 1\n`;
     expect(() => parseScript(text, { name: 'x.sql' })).toThrow(/^line 101: /);
   });
+
+  it('finally blocks in finally blocks take no time that doubles with each level', () => {
+    const nested = (levels: number): string =>
+      levels === 0
+        ? 'client.release();'
+        : `try { await client.query('x'); } finally { ${nested(levels - 1)} }`;
+    const text = `import pg from 'pg';\nconst pool = new pg.Pool();
+      export async function many() { const client = await pool.connect(); ${nested(40)} }`;
+    PARSERS.sources?.parse(text);
+  });
 });

@@ -20,7 +20,7 @@ import { fullResult } from '../report/full-result.js';
 import { formsOf, GIVEN, type Given, QUOTES } from './carriers.js';
 
 const SEED = 20_261_130;
-const RENDER = { color: false, unicode: true, width: 80, cwd: '/', version: '1.2.3', pageOf: () => '' };
+const RENDER = { color: false, unicode: true, width: 80, cwd: '/', version: '1.2.3' };
 const MARK = 'a message of a server';
 
 const audit: AuditResult = {

@@ -29,6 +29,12 @@ export type Frame =
       returnAt: number | null;
     };
 
+/**
+ * Each finally block is copied for every way into it. A block within a block within a block is so for each copy of the
+ * outer ones: from here on there is one copy, or the graph of 20 levels would have a billion nodes.
+ */
+const MOST_FINISHING = 3;
+
 /** The graph of one function while it is made: its nodes, open edges, and the blocks around. */
 export class Lowering {
   readonly body: Body;
@@ -39,6 +45,8 @@ export class Lowering {
   thrown = THROWN;
   frames: Frame[] = [];
   temporaries = 0;
+  /** How many finally blocks are being copied, each in the one before. */
+  #finishing = 0;
 
   constructor(body: Body, names: Names) {
     this.body = body;
@@ -139,19 +147,44 @@ export class Lowering {
   }
 
   withFinally(work: () => void, finish: () => void): void {
+    if (this.#finishing >= MOST_FINISHING) {
+      this.#withSharedFinally(work, finish);
+      return;
+    }
+    const finishOnce = (): void => {
+      this.#finishing++;
+      finish();
+      this.#finishing--;
+    };
     const outerThrown = this.thrown;
     const landing = this.label(this.body);
-    const frame: Frame = { kind: 'finally', finish, outerThrown, returnAt: null };
+    const frame: Frame = { kind: 'finally', finish: finishOnce, outerThrown, returnAt: null };
     this.frames.push(frame);
     this.thrown = landing;
     work();
     this.thrown = outerThrown;
     this.frames.pop();
-    finish();
+    finishOnce();
     const after = this.tails;
     this.tails = [{ node: landing, way: 0 }];
-    finish();
+    finishOnce();
     this.connect(outerThrown);
     this.tails = after;
+  }
+
+  /** One copy of the block for all ways into it. What it leads to is either way out, whichever led in. */
+  #withSharedFinally(work: () => void, finish: () => void): void {
+    const outerThrown = this.thrown;
+    const landing = this.label(this.body);
+    this.frames.push({ kind: 'finally', finish: () => this.connect(landing), outerThrown, returnAt: null });
+    this.thrown = landing;
+    work();
+    this.thrown = outerThrown;
+    this.frames.pop();
+    this.join(landing);
+    finish();
+    const { yes, no } = this.branch({ kind: 'opaque' }, this.body);
+    this.connect(outerThrown, no);
+    this.tails = yes;
   }
 }
