@@ -131,7 +131,7 @@ describe('outputs', () => {
       }),
       { numRuns: 10_000, seed: SEED },
     );
-  });
+  }, 600_000);
 
   it('show no secret of the text itself, in 10,000 URLs and configurations that were never parsed', () => {
     fc.assert(
@@ -141,7 +141,7 @@ describe('outputs', () => {
       }),
       { numRuns: 10_000, seed: SEED + 1 },
     );
-  });
+  }, 600_000);
 
   it('made of readings (screens, metrics, recordings) show none either, in 2,000 readings', async () => {
     const sample = poolReading({});
@@ -166,7 +166,7 @@ describe('outputs', () => {
       }),
       { numRuns: 2000, seed: SEED + 2 },
     );
-  });
+  }, 600_000);
 
   it('are seen to leak where one is not masked', () => {
     const given = { secret: 'Zq"planted 7xK', text: '', inText: '' };
