@@ -208,7 +208,14 @@ export const command = defineCommand({
     const { host, port, serverVersion } = gateway;
     // Whoever chose the token knows it. A random one is printed once, since nobody else can know it.
     const controlToken = given.controlToken === null ? control.token : null;
-    const document: GatewayDocument = { schema: 1, host, port, controlPort: control.port, controlToken, serverVersion };
+    const document: GatewayDocument = {
+      schema: 1,
+      host,
+      port,
+      controlPort: control.port,
+      controlToken,
+      serverVersion,
+    };
     const shownToken = controlToken === null ? '' : ` with token ${controlToken}`;
     await context.write(
       given.format === 'json'
