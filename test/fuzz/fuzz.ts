@@ -1,6 +1,6 @@
 import { CodedError } from '../../src/base/coded-error.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
-import { maskSecrets, maskUrl, registerSecretsIn } from '../../src/base/secrets.js';
+import { maskSecrets, maskUrl } from '../../src/base/secrets.js';
 import { JsoncError } from '../../src/cli/jsonc.js';
 import { mutated, pick } from './mutate.js';
 
@@ -68,8 +68,7 @@ export function fuzz(parser: Parser, { inputs, seed, growth = true, onInput }: F
     if (error === null) count.accepted++;
     else count.refused++;
     if (error !== null && !isTyped(error, parser)) find('crash', text, stackOf(error));
-    if (error !== null && ALONE.test(shown(error, text)) && isToldApart(text))
-      find('secret', text, shown(error, text));
+    if (error !== null && ALONE.test(shown(error)) && isToldApart(text)) find('secret', text, shown(error));
     const spentMs =
       ms < MOST_MS / 5 ? ms : Math.min(...[1, 2, 3].map(() => tried(() => parser.parse(text)).ms));
     count.slowestMs = Math.max(count.slowestMs, spentMs);
@@ -139,9 +138,8 @@ function isToldApart(text: string): boolean {
 /** Glued to other letters by a mutation it is another word, which nobody can know to be a secret. */
 const ALONE = new RegExp(`(?<![A-Za-z0-9])${SECRET}(?![A-Za-z0-9])`);
 
-/** As the command line shows it, which knows what it was given. */
-function shown(error: unknown, given: string): string {
-  registerSecretsIn(given);
+/** As the command line shows it. */
+function shown(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const hint = 'hint' in error ? String(error.hint) : '';
   return maskSecrets(`${error.message} ${hint}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { registerSecret } from '../../src/base/secrets.js';
 import { ValueError } from '../../src/base/units.js';
 import { locatePostgres } from '../../src/db/postgres-place.js';
 import { parseResult } from '../../src/loadtest/result-file.js';
@@ -44,6 +45,8 @@ describe('a planted defect', () => {
   });
 
   it('is seen: a secret in an error', () => {
+    // Parsers above have registered it. The newest values stay, so that it is forgotten.
+    for (let n = 0; n < 400; n++) registerSecret(`another-value-${n}`);
     const leak = (text: string): never => {
       throw new ValueError(text.replace('password=', 'cannot read '));
     };
