@@ -9,7 +9,7 @@ const PATIENCE = 3;
 /** The steps for all leases of one function; for those that come later, only what follows the acquire call counts. */
 const STEPS_OF_A_FUNCTION = 150_000;
 /** The steps after which the others of that function stay undecided. */
-const LAST_STEPS_OF_A_FUNCTION = 2_000_000;
+const LAST_STEPS_OF_A_FUNCTION = 400_000;
 
 export interface Followed {
   readonly walk: Walk;
