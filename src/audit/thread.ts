@@ -38,11 +38,20 @@ export async function auditInThread(
     return auditInDetail(paths, onProgress === undefined ? options : { ...options, onProgress });
   }
   const worker = new Worker(WORKER, { workerData: { paths, options } satisfies Order, execArgv: [] });
-  return await new Promise((resolve, reject) => {
-    const forget = onAbort(signal, () => {
-      void worker.terminate();
-      reject(signal.reason);
-    });
+  try {
+    return await answerOf(worker, onProgress, signal);
+  } finally {
+    void worker.terminate();
+  }
+}
+
+function answerOf(
+  worker: Worker,
+  onProgress: AuditOptions['onProgress'],
+  signal: AbortSignal,
+): Promise<DetailedAudit> {
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason));
     worker.on('message', (reply: Reply) => {
       if (reply.kind === 'progress') return onProgress?.(reply.done, reply.total);
       forget();

@@ -83,10 +83,12 @@ describe('completion', () => {
         env: { PATH: process.env.PATH, HOME: folder, TERM: 'xterm', LANG: 'C.UTF-8' },
       });
       let output = '';
+      // A prompt after it says that the terminal is zsh's again: before, it would take control characters for its own.
       const seen = (text: string) =>
         new Promise<void>((resolve) => {
           const listener = pty.onData(() => {
-            if (!output.includes(text)) return;
+            const at = output.indexOf(text);
+            if (at < 0 || !output.includes('> ', at)) return;
             listener.dispose();
             resolve();
           });

@@ -164,7 +164,7 @@ describeWithPgBouncer('the doctor, where something is wrong with a target,', () 
 describe('an address that is wrong', () => {
   it.each([
     [['foo'], "'foo' is not a source: it has no scheme"],
-    [['mysql://a/b'], "the scheme 'mysql' is not known"],
+    [['redis://a/b'], "the scheme 'redis' is not known"],
     [['postgres://h:99999/x'], 'the port must be a number from 1 to 65535'],
     [['pgbouncer://a:secret@h/shop'], 'the console is not in a database'],
     [['sqlite://host/x'], 'sqlite has no hosts'],

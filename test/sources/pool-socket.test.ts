@@ -266,7 +266,7 @@ describe('the source pool:', () => {
     ['pool:orders', 'write pool:/path/to/the.sock or pool:127.0.0.1:9100'],
     ['pool:127.0.0.1:0', 'write pool:/path/to/the.sock or pool:127.0.0.1:9100'],
     ['pool:127.0.0.1:70000', 'write pool:/path/to/the.sock or pool:127.0.0.1:9100'],
-    ['mysql://app:secret@host/db', expect.stringMatching(/^there is pool:PATH/)],
+    ['redis://app:secret@host/0', expect.stringMatching(/^there is pool:PATH/)],
     ['orders.sock', expect.stringMatching(/^there is pool:PATH/)],
     ['postgres://app:secret@host:99999/db', 'write postgres://user@host:port/database'],
     ['postgres://app:secret/db', 'write postgres://user@host:port/database'],

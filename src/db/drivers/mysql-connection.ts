@@ -403,9 +403,9 @@ export class MysqlConnection implements Connection {
         if (other !== undefined && other.host === own.host && other.port === own.port)
           await ask(`kill query ${this.threadId}`);
       } finally {
-        stopWatching();
         this.tally.questions++;
         hangUp(client);
+        stopWatching();
       }
     } catch {
       // The server has no place for another connection, or is gone; closing this one is all that is left.

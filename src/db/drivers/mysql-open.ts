@@ -82,6 +82,7 @@ export async function openMysql(
     const password = await passwordOf(access.password);
     const ssl = await tlsFor(access, greeting);
     signal.throwIfAborted();
+    // poolctl-ignore-next-line leak -- it ends with its socket, which is destroyed below
     const client = mysql.createConnection({
       host: place.host ?? 'localhost',
       ...(place.port === null ? {} : { port: place.port }),
