@@ -66,7 +66,10 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Names that may be anything, and settings of which an empty one is a value. */
-const ANY_NAME = new Set(['name', 'account', 'user', 'adminUser', 'statsUser', 'column', 'cacheLocation']);
+// A token may be any word too, and nothing shows it afterwards.
+const ANY_NAME = new Set([
+  ...['name', 'account', 'user', 'adminUser', 'statsUser', 'column', 'cacheLocation', 'controlToken'],
+]);
 const MAY_BE_EMPTY = (command: string, { placeholder }: OptionSpec<unknown>) =>
   command === 'pgbouncer init' && placeholder === 'TEXT';
 

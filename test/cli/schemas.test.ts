@@ -193,17 +193,19 @@ describe('the JSON of a command fits its schema, field by field', () => {
     ends.push(() => database.close());
     const session = await database.getDb();
     const pools = [watch(database.pool, { name: 'shop' })];
+    const token = 'a-token-of-this-test';
+    const env = { POOLCTL_TOKEN: token };
     const published = await publish({
       app: { name: 'shop', pid: 42, host: 'here', node: 'v20', startedAtMs: 1 },
-      at: { kind: 'port', host: '127.0.0.1', port: 0 },
+      at: { kind: 'port', host: '127.0.0.1', port: 0, token },
       read: () => ({ takenAtMs: 1, pools: pools.flatMap((one) => one.snapshots()), gaps: [] }),
       clock: systemClock,
     });
     ends.push(() => published.close());
     const source = `pool:${published.address}`;
-    await fits('health', await json(['health', source, '--format=json'], [0, 1]));
+    await fits('health', await json(['health', source, '--format=json'], [0, 1], env));
     await fits('health', await json(['health', 'pool:127.0.0.1:1', '--format=json'], [1, 3]));
-    await fits('top', await json(['top', '--once', '--json', '--interval=100ms', source], EITHER));
+    await fits('top', await json(['top', '--once', '--json', '--interval=100ms', source], EITHER, env));
     await session.close();
     await fits('top', await json(['top', '--demo', '--once', '--json', '--interval=100ms'], EITHER));
     await poolctl(['top', '--demo', '--once', '--json', '--interval=100ms', '--record=tape.jsonl'], {

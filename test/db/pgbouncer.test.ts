@@ -100,7 +100,7 @@ describeWithPgBouncer('through PgBouncer', () => {
 
   it('more clients than it takes are told so', async () => {
     const narrow = await startPgBouncer({ max_client_conn: 1 });
-    const db = database('?pgbouncer=true', {}, narrow.port);
+    const db = database('?pgbouncer=true&sslmode=disable', {}, narrow.port);
     await using session = await db.getDb();
     const second = await db.getDb({ timeoutMs: 50 }).catch((error: unknown) => error);
     expect(second).toMatchObject({
