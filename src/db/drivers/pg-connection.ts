@@ -132,10 +132,7 @@ async function open(
     client.unref();
     return connection;
   } catch (error) {
-    const { stream } = client.connection;
-    stream.destroy();
-    // A server with room for one more client hears of the end of this one before another attempt reaches it.
-    if (!stream.closed) await new Promise<void>((resolve) => void stream.once('close', () => resolve()));
+    client.connection.stream.destroy();
     throw refused ?? (signal.aborted ? asError(signal.reason) : connectError(error, client));
   } finally {
     stopWatching();
