@@ -157,6 +157,9 @@ function configPlace(line: ParsedLine, io: Io): ConfigPlace {
   };
 }
 
+/** The shell's names for folders, which elsewhere stand for passwords: every message with a path would be masked. */
+const FOLDERS: ReadonlySet<string> = new Set(['PWD', 'OLDPWD']);
+
 /**
  * Registers all secrets that this run was given, so that no output shows one, whoever quotes it. A password that is also
  * a name in the open stays visible.
@@ -169,7 +172,7 @@ function rememberSecrets(
   const names = [env.PGUSER, env.PGDATABASE, env.PGHOST, env.USER];
   for (const text of argv) registerSecretsIn(text, names);
   for (const [name, text] of Object.entries(env)) {
-    if (text) registerSecretsIn(`${name}=${text}`, names);
+    if (text && !FOLDERS.has(name)) registerSecretsIn(`${name}=${text}`, names);
     if (text?.includes('://')) registerSecretsIn(text, names);
   }
   // A configuration that is a program may hold anything, circles included.

@@ -216,4 +216,12 @@ describe('poolctl as a process', () => {
     expect(text).not.toBe('');
     expect(leakIn(text, { secret: SECRET, text: url, inText: url })).toBeNull();
   });
+
+  // The shell's PWD is the folder, and no password.
+  it.each(['PWD', 'OLDPWD'])('shows a path, though it is in %s', async (name) => {
+    const path = join(folder, 'not-there');
+    const env = { [name]: name.endsWith('PWD') ? folder : path };
+    const { finished } = start(bin, ['audit-leaks', path], { cwd: folder, env });
+    expect((await finished).stderr).toContain(path);
+  });
 });
