@@ -19,7 +19,7 @@ import {
 import type { HttpEvents } from './events.js';
 import { failureOf, NotProcessedError } from './failure.js';
 import type { HttpSettings, HttpTimeouts } from './options.js';
-import type { Demand, Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
+import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.js';
 import { causeOf, type RetryBudget, type RetrySettings, retryAfterMs, retryWaitMs } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
 
@@ -157,12 +157,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   #connect(): void {
     const { connections, counts, settings } = this.#host;
     const { origin, timeouts } = this.#request;
-    const demand: Demand = {
-      once: !this.#mayRepeat,
-      deadlineAt: this.#deadlineAt,
-      again: this.#bounced,
-    };
-    const connection = connections.take(origin, demand);
+    const once = !this.#mayRepeat;
+    const connection = connections.take(origin, once, this.#bounced);
     if (connection !== null) {
       if (this.#waitSince === 0) counts.wait.record(0);
       else this.#waited();
@@ -172,6 +168,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     let leftMs = timeouts.poolMs;
     if (this.#waitSince === 0) this.#waitSince = settings.clock.now();
     else if (leftMs !== null) leftMs = Math.max(0, leftMs - (settings.clock.now() - this.#waitSince));
+    const demand = { once, deadlineAt: this.#deadlineAt, again: this.#bounced };
     this.#waiter = connections.wait(origin, leftMs, demand, this);
   }
 

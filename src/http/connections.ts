@@ -94,11 +94,11 @@ export class Connections {
   }
 
   /** A connection that is free at this moment, if nobody waits for one. It must come back by `release`. */
-  take(origin: Origin, demand: Demand): PooledConnection | null {
+  take(origin: Origin, once: boolean, again: boolean): PooledConnection | null {
     // Those who must not be sent twice may wait for a connection that is new while others are idle.
-    const ahead = demand.once ? origin.waiting : origin.waiting - origin.waitingOnce;
-    if (ahead > 0 && !demand.again) return null;
-    return this.#free(origin, demand.once);
+    const ahead = once ? origin.waiting : origin.waiting - origin.waitingOnce;
+    if (ahead > 0 && !again) return null;
+    return this.#free(origin, once);
   }
 
   wait(origin: Origin, timeoutMs: number | null, demand: Demand, outcome: WaiterOutcome): Waiter {

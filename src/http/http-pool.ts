@@ -224,6 +224,14 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     { timeouts, retry, idempotencyKey, onAcquired }: HttpRequestOptions,
   ): CallRequest {
     const { settings } = this;
+    const own =
+      retry === undefined
+        ? settings.retry
+        : retry === false
+          ? null
+          : resolveRetry({ ...plainRetry(settings.retry), ...retry });
+    // Where the method may be sent twice, or nothing is, nobody has to look.
+    const asksForKey = own !== null && !own.methods.has(parts.method);
     return {
       origin,
       parts:
@@ -231,13 +239,8 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
           ? parts
           : { ...parts, headers: withHeader(parts.headers, 'idempotency-key', idempotencyKey) },
       timeouts: timeouts === undefined ? settings.timeouts : resolveTimeouts(timeouts, settings.timeouts),
-      retry:
-        retry === undefined
-          ? settings.retry
-          : retry === false
-            ? null
-            : resolveRetry({ ...plainRetry(settings.retry), ...retry }),
-      hasIdempotencyKey: idempotencyKey !== undefined || hasKey(parts.headers),
+      retry: own,
+      hasIdempotencyKey: idempotencyKey !== undefined || (asksForKey && hasKey(parts.headers)),
       timing: newTiming(),
       onAcquired: onAcquired ?? null,
     };

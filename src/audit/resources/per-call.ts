@@ -2,6 +2,9 @@ import type { ResourceSpec } from '../types.js';
 
 // Pools and clients that serve a whole process: one that is made per call has to be ended on every path.
 
+const SHARED =
+  'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.';
+
 export const pgPoolPerCall: ResourceSpec = {
   id: 'pg-pool-per-call',
   title: 'a node-postgres pool',
@@ -35,8 +38,7 @@ export async function report(url: string) {
     await pool.end();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -73,8 +75,7 @@ export async function report(uri: string) {
     await pool.end();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -114,8 +115,7 @@ export async function report(config: sql.config) {
     await pool.close();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -147,8 +147,7 @@ export async function report(connection: string) {
     await db.destroy();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -185,8 +184,7 @@ export async function report(url: string) {
     await db.close();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -222,8 +220,7 @@ export async function report(url: string) {
     await source.destroy();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -252,8 +249,7 @@ export async function report() {
     await db.$disconnect();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -285,8 +281,7 @@ export async function report(url: string) {
     await connection.close();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -334,8 +329,7 @@ export async function report(options: Options) {
     await orm.close();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -366,8 +360,7 @@ export async function report(url: string) {
     await client.close();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };
 
@@ -396,7 +389,6 @@ export async function report(options: ClientOptions) {
     await client.shutdown();
   }
 }`,
-    exceptions:
-      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
+    exceptions: SHARED,
   },
 };

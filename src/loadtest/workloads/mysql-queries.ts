@@ -1,26 +1,15 @@
-import { formatCount } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
-import { byType, CANDLE_WORDS, candleScripts, type QueryType } from './candles.js';
+import type { QueryType } from './candles.js';
 import { MYSQL_CANDLES } from './mysql-candles.js';
+import { candleWork, generatedWork } from './server-work.js';
 import type { BuiltIn } from './sql-target.js';
 
 /** The built-in queries: on the candles that `--init` has made, else on generated rows. Neither needs anything more. */
 export async function queriesFor(type: QueryType, session: Session): Promise<BuiltIn> {
   const symbols = await findSymbols(session);
-  if (symbols.length > 0) {
-    return {
-      scripts: candleScripts(type, MYSQL_CANDLES, symbols, { division: 'DIV' }),
-      work: `${CANDLE_WORDS[type]} (table ${MYSQL_CANDLES})`,
-    };
-  }
-  const simple = 'a series of 20 generated rows';
-  const complex = `moving averages over a generated series of ${formatCount(GENERATED_ROWS)} rows`;
-  const words: Record<QueryType, string> = {
-    simple: `${simple} (no table is needed)`,
-    complex: `${complex} (no table is needed)`,
-    mixed: `four in five: ${simple}; one in five: ${complex}`,
-  };
-  return { scripts: byType(type, GENERATED_SIMPLE, GENERATED_COMPLEX), work: words[type] };
+  return symbols.length > 0
+    ? candleWork(type, MYSQL_CANDLES, symbols, { division: 'DIV' })
+    : generatedWork(type, GENERATED_SIMPLE, GENERATED_COMPLEX);
 }
 
 /** Those of the candles; none where there is no such table, or no database. */
@@ -39,7 +28,6 @@ async function findSymbols(session: Session): Promise<string[]> {
 const DIGITS = Array.from({ length: 10 }, (_, n) => `SELECT ${n}${n === 0 ? ' AS n' : ''}`).join(
   ' UNION ALL ',
 );
-const GENERATED_ROWS = 2000;
 const GENERATED_SIMPLE = `
 \\set first random(1, 1000000)
 WITH digits AS (${DIGITS})

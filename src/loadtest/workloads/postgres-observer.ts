@@ -1,8 +1,8 @@
 import { createDatabase, type Database } from '../../db/database.js';
 import { PgConnection, type Tally } from '../../db/drivers/pg-connection.js';
 import { accessOptions, type PostgresAccess, serverUrl } from '../../db/postgres-place.js';
-import { PoolError } from '../../pool/errors.js';
 import { WorkloadError } from './errors.js';
+import { answerLimit, firstLook, observerOptions, watchConnections } from './observer.js';
 
 /**
  * poolctl's own connection to the server under test, outside of its pool: it finds out what is there, makes and removes
@@ -17,9 +17,6 @@ export interface Observer {
   close(): Promise<void>;
 }
 
-/** A first answer takes milliseconds; a pooler that is paused, or has no connection left, gives none at all. */
-const ANSWER_MS = 10_000;
-
 /**
  * Connects and finds out who is there. A pooler cannot be asked by name, but gives itself away: PostgreSQL tells at the
  * start of a connection the number of the process that serves it, which pg_backend_pid() says again. A pooler has none
@@ -31,35 +28,28 @@ export async function openObserver(
   access: PostgresAccess,
   stop: AbortSignal = new AbortController().signal,
 ): Promise<Observer> {
-  const answerMs = access.connectTimeoutMs ?? ANSWER_MS;
+  const answerMs = answerLimit(access);
   const database = createDatabase(serverUrl(access.url), {
     ...accessOptions({ ...access, pgbouncer: false, prepareThreshold: 0 }),
-    ...{ name: 'poolctl observer', size: 1, maxOverflow: 0, createTimeoutMs: answerMs, timeoutMs: null },
-    // Whoever asks a server that may not answer has a limit of their own, and a ping would only add another.
-    prePing: false,
+    ...observerOptions(answerMs),
   });
   const tally: Tally = { transactions: 0 };
   countInto(tally, database, { connects: true });
-  const late = AbortSignal.timeout(answerMs);
-  try {
-    using lease = await database.pool.acquire({ signal: stop });
-    const connection = lease.resource;
-    if (!(connection instanceof PgConnection)) throw new Error('not a connection to PostgreSQL');
-    if (connection.serverVersion?.endsWith('/bouncer')) throw noDatabase();
-    const { rows } = await connection.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', [], {
-      signal: AbortSignal.any([stop, late]),
-    });
-    const pooled = rows[0]?.pid !== connection.processId;
-    return { database, pooled, tally, close: () => database.close({ graceMs: 0 }) };
-  } catch (error) {
-    await database.close({ graceMs: 0 });
-    if (stop.aborted) throw error;
-    if (late.aborted) throw noAnswer(access.url, answerMs);
-    // That the pool could open nothing is told by what the server said.
-    throw error instanceof PoolError && error.cause instanceof Error && 'hint' in error.cause
-      ? error.cause
-      : error;
-  }
+  const hint =
+    'if PgBouncer is between: is it paused, or are all its server connections taken? See SHOW POOLS';
+  const pooled = await firstLook(
+    database,
+    { url: access.url, answerMs, hint, stop },
+    async (connection, signal) => {
+      if (!(connection instanceof PgConnection)) throw new Error('not a connection to PostgreSQL');
+      if (connection.serverVersion?.endsWith('/bouncer')) throw noDatabase();
+      const { rows } = await connection.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', [], {
+        signal,
+      });
+      return rows[0]?.pid !== connection.processId;
+    },
+  );
+  return { database, pooled, tally, close: () => database.close({ graceMs: 0 }) };
 }
 
 export interface CountOptions {
@@ -75,21 +65,17 @@ export function countInto(
   database: Database,
   { connects, onOpen, onClose }: CountOptions,
 ): void {
-  const { driver } = database.pool.settings;
-  const { create, destroy } = driver;
-  driver.create = async (signal, slot) => {
-    const connection = await create(signal, slot);
-    if (connection instanceof PgConnection) {
+  watchConnections(database, {
+    opened(connection) {
+      if (!(connection instanceof PgConnection)) return;
       tally.transactions += connection.tally.transactions + (connects ? 1 : 0);
       connection.tally = tally;
       onOpen?.(connection);
-    }
-    return connection;
-  };
-  driver.destroy = (connection, reason) => {
-    if (connection instanceof PgConnection) onClose?.(connection);
-    return destroy(connection, reason);
-  };
+    },
+    closed(connection) {
+      if (connection instanceof PgConnection) onClose?.(connection);
+    },
+  });
 }
 
 function noDatabase(): WorkloadError {
@@ -98,16 +84,6 @@ function noDatabase(): WorkloadError {
     "the target is PgBouncer's admin console, which runs no queries",
     {
       hint: 'name one of the databases behind it',
-    },
-  );
-}
-
-function noAnswer(url: string, afterMs: number): WorkloadError {
-  return new WorkloadError(
-    'ERR_NO_ANSWER',
-    `${url.replace(/\?.*/, '')} takes connections, but did not answer a first query within ${afterMs / 1000} s`,
-    {
-      hint: 'if PgBouncer is between: is it paused, or are all its server connections taken? See SHOW POOLS',
     },
   );
 }

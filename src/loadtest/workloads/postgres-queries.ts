@@ -1,26 +1,15 @@
-import { formatCount } from '../../base/units.js';
 import type { Session } from '../../db/database.js';
-import { byType, CANDLE_WORDS, candleScripts, type QueryType } from './candles.js';
+import type { QueryType } from './candles.js';
 import { CANDLE_TABLE } from './postgres-candles.js';
+import { candleWork, GENERATED_ROWS, generatedWork } from './server-work.js';
 import type { BuiltIn } from './sql-target.js';
 
 /** The built-in queries: on the candles that `--init` has made, else on generated rows. Neither needs anything more. */
 export async function queriesFor(type: QueryType, session: Session): Promise<BuiltIn> {
   const symbols = await findSymbols(session);
-  if (symbols.length > 0) {
-    return {
-      scripts: candleScripts(type, CANDLE_TABLE, symbols),
-      work: `${CANDLE_WORDS[type]} (table ${CANDLE_TABLE})`,
-    };
-  }
-  const simple = 'a series of 20 generated rows';
-  const complex = `moving averages over a generated series of ${formatCount(GENERATED_ROWS)} rows`;
-  const words: Record<QueryType, string> = {
-    simple: `${simple} (no table is needed)`,
-    complex: `${complex} (no table is needed)`,
-    mixed: `four in five: ${simple}; one in five: ${complex}`,
-  };
-  return { scripts: byType(type, GENERATED_SIMPLE, GENERATED_COMPLEX), work: words[type] };
+  return symbols.length > 0
+    ? candleWork(type, CANDLE_TABLE, symbols)
+    : generatedWork(type, GENERATED_SIMPLE, GENERATED_COMPLEX);
 }
 
 /** Those of the candles; none where there is no such table, or it may not be read. */
@@ -36,7 +25,6 @@ async function findSymbols(session: Session): Promise<string[]> {
   return rows.map(({ symbol }) => symbol);
 }
 
-const GENERATED_ROWS = 2000;
 const GENERATED_SIMPLE = `
 \\set first random(1, 1000000)
 SELECT i, i * 7919 % 10007 AS value FROM generate_series(:first::bigint, :first::bigint + 19) AS i;
