@@ -277,16 +277,6 @@ class Exchange implements Sending {
     stream.on('trailers', (trailers) => {
       this.#trailers = rawOf(trailers);
     });
-    stream.on('data', (chunk: Buffer) => {
-      if (this.#over) return;
-      this.#bytes += chunk.byteLength;
-      const { maxResponseBytes } = this.#settings;
-      if (maxResponseBytes !== null && this.#bytes > maxResponseBytes) {
-        this.#fail(
-          Object.assign(new Error('the response is too large'), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' }),
-        );
-      } else if (this.#handler.onData(chunk) === false) stream.pause();
-    });
     stream.on('end', () => {
       this.#ended = true;
       // The server has said all, and does not want the rest.
@@ -317,6 +307,20 @@ class Exchange implements Sending {
     }
     const more = this.#handler.onHeaders(status, raw, () => stream.resume(), '');
     if (more === false) stream.pause();
+    // Not earlier: Node tells of the headers in a later tick, and where they come together with the body, a stream that
+    // flows may give its first piece before them.
+    stream.on('data', (chunk: Buffer) => this.#take(stream, chunk));
+  }
+
+  #take(stream: ClientHttp2Stream, chunk: Buffer): void {
+    if (this.#over) return;
+    this.#bytes += chunk.byteLength;
+    const { maxResponseBytes } = this.#settings;
+    if (maxResponseBytes !== null && this.#bytes > maxResponseBytes) {
+      this.#fail(
+        Object.assign(new Error('the response is too large'), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' }),
+      );
+    } else if (this.#handler.onData(chunk) === false) stream.pause();
   }
 
   #send(stream: ClientHttp2Stream, source: Source): void {
