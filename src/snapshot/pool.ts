@@ -1,5 +1,6 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
 import { counter, durations, gauge } from './metric.js';
+import { holderSession, poolObserved } from './observed.js';
 import {
   amount,
   either,
@@ -104,6 +105,10 @@ export const poolHolder = object({
    * be negative; null if unknown.
    */
   backendPid: orNull(integer),
+  /** Time since its last statement ended, or since it was handed out; null while one runs, or if unknown. */
+  idleMs: optional(orNull(figure)),
+  /** Absent where nobody looks. */
+  session: optional(holderSession),
 });
 
 const limit = orNull(either(figure, literal('never')));
@@ -203,6 +208,8 @@ export const poolFields = {
   closed: isTrue,
   /** Absent where nothing is known of it. */
   setup: optional(poolSetup),
+  /** Absent where no watcher inside the process looks. */
+  observed: optional(poolObserved),
 };
 
 /** A pool of any kind. */

@@ -35,6 +35,13 @@ const poolerDatabase = object({
   size: orNull(figure),
   reserve: orNull(figure),
   paused: flag,
+  /** Where it connects; null over a Unix socket. */
+  host: optional(orNull(text)),
+  port: optional(orNull(integer)),
+  /** Server connections now, and the most of all users together (`max_db_connections`); null for no limit. */
+  connections: optional(orNull(figure)),
+  maxConnections: optional(orNull(figure)),
+  disabled: optional(orNull(flag)),
   transactionsPerSecond: orNull(figure),
   queriesPerSecond: orNull(figure),
   /** The mean wait of a client for a server connection, in milliseconds. */
@@ -55,6 +62,10 @@ const poolerClient = object({
   waitMs: orNull(figure),
   /** The id of its server connection; null while it has none. */
   link: orNull(text),
+  /** Time since its last request began, in milliseconds. */
+  requestMs: optional(orNull(figure)),
+  /** Time since it connected. */
+  connectedMs: optional(orNull(figure)),
   /** The process at the other end of a Unix socket; null over TCP, and where the system does not report it. */
   processId: optional(orNull(integer)),
 });
@@ -68,6 +79,10 @@ const poolerServer = object({
   backendPid: orNull(integer),
   localPort: orNull(integer),
   link: orNull(text),
+  /** The address of the server at its other end. */
+  address: optional(orNull(text)),
+  /** Time since it was opened; null where it is not known. */
+  connectedMs: optional(orNull(figure)),
 });
 
 /** The figures of a row by the names of PgBouncer's own columns: those that its version has. */
@@ -96,6 +111,8 @@ export const poolerReading = object({
   config: record(text),
   /** All figures of PgBouncer. Absent in old recordings. */
   columns: optional(columns),
+  /** SHOW LISTS: `used_clients`, `login_clients`, `dns_pending`, ... */
+  lists: optional(record(figure)),
 });
 
 export interface PoolerPool extends Read<typeof poolerPool> {}

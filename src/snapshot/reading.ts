@@ -2,6 +2,7 @@ import type { Fields } from './bounds.js';
 import { brokerFigures } from './broker.js';
 import { feedFigures } from './feed.js';
 import { httpFigures } from './http.js';
+import { processReading } from './observed.js';
 import { databasePool } from './pool.js';
 import { poolerReading } from './pooler.js';
 import {
@@ -81,6 +82,8 @@ export const reading = object({
   server: nullOr(serverReading),
   pooler: nullOr(poolerReading),
   gaps: listOfAll(gap),
+  /** Of a source that is an application. Absent where it does not tell. */
+  process: optional(processReading),
 });
 
 /** Why a source cannot be read. */
@@ -121,6 +124,7 @@ export interface AppReading extends Read<typeof app> {}
 /** A pool of an application. */
 export interface PoolReading extends Read<typeof poolReading> {}
 export type SourceKind = (typeof SOURCE_KINDS)[number];
+export interface ProcessReading extends Read<typeof processReading> {}
 export interface Gap extends Read<typeof gap> {}
 /** One poll of a source. Parts that this kind of source does not have are empty, or null. */
 export interface Reading extends Read<typeof reading> {}

@@ -1,4 +1,17 @@
-import { count, figure, integer, list, listOfAll, object, orNull, type Read, text } from './schema.js';
+import {
+  count,
+  figure,
+  flag,
+  integer,
+  list,
+  listOfAll,
+  object,
+  optional,
+  orNull,
+  type Read,
+  record,
+  text,
+} from './schema.js';
 
 /** A backend of PostgreSQL that serves a client. Fields that the role may not see are null. */
 export const backend = object({
@@ -23,6 +36,52 @@ export const backend = object({
   query: orNull(text),
   /** The backends that it waits for; empty if it waits for none. Read only of lock waiters. */
   blockedBy: list(integer),
+  /** The mode of the lock that it waits for: `AccessExclusiveLock`. */
+  lockMode: optional(orNull(text)),
+  /** The relation whose lock it waits for. */
+  lockRelation: optional(orNull(text)),
+  /** Whether it holds an advisory lock beyond its transaction. */
+  holdsAdvisoryLock: optional(orNull(flag)),
+});
+
+/** A process of the server that serves no client: autovacuum, replication, or background work. */
+const serverProcess = object({
+  pid: integer,
+  /** `autovacuum worker`, `walsender`, ... */
+  type: text,
+  waitType: orNull(text),
+  waitEvent: orNull(text),
+  query: orNull(text),
+  /** Time in this transaction. */
+  transactionMs: orNull(figure),
+});
+
+/** A transaction that was prepared for a two-phase commit and waits for its end. No process holds it. */
+const preparedTransaction = object({
+  gid: text,
+  owner: orNull(text),
+  database: orNull(text),
+  /** Time since it was prepared. */
+  ageMs: orNull(figure),
+});
+
+/** The limit of one role, or of one database. */
+const connectionLimit = object({ of: text, name: text, limit: count, used: count });
+
+/** A standby as the primary sees it. */
+const standby = object({
+  name: text,
+  /** `sync`, `async`, `quorum`, `potential`. */
+  syncState: orNull(text),
+  state: orNull(text),
+  replayLagMs: orNull(figure),
+});
+
+const replicationSlot = object({
+  name: text,
+  active: flag,
+  /** WAL that the server keeps for it, in bytes. */
+  retainedBytes: orNull(figure),
 });
 
 /** Counters of pg_stat_database since its last reset. Those that came with version 14 are null before. */
@@ -36,6 +95,15 @@ const databaseReading = object({
   sessionsAbandoned: orNull(figure),
   sessionsFatal: orNull(figure),
   sessionsKilled: orNull(figure),
+  commits: optional(orNull(figure)),
+  rollbacks: optional(orNull(figure)),
+  deadlocks: optional(orNull(figure)),
+  /** Queries canceled since they conflicted with recovery, on a standby. */
+  conflicts: optional(orNull(figure)),
+  temporaryFiles: optional(orNull(figure)),
+  temporaryBytes: optional(orNull(figure)),
+  blocksHit: optional(orNull(figure)),
+  blocksRead: optional(orNull(figure)),
 });
 
 export const serverReading = object({
@@ -46,6 +114,21 @@ export const serverReading = object({
   /** Client backends of all databases now; null if unknown. */
   usedConnections: orNull(count),
   databases: listOfAll(databaseReading),
+  /** Whether it is a standby. */
+  inRecovery: optional(orNull(flag)),
+  /** Whether transactions are read-only unless they say otherwise (`default_transaction_read_only`). */
+  readOnly: optional(orNull(flag)),
+  /** Time since the server was started. */
+  uptimeMs: optional(orNull(figure)),
+  /** Settings that decide how long sessions and statements may live, by name, in the server's own words. */
+  settings: optional(record(text)),
+  processes: optional(list(serverProcess)),
+  preparedTransactions: optional(list(preparedTransaction)),
+  connectionLimits: optional(list(connectionLimit)),
+  standbys: optional(list(standby)),
+  slots: optional(list(replicationSlot)),
+  /** Counters of MySQL's SHOW GLOBAL STATUS, by name in lower case. */
+  status: optional(record(figure)),
 });
 
 export interface Backend extends Read<typeof backend> {}

@@ -1,0 +1,77 @@
+import { amount, figure, flag, list, object, orNull, port, text } from './schema.js';
+
+/** Failed statements or acquires of one code and one place. */
+export const queryError = object({
+  /** SQLSTATE of PostgreSQL (`42P05`), MySQL's name (`ER_LOCK_DEADLOCK`), or Node's code (`ECONNRESET`). */
+  code: text,
+  /** The message of the last one. */
+  message: orNull(text),
+  /** `file:line:column` of the code that sent the statement; null where it was not sampled. */
+  site: orNull(text),
+  count: amount,
+  /** Time since the last one, in milliseconds. */
+  lastMs: orNull(figure),
+});
+
+/** The server that a pool connects to, as it was set up. */
+export const poolAddress = object({
+  /** A name, an address, or the folder of a Unix socket. */
+  host: orNull(text),
+  port: orNull(port),
+  database: orNull(text),
+  user: orNull(text),
+});
+
+/** What a watcher inside the process sees of a pool beside its figures. null is not measured. */
+export const poolObserved = object({
+  /** Time since the pool was made, in milliseconds. */
+  ageMs: orNull(figure),
+  /** `file:line:column` of the code that made the pool. */
+  site: orNull(text),
+  address: orNull(poolAddress),
+  /** Statements sent since the pool was made. */
+  queries: orNull(amount),
+  /** The most frequent first. */
+  queryErrors: list(queryError),
+  /** Statements sent with a name, so that the server keeps them. */
+  namedStatements: orNull(amount),
+  /** Where the callers that wait now asked, the most frequent place first. */
+  waiterSites: list(object({ site: text, count: amount })),
+  /** Callers that wait while their own flow holds a lease of the same pool. */
+  nestedWaiters: orNull(amount),
+  /** SQLSTATE, MySQL's name, or Node's code of `createError`. */
+  createErrorCode: orNull(text),
+  /** Time since the last connect that failed, in milliseconds. */
+  createErrorMs: orNull(figure),
+  /** The slowest connect of the last minute, in milliseconds. */
+  slowestConnectMs: orNull(figure),
+  /** Connections that broke while they were idle. */
+  lostIdle: orNull(amount),
+  /** Connections that broke while they were lent. */
+  lostLent: orNull(amount),
+});
+
+/** The state that a session has collected, as far as its statements tell. */
+export const holderSession = object({
+  /** Whether a transaction is open; null where it is not known. */
+  inTransaction: orNull(flag),
+  /** Channels of LISTEN. */
+  listens: list(text),
+  /** What else outlives a transaction: `SET search_path`, `TEMPORARY TABLE t`, `ADVISORY LOCK`, `CURSOR c`, `REPLICATION`. */
+  keeps: list(text),
+});
+
+/** The process that publishes, as it was when it was read. */
+export const processReading = object({
+  /** The 99th percentile of the event loop's delay lately, in milliseconds. */
+  loopDelayP99Ms: orNull(figure),
+  /** The longest delay lately. */
+  loopDelayMaxMs: orNull(figure),
+  /** The longest time in the last ten minutes during which the whole process did not run (stopped, or suspended). */
+  frozenMs: orNull(figure),
+  /** Time since that ended. */
+  frozenAgoMs: orNull(figure),
+  /** Files that are open, and how many may be. */
+  openFiles: orNull(amount),
+  fileLimit: orNull(amount),
+});
