@@ -146,10 +146,32 @@ describe('what keeps a connection from PostgreSQL from being made is told with c
       message: expect.stringContaining('does not support SSL'),
       hint: expect.stringContaining('sslmode=prefer'),
     });
-    // The second attempt, without, gets no answer that makes sense either.
+    // libpq does not try again either: it logs in on the same socket, which this server has closed.
     expect(await failureOf(`postgres://u:pw@127.0.0.1:${port}/d?sslmode=prefer`)).toMatchObject({
       code: 'ERR_CONNECTION_LOST',
     });
+  });
+
+  it('a server without TLS gets the log-in on the same socket', async () => {
+    const seen: string[] = [];
+    const port = await listen((socket) => {
+      seen.push('connected');
+      socket.on('data', (bytes) => {
+        const isRequest = bytes.length === 8 && bytes.readInt32BE(4) === 80877103;
+        seen.push(
+          isRequest
+            ? 'TLS?'
+            : bytes
+                .toString('latin1')
+                .replaceAll(/[^ -~]+/g, ' ')
+                .trim(),
+        );
+        if (isRequest) socket.write('N');
+        else socket.destroy();
+      });
+    });
+    await failureOf(`postgres://u:pw@127.0.0.1:${port}/d?sslmode=prefer`);
+    expect(seen).toEqual(['connected', 'TLS?', expect.stringMatching(/user u database d/)]);
   });
 });
 

@@ -21,6 +21,7 @@ import { PgSessionState } from './pg-session-state.js';
 import {
   type AuthRules,
   attemptsFor,
+  goOnWithoutTls,
   guardAuth,
   mayTryNext,
   type TlsAttempt,
@@ -89,7 +90,7 @@ async function connectTo(
 ): Promise<PgConnection> {
   const [first = false, second] = await attemptsFor(pg, settings.tls, place.host);
   try {
-    return await open(pg, settings, place, first, signal);
+    return await open(pg, settings, place, first, signal, second === false);
   } catch (error) {
     if (second === undefined || signal.aborted || !mayTryNext(error, first)) throw error;
     // What the first attempt failed with says more, if the second one changes nothing.
@@ -109,9 +110,17 @@ async function open(
   place: PgPlace,
   ssl: TlsAttempt,
   signal: AbortSignal,
+  mayBePlain = false,
 ): Promise<PgConnection> {
   signal.throwIfAborted();
   const client = new pg.Client(configOf(pg, settings, place, ssl));
+  if (mayBePlain) {
+    goOnWithoutTls(client.connection, () => {
+      // A request to cancel connects the same way.
+      client.ssl = false;
+      client.enableChannelBinding = false;
+    });
+  }
   // Neither in the URL nor in the environment: then it is looked up, if the server asks for one.
   client.password ||= () => passwordFromFile(settings.passwordFile, client);
   const connection = new PgConnection(pg, client, settings);

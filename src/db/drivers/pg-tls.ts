@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { checkServerIdentity, createSecureContext, type SecureVersion } from 'node:tls';
 import { asError } from '../../base/promises.js';
 import { DatabaseError } from '../errors.js';
@@ -140,6 +141,29 @@ export function mayTryNext(error: unknown, attempt: TlsAttempt): boolean {
   const { code, message } = error;
   if (attempt === false) return code === '28000';
   return code === 'ERR_DB_TLS' || code === '28000' || /ssl|tls|EPROTO/i.test(`${code} ${message}`);
+}
+
+/** The answer 'N' to a request for TLS. */
+const NO_TLS = 0x4e;
+
+/**
+ * Continues without TLS on the same socket if the server answers that it has none, as libpq does with
+ * `sslmode=prefer`. A second socket would be a second client for a moment, which `max_client_conn` of PgBouncer can
+ * refuse. `pg` itself ends the socket at that answer, which it waits for with `stream.once('data')`.
+ */
+export function goOnWithoutTls(wire: PgWire, onPlain: () => void): void {
+  const { stream } = wire;
+  const { once } = stream;
+  stream.once = function (this: Duplex, event: string, listener: (...values: never[]) => void) {
+    if (event !== 'data') return once.call(this, event, listener as () => void);
+    stream.once = once;
+    return once.call(this, event, (answer: Buffer) => {
+      if (answer.length !== 1 || answer[0] !== NO_TLS) return listener(answer as never);
+      onPlain();
+      wire.attachListeners(stream);
+      wire.emit('sslconnect');
+    });
+  } as typeof once;
 }
 
 /** Ends the connection before a proof is sent that the rules do not accept, and calls back with the reason. */

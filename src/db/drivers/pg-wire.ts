@@ -61,8 +61,9 @@ export interface PgClient extends PgAddress {
   readonly connection: PgWire;
   readonly processID: number | null;
   readonly secretKey: number | null;
-  readonly ssl: TlsOptions | boolean;
+  ssl: TlsOptions | boolean;
   password: string | null | (() => Promise<string>);
+  enableChannelBinding: boolean;
   connect(callback: (error?: Error | null) => void): void;
   query(query: PgQuery, callback: PgCallback): void;
   query(text: string, values: unknown[], callback: PgCallback): void;
@@ -88,6 +89,10 @@ export interface PgWire {
   parsedStatements: Record<string, string>;
   connect(portOrSocket: number | string, host?: string): void;
   requestSsl(): void;
+  /** Reads the messages of the server from this stream. */
+  attachListeners(stream: Duplex): void;
+  /** Goes on with the log-in. */
+  emit(event: 'sslconnect'): boolean;
   cancel(processId: number, secretKey: number): void;
   on(event: 'connect' | 'sslconnect' | 'end', listener: () => void): this;
   on(event: 'error', listener: (error: Error) => void): this;
