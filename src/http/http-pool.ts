@@ -60,7 +60,9 @@ export interface HttpFetchInit
     Pick<HttpRequestOptions, 'timeouts' | 'retry' | 'idempotencyKey'> {}
 
 /** The platform's own `fetch`, with more options. */
-export type HttpFetch = (input: Parameters<typeof fetch>[0], init?: HttpFetchInit) => Promise<Response>;
+type FetchInput = Parameters<typeof fetch>[0];
+
+export type HttpFetch = (input: FetchInput, init?: HttpFetchInit) => Promise<Response>;
 
 /** A body that must be read, or given up with `dump` or `destroy`: until then it keeps its connection. */
 export interface HttpBody extends Readable {
@@ -135,7 +137,8 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     this.#dispatcher = new PoolDispatcher((request, handler) =>
       this.#dispatch(handler, () => (request as unknown as PoolRequest).call),
     );
-    this.fetch = (input, init) => this.#fetch(input, init);
+    // Named, and with one required parameter, as the global one is.
+    this.fetch = { fetch: (input: FetchInput, init: HttpFetchInit = {}) => this.#fetch(input, init) }.fetch;
   }
 
   get name(): string {
@@ -257,7 +260,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     return place;
   }
 
-  #fetch(input: Parameters<typeof fetch>[0], init: HttpFetchInit = {}): Promise<Response> {
+  #fetch(input: FetchInput, init: HttpFetchInit): Promise<Response> {
     const { timeouts, retry, idempotencyKey, ...plain } = init;
     const { body } = plain;
     const options: HttpRequestOptions = {
@@ -275,7 +278,8 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     const dispatcher = new PoolDispatcher((request, handler) =>
       this.#dispatch(handler, () => {
         if (request.upgrade) throw optionError('a pool of connections takes no upgrades');
-        const { path, method, headers } = request;
+        const { path, method } = request;
+        const headers = withOneLength(request.headers);
         const parts = { path, method, headers, body: bodyOf(request.body) };
         return this.#callOf(this.#originOf(new URL(String(request.origin))), parts, options);
       }),
@@ -421,6 +425,16 @@ function plainHeaders(headers: HttpHeaders | undefined): HttpHeaders {
   if (headers === undefined) return null;
   if (headers === null || !(Symbol.iterator in headers)) return headers;
   return Array.isArray(headers) && !Array.isArray(headers[0]) ? headers : [...headers].flat();
+}
+
+/** `fetch` appends the length it has counted to the caller's own. Equal ones are one (RFC 9110, section 8.6). */
+function withOneLength(headers: HttpHeaders): HttpHeaders {
+  for (const [name, value] of pairsOf(headers)) {
+    if (name.toLowerCase() !== 'content-length') continue;
+    const [, length] = /^(\d+)(?:, *\1)+$/.exec(value) ?? [];
+    return length === undefined ? headers : { ...Object.fromEntries(pairsOf(headers)), [name]: length };
+  }
+  return headers;
 }
 
 /** Whether the caller has written a key into the headers. */

@@ -364,6 +364,28 @@ describe('what ends a connection', () => {
 });
 
 describe('fetch', () => {
+  it('has the name and the length of the global one', async () => {
+    const { fetch: own } = opened.pool();
+    expect([own.name, own.length]).toEqual([fetch.name, fetch.length]);
+  });
+
+  it('takes a content-length of the caller, through a redirect too, and refuses a wrong one', async () => {
+    const server = await opened.http((request, response) => {
+      request.resume();
+      if (request.url === '/old') response.writeHead(307, { location: '/new' }).end();
+      else response.end(request.headers['content-length']);
+    });
+    const pool = opened.pool();
+    const post = (length: string): Promise<Response> =>
+      pool.fetch(`${server.url}/old`, {
+        method: 'POST',
+        body: 'a+b+c',
+        headers: { 'Content-Length': length },
+      });
+    expect(await (await post('5')).text()).toBe('5');
+    expect((await errorOf(post('6'))).cause).toMatchObject({ code: 'ERR_HTTP_OPTION' });
+  });
+
   it('sends again whatever can be sent again, a Request with a body, a form or a blob', async () => {
     const bodies = new Map<string, string[]>();
     const server = await opened.http((request, response, peer) => {
