@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 import { Emitter } from '../base/emitter.js';
-import { graceFor, ignore } from '../base/promises.js';
+import { allowManyListeners, graceFor, ignore } from '../base/promises.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
@@ -209,6 +209,8 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
   #requestOf(url: string | URL, options: HttpRequestOptions): PoolRequest {
     const { origin, path } = this.#placeOf(url);
     const { method = 'GET', signal } = options;
+    // undici adds a listener for each request.
+    if (signal !== undefined) allowManyListeners(signal);
     if (!METHOD.test(method)) throw optionError('the method of the request is none');
     const given = options.body ?? null;
     const fault = bodyFault(given);

@@ -265,6 +265,9 @@ describe('an origin', () => {
       http2: 'off',
     });
     const abort = new AbortController();
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
     const hang = (url: string) => errorOf(pool.request(url, { signal: abort.signal }));
     const dials = Array.from({ length: 10 }, () => hang(mute.url.replace('http:', 'https:')));
     await eventually(() => mute.sockets.size === 4);
@@ -273,6 +276,8 @@ describe('an origin', () => {
     expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
     abort.abort();
     await Promise.all([...dials, ...silent]);
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
   });
 
   it('that says 429 and for how long is left alone by all, without a rate limit of ours', async () => {
