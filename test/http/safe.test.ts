@@ -157,13 +157,18 @@ describe('a server of HTTP/1.1 that says nothing of closing', () => {
       });
       const pool = opened.pool({ timeouts: { poolMs: null } });
       const news: unknown[] = [];
-      pool.on('closesIdle', (each) => news.push(each));
+      let at = 0;
+      let knownAt = 0;
+      pool.on('closesIdle', (each) => {
+        news.push(each);
+        knownAt = at;
+      });
       const lost: number[] = [];
-      for (let at = 0; at < 300; at++) {
+      for (; at < 300; at++) {
         const sent = pool.request(`${server.url}/${at}`, POST);
         await textOf(sent).catch(() => lost.push(at));
       }
-      expect(lost.filter((at) => at > 20)).toEqual([]);
+      expect(lost.filter((each) => each > knownAt)).toEqual([]);
       expect(lost.length).toBeLessThan(5);
       expect([...server.seen.values()].every((times) => times === 1)).toBe(true);
       expect(server.seen.size).toBe(300);
