@@ -300,7 +300,9 @@ const KEY = new RegExp(
   [
     '(?<key>pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key',
     '|private[_-]?key|account[_-]?key|credentials?|authorization|cookie|signature|jwt|(?<![a-z])(?:pass|pw))\\d{0,3}',
-    "(?:(?<quote>\\\\?[\"'`])?[ \\t]{0,4}(?:=>?|:=?|%3d)[ \\t]{0,4}|[ \\t]{1,4}(?='))",
+    '(?:(?<quote>\\\\?["\'`])?[ \\t]{0,4}(?:=>?|:=?|%3d)[ \\t]{0,4}',
+    // SQL names a password without a sign between; a parser's "unexpected token ','" is none.
+    "|(?<=(?:pass(?:word|wd|phrase|code)|pwd|secret|pw)\\d{0,3})[ \\t]{1,4}(?='))",
     "|identified[ \\t]{1,4}by[ \\t]{1,4}(?=')",
   ].join(''),
   'gi',

@@ -44,6 +44,7 @@ describe('masking secrets', () => {
   });
 
   it.each([
+    `Unexpected token ',', "{a:1,,}" is not valid JSON`,
     'postgres://anna@db:5432/x',
     'postgres://anna@db:5432/x?application_name=me@h',
     'http://127.0.0.1:8080/path',
