@@ -27,6 +27,7 @@ export function fileFault(error: unknown, missing = MISSING): string {
 }
 
 const NETWORK: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was reset',
   ECONNABORTED: 'the connection was aborted',

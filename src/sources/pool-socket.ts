@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
+import { withoutSystemWords } from '../base/file-fault.js';
 import { asError } from '../base/promises.js';
 import { registerSecret } from '../base/secrets.js';
 import { parseToken, proofOf } from '../base/token.js';
@@ -219,7 +220,7 @@ function asUnreachable(error: unknown, address: SocketAddress): Error {
   const hint = HINTS[code];
   return new SourceError(
     'ERR_SOURCE_UNREACHABLE',
-    `cannot read pools at ${placeOf(address)}: ${cause.message || code}`,
+    withoutSystemWords(`cannot read pools at ${placeOf(address)}: ${cause.message || code}`),
     {
       cause,
       ...(hint === undefined ? {} : { hint }),

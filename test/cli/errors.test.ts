@@ -103,7 +103,7 @@ describe('the report of an error', () => {
     ['getaddrinfo ENOTFOUND db.example', 'there is no host db.example (ENOTFOUND)'],
     ['getaddrinfo EAI_AGAIN db.example', 'cannot look up the host db.example (EAI_AGAIN)'],
     ['connect ECONNREFUSED ::1:5432', 'connection refused by ::1:5432 (ECONNREFUSED)'],
-    ['connect ENOENT /run/x.sock', 'there is no such file at /run/x.sock (ENOENT)'],
+    ['connect ENOENT /run/x.sock', 'there is no such socket at /run/x.sock (ENOENT)'],
     [
       'listen EADDRINUSE: address already in use 127.0.0.1:80',
       'the address is in use at 127.0.0.1:80 (EADDRINUSE)',

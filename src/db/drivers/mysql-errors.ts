@@ -1,3 +1,4 @@
+import { withoutSystemWords } from '../../base/file-fault.js';
 import { asError } from '../../base/promises.js';
 import { connectionLost, DatabaseError } from '../errors.js';
 import { isSeveral } from '../mysql-tokens.js';
@@ -91,7 +92,7 @@ export interface Peer {
 export function connectError(thrown: unknown, { where, user, isMariaDb }: Peer): DatabaseError {
   const error = asError(thrown) as MysqlError;
   if (error instanceof DatabaseError) return error;
-  const message = `cannot connect to MySQL at ${where}: ${wordsOf(error)}`;
+  const message = withoutSystemWords(`cannot connect to MySQL at ${where}: ${wordsOf(error)}`);
   if (isServerError(error)) {
     const code = codeOf(error, isMariaDb) ?? 'ER_UNKNOWN';
     return new DatabaseError(code, message, {

@@ -142,7 +142,9 @@ async function open(
     return connection;
   } catch (error) {
     client.connection.stream.destroy();
-    throw refused ?? (signal.aborted ? asError(signal.reason) : connectError(error, client));
+    if (refused !== null) throw refused;
+    if (signal.aborted) throw asError(signal.reason);
+    throw connectError(error, client, settings.pgbouncer ? 'PgBouncer' : 'PostgreSQL');
   } finally {
     stopWatching();
   }

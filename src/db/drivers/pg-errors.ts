@@ -73,13 +73,13 @@ const LOST_HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Why no connection could be made, with what to do about it. Never holds a password. */
-export function connectError(thrown: unknown, address: PgAddress): DatabaseError {
+export function connectError(thrown: unknown, address: PgAddress, server = 'PostgreSQL'): DatabaseError {
   const error = asError(thrown);
   if (error instanceof DatabaseError) return error;
   const where = address.host.startsWith('/')
     ? `${address.host}/.s.PGSQL.${address.port}`
     : `${address.host}:${address.port}`;
-  const message = withoutSystemWords(`cannot connect to PostgreSQL at ${where}: ${wordsOf(error)}`);
+  const message = withoutSystemWords(`cannot connect to ${server} at ${where}: ${wordsOf(error)}`);
   if (isServerError(error)) {
     const hint = serverHint(error, address) ?? error.hint ?? null;
     return new DatabaseError(error.code, message, { cause: error, hint, name: 'PostgresError' });

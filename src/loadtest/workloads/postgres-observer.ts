@@ -30,7 +30,7 @@ export async function openObserver(
 ): Promise<Observer> {
   const answerMs = answerLimit(access);
   const database = createDatabase(serverUrl(access.url), {
-    ...accessOptions({ ...access, pgbouncer: false, prepareThreshold: 0 }),
+    ...accessOptions({ ...access, prepareThreshold: 0 }),
     ...observerOptions(answerMs),
   });
   const tally: Tally = { transactions: 0 };
