@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 /** Frames of this library itself say nothing to the user. */
-const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+export const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
 /** The stack is cut off here: deep enough to leave the libraries in between. */
 const STACK_FRAMES = 8;

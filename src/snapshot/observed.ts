@@ -22,6 +22,15 @@ export const poolAddress = object({
   user: orNull(text),
 });
 
+/** Statements of one kind whose effect stays with the session. */
+export const sessionState = object({
+  /** As in `keeps` of a holder's session, or `LISTEN channel`. */
+  what: text,
+  /** Where the first of them was sent, as far as it is known. */
+  site: orNull(text),
+  count: amount,
+});
+
 /** What a watcher inside the process sees of a pool beside its figures. null is not measured. */
 export const poolObserved = object({
   /** Time since the pool was made, in milliseconds. */
@@ -49,6 +58,10 @@ export const poolObserved = object({
   lostIdle: orNull(amount),
   /** Connections that broke while they were lent. */
   lostLent: orNull(amount),
+  /** Idle connections whose last user left a transaction open, or aborted. */
+  openIdle: orNull(amount),
+  /** Statements, on any connection of the pool, whose effect outlives their transaction; the most frequent first. */
+  sessionState: list(sessionState),
 });
 
 /** The state that a session has collected, as far as its statements tell. */

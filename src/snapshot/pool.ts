@@ -88,8 +88,13 @@ export const poolHolder = object({
   leaseId: figure,
   /** Time since it was handed out, in milliseconds; null where neither histograms nor leak watch are on. */
   ageMs: orNull(figure),
-  /** `file:line:column` of the code that acquired it; null where it was not sampled. */
+  /**
+   * `file:line:column` of the code that is responsible for it: what acquired it, or the caller of a helper that acquires
+   * for others. null where it was not sampled.
+   */
   site: orNull(text),
+  /** The line of the helper that acquired it on behalf of `site`; absent, or null, where `site` did so itself. */
+  helper: optional(orNull(text)),
   /** The whole stack of the user's own frames; null where it was not sampled. */
   stack: orNull(text),
   /** Out for so long that it was reported as a leak. */

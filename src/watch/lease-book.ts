@@ -1,12 +1,19 @@
-import { captureSite, formatSite, formatStack } from '../base/call-site.js';
+import { captureSite } from '../base/call-site.js';
 import type { Clock } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { SiteSampler } from '../base/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
+import { BlameBook } from './blame.js';
 import { siteOnBehalf } from './call-site.js';
+import { framesOf, stackText } from './frames.js';
+import { nestedWaiters } from './nested.js';
 import { Note, newNote, noteOn } from './note.js';
-import { type ResourceState, watchQueries } from './resources.js';
+import { Observations } from './observations.js';
+import { type ResourceState, watchConnection } from './resources.js';
+import { Ring } from './ring.js';
+import { isCursor, SessionNote, sessionOf } from './session-note.js';
+import { sessionEffect } from './statements.js';
 
 export interface LeaseBookOptions {
   /** A lease out for longer is a leak, in milliseconds. Default 60,000. */
@@ -20,21 +27,40 @@ export interface Asked {
   readonly since: number;
   /** Holds the stack of the call, unformatted; null where it was not sampled. */
   readonly site: Error | null;
+  /** Whether it is that of one statement, which gives the lease back by itself. */
+  readonly releasesItself: boolean;
 }
 
-/** With the frames of query builders and drivers in between, the user's own are further off than in our own pool. */
-const STACK_FRAMES = 12;
+/** Callers of the pool that have no lease yet, as they are now. */
+export interface WaiterSight {
+  readonly sites: readonly { readonly site: string; readonly count: number }[];
+  readonly nested: number | null;
+}
+
+/** With the frames of object mappers and drivers in between, the user's own are further off than in our own pool. */
+const STACK_FRAMES = 30;
 /** Of the last SQL so many characters are told. */
 export const MOST_SQL = 1000;
+/** Stacks that are remembered between two readings, to learn which functions work with their leases. */
+const REMEMBERED = 32;
+/** Statements a second whose stack is recorded. */
+const STATEMENT_SITES = 20;
 
 /** Keeps account of the acquires and leases of one foreign pool. */
 export class LeaseBook {
   readonly clock: Clock;
   readonly waits = new Histogram();
   readonly holds = new Histogram();
+  /** Durations of connects, where they can be seen. */
+  readonly creates = new Histogram();
   readonly leakAfterMs: number;
+  readonly observed: Observations;
   readonly #sampler: SiteSampler;
   readonly #ofQueries: SiteSampler;
+  readonly #ofStatements = new SiteSampler(STATEMENT_SITES);
+  readonly #blame = new BlameBook();
+  readonly #returned = new Ring<Error>(REMEMBERED);
+  readonly #used = new Ring<readonly [acquire: Error, statement: Error]>(REMEMBERED);
   #asked = 0;
   #acquired = 0;
   #released = 0;
@@ -48,6 +74,7 @@ export class LeaseBook {
 
   constructor(clock: Clock, { leakAfterMs, sitesPerSecond }: LeaseBookOptions = {}) {
     this.clock = clock;
+    this.observed = new Observations(clock);
     this.leakAfterMs = leakAfterMs ?? 60_000;
     const perSecond = sitesPerSecond ?? 1000;
     this.#sampler = new SiteSampler(perSecond);
@@ -75,18 +102,20 @@ export class LeaseBook {
       ((releasesItself ? this.#ofQueries : this.#sampler).turn(since)
         ? captureSite(acquire, STACK_FRAMES)
         : null);
-    return { since, site };
+    return { since, site, releasesItself };
   }
 
   lend(resource: object, asked: Asked | null): void {
     const now = this.clock.now();
-    const note = noteOn(resource) ?? noteFor(resource);
+    const note = noteOn(resource) ?? this.#noteFor(resource);
     // Its release went past us: the lease before is over all the same.
     if (note.leaseId !== 0) this.#released++;
     this.#acquired++;
+    note.book = this;
     note.leaseId = this.#acquired;
     note.acquiredAt = now;
     note.site = asked?.site ?? null;
+    note.releasesItself = asked?.releasesItself === true;
     note.sql = null;
     if (asked !== null) this.waits.recordMs(now - asked.since);
     this.#peakInUse = Math.max(this.#peakInUse, this.#acquired - this.#released);
@@ -98,22 +127,69 @@ export class LeaseBook {
     if (note === null || note.leaseId === 0) return;
     const heldMs = this.clock.now() - note.acquiredAt;
     this.#released++;
-    if (heldMs >= this.leakAfterMs) this.#leaked++;
+    if (heldMs >= this.leakAfterMs && note.session?.isPurpose !== true) this.#leaked++;
     this.holds.recordMs(heldMs);
+    if (note.site !== null && !note.releasesItself) this.#returned.push(note.site);
     note.leaseId = 0;
     note.site = null;
     note.sql = null;
+    note.session?.released();
   }
 
-  created(): void {
+  /**
+   * A statement is sent through a resource that this book has lent; to be called from the method that sends it. `query` is
+   * what that method was given: a text, or an object.
+   */
+  sent(note: Note, query: unknown, send: (...args: never[]) => unknown): void {
+    const { observed } = this;
+    const sql = typeof query === 'string' ? query : sqlIn(query);
+    observed.begin();
+    observed.queries = (observed.queries ?? 0) + 1;
+    if (note.leaseId !== 0) note.sql = sql;
+    if (typeof query === 'object' && query !== null) this.#sentObject(note, query);
+    const effect = sql === null ? null : sessionEffect(sql);
+    if (effect !== null) {
+      note.session ??= new SessionNote();
+      note.session.apply(effect);
+      observed.changed(effect, note.site);
+    }
+    if (note.site === null || note.releasesItself || !this.#ofStatements.turn(note.acquiredAt)) return;
+    this.#used.push([note.site, captureSite(send, STACK_FRAMES)]);
+  }
+
+  /** An acquire is refused since the pool was closed; to be called from `acquire` itself. */
+  refused(code: string, acquire: (...args: never[]) => unknown): void {
+    this.observed.refused(code, captureSite(acquire, STACK_FRAMES));
+  }
+
+  /** The server has answered a statement with an error. */
+  statementFailed(note: Note, code: string, message: string): void {
+    this.observed.failed(code, message, note.site);
+  }
+
+  /** The connection is gone, and nobody has closed it. */
+  lost({ leaseId }: Note): void {
+    const { observed } = this;
+    observed.begin();
+    if (leaseId === 0) observed.lostIdle = (observed.lostIdle ?? 0) + 1;
+    else observed.lostLent = (observed.lostLent ?? 0) + 1;
+  }
+
+  /** A resource was made, in this time where it was seen to begin. */
+  created(ms: number | null = null): void {
     this.#created++;
     this.#createError = null;
+    this.observed.createErrorCode = null;
+    if (ms === null) return;
+    this.creates.recordMs(ms);
+    this.observed.connected(ms);
   }
 
   /** An acquire got no resource, since none could be made. */
   createFailed(error: unknown): void {
     this.#createFailed++;
     this.#createError = asError(error).message;
+    this.observed.connectFailed(error);
   }
 
   /** Of these resources those that are lent, oldest lease first. */
@@ -121,22 +197,65 @@ export class LeaseBook {
     const now = this.clock.now();
     this.#sampler.rested(now);
     this.#ofQueries.rested(now);
-    const holders: WatchedHolder[] = [];
-    for (const resource of resources) {
+    this.#ofStatements.rested(now);
+    this.#learn();
+    const lent = [...resources].flatMap((resource) => {
       const note = noteOn(resource);
-      if (note === null || note.leaseId === 0) continue;
+      return note === null || note.leaseId === 0 ? [] : [{ note, resource, frames: framesOf(note.site) }];
+    });
+    lent.sort((a, b) => a.note.leaseId - b.note.leaseId);
+    const blames = this.#blame.of(lent.map(({ frames }) => frames));
+    return lent.map(({ note, resource, frames }, i) => {
       const ageMs = now - note.acquiredAt;
-      holders.push({
+      const state = stateOf(resource);
+      return {
         leaseId: note.leaseId,
         ageMs,
-        site: formatSite(note.site, { skipPackages: true }),
-        stack: formatStack(note.site, { skipPackages: true }),
-        leaked: ageMs >= this.leakAfterMs,
+        site: blames[i]?.site ?? null,
+        helper: blames[i]?.helper ?? null,
+        stack: stackText(frames),
+        leaked: ageMs >= this.leakAfterMs && note.session?.isPurpose !== true,
         lastSql: note.sql?.slice(0, MOST_SQL) ?? null,
-        ...stateOf(resource),
-      });
+        ...state,
+        ...(note.readyAt === null
+          ? {}
+          : { idleMs: state.busy === false ? now - Math.max(note.readyAt, note.acquiredAt) : null }),
+        ...(note.status === null && note.session === null
+          ? {}
+          : { session: sessionOf(note.session, note.status) }),
+      };
+    });
+  }
+
+  /** Where these callers asked, and which of them wait for what their own flow holds. */
+  waiters(waiting: Iterable<Asked>, resources: Iterable<object>): WaiterSight {
+    const asked = [...waiting].map(({ since, site }) => ({ since, frames: framesOf(site) }));
+    const counts = new Map<string, number>();
+    const blames = this.#blame.peek(asked.map(({ frames }) => frames));
+    for (const { site } of blames) if (site !== null) counts.set(site, (counts.get(site) ?? 0) + 1);
+    const idle = [...resources].flatMap((resource) => {
+      const note = noteOn(resource);
+      if (note === null || note.leaseId === 0 || note.readyAt === null) return [];
+      return [{ idleSince: Math.max(note.readyAt, note.acquiredAt), frames: framesOf(note.site) }];
+    });
+    const held = this.#blame.peek(idle.map(({ frames }) => frames));
+    const leases = idle.map(({ idleSince }, i) => ({ idleSince, frames: held[i]?.calls ?? [] }));
+    return {
+      sites: [...counts].map(([site, count]) => ({ site, count })).sort((a, b) => b.count - a.count),
+      nested: asked.some(({ frames }) => frames.length > 0) ? nestedWaiters(asked, leases) : null,
+    };
+  }
+
+  /** Connections that lie in the pool with an open transaction; null where the library does not tell of transactions. */
+  openIdle(resources: Iterable<object>): number | null {
+    let count: number | null = null;
+    for (const resource of resources) {
+      const { status = null, leaseId = 0 } = noteOn(resource) ?? {};
+      if (status === null) continue;
+      count ??= 0;
+      if (leaseId === 0 && status !== 'I') count++;
     }
-    return holders.sort((a, b) => a.leaseId - b.leaseId);
+    return count;
   }
 
   timedOut(): void {
@@ -156,14 +275,46 @@ export class LeaseBook {
       leaked: this.#leaked + holders.filter(({ leaked }) => leaked).length,
     };
   }
+
+  #sentObject(note: Note, query: object): void {
+    if ('name' in query && typeof query.name === 'string' && query.name !== '') {
+      this.observed.named = (this.observed.named ?? 0) + 1;
+    }
+    if (isCursor(query)) {
+      note.session ??= new SessionNote();
+      note.session.reads(query);
+    }
+  }
+
+  /** Stacks are formatted now that somebody reads, and not while the application works. */
+  #learn(): void {
+    for (const site of this.#returned.drain()) this.#blame.returned(framesOf(site));
+    for (const [acquire, statement] of this.#used.drain()) {
+      this.#blame.used(framesOf(acquire), framesOf(statement));
+    }
+  }
+
+  #noteFor(resource: object): Note {
+    try {
+      const note = newNote(resource);
+      note.book = this;
+      watchConnection(resource, note);
+      return note;
+    } catch {
+      // One that is frozen, say: its lease is counted, and not seen.
+      return new Note();
+    }
+  }
 }
 
-function noteFor(resource: object): Note {
+/** The text in a query's configuration, or in the query itself. */
+function sqlIn(query: unknown): string | null {
   try {
-    watchQueries(resource);
-    return newNote(resource);
+    if (typeof query !== 'object' || query === null) return null;
+    if ('text' in query && typeof query.text === 'string') return query.text;
+    return 'sql' in query && typeof query.sql === 'string' ? query.sql : null;
   } catch {
-    // One that is frozen, say: its lease is counted, and not seen.
-    return new Note();
+    // A getter of the application's own.
+    return null;
   }
 }

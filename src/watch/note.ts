@@ -1,12 +1,25 @@
+import type { LeaseBook } from './lease-book.js';
+import type { SessionNote } from './session-note.js';
+
 /** What a watcher notes on a resource of a foreign pool. Made once for each, so that lending allocates nothing. */
 export class Note {
+  /** Of the pool that lent it last. */
+  book: LeaseBook | null = null;
   /** The lease that is out, or 0. */
   leaseId = 0;
   acquiredAt = 0;
   /** Holds the stack of the acquire, unformatted; null where it was not sampled. */
   site: Error | null = null;
+  /** Whether the lease is that of one statement, which gives it back by itself. */
+  releasesItself = false;
   /** The last SQL of this lease as it was given, uncut; null while there was none. */
   sql: string | null = null;
+  /** When its last statement ended; null where its library does not tell. */
+  readyAt: number | null = null;
+  /** What PostgreSQL reports with each end of a statement: `I`dle, in a `T`ransaction, or in a failed one (`E`). */
+  status: string | null = null;
+  /** null while no statement has left anything in the session. */
+  session: SessionNote | null = null;
 }
 
 const NOTE = Symbol('poolctl.note');

@@ -1,6 +1,8 @@
+import { asError } from '../base/promises.js';
 import type { WatchedHolder } from '../snapshot/pool.js';
 import { hasMethods, hook, isObject, plainValue } from './hooking.js';
-import { noteOn } from './note.js';
+import { type Note, noteOn } from './note.js';
+import { codeOf } from './observations.js';
 
 /** What can be seen of a resource while it is lent. */
 export type ResourceState = Pick<WatchedHolder, 'busy' | 'localPort' | 'backendPid'>;
@@ -16,16 +18,21 @@ export function stateOf(resource: object): ResourceState {
   return { busy: null, localPort: null, backendPid: null };
 }
 
-/** Sees to it that the SQL sent through resources like this one is noted. */
-export function watchQueries(resource: object): void {
-  const names = isPgClient(resource) ? ['query'] : isMysqlConnection(resource) ? ['query', 'execute'] : [];
-  for (const name of names) hookQuery(resource, name);
+/** Sees to it that the book of a resource learns of the statements sent through it, and of what becomes of them. */
+export function watchConnection(resource: object, note: Note): void {
+  if (isPgClient(resource)) {
+    hookQuery(resource, 'query');
+    hearServer(resource, note);
+  } else if (isMysqlConnection(resource)) {
+    for (const name of ['query', 'execute']) hookQuery(resource, name);
+    hookCommands(resource);
+  } else return;
+  note.book?.observed.begin();
 }
 
 /** In the prototype that has the method: once for all connections. */
 function hookQuery(resource: object, name: string): void {
-  let owner: object | null = resource;
-  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
+  const owner = ownerOf(resource, name);
   if (owner === null) return;
   hook(
     owner,
@@ -34,27 +41,87 @@ function hookQuery(resource: object, name: string): void {
       // Spelled out, since it runs for each query.
       function queryWatched(this: object, text, values, callback, ...more) {
         const note = noteOn(this);
-        if (note !== null && note.leaseId !== 0) note.sql = typeof text === 'string' ? text : sqlIn(text);
+        note?.book?.sent(note, text, queryWatched);
         return query.call(this, text, values, callback, ...more);
       },
   );
 }
 
-/** The text in a query's configuration, or in the query itself. */
-function sqlIn(query: unknown): string | null {
-  try {
-    if (!isObject(query)) return null;
-    if (typeof query.text === 'string') return query.text;
-    return typeof query.sql === 'string' ? query.sql : null;
-  } catch {
-    // A getter of the application's own.
-    return null;
-  }
+function ownerOf(resource: object, name: string): object | null {
+  let owner: object | null = resource;
+  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
+  return owner;
+}
+
+/** What the connection of a pg client emits for each message of the server. */
+interface PgEvents {
+  prependListener(
+    event: 'readyForQuery',
+    listener: (message: { readonly status?: unknown }) => void,
+  ): unknown;
+  prependListener(
+    event: 'errorMessage',
+    listener: (message: { readonly code?: unknown; readonly message?: unknown }) => void,
+  ): unknown;
+  prependListener(event: 'end', listener: () => void): unknown;
+}
+
+/**
+ * The events of the connection, and not of the client, whose listeners are the application's. Before the client hears of an
+ * error: it may give the connection back at once.
+ */
+function hearServer(client: PgClient, note: Note): void {
+  const { connection } = client;
+  // pg-native has none.
+  if (!hasMethods(connection, ['prependListener', 'emit'])) return;
+  const events = connection as unknown as PgEvents;
+  events.prependListener('readyForQuery', ({ status }) => {
+    note.status = typeof status === 'string' ? status : null;
+    note.readyAt = note.book?.clock.now() ?? null;
+  });
+  events.prependListener('errorMessage', ({ code, message }) => {
+    if (typeof code === 'string') note.book?.statementFailed(note, code, String(message));
+  });
+  events.prependListener('end', () => {
+    if (client._ending !== true) note.book?.lost(note);
+  });
+  // It is lent only once it is ready, and what it said before was not heard.
+  note.status = 'I';
+  note.readyAt = note.book?.clock.now() ?? null;
+}
+
+/** Of mysql2 each command has the outcome: its callback is called with the error. */
+function hookCommands(connection: object): void {
+  const owner = ownerOf(connection, 'addCommand');
+  if (owner === null) return;
+  hook(
+    owner,
+    'addCommand',
+    (addCommand) =>
+      function addCommandWatched(this: object, command, ...more) {
+        const note = noteOn(this);
+        if (note !== null && isObject(command)) hearOutcome(command, note);
+        return addCommand.call(this, command, ...more);
+      },
+  );
+}
+
+function hearOutcome(command: { onResult?: unknown }, note: Note): void {
+  const { onResult } = command;
+  if (typeof onResult !== 'function') return;
+  command.onResult = function onResultWatched(this: unknown, ...args: unknown[]): unknown {
+    const [error] = args;
+    const code = codeOf(error);
+    if (code !== null) note.book?.statementFailed(note, code, asError(error).message);
+    return (onResult as (...args: unknown[]) => unknown).apply(this, args);
+  };
 }
 
 interface PgClient {
   readonly processID?: unknown;
   readonly connection?: { readonly stream?: Stream };
+  /** It was closed by its user, or by its pool. */
+  readonly _ending?: unknown;
   readonly readyForQuery?: unknown;
   readonly _queryQueue: readonly unknown[];
   readonly _sentQueryQueue?: readonly unknown[];

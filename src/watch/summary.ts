@@ -32,7 +32,9 @@ function siteLine(holders: readonly WatchedHolder[]): string {
   const [oldest] = holders;
   const age = oldest?.ageMs == null ? '' : `, for ${formatDuration(Math.round(oldest.ageMs))}`;
   const sql = oldest?.lastSql == null ? '' : `, last: ${shown(oldest.lastSql)}`;
-  return `    ${holders.length} acquired at ${shown(oldest?.site ?? 'a place that was not sampled')}${age}${sql}`;
+  const helper = oldest?.helper == null ? '' : ` (through ${shown(oldest.helper)})`;
+  const site = shown(oldest?.site ?? 'a place that was not sampled');
+  return `    ${holders.length} acquired at ${site}${helper}${age}${sql}`;
 }
 
 function leases(count: number): string {

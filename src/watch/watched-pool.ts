@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.js';
 import { poolSnapshot } from '../pool/pool-snapshot.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
+import { framesOf } from './frames.js';
 import type { LeaseBook } from './lease-book.js';
+import type { Making } from './making.js';
+import type { Observed } from './observations.js';
 import type { PoolFacts } from './pools/kind.js';
 import { stateOf } from './resources.js';
 
@@ -22,17 +25,20 @@ export interface ForeignPool {
   read(): PoolFacts;
   readonly book: LeaseBook;
   readonly clock: Clock;
+  /** When and where it was made; null where that was not seen. */
+  readonly made: Making | null;
 }
 
 /** A foreign pool: what it says itself, and the book that is kept of it. */
-export function watchedPool({ name, driver, read, book, clock }: ForeignPool): WatchedPool {
+export function watchedPool({ name, driver, read, book, clock, made }: ForeignPool): WatchedPool {
   return {
     get name() {
       return name();
     },
     get over() {
       const { closed, live } = read();
-      return closed && live === 0;
+      // One that is closed and still asked for connections is not over for those who ask.
+      return closed && live === 0 && !book.observed.hasRefusedWithin(REFUSED_MS);
     },
     snapshot() {
       const facts = read();
@@ -60,7 +66,25 @@ export function watchedPool({ name, driver, read, book, clock }: ForeignPool): W
         holders,
         closed: facts.closed,
         setup: { ...facts.setup, leakAfterMs: book.leakAfterMs },
+        observed: observedOf(facts, book, made, clock),
       });
     },
+  };
+}
+
+/** So long a closed pool is shown whose connections are still asked for. */
+const REFUSED_MS = 60_000;
+
+function observedOf(facts: PoolFacts, book: LeaseBook, made: Making | null, clock: Clock): Observed {
+  const resources = [...facts.resources];
+  const waiters = facts.waiters === undefined ? null : book.waiters(facts.waiters, resources);
+  return {
+    ...book.observed.snapshot(),
+    ageMs: made === null ? null : clock.now() - made.at,
+    site: framesOf(made?.site ?? null)[0]?.site ?? null,
+    address: facts.address ?? null,
+    waiterSites: waiters?.sites ?? [],
+    nestedWaiters: waiters?.nested ?? null,
+    openIdle: book.openIdle(resources),
   };
 }

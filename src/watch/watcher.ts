@@ -4,6 +4,7 @@ import type { QueuePool } from '../pool/queue-pool.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
+import { makingOf, noteMaking } from './making.js';
 import { isOwnPool, ownPool } from './own-pool.js';
 import type { PoolKind } from './pools/kind.js';
 import { isKnexClient, watchKnexClass, watchTransactions } from './pools/knex.js';
@@ -88,6 +89,7 @@ export class Watcher {
     const kind = kindOf(prototype);
     if (kind === null) return false;
     this.#known.add(kind.driver);
+    if (kind.madeBy !== undefined) noteMaking(prototype, kind.madeBy, () => this.#clock.now());
     kind.hook(prototype, (pool) => {
       const watch = watchOn(pool);
       return watch === null ? this.#adopt(pool, kind) : watch.book;
@@ -129,6 +131,7 @@ export class Watcher {
         read: () => kind.read(pool, book),
         book,
         clock,
+        made: makingOf(pool),
       }),
     };
     return this.#keep(pool, watch);

@@ -108,7 +108,7 @@ describe('the accounts of a watched pool', () => {
         '    at order (/app/src/orders.js:3:4)',
       ].join('\n'),
     });
-    book.lend(things[0]!, { since: 0, site });
+    book.lend(things[0]!, { since: 0, site, releasesItself: false });
     expect(holders()).toMatchObject([{ site: '/app/src/orders.js:3:4' }]);
     expect(holders()[0]?.stack).not.toContain('knex');
   });

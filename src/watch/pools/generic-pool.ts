@@ -2,7 +2,7 @@ import type { PoolSetup } from '../../snapshot/pool.js';
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
-import { askedSince, follow, followRejection, placeOf, type Request } from './requests.js';
+import { addressOf, askedSince, follow, followRejection, placeOf, type Request } from './requests.js';
 
 /** The parts of generic-pool's pool (from version 3) that are read or hooked. */
 export interface GenericPool {
@@ -26,6 +26,7 @@ export interface GenericPool {
 
 export const genericPool: PoolKind<GenericPool> = {
   driver: 'generic-pool',
+  madeBy: '_draining',
   isOne: (value): value is GenericPool =>
     hasMethods(value, [
       'acquire',
@@ -75,6 +76,7 @@ export const genericPool: PoolKind<GenericPool> = {
       waitingSince: firstOf(pool._waitingClientsQueue),
       closed: pool._draining,
       resources: pool._resourceLoans.keys(),
+      address: addressOf([...pool._allObjects][0]?.obj),
       pending: null,
       ...(pool._config === undefined ? {} : { setup: setupOf(pool._config) }),
     };

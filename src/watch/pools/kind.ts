@@ -1,5 +1,9 @@
+import type { poolAddress } from '../../snapshot/observed.js';
 import type { PoolSetup } from '../../snapshot/pool.js';
-import type { LeaseBook } from '../lease-book.js';
+import type { Made } from '../../snapshot/schema.js';
+import type { Asked, LeaseBook } from '../lease-book.js';
+
+export type PoolAddress = Made<typeof poolAddress>;
 
 /** A kind of pool, as data and three functions: how it is told from others, what it says of itself, where it is hooked. */
 export interface PoolKind<P extends object> {
@@ -7,6 +11,8 @@ export interface PoolKind<P extends object> {
   readonly driver: string;
   /** Recognises its prototype as well as one pool: by structure, since there may be several copies of a library. */
   isOne(value: object): value is P;
+  /** A property that its constructor assigns: each pool of a class is met there. */
+  readonly madeBy?: string;
   /**
    * Puts our methods in the place of its own, in one pool or in the prototype of all. They find the book of a pool
    * (null: not watched) when they are called.
@@ -33,6 +39,10 @@ export interface PoolFacts {
   readonly resources: Iterable<object>;
   /** How it is set up, as far as it is known; what is left out is not. */
   readonly setup?: Partial<PoolSetup>;
+  /** Callers that wait, as far as they were seen to ask. Left out where they cannot be told. */
+  readonly waiters?: Iterable<Asked>;
+  /** The server that it connects to; left out where it is not known. */
+  readonly address?: PoolAddress;
   /** Acquires without an outcome as yet, so that the rest has timed out; null: time-outs are told by themselves. */
   readonly pending: number | null;
 }

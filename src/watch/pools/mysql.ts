@@ -1,7 +1,7 @@
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
-import { placeOf } from './requests.js';
+import { addressOf, placeOf } from './requests.js';
 
 /** The parts of a pool of mysql2 that are read or hooked; its promise pool has one of these within. */
 export interface MysqlPool {
@@ -38,6 +38,7 @@ const ASKED = Symbol('poolctl.asked');
 
 export const mysqlPool: PoolKind<MysqlPool> = {
   driver: 'mysql2',
+  madeBy: '_closed',
   isOne: (value): value is MysqlPool =>
     hasMethods(value, ['getConnection', 'releaseConnection', '_removeConnection']),
   hook(target, bookOf) {
@@ -47,7 +48,9 @@ export const mysqlPool: PoolKind<MysqlPool> = {
       (getConnection) =>
         function getConnectionWatched(this: MysqlPool, ...args) {
           const [callback, ...rest] = args;
-          const book = this._closed ? null : bookOf(this);
+          const found = bookOf(this);
+          if (this._closed) found?.refused('ERR_POOL_ENDED', getConnectionWatched);
+          const book = this._closed ? null : found;
           // The pool calls itself again for one that was in line.
           if (book === null || typeof callback !== 'function' || ASKED in callback) {
             return getConnection.apply(this, args);
@@ -83,6 +86,8 @@ export const mysqlPool: PoolKind<MysqlPool> = {
       waitingSince: waiting === 0 ? null : (pool._connectionQueue.get(0)?.[ASKED]?.since ?? null),
       closed: pool._closed,
       resources: all,
+      waiters: itemsOf(pool._connectionQueue).flatMap((callback) => callback[ASKED] ?? []),
+      address: addressOf(pool.config.connectionConfig),
       // It has no time-out: whoever gets none has been refused, or its connect failed.
       pending: null,
       setup: {

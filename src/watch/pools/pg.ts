@@ -2,7 +2,7 @@ import type { PoolSetup } from '../../snapshot/pool.js';
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
-import { placeOf } from './requests.js';
+import { addressOf, placeOf } from './requests.js';
 
 /** The parts of pg.Pool (pg-pool from version 3) that are read or hooked. */
 export interface PgPool {
@@ -36,6 +36,7 @@ const ASKED = Symbol('poolctl.asked');
 
 export const pgPool: PoolKind<PgPool> = {
   driver: 'pg',
+  madeBy: 'ending',
   isOne: (value): value is PgPool =>
     hasMethods(value, ['connect', 'newClient', '_acquireClient', '_release', '_pulseQueue']),
   hook: hookPgPool,
@@ -56,6 +57,8 @@ export const pgPool: PoolKind<PgPool> = {
       waitingSince: pool._pendingQueue[0]?.[ASKED]?.since ?? null,
       closed: pool.ending === true,
       resources: pool._clients,
+      waiters: pool._pendingQueue.flatMap((item) => item[ASKED] ?? []),
+      address: addressOf(pool._clients[0] ?? pool.options),
       pending: waiting + creating,
       setup: setupOf(pool.options),
     };
@@ -101,8 +104,10 @@ function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null):
     'connect',
     (connect) =>
       function connectWatched(this: PgPool, callback, ...more) {
+        const found = bookOf(this);
         // A pool that is ending refuses.
-        const book = this.ending === true ? null : bookOf(this);
+        if (this.ending === true) found?.refused('ERR_POOL_ENDED', connectWatched);
+        const book = this.ending === true ? null : found;
         if (book === null) return connect.call(this, callback, ...more);
         const asked = book.ask(connectWatched, querying);
         const waiting = this._pendingQueue.length;
@@ -155,9 +160,10 @@ function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null):
 
 function tellFailure(item: PendingItem, book: LeaseBook): void {
   const { callback } = item;
+  const since = book.clock.now();
   item.callback = (error, client, done) => {
     if (error) book.createFailed(error);
-    else book.created();
+    else book.created(book.clock.now() - since);
     return callback(error, client, done);
   };
 }

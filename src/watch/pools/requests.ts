@@ -1,4 +1,5 @@
 import type { Asked, LeaseBook } from '../lease-book.js';
+import type { PoolAddress } from './kind.js';
 
 /**
  * Pools that hand over by resolving a record of the request: the record is told apart by what it carries, and its own
@@ -18,6 +19,13 @@ export function askedSince(request: unknown): number | null {
   return typeof request === 'object' && request !== null
     ? ((request as Request)[ASKED]?.since ?? null)
     : null;
+}
+
+/** Those of these requests that were seen coming, as they asked. */
+export function askedIn(requests: Iterable<unknown>): Asked[] {
+  return [...requests].flatMap((request) =>
+    typeof request === 'object' && request !== null ? ((request as Request)[ASKED] ?? []) : [],
+  );
 }
 
 /** From now on the book learns what becomes of a request. */
@@ -58,6 +66,24 @@ export function placeOf(subject: unknown, otherwise: string): string {
   const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
   const name = typeof database === 'string' ? database : '';
   return place === '' && name === '' ? otherwise : `${place}/${name}`;
+}
+
+/** The server that a configuration, or a connection, leads to. What it does not tell is null. */
+export function addressOf(subject: unknown): PoolAddress {
+  const own = fieldsOf(subject);
+  const { host, server, port, database, user } =
+    'host' in own || 'server' in own ? own : fieldsOf(own.config);
+  const number = Number(port);
+  return {
+    host: textOr(host) ?? textOr(server),
+    port: Number.isInteger(number) && number > 0 && number < 65_536 ? number : null,
+    database: textOr(database),
+    user: textOr(user),
+  };
+}
+
+function textOr(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,7 +1,15 @@
 import { hasMethods, hook } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolKind } from './kind.js';
-import { askedSince, follow, followRejection, placeOf, type Request } from './requests.js';
+import {
+  addressOf,
+  askedIn,
+  askedSince,
+  follow,
+  followRejection,
+  placeOf,
+  type Request,
+} from './requests.js';
 
 /** The parts of sequelize-pool's pool that are read or hooked. */
 export interface SequelizePool {
@@ -19,6 +27,7 @@ export interface SequelizePool {
 
 export const sequelizePool: PoolKind<SequelizePool> = {
   driver: 'sequelize-pool',
+  madeBy: '_draining',
   isOne: (value): value is SequelizePool =>
     hasMethods(value, ['acquire', 'release', 'drain', '_dispense', '_addResourceToAvailableObjects']),
   hook(target, bookOf) {
@@ -81,6 +90,8 @@ export const sequelizePool: PoolKind<SequelizePool> = {
       waitingSince: askedSince(pool._pendingAcquires[0]),
       closed: pool._draining,
       resources: lentBy(pool),
+      waiters: askedIn(pool._pendingAcquires),
+      address: addressOf(lentBy(pool)[0] ?? pool._availableObjects[0]?.resource),
       pending: null,
       setup: {
         acquireTimeoutMs: pool.acquireTimeoutMillis ?? null,

@@ -1,6 +1,14 @@
 import { hasMethods, hook } from '../hooking.js';
 import type { PoolKind } from './kind.js';
-import { askedSince, follow, followRejection, placeOf, type Request } from './requests.js';
+import {
+  addressOf,
+  askedIn,
+  askedSince,
+  follow,
+  followRejection,
+  placeOf,
+  type Request,
+} from './requests.js';
 
 /** The parts of tarn's pool (knex, mssql) that are read or hooked. */
 export interface TarnPool {
@@ -17,6 +25,7 @@ export interface TarnPool {
 
 export const tarnPool: PoolKind<TarnPool> = {
   driver: 'tarn',
+  madeBy: 'destroyed',
   isOne: (value): value is TarnPool =>
     hasMethods(value, ['acquire', 'release', 'numUsed', 'numPendingAcquires', 'numPendingValidations']),
   hook(target, bookOf) {
@@ -73,6 +82,8 @@ export const tarnPool: PoolKind<TarnPool> = {
       waitingSince: askedSince(first),
       closed: pool.destroyed,
       resources: pool.used.map(({ resource }) => resource),
+      waiters: askedIn([...pool.pendingValidations, ...pool.pendingAcquires]),
+      address: addressOf(pool.used[0]?.resource ?? pool.free[0]?.resource),
       pending: waiting,
       setup: {
         acquireTimeoutMs: pool.acquireTimeoutMillis ?? null,

@@ -1,0 +1,42 @@
+import { captureSite } from '../base/call-site.js';
+import { plainValue } from './hooking.js';
+
+/** When and where a pool was made. */
+export interface Making {
+  /** By the watcher's clock. */
+  readonly at: number;
+  /** Holds the stack, unformatted. */
+  readonly site: Error;
+}
+
+const MAKING = Symbol.for('poolctl.making');
+const STACK_FRAMES = 30;
+
+/**
+ * Notes where each object of a class is made: a constructor assigns `property`, and a setter on the prototype meets that
+ * assignment. The object then has the property as its own, as without us. A class whose fields are defined and not
+ * assigned goes past it.
+ */
+export function noteMaking(prototype: object, property: string, now: () => number): void {
+  if (Object.hasOwn(prototype, property) || plainValue(prototype, property) !== undefined) return;
+  Object.defineProperty(prototype, property, {
+    configurable: true,
+    enumerable: false,
+    get: () => undefined,
+    set: function setWatched(this: object, value: unknown) {
+      Object.defineProperty(this, property, {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+      const making: Making = { at: now(), site: captureSite(setWatched, STACK_FRAMES) };
+      Object.defineProperty(this, MAKING, { value: making, configurable: true });
+    },
+  });
+}
+
+/** null where the making was not seen. */
+export function makingOf(object: object): Making | null {
+  return (object as { readonly [MAKING]?: Making })[MAKING] ?? null;
+}

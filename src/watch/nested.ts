@@ -1,0 +1,45 @@
+import type { Frame } from './frames.js';
+
+/** A caller that waits for a resource. */
+export interface WaitingCall {
+  readonly since: number;
+  readonly frames: readonly Frame[];
+}
+
+/** A lease whose holder does nothing with it. */
+export interface IdleLease {
+  readonly idleSince: number;
+  /** Up to the call that is responsible: functions further out may have begun other flows too. */
+  readonly frames: readonly Frame[];
+}
+
+/**
+ * How many callers wait for a resource while their own flow holds one. Such a caller is still in a function that acquired
+ * before, on an earlier line, and that holder has been idle since before the caller began to wait. The smaller number
+ * of the two counts, since stacks do not tell one flow from another.
+ */
+export function nestedWaiters(waiting: readonly WaitingCall[], idle: readonly IdleLease[]): number {
+  const holding = new Set<IdleLease>();
+  let count = 0;
+  for (const call of waiting) {
+    const pairs = idle.filter(
+      (lease) => lease.idleSince <= call.since && isWithin(call.frames, lease.frames),
+    );
+    if (pairs.length === 0) continue;
+    count++;
+    for (const lease of pairs) holding.add(lease);
+  }
+  return Math.min(count, holding.size);
+}
+
+/** Whether one of the calls stands behind one of the lease's own calls, in the same function. */
+function isWithin(calls: readonly Frame[], lease: readonly Frame[]): boolean {
+  return calls.some((call) =>
+    lease.some(
+      (own) =>
+        own.fn === call.fn &&
+        (call.place.line > own.place.line ||
+          (call.place.line === own.place.line && call.place.column > own.place.column)),
+    ),
+  );
+}
