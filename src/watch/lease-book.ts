@@ -8,7 +8,7 @@ import { BlameBook } from './blame.js';
 import { siteOnBehalf } from './call-site.js';
 import { framesOf, stackText } from './frames.js';
 import { nestedWaiters } from './nested.js';
-import { Note, newNote, noteOn } from './note.js';
+import { type ConnectionBook, Note, newNote, noteOn } from './note.js';
 import { Observations } from './observations.js';
 import { type ResourceState, watchConnection } from './resources.js';
 import { Ring } from './ring.js';
@@ -47,7 +47,7 @@ const REMEMBERED = 32;
 const STATEMENT_SITES = 20;
 
 /** Keeps account of the acquires and leases of one foreign pool. */
-export class LeaseBook {
+export class LeaseBook implements ConnectionBook {
   readonly clock: Clock;
   readonly waits = new Histogram();
   readonly holds = new Histogram();
@@ -136,10 +136,10 @@ export class LeaseBook {
     note.session?.released();
   }
 
-  /**
-   * A statement is sent through a resource that this book has lent; to be called from the method that sends it. `query` is
-   * what that method was given: a text, or an object.
-   */
+  seesStatements(): void {
+    this.observed.begin();
+  }
+
   sent(note: Note, query: unknown, send: (...args: never[]) => unknown): void {
     const { observed } = this;
     const sql = typeof query === 'string' ? query : sqlIn(query);
@@ -162,12 +162,10 @@ export class LeaseBook {
     this.observed.refused(code, captureSite(acquire, STACK_FRAMES));
   }
 
-  /** The server has answered a statement with an error. */
   statementFailed(note: Note, code: string, message: string): void {
     this.observed.failed(code, message, note.site);
   }
 
-  /** The connection is gone, and nobody has closed it. */
   lost({ leaseId }: Note): void {
     const { observed } = this;
     observed.begin();

@@ -1,10 +1,26 @@
-import type { LeaseBook } from './lease-book.js';
+import type { Clock } from '../base/clock.js';
 import type { SessionNote } from './session-note.js';
+
+/** What is told of a connection, to the book of the pool that lent it. */
+export interface ConnectionBook {
+  readonly clock: Clock;
+  /** From now on its statements are seen. */
+  seesStatements(): void;
+  /**
+   * A statement is sent; to be called from the method that sends it. `query` is what that method was given: a text, or an
+   * object.
+   */
+  sent(note: Note, query: unknown, send: (...args: never[]) => unknown): void;
+  /** The server has answered a statement with an error. */
+  statementFailed(note: Note, code: string, message: string): void;
+  /** The connection is gone, and nobody has closed it. */
+  lost(note: Note): void;
+}
 
 /** What a watcher notes on a resource of a foreign pool. Made once for each, so that lending allocates nothing. */
 export class Note {
   /** Of the pool that lent it last. */
-  book: LeaseBook | null = null;
+  book: ConnectionBook | null = null;
   /** The lease that is out, or 0. */
   leaseId = 0;
   acquiredAt = 0;

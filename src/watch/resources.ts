@@ -27,7 +27,7 @@ export function watchConnection(resource: object, note: Note): void {
     for (const name of ['query', 'execute']) hookQuery(resource, name);
     hookCommands(resource);
   } else return;
-  note.book?.observed.begin();
+  note.book?.seesStatements();
 }
 
 /** In the prototype that has the method: once for all connections. */
