@@ -122,6 +122,10 @@ export const commands: CommandTable = {
       },
     },
   },
+  explain: {
+    summary: 'explain an error, check, cause or leak rule',
+    load: async () => (await import('./explain.js')).command,
+  },
   completion: {
     summary: 'print a script that completes commands, options and values in a shell',
     load: async () => (await import('./completion.js')).command,

@@ -3,17 +3,32 @@
 // - schemas/*.json: the JSON Schemas of the config file and of every document that a command prints as JSON
 // - src/config/options.ts: the type of a config, for `defineConfig`
 // - man/poolctl.1: the manual page
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// - docs/reference: the pages of commands, options, checks, leak rules, metrics, exit codes and JSON documents
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { generatedFiles } from './generate/files.mjs';
 
 const root = join(import.meta.dirname, '..');
-const [{ commands }, { catalogOf }] = await Promise.all([
-  import(join(root, 'dist/commands/index.js')),
-  import(join(root, 'dist/src/cli/catalog.js')),
+const built = (/** @type {string} */ path) => import(join(root, 'dist', path));
+const [{ commands }, { catalogOf }, { CHECKS }, { RULES }, { RESOURCES }, { TABLE }] = await Promise.all([
+  built('commands/index.js'),
+  built('src/cli/catalog.js'),
+  built('src/doctor/registry.js'),
+  built('src/audit/rules.js'),
+  built('src/audit/resources/index.js'),
+  built('src/metrics/table.js'),
 ]);
 const { description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-for (const [name, text] of Object.entries(generatedFiles(await catalogOf(commands), description))) {
+const rules = Object.entries(RULES).map(([id, { title }]) => ({ id, title }));
+const files = generatedFiles(await catalogOf(commands), description, {
+  checks: CHECKS,
+  rules,
+  resources: RESOURCES,
+  metrics: TABLE,
+});
+// A command that is gone leaves no page behind.
+rmSync(join(root, 'docs/reference/commands'), { recursive: true, force: true });
+for (const [name, text] of Object.entries(files)) {
   mkdirSync(dirname(join(root, name)), { recursive: true });
   writeFileSync(join(root, name), text);
 }

@@ -39,6 +39,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['report', 'base'],
   config: [],
   setup: ['audit', 'base'],
+  explain: ['base'],
   testing: ['pool', 'db', 'snapshot', 'base'],
   'index.ts': ['config', 'pool', 'db', 'snapshot', 'base'],
 };

@@ -1,4 +1,5 @@
 // The manual page poolctl(1), in mdoc, from the commands and their options.
+import { EXIT_CODES } from './exit-codes.mjs';
 
 /** Changed by hand when the page changes in more than its options. */
 const DATE = 'November 30, 2026';
@@ -7,16 +8,6 @@ const DATE = 'November 30, 2026';
  * @typedef {import('../../src/cli/catalog.js').CatalogEntry} CatalogEntry
  * @typedef {import('../../src/cli/options.js').OptionSpec<unknown>} OptionSpec
  */
-
-/** @type {readonly (readonly [number, string])[]} */
-const EXIT_CODES = [
-  [0, 'The command ran, and the verdict is good.'],
-  [1, 'The command ran, and the verdict is bad: findings, a failed threshold, a failed check.'],
-  [2, 'The command did not run: an option, an argument or the config file is wrong. Nothing was touched.'],
-  [3, 'A target, a file or an optional package was not available.'],
-  [70, 'A defect in poolctl.'],
-  [130, 'Ended by Ctrl-C before the verdict. A signal ends a command with 128 and its number.'],
-];
 
 /**
  * @param {readonly CatalogEntry[]} catalog

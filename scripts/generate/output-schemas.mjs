@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../..');
  * Every document: its name, and the type that it has in the code.
  * @type {Readonly<Record<string, readonly [file: string, type: string]>>}
  */
-const DOCUMENTS = {
+export const DOCUMENTS = {
   'audit-leaks': ['src/audit/types.ts', 'AuditResult'],
   'audit-leaks-baseline': ['src/audit/baseline.ts', 'Baseline'],
   loadtest: ['src/loadtest/result.ts', 'LoadResult'],

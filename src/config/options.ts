@@ -667,6 +667,13 @@ export interface PoolctlConfig {
     /** format of the result: text, json (default: text) */
     readonly format?: 'text' | 'json' | undefined;
   } | undefined;
+  /** explain an error, check, cause or leak rule */
+  readonly explain?: CommonOptions & {
+    /** print each step on stderr */
+    readonly verbose?: boolean | undefined;
+    /** list everything that can be explained, and exit */
+    readonly list?: boolean | undefined;
+  } | undefined;
   /** print a script that completes commands, options and values in a shell */
   readonly completion?: CommonOptions & {
     /** print each step on stderr */

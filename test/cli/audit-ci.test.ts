@@ -101,27 +101,27 @@ async function write(files: Readonly<Record<string, string>>) {
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, 'src', name), text);
 }
 
-/** Runs a command line of the README as a CI server does, with the tested build in the place of the installed one. */
+/** Runs a command line of the guide as a CI server does, with the tested build in the place of the installed one. */
 async function step(line: string) {
   const [, ...argv] = line.replace(/^npx /, '').split(' ');
   return await poolctl(argv, { cwd: folder, env: { CI: 'true' } });
 }
 
-async function readmeLine(pattern: RegExp): Promise<string> {
-  const [, line] = pattern.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? [];
-  if (line === undefined) throw new Error(`the README has no ${pattern}`);
+async function guideLine(pattern: RegExp): Promise<string> {
+  const [, line] = pattern.exec(await readFile(join(root, 'docs/guides/ci.md'), 'utf8')) ?? [];
+  if (line === undefined) throw new Error(`the guide has no ${pattern}`);
   return line;
 }
 
-describe('the CI step of the README', () => {
+describe('the CI step of the guide', () => {
   const steps = [
     ['GitHub Actions', /^ *- run: (npx poolctl audit-leaks .*)$/m],
     ['pre-commit', /^ *entry: (npx poolctl audit-leaks .*)$/m],
   ] as const;
 
   it.each(steps)('%s: passes what is right, and fails on each way to lose a session', async (_, pattern) => {
-    const line = await readmeLine(pattern);
-    const first = await readmeLine(/^(poolctl audit-leaks --baseline .* --update-baseline)$/m);
+    const line = await guideLine(pattern);
+    const first = await guideLine(/^(poolctl audit-leaks --baseline .* --update-baseline)$/m);
     expect(await step(first)).toMatchObject({ code: 0 });
     expect(await step(line)).toMatchObject({ code: 0, stderr: '' });
     for (const [name, text] of Object.entries({ ...WRONG, ...withClients(WRONG) })) {
@@ -135,7 +135,7 @@ describe('the CI step of the README', () => {
   });
 
   it.each(steps)('%s: works without a baseline too', async (_, pattern) => {
-    const line = (await readmeLine(pattern)).replace(' --baseline leaks.json', '');
+    const line = (await guideLine(pattern)).replace(' --baseline leaks.json', '');
     expect(await step(line)).toMatchObject({ code: 0, stderr: '' });
     await write(WRONG);
     const { code, stdout } = await step(`${line.replace(/ --format \w+/, '')} --format github`);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,13 +117,6 @@ describe('the checks', () => {
       expect({ id, details }).toEqual({ id, details: expect.stringMatching(/\.$/s) });
       expect(needs.length).toBeGreaterThan(0);
     }
-  });
-});
-
-describe('the README', () => {
-  it('names all checks', () => {
-    const text = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-    expect(CHECKS.map(({ id }) => id).filter((id) => !text.includes(`\`${id}\``))).toEqual([]);
   });
 });
 
