@@ -14,7 +14,7 @@ import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
 import { instancesOf, type Owner, Owners } from './owners.js';
 import { RESOURCES } from './resources/index.js';
-import { callNames, findSites, packagesOf, Resources } from './sites.js';
+import { callNames, findSites, needsNoEnd, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
 import { surroundingsOf } from './surroundings.js';
 import { typedSites } from './typed.js';
@@ -117,10 +117,11 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
   };
 }
 
-/** `browser.newPage()`, where the browser itself leaks. */
+/** `browser.newPage()`, where the browser itself leaks, and `client.query(new Cursor(sql))`, where the client does. */
 function isPartOfLeak({ node, spec }: Site, judged: Judged): boolean {
-  if (spec.isPart !== true || !ts.isPropertyAccessExpression(node.expression)) return false;
-  const lender = node.expression.expression;
+  const user = ts.isCallExpression(node.parent) && ts.isNewExpression(node) ? node.parent : node;
+  if (spec.isPart !== true || !ts.isPropertyAccessExpression(user.expression)) return false;
+  const lender = user.expression.expression;
   const declaration = ts.isIdentifier(lender) ? variableOf(lender)?.declaration : undefined;
   const value =
     declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
@@ -158,7 +159,7 @@ function follow(
     const owners = new Map<ts.Node, Owner & Pick<Wrapper, 'files'>>();
     for (const { node } of sites) functions.acquires.add(node);
     for (const site of sites) {
-      if (judged.has(site.node)) continue;
+      if (judged.has(site.node) || needsNoEnd(site, entities)) continue;
       onProgress?.(judged.size, Math.max(sites.length, judged.size));
       const unit = project.unitOf(site.node);
       const { value, files } = project.reads.during(() => {

@@ -1,8 +1,8 @@
 import { ts } from 'ts-morph';
 import { type Body, isFunction } from './code/scope.js';
-import { LISTENS } from './flow/names.js';
-import { lastSegment, rootOf } from './flow/place.js';
-import { NO_TRAIL, type State } from './flow/state.js';
+import { LISTENS, SUCCESS } from './flow/names.js';
+import { functionOf, isWithin, lastSegment, rootOf } from './flow/place.js';
+import { factOf, NO_TRAIL, type State } from './flow/state.js';
 import type { Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
@@ -35,8 +35,7 @@ export function heldByClosures(
   return { returned, owner };
 }
 
-/** Events of what has come to its end well, and of what has failed or is over in any case. */
-const SUCCESS: ReadonlySet<string> = new Set(['end', 'finish', 'done', 'complete', 'completed']);
+/** Events of what has failed or is over in any case. */
 const FAILURE: ReadonlySet<string> = new Set(['error', 'close', 'abort', 'aborted']);
 
 /** The event that a function literal is registered for: `stream.on('end', () => ...)`. */
@@ -115,21 +114,21 @@ function leftOpenBy(closure: Body, before: readonly State[], site: Site, program
   return [...exits.returned.filter(isOut), ...(isAsync ? exits.thrown.filter(isOut) : [])];
 }
 
-/** `return { client, done: () => client.release() }`: the properties of what is returned that release when called. */
-export function releasingParts(site: Site, walk: Walk, handed: readonly State[], program: Program): string[] {
-  const found: string[] = [];
-  for (const closure of leftBehind(site, walk)) {
-    const { parent } = closure;
-    const named = ts.isMethodDeclaration(closure)
-      ? closure.name
-      : ts.isPropertyAssignment(parent)
-        ? parent.name
-        : null;
-    if (named === null || !ts.isIdentifier(named)) continue;
-    const open = leftOpenBy(closure, handed, site, program);
-    if (open?.length === 0) found.push(`!.${named.text}`);
-  }
-  return found;
+/** `return { client, done: () => client.release() }`: the parts of what is returned that release when called. */
+export function releasingParts(site: Site, handed: readonly State[], program: Program): string[] {
+  const { result } = program.graphOf(unitOf(site.node));
+  const found = handed.map((state) => {
+    const parts = new Set<string>();
+    for (const place of state.facts.keys()) {
+      const id = isWithin(place, result) ? functionOf(factOf(state, place)) : null;
+      const body = id === null ? null : program.bodyOf(id);
+      if (body !== null && leftOpenBy(body, [state], site, program)?.length === 0)
+        parts.add(`!${place.slice(result.length)}`);
+    }
+    return parts;
+  });
+  const [first, ...others] = found;
+  return [...(first ?? [])].filter((part) => others.every((parts) => parts.has(part)));
 }
 
 /** Function literals of the site's function that no path went through, outermost first. */

@@ -4,7 +4,7 @@ import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from '
 import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
 import { bare, classAround, resultsOf } from './code/syntax.js';
 import { Effort } from './effort.js';
-import { isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
+import { functionOf, isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
@@ -53,20 +53,12 @@ export interface Leak {
 export function judge(site: Site, program: Program, effort = new Effort()): Verdict {
   const body = unitOf(site.node);
   const { walk, exits, isExhausted, isCoarse } = effort.follow(site, program, body);
-  const ends = new Ends(body, program, exits, site.pattern.isWhole === true);
+  const ends = new Ends(body, walk, exits, site.pattern.isWhole === true);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
-  const returns =
-    handed.length === 0
-      ? []
-      : [
-          ...handed,
-          ...releasingParts(
-            site,
-            walk,
-            ends.handedOn.map(({ state }) => state),
-            program,
-          ),
-        ].sort();
+  const isPersonal = site.pattern.isWhole !== true && site.pattern.endedBy === undefined;
+  // Where the lease itself stays inside, what is returned may still be all there is to end it by.
+  const given = handed.length > 0 ? ends.handedOn.map(({ state }) => state) : isPersonal ? ends.returned : [];
+  const returns = [...handed, ...releasingParts(site, given, program)].sort();
   const isLazy = ends.handedOn.length > 0 && ends.handedOn.every(({ state }) => state.status === 'lazy');
   const leak = isExhausted ? null : worst(site, walk, ends, program);
   return {
@@ -114,18 +106,24 @@ class Ends {
   readonly thrown: State[] = [];
   readonly stored: Stored[] = [];
   readonly isReleased: boolean;
+  /** On some paths it is somebody else's. */
+  readonly isGivenAway: boolean;
   readonly #body: Body;
   readonly #program: Program;
+  readonly #walk: Walk;
   readonly #isWhole: boolean;
   readonly #params: ReadonlySet<Place>;
 
-  constructor(body: Body, program: Program, exits: Exits, isWhole: boolean) {
+  constructor(body: Body, walk: Walk, exits: Exits, isWhole: boolean) {
     this.#isWhole = isWhole;
     this.#body = body;
+    this.#walk = walk;
+    const { program } = walk;
     this.#program = program;
     const { result, params } = program.graphOf(body);
     this.#params = new Set(params);
     this.isReleased = exits.returned.some(({ status }) => status === 'released');
+    this.isGivenAway = exits.returned.some(({ status }) => status === 'escaped');
     for (const state of exits.returned) {
       if (state.status !== 'held' && state.status !== 'lazy') continue;
       const suffixes = state.holders.flatMap((one) => {
@@ -133,7 +131,7 @@ class Ends {
         const place = one.slice(mark.length);
         return isWithin(place, result) ? [mark + place.slice(result.length)] : [];
       });
-      const isStored = state.holders.some((one) => this.#outlives(one));
+      const isStored = this.#isStored(state);
       for (const one of state.holders)
         if (one.startsWith('this.'))
           this.stored.push({ path: one.slice('this'.length), isLazy: state.status === 'lazy' });
@@ -148,10 +146,19 @@ class Ends {
     for (const state of exits.thrown) {
       if (state.status !== 'held') continue;
       // A field that this function empties itself is its own business.
-      const isStored = state.holders.some((one) => this.#outlives(one));
-      if (isStored && !this.isReleased) continue;
+      if (!this.isReleased && this.#isStored(state)) continue;
       this.thrown.push(ts.isSourceFile(body) ? { ...state, unlikely: true } : state);
     }
+  }
+
+  /** Whether something that outlives the function has the lease, or a function that ends it: `this.close = () => ...`. */
+  #isStored(state: State): boolean {
+    if (state.holders.some((one) => this.#outlives(one))) return true;
+    return [...state.facts.keys()].some((place) => {
+      const id = this.#outlives(place) ? functionOf(factOf(state, place)) : null;
+      const body = id === null ? null : this.#program.bodyOf(id);
+      return body !== null && this.#walk.isEndedBy(body, state);
+    });
   }
 
   commonFacts(): ReadonlyMap<Place, string> {
@@ -217,15 +224,17 @@ class Ends {
 
 function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | null {
   const { returned, owner } = heldByClosures(site, walk, ends.returned, program);
-  const isNever = !walk.hasReleased && owner === null;
+  const isNever = !walk.hasReleased && !ends.isGivenAway && owner === null;
   const candidates: Leak[] = [];
   const add = (kind: LeakKind, { unlikely, trail }: State) => {
     // An object that is made when the program starts lives as long as the program.
     const isKept =
       kind === 'never-released' && site.arms !== undefined && (walk.wentOut || runsOnce(unitOf(site.node)));
+    // An object that keeps the lease to itself may be there for as long as the program runs.
+    const isSealed = kind === 'never-released' && site.at.every((part) => part.startsWith('!'));
     candidates.push({
       kind,
-      severity: unlikely || isKept || site.isUnlikely === true ? 'note' : 'error',
+      severity: unlikely || isKept || isSealed || site.isUnlikely === true ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });
@@ -247,7 +256,9 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
   for (const state of walk.looped) add(isNever ? 'never-released' : 'overwritten', state);
   for (const state of replaced(site, walk, ends, program)) add('overwritten', state);
   const leak = candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
-  return leak !== null && site.pattern.isWhole === true ? ofWhole(leak, site, walk, program) : leak;
+  if (leak === null || (site.pattern.isWhole !== true && site.pattern.endedBy === undefined)) return leak;
+  const isHandedOn = ends.handedOn.length > 0 || ends.kept.length > 0 || owner !== null;
+  return ofWhole(leak, site, walk, program, isHandedOn);
 }
 
 /**
@@ -284,19 +295,22 @@ function isSingleton(owner: ts.ClassLikeDeclaration): boolean {
 
 /** What starts things, and keeps them for as long as the process runs. */
 const STARTS =
-  /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser)s?$/i;
+  /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser|worker|hub)s?$/i;
 
-/** A leak of what serves a whole process: nothing where it is kept, a note where the function runs once. */
-function ofWhole(leak: Leak, site: Site, walk: Walk, program: Program): Leak | null {
+/**
+ * A leak of what serves a whole process: nothing where it is kept. A note where the function runs once, or makes it
+ * for others: where a program fails to start, nobody goes on without what it has opened.
+ */
+function ofWhole(leak: Leak, site: Site, walk: Walk, program: Program, isHandedOn: boolean): Leak | null {
   const body = unitOf(site.node);
   if (!isFunction(body)) return null;
   const isOnce = isCalledOnce(body) || SCRIPTS.test(body.getSourceFile().fileName);
-  if (leak.kind === 'never-released') {
-    const isKept =
-      walk.wentOut || STARTS.test(functionName(body) ?? '') || isKnownToClosures(site, walk, program);
+  const isStart = STARTS.test(functionName(body) ?? '');
+  if (leak.kind === 'never-released' && site.pattern.isWhole === true) {
+    const isKept = walk.wentOut || isStart || isKnownToClosures(site, walk, program);
     if (isKept || isOnce || runsOnce(body)) return null;
   }
-  return isOnce ? { ...leak, severity: 'note' } : leak;
+  return isOnce || isStart || isHandedOn ? { ...leak, severity: 'note' } : leak;
 }
 
 const KINDS: readonly LeakKind[] = [

@@ -26,6 +26,8 @@ export interface Owner {
   readonly openers: readonly string[];
   /** The methods that open it or may close it. */
   readonly enters: ReadonlySet<string>;
+  /** It serves a whole process, as what it holds does. */
+  readonly isWhole: boolean;
   readonly isOpenedByConstructor: boolean;
   readonly confidence: Site['confidence'];
 }
@@ -165,7 +167,7 @@ export function instancesOf(owner: Owner, project: Project, entities: Entities):
 }
 
 function siteOf(node: ts.NewExpression, owner: Owner): Site {
-  const { spec, openers, isOpenedByConstructor, confidence, arms, enters } = owner;
+  const { spec, openers, isOpenedByConstructor, isWhole, confidence, arms, enters } = owner;
   return {
     node,
     spec,
@@ -174,6 +176,7 @@ function siteOf(node: ts.NewExpression, owner: Owner): Site {
       name: node.expression.getText(),
       from: [],
       ...(isOpenedByConstructor ? {} : { armedBy: openers }),
+      ...(isWhole ? { isWhole } : {}),
     },
     at: [''],
     confidence,
@@ -205,7 +208,7 @@ class Draft {
   }
 
   owner(family: readonly ts.ClassLikeDeclaration[]): Owner {
-    const { spec, confidence } = this.#site;
+    const { spec, confidence, pattern } = this.#site;
     const openers = openersOf(family, this.arms, this.closers);
     return {
       node: this.#node,
@@ -213,6 +216,7 @@ class Draft {
       openers: [...openers].filter((name) => name !== CONSTRUCTOR),
       enters: new Set([...openers, ...callersOf(family, this.closers)]),
       isOpenedByConstructor: openers.has(CONSTRUCTOR),
+      isWhole: pattern.isWhole === true,
       confidence,
       spec: {
         ...spec,

@@ -93,7 +93,7 @@ function siteOf(
   for (const { spec, pattern } of candidates) {
     const confidence = matches(node, pattern, entities);
     if (confidence === null || (best !== null && rank(confidence) <= rank(best.confidence))) continue;
-    if (pattern.endedBy !== undefined && !isUsedBy(node, pattern.endedBy)) continue;
+    if (pattern.endedBy !== undefined && !isUsedBy(inWrapping(node), pattern.endedBy)) continue;
     // What a module makes for the whole process is no lease.
     if (pattern.isWhole === true && !isFunction(unitOf(node))) continue;
     if (pattern.callback !== undefined && isManaged(node, pattern.callback.lease)) return null;
@@ -103,6 +103,35 @@ function siteOf(
     if (isGuess(node, pattern, entities)) best = { ...best, isGuess: true };
   }
   return best;
+}
+
+/** Whether a call gives an object of a class whose release does nothing, where classes of the same kind do release. */
+export function needsNoEnd({ node, spec }: Site, entities: Entities): boolean {
+  let value: ts.Expression = node;
+  while (
+    ts.isAwaitExpression(value.parent) ||
+    ts.isParenthesizedExpression(value.parent) ||
+    ts.isAsExpression(value.parent)
+  )
+    value = value.parent;
+  const type = entities.of(value);
+  if (type?.kind !== 'instance' || entities.subclasses.of(type.node).length > 0) return false;
+  const ends = (one: ts.ClassLikeDeclaration) =>
+    spec.release.methods.flatMap((name) => entities.methodOf(one, name) ?? []);
+  const own = ends(type.node);
+  if (own.length === 0 || !own.every(doesNothing)) return false;
+  const kin = entities.basesOf(type.node).flatMap((base) => entities.subclasses.of(base));
+  return kin.some((one) => ends(one).some((end) => !doesNothing(end)));
+}
+
+function doesNothing(node: ts.SignatureDeclaration): boolean {
+  const code = 'body' in node ? node.body : undefined;
+  if (code === undefined || !ts.isBlock(code)) return false;
+  return code.statements.every(
+    (one) =>
+      ts.isReturnStatement(one) &&
+      /^(undefined|Promise\.resolve\(\))?$/.test(one.expression?.getText() ?? ''),
+  );
 }
 
 function rank(confidence: Confidence): number {
@@ -242,6 +271,11 @@ function isUsedBy(node: ts.CallExpression | ts.NewExpression, methods: RegExp): 
   const escaped = name.replace(/\$/g, '\\$');
   const text = bodyAround(node).getText();
   return new RegExp(`(?<![\\w$.])${escaped}\\s*[?!]?\\.\\s*(?:${methods.source})`).test(text);
+}
+
+/** `client.query(new Cursor(sql))` for the cursor: the call that gives back what it is given. */
+function inWrapping(node: ts.CallExpression | ts.NewExpression): ts.CallExpression | ts.NewExpression {
+  return ts.isNewExpression(node) && ts.isCallExpression(node.parent) ? node.parent : node;
 }
 
 /** The variable that the result of a call goes to. */

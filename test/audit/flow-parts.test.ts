@@ -327,7 +327,7 @@ describe('how likely a call is to throw', () => {
   }
   const context: RaiseContext = { onLease: false, isSyncLease: false, protocol: [], callee: null };
   const onLease = { onLease: true };
-  const QUIET = { throws: false, onlyThrows: false, isAsync: false, isLogger: false };
+  const QUIET = { throws: false, onlyThrows: false, isAsync: false, isLogger: false, isQuiet: false };
 
   it.each<[string, Call['mode'], Partial<RaiseContext>, string]>([
     ['client.query(sql)', 'awaited', onLease, 'ordinary'],
@@ -377,7 +377,7 @@ describe('how likely a call is to throw', () => {
     ['work()', 'plain', { callee: { ...QUIET, throws: true } }, 'ordinary'],
     ['work()', 'plain', { callee: QUIET }, 'never'],
     ['work()', 'plain', { callee: { ...QUIET, throws: true, isAsync: true } }, 'never'],
-    ['tell()', 'awaited', { callee: { ...QUIET, throws: true, isLogger: true } }, 'never'],
+    ['tell()', 'awaited', { callee: { ...QUIET, throws: true, isLogger: true, isQuiet: false } }, 'never'],
     ['try { } catch (e) { work() }', 'plain', { callee: { ...QUIET, throws: true } }, 'protocol'],
     [
       'try { } catch (e) { fail() }',

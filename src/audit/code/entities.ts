@@ -117,6 +117,12 @@ export class Entities {
     return this.#baseOf(node, 0);
   }
 
+  /** What a class extends and implements, as far as it is of the project. */
+  basesOf({ heritageClauses }: ts.ClassLikeDeclaration): Base[] {
+    const names = heritageClauses?.flatMap(({ types }) => types.map(({ expression }) => expression)) ?? [];
+    return names.map((name) => this.#asBase(name)).filter((base) => base !== null);
+  }
+
   #bodiesOf(call: ts.CallExpression | ts.NewExpression): readonly ts.SignatureDeclaration[] {
     const callee = this.#callee(call, 0);
     if (callee?.kind === 'class') {

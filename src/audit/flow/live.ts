@@ -56,7 +56,8 @@ export function liveness(graph: Graph, id: string, readWithin: ReadonlySet<Place
     return answer;
   };
   return (node, place, parts = false) => {
-    if (node < START) return ownerOf(place) !== id || rootOf(place).endsWith('|%result');
+    if (node < START)
+      return ownerOf(place) !== id || rootOf(place).endsWith('|%result') || readWithin.has(place);
     const lives = wholesOf(place);
     if (lives === null) return true;
     for (const live of lives) if (live.has(node)) return true;

@@ -15,6 +15,8 @@ export const EACH = new Set([
 ]);
 /** What they are given runs at any later time. */
 export const LISTENS = /^(on|once|(add|prepend)\w*Listener|subscribe|(after|before)[A-Z]\w*|hook\w*)$/;
+/** Events of what has come to its end well. */
+export const SUCCESS: ReadonlySet<string> = new Set(['end', 'finish', 'done', 'complete', 'completed']);
 /** Run what they are given once more, later. */
 export const SCHEDULES =
   /^(setTimeout|setInterval|setImmediate|nextTick|queueMicrotask|requestAnimationFrame)$/;

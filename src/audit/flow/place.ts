@@ -64,15 +64,21 @@ export function ownerOf(place: Place): string | null {
  */
 export function remainder(place: Place, source: Place): string | null {
   if (isWithin(place, source)) return place.slice(source.length);
-  const dot = source.lastIndexOf('.');
-  if (dot < 0) return null;
-  const [container, wanted] = [source.slice(0, dot), source.slice(dot + 1)];
-  if (!isElement(wanted) || !place.startsWith(`${container}.`)) return null;
-  const rest = place.slice(container.length + 1);
-  const end = rest.indexOf('.');
-  const found = end < 0 ? rest : rest.slice(0, end);
-  if (!isElement(found) || (found !== ELEMENT && wanted !== ELEMENT)) return null;
-  return end < 0 ? '' : rest.slice(end);
+  if (!source.includes('.') || rootOf(place) !== rootOf(source)) return null;
+  if (!source.includes(ELEMENT) && !place.includes(ELEMENT)) return null;
+  const [found, wanted] = [place.split('.'), source.split('.')];
+  const fits = wanted.every((segment, at) => isSameSegment(found[at], segment));
+  return fits
+    ? found
+        .slice(wanted.length)
+        .map((segment) => `.${segment}`)
+        .join('')
+    : null;
+}
+
+function isSameSegment(found: string | undefined, wanted: string): boolean {
+  if (found === undefined || found === wanted) return found === wanted;
+  return isElement(wanted) && isElement(found) && (found === ELEMENT || wanted === ELEMENT);
 }
 
 function isElement(segment: string): boolean {

@@ -27,7 +27,7 @@ const HARMLESS_FUNCTIONS = new Set(
   (
     'setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate queueMicrotask String Number ' +
     'Boolean Symbol BigInt Array Object Date parseInt parseFloat isNaN isFinite encodeURIComponent debug log ' +
-    'structuredClone require'
+    'structuredClone require promisify callbackify inspect'
   ).split(' '),
 );
 const HARMLESS_CLASSES =
@@ -40,6 +40,7 @@ const PROTOCOL_SQL =
   /^\s*(BEGIN|START\s+TRANSACTION|ROLLBACK|SAVEPOINT|RELEASE\s+SAVEPOINT|UNLISTEN|DISCARD)\b/i;
 const CHECKING =
   /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
+const QUERIES = /^(query|execute)$/;
 /** Writes a message, or tells a monitor of an error. */
 const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
 /** What loggers and emitters are told, awaited or not. */
@@ -54,7 +55,7 @@ export interface RaiseContext {
   readonly isSyncLease: boolean;
   readonly protocol: readonly string[];
   /** What is known of the function that is called: null if it is not of the project. */
-  readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger'> | null;
+  readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger' | 'isQuiet'> | null;
 }
 
 /** How likely a call is to throw, by what it calls and what is awaited. */
@@ -70,6 +71,7 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   // `await client.get(key)` asks a server; `map.get(key)` does not.
   if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
   if (callee?.isLogger === true && !onLease) return 'never';
+  if (callee?.isQuiet === true && !onLease) return 'protocol';
   if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
@@ -80,12 +82,12 @@ export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: 
   if (callee !== null) {
     if (!callee.throws) return 'never';
     // What is done about an error is not what fails, unless it throws that error on.
-    return isInCatch(node) && !callee.onlyThrows ? 'protocol' : 'ordinary';
+    return isInHandler(node) && !callee.onlyThrows ? 'protocol' : 'ordinary';
   }
   if (CHECKING.test(name)) return 'ordinary';
-  if (call.mode === 'returned') return 'protocol';
+  if (call.mode === 'returned') return QUERIES.test(name) ? 'ordinary' : 'protocol';
   if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
-    return BUILDING.test(name) || isInCatch(node) ? 'protocol' : 'ordinary';
+    return BUILDING.test(name) || isInHandler(node) ? 'protocol' : 'ordinary';
   }
   return isSyncLease && !BUILDING.test(name) ? 'ordinary' : 'protocol';
 }
@@ -99,10 +101,14 @@ export function isProtocol({ name, node }: Call, onLease: boolean, protocol: rea
   )
     return true;
   const texts = ts.isTaggedTemplateExpression(node) ? [node.template] : (node.arguments ?? []);
-  return texts.some((text) => {
-    if (ts.isStringLiteralLike(text)) return PROTOCOL_SQL.test(text.text);
-    return ts.isTemplateExpression(text) && PROTOCOL_SQL.test(text.head.text);
-  });
+  return texts.some((text) => PROTOCOL_SQL.test(startOf(text)));
+}
+
+/** The text that a string begins with: `'BEGIN ISOLATION LEVEL ' + level`. */
+function startOf(text: ts.Expression | ts.TemplateLiteral): string {
+  if (ts.isStringLiteralLike(text)) return text.text;
+  if (ts.isTemplateExpression(text)) return text.head.text;
+  return ts.isBinaryExpression(text) ? startOf(text.left) : '';
 }
 
 /** `this.logger`, `getLogger()`, `Logger.getInstance()`. */
@@ -116,9 +122,12 @@ export function isLogger(receiver: ts.Expression): boolean {
   return LOGGING.test(receiver.getText());
 }
 
-function isInCatch(node: ts.Node): boolean {
-  for (let at = node.parent; at !== undefined && !isBody(at); at = at.parent)
+/** Whether a node stands in a catch clause or a finally block. */
+function isInHandler(node: ts.Node): boolean {
+  for (let at = node.parent; at !== undefined && !isBody(at); at = at.parent) {
     if (ts.isCatchClause(at)) return true;
+    if (ts.isBlock(at) && ts.isTryStatement(at.parent) && at.parent.finallyBlock === at) return true;
+  }
   return false;
 }
 

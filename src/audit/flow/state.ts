@@ -241,9 +241,9 @@ function widenShape(facts: Map<Place, string>, to: Place): void {
 export function decide(
   state: State,
   test: Test,
-  { interest, isOf }: Knowledge,
+  { interest, isOf, releasers }: Knowledge,
 ): { readonly yes: State | null; readonly no: State | null } {
-  const answer = answerOf(state, test, isOf);
+  const answer = answerOf(state, test, isOf) ?? answerOfRelease(state, test, releasers);
   if (answer !== null) {
     const after = isDoubtful(state, test) ? { ...state, unlikely: true } : state;
     return answer ? { yes: after, no: null } : { yes: null, no: after };
@@ -283,6 +283,15 @@ function answerOf(state: State, test: Test, isOf: Knowledge['isOf']): boolean | 
     case 'same':
       return isSame(state, test.left, test.right);
   }
+}
+
+/** `if (client.release)`, `client.release?.()`: a lease has the method that ends it. */
+function answerOfRelease(state: State, test: Test, releasers: ReadonlySet<string>): boolean | null {
+  if (test.kind !== 'truthy' && test.kind !== 'falsy' && test.kind !== 'nullish') return null;
+  if (!isPlace(test.place) || state.status === 'none') return null;
+  const above = holderAbove(state, test.place);
+  if (above === null || !releasers.has(test.place.slice(above.length + 1))) return null;
+  return test.kind === 'truthy';
 }
 
 /** A fact that follows from a commit that failed: the driver says so, but rests on what the server did. */

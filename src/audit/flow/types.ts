@@ -61,6 +61,8 @@ export interface Traits {
   /** Never returns: it throws on every path. */
   readonly onlyThrows: boolean;
   readonly isAsync: boolean;
+  /** Cannot fail as far as can be told: it waits for nothing that may, and throws nothing. */
+  readonly isQuiet: boolean;
   /** Only writes to a log. */
   readonly isLogger: boolean;
 }

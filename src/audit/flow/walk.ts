@@ -3,6 +3,7 @@ import type { Body } from '../code/scope.js';
 import { acquireLease, callElsewhere } from './calls/acquiring.js';
 import { combinePromises } from './calls/combining.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
+import { branchOfLender } from './calls/lenders.js';
 import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
 import { saying } from './calls/saying.js';
 import { callWithLease, noteCall, openInstance } from './calls/using.js';
@@ -19,6 +20,7 @@ import {
   holds,
   type Knowledge,
   keyOf,
+  NO_TRAIL,
   START_STATE,
   type State,
   StateKeys,
@@ -178,6 +180,14 @@ export class Walk {
     return { returned: ends.get(RETURNED) ?? [], thrown: ends.get(THROWN) ?? [] };
   }
 
+  /** Whether a function that is left behind ends the lease on each of its paths, whenever it is called. */
+  isEndedBy(body: Body, state: State): boolean {
+    const walk = new Walk(this.program, this.site, { isCoarse: true });
+    const { returned, thrown } = walk.run(body, [{ ...state, trail: NO_TRAIL }]);
+    const open = [...returned, ...thrown].filter(({ status, unlikely }) => status === 'held' && !unlikely);
+    return walk.hasReleased && !walk.isExhausted && open.length === 0;
+  }
+
   step(
     node: FlowNode,
     state: State,
@@ -198,9 +208,9 @@ export class Walk {
           return;
         }
         const { yes, no } = decide(state, op.test, this.knowledge);
-        const callback = this.asksForCallback(state, op.test);
-        if (yes !== null && callback !== 'no') go(next[0], yes);
-        if (no !== null && callback !== 'yes') go(next[1], no);
+        const only = this.asksForCallback(state, op.test) ?? branchOfLender(this, state, op.test, node);
+        if (yes !== null && only !== 'no') go(next[0], yes);
+        if (no !== null && only !== 'yes') go(next[1], no);
         return;
       }
       case 'await':

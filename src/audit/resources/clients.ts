@@ -50,7 +50,8 @@ export async function total(day: string) {
 export const pgCursor: ResourceSpec = {
   id: 'pg-cursor',
   title: 'a cursor of pg-cursor',
-  acquire: [{ kind: 'new', name: 'Cursor', from: ['pg-cursor'] }],
+  acquire: [{ kind: 'new', name: 'Cursor', from: ['pg-cursor'], endedBy: /close\b/ }],
+  isPart: true,
   release: { methods: ['close'], takes: [], ofParent: ['end'] },
   protocol: ['read'],
   docs: {

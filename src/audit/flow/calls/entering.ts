@@ -13,7 +13,8 @@ import {
   wrapped,
 } from '../frames.js';
 import type { Call } from '../graph.js';
-import { CALLS_BACK, isCloser, LISTENS, SCHEDULES } from '../names.js';
+import { isAssertion } from '../lower/calls.js';
+import { CALLS_BACK, isCloser, LISTENS, SCHEDULES, SUCCESS, saysItEnds } from '../names.js';
 import {
   ELEMENT,
   functionOf,
@@ -40,7 +41,7 @@ import {
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
 import { containsNode } from './acquiring.js';
-import { asEscaped } from './releasing.js';
+import { asEscaped, firstText } from './releasing.js';
 import { borrow, raisedBy } from './using.js';
 
 /** A function calls what it was given. */
@@ -161,9 +162,15 @@ export function enterFunction(
     if (handed !== null) walk.given.set(param, handed);
   });
   const { entry, restore } = framed(inside, args, body, walk.program);
-  const outcome = closesWrapper(state, call)
-    ? trustedClose(invokeFunction(walk, { ...entry, trail: NO_TRAIL }, call, body, args, depth), entry.trail)
-    : invokeFunction(walk, entry, call, body, args, depth);
+  const closes = closesWrapper(state, call);
+  const outcome =
+    closes === null
+      ? invokeFunction(walk, entry, call, body, args, depth)
+      : trustedClose(
+          invokeFunction(walk, { ...entry, trail: NO_TRAIL }, call, body, args, depth),
+          entry.trail,
+          closes,
+        );
   const back = (one: State) => (onThis ? restore(one) : swapBack(restore(one), receiver));
   const { isAsync } = walk.program.traitsOf(body);
   // A rejection that nobody awaits here leaves this function alone.
@@ -192,23 +199,31 @@ function returnedFrom(body: Body, after: State, { trail: { bypass, how } }: Stat
   return isOwn ? { ...after, trail: { ...trail, bypass, how } } : after;
 }
 
-/** Whether a call is to close an object of the project that has the lease in it. */
-function closesWrapper(state: State, { receiver, name, isNew }: Call): boolean {
-  return !isNew && receiver !== null && receiver !== 'this' && isCloser(name) && contains(state, receiver);
+/** Whether a call is to close an object of the project that has the lease in it, or to finish the work on it. */
+function closesWrapper(state: State, { receiver, name, isNew }: Call): 'closes' | 'finishes' | null {
+  if (isNew || receiver === null || receiver === 'this' || !contains(state, receiver)) return null;
+  return isCloser(name) ? 'closes' : saysItEnds(name) ? 'finishes' : null;
 }
 
 /**
  * An object that closes what it holds knows its own state: the paths on which it finds itself closed already, and
- * returns or says so, are not those of an open one.
+ * returns or says so, are not those of an open one. One that commits may return without a release.
  */
-function trustedClose({ next, thrown = [], ...rest }: Outcome, before: Trail): Outcome {
+function trustedClose(
+  { next, thrown = [], ...rest }: Outcome,
+  before: Trail,
+  what: 'closes' | 'finishes',
+): Outcome {
   const isTrusted = next.some(({ status }) => status === 'released');
-  const refuses = ({ trail }: State) => trail.bypass !== null && ts.isThrowStatement(trail.bypass);
+  const refuses = ({ trail: { bypass, cause } }: State) => {
+    const at = cause ?? bypass;
+    return at !== null && (ts.isThrowStatement(at) || isAssertion(at));
+  };
   const continued = (one: State): State =>
     one.trail.how === null ? { ...one, trail: { ...before, released: one.trail.released } } : one;
   return {
     ...rest,
-    next: next.filter((one) => !isTrusted || !isOut(one)).map(continued),
+    next: next.filter((one) => what === 'finishes' || !isTrusted || !isOut(one)).map(continued),
     thrown: thrown.filter((one) => !isTrusted || !isOut(one) || !refuses(one)).map(continued),
   };
 }
@@ -304,12 +319,13 @@ export function withClosures(
   if (SCHEDULES.test(call.name) && bodies.some((body) => comesAgain(walk, body, state)))
     return { next: [asEscaped(state)] };
   if (!isAwaited && !continues) {
+    if (isWatched(walk, call, bodies, state)) return { next: [asEscaped(state)] };
     // Some time later, or never.
     return borrow(walk, state, { ...state, leftBehind: true }, call, isOn, false);
   }
   let states: State[] = [state];
   const [thrown, detached]: [State[], State[]] = [[], []];
-  const opens = isOn && OPENS.test(call.name);
+  const opens = isOn && (OPENS.test(call.name) || isProtocol(call, isOn, walk.site.spec.protocol));
   for (const body of bodies) {
     const round = states.flatMap((one) =>
       opens && takesError(body)
@@ -326,13 +342,26 @@ export function withClosures(
   return { next: states.map((one) => forget(one, call)), thrown: [...thrown, ...raised], detached };
 }
 
+/**
+ * A helper that registers what releases: `stream.on('error', () => client.release())`. What the function of the lease
+ * registers itself is looked at when the path ends. The event of success alone does not come where the work fails.
+ */
+function isWatched(walk: Walk, call: Call, bodies: readonly Body[], state: State): boolean {
+  const [outer] = walk.around;
+  if (outer === undefined || (LISTENS.test(call.name) && SUCCESS.has(firstText(call.node) ?? '')))
+    return false;
+  return bodies.some((body) => !containsNode(outer, body) && walk.isEndedBy(body, state));
+}
+
 /** What only opens the lease, or takes a connection out of a pool that is one. */
 const OPENS = /^(connect|open|initialize|ping|getConnection|acquire|authenticate|bind|login)$/;
 
 /** Whether a callback is told of an error first. */
 function takesError(body: Body): boolean {
-  return isFunction(body) && body.parameters.length > 0 && /^_?e(rr(or)?)?$/i.test(nameOfFirst(body));
+  return isFunction(body) && body.parameters.length > 0 && ERROR.test(nameOfFirst(body));
 }
+
+const ERROR = /^_?(e|err|error|ex|exception|fail|failure)\d*$|(Err|Error|Failure)$/i;
 
 function nameOfFirst({ parameters }: ts.SignatureDeclaration): string {
   return parameters[0]?.name.getText() ?? '';

@@ -1,8 +1,8 @@
 import { ts } from 'ts-morph';
 import { forget } from '../frames.js';
 import type { Call } from '../graph.js';
-import { ATTACHING, CALLBACK, DISPOSERS, LISTENS, RELEASING } from '../names.js';
-import { isPlace, lastSegment, ownerOf, type Place } from '../place.js';
+import { ATTACHING, CALLBACK, DISPOSERS, isCloser, LISTENS, RELEASING } from '../names.js';
+import { isPlace, isWithin, lastSegment, ownerOf, type Place, property } from '../place.js';
 import { contains, holds, type State } from '../state.js';
 import type { Outcome } from '../types.js';
 import type { Walk } from '../walk.js';
@@ -17,12 +17,20 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
     // A wrapper around the lease that is closed, closes it.
     if (contains(state, receiver) && receiver !== 'this' && !isOfProject(walk, call)) return true;
   }
+  // So does a wrapper of another library, by whatever it calls that.
+  if (receiver !== null && isCloser(name) && isWrapped(state, receiver) && !isOfProject(walk, call))
+    return true;
   if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
   const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
   if (!handed) return false;
   // What a function of the project does with it is followed.
   if (walk.follows && isOfProject(walk, call)) return false;
   return takes.includes(name) || (RELEASING.test(name) && !isOfProject(walk, call));
+}
+
+/** Whether a place has an object that was made of the lease by code that is not known. */
+function isWrapped(state: State, place: Place): boolean {
+  return state.holders.some((one) => isWithin(one, property(place, 'wrapped')));
 }
 
 export function isOfProject(walk: Walk, { node }: Call): boolean {

@@ -12,6 +12,7 @@ import {
   calleeFor,
   closuresAmong,
   enterFunction,
+  functionArguments,
   invokeFunction,
   mentions,
   withClosures,
@@ -201,6 +202,13 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   // `client.release.bind(client)`
   if (receiver !== null && name === 'bind') return assign(state, to, receiver, false, walk.knowledge);
   const after = forget(state, call);
+  if (receiver !== null && STORES.has(name)) {
+    // `cleanups.push(() => client.release())`
+    const releases = functionArguments(walk, state, call).some(
+      (one) => mentions(walk, one, state) && walk.isEndedBy(one, state),
+    );
+    if (releases) return withHolders(after, [...after.holders, `!${property(receiver, ELEMENT)}`]);
+  }
   const [target, ...sources] = args;
   if (name === 'assign' && target !== undefined && isHanded && sources.length > 0) {
     // `Object.assign(this, { client })`: the target has what the others have, and is what is given back.

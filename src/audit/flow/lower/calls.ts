@@ -23,7 +23,7 @@ export function callExpression(flow: Lowering, node: ts.CallExpression, mode: Mo
       : null;
   const place = inline !== null ? UNKNOWN : calleePlace(flow, callee, receiver);
   const name = calleeName(callee);
-  const checked = ASSERTING.test(callee.getText()) ? node.arguments[0] : undefined;
+  const checked = isAssertion(node) ? node.arguments[0] : undefined;
   if (checked !== undefined) return assertion(flow, node, checked);
   const skipped = unlessNothing(flow, node, callee, place, receiver);
   const args = argumentsOf(flow, node.arguments);
@@ -166,4 +166,9 @@ export function calleeName(callee: ts.Expression): string {
 /** A question that has the same answer as long as nothing else happens. */
 export const ANSWERING = /^(getStore|(is|in|has|should|can)[A-Z]\w*)$/;
 
-export const ASSERTING = /^(assert|invariant|(?:node)?assert\.(ok|strict))$/i;
+const ASSERTING = /^(assert|invariant|(?:node)?assert\.(ok|strict))$/i;
+
+/** `assert(client)`: a call that throws unless what it is given is true. */
+export function isAssertion(node: ts.Node): boolean {
+  return ts.isCallExpression(node) && ASSERTING.test(withoutParentheses(node.expression).getText());
+}

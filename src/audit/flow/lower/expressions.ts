@@ -227,6 +227,8 @@ export function objectLiteral(flow: Lowering, literal: ts.ObjectLiteralExpressio
       flow.copy(property(to, key), value, one, value.includes('|%'));
     } else if (ts.isShorthandPropertyAssignment(one)) {
       flow.copy(property(to, one.name.text), placeOf(flow, one.name), one);
+    } else if (ts.isMethodDeclaration(one) && ts.isIdentifier(one.name)) {
+      flow.copy(property(to, one.name.text), functionValue(flow.names.idOf(one)), one);
     } else if (ts.isSpreadAssignment(one)) flow.copy(to, lowerValue(flow, one.expression), one);
   }
   return to;

@@ -14,38 +14,49 @@ export const nightlyReset: Scenario = {
   async run(trial) {
     const base = trial.clientIdBase;
     const trusting = await streaming(trial, { clientId: base, trust1102: true });
-    const careful = await streaming(trial, { clientId: base + 1, trust1102: false });
-    const both = [trusting, careful];
-    await trial.until('all streams are open', async () => {
-      return (await trial.counts()).subscriptions.open.marketData === 2 * STREAMS;
-    });
-    await reset(trial, both, false);
-    await resubscribed(trial, 'after a 1102, where it is trusted, none is asked for again', trusting, 0);
-    await resubscribed(trial, 'where it is not, each once', careful, STREAMS);
-    await reset(trial, both, true);
-    await resubscribed(trial, 'after a 1101 each once', trusting, STREAMS);
-    await resubscribed(trial, 'and again where all was asked before', careful, 2 * STREAMS);
-    // The last of them are on their way.
-    await trial.until('the gateway has all of them', async () => {
-      return (await trial.counts()).subscriptions.open.marketData === 2 * STREAMS;
-    });
-    const reconnects = both.map(({ connection }) => connection.figures().reconnects);
-    const { connections, errors, subscriptions } = await trial.counts();
-    trial.check(
-      'no socket was closed',
-      reconnects.every((count) => count === 0) && connections.accepted === 2,
-      `${connections.accepted} connections of 2 pools`,
-    );
-    trial.check(
-      'no stream is open twice',
-      (errors[102] ?? 0) === 0 && subscriptions.open.marketData === 2 * STREAMS,
-      `${subscriptions.open.marketData} of ${2 * STREAMS} streams, error 102 ${errors[102] ?? 0} times`,
-    );
-    const before = both.map(({ ticks }) => ticks());
-    await trial.until('ticks go on', () => both.every(({ ticks }, at) => ticks() > (before[at] ?? 0)));
-    for (const { end } of both) end();
+    try {
+      const careful = await streaming(trial, { clientId: base + 1, trust1102: false });
+      try {
+        await nightly(trial, trusting, careful);
+      } finally {
+        careful.end();
+      }
+    } finally {
+      trusting.end();
+    }
   },
 };
+
+async function nightly(trial: Trial, trusting: Streaming, careful: Streaming): Promise<void> {
+  const both = [trusting, careful];
+  await trial.until('all streams are open', async () => {
+    return (await trial.counts()).subscriptions.open.marketData === 2 * STREAMS;
+  });
+  await reset(trial, both, false);
+  await resubscribed(trial, 'after a 1102, where it is trusted, none is asked for again', trusting, 0);
+  await resubscribed(trial, 'where it is not, each once', careful, STREAMS);
+  await reset(trial, both, true);
+  await resubscribed(trial, 'after a 1101 each once', trusting, STREAMS);
+  await resubscribed(trial, 'and again where all was asked before', careful, 2 * STREAMS);
+  // The last of them are on their way.
+  await trial.until('the gateway has all of them', async () => {
+    return (await trial.counts()).subscriptions.open.marketData === 2 * STREAMS;
+  });
+  const reconnects = both.map(({ connection }) => connection.figures().reconnects);
+  const { connections, errors, subscriptions } = await trial.counts();
+  trial.check(
+    'no socket was closed',
+    reconnects.every((count) => count === 0) && connections.accepted === 2,
+    `${connections.accepted} connections of 2 pools`,
+  );
+  trial.check(
+    'no stream is open twice',
+    (errors[102] ?? 0) === 0 && subscriptions.open.marketData === 2 * STREAMS,
+    `${subscriptions.open.marketData} of ${2 * STREAMS} streams, error 102 ${errors[102] ?? 0} times`,
+  );
+  const before = both.map(({ ticks }) => ticks());
+  await trial.until('ticks go on', () => both.every(({ ticks }, at) => ticks() > (before[at] ?? 0)));
+}
 
 export const farmFlap: Scenario = {
   name: 'farm-flap',
@@ -58,35 +69,38 @@ export const farmFlap: Scenario = {
     const one = await streaming(trial, {
       onNotice: (code) => void notices.set(code, (notices.get(code) ?? 0) + 1),
     });
-    await trial.until('all streams are open', async () => {
-      return (await trial.counts()).subscriptions.open.marketData === STREAMS;
-    });
-    for (let flap = 0; flap < flaps; flap++) {
-      await trial.inject({ kind: 'farm', code: 2103 });
-      if (flap % 2 === 0) await trial.inject({ kind: 'lost' });
-      await trial.sleep(250);
-      await trial.inject({ kind: 'farm', code: 2104 });
-      if (flap % 2 === 0) await trial.inject({ kind: 'restored', dataLost: false });
-      await trial.sleep(250);
+    try {
+      await trial.until('all streams are open', async () => {
+        return (await trial.counts()).subscriptions.open.marketData === STREAMS;
+      });
+      for (let flap = 0; flap < flaps; flap++) {
+        await trial.inject({ kind: 'farm', code: 2103 });
+        if (flap % 2 === 0) await trial.inject({ kind: 'lost' });
+        await trial.sleep(250);
+        await trial.inject({ kind: 'farm', code: 2104 });
+        if (flap % 2 === 0) await trial.inject({ kind: 'restored', dataLost: false });
+        await trial.sleep(250);
+      }
+      await trial.becomes(() => (notices.get(2104) ?? 0) > flaps, trial.real(2000));
+      const told = [2103, 1100, 1102].map((code) => notices.get(code) ?? 0);
+      trial.check(
+        'all was told',
+        told.join() === [flaps, flaps / 2, flaps / 2].join(),
+        `${told.join(', ')} times`,
+      );
+      const { reconnects, subscriptions } = one.connection.figures();
+      trial.check('no reconnect', reconnects === 0, `${reconnects} reconnects`);
+      const counts = await trial.counts();
+      trial.check(
+        'no stream was asked for again',
+        subscriptions.resubscribed === 0 && counts.subscriptions.opened === STREAMS,
+        `${counts.subscriptions.opened} opened, ${STREAMS} wanted`,
+      );
+      const before = one.ticks();
+      await trial.until('ticks go on', () => one.ticks() > before);
+    } finally {
+      one.end();
     }
-    await trial.becomes(() => (notices.get(2104) ?? 0) > flaps, trial.real(2000));
-    const told = [2103, 1100, 1102].map((code) => notices.get(code) ?? 0);
-    trial.check(
-      'all was told',
-      told.join() === [flaps, flaps / 2, flaps / 2].join(),
-      `${told.join(', ')} times`,
-    );
-    const { reconnects, subscriptions } = one.connection.figures();
-    trial.check('no reconnect', reconnects === 0, `${reconnects} reconnects`);
-    const counts = await trial.counts();
-    trial.check(
-      'no stream was asked for again',
-      subscriptions.resubscribed === 0 && counts.subscriptions.opened === STREAMS,
-      `${counts.subscriptions.opened} opened, ${STREAMS} wanted`,
-    );
-    const before = one.ticks();
-    await trial.until('ticks go on', () => one.ticks() > before);
-    one.end();
   },
 };
 
