@@ -86,6 +86,12 @@ export const feedFigures = object({
   strays: told(count),
   notUnderstood: told(count),
   gaps: counted('gaps', 'Times that ticks were missed, while a connection was gone.'),
+  /** Times that ticks were missing by their numbers, or as the adapter of the venue found. */
+  holes: counted('holes', 'Times that ticks were missing by their numbers.'),
+  /** Ticks dropped since a tick with their number had come already. */
+  duplicates: told(count),
+  /** Times that symbols moved to another connection, before the venue ended theirs or to need one connection less. */
+  moves: told(count),
   /** Connections found without data although it was due. */
   stale: counted('stale', 'Connections found without data although it was due.'),
   /** Ticks that a slow subscriber missed because a newer one of their symbol replaced them. */

@@ -1,125 +1,131 @@
-import { Alarm } from '../base/alarm.js';
 import { backoffMs } from '../base/backoff.js';
 import type { Timer } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
-import { asError } from '../base/promises.js';
-import { SlidingLog } from '../base/sliding-log.js';
 import type { Turnstile } from '../base/turnstile.js';
 import type { ConnectionSnapshot, ConnectionState } from '../snapshot/feed.js';
+import type { SharedBudgets, SocketBudgets } from './budgets.js';
 import { FeedError } from './errors.js';
-import type { FeedEvents, GapSymbol, LossCause } from './events.js';
+import type { FeedEvents, LossCause, MoveCause } from './events.js';
+import type { GapLog } from './gaps.js';
+import { Line, type LineOwner, type OurEnd } from './line.js';
 import type { FeedSettings } from './options.js';
-import type { FeedMessage, FeedTick } from './protocol.js';
-import type { FeedSocket, SocketEnd, SocketListener } from './socket.js';
-import type { Subscription } from './subscription.js';
+import { type RequestOwner, Requests } from './requests.js';
+import { rotateAfterMs } from './rotation.js';
+import { StaleWatch } from './stale-watch.js';
+import { type Seat, topicKey } from './subscription.js';
+import type { Dial, Ending, Position, Seq, Verdict } from './venue.js';
+import { judgeEnding } from './verdicts.js';
 
 /** What a connection needs of its pool. */
 export interface ConnectionHost {
   readonly settings: FeedSettings;
   readonly events: Emitter<FeedEvents>;
-  readonly dials: Turnstile;
+  readonly budgets: SharedBudgets;
+  readonly gaps: GapLog;
+  /** The turnstile that dials of this lane wait at. */
+  dials(lane: string): Turnstile;
+  nextRequestId(): number;
   /** A tick for one of the symbols, or for none of them. */
-  tick(connection: FeedConnection, tick: FeedTick, now: number): void;
-  live(subscription: Subscription): void;
+  tick(
+    connection: FeedConnection,
+    symbol: string,
+    data: unknown,
+    at: Position | undefined,
+    now: number,
+  ): void;
+  /** The server has confirmed it, or (`assumed`) nothing says that it has not. */
+  live(seat: Seat, assumed: boolean): void;
+  /** These were confirmed by one message. */
+  becameLive(connection: FeedConnection, seats: readonly Seat[]): void;
   /** The server does not take it. It has left the connection. */
-  refused(subscription: Subscription, reason: string): void;
-  /** It has left the connection, and nobody wants it. */
-  freed(subscription: Subscription): void;
-  /** The server refuses the credentials, for good. */
+  refused(connection: FeedConnection, seat: Seat, reason: string): void;
+  /** The connection is full. It has left the connection. */
+  elsewhere(connection: FeedConnection, seat: Seat, reason: string): void;
+  /** It has left the connection, and nobody wants it there. */
+  freed(seat: Seat): void;
+  /** The server refuses us, for good. */
   failed(connection: FeedConnection, error: FeedError): void;
+  /** The venue has no room for so many sockets. */
+  quotaReached(connection: FeedConnection): void;
   /** Whether one more empty connection is to be kept open. */
   keepsIdle(connection: FeedConnection): boolean;
+  /** Its socket ends soon: the symbols are to move. */
+  rotate(connection: FeedConnection, why: MoveCause): void;
+  /** The connection is lost: symbols that have another place go there. */
+  losing(connection: FeedConnection): void;
+  hole(
+    connection: FeedConnection,
+    symbols: readonly string[] | null,
+    numbers: { readonly expected: Seq; readonly got: Seq } | null,
+    detail: string | null,
+  ): void;
+  market(segment: string, open: boolean): void;
+  isDataDue(connection: FeedConnection): boolean | null;
 }
 
-/** Symbols that are asked for, or let go, in one message. */
-interface Batch {
-  readonly kind: 'subscribe' | 'unsubscribe';
-  readonly subscriptions: readonly Subscription[];
-  /** Times it was sent without a reply. */
-  unanswered: number;
-}
-
-interface InFlight {
-  readonly batch: Batch;
-  readonly timer: Timer;
-  /** Messages received when it was sent: shows whether the server has said anything since. */
-  readonly messagesBefore: number;
-}
-
-const SECOND_MS = 1000;
-/** A peer that does not answer our goodbye is left without an answer: `ws` alone would wait for 30 s. */
-const GOODBYE_MS = 2000;
-/** So many requests in a row without a reply, and without any other message, are the connection's fault. */
-const UNANSWERED_IN_A_ROW = 3;
-/** A symbol that has no reply when asked for alone so many times is taken for refused. */
-const UNANSWERED_ALONE = 2;
-/** The wait for data doubles with each replacement that brought none, up to so many times. */
-const STALE_DOUBLINGS = 5;
+/** A server that ends us again so soon after it has called itself "going away" gets no more dials at once. */
+const SETTLED_MS = 1000;
 
 /**
- * One connection to the feed: it keeps the server's set of symbols equal to the wanted one, for ever.
+ * One place for a socket to the feed: it keeps the server's set of topics equal to the wanted one, for ever.
  *
- * What is wanted is state, not a log of calls: symbols wait in `#toSubscribe` and `#toUnsubscribe` until a message
- * may be sent, so that one that comes and goes meanwhile costs nothing, and after a reconnect `#lost` puts all that is
- * wanted back to the start. Each opening is an epoch; what an older socket still says is not listened to.
+ * What is wanted is state, not a log of calls: each topic has a seat, and a new socket (a Line) begins with all seats
+ * that are wanted. What belongs to one socket ends with it.
  *
- * From the top: symbols, requests, replies, opening, loss, liveness, the end.
+ * From the top: topics, opening, loss, what a socket tells, the end.
  */
 export class FeedConnection {
   readonly id: number;
+  readonly lane: string;
+  /** On the pool's clock. */
+  readonly madeAt: number;
+  /** It is being emptied: its symbols move to other connections. */
+  retiring = false;
   readonly #host: ConnectionHost;
   readonly #settings: FeedSettings;
-  readonly #symbols = new Map<string, Subscription>();
-  readonly #toSubscribe = new Set<Subscription>();
-  readonly #toUnsubscribe = new Set<Subscription>();
-  readonly #again: Batch[] = [];
-  readonly #inFlight = new Map<number, InFlight>();
-  readonly #window: SlidingLog;
-  readonly #wake: Alarm;
-  #requests = 0;
-  #unansweredInARow = 0;
-  /** The server has asked not to be sent anything until then. */
-  #busyUntil = Number.NEGATIVE_INFINITY;
-
+  readonly #seats = new Map<string, Seat>();
+  #budgets: SocketBudgets;
   #state: ConnectionState = 'idle';
-  #socket: FeedSocket | null = null;
+  #line: Line | null = null;
   #epoch = 0;
   #opened = 0;
   #ended = 0;
   #failures = 0;
+  #endsInARow = 0;
+  #renewals = 0;
+  #why: Dial['why'] = 'first';
   #leaveGate: (() => void) | null = null;
-  /** One of: connect deadline, backoff, goodbye, idle. */
+  /** Backoff, or idle. */
   #timer: Timer | null = null;
   #stableTimer: Timer | null = null;
-  /** Why we ended the socket ourselves. */
-  #ending: { cause: LossCause; error: FeedError } | null = null;
+  #ageTimer: Timer | null = null;
+  #staleWatch: StaleWatch | null = null;
   #onClosed: (() => void)[] = [];
-
-  #pingTimer: Timer | null = null;
-  #staleTimer: Timer | null = null;
-  #heardAt = 0;
   #tickAt: number | null = null;
+  /** When data last came on the socket before this one. */
+  #flowedUntil: number | null = null;
   #openedAt = 0;
-  #pingedAt: number | null = null;
   #rttMs: number | null = null;
   #staleInARow = 0;
-
-  #gap: Gap | null = null;
-
+  #topicsPerRequest: number;
+  /** Less than the settings say once the server has refused topics for being too many. */
+  #capacity = Number.POSITIVE_INFINITY;
   #live = 0;
   #peakSymbols = 0;
   #messages = 0;
   #ticks = 0;
   #bytes = 0;
-  #repeated = 0;
+  #messageBytes = 0;
+  #repeatedBefore = 0;
 
-  constructor(id: number, host: ConnectionHost) {
-    const { settings } = host;
+  constructor(id: number, lane: string, host: ConnectionHost) {
     this.id = id;
+    this.lane = lane;
+    this.madeAt = host.settings.clock.now();
     this.#host = host;
-    this.#settings = settings;
-    this.#window = new SlidingLog(settings.protocol.limits.messagesPerSecond, SECOND_MS);
-    this.#wake = new Alarm(settings.clock, () => this.#pump(), { background: false });
+    this.#settings = host.settings;
+    this.#budgets = host.budgets.forSocket(lane);
+    this.#topicsPerRequest = host.settings.venue.limits.topicsPerRequest;
   }
 
   get state(): ConnectionState {
@@ -128,19 +134,37 @@ export class FeedConnection {
 
   /** Places taken. */
   get used(): number {
-    return this.#symbols.size;
+    return this.#seats.size;
+  }
+
+  get capacity(): number {
+    return Math.min(this.#capacity, this.#settings.maxSymbolsPerConnection);
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  get seats(): Iterable<Seat> {
+    return this.#seats.values();
   }
 
   /** Whether it may be given symbols. One that is down may: it is going to subscribe them when it is up. */
   get takesSymbols(): boolean {
-    return this.#state !== 'failed' && this.#state !== 'draining' && this.#state !== 'closed';
+    const isEnding = this.#state === 'failed' || this.#state === 'draining' || this.#state === 'closed';
+    return !isEnding && !this.retiring;
   }
 
   get isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'degraded';
   }
 
-  /** How many times it has been dialled. */
+  /** Whether it takes up a socket of the venue's quota, or is going to. */
+  get hasSocket(): boolean {
+    return this.#line !== null || this.#state === 'connecting' || this.#state === 'backoff';
+  }
+
+  /** How many times it has been dialed. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -156,251 +180,108 @@ export class FeedConnection {
   }
 
   get repeated(): number {
-    return this.#repeated;
+    return this.#repeatedBefore + (this.#line?.requests?.repeated ?? 0);
   }
 
-  // Symbols
+  get tickAt(): number | null {
+    return this.#tickAt;
+  }
 
-  /** A new symbol, wanted from now on. Opens the connection if need be. */
-  add(subscription: Subscription): void {
-    this.#symbols.set(subscription.symbol, subscription);
-    if (this.#symbols.size > this.#peakSymbols) this.#peakSymbols = this.#symbols.size;
-    this.#toSubscribe.add(subscription);
+  get flowedUntil(): number | null {
+    return this.#flowedUntil;
+  }
+
+  get openedAt(): number {
+    return this.#openedAt;
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Of the message that is being read. */
+  get messageBytes(): number {
+    return this.#messageBytes;
+  }
+
+  get line(): Line | null {
+    return this.#line;
+  }
+
+  // Topics
+
+  /** A new seat, wanted from now on. Opens the connection if need be. */
+  add(seat: Seat): void {
+    this.#seats.set(seat.subscription.key, seat);
+    if (this.#seats.size > this.#peakSymbols) this.#peakSymbols = this.#seats.size;
     if (this.#state === 'idle') this.#enterGate();
     else if (this.isOpen) {
       this.#cancelTimer();
-      this.#pumpSoon();
+      this.#line?.requests?.consider(seat);
     }
   }
 
-  /** One that was on its way out is wanted again. */
-  want(subscription: Subscription): void {
-    if (subscription.upstream === 'live') {
-      this.#toUnsubscribe.delete(subscription);
-      this.#host.live(subscription);
-    }
-    // While the server unsubscribes it, the reply is waited for: then it is subscribed anew.
+  /** What is wanted of it has changed: nobody wants it, somebody does again, or in another mode. */
+  reconsider(seat: Seat): void {
+    // While a request is on its way, the reply decides.
+    if (seat.request !== null) return;
+    if (seat.upstream === 'none' && !seat.wanted) this.#free(seat);
+    else this.#line?.requests?.consider(seat);
   }
 
-  /** Nobody wants it any more. */
-  unwant(subscription: Subscription): void {
-    switch (subscription.upstream) {
-      case 'none':
-        this.#toSubscribe.delete(subscription);
-        this.#free(subscription);
-        return;
-      case 'live':
-        this.#toUnsubscribe.add(subscription);
-        this.#pumpSoon();
-        return;
-      case 'subscribing':
-      case 'unsubscribing':
-        // The reply decides.
-        return;
-    }
+  /** Unsubscribes and subscribes it again, since its data has a hole. */
+  renew(seat: Seat): void {
+    if (seat.upstream !== 'live') return;
+    seat.renewing = true;
+    this.#line?.requests?.consider(seat);
   }
 
-  #free(subscription: Subscription): void {
-    this.#leave(subscription);
-    this.#host.freed(subscription);
+  /** Takes it out without a word to the server: the whole connection is going to end. */
+  release(seat: Seat): void {
+    seat.kept = false;
+    this.#leave(seat);
   }
 
-  #leave(subscription: Subscription): void {
-    this.#setUpstream(subscription, 'none');
-    this.#symbols.delete(subscription.symbol);
-    this.#toSubscribe.delete(subscription);
-    this.#toUnsubscribe.delete(subscription);
-    this.#endGapOf(subscription);
-    if (this.#symbols.size === 0 && this.isOpen) this.#startIdle();
-    if (this.#symbols.size === 0 && (this.#state === 'backoff' || this.#state === 'connecting')) this.#rest();
+  /** A tick of a topic that waits for its first. */
+  ticked(seat: Seat): void {
+    this.#line?.requests?.ticked(seat);
   }
 
-  #setUpstream(subscription: Subscription, upstream: Subscription['upstream']): void {
-    if (subscription.upstream === 'live') this.#live--;
+  #seatOf(symbol: string): Seat | undefined {
+    const { modes = [], modeChange } = this.#settings.venue;
+    if (modeChange !== 'separate') return this.#seats.get(symbol);
+    const seats = modes.flatMap((mode) => this.#seats.get(topicKey(symbol, mode)) ?? []);
+    return seats.find(({ request }) => request !== null) ?? seats[0];
+  }
+
+  #free(seat: Seat): void {
+    this.#leave(seat);
+    this.#host.freed(seat);
+  }
+
+  #leave(seat: Seat): void {
+    this.#line?.requests?.leave(seat);
+    seat.queued = null;
+    seat.request = null;
+    this.#setUpstream(seat, 'none');
+    this.#seats.delete(seat.subscription.key);
+    if (this.#seats.size > 0) return;
+    if (this.isOpen) this.#startIdle();
+    else if (this.#state === 'backoff' || this.#state === 'connecting') this.#rest();
+  }
+
+  #setUpstream(seat: Seat, upstream: Seat['upstream']): void {
+    if (seat.upstream === 'live') this.#live--;
     if (upstream === 'live') this.#live++;
-    subscription.upstream = upstream;
-  }
-
-  // Requests
-
-  #pumpPending = false;
-
-  /** Calls that come in one turn of the event loop share their messages. */
-  #pumpSoon(): void {
-    if (this.#pumpPending || !this.isOpen) return;
-    this.#pumpPending = true;
-    this.#settings.clock.defer(() => {
-      this.#pumpPending = false;
-      this.#pump();
-    });
-  }
-
-  /** Sends what there is to send, as fast as is allowed. */
-  #pump(): void {
-    while (this.isOpen) {
-      if (this.#again.length + this.#toUnsubscribe.size + this.#toSubscribe.size === 0) return;
-      const now = this.#settings.clock.now();
-      const at = Math.max(this.#window.roomAt(now), this.#busyUntil);
-      if (at > now) {
-        // At least a millisecond: a rounding that is short of the moment must not ring over and over.
-        this.#wake.set(Math.max(at, now + 1), now);
-        return;
-      }
-      this.#send(this.#nextBatch(), now);
-    }
-  }
-
-  #nextBatch(): Batch {
-    const again = this.#again.shift();
-    if (again !== undefined) return again;
-    // Unsubscribes first: they make room.
-    const kind = this.#toUnsubscribe.size > 0 ? 'unsubscribe' : 'subscribe';
-    const queue = kind === 'unsubscribe' ? this.#toUnsubscribe : this.#toSubscribe;
-    const subscriptions: Subscription[] = [];
-    for (const subscription of queue) {
-      if (subscriptions.length >= this.#settings.protocol.limits.symbolsPerMessage) break;
-      queue.delete(subscription);
-      subscriptions.push(subscription);
-    }
-    return { kind, subscriptions, unanswered: 0 };
-  }
-
-  #send(batch: Batch, now: number): void {
-    const { protocol, clock, requestTimeoutMs } = this.#settings;
-    const requestId = ++this.#requests;
-    const symbols = batch.subscriptions.map(({ symbol }) => symbol);
-    for (const each of batch.subscriptions) {
-      this.#setUpstream(each, batch.kind === 'subscribe' ? 'subscribing' : 'unsubscribing');
-    }
-    this.#window.note(now);
-    this.#socket?.send(protocol[batch.kind](symbols, requestId));
-    if (!protocol.limits.confirms) {
-      this.#settle(batch, new Map());
-      return;
-    }
-    const timer = clock.setTimer(() => this.#requestTimedOut(requestId), requestTimeoutMs);
-    this.#inFlight.set(requestId, { batch, timer, messagesBefore: this.#messages });
-  }
-
-  // Replies
-
-  #onMessage(text: string, bytes: number): void {
-    const now = this.#settings.clock.now();
-    this.#heard(now);
-    this.#messages++;
-    this.#bytes += bytes;
-    let message: FeedMessage;
-    try {
-      message = this.#settings.protocol.parse(text);
-    } catch (error) {
-      this.#host.events.emit('notUnderstood', { connectionId: this.id, error: asError(error) });
-      return;
-    }
-    switch (message.kind) {
-      case 'tick':
-        this.#onTick(message, now);
-        return;
-      case 'ticks':
-        for (const tick of message.ticks) this.#onTick(tick, now);
-        return;
-      case 'done': {
-        const batch = this.#takeInFlight(message.requestId);
-        if (batch === null) return;
-        this.#unansweredInARow = 0;
-        this.#settle(batch, new Map(message.refused.map(({ symbol, reason }) => [symbol, reason])));
-        return;
-      }
-      case 'busy':
-        this.#onBusy(message.requestId, message.retryAfterMs, now);
-        return;
-      case 'other':
-        return;
-    }
-  }
-
-  #onTick(tick: FeedTick, now: number): void {
-    this.#ticks++;
-    this.#tickAt = now;
-    this.#staleInARow = 0;
-    if (this.#state === 'degraded') this.#setState('open');
-    this.#host.tick(this, tick, now);
-  }
-
-  #onBusy(requestId: number | null, retryAfterMs: number, now: number): void {
-    this.#busyUntil = Math.max(this.#busyUntil, now + retryAfterMs);
-    const batch = requestId === null ? null : this.#takeInFlight(requestId);
-    if (batch !== null) {
-      this.#repeated++;
-      this.#again.push(batch);
-    }
-    this.#pump();
-  }
-
-  #takeInFlight(requestId: number): Batch | null {
-    const found = this.#inFlight.get(requestId);
-    if (found === undefined) return null;
-    found.timer.cancel();
-    this.#inFlight.delete(requestId);
-    return found.batch;
-  }
-
-  /** A request was carried out. */
-  #settle({ kind, subscriptions }: Batch, refused: ReadonlyMap<string, string>): void {
-    for (const subscription of subscriptions) {
-      if (kind === 'unsubscribe') {
-        this.#setUpstream(subscription, 'none');
-        if (subscription.wanted) this.#toSubscribe.add(subscription);
-        else this.#free(subscription);
-        continue;
-      }
-      const reason = refused.get(subscription.symbol);
-      if (reason !== undefined) this.#refuse(subscription, reason);
-      else {
-        subscription.unanswered = 0;
-        this.#setUpstream(subscription, 'live');
-        if (!subscription.wanted) this.#toUnsubscribe.add(subscription);
-        else {
-          this.#endGapOf(subscription);
-          this.#host.live(subscription);
-        }
-      }
-    }
-    this.#pumpSoon();
-  }
-
-  #refuse(subscription: Subscription, reason: string): void {
-    this.#leave(subscription);
-    this.#host.refused(subscription, reason);
-  }
-
-  /**
-   * A request without a reply is sent again, then in halves, until the symbol is found that the server chokes on. But
-   * if the server says nothing at all, or must not be asked twice, the connection is replaced.
-   */
-  #requestTimedOut(requestId: number): void {
-    const found = this.#inFlight.get(requestId);
-    if (found === undefined) return;
-    this.#inFlight.delete(requestId);
-    const { batch, messagesBefore } = found;
-    this.#unansweredInARow = this.#messages > messagesBefore ? 1 : this.#unansweredInARow + 1;
-    const { repeatable } = this.#settings.protocol.limits;
-    const [first] = batch.subscriptions;
-    if (batch.subscriptions.length === 1 && first !== undefined) first.unanswered++;
-    const alone = batch.subscriptions.length === 1 && (first?.unanswered ?? 0) >= UNANSWERED_ALONE;
-    if (alone && first !== undefined && batch.kind === 'subscribe') {
-      // The server may have it all the same, but nothing says so; a new socket would not know either.
-      this.#refuse(first, `no reply to ${UNANSWERED_ALONE} requests for it alone`);
-      return;
-    }
-    if (alone || !repeatable || this.#unansweredInARow >= UNANSWERED_IN_A_ROW) {
-      this.#replace('unresponsive', `${this.#settings.origin} does not answer requests`);
-      return;
-    }
-    batch.unanswered++;
-    this.#repeated++;
-    if (batch.unanswered < 2 || batch.subscriptions.length === 1) this.#again.push(batch);
-    else this.#again.push(...halves(batch));
-    this.#pump();
+    seat.upstream = upstream;
   }
 
   // Opening
@@ -414,120 +295,263 @@ export class FeedConnection {
   #enterGate(): void {
     this.#setState('connecting');
     // Called back at once, mostly: then there is nothing to leave.
-    this.#leaveGate = this.#host.dials.enter(() => {
+    this.#leaveGate = this.#host.dials(this.lane).enter(() => {
       this.#leaveGate = null;
-      void this.#dial();
+      this.#budgets = this.#host.budgets.forSocket(this.lane);
+      this.#line = new Line(this.#lineOwner(), {
+        ...{ lane: this.lane, why: this.#why, connectionId: this.id, epoch: ++this.#epoch },
+        attempt: this.#failures + 1,
+      });
     });
   }
 
-  async #dial(): Promise<void> {
-    const settings = this.#settings;
-    const epoch = ++this.#epoch;
-    const startedAt = settings.clock.now();
-    const isCurrent = () => this.#epoch === epoch && this.#state === 'connecting';
-    let headers: Readonly<Record<string, string>>;
-    try {
-      headers = await settings.headers();
-    } catch (cause) {
-      const error = new FeedError('ERR_FEED_CONNECT', 'the headers for the feed could not be made', {
-        cause,
-      });
-      if (isCurrent()) this.#dialFailed({ error, retryAfterMs: null });
-      return;
-    }
-    if (!isCurrent()) return;
-    const socket = settings.dial(
-      { url: settings.url, headers, maxMessageBytes: settings.maxMessageBytes, tls: settings.tls },
-      this.#listenerFor(epoch, startedAt),
-    );
-    this.#socket = socket;
-    this.#timer = settings.clock.setTimer(() => {
-      const error = new FeedError(
-        'ERR_FEED_CONNECT',
-        `${settings.origin} did not open a WebSocket within ${settings.connectTimeoutMs} ms`,
-      );
-      this.#ending = { cause: 'closed', error };
-      socket.terminate();
-    }, settings.connectTimeoutMs);
-  }
-
-  /** What a socket says counts only while it is the current one. */
-  #listenerFor(epoch: number, startedAt: number): SocketListener {
-    const isCurrent = () => this.#epoch === epoch;
+  #lineOwner(): LineOwner {
+    const connection = this;
+    const host = this.#host;
+    const seats = this.#seats;
+    let topics: ReadonlySet<string> | null = null;
     return {
-      opened: () => {
-        if (isCurrent() && this.#state === 'connecting') this.#socketOpened(startedAt);
+      settings: this.#settings,
+      budgets: this.#budgets,
+      get topics() {
+        topics = new Set([...seats.values()].flatMap((seat) => (seat.wanted ? [seat.subscription.symbol] : [])));
+        return topics;
       },
-      message: (text, bytes) => {
-        if (isCurrent() && this.isOpen) this.#onMessage(text, bytes);
+      requestsFor: (session) => new Requests(connection.#requestOwner(), session),
+      ready: (line) => connection.#ready(line),
+      message: (bytes) => {
+        connection.#messages++;
+        connection.#bytes += bytes;
+        connection.#messageBytes = bytes;
       },
-      control: (frame) => {
-        if (!isCurrent()) return;
-        const now = this.#settings.clock.now();
-        if (frame === 'pong' && this.#pingedAt !== null) {
-          this.#rttMs = now - this.#pingedAt;
-          this.#pingedAt = null;
-        }
-        this.#heard(now);
-      },
-      closed: (end) => {
-        if (isCurrent()) this.#closed(end);
-      },
+      tick: (line, symbol, data, at) => connection.#tick(line, symbol, data, at),
+      notUnderstood: (error) => host.events.emit('notUnderstood', { connectionId: connection.id, error }),
+      leaving: () => host.rotate(connection, 'leaving'),
+      hole: (symbols, detail) => host.hole(connection, symbols, null, detail),
+      lineHole: (expected, got) => host.hole(connection, null, { expected, got }, null),
+      market: (segment, open) => host.market(segment, open),
+      ended: (line, ending, ours) => connection.#lineEnded(line, ending, ours),
     };
   }
 
-  #socketOpened(startedAt: number): void {
+  #requestOwner(): RequestOwner {
+    const connection = this;
+    const host = this.#host;
+    const { clock, venue, requestTimeoutMs } = this.#settings;
+    return {
+      clock,
+      requestTimeoutMs,
+      limits: venue.limits,
+      confirmation: venue.confirmation,
+      modeChange: venue.modeChange ?? 'resubscribe',
+      get messages() {
+        return connection.#messages;
+      },
+      get topicsPerRequest() {
+        return connection.#topicsPerRequest;
+      },
+      get isOpen() {
+        return connection.isOpen && connection.#line?.isOpen === true;
+      },
+      nextRequestId: () => host.nextRequestId(),
+      roomAt: (now, frames) => connection.#budgets.roomAt(now, frames),
+      send: (frames) => connection.#line?.send(frames, true),
+      seatOf: (symbol) => connection.#seatOf(symbol),
+      liveSeats: () => [...connection.#seats.values()].filter(({ upstream }) => upstream === 'live'),
+      setUpstream: (seat, upstream) => connection.#setUpstream(seat, upstream),
+      live: (seat, assumed) => host.live(seat, assumed),
+      becameLive: (seats) => host.becameLive(connection, seats),
+      free: (seat) => connection.#free(seat),
+      refuse(seat, reason) {
+        connection.#leave(seat);
+        host.refused(connection, seat, reason);
+      },
+      elsewhere(seat, reason) {
+        connection.#leave(seat);
+        connection.#capacity = Math.max(1, connection.#seats.size);
+        host.elsewhere(connection, seat, reason);
+      },
+      unresponsive: () =>
+        connection.replace('unresponsive', `${connection.#line?.origin ?? ''} does not answer requests`),
+      serverError: (message) =>
+        host.events.emit('serverError', { connectionId: connection.id, message }),
+    };
+  }
+
+  #ready(line: Line): void {
     const { clock, stableAfterMs } = this.#settings;
-    this.#cancelTimer();
     const now = clock.now();
-    this.#pingedAt = null;
     this.#openedAt = now;
-    this.#heardAt = now;
+    this.#flowedUntil = this.#tickAt;
     this.#tickAt = null;
-    this.#unansweredInARow = 0;
-    this.#busyUntil = Number.NEGATIVE_INFINITY;
+    // Some venues tell only after the login that they have no room for us.
     this.#stableTimer = clock.setTimer(
       () => {
         this.#failures = 0;
+        this.#endsInARow = 0;
+        this.#renewals = 0;
+        this.#why = 'lost';
       },
       stableAfterMs,
       { background: true },
     );
     this.#setState('open');
-    this.#host.events.emit('open', { connectionId: this.id, epoch: this.#epoch, tookMs: now - startedAt });
-    this.#schedulePing();
+    this.#host.events.emit('open', { connectionId: this.id, epoch: this.#epoch, tookMs: line.tookMs });
+    if (this.#line !== line) return;
     this.#watchStale();
-    if (this.#symbols.size === 0) this.#startIdle();
-    this.#pump();
+    this.#watchAge(line);
+    if (this.#seats.size === 0) this.#startIdle();
+    for (const seat of [...this.#seats.values()]) line.requests?.consider(seat);
+    line.requests?.pump();
   }
 
-  #dialFailed({ error, retryAfterMs }: SocketEnd): void {
-    if (error.code === 'ERR_FEED_AUTH') {
-      void this.#credentialsRefused(error);
-      return;
-    }
-    if (this.#symbols.size === 0) {
-      this.#host.events.emit('connectFailed', {
-        connectionId: this.id,
-        error,
-        failures: this.#failures + 1,
-        retryInMs: null,
-      });
-      this.#rest();
-      return;
-    }
-    const retryInMs = this.#startBackoff(retryAfterMs);
-    this.#host.events.emit('connectFailed', {
-      connectionId: this.id,
-      error,
-      failures: this.#failures,
-      retryInMs,
+  #watchAge(line: Line): void {
+    const { clock, random, maxAgeMs } = this.#settings;
+    const ageMs = Math.min(maxAgeMs ?? Number.POSITIVE_INFINITY, line.expiresInMs ?? Number.POSITIVE_INFINITY);
+    if (!Number.isFinite(ageMs)) return;
+    this.#ageTimer = clock.setTimer(() => this.#host.rotate(this, 'age'), rotateAfterMs(ageMs, random), {
+      background: true,
     });
   }
 
-  async #credentialsRefused(error: FeedError): Promise<void> {
-    const epoch = this.#epoch;
+  // Loss
+
+  #lineEnded(line: Line, ending: Ending, ours: OurEnd | null): void {
+    if (this.#line !== line) return;
+    this.#rttMs = line.rttMs ?? this.#rttMs;
+    this.#repeatedBefore += line.requests?.repeated ?? 0;
+    this.#line = null;
+    this.#cancelTimer();
+    this.#stopWatching();
+    switch (this.#state) {
+      case 'draining':
+        this.#forgetUpstream();
+        this.#setState('idle');
+        this.#tellClosed();
+        // A symbol that came meanwhile.
+        if (this.#seats.size > 0) this.#enterGate();
+        return;
+      case 'closed':
+        this.#tellClosed();
+        return;
+      case 'connecting':
+        this.#dialFailed(ending);
+        return;
+      case 'open':
+      case 'degraded':
+        this.#lost(ending, ours);
+        return;
+      case 'idle':
+      case 'backoff':
+      case 'failed':
+        return;
+    }
+  }
+
+  #dialFailed(ending: Ending): void {
+    const { error } = ending;
+    if (this.#seats.size === 0) {
+      this.#tellFailed(error, this.#failures + 1, null);
+      this.#rest();
+      return;
+    }
     this.#setState('backoff');
+    this.#after(this.#verdictOn(ending), ending, (retryInMs) =>
+      this.#tellFailed(error, this.#failures, retryInMs),
+    );
+  }
+
+  #lost(ending: Ending, end: OurEnd | null): void {
+    const cause = end?.cause ?? 'closed';
+    const live = this.#live;
+    const { clock } = this.#settings;
+    // First of all: whatever leaves while this goes on must find a connection that is down.
+    this.#setState('backoff');
+    const silentMs = clock.now() - (this.#tickAt ?? this.#openedAt);
+    const ours = [...this.#seats.values()].filter((seat) => seat.upstream === 'live' && seat.wanted);
+    const mine = ours.map(({ subscription }) => subscription).filter(({ seat }) => seat.connection === this);
+    this.#host.losing(this);
+    this.#host.gaps.open(
+      this.id,
+      cause,
+      silentMs,
+      // Some have another place, where they are live.
+      mine.filter(({ seat }) => seat.connection === this || seat.upstream !== 'live'),
+    );
+    for (const seat of [...this.#seats.values()]) {
+      this.#setUpstream(seat, 'none');
+      seat.queued = null;
+      seat.request = null;
+      seat.renewing = false;
+      if (seat.subscription.seat === seat) seat.subscription.guard = null;
+      if (!seat.wanted || seat.subscription.subscribers.size === 0) this.#free(seat);
+    }
+    const { error } = ending;
+    this.#host.events.emit('lost', { connectionId: this.id, epoch: this.#epoch, cause, error, symbols: live });
+    if (this.#state !== 'backoff') return;
+    if (this.#seats.size === 0) this.#rest();
+    else if (cause === 'rotation') this.#dialAfter(0, 'rotation');
+    else {
+      this.#after(this.#verdictOn(ending), ending, (retryInMs) => {
+        if (retryInMs === null) this.#tellFailed(error, this.#failures, null);
+      });
+    }
+  }
+
+  #verdictOn(ending: Ending): Verdict {
+    const { venue, backoff } = this.#settings;
+    if (ending.code === 1009) this.#topicsPerRequest = Math.max(1, Math.floor(this.#topicsPerRequest / 2));
+    if (ending.failure?.kind === 'quota') this.#host.quotaReached(this);
+    const streak = { inARow: this.#endsInARow++, capMs: backoff.capMs };
+    return venue.judge?.(ending) ?? judgeEnding(ending, streak);
+  }
+
+  /** Does what the verdict says; `told` hears when the next dial is, or null if there is none. */
+  #after(verdict: Verdict, ending: Ending, told: (retryInMs: number | null) => void): void {
+    if (this.#seats.size === 0) {
+      this.#rest();
+      told(null);
+      return;
+    }
+    switch (verdict.then) {
+      case 'retry':
+        told(this.#startBackoff(ending.retryAfterMs));
+        return;
+      case 'now':
+        if (ending.openMs < SETTLED_MS) told(this.#startBackoff(ending.retryAfterMs));
+        else {
+          this.#dialAfter(0, 'lost');
+          told(0);
+        }
+        return;
+      case 'wait': {
+        this.#failures++;
+        // A ban would hit the other connections as well.
+        if (ending.httpStatus === 429) this.#host.dials(this.lane).pause(verdict.ms);
+        this.#dialAfter(verdict.ms, 'lost');
+        told(verdict.ms);
+        return;
+      }
+      case 'renew':
+        void this.#renewCredentials(ending, told);
+        return;
+      case 'stop':
+        this.#give(
+          new FeedError('ERR_FEED_REFUSED', verdict.message, { cause: ending.error }),
+          told,
+        );
+        return;
+    }
+  }
+
+  /** A dead token must not be tried for ever, and a fresh one must not be missed. */
+  async #renewCredentials(ending: Ending, told: (retryInMs: number | null) => void): Promise<void> {
+    const epoch = this.#epoch;
+    const error = authError(ending);
+    if (this.#renewals > 0) {
+      this.#give(error, told);
+      return;
+    }
     let renewed = false;
     let cause: unknown = null;
     try {
@@ -537,231 +561,104 @@ export class FeedConnection {
     }
     if (this.#epoch !== epoch || this.#state !== 'backoff') return;
     if (renewed) {
-      const retryInMs = this.#startBackoff(null);
-      this.#host.events.emit('connectFailed', {
-        connectionId: this.id,
-        error,
-        failures: this.#failures,
-        retryInMs,
-      });
+      this.#renewals++;
+      const waitMs = this.#startBackoff(ending.retryAfterMs);
+      this.#why = 'renewed';
+      told(waitMs);
       return;
     }
+    const hint = 'the credentials could not be renewed';
+    this.#give(cause === null ? error : new FeedError('ERR_FEED_AUTH', error.message, { cause, hint }), told);
+  }
+
+  /** It is not dialed again until somebody says so. */
+  #give(error: FeedError, told: (retryInMs: null) => void): void {
+    this.#cancelTimer();
     this.#setState('failed');
-    const failures = ++this.#failures;
-    this.#host.events.emit('connectFailed', { connectionId: this.id, error, failures, retryInMs: null });
-    this.#host.failed(
-      this,
-      cause === null
-        ? error
-        : new FeedError('ERR_FEED_AUTH', error.message, {
-            cause,
-            hint: 'the credentials could not be renewed',
-          }),
-    );
+    this.#failures++;
+    told(null);
+    this.#host.failed(this, error);
+  }
+
+  #tellFailed(error: FeedError, failures: number, retryInMs: number | null): void {
+    this.#host.events.emit('connectFailed', { connectionId: this.id, error, failures, retryInMs });
   }
 
   /** Gives how long it will be. */
   #startBackoff(retryAfterMs: number | null): number {
-    const { clock, random, backoff } = this.#settings;
+    const { random, backoff } = this.#settings;
     const waitMs = Math.max(backoffMs(this.#failures, backoff, random), retryAfterMs ?? 0);
     this.#failures++;
-    this.#setState('backoff');
-    this.#timer = clock.setTimer(() => this.#enterGate(), waitMs);
+    this.#dialAfter(waitMs, 'lost');
     return waitMs;
   }
 
-  // Loss
-
-  #closed(end: SocketEnd): void {
-    const wasOpen = this.isOpen;
-    const ending = this.#ending;
-    this.#ending = null;
-    this.#socket = null;
-    this.#cancelTimer();
-    this.#stopWatching();
-    switch (this.#state) {
-      case 'draining':
-        this.#forgetRequests();
-        this.#setState('idle');
-        this.#tellClosed();
-        // A symbol that came meanwhile.
-        if (this.#symbols.size > 0) this.#enterGate();
-        return;
-      case 'closed':
-        this.#tellClosed();
-        return;
-      case 'connecting':
-        this.#dialFailed(ending === null ? end : { error: ending.error, retryAfterMs: end.retryAfterMs });
-        return;
-      case 'open':
-      case 'degraded':
-        if (wasOpen) this.#lost(ending ?? { cause: 'closed', error: end.error }, end.retryAfterMs);
-        return;
-      case 'idle':
-      case 'backoff':
-      case 'failed':
-        return;
-    }
-  }
-
-  #lost({ cause, error }: { cause: LossCause; error: FeedError }, retryAfterMs: number | null): void {
-    this.#forgetRequests();
-    const live = this.#live;
-    // First of all: whatever leaves while this goes on must find a connection that is down.
+  #dialAfter(waitMs: number, why: Dial['why']): void {
+    this.#why = why;
     this.#setState('backoff');
-    this.#openGap(cause);
-    for (const subscription of [...this.#symbols.values()]) {
-      this.#setUpstream(subscription, 'none');
-      if (!subscription.wanted || subscription.subscribers.size === 0) this.#free(subscription);
-      else this.#toSubscribe.add(subscription);
-    }
-    this.#host.events.emit('lost', {
-      connectionId: this.id,
-      epoch: this.#epoch,
-      cause,
-      error,
-      symbols: live,
-    });
-    if (this.#symbols.size === 0) this.#rest();
-    else this.#startBackoff(retryAfterMs);
+    this.#timer = this.#settings.clock.setTimer(() => this.#enterGate(), waitMs);
   }
 
-  #forgetRequests(): void {
-    for (const { timer } of this.#inFlight.values()) timer.cancel();
-    this.#inFlight.clear();
-    this.#again.length = 0;
-    this.#toUnsubscribe.clear();
-    this.#toSubscribe.clear();
+  // What a socket tells
+
+  #tick(line: Line, symbol: string, data: unknown, at: Position | undefined): void {
+    if (this.#line !== line || !this.isOpen) return;
+    const now = this.#settings.clock.now();
+    this.#ticks++;
+    this.#tickAt = now;
+    this.#staleInARow = 0;
+    if (this.#state === 'degraded') this.#setState('open');
+    this.#host.tick(this, symbol, data, at, now);
   }
 
-  /** All symbols that were live are in the gap; those of an earlier one that is not over yet stay in it. */
-  #openGap(cause: LossCause): void {
-    const { clock } = this.#settings;
-    if (this.#gap !== null) this.#tellGap(this.#gap);
-    const silentMs = clock.now() - (this.#tickAt ?? this.#openedAt);
-    const gap: Gap = this.#gap ?? { cause, fromMs: clock.wallTime() - silentMs, open: new Map(), closed: [] };
-    for (const subscription of this.#symbols.values()) {
-      if (subscription.upstream !== 'live' || !subscription.wanted) continue;
-      gap.open.set(subscription, subscription.lastSeq);
-    }
-    this.#gap = gap.open.size > 0 ? gap : null;
-  }
-
-  /** It is live again, or has left. */
-  #endGapOf(subscription: Subscription): void {
-    const gap = this.#gap;
-    const lastSeq = gap?.open.get(subscription);
-    if (gap === null || lastSeq === undefined) return;
-    gap.open.delete(subscription);
-    if (subscription.upstream === 'live') gap.closed.push({ symbol: subscription.symbol, lastSeq });
-    if (gap.open.size > 0) return;
-    this.#gap = null;
-    this.#tellGap(gap);
-  }
-
-  #tellGap({ cause, fromMs, closed }: Gap): void {
-    if (closed.length === 0) return;
-    const toMs = this.#settings.clock.wallTime();
-    this.#host.events.emit('gap', { connectionId: this.id, cause, fromMs, toMs, symbols: closed.splice(0) });
-  }
-
-  // Liveness
-
-  #heard(now: number): void {
-    this.#heardAt = now;
-  }
-
-  #schedulePing(): void {
-    const { clock, pingIntervalMs } = this.#settings;
-    this.#pingTimer = clock.setTimer(() => this.#ping(), pingIntervalMs, { background: true });
-  }
-
-  #ping(): void {
-    const { clock, pongTimeoutMs } = this.#settings;
-    const now = clock.now();
-    // Venues count pings as messages. It does not wait for its turn: a busy connection may be half-open as well.
-    this.#window.note(now);
-    this.#pingedAt = now;
-    this.#socket?.ping();
-    const socket = this.#socket;
-    this.#pingTimer = clock.setTimer(
-      () => {
-        // Where the event loop stood still, the pong may lie there unread.
-        clock.defer(() => {
-          if (this.#socket !== socket || !this.isOpen) return;
-          if (this.#heardAt >= now) this.#schedulePing();
-          else
-            this.#replace(
-              'no-pong',
-              `${this.#settings.origin} did not answer a ping within ${pongTimeoutMs} ms`,
-            );
-        });
-      },
-      pongTimeoutMs,
-      { background: true },
-    );
-  }
-
-  /**
-   * Silence of the market is no silence of the feed: it counts only while the market is open, and only for as long as
-   * symbols have been live.
-   */
   #watchStale(): void {
-    const { clock, staleAfterMs, isMarketOpen } = this.#settings;
-    if (isMarketOpen === null) return;
-    let dueSince = clock.now();
-    const look = (): void => {
-      const now = clock.now();
-      if (!isMarketOpen() || this.#live === 0) dueSince = now;
-      const silentMs = now - Math.max(dueSince, this.#tickAt ?? this.#openedAt);
-      if (silentMs >= staleAfterMs * 2 ** Math.min(this.#staleInARow, STALE_DOUBLINGS)) this.#probe(silentMs);
-      else this.#staleTimer = clock.setTimer(look, staleAfterMs / 4, { background: true });
-    };
-    this.#staleTimer = clock.setTimer(look, staleAfterMs / 4, { background: true });
-  }
-
-  /** Most venues answer a subscribe with the latest tick: if that does not come either, the feed is dead. */
-  #probe(silentMs: number): void {
-    const { clock, protocol, requestTimeoutMs, origin } = this.#settings;
-    const { confirms, repeatable } = protocol.limits;
-    const probe = [...this.#symbols.values()].find(({ upstream }) => upstream === 'live');
-    this.#setState('degraded');
-    this.#host.events.emit('stale', {
-      connectionId: this.id,
-      silentMs,
-      probe: repeatable ? (probe?.symbol ?? null) : null,
-    });
-    if (probe !== undefined && repeatable) {
-      // Not as a request of the book: its reply proves nothing, and must not change what the symbol is.
-      this.#window.note(clock.now());
-      this.#socket?.send(protocol.subscribe([probe.symbol], ++this.#requests));
-    }
-    this.#staleTimer = clock.setTimer(
-      () => {
-        if (this.#state !== 'degraded') {
-          this.#watchStale();
-          return;
-        }
-        this.#staleInARow++;
-        this.#replace('stale', `${origin} sends no data although the market is open`);
+    const connection = this;
+    const { clock, staleAfterMs, venue, requestTimeoutMs } = this.#settings;
+    this.#staleWatch = new StaleWatch(
+      {
+        clock,
+        staleAfterMs,
+        openedAt: this.#openedAt,
+        get tickAt() {
+          return connection.#tickAt;
+        },
+        get live() {
+          return connection.#live;
+        },
+        isDataDue: () => this.#host.isDataDue(this),
+        probe: (silentMs) => {
+          const isRepeatable = venue.limits.repeatable ?? true;
+          const seat = [...this.#seats.values()].find(({ upstream }) => upstream === 'live');
+          const probe = isRepeatable ? (seat?.subscription.symbol ?? null) : null;
+          this.#setState('degraded');
+          this.#host.events.emit('stale', { connectionId: this.id, silentMs, probe });
+          // Not as a request of the book: its reply proves nothing, and must not change what the symbol is.
+          if (seat !== undefined && isRepeatable) this.#line?.requests?.probe(seat);
+          return requestTimeoutMs;
+        },
+        replace: () => {
+          this.#staleInARow++;
+          this.replace('stale', `${this.#line?.origin ?? ''} sends no data although it is due`);
+        },
+        silent: (silentMs) =>
+          this.#host.events.emit('silent', { connectionId: this.id, symbols: this.#live, silentMs }),
       },
-      confirms ? requestTimeoutMs : Math.max(requestTimeoutMs, 1),
-      { background: true },
+      this.#staleInARow,
     );
-  }
-
-  /** Ends the socket; `#closed` goes on from there. Never by a goodbye: a half-open peer would be waited for. */
-  #replace(cause: LossCause, message: string): void {
-    if (this.#ending !== null || this.#socket === null) return;
-    this.#ending = { cause, error: new FeedError('ERR_FEED_LOST', message) };
-    this.#socket.terminate();
   }
 
   #stopWatching(): void {
-    for (const timer of [this.#pingTimer, this.#staleTimer, this.#stableTimer]) timer?.cancel();
-    this.#pingTimer = null;
-    this.#staleTimer = null;
+    this.#staleWatch?.stop();
+    this.#stableTimer?.cancel();
+    this.#ageTimer?.cancel();
+    this.#staleWatch = null;
     this.#stableTimer = null;
+    this.#ageTimer = null;
+  }
+
+  /** Ends the socket and opens another. */
+  replace(cause: LossCause, message: string): void {
+    this.#line?.replace(cause, message);
   }
 
   // The end
@@ -780,34 +677,40 @@ export class FeedConnection {
     );
   }
 
+  /** An open connection without symbols is closed; it opens again when there is one. */
+  rest(): void {
+    if (this.isOpen && this.#seats.size === 0) this.#sayGoodbye('draining');
+  }
+
+  /** Closes the socket and opens another, since the venue would do so soon. */
+  recycle(): void {
+    const error = new FeedError('ERR_FEED_LOST', 'the connection was replaced before the venue ends it');
+    this.#line?.goodbye({ cause: 'rotation', error });
+  }
+
   /** Without symbols, and not open: no socket is needed. */
   #rest(): void {
     this.#leaveGate?.();
     this.#leaveGate = null;
     this.#cancelTimer();
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#epoch++;
-    socket?.terminate();
+    const line = this.#line;
+    this.#line = null;
+    line?.drop();
     this.#setState('idle');
   }
 
   #sayGoodbye(state: 'draining' | 'closed'): void {
-    const { clock } = this.#settings;
-    const socket = this.#socket;
     this.#cancelTimer();
     this.#stopWatching();
     this.#setState(state);
-    socket?.close();
-    this.#timer = clock.setTimer(() => socket?.terminate(), GOODBYE_MS);
+    this.#line?.goodbye();
   }
 
   /** For good. Resolves when the socket is gone. */
   close(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve();
     const wasOpen = this.isOpen || this.#state === 'draining';
-    this.#forgetRequests();
-    this.#wake.turnOff();
+    this.#line?.requests?.end();
     if (!wasOpen) {
       this.#rest();
       this.#setState('closed');
@@ -816,6 +719,14 @@ export class FeedConnection {
     const gone = new Promise<void>((resolve) => this.#onClosed.push(resolve));
     this.#sayGoodbye('closed');
     return gone;
+  }
+
+  #forgetUpstream(): void {
+    for (const seat of this.#seats.values()) {
+      this.#setUpstream(seat, 'none');
+      seat.queued = null;
+      seat.request = null;
+    }
   }
 
   #tellClosed(): void {
@@ -837,40 +748,30 @@ export class FeedConnection {
   }
 
   snapshot(): ConnectionSnapshot {
-    const { clock, maxSymbolsPerConnection } = this.#settings;
+    const { clock } = this.#settings;
     return {
       id: this.id,
       state: this.#state,
       epoch: this.#epoch,
-      symbols: this.#symbols.size,
+      symbols: this.#seats.size,
       peakSymbols: this.#peakSymbols,
       live: this.#live,
-      capacityUsed: this.#symbols.size / maxSymbolsPerConnection,
+      capacityUsed: this.#seats.size / this.capacity,
       messages: this.#messages,
       ticks: this.#ticks,
       bytes: this.#bytes,
       lastTickAgoMs: this.#tickAt === null ? null : clock.now() - this.#tickAt,
-      rttMs: this.#rttMs,
+      rttMs: this.#line?.rttMs ?? this.#rttMs,
       reconnects: Math.max(0, this.#opened - 1),
     };
   }
 }
 
-/** What is missing since a connection was lost. */
-interface Gap {
-  readonly cause: LossCause;
-  readonly fromMs: number;
-  /** Not live again yet, each with the number of its last tick. */
-  readonly open: Map<Subscription, number | null>;
-  /** Live again, and not told yet. */
-  readonly closed: GapSymbol[];
-}
-
-function halves(batch: Batch): Batch[] {
-  const middle = Math.ceil(batch.subscriptions.length / 2);
-  return [batch.subscriptions.slice(0, middle), batch.subscriptions.slice(middle)].map((subscriptions) => ({
-    kind: batch.kind,
-    subscriptions,
-    unanswered: 0,
-  }));
+function authError({ error }: Ending): FeedError {
+  return error.code === 'ERR_FEED_AUTH'
+    ? error
+    : new FeedError('ERR_FEED_AUTH', `the server refuses the credentials: ${error.message}`, {
+        cause: error,
+        hint: 'renew the token; it is not tried again with this one',
+      });
 }

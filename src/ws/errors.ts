@@ -8,8 +8,10 @@ export type FeedErrorCode =
   | 'ERR_FEED_EXHAUSTED'
   /** The pool, or the subscriber, is closed. */
   | 'ERR_FEED_CLOSED'
-  /** The server refuses our credentials (401, 403). It is not asked again. */
+  /** The server refuses our credentials (401, 403, a close code, or a message). It is not asked again. */
   | 'ERR_FEED_AUTH'
+  /** The server refuses us for good: our plan, our request. It is not asked again. */
+  | 'ERR_FEED_REFUSED'
   /** The connection could not be opened: refused, reset, no answer, or an HTTP status such as 503. */
   | 'ERR_FEED_CONNECT'
   /** The certificate is not accepted, or the peer does not speak TLS. */

@@ -4,7 +4,16 @@ export type { BackoffOptions } from '../base/backoff.js';
 export type { ConnectionSnapshot, ConnectionState, FeedFigures, FeedSnapshot } from '../snapshot/feed.js';
 export type { DialLimits } from './dial-gate.js';
 export { type ExhaustedFacts, FeedError, type FeedErrorCode, PoolExhaustedError } from './errors.js';
-export type { FeedEventName, FeedEvents, GapReport, GapSymbol, LossCause } from './events.js';
+export type {
+  FeedEventName,
+  FeedEvents,
+  GapReport,
+  GapSymbol,
+  HoleReport,
+  LossCause,
+  MoveCause,
+} from './events.js';
+export { type FromProtocolOptions, fromProtocol } from './from-protocol.js';
 export { jsonFeed } from './json-feed.js';
 export type { FeedSettings, SubscriptionPoolOptions } from './options.js';
 export type { PlacementStrategy } from './placement.js';
@@ -14,3 +23,25 @@ export type { SubscribeResult } from './subscribe-call.js';
 export type { SubscribeOptions, Subscriber, SubscriberOptions } from './subscriber.js';
 export { SubscriptionPool } from './subscription-pool.js';
 export type { SlowPolicy, Tick } from './tick-queue.js';
+export type {
+  Budget,
+  Confirmation,
+  Dial,
+  Ending,
+  FailureKind,
+  FeedSession,
+  FeedVenue,
+  Heartbeat,
+  Outgoing,
+  Position,
+  Refusal,
+  Seq,
+  SequenceRule,
+  SessionContext,
+  SessionOut,
+  SnapshotRequest,
+  Target,
+  Topic,
+  VenueLimits,
+  Verdict,
+} from './venue.js';

@@ -1,7 +1,14 @@
-/** How one venue's feed is spoken to. Pure: text in, text out. */
+import type { FailureKind, SequenceRule } from './venue.js';
+
+/**
+ * How a feed of text frames is spoken to, if it needs no state and no login. Pure: text in, text out. A venue that needs
+ * more has a FeedVenue. A binary frame is never decoded: it counts as not understood.
+ */
 export interface FeedProtocol {
   readonly name: string;
   readonly limits: FeedLimits;
+  /** How the numbers of ticks follow each other. Default: they are not checked. */
+  readonly sequence?: SequenceRule;
   /** The message that subscribes these symbols. The reply has to name the request again. */
   subscribe(symbols: readonly string[], requestId: number): string;
   unsubscribe(symbols: readonly string[], requestId: number): string;
@@ -30,6 +37,15 @@ export type FeedMessage =
   | { readonly kind: 'done'; readonly requestId: number; readonly refused: readonly RefusedSymbol[] }
   /** A request, or anything if `requestId` is null, was not carried out since we are too fast. */
   | { readonly kind: 'busy'; readonly requestId: number | null; readonly retryAfterMs: number }
+  /** A request was not carried out: the symbols if they are named, else all of it. null: the server does not say which. */
+  | {
+      readonly kind: 'failed';
+      readonly requestId: number | null;
+      readonly symbols?: readonly string[];
+      readonly reason: string;
+    }
+  /** The server ends the connection for this reason. */
+  | { readonly kind: 'fatal'; readonly why: FailureKind; readonly reason: string }
   /** Heartbeats, greetings and the like. */
   | { readonly kind: 'other' };
 

@@ -1,10 +1,15 @@
+import type { Agent } from 'node:http';
 import type { FeedError } from './errors.js';
+
+/** Text goes in a text frame, bytes in a binary frame. */
+export type Outgoing = string | Uint8Array;
 
 /** What a connection needs of a WebSocket: the wire under the pool, `ws` but for tests on a virtual clock. */
 export interface FeedSocket {
-  send(text: string): void;
+  /** Text goes in a text frame, bytes in a binary frame. */
+  send(frame: Outgoing): void;
   ping(): void;
-  /** Says goodbye; `closed` follows once the server has answered. */
+  /** Says goodbye with code 1000; `closed` follows once the server has answered. */
   close(): void;
   /** Ends it at once, without a word; `closed` follows. */
   terminate(): void;
@@ -13,7 +18,8 @@ export interface FeedSocket {
 /** What a socket tells. Nothing after `closed`, which comes exactly once, whether or not it was ever open. */
 export interface SocketListener {
   opened(): void;
-  message(text: string, bytes: number): void;
+  /** A string if the frame was text, else the bytes; and the size of the frame. */
+  message(data: string | Uint8Array, bytes: number): void;
   /** A frame without a message: a ping or a pong. It shows that the peer is there. */
   control(frame: 'ping' | 'pong'): void;
   closed(end: SocketEnd): void;
@@ -24,6 +30,11 @@ export interface SocketEnd {
   readonly error: FeedError;
   /** What the server asks us to wait before the next try (Retry-After); null where it says nothing. */
   readonly retryAfterMs: number | null;
+  /** The HTTP status that refused the upgrade. */
+  readonly httpStatus?: number | null;
+  /** The code and the reason of the server's close frame. */
+  readonly code?: number | null;
+  readonly reason?: string;
 }
 
 export interface DialTarget {
@@ -32,6 +43,15 @@ export interface DialTarget {
   /** Larger messages end the connection. */
   readonly maxMessageBytes: number;
   readonly tls: TlsOptions;
+  readonly subprotocols?: readonly string[];
+  /** How many redirects of the upgrade are followed. Default 0. */
+  readonly redirects?: number;
+  /** Offers permessage-deflate. Default false. */
+  readonly compression?: boolean;
+  /** `http://` or `https://` URL of a proxy that the socket goes through. */
+  readonly proxy?: string | null;
+  /** Opens the connection under the socket, in place of `proxy`. */
+  readonly agent?: Agent | null;
 }
 
 export interface TlsOptions {
@@ -41,6 +61,11 @@ export interface TlsOptions {
   readonly serverName?: string;
   /** Whether the certificate is checked. Default true. */
   readonly verify?: boolean;
+  /** Our own certificate and its key, as PEM text, where the server asks for one. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Decrypts the key. */
+  readonly passphrase?: string;
 }
 
 /** Begins to open a socket. Never throws: what fails is told by `closed`, in a later turn of the event loop. */

@@ -6,11 +6,12 @@ export interface SubscribeResult {
   readonly symbol: string;
   /**
    * - `live`: the server has confirmed it.
+   * - `assumed`: the venue confirms by data, and neither a tick nor a refusal has come in time; the market may be closed.
    * - `refused`: the server does not take it.
    * - `no-room`: all connections are full; only where the request was not atomic.
    * - `released`: it was unsubscribed before it was live.
    */
-  readonly outcome: 'live' | 'refused' | 'no-room' | 'released';
+  readonly outcome: 'live' | 'assumed' | 'refused' | 'no-room' | 'released';
   /** The server's reason, for one that was refused. */
   readonly reason: string | null;
 }

@@ -26,6 +26,11 @@ export interface SubscribeOptions {
   readonly timeoutMs?: number | null;
   /** Gives up when it aborts, in the same way. */
   readonly signal?: AbortSignal;
+  /**
+   * One of the venue's modes. Default: the weakest. If several subscribers want a symbol, all get the ticks of the
+   * strongest mode among theirs; one that lowers its mode keeps the stronger ticks for the linger time.
+   */
+  readonly mode?: string;
 }
 
 /** What a subscriber needs of its pool. */
@@ -35,7 +40,10 @@ export interface SubscriberOwner {
     symbols: readonly string[],
     options: SubscribeOptions,
   ): Promise<readonly SubscribeResult[]>;
-  unsubscribe(subscriber: Subscriber, symbols: Iterable<string>): void;
+  /** In all modes, if they are separate topics and none is named. */
+  unsubscribe(subscriber: Subscriber, symbols: Iterable<string>, mode?: string): void;
+  /** By the keys of `note`. */
+  release(subscriber: Subscriber, keys: Iterable<string>): void;
   closed(subscriber: Subscriber): void;
   slow(subscriber: Subscriber): void;
   listenerFailed(event: string, error: unknown): void;
@@ -50,7 +58,9 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
   readonly #owner: SubscriberOwner;
   readonly #queue: TickQueue;
   readonly #onTick: ((tick: Tick) => void) | null;
-  readonly #symbols = new Set<string>();
+  /** Keys of topics: symbols, but where each mode of a symbol is a topic of its own. */
+  readonly #keys = new Set<string>();
+  #hasModes = false;
   readonly #waiting: { resolve: (tick: Tick | null) => void; reject: (error: FeedError) => void }[] = [];
   #closed = false;
   #error: FeedError | null = null;
@@ -68,7 +78,7 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
 
   /** The symbols it has asked for. */
   get symbols(): ReadonlySet<string> {
-    return this.#symbols;
+    return this.#hasModes ? new Set([...this.#keys].map(symbolOf)) : this.#keys;
   }
 
   get closed(): boolean {
@@ -104,8 +114,8 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
   }
 
   /** Takes effect at once here; the server is told after the pool's linger time. Unknown symbols are passed over. */
-  unsubscribe(symbols: string | readonly string[]): void {
-    this.#owner.unsubscribe(this, typeof symbols === 'string' ? [symbols] : symbols);
+  unsubscribe(symbols: string | readonly string[], options: { readonly mode?: string } = {}): void {
+    this.#owner.unsubscribe(this, typeof symbols === 'string' ? [symbols] : symbols, options.mode);
   }
 
   /** The next tick, at once if one is queued; null once it is closed. Rejects with ERR_FEED_SLOW, see SlowPolicy. */
@@ -168,25 +178,32 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
   }
 
   /** For the pool. */
-  has(symbol: string): boolean {
-    return this.#symbols.has(symbol);
+  has(key: string): boolean {
+    return this.#keys.has(key);
   }
 
   /** For the pool. */
-  note(symbol: string, subscribed: boolean): void {
-    if (subscribed) this.#symbols.add(symbol);
-    else this.#symbols.delete(symbol);
+  note(key: string, subscribed: boolean): void {
+    if (!subscribed) this.#keys.delete(key);
+    else {
+      this.#keys.add(key);
+      if (key.includes('\u0000')) this.#hasModes = true;
+    }
   }
 
   #end(error: FeedError | null): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#error = error;
-    this.#owner.unsubscribe(this, [...this.#symbols]);
+    this.#owner.release(this, [...this.#keys]);
     this.#owner.closed(this);
     for (const waiting of this.#waiting.splice(0)) {
       if (error === null) waiting.resolve(null);
       else waiting.reject(error);
     }
   }
+}
+
+function symbolOf(key: string): string {
+  return key.slice(0, key.indexOf('\u0000'));
 }

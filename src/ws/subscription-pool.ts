@@ -3,17 +3,21 @@ import { Alarm } from '../base/alarm.js';
 import { Deque } from '../base/deque.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
-import type { Turnstile } from '../base/turnstile.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
-import { poolSnapshot } from '../pool/pool-snapshot.js';
 import type { FeedSnapshot } from '../snapshot/feed.js';
+import { SharedBudgets } from './budgets.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
-import { dialGate } from './dial-gate.js';
+import { isDataDue } from './data-due.js';
+import { Delivery } from './delivery.js';
+import { DialGates } from './dial-gate.js';
 import { FeedError, PoolExhaustedError } from './errors.js';
 import type { FeedEventName, FeedEvents } from './events.js';
+import { feedSnapshot } from './feed-snapshot.js';
+import { GapLog } from './gaps.js';
+import { Moves } from './moves.js';
 import { type FeedSettings, resolveOptions, type SubscriptionPoolOptions } from './options.js';
 import { placeSymbols } from './placement.js';
-import type { FeedTick } from './protocol.js';
+import { PoolCounts } from './pool-counts.js';
 import { SubscribeCall, type SubscribeResult } from './subscribe-call.js';
 import {
   type SubscribeOptions,
@@ -21,84 +25,120 @@ import {
   type SubscriberOptions,
   type SubscriberOwner,
 } from './subscriber.js';
-import { Subscription } from './subscription.js';
+import { NO_CALLS, Seat, Subscription } from './subscription.js';
+import { type AskedTopic, keysOf, roomForMode, strongestMode, topicsOf } from './topics.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** A venue that had no room for a further connection is not asked for one for so long. */
+const QUOTA_MS = 15 * 60_000;
 
 /**
  * Many subscribers, many symbols, few connections: each symbol is subscribed once, on one connection, however many
  * want it, and stays subscribed through reconnects for as long as anybody does.
  *
- * This class decides which symbol goes where and who gets a tick; a FeedConnection keeps its symbols subscribed. A
- * connection exists from the call that needs it, so any number of subscribes at once at the boundary open one.
+ * This class decides which symbol goes where; a FeedConnection keeps its symbols subscribed, Delivery says who gets a
+ * tick, and Moves takes symbols to another connection. A connection exists from the call that needs it, so any number of
+ * subscribes at once at the boundary open one.
  */
 export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   readonly settings: FeedSettings;
   readonly #events = new Emitter<FeedEvents>();
-  readonly #dials: Turnstile;
+  readonly #dials: DialGates;
   readonly #host: ConnectionHost;
   readonly #owner: SubscriberOwner;
   readonly #connections: FeedConnection[] = [];
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #subscribers = new Set<Subscriber>();
-  /** Those without a subscriber, in the order in which their linger time is over. */
+  /** Those without a subscriber, or in a mode that nobody wants, in the order in which their linger time is over. */
   readonly #lingering = new Deque<{ readonly subscription: Subscription; readonly until: number }>();
   readonly #lingerAlarm: Alarm;
   readonly #waits = new Histogram();
-  #authError: FeedError | null = null;
-  #lastError: FeedError | null = null;
+  readonly #counts: PoolCounts;
+  readonly #delivery: Delivery;
+  readonly #moves: Moves;
+  /** By segment, as the venue says. */
+  readonly #markets = new Map<string, boolean>();
+  #quota = { most: Number.POSITIVE_INFINITY, until: 0 };
+  #fatalError: FeedError | null = null;
   #closeDone: Promise<void> | null = null;
-
+  #requests = 0;
+  #connectionsMade = 0;
   #subscribersMade = 0;
   #peakSymbols = 0;
   #peakConnections = 0;
-  readonly #counts = {
-    openFailed: 0,
-    replaced: 0,
-    live: 0,
-    asked: 0,
-    strays: 0,
-    notUnderstood: 0,
-    exhausted: 0,
-    refused: 0,
-    gaps: 0,
-    stale: 0,
-    slow: 0,
-    aborted: 0,
-    timedOut: 0,
-    /** Of subscribers that are closed. */
-    conflated: 0,
-    dropped: 0,
-  };
 
   /** Connects to nothing yet. Throws ERR_FEED_OPTION if an option is wrong. */
   constructor(options: SubscriptionPoolOptions) {
     this.settings = resolveOptions(options);
-    const { clock, dials } = this.settings;
-    this.#dials = dialGate(clock, dials);
+    const { settings } = this;
+    const { clock, dials, venue } = settings;
+    const events = this.#events;
+    this.#dials = new DialGates(clock, dials, venue.limits.budgets);
     this.#lingerAlarm = new Alarm(clock, () => this.#endLingering(), { background: false });
+    this.#counts = new PoolCounts(events);
+    this.#delivery = new Delivery({ settings, events, counts: this.#counts, subscriptions: this.#subscriptions });
+    const delivery = this.#delivery;
+    this.#moves = new Moves({
+      settings,
+      connections: () => this.#connections,
+      add: (lane) => this.#open(lane),
+      remove: (connection) => this.#remove(connection),
+      deliver: (subscription, connection, data, at, now) =>
+        delivery.accept(subscription, connection, data, at, now),
+      duplicate: () => void this.#counts.duplicates++,
+      refused: (subscription, reason) => this.#refuse(subscription, reason),
+      freed: (seat) => this.#freed(seat),
+      moved: (report) => events.emit('moved', report),
+    });
+    const moves = this.#moves;
     this.#host = {
-      settings: this.settings,
-      events: this.#events,
-      dials: this.#dials,
-      tick: (connection, tick, now) => this.#tick(connection, tick, now),
-      live: (subscription) => this.#live(subscription),
-      refused: (subscription, reason) => this.#refused(subscription, reason),
-      freed: (subscription) => this.#freed(subscription),
+      settings,
+      events,
+      budgets: new SharedBudgets(venue.limits),
+      gaps: new GapLog(clock, (report) => events.emit('gap', report)),
+      dials: (lane) => this.#dials.of(lane),
+      nextRequestId: () => ++this.#requests,
+      tick: (connection, symbol, data, at, now) => delivery.tick(moves, connection, symbol, data, at, now),
+      live: (seat, assumed) => this.#live(seat, assumed),
+      becameLive: (connection, seats) => {
+        delivery.becameLive(connection, seats);
+        moves.becameLive(connection);
+      },
+      refused: (_connection, seat, reason) => {
+        if (!moves.refused(seat, reason)) this.#refuse(seat.subscription, reason);
+      },
+      elsewhere: (connection, seat, reason) => this.#elsewhere(connection, seat, reason),
+      freed: (seat) => this.#freed(seat),
       failed: (connection, error) => this.#failed(connection, error),
+      quotaReached: (connection) => this.#quotaReached(connection),
       keepsIdle: (connection) => this.#keepsIdle(connection),
+      rotate: (connection, why) => moves.rotate(connection, why),
+      losing: (connection) => {
+        const own = [...connection.seats].filter(({ subscription }) => subscription.seat.connection === connection);
+        delivery.lost(own.map(({ subscription }) => subscription));
+        moves.losing(connection);
+      },
+      hole: (connection, symbols, numbers, detail) => delivery.hole(connection, symbols, numbers, detail),
+      market: (segment, open) => void this.#markets.set(segment, open),
+      isDataDue: (connection) => isDataDue(connection, this.#connections, settings, this.#markets),
     };
     this.#owner = {
       subscribe: (subscriber, symbols, how) => this.#subscribe(subscriber, symbols, how),
-      unsubscribe: (subscriber, symbols) => this.#unsubscribe(subscriber, symbols),
+      unsubscribe: (subscriber, symbols, mode) =>
+        this.#unsubscribe(subscriber, keysOf(venue, symbols, mode)),
+      release: (subscriber, keys) => this.#unsubscribe(subscriber, keys),
       closed: (subscriber) => this.#subscriberClosed(subscriber),
       slow: (subscriber) => {
         this.#counts.slow++;
-        this.#events.emit('slow', { subscriber: subscriber.name });
+        events.emit('slow', { subscriber: subscriber.name });
       },
-      listenerFailed: (event, error) => this.#events.emit('listenerFailed', { event, error }),
+      listenerFailed: (event, error) => events.emit('listenerFailed', { event, error }),
     };
-    this.#count();
+    this.on('open', () => {
+      this.#fatalError = null;
+      const open = this.#connections.filter(({ isOpen }) => isOpen).length;
+      this.#peakConnections = Math.max(this.#peakConnections, open);
+    });
   }
 
   /** Symbols that fit on all connections together. */
@@ -120,10 +160,11 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     return this.#events.on(event, listener);
   }
 
-  /** The connections that failed for their credentials dial again. */
+  /** The connections that the server has refused for good dial again. */
   reconnect(): void {
     this.#mustBeOpen();
-    this.#authError = null;
+    this.#fatalError = null;
+    this.#quota = { most: Number.POSITIVE_INFINITY, until: 0 };
     for (const connection of this.#connections) if (connection.used > 0) connection.open();
   }
 
@@ -147,82 +188,18 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
 
   /** The pool's numbers now. See FeedSnapshot for what the common fields mean here. */
   snapshot(): FeedSnapshot {
-    const { name, protocol, maxConnections, clock } = this.settings;
-    const connections = this.#connections.map((each) => each.snapshot());
-    const sum = (of: (connection: (typeof connections)[number]) => number) =>
-      connections.reduce((total, each) => total + of(each), 0);
-    const inState = (...states: string[]) => connections.filter(({ state }) => states.includes(state));
-    const open = inState('open', 'degraded');
-    const wanted = [...this.#subscriptions.values()].filter(({ subscribers }) => subscribers.size > 0);
-    const notLive = wanted.filter(({ upstream }) => upstream !== 'live');
-    const used = sum(({ symbols }) => symbols);
-    const subscribers = [...this.#subscribers];
-    const counts = this.#counts;
-    const now = clock.now();
-    const common = poolSnapshot({
-      clock,
-      name,
-      driver: `ws:${protocol.name}`,
-      size: maxConnections,
-      maxOverflow: 0,
-      live: connections.length - inState('idle', 'closed').length,
-      overflow: 0,
-      idle: open.filter(({ symbols }) => symbols === 0).length,
-      inUse: open.filter(({ symbols }) => symbols > 0).length,
-      creating: inState('connecting', 'backoff').length,
-      waiting: notLive.length,
-      peakWaiting: null,
-      peakInUse: this.#peakConnections,
-      longestWaitMs: notLive.length === 0 ? null : now - Math.min(...notLive.map(({ since }) => since)),
-      createError: this.#lastError?.message ?? null,
-      wait: this.#waits.snapshot(),
-      hold: null,
+    return feedSnapshot({
+      settings: this.settings,
+      counts: this.#counts,
+      connections: this.#connections,
+      subscriptions: this.#subscriptions.values(),
+      subscribers: [...this.#subscribers],
+      capacity: this.capacity,
+      waits: this.#waits,
+      peakSymbols: this.#peakSymbols,
+      peakConnections: this.#peakConnections,
       closed: this.#closeDone !== null,
-      counters: {
-        acquired: counts.live,
-        created: this.#total(({ opened }) => opened),
-        createFailed: counts.openFailed,
-        destroyed: this.#total(({ ended }) => ended),
-        overflowCreated: 0,
-        waited: counts.asked,
-        timedOut: counts.timedOut,
-        aborted: counts.aborted,
-        refused: counts.exhausted,
-        invalidated: counts.replaced,
-      },
-      holders: [],
     });
-    return {
-      ...common,
-      feed: {
-        connections,
-        symbols: wanted.length,
-        live: wanted.length - notLive.length,
-        pending: notLive.length,
-        releasing: used - wanted.length,
-        capacity: this.capacity,
-        capacityUsed: used / this.capacity,
-        peakSymbols: this.#peakSymbols,
-        subscribers: subscribers.length,
-        messages: sum(({ messages }) => messages),
-        ticks: sum(({ ticks }) => ticks),
-        bytes: sum(({ bytes }) => bytes),
-        strays: counts.strays,
-        notUnderstood: counts.notUnderstood,
-        exhausted: counts.exhausted,
-        refused: counts.refused,
-        gaps: counts.gaps,
-        stale: counts.stale,
-        conflated: subscribers.reduce((total, { conflated }) => total + conflated, counts.conflated),
-        dropped: subscribers.reduce((total, { dropped }) => total + dropped, counts.dropped),
-        slowDisconnects: counts.slow,
-        repeated: this.#total(({ repeated }) => repeated),
-      },
-    };
-  }
-
-  #total(of: (connection: FeedConnection) => number): number {
-    return this.#connections.reduce((total, each) => total + of(each), 0);
   }
 
   // Subscribing
@@ -230,107 +207,180 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   async #subscribe(
     subscriber: Subscriber,
     asked: readonly string[],
-    { atomic = true, timeoutMs = DEFAULT_TIMEOUT_MS, signal }: SubscribeOptions,
+    { atomic = true, timeoutMs = DEFAULT_TIMEOUT_MS, signal, mode }: SubscribeOptions,
   ): Promise<readonly SubscribeResult[]> {
     this.#mustBeOpen();
     if (subscriber.closed)
       throw new FeedError('ERR_FEED_CLOSED', `subscriber '${subscriber.name}' is closed`);
     if (signal?.aborted) throw abortedError(signal);
-    const symbols = [...new Set(asked)];
-    const fresh = symbols.filter((symbol) => !this.#subscriptions.has(symbol));
+    const topics = topicsOf(this.settings.venue, asked, mode);
+    const fresh = topics.filter(({ key }) => !this.#subscriptions.has(key));
     const targets = this.#place(fresh, atomic);
-    const call = new SubscribeCall(symbols);
+    const call = new SubscribeCall(topics.map(({ symbol }) => symbol));
     const added: string[] = [];
-    for (const symbol of symbols) {
-      const subscription = this.#subscriptions.get(symbol) ?? this.#create(symbol, targets);
+    for (const topic of topics) {
+      const subscription = this.#subscriptions.get(topic.key) ?? this.#create(topic, targets);
       if (subscription === null) {
-        call.settle(symbol, 'no-room');
+        call.settle(topic.symbol, 'no-room');
         continue;
       }
-      if (!subscriber.has(symbol)) {
-        added.push(symbol);
-        this.#join(subscriber, subscription);
-      }
-      if (subscription.connection.state === 'failed') {
+      if (!subscriber.has(topic.key)) added.push(topic.key);
+      this.#join(subscriber, subscription, topic.mode);
+      if (subscription.seat.connection.state === 'failed') {
         this.#unsubscribe(subscriber, added);
-        throw this.#authError ?? new FeedError('ERR_FEED_AUTH', 'the server refuses the credentials');
+        throw this.#fatalError ?? new FeedError('ERR_FEED_AUTH', 'the server refuses the credentials');
       }
-      if (subscription.upstream === 'live') call.settle(symbol, 'live');
+      if (subscription.seat.upstream === 'live') call.settle(topic.symbol, 'live');
+      else if (subscription.calls === NO_CALLS) subscription.calls = [call];
       else subscription.calls.push(call);
     }
     if (!call.over) this.#limit(call, subscriber, added, timeoutMs, signal);
     return call.promise;
   }
 
-  /** Where new symbols go, by symbol. Connections that are needed exist when it returns. */
-  #place(symbols: readonly string[], atomic: boolean): ReadonlyMap<string, FeedConnection> {
+  /** Where new topics go, by key. Connections that are needed exist when it returns. */
+  #place(topics: readonly AskedTopic[], atomic: boolean): ReadonlyMap<string, FeedConnection> {
     const targets = new Map<string, FeedConnection>();
-    if (symbols.length === 0) return targets;
-    const { placement, maxSymbolsPerConnection, maxConnections, name } = this.settings;
-    const usable = this.#connections.filter(({ takesSymbols }) => takesSymbols);
-    const plan = placeSymbols(symbols.length, {
-      strategy: placement,
-      capacity: maxSymbolsPerConnection,
-      maxConnections,
-      connections: usable,
-      unusable: this.#connections.length - usable.length,
-    });
-    const without = plan.targets.indexOf(null);
-    if (without >= 0) {
+    const lanes = new Set(topics.map(({ lane }) => lane));
+    const plans = [...lanes].map((lane) => this.#plan(topics.filter((topic) => topic.lane === lane), lane));
+    const without = plans.flatMap((plan) => plan.topics.filter((_, at) => plan.targets[at] === null));
+    const [first] = without;
+    if (first !== undefined) {
       this.#counts.exhausted++;
       if (atomic) {
-        if (this.#authError !== null) throw this.#authError;
-        throw this.#exhausted(symbols.length, symbols[without] ?? '', name);
+        if (this.#fatalError !== null) throw this.#fatalError;
+        throw this.#exhausted(topics.length, first.symbol);
       }
     }
     // A connection more would be refused as well.
-    if (plan.opened > 0 && this.#authError !== null) throw this.#authError;
-    const opened = Array.from({ length: plan.opened }, () => {
-      const connection = new FeedConnection(this.#connections.length + 1, this.#host);
-      this.#connections.push(connection);
-      return connection;
-    });
-    const byId = new Map(this.#connections.map((each) => [each.id, each]));
-    symbols.forEach((symbol, at) => {
-      const target = plan.targets[at] ?? null;
-      const connection = target === null ? undefined : target < 0 ? opened[-target - 1] : byId.get(target);
-      if (connection !== undefined) targets.set(symbol, connection);
-    });
+    if (plans.some(({ opened }) => opened > 0) && this.#fatalError !== null) throw this.#fatalError;
+    for (const plan of plans) {
+      const opened = Array.from({ length: plan.opened }, () => this.#open(plan.lane));
+      const byId = new Map(this.#connections.map((each) => [each.id, each]));
+      plan.topics.forEach(({ key }, at) => {
+        const target = plan.targets[at] ?? null;
+        const connection = target === null ? undefined : target < 0 ? opened[-target - 1] : byId.get(target);
+        if (connection !== undefined) targets.set(key, connection);
+      });
+    }
     return targets;
   }
 
-  #exhausted(requested: number, symbol: string, pool: string): PoolExhaustedError {
-    const used = this.#total((connection) => connection.used);
+  #plan(topics: readonly AskedTopic[], lane: string, except: FeedConnection | null = null) {
+    const { placement, venue, clock } = this.settings;
+    const isPerLane = venue.limits.connectionsPer === 'lane';
+    this.#dropIdle(lane, isPerLane);
+    const usable = this.#connections.filter((each) => each.takesSymbols && each.lane === lane && each !== except);
+    const counted = this.#connections.filter((each) => !isPerLane || each.lane === lane);
+    const most = this.#quota.until > clock.now() ? this.#quota.most : Number.POSITIVE_INFINITY;
+    const mode = topics[0]?.mode ?? '';
+    const capacity = this.#capacityFor(mode);
+    const plan = placeSymbols(topics.length, {
+      strategy: placement,
+      capacity,
+      maxConnections: Math.min(this.settings.maxConnections, most),
+      connections: usable.map((each) => ({ id: each.id, used: capacity - this.#roomOn(each, mode) })),
+      unusable: counted.length - usable.length,
+    });
+    return { ...plan, topics, lane };
+  }
+
+  #capacityFor(mode: string): number {
+    const { maxSymbolsPerConnection, venue } = this.settings;
+    return venue.limits.topicsPerMode?.[mode]?.alone ?? maxSymbolsPerConnection;
+  }
+
+  #roomOn(connection: FeedConnection, mode: string): number {
+    const { limits } = this.settings.venue;
+    if (limits.topicsPerMode === undefined) return Math.max(0, connection.capacity - connection.used);
+    const counts = new Map<string, number>();
+    for (const { subscription } of connection.seats)
+      counts.set(subscription.mode, (counts.get(subscription.mode) ?? 0) + 1);
+    return roomForMode(limits, counts, mode);
+  }
+
+  /** A connection without a socket and without symbols counts for nothing where another lane needs its place. */
+  #dropIdle(lane: string, isPerLane: boolean): void {
+    if (isPerLane) return;
+    for (const each of [...this.#connections]) {
+      if (each.lane !== lane && each.state === 'idle' && each.used === 0) this.#remove(each);
+    }
+  }
+
+  #open(lane: string): FeedConnection {
+    const connection = new FeedConnection(++this.#connectionsMade, lane, this.#host);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** It is closed, and its counts are kept. */
+  #remove(connection: FeedConnection): void {
+    const at = this.#connections.indexOf(connection);
+    if (at < 0) return;
+    this.#connections.splice(at, 1);
+    const { retired } = this.#counts;
+    for (const name of Object.keys(retired) as (keyof typeof retired)[]) retired[name] += connection[name];
+  }
+
+  #exhausted(requested: number, symbol: string): PoolExhaustedError {
+    const used = this.#connections.reduce((total, each) => total + each.used, 0);
     const wanted = [...this.#subscriptions.values()].filter(({ subscribers }) => subscribers.size > 0).length;
     return new PoolExhaustedError({
-      pool,
+      pool: this.settings.name,
       capacity: this.capacity,
       used,
-      releasing: used - wanted,
+      releasing: Math.max(0, used - wanted),
       requested,
       connections: this.settings.maxConnections,
       symbol,
     });
   }
 
-  #create(symbol: string, targets: ReadonlyMap<string, FeedConnection>): Subscription | null {
-    const connection = targets.get(symbol);
+  #create(topic: AskedTopic, targets: ReadonlyMap<string, FeedConnection>): Subscription | null {
+    const connection = targets.get(topic.key);
     if (connection === undefined) return null;
-    const subscription = new Subscription(symbol, connection, this.settings.clock.now());
-    this.#subscriptions.set(symbol, subscription);
+    const subscription = new Subscription(topic, this.settings.clock.now());
+    this.#seatOn(subscription, connection);
+    this.#subscriptions.set(topic.key, subscription);
     this.#peakSymbols = Math.max(this.#peakSymbols, this.#subscriptions.size);
     this.#counts.asked++;
-    connection.add(subscription);
     return subscription;
   }
 
-  #join(subscriber: Subscriber, subscription: Subscription): void {
-    subscription.subscribers.add(subscriber);
-    subscriber.note(subscription.symbol, true);
+  #seatOn(subscription: Subscription, connection: FeedConnection): void {
+    subscription.seat = new Seat(subscription, connection);
+    connection.add(subscription.seat);
+  }
+
+  #join(subscriber: Subscriber, subscription: Subscription, mode: string): void {
+    const before = subscription.subscribers.get(subscriber);
+    subscription.subscribers.set(subscriber, mode);
+    subscriber.note(subscription.key, true);
     subscription.lingerUntil = null;
+    if (before !== mode) this.#changeMode(subscription);
     if (subscription.wanted) return;
     subscription.wanted = true;
-    subscription.connection.want(subscription);
+    const { seat, successor } = subscription;
+    if (seat.upstream === 'live') this.#live(seat, false);
+    seat.connection.reconsider(seat);
+    successor?.connection.reconsider(successor);
+  }
+
+  /** Up at once; down only when the linger time is over. */
+  #changeMode(subscription: Subscription): void {
+    const { venue } = this.settings;
+    const { modes = [] } = venue;
+    const mode = strongestMode(venue, subscription);
+    if (mode === subscription.mode) return;
+    if (modes.indexOf(mode) < modes.indexOf(subscription.mode)) this.#linger(subscription, null);
+    else this.#setMode(subscription, mode);
+  }
+
+  #setMode(subscription: Subscription, mode: string): void {
+    subscription.mode = mode;
+    const { seat, successor } = subscription;
+    seat.connection.reconsider(seat);
+    successor?.connection.reconsider(successor);
   }
 
   #limit(
@@ -348,7 +398,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
           new FeedError(
             'ERR_FEED_TIMEOUT',
             `${origin} has not confirmed ${call.pending} of the symbols within ${timeoutMs} ms`,
-            this.#lastError === null ? {} : { cause: this.#lastError },
+            this.#counts.lastError === null ? {} : { cause: this.#counts.lastError },
           ),
         );
         this.#unsubscribe(subscriber, added);
@@ -363,24 +413,29 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     }
   }
 
-  #unsubscribe(subscriber: Subscriber, symbols: Iterable<string>): void {
+  #unsubscribe(subscriber: Subscriber, keys: Iterable<string>): void {
     const { clock, lingerMs } = this.settings;
-    for (const symbol of symbols) {
-      const subscription = this.#subscriptions.get(symbol);
+    for (const key of keys) {
+      const subscription = this.#subscriptions.get(key);
       if (subscription === undefined || !subscription.subscribers.delete(subscriber)) continue;
-      subscriber.note(symbol, false);
-      if (subscription.subscribers.size > 0) continue;
-      this.#settleCalls(subscription, 'released');
-      if (lingerMs === 0 || this.#closeDone !== null) {
-        this.#unwant(subscription);
+      subscriber.note(key, false);
+      if (subscription.subscribers.size > 0) {
+        this.#changeMode(subscription);
         continue;
       }
-      const now = clock.now();
-      const until = now + lingerMs;
-      subscription.lingerUntil = until;
-      this.#lingering.push({ subscription, until });
-      this.#lingerAlarm.set(until, now);
+      this.#settleCalls(subscription, 'released');
+      if (lingerMs === 0 || this.#closeDone !== null) this.#unwant(subscription);
+      else this.#linger(subscription, clock.now() + lingerMs);
     }
+  }
+
+  /** `unwantAt` is when it is let go; null where only its mode is looked at again. */
+  #linger(subscription: Subscription, unwantAt: number | null): void {
+    const now = this.settings.clock.now();
+    const until = unwantAt ?? now + this.settings.lingerMs;
+    subscription.lingerUntil = unwantAt;
+    this.#lingering.push({ subscription, until });
+    this.#lingerAlarm.set(until, now);
   }
 
   /** Those that were wanted again meanwhile have another time, or none. */
@@ -394,43 +449,36 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
         return;
       }
       if (subscription.lingerUntil === until) this.#unwant(subscription);
+      else if (subscription.subscribers.size > 0) this.#lowerMode(subscription);
     }
+  }
+
+  #lowerMode(subscription: Subscription): void {
+    const mode = strongestMode(this.settings.venue, subscription);
+    if (mode !== subscription.mode && this.#subscriptions.get(subscription.key) === subscription)
+      this.#setMode(subscription, mode);
   }
 
   #unwant(subscription: Subscription): void {
     subscription.lingerUntil = null;
     // A connection that was lost meanwhile has let it go already.
-    if (this.#subscriptions.get(subscription.symbol) !== subscription) return;
+    if (this.#subscriptions.get(subscription.key) !== subscription) return;
     subscription.wanted = false;
-    subscription.connection.unwant(subscription);
+    const { seat, successor } = subscription;
+    seat.connection.reconsider(seat);
+    successor?.connection.reconsider(successor);
   }
 
   // What connections tell
 
-  #tick(connection: FeedConnection, tick: FeedTick, now: number): void {
-    const subscription = this.#subscriptions.get(tick.symbol);
-    if (subscription === undefined || subscription.connection !== connection) {
-      this.#counts.strays++;
-      return;
-    }
-    subscription.lastSeq = tick.seq;
-    if (subscription.subscribers.size === 0) return;
-    const told = {
-      symbol: tick.symbol,
-      seq: tick.seq,
-      data: tick.data,
-      receivedAt: now,
-      connectionId: connection.id,
-      epoch: connection.epoch,
-    };
-    for (const subscriber of subscription.subscribers) subscriber.offer(told);
-  }
-
-  #live(subscription: Subscription): void {
+  #live(seat: Seat, assumed: boolean): void {
+    const { subscription } = seat;
+    if (subscription.seat !== seat) return;
+    this.#host.gaps.end(subscription, assumed ? 'assumed' : 'live');
     if (subscription.calls.length === 0) return;
     this.#counts.live++;
     this.#waits.recordMs(this.settings.clock.now() - subscription.since);
-    this.#settleCalls(subscription, 'live');
+    this.#settleCalls(subscription, assumed ? 'assumed' : 'live');
   }
 
   #settleCalls(
@@ -439,71 +487,90 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     reason: string | null = null,
   ): void {
     const { calls, symbol } = subscription;
-    subscription.calls = [];
+    subscription.calls = NO_CALLS;
     for (const call of calls) call.settle(symbol, outcome, reason);
   }
 
-  #refused(subscription: Subscription, reason: string): void {
-    const { symbol, connection } = subscription;
+  #refuse(subscription: Subscription, reason: string): void {
+    const { symbol, key, seat } = subscription;
     this.#forget(subscription);
     this.#counts.refused++;
-    for (const subscriber of subscription.subscribers) subscriber.note(symbol, false);
+    for (const subscriber of subscription.subscribers.keys()) subscriber.note(key, false);
     subscription.subscribers.clear();
     this.#settleCalls(subscription, 'refused', reason);
-    this.#events.emit('refused', { connectionId: connection.id, symbol, reason });
+    this.#events.emit('refused', { connectionId: seat.connection.id, symbol, reason });
   }
 
-  #freed(subscription: Subscription): void {
-    this.#forget(subscription);
-    this.#settleCalls(subscription, 'released');
+  /** A seat is empty. While its topic moves, the other one may still be taken. */
+  #freed(seat: Seat): void {
+    const { subscription } = seat;
+    if (subscription.successor === seat) {
+      subscription.successor = null;
+      this.#moves.forget(subscription);
+    } else if (subscription.seat === seat && subscription.successor !== null) {
+      subscription.seat = subscription.successor;
+      subscription.successor = null;
+      this.#moves.forget(subscription);
+    } else if (subscription.seat === seat) {
+      this.#forget(subscription);
+      this.#settleCalls(subscription, 'released');
+    }
   }
 
   #forget(subscription: Subscription): void {
     subscription.lingerUntil = null;
-    if (this.#subscriptions.get(subscription.symbol) === subscription) {
-      this.#subscriptions.delete(subscription.symbol);
+    this.#host.gaps.end(subscription, 'left');
+    this.#delivery.forget(subscription);
+    if (this.#subscriptions.get(subscription.key) === subscription) this.#subscriptions.delete(subscription.key);
+  }
+
+  /** The connection is full, although we thought it was not. */
+  #elsewhere(connection: FeedConnection, seat: Seat, reason: string): void {
+    if (this.#moves.refused(seat, reason)) return;
+    const { subscription } = seat;
+    if (!subscription.wanted) {
+      this.#freed(seat);
+      return;
+    }
+    if (!this.#reseat(subscription, connection)) this.#refuse(subscription, reason);
+  }
+
+  /** Gives a topic that is not live a place on another connection. */
+  #reseat(subscription: Subscription, except: FeedConnection): boolean {
+    const { targets, opened, lane } = this.#plan([subscription], subscription.lane, except);
+    const target = targets[0] ?? null;
+    if (target === null) return false;
+    const connection = opened > 0 ? this.#open(lane) : this.#connections.find(({ id }) => id === target);
+    if (connection === undefined) return false;
+    this.#seatOn(subscription, connection);
+    return true;
+  }
+
+  /** The venue has no room for this connection: its topics go to others, as far as there is room. */
+  #quotaReached(connection: FeedConnection): void {
+    const others = this.#connections.filter((each) => each !== connection && each.isOpen).length;
+    if (others === 0) return;
+    this.#quota = { most: others, until: this.settings.clock.now() + QUOTA_MS };
+    for (const seat of [...connection.seats]) {
+      const { subscription } = seat;
+      if (subscription.seat !== seat || seat.upstream !== 'none' || !seat.wanted) continue;
+      if (!this.#reseat(subscription, connection)) return;
+      connection.release(seat);
     }
   }
 
   #failed(connection: FeedConnection, error: FeedError): void {
-    this.#authError = error;
-    const calls = [...this.#subscriptions.values()]
-      .filter((subscription) => subscription.connection === connection)
-      .flatMap((subscription) => subscription.calls.splice(0));
+    this.#moves.failed(connection);
+    const own = [...this.#subscriptions.values()].filter(({ seat }) => seat.connection === connection);
+    if (own.length === 0) return;
+    this.#fatalError = error;
+    const calls = own.flatMap((subscription) => subscription.calls.splice(0));
     for (const call of new Set(calls)) call.fail(error);
   }
 
   #keepsIdle(connection: FeedConnection): boolean {
     const others = this.#connections.filter((each) => each !== connection && each.isOpen).length;
     return others < this.settings.minConnections;
-  }
-
-  /** The pool's own counts are kept like anybody else's: by listening. */
-  #count(): void {
-    const counts = this.#counts;
-    this.on('open', () => {
-      this.#lastError = null;
-      this.#authError = null;
-      const open = this.#connections.filter(({ isOpen }) => isOpen).length;
-      this.#peakConnections = Math.max(this.#peakConnections, open);
-    });
-    this.on('connectFailed', ({ error }) => {
-      counts.openFailed++;
-      this.#lastError = error;
-    });
-    this.on('lost', ({ cause, error }) => {
-      if (cause !== 'closed') counts.replaced++;
-      this.#lastError = error;
-    });
-    this.on('gap', () => {
-      counts.gaps++;
-    });
-    this.on('stale', () => {
-      counts.stale++;
-    });
-    this.on('notUnderstood', () => {
-      counts.notUnderstood++;
-    });
   }
 
   // The end
@@ -521,6 +588,8 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#lingerAlarm.turnOff();
+    this.#moves.close();
+    this.#delivery.close();
     const error = new FeedError('ERR_FEED_CLOSED', `feed '${this.settings.name}' was closed`);
     for (const { calls } of this.#subscriptions.values()) for (const call of [...calls]) call.fail(error);
     const closing = this.#connections.map((connection) => connection.close());

@@ -1,10 +1,11 @@
 import { Deque } from '../base/deque.js';
+import type { Seq } from './venue.js';
 
 /** A tick as subscribers get it. */
 export interface Tick {
   readonly symbol: string;
   /** The server's running number for the symbol; null where it has none. */
-  readonly seq: number | null;
+  readonly seq: Seq | null;
   /** The message as the protocol parsed it. */
   readonly data: unknown;
   /** By the pool's monotonic clock, in milliseconds. */
@@ -12,6 +13,10 @@ export interface Tick {
   /** The connection it came on, and which opening of it that was. */
   readonly connectionId: number;
   readonly epoch: number;
+  /** The mode of the subscription that it came from, which may be stronger than asked for; '' where there are none. */
+  readonly mode: string;
+  /** It stands alone: what came before does not matter. */
+  readonly snapshot: boolean;
 }
 
 /**

@@ -1,6 +1,8 @@
+import type { ClientRequest } from 'node:http';
 import { WebSocket } from 'ws';
 import { FeedError, type FeedErrorCode } from './errors.js';
-import type { DialSocket, DialTarget, SocketEnd } from './socket.js';
+import { ProxyError, proxyAgent } from './proxy.js';
+import type { DialSocket, DialTarget, SocketEnd, TlsOptions } from './socket.js';
 
 /** A socket on the package `ws`. */
 export const dialWs: DialSocket = (target, listener) => {
@@ -13,16 +15,15 @@ export const dialWs: DialSocket = (target, listener) => {
     wasOpen = true;
     listener.opened();
   });
-  socket.on('message', (data: Buffer) => listener.message(data.toString('utf8'), data.byteLength));
+  socket.on('message', (data: Buffer, isBinary: boolean) =>
+    listener.message(isBinary ? data : data.toString('utf8'), data.byteLength),
+  );
   socket.on('ping', () => listener.control('ping'));
   socket.on('pong', () => listener.control('pong'));
+  socket.on('redirect', (url, request) => leaveBehind(target, url, request));
   socket.on('unexpected-response', (_request, response) => {
-    refusal = refusalOf(
-      origin,
-      response.statusCode ?? 0,
-      response.headers['retry-after'],
-      response.headers.upgrade,
-    );
+    const { headers, statusCode = 0 } = response;
+    refusal = refusalOf(origin, statusCode, headers['retry-after'], headers.upgrade);
     response.resume();
     socket.terminate();
   });
@@ -35,8 +36,8 @@ export const dialWs: DialSocket = (target, listener) => {
     else listener.closed(byPeer(origin, code, reason.toString('utf8')));
   });
   return {
-    send: (text) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    send: (frame) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(frame);
     },
     ping: () => {
       if (socket.readyState === WebSocket.OPEN) socket.ping();
@@ -46,17 +47,39 @@ export const dialWs: DialSocket = (target, listener) => {
   };
 };
 
-function open({ url, headers, maxMessageBytes, tls }: DialTarget): WebSocket {
-  return new WebSocket(url, {
+function open(target: DialTarget): WebSocket {
+  const { url, headers, maxMessageBytes, tls, subprotocols = [], redirects = 0, proxy, agent } = target;
+  return new WebSocket(url, [...subprotocols], {
     headers,
     maxPayload: maxMessageBytes,
     // A window of memory and a thread's work per connection, for messages of a hundred bytes.
-    perMessageDeflate: false,
-    followRedirects: false,
+    perMessageDeflate: target.compression ?? false,
+    followRedirects: redirects > 0,
+    maxRedirects: redirects,
+    ...(agent != null ? { agent } : proxy != null ? { agent: proxyAgent(proxy) } : {}),
+    ...tlsOf(tls),
+  });
+}
+
+function tlsOf(tls: TlsOptions): object {
+  return {
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
     ...(tls.verify === undefined ? {} : { rejectUnauthorized: tls.verify }),
-  });
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
+  };
+}
+
+/** Credentials stay with the host that they are for, and do not leave TLS. The package `ws` drops only two headers. */
+function leaveBehind(target: DialTarget, url: string, request: ClientRequest): void {
+  const [from, to] = [new URL(target.url), new URL(url, target.url)];
+  if (to.host === from.host && !(from.protocol === 'wss:' && to.protocol !== 'wss:')) return;
+  for (const name of [...Object.keys(target.headers), 'authorization', 'cookie', 'host']) {
+    if (name.toLowerCase() === 'host') request.setHeader('host', to.host);
+    else request.removeHeader(name);
+  }
 }
 
 function refusalOf(
@@ -72,6 +95,7 @@ function refusalOf(
         hint: 'renew the token; it is not tried again with this one',
       }),
       retryAfterMs,
+      httpStatus: status,
     };
   }
   if (status === 429 || status >= 500) {
@@ -80,6 +104,7 @@ function refusalOf(
         hint: status === 429 ? 'too many dials: close other clients, or lower the dial limit' : null,
       }),
       retryAfterMs,
+      httpStatus: status,
     };
   }
   return {
@@ -89,6 +114,7 @@ function refusalOf(
       { hint: 'check the path of the URL' },
     ),
     retryAfterMs,
+    httpStatus: status,
   };
 }
 
@@ -106,7 +132,13 @@ function byPeer(origin: string, code: number, reason: string): SocketEnd {
     code === 1006
       ? `${origin} broke the connection off`
       : `${origin} closed the connection with code ${code}${said}`;
-  return { error: new FeedError('ERR_FEED_LOST', message), retryAfterMs: null };
+  return {
+    error: new FeedError('ERR_FEED_LOST', message),
+    retryAfterMs: null,
+    // 1005 and 1006 stand for a close frame without a code, and for none.
+    code: code === 1005 || code === 1006 ? null : code,
+    reason,
+  };
 }
 
 /** OpenSSL's words for certificates it does not like, and Node's own. */
@@ -128,6 +160,9 @@ function failureOf(origin: string, cause: Error & { code?: string }, wasOpen: bo
         : `${origin} sent what is no WebSocket frame (${message})`,
       large ? 'raise maxMessageBytes if the venue does send such messages' : null,
     );
+  }
+  if (cause instanceof ProxyError) {
+    return end('ERR_FEED_CONNECT', `the proxy does not connect to ${origin}: ${message}`, cause.hint);
   }
   if (wasOpen) return end('ERR_FEED_LOST', `the connection to ${origin} broke`);
   if (CERTIFICATE.test(code)) {

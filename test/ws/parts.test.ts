@@ -7,7 +7,7 @@ import { Subscriber, type SubscriberOptions } from '../../src/ws/subscriber.js';
 import { createTickQueue, type SlowPolicy, type Tick } from '../../src/ws/tick-queue.js';
 
 const tick = (symbol: string, seq: number): Tick => ({
-  ...{ symbol, seq, data: null, receivedAt: 0, connectionId: 1, epoch: 1 },
+  ...{ symbol, seq, data: null, receivedAt: 0, connectionId: 1, epoch: 1, mode: '', snapshot: false },
 });
 
 describe('a feed that speaks JSON', () => {
@@ -77,7 +77,7 @@ describe('the ticks that wait for a subscriber', () => {
   const filled = (policy: SlowPolicy, limit: number, ...ticks: Tick[]) => {
     const queue = createTickQueue(policy, limit);
     const taken = ticks.map((one) => queue.push(one));
-    const rest: number[] = [];
+    const rest: unknown[] = [];
     const { length, conflated, dropped } = queue;
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) rest.push(next.seq ?? 0);
     return { taken, rest, length, conflated, dropped };
@@ -148,6 +148,7 @@ describe('a subscriber', () => {
         return [];
       },
       unsubscribe: (_: Subscriber, symbols: Iterable<string>) => void told.push(['unsubscribe', ...symbols]),
+      release: (_: Subscriber, keys: Iterable<string>) => void told.push(['unsubscribe', ...keys]),
       closed: () => void told.push('closed'),
       slow: () => void told.push('slow'),
       listenerFailed: (event: string, error: unknown) => void told.push([event, error]),
@@ -249,13 +250,13 @@ describe('the options of a feed', () => {
     expect(settings).toMatchObject({
       ...{ origin: 'wss://feed.test:8443', name: 'feed', maxSymbolsPerConnection: 1000, maxConnections: 3 },
       ...{ placement: 'first-fit', tls: {}, connectTimeoutMs: 10_000, maxMessageBytes: 1_048_576 },
-      ...{ requestTimeoutMs: 5000, lingerMs: 250, pingIntervalMs: 10_000, pongTimeoutMs: 5000 },
+      ...{ requestTimeoutMs: 5000, lingerMs: 250, connectionQuota: 3, maxAgeMs: null, proxy: null },
       ...{ staleAfterMs: 30_000, isMarketOpen: null, stableAfterMs: 10_000, idleCloseMs: 30_000 },
       ...{ backoff: { baseMs: 500, capMs: 30_000 }, dials: { perSecond: 1, perMinute: 60, burst: 3 } },
       minConnections: 1,
     });
-    expect(settings.headers()).toEqual({});
     expect(settings.renewCredentials()).toBe(false);
+    expect(settings.heartbeat({ url })).toEqual({ kind: 'frame', everyMs: 10_000, answerMs: 5000 });
   });
 
   it('may be given in part', () => {

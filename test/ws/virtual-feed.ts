@@ -62,7 +62,7 @@ export function virtualFeed(clock: Clock, rules: FeedRules = {}): VirtualFeed {
       });
       const toServer = (act: () => void) => later(() => !closed && !frozen && act());
       return {
-        send: (text) => toServer(() => session?.receive(text)),
+        send: (frame) => toServer(() => session?.receive(String(frame))),
         ping: () =>
           toServer(() => {
             session?.pinged();

@@ -334,11 +334,11 @@ class FeedRun {
   }
 
   #settings(): FeedLoadResult['settings'] {
-    const { maxSymbolsPerConnection, maxConnections, placement, protocol } = this.#pool.settings;
+    const { maxSymbolsPerConnection, maxConnections, placement, venue } = this.#pool.settings;
     const { batchesPerSecond = BATCHES_PER_SECOND, durationMs } = this.#options;
     const { warmupMs = 0, refreshMs = null } = this.#options;
     return {
-      ...{ protocol: protocol.name, maxSymbolsPerConnection, maxConnections, placement },
+      ...{ protocol: venue.name, maxSymbolsPerConnection, maxConnections, placement },
       ...{ batchesPerSecond, durationMs, warmupMs, refreshMs },
     };
   }

@@ -1,0 +1,48 @@
+import type { Emitter } from '../base/emitter.js';
+import type { FeedError } from './errors.js';
+import type { FeedEvents } from './events.js';
+
+/** What a pool has counted. Most of it is kept like anybody else's counts: by listening. */
+export class PoolCounts {
+  openFailed = 0;
+  replaced = 0;
+  live = 0;
+  asked = 0;
+  strays = 0;
+  duplicates = 0;
+  notUnderstood = 0;
+  exhausted = 0;
+  refused = 0;
+  gaps = 0;
+  holes = 0;
+  stale = 0;
+  rotations = 0;
+  slow = 0;
+  aborted = 0;
+  timedOut = 0;
+  /** Of subscribers that are closed. */
+  conflated = 0;
+  dropped = 0;
+  /** Of connections that are gone. */
+  readonly retired = { opened: 0, ended: 0, repeated: 0, messages: 0, ticks: 0, bytes: 0 };
+  lastError: FeedError | null = null;
+
+  constructor(events: Emitter<FeedEvents>) {
+    events.on('open', () => {
+      this.lastError = null;
+    });
+    events.on('connectFailed', ({ error }) => {
+      this.openFailed++;
+      this.lastError = error;
+    });
+    events.on('lost', ({ cause, error }) => {
+      if (cause !== 'closed' && cause !== 'rotation') this.replaced++;
+      this.lastError = error;
+    });
+    events.on('gap', () => void this.gaps++);
+    events.on('hole', () => void this.holes++);
+    events.on('stale', () => void this.stale++);
+    events.on('moved', () => void this.rotations++);
+    events.on('notUnderstood', () => void this.notUnderstood++);
+  }
+}
