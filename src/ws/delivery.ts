@@ -108,7 +108,9 @@ export class Delivery {
 
   /** These are live, after a loss or for the first time. */
   becameLive(connection: FeedConnection, seats: readonly Seat[]): void {
-    const own = seats.map(({ subscription }) => subscription).filter(({ seat }) => seat.connection === connection);
+    const own = seats
+      .map(({ subscription }) => subscription)
+      .filter(({ seat }) => seat.connection === connection);
     this.#snapshots.request(connection, own, 'subscribed');
   }
 

@@ -11,5 +11,8 @@ export function fromEnvironment(
   if (text === undefined || text.trim() === '') return null;
   const value = /^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new FeedError('ERR_FEED_OPTION', `${name} is ${JSON.stringify(text)}; it must be a whole number from 1`);
+  throw new FeedError(
+    'ERR_FEED_OPTION',
+    `${name} is ${JSON.stringify(text)}; it must be a whole number from 1`,
+  );
 }

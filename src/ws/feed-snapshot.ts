@@ -35,7 +35,7 @@ export function feedSnapshot(parts: SnapshotParts): FeedSnapshot {
   // They have two places for a while.
   const moving = wanted.filter(({ successor }) => successor !== null).length;
   const used = sum(({ symbols }) => symbols);
-    const now = clock.now();
+  const now = clock.now();
   const total = (of: (connection: FeedConnection) => number) =>
     parts.connections.reduce((all, each) => all + of(each), 0);
   const common = poolSnapshot({

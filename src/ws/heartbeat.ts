@@ -12,7 +12,6 @@ export interface HeartbeatOwner {
 /** Whether the peer of one socket is alive. Any frame shows it. */
 export class Heartbeat {
   readonly #owner: HeartbeatOwner;
-  readonly #rule: HeartbeatRule;
   #timer: Timer | null = null;
   #heardAt: number;
   #askedAt: number | null = null;
@@ -21,7 +20,6 @@ export class Heartbeat {
 
   constructor(owner: HeartbeatOwner, rule: HeartbeatRule) {
     this.#owner = owner;
-    this.#rule = rule;
     this.#heardAt = owner.clock.now();
     if (rule.kind === 'server') this.#watch(rule.silentMs);
     else this.#askLater(rule, rule.everyMs);
@@ -85,10 +83,18 @@ export class Heartbeat {
     // It does not wait for its turn: a busy connection may be half-open as well.
     if (rule.kind === 'frame') this.#owner.ping();
     else this.#owner.send(rule.make());
+    this.#awaitAnswer(rule, now);
+  }
+
+  #awaitAnswer(rule: Exclude<HeartbeatRule, { kind: 'server' }>, askedAt: number): void {
+    const { clock } = this.#owner;
     const look = (): void => {
-      if (this.#heardAt >= now) this.#askLater(rule, rule.everyMs);
+      const sinceMs = clock.now() - askedAt;
+      if (this.#heardAt >= askedAt) this.#askLater(rule, Math.max(0, rule.everyMs - sinceMs));
+      else if (sinceMs < rule.answerMs) this.#awaitAnswer(rule, askedAt);
       else this.#owner.dead(`did not answer a ping within ${rule.answerMs} ms`);
     };
-    this.#later(() => this.#onceRead(look), rule.answerMs);
+    const leftMs = Math.max(1, askedAt + rule.answerMs - clock.now());
+    this.#later(() => this.#onceRead(look), Math.min(leftMs, Math.max(1, rule.everyMs)));
   }
 }

@@ -52,7 +52,7 @@ export interface LineContext extends Omit<Dial, 'signal'> {
 }
 
 /** A server that has said why it ends is given so long to do it. */
-const FAILED_MS = 1000;
+const FAILED_MS = 300;
 const LOGIN_MS = 10_000;
 /** A peer that does not answer our goodbye is left without an answer: `ws` alone would wait for 30 s. */
 const GOODBYE_MS = 2000;
@@ -306,8 +306,7 @@ export class Line {
         requests()?.confirmed(symbols, subscribed),
       state: (symbols: readonly string[]) => requests()?.state(symbols),
       refused: (refusal: Refusal) => requests()?.refused(refusal),
-      slower: (retryAfterMs: number, id: number | null) =>
-        requests()?.slower(retryAfterMs, id, clock.now()),
+      slower: (retryAfterMs: number, id: number | null) => requests()?.slower(retryAfterMs, id, clock.now()),
       alive: (answer: boolean) => {
         if (answer) this.#heartbeat?.answered(clock.now());
       },
@@ -414,7 +413,9 @@ function failureError(
 
 function targetError(cause: unknown): FeedError {
   if (cause instanceof FeedError) return cause;
-  return new FeedError('ERR_FEED_CONNECT', 'the URL or the headers for the feed could not be made', { cause });
+  return new FeedError('ERR_FEED_CONNECT', 'the URL or the headers for the feed could not be made', {
+    cause,
+  });
 }
 
 /** The part of a URL that may be shown. Throws ERR_FEED_OPTION, which quotes nothing of it. */

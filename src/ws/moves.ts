@@ -302,7 +302,11 @@ export class Moves {
       const room = others.reduce((sum, { capacity }) => sum + capacity, 0);
       const needed = used.reduce((sum, each) => sum + each.used, 0);
       if (needed > room * COMPACT_FILL) continue;
-      this.#start(emptiest, 'compaction', others.toSorted((a, b) => a.id - b.id));
+      this.#start(
+        emptiest,
+        'compaction',
+        others.toSorted((a, b) => a.id - b.id),
+      );
     }
   }
 

@@ -267,7 +267,12 @@ export function resolveOptions(options: SubscriptionPoolOptions): FeedSettings {
     dial: options.dial ?? venue.dial ?? dialWs,
   };
   const { pingIntervalMs = 0, pongTimeoutMs = 0 } = options;
-  for (const [name, value] of Object.entries({ ...settings, ...settings.backoff, pingIntervalMs, pongTimeoutMs })) {
+  for (const [name, value] of Object.entries({
+    ...settings,
+    ...settings.backoff,
+    pingIntervalMs,
+    pongTimeoutMs,
+  })) {
     if (name.endsWith('Ms') && value !== null && !((value as number) >= 0))
       throw optionError(`${name} is ${value}; it must be 0 or more`);
   }

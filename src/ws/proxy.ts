@@ -99,7 +99,11 @@ function throughTls(socket: Socket, options: TunnelOptions): Socket {
   const name = servername ?? (isIP(String(host)) === 0 ? String(host) : undefined);
   // Node's own option names, as `ws` was given them; the path is the request's, not a socket's.
   const { path: _path, host: _host, port: _port, ...tls } = options;
-  const secure = tlsConnect({ ...tls, socket, ...(name === undefined ? {} : { servername: name }) } as object);
+  const secure = tlsConnect({
+    ...tls,
+    socket,
+    ...(name === undefined ? {} : { servername: name }),
+  } as object);
   return secure;
 }
 

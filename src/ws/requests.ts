@@ -1,8 +1,9 @@
 import { Alarm } from '../base/alarm.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { asError } from '../base/promises.js';
+import { asked, type Batch, type FittedBatch, fitBatch, halves, SeatQueues } from './request-batches.js';
 import type { Seat } from './subscription.js';
-import type { Confirmation, FeedSession, Outgoing, Refusal, Topic, VenueLimits } from './venue.js';
+import type { Confirmation, FeedSession, Outgoing, Refusal, VenueLimits } from './venue.js';
 
 /** What the requests of a socket need of its connection. */
 export interface RequestOwner {
@@ -37,16 +38,6 @@ export interface RequestOwner {
   serverError(message: string): void;
 }
 
-/** Topics that are asked for, let go, or put into another mode by one request. */
-interface Batch {
-  readonly kind: 'subscribe' | 'unsubscribe' | 'mode';
-  readonly mode: string;
-  readonly from: string;
-  readonly seats: readonly Seat[];
-  /** Times it was sent without a reply. */
-  unanswered: number;
-}
-
 interface InFlight {
   readonly id: number;
   readonly batch: Batch;
@@ -79,11 +70,7 @@ const ASSUME_MS = 2000;
 export class Requests {
   readonly #owner: RequestOwner;
   readonly #session: FeedSession;
-  readonly #queues = {
-    unsubscribe: new Set<Seat>(),
-    mode: new Set<Seat>(),
-    subscribe: new Set<Seat>(),
-  };
+  readonly #queues = new SeatQueues();
   readonly #again: Batch[] = [];
   readonly #inFlight = new Map<number, InFlight>();
   readonly #timers = new Set<Timer>();
@@ -113,11 +100,8 @@ export class Requests {
     if (this.#isOver || seat.request !== null) return;
     const next = this.#nextOf(seat);
     if (next === seat.queued) return;
-    if (seat.queued !== null) this.#queues[seat.queued].delete(seat);
-    seat.queued = next;
-    if (next === null) return;
-    this.#queues[next].add(seat);
-    this.pumpSoon();
+    this.#queues.move(seat, next);
+    if (next !== null) this.pumpSoon();
   }
 
   #nextOf(seat: Seat): Seat['queued'] {
@@ -134,8 +118,7 @@ export class Requests {
 
   /** Takes a seat out of the queues. */
   leave(seat: Seat): void {
-    if (seat.queued !== null) this.#queues[seat.queued].delete(seat);
-    seat.queued = null;
+    this.#queues.move(seat, null);
     seat.request = null;
     for (const { pending } of this.#inFlight.values()) pending.delete(seat);
   }
@@ -166,15 +149,14 @@ export class Requests {
     const { clock, limits } = this.#owner;
     const most = this.#waitsForReply ? (limits.requestsInFlight ?? Number.POSITIVE_INFINITY) : Infinity;
     while (this.#owner.isOpen && !this.#isOver && this.#inFlight.size < most) {
-      const { unsubscribe, mode, subscribe } = this.#queues;
-      if (this.#again.length + unsubscribe.size + mode.size + subscribe.size === 0) return;
+      if (this.#again.length + this.#queues.size === 0) return;
       const now = clock.now();
       const at = Math.max(this.#owner.roomAt(now, 1), this.#busyUntil);
       if (at > now) {
         this.#wakeAt(at, now);
         return;
       }
-      if (!this.#send(this.#again.shift() ?? this.#nextBatch(), now)) return;
+      if (!this.#send(this.#again.shift() ?? this.#queues.next(this.#owner.topicsPerRequest), now)) return;
     }
   }
 
@@ -188,43 +170,21 @@ export class Requests {
     return confirmation !== 'data' && confirmation !== 'none';
   }
 
-  /** Unsubscribes first: they make room. */
-  #nextBatch(): Batch {
-    const { unsubscribe, mode, subscribe } = this.#queues;
-    const kind = unsubscribe.size > 0 ? 'unsubscribe' : mode.size > 0 ? 'mode' : 'subscribe';
-    const queue = kind === 'unsubscribe' ? unsubscribe : kind === 'mode' ? mode : subscribe;
-    const [first] = queue;
-    const to = first === undefined ? '' : this.#modeFor(kind, first);
-    const from = first?.mode ?? '';
-    const seats: Seat[] = [];
-    for (const seat of queue) {
-      if (seats.length >= this.#owner.topicsPerRequest) break;
-      if (this.#modeFor(kind, seat) !== to || (kind === 'mode' && seat.mode !== from)) continue;
-      queue.delete(seat);
-      seat.queued = null;
-      seats.push(seat);
-    }
-    return asked({ kind, mode: to, from, seats, unanswered: 0 });
-  }
-
-  #modeFor(kind: Batch['kind'], seat: Seat): string {
-    return kind === 'unsubscribe' ? seat.mode : seat.subscription.mode;
-  }
-
   /** False if there is no room for all frames of it now: it goes first, later. */
   #send(waiting: Batch, now: number): boolean {
     // Some may have left the connection since the batch was made.
     const batch = { ...waiting, seats: waiting.seats.filter(({ request }) => request === waiting) };
     if (batch.seats.length === 0) return true;
     const id = this.#owner.nextRequestId();
-    let fitting: Batch;
-    let frames: readonly Outgoing[];
+    let fitted: FittedBatch;
     try {
-      ({ batch: fitting, frames } = this.#fit(batch, id));
+      fitted = fitBatch(this.#session, batch, id, this.#owner.limits.requestBytes);
     } catch (error) {
       this.#cannotSay(batch, asError(error));
       return true;
     }
+    const { fitting, frames, rest } = fitted;
+    if (rest !== null) this.#again.unshift(asked(rest));
     const at = this.#owner.roomAt(now, frames.length);
     if (at > now) {
       this.#again.unshift(asked(fitting));
@@ -233,36 +193,6 @@ export class Requests {
     }
     this.#sent(fitting, id, frames);
     return true;
-  }
-
-  /** As many topics of a batch as a request of the venue may hold; the rest goes next. */
-  #fit(batch: Batch, id: number): { batch: Batch; frames: readonly Outgoing[] } {
-    const { requestBytes = Number.POSITIVE_INFINITY } = this.#owner.limits;
-    let { seats } = batch;
-    for (;;) {
-      const topics = seats.map(({ subscription: { symbol } }) => ({ symbol, mode: batch.mode }));
-      const counted = this.#session.requestBytes?.(topics);
-      const isTooLong = counted !== undefined && counted > requestBytes && seats.length > 1;
-      const frames = isTooLong ? [] : this.#framesOf(batch, topics, id);
-      const bytes = counted ?? Math.max(0, ...frames.map(bytesOf));
-      if (bytes <= requestBytes || seats.length === 1) {
-        if (seats.length === batch.seats.length) return { batch, frames };
-        this.#again.unshift(asked({ ...batch, seats: batch.seats.slice(seats.length) }));
-        return { batch: { ...batch, seats }, frames };
-      }
-      seats = seats.slice(0, Math.max(1, Math.floor((seats.length * requestBytes) / bytes) - 1));
-    }
-  }
-
-  #framesOf({ kind, from }: Batch, topics: readonly Topic[], id: number): readonly Outgoing[] {
-    switch (kind) {
-      case 'subscribe':
-        return this.#session.subscribe(topics, id);
-      case 'unsubscribe':
-        return this.#session.unsubscribe(topics, id);
-      case 'mode':
-        return this.#session.changeMode?.(topics, from, id) ?? [];
-    }
   }
 
   /** The adapter has no words for one of these. */
@@ -572,23 +502,4 @@ export class Requests {
     for (const batch of batches) if (batch.seats.length > 0) this.#again.push(asked(batch));
     this.pump();
   }
-}
-
-/** Marks the topics of a batch as part of it. */
-function asked(batch: Batch): Batch {
-  for (const seat of batch.seats) seat.request = batch;
-  return batch;
-}
-
-function halves(batch: Batch): Batch[] {
-  const middle = Math.ceil(batch.seats.length / 2);
-  return [batch.seats.slice(0, middle), batch.seats.slice(middle)].map((seats) => ({
-    ...batch,
-    seats,
-    unanswered: 0,
-  }));
-}
-
-function bytesOf(frame: Outgoing): number {
-  return typeof frame === 'string' ? Buffer.byteLength(frame) : frame.byteLength;
 }

@@ -13,8 +13,8 @@ export interface StaleOwner {
    * connection has not. null where nothing shows it.
    */
   isDataDue(): boolean | null;
-  /** Asks the feed for data, and gives how long to wait for it; null if it cannot be asked. */
-  probe(silentMs: number): number | null;
+  /** Asks the feed for data, and gives how long to wait for it. */
+  probe(silentMs: number): number;
   /** Nothing came of the probe, and data is due. */
   replace(): void;
   silent(silentMs: number): void;
@@ -89,6 +89,6 @@ export class StaleWatch {
         this.#dueSince = this.#owner.clock.now();
         this.#lookLater();
       }
-    }, waitMs ?? 1);
+    }, waitMs);
   }
 }

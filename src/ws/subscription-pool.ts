@@ -1,6 +1,4 @@
 import { onAbort } from '../base/abort.js';
-import { Alarm } from '../base/alarm.js';
-import { Deque } from '../base/deque.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
@@ -14,9 +12,10 @@ import { FeedError, PoolExhaustedError } from './errors.js';
 import type { FeedEventName, FeedEvents } from './events.js';
 import { feedSnapshot } from './feed-snapshot.js';
 import { GapLog } from './gaps.js';
+import { Lingering } from './lingering.js';
 import { Moves } from './moves.js';
 import { type FeedSettings, resolveOptions, type SubscriptionPoolOptions } from './options.js';
-import { placeSymbols } from './placement.js';
+import { Places } from './places.js';
 import { PoolCounts } from './pool-counts.js';
 import { SubscribeCall, type SubscribeResult } from './subscribe-call.js';
 import {
@@ -26,11 +25,9 @@ import {
   type SubscriberOwner,
 } from './subscriber.js';
 import { NO_CALLS, Seat, Subscription } from './subscription.js';
-import { type AskedTopic, keysOf, roomForMode, strongestMode, topicsOf } from './topics.js';
+import { type AskedTopic, keysOf, strongestMode, topicsOf } from './topics.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** A venue that had no room for a further connection is not asked for one for so long. */
-const QUOTA_MS = 15 * 60_000;
 
 /**
  * Many subscribers, many symbols, few connections: each symbol is subscribed once, on one connection, however many
@@ -46,23 +43,19 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   readonly #dials: DialGates;
   readonly #host: ConnectionHost;
   readonly #owner: SubscriberOwner;
-  readonly #connections: FeedConnection[] = [];
+  readonly #places: Places;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #subscribers = new Set<Subscriber>();
-  /** Those without a subscriber, or in a mode that nobody wants, in the order in which their linger time is over. */
-  readonly #lingering = new Deque<{ readonly subscription: Subscription; readonly until: number }>();
-  readonly #lingerAlarm: Alarm;
+  readonly #lingering: Lingering;
   readonly #waits = new Histogram();
   readonly #counts: PoolCounts;
   readonly #delivery: Delivery;
   readonly #moves: Moves;
   /** By segment, as the venue says. */
   readonly #markets = new Map<string, boolean>();
-  #quota = { most: Number.POSITIVE_INFINITY, until: 0 };
   #fatalError: FeedError | null = null;
   #closeDone: Promise<void> | null = null;
   #requests = 0;
-  #connectionsMade = 0;
   #subscribersMade = 0;
   #peakSymbols = 0;
   #peakConnections = 0;
@@ -74,15 +67,24 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     const { clock, dials, venue } = settings;
     const events = this.#events;
     this.#dials = new DialGates(clock, dials, venue.limits.budgets);
-    this.#lingerAlarm = new Alarm(clock, () => this.#endLingering(), { background: false });
+    this.#lingering = new Lingering(settings, {
+      unwant: (subscription) => this.#unwant(subscription),
+      lowerMode: (subscription) => this.#lowerMode(subscription),
+    });
     this.#counts = new PoolCounts(events);
-    this.#delivery = new Delivery({ settings, events, counts: this.#counts, subscriptions: this.#subscriptions });
+    this.#places = new Places(settings, this.#counts, (id, lane) => new FeedConnection(id, lane, this.#host));
+    this.#delivery = new Delivery({
+      settings,
+      events,
+      counts: this.#counts,
+      subscriptions: this.#subscriptions,
+    });
     const delivery = this.#delivery;
     this.#moves = new Moves({
       settings,
-      connections: () => this.#connections,
-      add: (lane) => this.#open(lane),
-      remove: (connection) => this.#remove(connection),
+      connections: () => this.#places.connections,
+      add: (lane) => this.#places.open(lane),
+      remove: (connection) => this.#places.remove(connection),
       deliver: (subscription, connection, data, at, now) =>
         delivery.accept(subscription, connection, data, at, now),
       duplicate: () => void this.#counts.duplicates++,
@@ -114,18 +116,19 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
       keepsIdle: (connection) => this.#keepsIdle(connection),
       rotate: (connection, why) => moves.rotate(connection, why),
       losing: (connection) => {
-        const own = [...connection.seats].filter(({ subscription }) => subscription.seat.connection === connection);
+        const own = [...connection.seats].filter(
+          ({ subscription }) => subscription.seat.connection === connection,
+        );
         delivery.lost(own.map(({ subscription }) => subscription));
         moves.losing(connection);
       },
       hole: (connection, symbols, numbers, detail) => delivery.hole(connection, symbols, numbers, detail),
       market: (segment, open) => void this.#markets.set(segment, open),
-      isDataDue: (connection) => isDataDue(connection, this.#connections, settings, this.#markets),
+      isDataDue: (connection) => isDataDue(connection, this.#places.connections, settings, this.#markets),
     };
     this.#owner = {
       subscribe: (subscriber, symbols, how) => this.#subscribe(subscriber, symbols, how),
-      unsubscribe: (subscriber, symbols, mode) =>
-        this.#unsubscribe(subscriber, keysOf(venue, symbols, mode)),
+      unsubscribe: (subscriber, symbols, mode) => this.#unsubscribe(subscriber, keysOf(venue, symbols, mode)),
       release: (subscriber, keys) => this.#unsubscribe(subscriber, keys),
       closed: (subscriber) => this.#subscriberClosed(subscriber),
       slow: (subscriber) => {
@@ -136,7 +139,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     };
     this.on('open', () => {
       this.#fatalError = null;
-      const open = this.#connections.filter(({ isOpen }) => isOpen).length;
+      const open = this.#places.connections.filter(({ isOpen }) => isOpen).length;
       this.#peakConnections = Math.max(this.#peakConnections, open);
     });
   }
@@ -164,8 +167,8 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   reconnect(): void {
     this.#mustBeOpen();
     this.#fatalError = null;
-    this.#quota = { most: Number.POSITIVE_INFINITY, until: 0 };
-    for (const connection of this.#connections) if (connection.used > 0) connection.open();
+    this.#places.forgetQuota();
+    for (const connection of this.#places.connections) if (connection.used > 0) connection.open();
   }
 
   /** Ends all subscribers and says goodbye to the server; resolves when no socket is left, within two seconds. */
@@ -182,7 +185,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     const isDown = ({ state }: FeedConnection): boolean => state === 'idle' || state === 'closed';
     return {
       kind: 'snapshot',
-      isOver: () => this.#closeDone !== null && this.#connections.every(isDown),
+      isOver: () => this.#closeDone !== null && this.#places.connections.every(isDown),
     };
   }
 
@@ -191,7 +194,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     return feedSnapshot({
       settings: this.settings,
       counts: this.#counts,
-      connections: this.#connections,
+      connections: this.#places.connections,
       subscriptions: this.#subscriptions.values(),
       subscribers: [...this.#subscribers],
       capacity: this.capacity,
@@ -240,11 +243,8 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
 
   /** Where new topics go, by key. Connections that are needed exist when it returns. */
   #place(topics: readonly AskedTopic[], atomic: boolean): ReadonlyMap<string, FeedConnection> {
-    const targets = new Map<string, FeedConnection>();
-    const lanes = new Set(topics.map(({ lane }) => lane));
-    const plans = [...lanes].map((lane) => this.#plan(topics.filter((topic) => topic.lane === lane), lane));
-    const without = plans.flatMap((plan) => plan.topics.filter((_, at) => plan.targets[at] === null));
-    const [first] = without;
+    const plan = this.#places.plan(topics);
+    const [first] = plan.without;
     if (first !== undefined) {
       this.#counts.exhausted++;
       if (atomic) {
@@ -253,77 +253,12 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
       }
     }
     // A connection more would be refused as well.
-    if (plans.some(({ opened }) => opened > 0) && this.#fatalError !== null) throw this.#fatalError;
-    for (const plan of plans) {
-      const opened = Array.from({ length: plan.opened }, () => this.#open(plan.lane));
-      const byId = new Map(this.#connections.map((each) => [each.id, each]));
-      plan.topics.forEach(({ key }, at) => {
-        const target = plan.targets[at] ?? null;
-        const connection = target === null ? undefined : target < 0 ? opened[-target - 1] : byId.get(target);
-        if (connection !== undefined) targets.set(key, connection);
-      });
-    }
-    return targets;
-  }
-
-  #plan(topics: readonly AskedTopic[], lane: string, except: FeedConnection | null = null) {
-    const { placement, venue, clock } = this.settings;
-    const isPerLane = venue.limits.connectionsPer === 'lane';
-    this.#dropIdle(lane, isPerLane);
-    const usable = this.#connections.filter((each) => each.takesSymbols && each.lane === lane && each !== except);
-    const counted = this.#connections.filter((each) => !isPerLane || each.lane === lane);
-    const most = this.#quota.until > clock.now() ? this.#quota.most : Number.POSITIVE_INFINITY;
-    const mode = topics[0]?.mode ?? '';
-    const capacity = this.#capacityFor(mode);
-    const plan = placeSymbols(topics.length, {
-      strategy: placement,
-      capacity,
-      maxConnections: Math.min(this.settings.maxConnections, most),
-      connections: usable.map((each) => ({ id: each.id, used: capacity - this.#roomOn(each, mode) })),
-      unusable: counted.length - usable.length,
-    });
-    return { ...plan, topics, lane };
-  }
-
-  #capacityFor(mode: string): number {
-    const { maxSymbolsPerConnection, venue } = this.settings;
-    return venue.limits.topicsPerMode?.[mode]?.alone ?? maxSymbolsPerConnection;
-  }
-
-  #roomOn(connection: FeedConnection, mode: string): number {
-    const { limits } = this.settings.venue;
-    if (limits.topicsPerMode === undefined) return Math.max(0, connection.capacity - connection.used);
-    const counts = new Map<string, number>();
-    for (const { subscription } of connection.seats)
-      counts.set(subscription.mode, (counts.get(subscription.mode) ?? 0) + 1);
-    return roomForMode(limits, counts, mode);
-  }
-
-  /** A connection without a socket and without symbols counts for nothing where another lane needs its place. */
-  #dropIdle(lane: string, isPerLane: boolean): void {
-    if (isPerLane) return;
-    for (const each of [...this.#connections]) {
-      if (each.lane !== lane && each.state === 'idle' && each.used === 0) this.#remove(each);
-    }
-  }
-
-  #open(lane: string): FeedConnection {
-    const connection = new FeedConnection(++this.#connectionsMade, lane, this.#host);
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  /** It is closed, and its counts are kept. */
-  #remove(connection: FeedConnection): void {
-    const at = this.#connections.indexOf(connection);
-    if (at < 0) return;
-    this.#connections.splice(at, 1);
-    const { retired } = this.#counts;
-    for (const name of Object.keys(retired) as (keyof typeof retired)[]) retired[name] += connection[name];
+    if (plan.opens > 0 && this.#fatalError !== null) throw this.#fatalError;
+    return this.#places.carryOut(plan);
   }
 
   #exhausted(requested: number, symbol: string): PoolExhaustedError {
-    const used = this.#connections.reduce((total, each) => total + each.used, 0);
+    const used = this.#places.connections.reduce((total, each) => total + each.used, 0);
     const wanted = [...this.#subscriptions.values()].filter(({ subscribers }) => subscribers.size > 0).length;
     return new PoolExhaustedError({
       pool: this.settings.name,
@@ -372,7 +307,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     const { modes = [] } = venue;
     const mode = strongestMode(venue, subscription);
     if (mode === subscription.mode) return;
-    if (modes.indexOf(mode) < modes.indexOf(subscription.mode)) this.#linger(subscription, null);
+    if (modes.indexOf(mode) < modes.indexOf(subscription.mode)) this.#lingering.add(subscription, false);
     else this.#setMode(subscription, mode);
   }
 
@@ -414,7 +349,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   }
 
   #unsubscribe(subscriber: Subscriber, keys: Iterable<string>): void {
-    const { clock, lingerMs } = this.settings;
+    const { lingerMs } = this.settings;
     for (const key of keys) {
       const subscription = this.#subscriptions.get(key);
       if (subscription === undefined || !subscription.subscribers.delete(subscriber)) continue;
@@ -425,31 +360,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
       }
       this.#settleCalls(subscription, 'released');
       if (lingerMs === 0 || this.#closeDone !== null) this.#unwant(subscription);
-      else this.#linger(subscription, clock.now() + lingerMs);
-    }
-  }
-
-  /** `unwantAt` is when it is let go; null where only its mode is looked at again. */
-  #linger(subscription: Subscription, unwantAt: number | null): void {
-    const now = this.settings.clock.now();
-    const until = unwantAt ?? now + this.settings.lingerMs;
-    subscription.lingerUntil = unwantAt;
-    this.#lingering.push({ subscription, until });
-    this.#lingerAlarm.set(until, now);
-  }
-
-  /** Those that were wanted again meanwhile have another time, or none. */
-  #endLingering(): void {
-    const now = this.settings.clock.now();
-    for (let next = this.#lingering.shift(); next !== undefined; next = this.#lingering.shift()) {
-      const { subscription, until } = next;
-      if (until > now) {
-        this.#lingering.unshift(next);
-        this.#lingerAlarm.set(until, now);
-        return;
-      }
-      if (subscription.lingerUntil === until) this.#unwant(subscription);
-      else if (subscription.subscribers.size > 0) this.#lowerMode(subscription);
+      else this.#lingering.add(subscription, true);
     }
   }
 
@@ -521,7 +432,8 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     subscription.lingerUntil = null;
     this.#host.gaps.end(subscription, 'left');
     this.#delivery.forget(subscription);
-    if (this.#subscriptions.get(subscription.key) === subscription) this.#subscriptions.delete(subscription.key);
+    if (this.#subscriptions.get(subscription.key) === subscription)
+      this.#subscriptions.delete(subscription.key);
   }
 
   /** The connection is full, although we thought it was not. */
@@ -537,21 +449,15 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
 
   /** Gives a topic that is not live a place on another connection. */
   #reseat(subscription: Subscription, except: FeedConnection): boolean {
-    const { targets, opened, lane } = this.#plan([subscription], subscription.lane, except);
-    const target = targets[0] ?? null;
-    if (target === null) return false;
-    const connection = opened > 0 ? this.#open(lane) : this.#connections.find(({ id }) => id === target);
-    if (connection === undefined) return false;
-    this.#seatOn(subscription, connection);
-    return true;
+    const target = this.#places.elsewhere(subscription, except);
+    if (target !== null) this.#seatOn(subscription, target);
+    return target !== null;
   }
 
   /** The venue has no room for this connection: its topics go to others, as far as there is room. */
   #quotaReached(connection: FeedConnection): void {
-    const others = this.#connections.filter((each) => each !== connection && each.isOpen).length;
-    if (others === 0) return;
-    this.#quota = { most: others, until: this.settings.clock.now() + QUOTA_MS };
-    for (const seat of [...connection.seats]) {
+    if (!this.#places.quotaReached(connection)) return;
+    for (const seat of connection.seats) {
       const { subscription } = seat;
       if (subscription.seat !== seat || seat.upstream !== 'none' || !seat.wanted) continue;
       if (!this.#reseat(subscription, connection)) return;
@@ -569,7 +475,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   }
 
   #keepsIdle(connection: FeedConnection): boolean {
-    const others = this.#connections.filter((each) => each !== connection && each.isOpen).length;
+    const others = this.#places.connections.filter((each) => each !== connection && each.isOpen).length;
     return others < this.settings.minConnections;
   }
 
@@ -587,12 +493,12 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#lingerAlarm.turnOff();
+    this.#lingering.close();
     this.#moves.close();
     this.#delivery.close();
     const error = new FeedError('ERR_FEED_CLOSED', `feed '${this.settings.name}' was closed`);
     for (const { calls } of this.#subscriptions.values()) for (const call of [...calls]) call.fail(error);
-    const closing = this.#connections.map((connection) => connection.close());
+    const closing = this.#places.connections.map((connection) => connection.close());
     for (const subscriber of [...this.#subscribers]) subscriber.close();
     this.#subscriptions.clear();
     await Promise.all(closing);

@@ -11,7 +11,11 @@ export interface AskedTopic {
 }
 
 /** The topics of symbols in a mode. Throws ERR_FEED_OPTION if the venue has no such mode. */
-export function topicsOf(venue: FeedVenue, symbols: Iterable<string>, mode: string | undefined): AskedTopic[] {
+export function topicsOf(
+  venue: FeedVenue,
+  symbols: Iterable<string>,
+  mode: string | undefined,
+): AskedTopic[] {
   const chosen = checkedMode(venue, mode);
   const isSeparate = venue.modeChange === 'separate';
   return [...new Set(symbols)].map((symbol) => ({
@@ -23,7 +27,11 @@ export function topicsOf(venue: FeedVenue, symbols: Iterable<string>, mode: stri
 }
 
 /** The keys that symbols have: where modes are separate, one for each of them, or for the one that is named. */
-export function keysOf({ modes = [], modeChange }: FeedVenue, symbols: Iterable<string>, mode?: string): Iterable<string> {
+export function keysOf(
+  { modes = [], modeChange }: FeedVenue,
+  symbols: Iterable<string>,
+  mode?: string,
+): Iterable<string> {
   if (modeChange !== 'separate') return symbols;
   const wanted = mode === undefined ? modes : [mode];
   return [...symbols].flatMap((symbol) => wanted.map((each) => topicKey(symbol, each)));
@@ -43,7 +51,10 @@ function checkedMode({ modes = [], name }: FeedVenue, mode: string | undefined):
 }
 
 /** The mode that a topic needs upstream: the strongest that a subscriber wants. */
-export function strongestMode({ modes = [], modeChange }: FeedVenue, { subscribers, mode }: Subscription): string {
+export function strongestMode(
+  { modes = [], modeChange }: FeedVenue,
+  { subscribers, mode }: Subscription,
+): string {
   if (modes.length === 0 || modeChange === 'separate' || subscribers.size === 0) return mode;
   let strongest = -1;
   for (const each of subscribers.values()) strongest = Math.max(strongest, modes.indexOf(each));
@@ -59,7 +70,9 @@ export function roomForMode(
   const others = [...counts].filter(([each, count]) => each !== mode && count > 0);
   const own = counts.get(mode) ?? 0;
   if (others.length === 0) return (topicsPerMode?.[mode]?.alone ?? topicsPerConnection) - own;
-  const isOver = others.some(([each, count]) => count > (topicsPerMode?.[each]?.together ?? topicsPerConnection));
+  const isOver = others.some(
+    ([each, count]) => count > (topicsPerMode?.[each]?.together ?? topicsPerConnection),
+  );
   if (isOver) return 0;
   const total = others.reduce((sum, [, count]) => sum + count, own);
   const ofMode = (topicsPerMode?.[mode]?.together ?? topicsPerConnection) - own;

@@ -10,9 +10,13 @@ export function unpacked(data: Uint8Array, how: NonNullable<FeedVenue['unpack']>
     return UNPACK[how](data, { maxOutputLength: most });
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== 'ERR_BUFFER_TOO_LARGE') throw cause;
-    throw new FeedError('ERR_FEED_FRAME', `a message of ${data.byteLength} bytes unpacks to more than ${most}`, {
-      cause,
-      hint: 'raise messageBytes in the limits of the venue if it does send such messages',
-    });
+    throw new FeedError(
+      'ERR_FEED_FRAME',
+      `a message of ${data.byteLength} bytes unpacks to more than ${most}`,
+      {
+        cause,
+        hint: 'raise messageBytes in the limits of the venue if it does send such messages',
+      },
+    );
   }
 }

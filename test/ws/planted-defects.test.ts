@@ -29,7 +29,7 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
   },
   'a symbol that is not subscribed anew after a loss': {
     file: 'ws/connection.ts',
-    line: 'for (const seat of [...this.#seats.values()]) line.requests?.consider(seat);',
+    line: 'for (const seat of this.#seats.all) line.requests?.consider(seat);',
     instead: '',
     found: /calls that were answered|subscribed at the server|counts in the end/,
   },
@@ -53,7 +53,7 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
   },
   'a timer that is left behind': {
     file: 'ws/subscription-pool.ts',
-    line: 'this.#lingerAlarm.turnOff();',
+    line: 'this.#lingering.close();',
     instead: '',
     found: /timers after the close/,
   },

@@ -1,0 +1,73 @@
+import { type Seat, topicKey } from './subscription.js';
+import type { FeedVenue } from './venue.js';
+
+/** The places of one connection, and how far each of them is. */
+export class Seats {
+  readonly #venue: Pick<FeedVenue, 'modes' | 'modeChange'>;
+  /** By key of the topic. */
+  readonly #seats = new Map<string, Seat>();
+  #live = 0;
+  #peak = 0;
+
+  constructor(venue: Pick<FeedVenue, 'modes' | 'modeChange'>) {
+    this.#venue = venue;
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  /** The most there ever were. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  get liveCount(): number {
+    return this.#live;
+  }
+
+  get all(): Seat[] {
+    return [...this.#seats.values()];
+  }
+
+  /** Those that the server has confirmed. */
+  get live(): Seat[] {
+    return this.all.filter(({ upstream }) => upstream === 'live');
+  }
+
+  get wantedSymbols(): ReadonlySet<string> {
+    return new Set(this.all.flatMap((seat) => (seat.wanted ? [seat.subscription.symbol] : [])));
+  }
+
+  /** Where modes are topics of their own: the one of the symbol that a request waits for. */
+  of(symbol: string): Seat | undefined {
+    const { modes = [], modeChange } = this.#venue;
+    if (modeChange !== 'separate') return this.#seats.get(symbol);
+    const seats = modes.flatMap((mode) => this.#seats.get(topicKey(symbol, mode)) ?? []);
+    return seats.find(({ request }) => request !== null) ?? seats[0];
+  }
+
+  add(seat: Seat): void {
+    this.#seats.set(seat.subscription.key, seat);
+    this.#peak = Math.max(this.#peak, this.#seats.size);
+  }
+
+  delete(seat: Seat): void {
+    this.setUpstream(seat, 'none');
+    this.#seats.delete(seat.subscription.key);
+  }
+
+  setUpstream(seat: Seat, upstream: Seat['upstream']): void {
+    if (seat.upstream === 'live') this.#live--;
+    if (upstream === 'live') this.#live++;
+    seat.upstream = upstream;
+  }
+
+  /** The socket is gone: the server knows nothing of it. */
+  forgetUpstream(seat: Seat): void {
+    this.setUpstream(seat, 'none');
+    seat.queued = null;
+    seat.request = null;
+    seat.renewing = false;
+  }
+}
