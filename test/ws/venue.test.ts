@@ -311,7 +311,11 @@ describe('a dial', () => {
     const used: string[] = [];
     let made = 0;
     const server = await venueServer({
-      upgrade: ({ url = '' }) => (used.includes(url) ? { status: 410 } : void used.push(url) || null),
+      upgrade: ({ url = '' }) => {
+        if (used.includes(url)) return { status: 410 };
+        used.push(url);
+        return null;
+      },
       received: agree,
     });
     const target = async (): Promise<Target> => ({ url: `${server.url}?code=secret-${++made}` });
