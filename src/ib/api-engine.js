@@ -36,6 +36,7 @@
  *   socket?: {
  *     client?: {
  *       once(event: string, listener: () => void): void, setNoDelay(): void, write(bytes: Buffer): void,
+ *       end(done: () => void): void,
  *     },
  *     neverReceived?: boolean,
  *     onServerVersion?: (tokens: string[]) => void,
@@ -55,6 +56,8 @@
 
 /** The client's own limit, which it never checks in time. */
 const LONGEST_FRAME = 0xffffff;
+/** How long the last messages of a connection may take to leave. */
+const LAST_WORDS_MS = 200;
 /** Of a message: what shift() does to an array becomes slow far above. */
 const MANY_FIELDS = 10_000;
 /** Copies of what was sent and received, for tracing. */
@@ -88,9 +91,21 @@ export function openApi(IBApi, target, hear) {
   // per connection, lets 51 go at 45/s, and cannot be switched off.
   const api = new IBApi({ ...target, maxReqPerSec: 1e9 });
   let isOver = false;
+  let flush = () => false;
   const close = () => {
+    if (isOver) return;
+    const { client } = api.controller?.socket ?? {};
+    const hasSent = flush();
     isOver = true;
-    api.disconnect();
+    // It destroys the socket at once, and what was written last may be lost: cancellations, say.
+    if (!hasSent || client === undefined) api.disconnect();
+    else {
+      const timer = setTimeout(() => api.disconnect(), LAST_WORDS_MS);
+      client.end(() => {
+        clearTimeout(timer);
+        api.disconnect();
+      });
+    }
   };
   const say = (/** @type {string} */ event, /** @type {readonly unknown[]} */ args) => {
     if (!isOver) hear(event, args);
@@ -104,7 +119,7 @@ export function openApi(IBApi, target, hear) {
     else say(event, args);
   };
   mendEvents(api, tell);
-  mend(api, broken, () => isOver);
+  flush = mend(api, broken, () => isOver);
   api.connect();
   const client = api.controller?.socket?.client;
   client?.once('connect', () => say('tcp', []));
@@ -151,10 +166,12 @@ function mendEvents(api, tell) {
  * @param {Library} api
  * @param {(text: string, notGateway: boolean) => void} broken
  * @param {() => boolean} isOver
+ * @returns {() => boolean} sends what waits to be sent; whether there was any
  */
 function mend({ controller }, broken, isOver) {
   const { socket, decoder } = controller ?? {};
-  if (controller === undefined || socket === undefined) return;
+  let flushNow = () => false;
+  if (controller === undefined || socket === undefined) return flushNow;
   if (typeof controller.rateLimiter === 'function') {
     // However high its rate, the limiter sets a timer of 100 ms for each message; and each is then copied five times, byte
     // by byte. What is sent by those whose answers came together leaves together: a system call for each message costs
@@ -162,10 +179,13 @@ function mend({ controller }, broken, isOver) {
     /** @type {Buffer[]} */
     let frames = [];
     const flush = () => {
+      if (frames.length === 0) return false;
       const bytes = frames.length === 1 ? /** @type {Buffer} */ (frames[0]) : Buffer.concat(frames);
       frames = [];
       if (!isOver()) socket.client?.write(bytes);
+      return true;
     };
+    flushNow = flush;
     controller.rateLimiter = (tokens) => {
       if (frames.length === 0) queueMicrotask(flush);
       frames.push(encode(tokens));
@@ -212,6 +232,7 @@ function mend({ controller }, broken, isOver) {
           tokens.length < MANY_FIELDS ? [undefined, ...tokens, undefined] : new Fields(tokens);
     };
   }
+  return flushNow;
 }
 
 /**

@@ -80,13 +80,19 @@ export interface AccountValue {
 /** IB's order, as the library has it: `action`, `orderType`, `totalQuantity`, `lmtPrice`, ... */
 export type Order = Readonly<Record<string, unknown>>;
 
+/** What the gateway said last of an order. Figures are null where it said nothing. */
 export interface OrderStatus {
   readonly orderId: number;
-  /** PendingSubmit, PreSubmitted, Submitted, Filled, Cancelled, Inactive, ... */
+  /** PendingSubmit, PreSubmitted, Submitted, PendingCancel, Filled, Cancelled, ApiCancelled, Inactive, ... */
   readonly status: string;
-  readonly filled: number;
-  readonly remaining: number;
-  readonly averageFillPrice: number;
+  readonly filled: number | null;
+  readonly remaining: number | null;
+  readonly averageFillPrice: number | null;
+  readonly lastFillPrice: number | null;
+  /** IB's own number of the order, the same for all clients. */
+  readonly permId: number | null;
+  /** `locate`: shares are looked for. Empty where nothing holds it. */
+  readonly whyHeld: string | null;
 }
 
 /** One tick of market data. `field` is IB's tick type: 1 bid, 2 ask, 4 last, 0 bid size, 3 ask size, 5 last size, ... */

@@ -25,7 +25,7 @@ export type IbErrorCode =
   | 'ERR_IB_HISTORY'
   /** 200: no such contract, or more than one. */
   | 'ERR_IB_NO_CONTRACT'
-  /** 354, 10090, 10197: the account may not see this data. */
+  /** 354, 10168, 10186: the account may not see this data; as an advisory 10089 to 10091, 10167, 10197. */
   | 'ERR_IB_NOT_SUBSCRIBED'
   /** 101: no market data lines left. */
   | 'ERR_IB_TOO_MANY_LINES'
@@ -33,6 +33,10 @@ export type IbErrorCode =
   | 'ERR_IB_DUPLICATE_ID'
   /** 201, 202 and other refusals of an order. */
   | 'ERR_IB_ORDER_REJECTED'
+  /** 321 and it says read-only, 10005, 10015: this gateway takes no orders over its API. */
+  | 'ERR_IB_READ_ONLY'
+  /** The account is not one of the login, or the gateway answered for another. */
+  | 'ERR_IB_ACCOUNT'
   /** Any other error that the gateway says of a request; `ibCode` tells which. */
   | 'ERR_IB_REQUEST'
   | 'ERR_IB_CLOSED'
@@ -69,45 +73,11 @@ export class PoolExhaustedError extends IbError {
 }
 
 /** What the gateway says of a request, as a typed error. */
-export function requestError(ibCode: number, text: string, request: string): IbError {
-  const [code, hint] = kindOf(ibCode, text);
-  return new IbError(code, `${request}: ${text} (IB ${ibCode})`, { ibCode, hint });
-}
-
-/** Codes that come with the id of a request and only tell something: the request goes on. */
-export function isNotice(ibCode: number): boolean {
-  // 2100..2199 are warnings, 10167 says that the data is delayed, 399 is a remark on an order that stands.
-  return (ibCode >= 2100 && ibCode < 2200) || ibCode === 10_167 || ibCode === 399;
-}
-
-function kindOf(ibCode: number, text: string): readonly [IbErrorCode, string | null] {
-  switch (ibCode) {
-    case 100:
-      return ['ERR_IB_PACING', 'let all that talks to this gateway share one pacing'];
-    case 101:
-      return [
-        'ERR_IB_TOO_MANY_LINES',
-        'end subscriptions that are not needed; 100 lines are the usual limit',
-      ];
-    case 102:
-    case 103:
-    case 322:
-      return ['ERR_IB_DUPLICATE_ID', null];
-    case 162:
-      return /pacing violation/i.test(text)
-        ? ['ERR_IB_HISTORY_PACING', 'let all that talks to this gateway share one pacing']
-        : ['ERR_IB_HISTORY', null];
-    case 200:
-      return ['ERR_IB_NO_CONTRACT', 'say more of the contract: secType, exchange, currency, or its conId'];
-    case 201:
-    case 202:
-    case 203:
-      return ['ERR_IB_ORDER_REJECTED', null];
-    case 354:
-    case 10_090:
-    case 10_197:
-      return ['ERR_IB_NOT_SUBSCRIBED', null];
-    default:
-      return ['ERR_IB_REQUEST', null];
-  }
+export function requestError(
+  ibCode: number,
+  text: string,
+  request: string,
+  { error, hint }: { readonly error: IbErrorCode; readonly hint: string | null },
+): IbError {
+  return new IbError(error, `${request}: ${text} (IB ${ibCode})`, { ibCode, hint });
 }

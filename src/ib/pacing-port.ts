@@ -12,7 +12,8 @@ type Ask =
   /** Gave up before its turn. */
   | { readonly kind: 'abort'; readonly id: number }
   | { readonly kind: 'sent'; readonly id: number }
-  | { readonly kind: 'over'; readonly id: number };
+  | { readonly kind: 'over'; readonly id: number }
+  | { readonly kind: 'rest'; readonly what: 'all' | 'history'; readonly forMs: number };
 
 /** It is the turn of that message. */
 interface Turn {
@@ -67,6 +68,10 @@ export function sharePacing(pacer: Pacer, port: MessagePort): () => void {
     messages.clear();
   };
   const hear = (ask: Ask): void => {
+    if (ask.kind === 'rest') {
+      pacer.backOff?.(ask.what, ask.forMs);
+      return;
+    }
     const one = messages.get(ask.id);
     switch (ask.kind) {
       case 'send':
@@ -172,6 +177,7 @@ export function remotePacer(port: MessagePort, clock: Clock = systemClock): Pace
         say({ kind: 'send', id, message });
       });
     },
+    backOff: (what, forMs) => say({ kind: 'rest', what, forMs }),
     snapshot: () => figures,
     [Symbol.dispose]: () => port.close(),
   };

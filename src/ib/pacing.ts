@@ -74,6 +74,11 @@ export interface Pacer {
     transmit: () => void | Promise<void>,
     signal?: AbortSignal | (() => AbortSignal),
   ): Promise<Sent>;
+  /**
+   * The gateway has refused a message for its rate (100), or a request for history (162): what is not urgent rests for
+   * so many milliseconds. A pacer without it leaves the rest to those who ask again.
+   */
+  backOff?(what: 'all' | 'history', forMs: number): void;
   /** null while nothing is known: over a port, before the first message was sent. */
   snapshot(): PacingSnapshot | null;
 }
@@ -115,6 +120,9 @@ export class LocalPacer implements Pacer {
   #sent = 0;
   #peak = 0;
   #pumping = false;
+  /** Until when nothing but urgent messages is sent, and no history. */
+  #restUntil = 0;
+  #historyRestUntil = 0;
 
   constructor(options: PacingOptions) {
     const problems = optionProblems(options, PACING_SHAPE);
@@ -173,6 +181,14 @@ export class LocalPacer implements Pacer {
     });
   }
 
+  backOff(what: 'all' | 'history', forMs: number): void {
+    if (!this.#enabled) return;
+    const until = this.#clock.now() + forMs;
+    if (what === 'all') this.#restUntil = Math.max(this.#restUntil, until);
+    this.#historyRestUntil = Math.max(this.#historyRestUntil, until);
+    this.#setAlarm();
+  }
+
   snapshot(): PacingSnapshot {
     const now = this.#clock.now();
     const waiting = [...this.#urgent, ...this.#requests, ...this.#histories];
@@ -195,7 +211,8 @@ export class LocalPacer implements Pacer {
   /** The path of nearly every request where there is room: no queue, and no look at it. */
   #mayGoAtOnce(kind: Paced['kind'], now: number): boolean {
     const isFree = !this.#pumping && this.#waiting === 0 && kind !== 'history';
-    return isFree && this.#mayGo(now, this.#mostFor(kind));
+    const rests = kind === 'request' && now < this.#restUntil;
+    return isFree && !rests && this.#mayGo(now, this.#mostFor(kind));
   }
 
   #sendAtOnce(message: Paced, since: number, transmit: () => void | Promise<void>): Promise<Sent> {
@@ -250,7 +267,7 @@ export class LocalPacer implements Pacer {
   #next(): Waiter | null {
     const now = this.#clock.now();
     const ordinary = (): Waiter | null => {
-      if (!this.#mayGo(now, this.#budget)) return null;
+      if (now < this.#restUntil || !this.#mayGo(now, this.#budget)) return null;
       const history = this.#eligibleHistory(now);
       if (history !== null && history.order < this.#firstRequestOrder()) {
         this.#histories.splice(this.#histories.indexOf(history), 1);
@@ -261,7 +278,8 @@ export class LocalPacer implements Pacer {
     if (this.#urgent.length > 0 && this.#urgentInARow >= URGENT_IN_A_ROW) {
       this.#urgentInARow = 0;
       // The urgent ones must not fill the part of the window that requests may use, or their turn would never come.
-      if (this.#requests.length > 0 || this.#eligibleHistory(now) !== null) {
+      const hasRequest = this.#requests.length > 0 && now >= this.#restUntil;
+      if (hasRequest || this.#eligibleHistory(now) !== null) {
         const waiter = ordinary();
         if (waiter === null) this.#urgentInARow = URGENT_IN_A_ROW;
         return waiter;
@@ -295,6 +313,7 @@ export class LocalPacer implements Pacer {
   }
 
   #eligibleHistory(now: number): Waiter | null {
+    if (now < this.#historyRestUntil) return null;
     if (this.#history === null || this.#histories.length === 0) return this.#histories[0] ?? null;
     const pass = this.#history.pass(now);
     return (
@@ -305,7 +324,8 @@ export class LocalPacer implements Pacer {
   #setAlarm(): void {
     if (this.#waiting === 0) return;
     const now = this.#clock.now();
-    const ordinaryAt = (at: number): number => Math.max(at, this.#seconds.roomAt(now, 1, this.#budget));
+    const ordinaryAt = (at: number): number =>
+      Math.max(at, this.#restUntil, this.#seconds.roomAt(now, 1, this.#budget));
     let at = Number.POSITIVE_INFINITY;
     // Where it is the ordinary ones' turn, urgent ones wait for that and not for room of their own.
     if (this.#urgent.length > 0 && this.#urgentInARow < URGENT_IN_A_ROW) {
@@ -319,6 +339,7 @@ export class LocalPacer implements Pacer {
   }
 
   #historyAt(now: number): number {
+    if (now < this.#historyRestUntil) return this.#historyRestUntil;
     if (this.#eligibleHistory(now) !== null) return now;
     let soonest = Number.POSITIVE_INFINITY;
     for (const { message } of this.#histories) {

@@ -4,8 +4,8 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { asError, ignore } from '../base/promises.js';
 import { IbConnection } from './connection.js';
 import { IbError } from './errors.js';
+import { PORTS, type Session } from './handshake.js';
 import { type Line, placeOf, type Target } from './link.js';
-import { PORTS, type Session } from './supervisor.js';
 
 export interface PingOptions {
   /** For the handshake, and again for the answer to a request, in milliseconds. Default 10,000. */

@@ -4,7 +4,6 @@ import { Alarm } from '../base/alarm.js';
 import { captureSite, formatSite, formatStack } from '../base/call-site.js';
 import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
-import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import { asError, graceFor, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
@@ -15,81 +14,14 @@ import type { PoolCounters, PoolSetup } from '../snapshot/pool.js';
 import { ClientIds } from './client-ids.js';
 import { Coalescer } from './coalescer.js';
 import { type ConnectionOptions, IbConnection } from './connection.js';
-import { IbError, optionError } from './errors.js';
+import { IbError } from './errors.js';
 import { type Line, localLine, placeOf, threadLine } from './link.js';
 import { formatIbLog, type IbLog } from './log.js';
-import { createPacer, PACING_SHAPE, type Pacer, type PacingOptions } from './pacing.js';
+import { createPacer, type Pacer } from './pacing.js';
+import { checkPoolOptions, connectionOptions, type IbPoolOptions } from './pool-options.js';
 import { ANSWER_MS } from './questions.js';
 
-export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histories' | 'line' | 'onState'> {
-  readonly topology?: Topology;
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 7497, where TWS listens for paper trading. */
-  readonly port?: number;
-  /** The client id, or the first of several. Default 1. */
-  readonly clientId?: number;
-  /** `worker`: at most so many connections. Default 10; a gateway serves 32. */
-  readonly workers?: number;
-  /** `worker`: how long an acquire waits for a free one, in milliseconds. Default 30,000; null for ever. */
-  readonly acquireTimeoutMs?: number | null;
-  /** A connection that nobody used for this long is closed, in milliseconds. Default null: kept. */
-  readonly idleMs?: number | null;
-  /** A lease out for longer is shown as leaked, in milliseconds. Default 60,000. */
-  readonly leakMs?: number;
-  /** Told in snapshots. Default `ib HOST:PORT`. */
-  readonly name?: string;
-  /** Told of every step in the life of the pool; formatIbLog puts it in words. */
-  readonly log?: (entry: IbLog) => void;
-  /** Shared with whoever else talks to this gateway. Default: one of its own, made of `pacing`. */
-  readonly pacer?: Pacer;
-  readonly pacing?: PacingOptions;
-  /** Shared with other pools of this gateway in this process. Default: its own, from `clientId` on. */
-  readonly clientIds?: ClientIds;
-  /** Makes the place where a connection lives. Default: a thread of its own for `worker`, this one for `shared`. */
-  readonly line?: () => Line;
-}
-
-const SHAPE = {
-  topology: 'text',
-  host: 'text',
-  port: 'number',
-  clientId: 'number',
-  workers: 'number',
-  acquireTimeoutMs: 'number or null',
-  idleMs: 'number or null',
-  leakMs: 'number',
-  name: 'text',
-  log: 'function',
-  pacer: 'any',
-  pacing: { fields: PACING_SHAPE },
-  clientIds: 'any',
-  line: 'function',
-  trust1102: 'boolean',
-  onNotice: 'function',
-  handshakeTimeoutMs: 'number',
-  heartbeatMs: 'number',
-  heartbeatTimeoutMs: 'number',
-  reconnectMs: 'number',
-  reconnectMostMs: 'number',
-  firstAttempts: 'number',
-  clock: 'any',
-  random: 'function',
-} as const satisfies OptionShape & Record<keyof IbPoolOptions, unknown>;
-
-/** What IB's own clients and other pools call their options. */
-const FOREIGN_NAMES: ForeignNames = {
-  max: 'workers',
-  size: 'workers',
-  maxConnections: 'workers',
-  timeout: 'acquireTimeoutMs',
-  timeoutMs: 'acquireTimeoutMs',
-  client_id: 'clientId',
-  leakWatch: 'leakMs',
-  maxIdleMs: 'idleMs',
-  maxReqPerSec: 'pass pacing: { messagesPerSecond }',
-  reconnectInterval: 'reconnectMs',
-};
+export type { IbPoolOptions } from './pool-options.js';
 
 /** One borrowing of a connection. */
 export interface IbLease extends Disposable {
@@ -173,15 +105,8 @@ export class IbPool implements BrandedPool, AsyncDisposable {
   #onReturn: (() => void) | null = null;
 
   constructor(options: IbPoolOptions) {
-    const problems = optionProblems(options, SHAPE, FOREIGN_NAMES);
-    if (problems.length > 0) throw optionError(problems.join('; '));
+    checkPoolOptions(options);
     const { topology = 'shared', host = '127.0.0.1', port = 7497, clientId = 1, workers = 10 } = options;
-    if (!Number.isSafeInteger(workers) || workers < 1) {
-      throw optionError(`workers must be a whole number from 1, got ${workers}`);
-    }
-    if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) {
-      throw optionError(`port must be a whole number from 1 to 65535, got ${port}`);
-    }
     this.#options = options;
     this.#topology = topology;
     this.#host = host;
@@ -351,23 +276,12 @@ export class IbPool implements BrandedPool, AsyncDisposable {
 
   #open(): Entry {
     const clientId = this.#ids.take();
-    const { trust1102, onNotice, clock, random, ...rest } = this.#options;
-    const {
-      handshakeTimeoutMs,
-      heartbeatMs,
-      heartbeatTimeoutMs,
-      reconnectMs,
-      reconnectMostMs,
-      firstAttempts,
-    } = rest;
     this.#log({ kind: 'creating', topology: this.#topology, clientId });
     const defaultLine = (): Line => (this.#topology === 'worker' ? threadLine() : localLine(this.#clock));
     const connection = new IbConnection(
       { host: this.#host, port: this.#port, clientId },
       {
-        ...given({ trust1102, onNotice, clock, random }),
-        ...given({ handshakeTimeoutMs, heartbeatMs, heartbeatTimeoutMs }),
-        ...given({ reconnectMs, reconnectMostMs, firstAttempts }),
+        ...connectionOptions(this.#options),
         pacer: this.pacer,
         histories: this.#histories,
         line: (this.#options.line ?? defaultLine)(),
@@ -445,9 +359,8 @@ export class IbPool implements BrandedPool, AsyncDisposable {
       entry.idleTimer?.cancel();
       entry.idleTimer = this.#clock.setTimer(
         () => {
-          // Streams may outlive the lease under which they were begun.
-          const streams = entry.connection.figures().subscriptions.wanted;
-          if (streams > 0) this.#returned(entry);
+          // Streams and orders may outlive the lease under which they were begun.
+          if (entry.connection.isWatching) this.#returned(entry);
           else if (entry.users === 0) this.#remove(entry);
         },
         idleMs,
@@ -560,10 +473,3 @@ const NOT_COUNTED = {
   collected: null,
   nested: null,
 } as const satisfies Partial<Record<keyof PoolCounters, null>>;
-
-/** Without what was not given: defaults belong to whoever takes the options. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}

@@ -1,3 +1,4 @@
+import type { CodeSubject } from './code-types.js';
 import {
   type AccountValue,
   type Bar,
@@ -6,10 +7,9 @@ import {
   contractKey,
   describeContract,
   type HistoryQuery,
-  type Order,
-  type OrderStatus,
   type Position,
 } from './contracts.js';
+import { IbError } from './errors.js';
 import type { HistoryFacts } from './history-log.js';
 import type { Question } from './requests.js';
 
@@ -24,7 +24,7 @@ export function currentTime(): Question<number> {
 
 export function contractDetails(contract: Contract): Question<ContractDetails[]> {
   return {
-    ...read(`contract details of ${describeContract(contract)}`),
+    ...read(`contract details of ${describeContract(contract)}`, 'contract'),
     send: (id) => ['reqContractDetails', [id, contract]],
     answer() {
       const all: ContractDetails[] = [];
@@ -46,7 +46,7 @@ export function contractDetails(contract: Contract): Question<ContractDetails[]>
 export function history(query: HistoryQuery): Question<Bar[]> {
   const { contract, end, duration, barSize, whatToShow = 'TRADES', regularHoursOnly = true } = query;
   return {
-    ...read(`history of ${describeContract(contract)}`),
+    ...read(`history of ${describeContract(contract)}`, 'history'),
     timeoutMs: HISTORY_MS,
     paced: { kind: 'history', history: historyFacts(query) },
     send: (id) => [
@@ -101,7 +101,7 @@ export function historyFacts({
 
 export function positions(): Question<Position[]> {
   return {
-    ...read('positions'),
+    ...read('positions', 'account'),
     anonymous: true,
     send: () => ['reqPositions', []],
     // The gateway goes on to tell of every change.
@@ -130,16 +130,19 @@ export function positions(): Question<Position[]> {
 export function accountValues(account: string): Question<AccountValue[]> {
   const stop = (): readonly [string, readonly unknown[]] => ['reqAccountUpdates', [false, account]];
   return {
-    ...read(`account values of ${account}`),
+    ...read(`account values of ${account}`, 'account'),
     anonymous: true,
     send: () => ['reqAccountUpdates', [true, account]],
     cancel: stop,
     finish: stop,
     answer() {
       const all: AccountValue[] = [];
+      const others = new Set<string>();
       return {
         events: {
           updateAccountValue([key, value, currency, of]) {
+            others.add(String(of));
+            if (account !== '' && String(of) !== account) return null;
             all.push({
               key: String(key),
               value: String(value),
@@ -148,45 +151,22 @@ export function accountValues(account: string): Question<AccountValue[]> {
             });
             return null;
           },
-          accountDownloadEnd: () => ({ value: all }),
+          accountDownloadEnd() {
+            // A gateway may go on with the account that another client has asked for: those values are not these.
+            if (all.length === 0 && others.size > 0) throw otherAccount(account, [...others]);
+            return { value: all };
+          },
         },
       };
     },
   };
 }
 
-export function placeOrder(orderId: number, contract: Contract, order: Order): Question<OrderStatus> {
-  return {
-    ...read(`order ${orderId} for ${describeContract(contract)}`),
-    idempotent: false,
-    paced: { kind: 'urgent' },
-    id: orderId,
-    send: (id) => ['placeOrder', [id, contract, order]],
-    answer: orderAnswer,
-  };
-}
-
-/** Of an order that was cancelled, the gateway may say no more than that: `filled` is 0 then. */
-export function cancelOrder(orderId: number): Question<OrderStatus> {
-  return {
-    ...read(`cancelling order ${orderId}`),
-    idempotent: false,
-    paced: { kind: 'urgent' },
-    id: orderId,
-    send: (id) => ['cancelOrder', [id, '']],
-    errorAnswer: (code) =>
-      code === 202
-        ? { value: { orderId, status: 'Cancelled', filled: 0, remaining: 0, averageFillPrice: 0 } }
-        : null,
-    answer: () => ({
-      events: {
-        orderStatus(args) {
-          const complete = toStatus(args);
-          return /cancel/i.test(complete.value.status) ? complete : null;
-        },
-      },
-    }),
-  };
+function otherAccount(account: string, others: readonly string[]): IbError {
+  const text = `account values of ${account}: the gateway answered for ${others.join(', ')}`;
+  const hint =
+    'pass one of the accounts that managedAccounts() lists; a gateway serves one account at a time to all clients';
+  return new IbError('ERR_IB_ACCOUNT', text, { hint });
 }
 
 const TIME_ANSWER = {
@@ -194,32 +174,18 @@ const TIME_ANSWER = {
 };
 /** Made once: this is what round trips are measured with. */
 const CURRENT_TIME: Question<number> = {
-  ...read('the current time'),
+  ...read('the current time', 'connection'),
   anonymous: true,
   send: () => ['reqCurrentTime', []],
   answer: () => TIME_ANSWER,
 };
 
-function read(name: string): Pick<Question<never>, 'name' | 'idempotent' | 'paced' | 'timeoutMs' | 'cancel'> {
-  return { name, idempotent: true, paced: { kind: 'request' }, timeoutMs: ANSWER_MS, cancel: null };
-}
-
-function orderAnswer(): { events: { orderStatus: typeof toStatus } } {
-  return { events: { orderStatus: toStatus } };
-}
-
-function toStatus([id, status, filled, remaining, averageFillPrice]: readonly unknown[]): {
-  value: OrderStatus;
-} {
-  return {
-    value: {
-      orderId: Number(id),
-      status: String(status),
-      filled: Number(filled),
-      remaining: Number(remaining),
-      averageFillPrice: Number(averageFillPrice),
-    },
-  };
+/** What most questions have in common. */
+export function read(
+  name: string,
+  subject: CodeSubject,
+): Pick<Question<never>, 'name' | 'subject' | 'paced' | 'timeoutMs' | 'cancel'> {
+  return { name, subject, paced: { kind: 'request' }, timeoutMs: ANSWER_MS, cancel: null };
 }
 
 function toDetails({

@@ -1,10 +1,16 @@
 import { onAbort } from '../base/abort.js';
-import type { Clock, Timer } from '../base/clock.js';
+import { backoffMs } from '../base/backoff.js';
+import type { Clock } from '../base/clock.js';
 import { asError, ignore } from '../base/promises.js';
+import type { Random } from '../base/random.js';
 import type { RequestCounters } from '../snapshot/broker.js';
-import { IbError, isNotice, requestError } from './errors.js';
+import type { CodeSubject, CodeVerdict } from './code-types.js';
+import type { CodeTable } from './codes.js';
+import { IbError, requestError } from './errors.js';
+import type { Session } from './handshake.js';
 import type { Paced, Pacer, Sent } from './pacing.js';
-import type { Session, Supervisor } from './supervisor.js';
+import type { Supervisor } from './supervisor.js';
+import { TimeLimit } from './time-limit.js';
 
 /** How long a request may take, and who may end it. */
 export interface RequestOptions {
@@ -20,8 +26,8 @@ export interface RequestOptions {
 export interface Question<T> {
   /** For errors: `history of AAPL`. */
   readonly name: string;
-  /** Only a request that changes nothing is sent again after a drop. */
-  readonly idempotent: boolean;
+  /** What codes of the gateway may be about. */
+  readonly subject: CodeSubject;
   readonly paced: Paced;
   readonly timeoutMs: number;
   readonly send: (id: number) => readonly [method: string, args: readonly unknown[]];
@@ -29,20 +35,20 @@ export interface Question<T> {
   readonly cancel: ((id: number) => readonly [method: string, args: readonly unknown[]]) | null;
   /** Told after the request was sent, and had its answer: what the gateway would else go on sending is ended. */
   readonly finish?: (id: number) => readonly [method: string, args: readonly unknown[]];
-  /** The id of what is asked for, where that is not up to us: of an order. */
+  /** The id of the request, where that is not up to us: of an order that is tried out. */
   readonly id?: number;
+  /** false: not sent again. Default true, for reads. */
+  readonly repeats?: boolean;
   /**
    * The events of the answer; those that carry the id of the request, unless `anonymous`. A new set for each time it
    * is sent, since a drop may come in the middle of an answer.
    */
   readonly answer: () => Answer<T>;
-  /** Errors of the gateway that are the answer: 202 says that an order was cancelled, as was asked. */
-  readonly errorAnswer?: (ibCode: number) => { readonly value: T } | null;
   /** Its answers do not carry an id: the oldest of the kind is given them. */
   readonly anonymous?: boolean;
 }
 
-/** Takes the events of an answer; gives `{ value }` when it is complete, null while it is not. */
+/** Takes the events of an answer; gives `{ value }` when it is complete, null while it is not; throws if it is no answer. */
 export interface Answer<T> {
   readonly events: Readonly<Record<string, (args: readonly unknown[]) => { readonly value: T } | null>>;
 }
@@ -54,6 +60,10 @@ export interface Answer<T> {
 export const FIRST_REQUEST_ID = 2 ** 30;
 /** How often a read is sent again before its loss is the caller's to deal with. */
 const RETRIES = 3;
+/** IB wants 15 seconds between requests for history that are too many, and a second's rest after 100. */
+const REST_MS = { 'paced history': 15_000, paced: 1000 } as const;
+/** What was sent in the second before a 100 may be what the gateway has dropped. */
+const SUSPECT_MS = 1000;
 /** How long something may wait for a connection that is not sent over it. */
 const READY_MS = 10_000;
 /** Events whose first argument is the id of a request or an order. */
@@ -65,19 +75,29 @@ const WITH_ID = new Set([
   'headTimestamp',
   'accountSummary',
   'accountSummaryEnd',
-  'orderStatus',
-  'openOrder',
+  'execDetails',
+  'execDetailsEnd',
 ]);
+
+/** Why a read that failed may be sent again. */
+type Again = 'unsent' | 'lost' | 'restored' | keyof typeof REST_MS;
 
 interface Pending {
   readonly id: number;
   readonly name: string;
-  readonly isOrder: boolean;
+  readonly subject: CodeSubject;
   readonly events: Readonly<Record<string, (args: readonly unknown[]) => { readonly value: unknown } | null>>;
   readonly anonymous: boolean;
-  readonly errorAnswer: (ibCode: number) => { readonly value: unknown } | null;
+  readonly sentAt: number;
+  /** Part of its answer is here. */
+  touched: boolean;
   resolve(value: unknown): void;
   reject(error: Error): void;
+}
+
+export interface AskOptions extends RequestOptions {
+  /** Asked on our own account: not in the figures. Default false. */
+  readonly ours?: boolean;
 }
 
 /** The requests of one connection. Ids are never used twice, so an answer that comes late finds nobody. */
@@ -85,19 +105,25 @@ export class Requests {
   readonly #supervisor: Supervisor;
   readonly #pacer: Pacer;
   readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #codes: CodeTable;
   readonly #pending = new Map<number, Pending>();
   readonly #counters = { asked: 0, answered: 0, failed: 0, timedOut: 0, lost: 0, retried: 0, late: 0 };
   #lastId = FIRST_REQUEST_ID;
-  #nextOrderId = 0;
-  /** What happened to requests that were waiting for the pacing. */
-  readonly #unsent = new WeakSet<Error>();
+  #ours = 0;
+  readonly #again = new WeakMap<Error, Again>();
   /** Aborts with the session: what waits for the pacing must not be sent in the next. */
   #session = new AbortController();
 
-  constructor(supervisor: Supervisor, { pacer, clock }: { readonly pacer: Pacer; readonly clock: Clock }) {
+  constructor(
+    supervisor: Supervisor,
+    { pacer, clock, random, codes }: { pacer: Pacer; clock: Clock; random: Random; codes: CodeTable },
+  ) {
     this.#supervisor = supervisor;
     this.#pacer = pacer;
     this.#clock = clock;
+    this.#random = random;
+    this.#codes = codes;
   }
 
   get counters(): RequestCounters {
@@ -106,15 +132,16 @@ export class Requests {
 
   /** Requests that were sent, and have no answer as yet. */
   get inFlight(): number {
-    return this.#pending.size;
+    return this.#pending.size - this.#ours;
+  }
+
+  /** Counts what is not asked here: orders. */
+  count(what: keyof RequestCounters): void {
+    this.#counters[what]++;
   }
 
   nextId(): number {
     return ++this.#lastId;
-  }
-
-  nextOrderId(): number {
-    return this.#nextOrderId++;
   }
 
   /** Aborts when the session is lost. */
@@ -122,42 +149,55 @@ export class Requests {
     return this.#session.signal;
   }
 
-  async ask<T>(question: Question<T>, options: RequestOptions = {}): Promise<T> {
-    this.#counters.asked++;
-    const limit = new TimeLimit(
-      this.#clock,
-      question.name,
-      options.timeoutMs ?? question.timeoutMs,
-      options.signal,
-    );
+  async ask<T>(question: Question<T>, options: AskOptions = {}): Promise<T> {
+    const { ours = false, signal } = options;
+    const { repeats = true } = question;
+    if (!ours) this.#counters.asked++;
+    const limit = new TimeLimit(this.#clock, question.name, options.timeoutMs ?? question.timeoutMs, signal);
     try {
-      for (let lost = 0; ; ) {
+      for (let lost = 0, paced = 0; ; ) {
         limit.check();
-        if (this.#supervisor.state.kind !== 'ready') {
-          // An order must not wait for a connection: by then it may not be what is wanted.
-          if (!question.idempotent) throw notSent(question.name, this.#supervisor.state.kind);
-          await limit.race(this.#supervisor.ready());
-        }
+        if (this.#supervisor.state.kind !== 'ready') await limit.race(this.#supervisor.ready());
         try {
-          const answer = await this.#send(question, limit);
-          this.#counters.answered++;
+          const answer = await this.#send(question, limit, ours);
+          if (!ours) this.#counters.answered++;
           return answer;
         } catch (error) {
-          const isLost = error instanceof IbError && error.code === 'ERR_IB_CONNECTION_LOST';
-          if (!isLost || !question.idempotent) throw error;
-          // What still stood in the queue takes its place anew.
-          if (this.#unsent.has(error)) continue;
-          if (++lost > RETRIES) throw error;
-          this.#counters.retried++;
+          const again = repeats ? this.#again.get(error as Error) : undefined;
+          switch (again) {
+            case undefined:
+              throw error;
+            case 'unsent':
+              // It takes its place in the queue anew.
+              continue;
+            case 'lost':
+              if (++lost > RETRIES) throw error;
+              break;
+            case 'restored':
+              break;
+            case 'paced':
+            case 'paced history':
+              if (++paced > RETRIES) throw error;
+              await limit.wait(this.#rest(again, paced), this.#session.signal);
+              break;
+          }
+          if (!ours) this.#counters.retried++;
         }
       }
     } catch (error) {
-      if (error instanceof IbError && error.code === 'ERR_IB_TIMEOUT') this.#counters.timedOut++;
-      else this.#counters.failed++;
+      if (!ours) this.#counters[isTimeout(error) ? 'timedOut' : 'failed']++;
       throw error;
     } finally {
       limit.end();
     }
+  }
+
+  /** How long a request waits after a refusal for pacing; all others that share the pacing slow down with it. */
+  #rest(again: keyof typeof REST_MS, attempt: number): number {
+    const baseMs = REST_MS[again];
+    this.#pacer.backOff?.(again === 'paced' ? 'all' : 'history', baseMs);
+    // At least the base, and a random part, so that not all come back at once.
+    return baseMs + backoffMs(attempt - 1, { baseMs, capMs: 4 * baseMs }, this.#random);
   }
 
   /** A session that is ready, waited for no longer than an answer would be. */
@@ -178,17 +218,25 @@ export class Requests {
       .catch(ignore);
   }
 
-  began(session: Session): void {
+  began(): void {
     this.#session = new AbortController();
-    this.#nextOrderId = Math.max(this.#nextOrderId, session.nextOrderId);
   }
 
   ended(cause: IbError): void {
     this.#session.abort(cause);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    this.#counters.lost += pending.length;
-    for (const { name, isOrder, reject } of pending) reject(lostUnder(name, isOrder, cause));
+    this.#counters.lost += pending.length - this.#ours;
+    for (const one of pending) one.reject(this.#marked('lost', lostUnder(one.name, cause)));
+  }
+
+  /** The gateway is back at IB's servers. What it was to ask of them it may have dropped, so reads are sent again. */
+  restored(): void {
+    for (const one of [...this.#pending.values()]) {
+      if (one.anonymous) continue;
+      const text = `${one.name}: the gateway lost its connection to IB before it answered`;
+      one.reject(this.#marked('restored', new IbError('ERR_IB_CONNECTION_LOST', text)));
+    }
   }
 
   /**
@@ -196,7 +244,6 @@ export class Requests {
    * piece of data, and one without an id is for the next who asked.
    */
   hear(event: string, args: readonly unknown[]): boolean {
-    if (event === 'nextValidId') this.#nextOrderId = Math.max(this.#nextOrderId, Number(args[0]));
     if (event === 'error') return this.#hearError(args);
     const pending = WITH_ID.has(event) ? this.#pending.get(Number(args[0])) : this.#oldest(event);
     const take = pending?.events[event];
@@ -204,7 +251,14 @@ export class Requests {
       if (Number(args[0]) >= FIRST_REQUEST_ID && Number(args[0]) <= this.#lastId) this.#counters.late++;
       return false;
     }
-    const complete = take(args);
+    pending.touched = true;
+    let complete: { readonly value: unknown } | null;
+    try {
+      complete = take(args);
+    } catch (error) {
+      pending.reject(asError(error));
+      return true;
+    }
     if (complete !== null) {
       this.#pending.delete(pending.id);
       pending.resolve(complete.value);
@@ -212,15 +266,62 @@ export class Requests {
     return true;
   }
 
-  #hearError([text, code, id]: readonly unknown[]): boolean {
+  /** A message that belongs to no id: it may still refuse a request that has none. */
+  hearInfo(code: number, text: string): void {
+    const verdict = this.#codes.classify(code, text);
+    if (verdict.class === 'pacing') this.#exceeded(code, text, verdict);
+    if (verdict.class !== 'refusal') return;
+    const open = [...this.#pending.values()].filter(
+      ({ anonymous, subject }) => anonymous && subject !== 'connection',
+    );
+    const subject = SUBJECT_OF_ERROR[verdict.error];
+    const meant = open.filter((one) => one.subject === subject);
+    // The message does not say which it refuses: where the text does not either, none of them has an answer.
+    for (const one of meant.length > 0 ? meant : open)
+      one.reject(requestError(code, text, one.name, verdict));
+  }
+
+  /** The gateway drops messages: what was sent just now, and has no answer, is asked again after a rest. */
+  #exceeded(code: number, text: string, verdict: CodeVerdict): void {
+    this.#pacer.backOff?.('all', REST_MS.paced);
+    // A warning that the limit is near drops nothing.
+    if (code !== 100) return;
+    const since = this.#clock.now() - SUSPECT_MS;
+    for (const one of [...this.#pending.values()]) {
+      if (one.sentAt < since || one.touched) continue;
+      one.reject(this.#marked('paced', requestError(code, text, one.name, verdict)));
+    }
+  }
+
+  #marked(again: Again, error: IbError): IbError {
+    if (error.code !== 'ERR_IB_CLOSED') this.#again.set(error, again);
+    return error;
+  }
+
+  #hearError([text, ibCode, id]: readonly unknown[]): boolean {
+    const code = Number(ibCode);
+    // The library's own errors have no id, and most are about the socket.
+    if (Number(id) === -1 && code === UPDATE_TWS) this.hearInfo(code, String(text));
     const pending = this.#pending.get(Number(id));
     if (pending === undefined) return false;
-    const answer = pending.errorAnswer(Number(code));
-    if (answer === null && isNotice(Number(code))) return true;
-    this.#pending.delete(pending.id);
-    if (answer !== null) pending.resolve(answer.value);
-    else pending.reject(requestError(Number(code), String(text), pending.name));
-    return true;
+    const verdict = this.#codes.classify(code, String(text), [pending.subject]);
+    switch (verdict.class) {
+      case 'notice':
+      case 'advisory':
+      case 'connection':
+        return true;
+      case 'pacing': {
+        const error = requestError(code, String(text), pending.name, verdict);
+        pending.reject(this.#marked(pending.subject === 'history' ? 'paced history' : 'paced', error));
+        return true;
+      }
+      case 'refusal':
+      case 'ended':
+      case 'fatal':
+      case 'unknown':
+        pending.reject(requestError(code, String(text), pending.name, verdict));
+        return true;
+    }
   }
 
   #oldest(event: string): Pending | undefined {
@@ -231,8 +332,8 @@ export class Requests {
   }
 
   /** Allocates little: this is the path of every request. */
-  #send<T>(question: Question<T>, limit: TimeLimit): Promise<T> {
-    const { name, idempotent, anonymous = false, cancel, finish, errorAnswer = noAnswer } = question;
+  #send<T>(question: Question<T>, limit: TimeLimit, ours: boolean): Promise<T> {
+    const { name, subject, anonymous = false, cancel, finish } = question;
     const session = this.#session.signal;
     const id = question.id ?? this.nextId();
     return new Promise<T>((resolve, reject) => {
@@ -246,6 +347,7 @@ export class Requests {
         limit.pause();
         limit.onOver = null;
         stopWatching();
+        if (wasSent && ours) this.#ours--;
         this.#pending.delete(id);
         sent?.over();
         if (!wasSent) queue?.abort();
@@ -254,38 +356,35 @@ export class Requests {
           else if (!isAnswered && cancel !== null) this.tell(cancel(id));
         }
       };
-      const pending: Pending = {
-        id,
-        name,
-        isOrder: !idempotent,
-        anonymous,
-        errorAnswer,
-        events: question.answer().events,
-        resolve(value) {
+      const settle = {
+        resolve(value: unknown): void {
           if (isOver) return;
           end(true);
           resolve(value as T);
         },
-        reject(error) {
+        reject(error: Error): void {
           if (isOver) return;
           end(false);
           reject(error);
         },
       };
-      limit.onOver = pending.reject;
+      limit.onOver = settle.reject;
       const transmit = (): void | Promise<void> => {
+        stopWatching();
+        stopWatching = ignore;
         wasSent = true;
+        if (ours) this.#ours++;
         limit.run();
+        const { events } = question.answer();
+        const sentAt = this.#clock.now();
         // Before the message goes, since the library may know at once that it is of no use.
-        this.#pending.set(id, pending);
+        this.#pending.set(id, { id, name, subject, events, anonymous, sentAt, touched: false, ...settle });
         return this.#supervisor.call(...question.send(id));
       };
       const beforeWaiting = (): AbortSignal => {
         queue = new AbortController();
         stopWatching = onAbort(session, () => {
-          const error = lostUnder(name, false, session.reason as IbError);
-          this.#unsent.add(error);
-          pending.reject(error);
+          settle.reject(this.#marked('unsent', lostUnder(name, session.reason as IbError)));
         });
         return queue.signal;
       };
@@ -295,91 +394,26 @@ export class Requests {
           // It may have been answered, or given up, while it was being sent.
           if (isOver) done.over();
         },
-        (error: unknown) => pending.reject(asError(error)),
+        (error: unknown) => settle.reject(asError(error)),
       );
     });
   }
 }
 
-function noAnswer(): null {
-  return null;
+/** 503: the library cannot send this to a gateway of that version. */
+const UPDATE_TWS = 503;
+
+/** What a refusal without an id is about, if its error tells. */
+const SUBJECT_OF_ERROR: Partial<Record<IbError['code'], CodeSubject>> = {
+  ERR_IB_READ_ONLY: 'orders',
+  ERR_IB_ACCOUNT: 'account',
+};
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof IbError && error.code === 'ERR_IB_TIMEOUT';
 }
 
-/** The time that a request has, which stands still while it waits for the pacing, and the signal of its caller. */
-class TimeLimit {
-  /** Called once when the time is up, or the caller has aborted. */
-  onOver: ((error: Error) => void) | null = null;
-  readonly #clock: Clock;
-  readonly #name: string;
-  readonly #timeoutMs: number;
-  #leftMs: number;
-  #timer: Timer | null = null;
-  #runningSince = 0;
-  #error: Error | null = null;
-  readonly #stopWatching: () => void;
-
-  constructor(clock: Clock, name: string, timeoutMs: number, signal: AbortSignal | undefined) {
-    this.#clock = clock;
-    this.#name = name;
-    this.#timeoutMs = timeoutMs;
-    this.#leftMs = timeoutMs;
-    this.#stopWatching =
-      signal === undefined ? ignore : onAbort(signal, () => this.#over(asError(signal.reason)));
-    if (signal?.aborted) this.#error = asError(signal.reason);
-  }
-
-  check(): void {
-    if (this.#error !== null) throw this.#error;
-  }
-
-  race<T>(work: Promise<T>): Promise<T> {
-    this.run();
-    return new Promise<T>((resolve, reject) => {
-      this.onOver = reject;
-      work.then(resolve, reject);
-    }).finally(() => this.pause());
-  }
-
-  pause(): void {
-    if (this.#timer === null) return;
-    this.#timer.cancel();
-    this.#timer = null;
-    this.#leftMs -= this.#clock.now() - this.#runningSince;
-  }
-
-  run(): void {
-    if (this.#timer !== null || this.#error !== null) return;
-    this.#runningSince = this.#clock.now();
-    this.#timer = this.#clock.setTimer(() => {
-      const text = `${this.#name}: no answer within ${Math.round(this.#timeoutMs)} ms`;
-      this.#over(new IbError('ERR_IB_TIMEOUT', text));
-    }, this.#leftMs);
-  }
-
-  end(): void {
-    this.#timer?.cancel();
-    this.#stopWatching();
-  }
-
-  #over(error: Error): void {
-    if (this.#error !== null) return;
-    this.#error = error;
-    this.#timer?.cancel();
-    this.onOver?.(error);
-  }
-}
-
-function lostUnder(name: string, isOrder: boolean, cause: IbError): IbError {
-  return new IbError(
-    cause.code === 'ERR_IB_CLOSED' ? 'ERR_IB_CLOSED' : 'ERR_IB_CONNECTION_LOST',
-    `${name}: ${cause.message}`,
-    {
-      cause,
-      ...(isOrder ? { hint: 'it may have reached the market or not: ask for the open orders first' } : {}),
-    },
-  );
-}
-
-function notSent(name: string, state: string): IbError {
-  return new IbError('ERR_IB_CONNECTION_LOST', `${name}: not sent, the connection is ${state}`);
+function lostUnder(name: string, cause: IbError): IbError {
+  const code = cause.code === 'ERR_IB_CLOSED' ? 'ERR_IB_CLOSED' : 'ERR_IB_CONNECTION_LOST';
+  return new IbError(code, `${name}: ${cause.message}`, { cause });
 }

@@ -4,15 +4,17 @@ import { asError } from '../base/promises.js';
 import type { Random } from '../base/random.js';
 import type { SupervisorCounters } from '../snapshot/broker.js';
 import { IbError } from './errors.js';
+import { Handshake, type Session } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
 import { type Line, type Link, placeOf, type Target } from './link.js';
 
 /** How a connection is looked after. Durations are in milliseconds. */
 export interface SupervisorOptions {
   /** From dialling to nextValidId and managedAccounts. Default 10,000. */
   readonly handshakeTimeoutMs?: number;
-  /** When nothing was heard for this long, the gateway is asked for the time. Default 5,000. */
+  /** When nothing was answered for this long, the gateway is asked for the time. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** How long it may take to say anything then. Default 5,000. */
+  /** How long the answer may take then; ticks and notices are none. Default 5,000. */
   readonly heartbeatTimeoutMs?: number;
   /** The wait before the first attempt to reconnect is drawn from 0 to this; doubled each time. Default 100. */
   readonly reconnectMs?: number;
@@ -36,25 +38,6 @@ export type ConnectionState =
   | { readonly kind: 'failed'; readonly cause: IbError }
   | { readonly kind: 'closed' };
 
-/** What the gateway said when the connection became ready. */
-export interface Session {
-  /** 1 for the first, one more for each reconnect. */
-  readonly epoch: number;
-  readonly serverVersion: number;
-  readonly accounts: readonly string[];
-  readonly nextOrderId: number;
-  /**
-   * `load` is what it took to have the library, and the thread if there is one, ready. From dialling on: until the port
-   * answered, until the version was there, until it was ready. null: not seen.
-   */
-  readonly phasesMs: {
-    readonly load: number;
-    readonly tcp: number | null;
-    readonly version: number | null;
-    readonly ready: number;
-  };
-}
-
 /** What a supervisor tells its owner. */
 export interface SupervisorListener {
   state(state: ConnectionState): void;
@@ -74,10 +57,7 @@ export interface SupervisorListener {
 
 /** A session that lasted this long shows that the gateway is well: the next backoff begins anew. */
 const GOOD_SESSION_MS = 1000;
-/** A thread that does not come back to its loop for so long is taken for dead, however much it has to decode. */
-const LONGEST_STALL_MS = 120_000;
-/** Where gateways listen unless told otherwise: the advice where none was found. */
-export const PORTS = 'TWS listens at 7496 (live) and 7497 (paper), IB Gateway at 4001 and 4002';
+const NOBODY = 2_147_483_647;
 
 /**
  * Keeps one connection, with one client id, to one gateway. Each attempt has a fresh link; nothing but nextValidId
@@ -104,9 +84,10 @@ export class Supervisor {
   #link: Link | null = null;
   /** Attempts since the last good session. */
   #attempt = 0;
+  /** Until the next attempt. */
   #timer: Timer | null = null;
-  #heartbeat: Timer | null = null;
-  #heardAt = 0;
+  #handshake: Handshake | null = null;
+  readonly #heartbeat: Heartbeat;
   #readyAt = 0;
   /** The last error of the socket, which says why it closed. */
   #socketError: string | null = null;
@@ -142,6 +123,13 @@ export class Supervisor {
       firstAttempts: 1,
       ...options,
     };
+    this.#heartbeat = new Heartbeat({
+      clock,
+      intervalMs: this.#options.heartbeatMs,
+      timeoutMs: this.#options.heartbeatTimeoutMs,
+      ask: (sent) => listener.heartbeat(sent),
+      missed: (answeredAgoMs, heardAgoMs) => this.#missed(answeredAgoMs, heardAgoMs),
+    });
   }
 
   get state(): ConnectionState {
@@ -220,129 +208,28 @@ export class Supervisor {
   }
 
   #open(attempt: number, loadMs: number): void {
-    const { handshakeTimeoutMs } = this.#options;
-    const dialledAt = this.#clock.now();
-    const phases: { tcp: number | null; version: number | null } = { tcp: null, version: null };
-    const heard: { serverVersion: number; accounts?: readonly string[]; nextOrderId?: number } = {
-      serverVersion: 0,
-    };
-    const since = (): number => this.#clock.now() - dialledAt;
-    this.#timer = this.#clock.setTimer(() => {
-      const at = `${this.#place()} within ${Math.round(handshakeTimeoutMs)} ms`;
-      const text =
-        phases.tcp === null
-          ? `nobody answered at ${at}`
-          : phases.version === null
-            ? `the port answered, but no gateway said its version at ${at}`
-            : `the gateway said its version, but was not ready at ${at}`;
-      // While its login is not complete (2FA, restart), a gateway accepts connections and says nothing.
-      const hint = 'look whether the gateway waits for a login or a confirmation on its screen';
-      this.#attemptFailed(new IbError('ERR_IB_HANDSHAKE', text, { hint }), false);
-    }, handshakeTimeoutMs);
-    this.#link = this.#line.open(this.#target, (event, args) => {
-      this.#heardAt = this.#clock.now();
-      if (this.#state.kind === 'ready') {
-        this.#hear(event, args);
-        return;
-      }
-      switch (event) {
-        case 'tcp':
-          phases.tcp = since();
-          return;
-        case 'server':
-          phases.version = since();
-          heard.serverVersion = Number(args[0]);
-          if (!Number.isSafeInteger(heard.serverVersion)) {
-            // The library takes what is no number for a version that it knows.
-            this.#hearEarly('broken', ['its first message is not a version', true]);
-            return;
-          }
-          this.#enter({ kind: 'connecting', attempt, phase: 'handshake' });
-          return;
-        case 'managedAccounts':
-          heard.accounts = String(args[0]).split(',').filter(Boolean);
-          break;
-        case 'nextValidId':
-          heard.nextOrderId = Number(args[0]);
-          break;
-        default:
-          this.#hearEarly(event, args);
-          return;
-      }
-      // Either may come first. What is sent before both are there may be dropped by the gateway.
-      const { serverVersion, accounts, nextOrderId } = heard;
-      if (accounts === undefined || nextOrderId === undefined) return;
-      this.#becomeReady({
-        epoch: this.#counters.ready + 1,
-        serverVersion,
-        accounts,
-        nextOrderId,
-        phasesMs: { load: loadMs, ...phases, ready: since() },
-      });
+    const handshake = new Handshake({
+      clock: this.#clock,
+      target: this.#target,
+      epoch: this.#counters.ready + 1,
+      loadMs,
+      timeoutMs: this.#options.handshakeTimeoutMs,
+      versioned: () => this.#enter({ kind: 'connecting', attempt, phase: 'handshake' }),
+      ready: (session) => this.#becomeReady(session),
+      failed: (cause, isFinal) => {
+        if (cause.code === 'ERR_IB_CLIENT_ID_IN_USE') this.#counters.idCollisions++;
+        this.#attemptFailed(cause, isFinal);
+      },
+      unreadable: () => this.#counters.unreadable++,
     });
-  }
-
-  /** What goes wrong before the connection is ready. */
-  #hearEarly(event: string, args: readonly unknown[]): void {
-    const place = this.#place();
-    const fail = (error: IbError, isFinal = false): void => this.#attemptFailed(error, isFinal);
-    switch (event) {
-      case 'info':
-        // Everything that has the id -1 comes as info, this error included.
-        if (Number(args[1]) === 326) {
-          this.#counters.idCollisions++;
-          fail(
-            new IbError(
-              'ERR_IB_CLIENT_ID_IN_USE',
-              `client id ${this.#target.clientId} is in use at ${place}`,
-              {
-                ibCode: 326,
-                hint: 'each connection to a gateway needs a client id of its own: choose another base',
-              },
-            ),
-            true,
-          );
-        }
-        return;
-      case 'error': {
-        const code = Number(args[1]);
-        if (code === 506 || code === 503) {
-          const text = `the gateway at ${place} speaks another version: ${args[0]}`;
-          const hint = '@stoqey/ib 1.6.10 speaks versions 100 to 193; from 201 on messages are protobuf';
-          fail(new IbError('ERR_IB_VERSION', text, { ibCode: code, hint }), true);
-        } else if (code === 505) this.#counters.unreadable++;
-        else this.#socketError = String(args[0]);
-        return;
-      }
-      case 'broken':
-        fail(
-          args[1] === true
-            ? new IbError('ERR_IB_NOT_A_GATEWAY', `no gateway listens at ${place}: ${args[0]}`, {
-                hint: PORTS,
-              })
-            : new IbError('ERR_IB_CONNECT', `the connection to ${place} is of no use: ${args[0]}`),
-        );
-        return;
-      case 'disconnected':
-        fail(
-          new IbError(
-            'ERR_IB_CONNECT',
-            this.#socketError === null
-              ? `the gateway at ${place} hung up before it was ready`
-              : `cannot connect to ${place}: ${this.#socketError}`,
-            {
-              hint:
-                this.#socketError === null
-                  ? // A gateway that is full accepts and hangs up.
-                    'a gateway serves 32 clients at once'
-                  : `start the gateway and enable its API; ${PORTS}`,
-            },
-          ),
-        );
-        return;
-      default:
-        return;
-    }
+    this.#handshake = handshake;
+    this.#link = this.#line.open(this.#target, (said, args) => {
+      // Older gateways write that number for a message that belongs to no request.
+      const event = said === 'error' && Number(args[2]) === NOBODY ? 'info' : said;
+      this.#heartbeat.hear(event);
+      if (this.#state.kind === 'ready') this.#hear(event, args);
+      else handshake.hear(event, args);
+    });
   }
 
   #hear(event: string, args: readonly unknown[]): void {
@@ -403,66 +290,23 @@ export class Supervisor {
   }
 
   #becomeReady(session: Session): void {
-    this.#timer?.cancel();
     this.#counters.ready++;
+    this.#socketError = null;
     this.#readyAt = this.#clock.now();
     this.#enter({ kind: 'ready', session, upstream: 'up' });
-    this.#watch();
+    if (this.#link !== null) this.#heartbeat.start(this.#link);
     this.#listener.ready(session);
     this.#settle(session, null);
   }
 
-  /** Waits until nothing has been heard for the interval, then asks. */
-  #watch(): void {
-    const { heartbeatMs } = this.#options;
-    const silentMs = this.#clock.now() - this.#heardAt;
-    this.#heartbeat = this.#clock.setTimer(() => {
-      if (this.#clock.now() - this.#heardAt < heartbeatMs) this.#watch();
-      else this.#ask();
-    }, heartbeatMs - silentMs);
-  }
-
-  #ask(): void {
-    const link = this.#link;
-    const { heartbeatTimeoutMs } = this.#options;
-    this.#listener.heartbeat(() => {
-      if (this.#link !== link || link === null) return;
-      const askedAt = this.#clock.now();
-      const isAnswered = (): boolean => this.#heardAt >= askedAt;
-      const wait = (forMs: number): void => {
-        const dueAt = this.#clock.now() + forMs;
-        this.#heartbeat = this.#clock.setTimer(() => {
-          if (this.#link !== link) return;
-          if (isAnswered()) {
-            this.#watch();
-            return;
-          }
-          const lateMs = this.#clock.now() - dueAt;
-          // The answer may be here and unread, if it is this process that stood still: its loop, or that of the
-          // thread which decodes. So look once more when all that has arrived was heard.
-          this.#heartbeat = this.#clock.setTimer(
-            () => this.#missed(link, heartbeatTimeoutMs),
-            LONGEST_STALL_MS,
-          );
-          link.afterArrived(() => {
-            if (this.#link !== link) return;
-            this.#heartbeat?.cancel();
-            if (isAnswered()) this.#watch();
-            // While it stood still, the gateway had no chance: it gets that time again, once.
-            else if (lateMs > heartbeatTimeoutMs / 2 && forMs === heartbeatTimeoutMs) {
-              wait(Math.min(lateMs, heartbeatTimeoutMs - 1));
-            } else this.#missed(link, heartbeatTimeoutMs);
-          });
-        }, forMs);
-      };
-      wait(heartbeatTimeoutMs);
-    });
-  }
-
-  #missed(link: Link, timeoutMs: number): void {
-    if (this.#link !== link) return;
+  #missed(answeredAgoMs: number, heardAgoMs: number): void {
     this.#counters.heartbeatsMissed++;
-    const text = `the gateway at ${this.#place()} has said nothing for ${Math.round(this.#clock.now() - this.#heardAt)} ms, and did not answer within ${Math.round(timeoutMs)} ms`;
+    const { heartbeatTimeoutMs } = this.#options;
+    const what =
+      heardAgoMs < answeredAgoMs
+        ? `goes on to send data, but has answered nothing for ${Math.round(answeredAgoMs)} ms`
+        : `has said nothing for ${Math.round(heardAgoMs)} ms`;
+    const text = `the gateway at ${this.#place()} ${what}, and did not answer within ${Math.round(heartbeatTimeoutMs)} ms`;
     this.#lose(new IbError('ERR_IB_CONNECTION_LOST', text));
   }
 
@@ -494,7 +338,8 @@ export class Supervisor {
 
   #dropLink(): void {
     this.#timer?.cancel();
-    this.#heartbeat?.cancel();
+    this.#handshake?.end();
+    this.#heartbeat.stop();
     this.#link?.close();
     this.#link = null;
   }

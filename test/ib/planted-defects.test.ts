@@ -5,8 +5,8 @@ import { findCounterExample, type Played } from './property/interleavings.js';
 const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
   'ids that begin anew with each session': {
     file: 'ib/requests.ts',
-    line: 'began(session: Session): void {',
-    instead: 'began(session: Session): void { this.#lastId = FIRST_REQUEST_ID;',
+    line: 'began(): void {',
+    instead: 'began(): void { this.#lastId = FIRST_REQUEST_ID;',
     found: /ids that were used once/,
   },
   'an answer that is given to whoever has asked first': {
@@ -17,24 +17,24 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
   },
   'a request under way that is not told of a drop': {
     file: 'ib/requests.ts',
-    line: 'for (const { name, isOrder, reject } of pending) reject',
-    instead: 'for (const { name, isOrder, reject } of pending.slice(1)) reject',
+    line: 'for (const one of pending) one.reject',
+    instead: 'for (const one of pending.slice(1)) one.reject',
     found: /requests without an end|orders and questions end once/,
   },
   'a time-out that is counted as a failure too': {
     file: 'ib/requests.ts',
-    line: 'else this.#counters.failed++;',
-    instead: 'this.#counters.failed++;',
+    line: "if (!ours) this.#counters[isTimeout(error) ? 'timedOut' : 'failed']++;",
+    instead: 'if (!ours) { this.#counters.failed++; if (isTimeout(error)) this.#counters.timedOut++; }',
     found: /requests that are over/,
   },
   'a loss that is not counted': {
     file: 'ib/requests.ts',
-    line: 'this.#counters.lost += pending.length;',
+    line: 'this.#counters.lost += pending.length - this.#ours;',
     instead: '',
     found: /retries, against losses/,
   },
   'a timer that is left behind': {
-    file: 'ib/requests.ts',
+    file: 'ib/time-limit.ts',
     line: 'this.#timer.cancel();\n    this.#timer = null;',
     instead: 'this.#timer = null;',
     found: /timers after the close/,
@@ -53,7 +53,7 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
   },
   'ordinary messages that take the room of urgent ones': {
     file: 'ib/pacing.ts',
-    line: 'if (!this.#mayGo(now, this.#budget)) return null;',
+    line: 'if (now < this.#restUntil || !this.#mayGo(now, this.#budget)) return null;',
     instead: 'if (!this.#mayGo(now, this.#urgentBudget)) return null;',
     found: /ordinary messages in a second/,
   },

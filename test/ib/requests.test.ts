@@ -53,14 +53,8 @@ describe('requests', () => {
 
   it.each([
     [200, 'No security definition has been found for the request', 'ERR_IB_NO_CONTRACT'],
-    [
-      162,
-      'Historical Market Data Service error message:Historical data request pacing violation',
-      'ERR_IB_HISTORY_PACING',
-    ],
     [162, 'Historical Market Data Service error message:HMDS query returned no data', 'ERR_IB_HISTORY'],
     [354, 'Requested market data is not subscribed.', 'ERR_IB_NOT_SUBSCRIBED'],
-    [100, 'Max rate of messages per second has been exceeded', 'ERR_IB_PACING'],
     [101, 'Max number of tickers has been reached', 'ERR_IB_TOO_MANY_LINES'],
     [102, 'Duplicate ticker ID', 'ERR_IB_DUPLICATE_ID'],
     [321, 'Error validating request', 'ERR_IB_REQUEST'],
@@ -184,7 +178,8 @@ describe('requests', () => {
     await reconnect();
     await expect(placed).rejects.toMatchObject({
       code: 'ERR_IB_CONNECTION_LOST',
-      hint: 'it may have reached the market or not: ask for the open orders first',
+      outcome: 'unknown',
+      hint: 'it may have reached the market or not: await its `settled`, or ask for the open orders first',
     });
     expect(sent('placeOrder')).toEqual([]);
     // The gateway says again that 5 is next; but that one was used.
@@ -198,12 +193,19 @@ describe('requests', () => {
     const { clock, line, connection } = await start();
     const first = connection.cancelOrder(5);
     await clock.settle();
-    line.last.say('orderStatus', 5, 'PendingCancel', 0, 1, 0);
-    await expect(first).resolves.toMatchObject({ orderId: 5, status: 'PendingCancel' });
+    // That the gateway works on it is no answer as yet.
+    line.last.say('orderStatus', 5, 'PendingCancel', 40, 60, 1.5);
+    line.last.say('orderStatus', 5, 'Cancelled', 40, 60, 1.5);
+    await expect(first).resolves.toMatchObject({
+      orderId: 5,
+      status: 'Cancelled',
+      filled: 40,
+      remaining: 60,
+    });
     const second = connection.cancelOrder(6);
     await clock.settle();
     line.last.say('error', 'Order Canceled - reason:', 202, 6);
-    await expect(second).resolves.toMatchObject({ status: 'Cancelled' });
+    await expect(second).resolves.toMatchObject({ status: 'Cancelled', filled: null, remaining: null });
   });
 
   it('that are the same share one answer', async () => {

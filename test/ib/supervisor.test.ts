@@ -71,7 +71,7 @@ describe('the first connect', () => {
       'the connection is refused',
       [['error', 'connect ECONNREFUSED 127.0.0.1:7497', 502, -1], ['disconnected']],
       'ERR_IB_CONNECT',
-      /cannot connect to 127\.0\.0\.1:7497: connect ECONNREFUSED/,
+      /cannot connect to 127\.0\.0\.1:7497: connection refused by 127\.0\.0\.1:7497 \(ECONNREFUSED\)/,
     ],
     ['the gateway hangs up', [['tcp'], ['disconnected']], 'ERR_IB_CONNECT', /hung up before it was ready/],
     [
@@ -197,12 +197,12 @@ describe('a connection that was ready', () => {
     await connection.close();
   });
 
-  it('asks nothing while it hears anything, and goes on where it is answered', async () => {
+  it('asks nothing while requests are answered, and goes on where it is answered', async () => {
     const { clock, line, connection, connect } = start({ heartbeatMs: 1000, heartbeatTimeoutMs: 500 });
     await connect();
     for (let i = 0; i < 10; i++) {
       await clock.advance(900);
-      line.last.say('info', 'Market data farm connection is broken:usfarm', i % 2 === 0 ? 2103 : 2104);
+      line.last.say('contractDetailsEnd', 1);
     }
     expect(line.last.calls).toEqual([]);
     for (let i = 1; i <= 5; i++) {
@@ -211,6 +211,24 @@ describe('a connection that was ready', () => {
       line.last.say('currentTime', 1);
     }
     expect(connection.figures()).toMatchObject({ state: 'ready', reconnects: 0 });
+    await connection.close();
+  });
+
+  it('takes a gateway that sends ticks and answers nothing for dead', async () => {
+    const { clock, line, connection, connect } = start({ heartbeatMs: 1000, heartbeatTimeoutMs: 500 });
+    await connect();
+    for (let i = 0; i < 15; i++) {
+      line.last.say('tickPrice', 1, 1, 99.5, true);
+      line.last.say('info', 'Market data farm connection is OK:usfarm', 2104);
+      await clock.advance(100);
+    }
+    expect(connection.state).toMatchObject({
+      kind: 'waiting',
+      cause: {
+        code: 'ERR_IB_CONNECTION_LOST',
+        message: expect.stringContaining('goes on to send data, but has answered nothing for 1500 ms'),
+      },
+    });
     await connection.close();
   });
 

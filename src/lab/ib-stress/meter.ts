@@ -21,6 +21,13 @@ const KINDS: Readonly<Record<string, readonly [kind: string, answer: string | nu
   reqAccountUpdates: ['accountUpdates', 'accountDownloadEnd'],
   placeOrder: ['placeOrder', 'orderStatus'],
   cancelOrder: ['cancelOrder', null],
+  reqOpenOrders: ['openOrders', 'openOrderEnd'],
+  reqAllOpenOrders: ['allOpenOrders', 'openOrderEnd'],
+  reqExecutions: ['executions', 'execDetailsEnd'],
+  reqCompletedOrders: ['completedOrders', 'completedOrdersEnd'],
+  reqMarketDataType: ['marketDataType', null],
+  reqGlobalCancel: ['globalCancel', null],
+  reqIds: ['ids', null],
 };
 /** Told by the client library, not by the gateway. */
 const isOwn = (code: number): boolean => code >= 500 && code < 600;

@@ -1,0 +1,317 @@
+import type { CodeRule, CodeSubject } from './code-types.js';
+
+/** Messages that place an order, try one out, or change one. */
+const PLACE: readonly CodeSubject[] = ['order', 'what-if', 'modify'];
+const SUBSCRIBE: readonly CodeSubject[] = ['market data'];
+/** Whatever is no order. */
+const READ: readonly CodeSubject[] = [
+  'market data',
+  'depth',
+  'history',
+  'scanner',
+  'contract',
+  'account',
+  'orders',
+  'connection',
+];
+const READ_ONLY_HINT =
+  "clear 'Read-Only API' in the gateway's settings (Configure > API > Settings), and log in with trading rights";
+const SHARE_HINT = 'let all that talks to this gateway share one pacing';
+const DELAYED_HINT = "ask for delayed data: marketDataType: 'delayed'";
+
+/**
+ * The codes of TWS and IB Gateway. Sources: IB's message codes, and what public clients have reported of real gateways.
+ * A rule with a text stands before the rule of the same code that has none.
+ */
+export const BUILT_IN: readonly CodeRule[] = [
+  // Pacing.
+  { codes: 0, class: 'pacing', appliesTo: ['connection'], summary: 'close to the message rate' },
+  { codes: 100, class: 'pacing', summary: 'message rate exceeded', error: 'ERR_IB_PACING', hint: SHARE_HINT },
+  {
+    codes: [162, 420],
+    class: 'pacing',
+    text: /pacing violation/i,
+    summary: 'too many requests for history',
+    error: 'ERR_IB_HISTORY_PACING',
+    hint: SHARE_HINT,
+  },
+  {
+    codes: 322,
+    class: 'pacing',
+    text: /only \d+ simultaneous .*historical/i,
+    summary: 'too many open requests for history',
+    error: 'ERR_IB_HISTORY_PACING',
+    hint: SHARE_HINT,
+  },
+
+  // Orders: the message had no effect.
+  {
+    codes: 103,
+    class: 'refusal',
+    appliesTo: ['order', 'modify'],
+    summary: 'the order id was used before',
+    error: 'ERR_IB_DUPLICATE_ID',
+  },
+  { codes: 104, class: 'refusal', appliesTo: ['modify'], summary: 'the order is already filled' },
+  {
+    codes: 105,
+    class: 'refusal',
+    appliesTo: ['modify'],
+    summary: 'fields differ from those of the live order',
+  },
+  { codes: [106, 107], class: 'refusal', appliesTo: PLACE, summary: 'the order is incomplete' },
+  { codes: 109, class: 'refusal', appliesTo: PLACE, summary: 'the price is outside the percentage preset' },
+  {
+    codes: 110,
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the price is off the minimum increment',
+    hint: 'round the price to the minTick of the contract',
+  },
+  { codes: [111, 113, 116], class: 'refusal', appliesTo: PLACE, summary: 'the time in force does not fit' },
+  {
+    codes: [132, 133],
+    class: 'refusal',
+    appliesTo: ['order', 'what-if'],
+    summary: 'the order was not submitted',
+  },
+  { codes: 134, class: 'refusal', appliesTo: ['modify'], summary: 'the modification failed' },
+  { codes: 135, class: 'refusal', appliesTo: ['cancel', 'modify'], summary: 'no order has this id' },
+  { codes: 136, class: 'refusal', appliesTo: ['cancel'], summary: 'the order cannot be canceled' },
+  { codes: [140, 141, 143, 145], class: 'refusal', summary: 'a field is not valid' },
+  {
+    codes: [146, 151, 152, 154, 157, 158, 159, 160, 163, 164],
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'an attribute of the order is not valid',
+  },
+  { codes: 161, class: 'refusal', appliesTo: ['cancel'], summary: 'the order is not in a cancelable state' },
+  { codes: 203, class: 'refusal', summary: 'the account may not trade this', error: 'ERR_IB_ORDER_REJECTED' },
+  {
+    codes: [
+      311, 312, 313, 314, 315, 325, 328, 334, 336, 337, 338, 341, 342, 343, 345, 347, 348, 349, 350, 351, 352,
+      353, 355, 356, 358, 360, 361, 362, 363, 364, 382, 383, 387, 388, 391, 392, 395, 396, 400, 401, 403, 406,
+      407, 411, 412, 413, 421, 422, 423, 424, 426, 435, 436, 437, 438, 439, 440, 441, 442, 443, 451, 460, 461,
+      463,
+    ],
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the order is not valid, or not allowed',
+  },
+  { codes: 329, class: 'refusal', appliesTo: ['modify'], summary: 'the order type cannot change' },
+  { codes: 434, class: 'refusal', appliesTo: ['order', 'what-if'], summary: 'the size is zero' },
+  { codes: 2102, class: 'refusal', appliesTo: ['modify'], summary: 'the order is still being processed' },
+  {
+    codes: 10_006,
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the parent order is not known',
+    hint: 'place the parent first, and the child some 50 ms later',
+  },
+  {
+    codes: [10_005, 10_015],
+    class: 'refusal',
+    appliesTo: ['order', 'modify', 'cancel', 'what-if'],
+    summary: 'trading is not allowed over this API',
+    error: 'ERR_IB_READ_ONLY',
+    hint: READ_ONLY_HINT,
+  },
+  {
+    codes: [
+      10_002, 10_007, 10_008, 10_009, 10_010, 10_011, 10_012, 10_013, 10_014, 10_020, 10_058, 10_231, 10_232,
+      10_234, 10_235, 10_236, 10_237, 10_238, 10_239, 10_274, 10_289, 10_293, 10_311, 10_355,
+    ],
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the order is not valid, or not allowed',
+  },
+  {
+    codes: [10_241, 10_242],
+    class: 'refusal',
+    appliesTo: ['modify'],
+    summary: 'this size cannot change over the API',
+  },
+  {
+    codes: { from: 10_243, to: 10_252 },
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'this size is not for the API',
+  },
+  {
+    codes: [10_268, 10_269, 10_270],
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the order has an attribute that is no longer supported',
+    hint: 'leave out eTradeOnly, firmQuoteOnly and nbboPriceCap',
+  },
+  { codes: 10_147, class: 'refusal', appliesTo: ['cancel'], summary: 'the order to cancel was not found' },
+  {
+    codes: 10_148,
+    class: 'refusal',
+    appliesTo: ['cancel'],
+    summary: 'the order cannot be canceled any more',
+  },
+  { codes: 10_149, class: 'refusal', appliesTo: ['cancel'], summary: 'the order id is not valid' },
+
+  // Orders: the broker has ended them.
+  {
+    codes: 201,
+    class: 'ended',
+    appliesTo: ['order', 'modify', 'what-if'],
+    summary: 'the broker rejected the order',
+  },
+  { codes: 202, class: 'ended', appliesTo: ['order', 'modify', 'cancel'], summary: 'the order was canceled' },
+
+  // Orders that go on.
+  { codes: 131, class: 'advisory', appliesTo: PLACE, summary: 'the display size is ignored' },
+  { codes: [399, 404], class: 'advisory', appliesTo: PLACE, summary: 'a remark on an order that stands' },
+  { codes: [10_018, 10_019], class: 'advisory', appliesTo: PLACE, summary: 'an EV rule warning' },
+  { codes: 10_233, class: 'advisory', appliesTo: PLACE, summary: 'defaults come from a preset' },
+  { codes: 10_349, class: 'advisory', appliesTo: PLACE, summary: 'the time in force comes from a preset' },
+
+  // Requests.
+  {
+    codes: 101,
+    class: 'refusal',
+    appliesTo: READ,
+    summary: 'no market data line is free',
+    error: 'ERR_IB_TOO_MANY_LINES',
+    hint: 'end subscriptions that are not needed; 100 lines are the usual limit',
+  },
+  { codes: 102, class: 'refusal', summary: 'the request id is in use', error: 'ERR_IB_DUPLICATE_ID' },
+  { codes: 162, class: 'refusal', summary: 'no history', error: 'ERR_IB_HISTORY' },
+  { codes: 165, class: 'notice', appliesTo: ['scanner', 'history'], summary: 'a message about a query' },
+  {
+    codes: 166,
+    class: 'refusal',
+    appliesTo: ['history'],
+    summary: 'the contract has expired',
+    error: 'ERR_IB_HISTORY',
+  },
+  {
+    codes: 200,
+    class: 'refusal',
+    summary: 'no such contract, or more than one',
+    error: 'ERR_IB_NO_CONTRACT',
+    hint: 'say more of the contract: secType, exchange, currency, or its conId',
+  },
+  { codes: [300, 310, 365, 366], class: 'notice', summary: 'there was nothing to cancel' },
+  {
+    codes: [309, 10_190],
+    class: 'refusal',
+    summary: 'too many streams of this kind',
+    error: 'ERR_IB_TOO_MANY_LINES',
+  },
+  { codes: [316, 10_092], class: 'refusal', appliesTo: ['depth'], summary: 'no market depth' },
+  { codes: 317, class: 'advisory', appliesTo: ['depth', 'market data'], summary: 'the book begins anew' },
+  { codes: [319, 323], class: 'refusal', summary: 'the gateway could not process the request' },
+  { codes: 320, class: 'refusal', summary: 'the gateway could not read the request' },
+  {
+    codes: 321,
+    class: 'refusal',
+    text: /read-only/i,
+    summary: 'the API of this gateway is read-only',
+    error: 'ERR_IB_READ_ONLY',
+    hint: READ_ONLY_HINT,
+  },
+  {
+    codes: 321,
+    class: 'refusal',
+    text: /account/i,
+    summary: 'the account is missing or not known',
+    error: 'ERR_IB_ACCOUNT',
+    hint: 'pass one of the accounts that managedAccounts() lists',
+  },
+  { codes: 321, class: 'refusal', summary: 'the request is not valid', error: 'ERR_IB_REQUEST' },
+  {
+    codes: 322,
+    class: 'refusal',
+    summary: 'the request could not be processed',
+    error: 'ERR_IB_DUPLICATE_ID',
+  },
+  { codes: 327, class: 'refusal', appliesTo: ['orders'], summary: 'only client id 0 may do this' },
+  {
+    codes: [330, 331, 344, 346],
+    class: 'refusal',
+    summary: 'only for advisor accounts',
+    error: 'ERR_IB_ACCOUNT',
+  },
+  {
+    codes: 354,
+    class: 'refusal',
+    appliesTo: READ,
+    summary: 'no subscription to this data',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+    hint: DELAYED_HINT,
+  },
+  { codes: [385, 386], class: 'refusal', summary: 'the request id is in use', error: 'ERR_IB_DUPLICATE_ID' },
+  { codes: [414, 420, 430], class: 'refusal', summary: 'the request is not valid' },
+  { codes: 492, class: 'advisory', appliesTo: ['scanner'], summary: 'results lack some permissions' },
+  {
+    codes: [10_089, 10_090, 10_091],
+    class: 'advisory',
+    appliesTo: SUBSCRIBE,
+    summary: 'part of the data needs a subscription',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+    hint: DELAYED_HINT,
+  },
+  {
+    codes: 10_167,
+    class: 'advisory',
+    appliesTo: SUBSCRIBE,
+    summary: 'delayed data follows',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+  },
+  {
+    codes: [10_168, 10_186],
+    class: 'refusal',
+    summary: 'no subscription, and delayed data is not enabled',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+    hint: DELAYED_HINT,
+  },
+  {
+    codes: [10_182, 10_187, 10_189, 10_225, 10_299],
+    class: 'refusal',
+    summary: 'the data cannot be delivered',
+  },
+  {
+    codes: 10_197,
+    class: 'advisory',
+    appliesTo: ['market data', 'depth', 'history'],
+    summary: 'another session of this user takes the data',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+    hint: 'log the other session out, or let the two use different users',
+  },
+  { codes: [2150, 2187, 2188], class: 'advisory', summary: 'the answer is not complete' },
+  { codes: { from: 10_276, to: 10_284 }, class: 'refusal', summary: 'the calendar is not available' },
+  { codes: 10_230, class: 'refusal', appliesTo: ['account'], summary: 'advisor settings are not saved' },
+
+  // The state of links, and the end of connections.
+  { codes: [1100, 2110], class: 'connection', summary: 'the gateway lost its connection to IB' },
+  { codes: [1101, 1102], class: 'connection', summary: 'the connection to IB is restored' },
+  {
+    codes: [2103, 2104, 2105, 2106, 2107, 2108, 2119, 2157, 2158],
+    class: 'connection',
+    summary: 'the state of a data farm',
+  },
+  {
+    codes: 326,
+    class: 'fatal',
+    appliesTo: ['connection'],
+    summary: 'the client id is in use',
+    error: 'ERR_IB_CLIENT_ID_IN_USE',
+  },
+  { codes: 1300, class: 'fatal', appliesTo: ['connection'], summary: 'the gateway moves to another port' },
+  { codes: [2100, 2101], class: 'notice', summary: 'account updates changed hands' },
+  {
+    codes: [2109, 2113, 2129, 2137, 2148, 2168, 2169, 2176],
+    class: 'advisory',
+    appliesTo: PLACE,
+    summary: 'an attribute of the order was changed',
+  },
+
+  // What the client library itself says of a message that it did not send.
+  { codes: { from: 501, to: 592 }, class: 'refusal', summary: 'the client library did not send the message' },
+  // IB's range for warnings.
+  { codes: { from: 2100, to: 2199 }, class: 'advisory', summary: 'a warning' },
+];
