@@ -85,8 +85,8 @@ const FOREIGN_NAMES: ForeignNames = {
 /** Throws an IbError with ERR_IB_OPTION. */
 export function checkPoolOptions(options: IbPoolOptions): void {
   const problems = optionProblems(options, SHAPE, FOREIGN_NAMES);
-  const { workers = 10, port = 7497, marketDataType } = options;
   if (problems.length > 0) throw optionError(problems.join('; '));
+  const { workers = 10, port = 7497, marketDataType } = options;
   if (!Number.isSafeInteger(workers) || workers < 1) {
     throw optionError(`workers must be a whole number from 1, got ${workers}`);
   }
