@@ -88,6 +88,13 @@ const options = {
     type: text('NAME'),
     group: BEHAVIOUR,
   }),
+  masterClientId: value({
+    summary: 'client that hears of the orders of all clients',
+    type: count({ most: 2 ** 31 - 1 }),
+    default: null,
+    defaultText: 'none',
+    group: BEHAVIOUR,
+  }),
   clientCap: value({
     summary: 'maximum connections',
     type: count({ least: 1, most: 10_000 }),
@@ -190,6 +197,7 @@ export const command = defineCommand({
       seed: given.seed,
       clock,
       ...(given.account.length > 0 && { accounts: given.account }),
+      masterClientId: given.masterClientId,
       clientCap: given.clientCap,
       overCap: given.overCap,
       messagesPerSecond: given.messageLimit === 0 ? null : given.messageLimit,

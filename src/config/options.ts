@@ -579,6 +579,8 @@ export interface PoolctlConfig {
     readonly seed?: number | string | undefined;
     /** account that clients see; DU1234567 if none is given */
     readonly account?: string | readonly string[] | undefined;
+    /** client that hears of the orders of all clients (default: none) */
+    readonly masterClientId?: number | string | undefined;
     /** maximum connections (default: 32) */
     readonly clientCap?: number | string | undefined;
     /** answer to one more: close, silence (default: close) */

@@ -76,6 +76,7 @@ interface OpenLink {
 
 class ThreadLine implements Line {
   #worker: Worker | null = null;
+  #isLoading = false;
   #loaded: Promise<void> | null = null;
   #exited: Promise<void> = Promise.resolve();
   #link: OpenLink | null = null;
@@ -117,7 +118,9 @@ class ThreadLine implements Line {
   }
 
   async end(): Promise<void> {
-    this.#say({ kind: 'end' });
+    // A thread that still loads the library has nothing to close, and would look at a message only after that.
+    if (this.#isLoading) await this.#worker?.terminate();
+    else this.#say({ kind: 'end' });
     await this.#exited;
   }
 
@@ -131,12 +134,14 @@ class ThreadLine implements Line {
       execArgv: [],
     });
     this.#worker = worker;
+    this.#isLoading = true;
     let crash: Error | null = null;
     worker.on('error', (error) => {
       crash = asError(error);
     });
     return new Promise((resolve, reject) => {
       worker.on('message', (report: Report) => {
+        this.#isLoading = false;
         if (report.kind === 'loaded') resolve();
         else if (report.kind === 'missing') reject(packageError(report.text));
         else this.#hear(report);
@@ -181,6 +186,7 @@ class ThreadLine implements Line {
   #ended(text: string): void {
     const link = this.#link;
     this.#worker = null;
+    this.#isLoading = false;
     this.#loaded = null;
     this.#link = null;
     this.#turns.clear();

@@ -1,12 +1,23 @@
 import type { Random } from '../../base/random.js';
 import type { Fault } from './faults.js';
 import type { OutputFault } from './outbox.js';
-import type { RequestName } from './wire/requests.js';
+import type { Request, RequestName } from './wire/request-types.js';
+
+export type ErrorFault = Extract<Fault, { readonly kind: 'error' }>;
 
 /** Those that hold for a while, and are looked up where they matter; the others happen once. */
 export type LastingFault = Extract<
   Fault,
-  { readonly kind: 'slow-accept' | 'silent-handshake' | 'server-version' | 'latency' | 'slice' | 'mute' }
+  {
+    readonly kind:
+      | 'slow-accept'
+      | 'silent-handshake'
+      | 'server-version'
+      | 'latency'
+      | 'slice'
+      | 'mute'
+      | 'error';
+  }
 >;
 
 /** What of a connection decides whether a fault is meant for it. */
@@ -20,7 +31,7 @@ interface Holding {
   readonly fault: LastingFault;
   /** The connections that were chosen; null for all that match. */
   readonly chosen: ReadonlySet<FaultSubject> | null;
-  /** How many connections it is still for; null for any number. */
+  /** How many connections or requests it is still for; null for any number. */
   times: number | null;
 }
 
@@ -44,7 +55,8 @@ export class FaultBoard {
   }
 
   hold(id: number, fault: LastingFault, chosen: ReadonlySet<FaultSubject> | null): void {
-    this.#holding.push({ id, fault, chosen, times: fault.times ?? null });
+    const isOnce = fault.kind === 'error' && fault.probability === undefined && fault.forMs === undefined;
+    this.#holding.push({ id, fault, chosen, times: fault.times ?? (isOnce ? 1 : null) });
   }
 
   /** Whether it was there. */
@@ -99,6 +111,19 @@ export class FaultBoard {
     });
   }
 
+  /** The error that a request meets; null for none. Uses up what is for so many requests only. */
+  errorFor(subject: FaultSubject, request: Request): ErrorFault | null {
+    for (const one of this.#holding) {
+      const { fault } = one;
+      if (fault.kind !== 'error' || !isMeant(one, subject) || !matches(fault, request)) continue;
+      if (fault.probability !== undefined && this.#random() >= fault.probability) continue;
+      if (one.times !== null) one.times--;
+      this.#holding = this.#holding.filter(({ times }) => times !== 0);
+      return fault;
+    }
+    return null;
+  }
+
   #between(from: number, to: number): number {
     return from + (to - from) * this.#random();
   }
@@ -106,6 +131,14 @@ export class FaultBoard {
 
 export function isMeantFor({ clientIds }: Fault, { clientId }: FaultSubject): boolean {
   return clientIds === undefined || (clientId !== null && clientIds.includes(clientId));
+}
+
+function matches({ requests, symbol }: ErrorFault, request: Request): boolean {
+  if (requests !== undefined && !requests.includes(request.name)) return false;
+  if (symbol === undefined) return true;
+  const contract =
+    'contract' in request ? request.contract : 'query' in request ? request.query.contract : null;
+  return contract !== null && (contract.symbol === symbol || contract.localSymbol === symbol);
 }
 
 function isMeant({ fault, chosen }: Holding, subject: FaultSubject): boolean {

@@ -1,5 +1,5 @@
 import { ValueError } from '../../base/units.js';
-import { REQUEST_NAMES, type RequestName } from './wire/requests.js';
+import { REQUEST_NAMES, type RequestName } from './wire/request-types.js';
 
 /** What goes wrong on purpose. Times are in milliseconds. */
 export type Fault = FaultKind & FaultScope;
@@ -43,6 +43,22 @@ export type FaultKind =
     }
   /** All connections are reset, new ones are refused for a while; orders of the last moment are lost. */
   | { readonly kind: 'restart'; readonly downMs?: number; readonly lostOrdersMs?: number }
+  /**
+   * The next matching requests meet this error, under their own id. `refuse` (default): nothing else follows. `advise`:
+   * the request goes on all the same. `reject`, of orders: the order is accepted first, then it is Inactive; other
+   * requests are refused. Text: by default the usual one of the code. `requests`: only these kinds. `symbol`: only
+   * requests for it. `probability`: from 0 to 1, of each one. Hits one request, or any number with `probability` or
+   * `forMs`, unless `times` says how many.
+   */
+  | {
+      readonly kind: 'error';
+      readonly code: number;
+      readonly text?: string;
+      readonly effect?: 'refuse' | 'advise' | 'reject';
+      readonly requests?: readonly RequestName[];
+      readonly symbol?: string;
+      readonly probability?: number;
+    }
   /** Any error or notice. */
   | { readonly kind: 'notice'; readonly code: number; readonly text: string; readonly id?: number };
 
@@ -53,7 +69,7 @@ export interface FaultScope {
   readonly clientIds?: readonly number[];
   /** Only so many of the connections there are, chosen at random. */
   readonly pick?: number;
-  /** Only for so many connections to come; then it is over. For slow-accept, silent-handshake and server-version. */
+  /** Over after so many connections (slow-accept, silent-handshake, server-version) or requests (error). */
   readonly times?: number;
 }
 
@@ -114,6 +130,14 @@ const KINDS: Readonly<Record<Fault['kind'], Readonly<Record<string, Rule>>>> = {
   farm: { code: oneOf(2103, 2104, 2105, 2106, 2108, 2158), 'farm?': text },
   'nightly-reset': { 'notices?': whole(1, 1000), 'lastsMs?': milliseconds, 'dataLost?': yesOrNo },
   restart: { 'downMs?': milliseconds, 'lostOrdersMs?': milliseconds },
+  error: {
+    code: whole(0, 99_999),
+    'text?': text,
+    'effect?': oneOf('refuse', 'advise', 'reject'),
+    'requests?': listOf(oneOf(...REQUEST_NAMES)),
+    'symbol?': text,
+    'probability?': anyNumber(0, 1, false),
+  },
   notice: { code: whole(0, 99_999), text, 'id?': whole(-1, 2 ** 31 - 1) },
 };
 const SCOPE: Readonly<Record<string, Rule>> = {

@@ -1,53 +1,20 @@
 import type { Socket } from 'node:net';
-import { type Clock, systemClock, type Timer } from '../../base/clock.js';
+import { systemClock, type Timer } from '../../base/clock.js';
 import { seededRandom } from '../../base/random.js';
 import { Census, countsOf, type GatewayCounts } from './census.js';
 import { Door } from './door.js';
-import { GatewayError } from './errors.js';
 import { FaultBoard, type FaultSubject, isMeantFor } from './fault-board.js';
 import { type Fault, msUntil, type PlannedFault } from './faults.js';
-import { loseData, sendTicks, subscriptionsByKind } from './handlers.js';
-import { type GatewaySettings, type House, openHistory } from './house.js';
+import { Holdings } from './holdings.js';
+import { type House, openHistory } from './house.js';
 import { Market } from './market.js';
+import { type GatewayOptions, settingsOf } from './options.js';
+import { workOrders } from './order-desk.js';
 import { Orders } from './orders.js';
-import { HISTORY_LIMITS, type HistoryLimits, HistoryPacing } from './pacing.js';
+import { HistoryPacing } from './pacing.js';
 import { Session } from './session.js';
+import { loseData, sendTicks, subscriptionsByKind } from './ticks.js';
 import { notices } from './wire/notices.js';
-import { DEFAULT_SERVER_VERSION, LEAST_SERVER_VERSION, MOST_SERVER_VERSION } from './wire/versions.js';
-
-export interface GatewayOptions {
-  /** Default 127.0.0.1. The gateway asks for no password: anybody who reaches the address may talk to it. */
-  readonly host?: string;
-  /** Default 0: any that is free. */
-  readonly port?: number;
-  /** The newest version that it speaks, from 100 to 200; it takes an older one where the client asks. Default 193. */
-  readonly serverVersion?: number;
-  /** Decides on all that is random: prices, delays, who is picked. Default 1. */
-  readonly seed?: number;
-  readonly clock?: Clock;
-  /** Default one, DU1234567. */
-  readonly accounts?: readonly string[];
-  /** Connections at once. Default 32. */
-  readonly clientCap?: number;
-  /** What one more sees: it is closed (default), or never answered. */
-  readonly overCap?: 'close' | 'silence';
-  /** Messages per second of all clients together before error 100; null for no limit. Default 50. */
-  readonly messagesPerSecond?: number | null;
-  /** With so many errors 100 a client is disconnected; null never. Default 3. */
-  readonly strikes?: number | null;
-  /** null for no limits. Default HISTORY_LIMITS. */
-  readonly historyLimits?: Partial<HistoryLimits> | null;
-  /** Subscriptions to market data of all clients together before error 101. Default 100. */
-  readonly marketDataLines?: number;
-  /** How often prices change, in milliseconds. Default 250. */
-  readonly tickIntervalMs?: number;
-  /** Default 1. */
-  readonly firstOrderId?: number;
-  /** Faults that happen by themselves. */
-  readonly faults?: readonly PlannedFault[];
-  /** Told what happens, a line each. */
-  readonly log?: (line: string) => void;
-}
 
 /** A simulated TWS or IB Gateway, until it is closed. */
 export interface Gateway extends AsyncDisposable {
@@ -81,18 +48,6 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   return gateway;
 }
 
-const DEFAULTS = {
-  serverVersion: DEFAULT_SERVER_VERSION,
-  accounts: ['DU1234567'],
-  clientCap: 32,
-  overCap: 'close',
-  messagesPerSecond: 50,
-  strikes: 3,
-  historyLimits: HISTORY_LIMITS,
-  marketDataLines: 100,
-  tickIntervalMs: 250,
-} as const satisfies GatewaySettings;
-
 /** Observed of real gateways: 1100 several times in 14 s, then 1102. */
 const NIGHTLY_RESET = { notices: 4, lastsMs: 14_000, dataLost: false };
 /** An observed restart lost an order that was sent 0.4 s before. */
@@ -120,25 +75,15 @@ class SimulatedGateway implements Gateway {
     const clock = given.clock ?? systemClock;
     const seed = given.seed ?? 1;
     const random = seededRandom(seed);
-    const { historyLimits } = given;
-    const options: GatewaySettings = {
-      serverVersion: given.serverVersion ?? DEFAULTS.serverVersion,
-      accounts: given.accounts ?? DEFAULTS.accounts,
-      clientCap: given.clientCap ?? DEFAULTS.clientCap,
-      overCap: given.overCap ?? DEFAULTS.overCap,
-      messagesPerSecond:
-        given.messagesPerSecond === undefined ? DEFAULTS.messagesPerSecond : given.messagesPerSecond,
-      strikes: given.strikes === undefined ? DEFAULTS.strikes : given.strikes,
-      historyLimits: historyLimits === null ? null : { ...HISTORY_LIMITS, ...historyLimits },
-      marketDataLines: given.marketDataLines ?? DEFAULTS.marketDataLines,
-      tickIntervalMs: given.tickIntervalMs ?? DEFAULTS.tickIntervalMs,
-    };
-    checkOptions(options);
+    const options = settingsOf(given);
+    const market = new Market(seed, () => clock.wallTime());
     this.#house = {
       options,
       clock,
       random,
-      market: new Market(seed),
+      market,
+      holdings: new Holdings(options.accounts, market),
+      executions: [],
       orders: new Orders(given.firstOrderId ?? 1),
       faults: new FaultBoard(random),
       historyPacing: options.historyLimits === null ? null : new HistoryPacing(options.historyLimits),
@@ -256,6 +201,7 @@ class SimulatedGateway implements Gateway {
       case 'latency':
       case 'slice':
       case 'mute':
+      case 'error':
         faults.hold(id, fault, fault.pick === undefined ? null : new Set<FaultSubject>(this.#meant(fault)));
         return this.#last(id, fault, () => void faults.lift(id));
       case 'refuse':
@@ -312,7 +258,7 @@ class SimulatedGateway implements Gateway {
     const { orders, clock, census } = this.#house;
     const { downMs, lostOrdersMs } = { ...RESTART, ...fault };
     this.#door.shut(`fault ${id}`);
-    census.ordersLost += orders.lose(clock.now() - lostOrdersMs);
+    census.ordersLost += orders.lose(clock.wallTime() - lostOrdersMs);
     for (const session of [...this.#sessions]) session.drop(0, 'reset');
     this.#last(id, { ...fault, forMs: downMs }, () => this.#door.reopen(`fault ${id}`));
   }
@@ -389,7 +335,7 @@ class SimulatedGateway implements Gateway {
     this.#timers.add(timer);
   }
 
-  /** Prices change for as long as anybody is told. */
+  /** Prices change for as long as anybody receives them or an order waits for one. */
   #startTicks(): void {
     if (this.#ticks !== null || this.#closed) return;
     const { clock, options, sessions } = this.#house;
@@ -397,22 +343,12 @@ class SimulatedGateway implements Gateway {
       this.#ticks = null;
       this.#house.tick++;
       sendTicks(this.#house);
+      workOrders(this.#house);
       const anybody = [...sessions].some(({ subscriptions }) => subscriptions.size > 0);
-      if (anybody) this.#startTicks();
+      if (anybody || this.#house.orders.areWorking) this.#startTicks();
     };
     this.#ticks = clock.setTimer(tick, options.tickIntervalMs, { background: true });
   }
-}
-
-function checkOptions(options: GatewaySettings): void {
-  const { serverVersion, clientCap, tickIntervalMs } = options;
-  const refuse = (message: string) => new GatewayError('ERR_IB_GATEWAY_OPTION', message);
-  const isVersion = serverVersion >= LEAST_SERVER_VERSION && serverVersion <= MOST_SERVER_VERSION;
-  if (!Number.isInteger(serverVersion) || !isVersion)
-    throw refuse(`serverVersion is ${serverVersion}; the text protocol has ${LEAST_SERVER_VERSION} to 200`);
-  if (!Number.isInteger(clientCap) || clientCap < 1)
-    throw refuse(`clientCap is ${clientCap}; it is a whole number from 1`);
-  if (!(tickIntervalMs >= 1)) throw refuse(`tickIntervalMs is ${tickIntervalMs}; it is 1 at least`);
 }
 
 /** As random as the seed: the same in every run. */

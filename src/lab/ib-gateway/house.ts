@@ -2,12 +2,15 @@ import type { Clock } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { Census } from './census.js';
 import type { FaultBoard } from './fault-board.js';
+import type { Holdings } from './holdings.js';
 import type { Market } from './market.js';
 import type { Orders } from './orders.js';
 import type { HistoryLimits, HistoryPacing } from './pacing.js';
-import type { SubscriptionKind, Subscriptions } from './subscriptions.js';
-import type { Notice } from './wire/notices.js';
+import type { Subscription, SubscriptionKind, Subscriptions } from './subscriptions.js';
+import type { Execution, Instrument } from './wire/model.js';
+import { type Notice, notices } from './wire/notices.js';
 import type { Reply } from './wire/replies.js';
+import type { ContractQuery } from './wire/request-types.js';
 
 /** How the gateway behaves, with every default filled in. */
 export interface GatewaySettings {
@@ -20,6 +23,8 @@ export interface GatewaySettings {
   readonly historyLimits: HistoryLimits | null;
   readonly marketDataLines: number;
   readonly tickIntervalMs: number;
+  /** The client that hears of all orders; null for none. */
+  readonly masterClientId: number | null;
 }
 
 /** What all sessions of a gateway share. */
@@ -29,6 +34,9 @@ export interface House {
   readonly random: Random;
   readonly market: Market;
   readonly orders: Orders;
+  readonly holdings: Holdings;
+  /** The oldest first. */
+  readonly executions: Execution[];
   readonly faults: FaultBoard;
   /** null where requests for history are without limit. */
   readonly historyPacing: HistoryPacing | null;
@@ -76,4 +84,39 @@ export function openHistory({ sessions }: House): number {
   let count = 0;
   for (const session of sessions) count += session.openHistory.size;
   return count;
+}
+
+/** The one instrument that a request means; tells the client with the request's id if there is none, or several. */
+export function instrumentFor(
+  session: Client,
+  { market }: House,
+  id: number,
+  contract: ContractQuery,
+): Instrument | null {
+  const found = market.find(contract);
+  if (found !== null && found !== 'ambiguous') return found;
+  session.tell(
+    found === null ? notices.unknownContract : notices.ambiguousContract(contract.symbol || 'this request'),
+    id,
+  );
+  return null;
+}
+
+/** Whether it is new. */
+export function subscribe(session: Client, house: House, subscription: Subscription): boolean {
+  if (!session.subscriptions.add(subscription)) return false;
+  const { census } = house;
+  census.subscriptionsOpened++;
+  let open = 0;
+  for (const { subscriptions } of house.sessions) open += subscriptions.size;
+  census.mostSubscriptions = Math.max(census.mostSubscriptions, open);
+  house.wantTicks();
+  return true;
+}
+
+/** Whether it was there. */
+export function unsubscribe(session: Client, { census }: House, kind: SubscriptionKind, id = 0): boolean {
+  const was = session.subscriptions.delete(kind, id);
+  if (was) census.subscriptionsCanceled++;
+  return was;
 }

@@ -1,6 +1,8 @@
 import { type Random, seededRandom } from '../../base/random.js';
-import type { Bar, History, Instrument, Position, WrittenBars } from './wire/model.js';
-import type { ContractQuery, HistoryQuery } from './wire/requests.js';
+import { contractsFor, knownByNumber } from './contracts.js';
+import { barStarts, barsIn, sessionOf, sessionsBefore } from './hours.js';
+import type { Bar, History, Instrument, WrittenBars } from './wire/model.js';
+import type { ContractQuery, HistoryQuery } from './wire/request-types.js';
 import { Since } from './wire/versions.js';
 
 export interface Quote {
@@ -12,22 +14,10 @@ export interface Quote {
   readonly lastSize: number;
 }
 
-/** A kind that is not here has a layout of its own (bonds, funds), or no price (combinations). */
-const KINDS: Readonly<Record<string, { readonly multiplier: string; readonly expires: boolean }>> = {
-  STK: { multiplier: '', expires: false },
-  ETF: { multiplier: '', expires: false },
-  IND: { multiplier: '', expires: false },
-  CASH: { multiplier: '', expires: false },
-  CRYPTO: { multiplier: '', expires: false },
-  FUT: { multiplier: '50', expires: true },
-  OPT: { multiplier: '100', expires: true },
-};
-/** The gateway knows every symbol of up to five letters; `NOSUCH` is an example of one that it does not know. */
-const KNOWN_SYMBOL = /^[A-Z]{1,5}$/;
-const DEFAULT_EXPIRY = '20271217';
 /** No history has more, whatever is asked for: the fault of a large one is the client's to see, not the gateway's. */
 const MOST_BARS = 100_000;
-const SECONDS_PER = { S: 1, D: 86_400, W: 7 * 86_400, M: 30 * 86_400, Y: 365 * 86_400 } as const;
+const MOST_DAYS = 1000;
+const DEFAULT_NOW_MS = Date.UTC(2026, 0, 5);
 const BAR_SECONDS = {
   sec: 1,
   min: 60,
@@ -37,59 +27,63 @@ const BAR_SECONDS = {
   month: 30 * 86_400,
 } as const;
 
-/** Instruments by name and by number. What it makes up depends on the names and the seed alone. */
+/** Instruments by name and by number, with prices that depend on their names and the seed alone. */
 export class Market {
   readonly #seed: number;
+  readonly #wallTime: () => number;
   readonly #byConId = new Map<number, Instrument>();
   readonly #quotes = new Map<number, { tick: number; quote: Quote }>();
+  /** By the text of the query: most clients ask for few contracts, many times. */
+  readonly #found = new Map<string, Instrument>();
   /** Oldest first. */
   readonly #histories = new Map<string, KeptBars>();
   #keptBars = 0;
   readonly #askedOnce = new Set<string>();
 
-  constructor(seed: number) {
+  /** `wallTime` gives milliseconds since the epoch: which options and futures there are depends on the date. */
+  constructor(seed: number, wallTime: () => number = () => DEFAULT_NOW_MS) {
     this.#seed = seed;
+    this.#wallTime = wallTime;
   }
 
-  /** The instrument that is meant; null where there is none of that description. */
-  find(query: ContractQuery): Instrument | null {
-    if (query.symbol === '' && query.localSymbol === '') return this.#byConId.get(query.conId) ?? null;
-    const symbol = query.symbol === '' ? query.localSymbol : query.symbol;
-    const kind = KINDS[query.secType];
-    if (kind === undefined || !KNOWN_SYMBOL.test(symbol)) return null;
-    const currency = query.currency === '' ? 'USD' : query.currency;
-    const expiry = kind.expires ? query.expiry || DEFAULT_EXPIRY : '';
-    const strike = Number(query.strike) || 0;
-    const right = query.secType === 'OPT' ? query.right.slice(0, 1) || 'C' : '';
-    const identity = [symbol, query.secType, currency, expiry, strike, right].join('|');
-    const hash = fnv(identity);
-    const conId = 1 + (hash % 900_000_000);
+  /** The instrument that is meant; null if none fits the description, and `ambiguous` if several do. */
+  find(query: ContractQuery): Instrument | 'ambiguous' | null {
+    const key = Object.values(query).join('|');
+    const known = this.#found.get(key);
+    if (known !== undefined) return known;
+    const [first, ...others] = this.lookUp(query);
+    if (first === undefined) return null;
+    if (others.length > 0) return 'ambiguous';
+    if (this.#found.size < MOST_INSTRUMENTS) this.#found.set(key, first);
+    return first;
+  }
+
+  /** All instruments that fit the description. */
+  lookUp(query: ContractQuery): Instrument[] {
+    const numbered = query.conId > 0 ? this.#numbered(query.conId) : undefined;
+    if (numbered !== undefined) {
+      const { exchange } = query;
+      return [exchange === '' || exchange === numbered.exchange ? numbered : { ...numbered, exchange }];
+    }
+    if (query.symbol === '' && query.localSymbol === '') return [];
+    const found = contractsFor(query, this.#wallTime());
+    for (const one of found) this.#remember(one);
+    return found;
+  }
+
+  #numbered(conId: number): Instrument | undefined {
     const known = this.#byConId.get(conId);
-    const primaryExchange = query.primaryExchange || 'NASDAQ';
-    const exchange = query.exchange || 'SMART';
-    const instrument: Instrument = known ?? {
-      conId,
-      symbol,
-      secType: query.secType,
-      expiry,
-      strike,
-      right,
-      multiplier: kind.multiplier,
-      exchange,
-      primaryExchange,
-      currency,
-      localSymbol: symbol,
-      tradingClass: query.tradingClass || symbol,
-      marketName: symbol,
-      longName: `${symbol} INC`,
-      validExchanges: `SMART,${primaryExchange}`,
-      tradingHours: '20260105:1430-20260105:2100',
-      minTick: 0.01,
-      basePrice: 20 + (hash % 48_000) / 100,
-    };
-    // Whoever asks for ever new ones makes it no larger.
-    if (known === undefined && this.#byConId.size < MOST_INSTRUMENTS) this.#byConId.set(conId, instrument);
-    return exchange === instrument.exchange ? instrument : { ...instrument, exchange };
+    if (known !== undefined) return known;
+    const description = knownByNumber(conId);
+    return description === null
+      ? undefined
+      : contractsFor({ ...ANY_STOCK, ...description }, this.#wallTime())[0];
+  }
+
+  /** Clients that ask for ever new instruments do not fill the memory. */
+  #remember(instrument: Instrument): void {
+    if (this.#byConId.size < MOST_INSTRUMENTS || this.#byConId.has(instrument.conId))
+      this.#byConId.set(instrument.conId, instrument);
   }
 
   /** The price at a tick; everyone that looks at the same tick sees the same. */
@@ -97,42 +91,64 @@ export class Market {
     const known = this.#quotes.get(instrument.conId);
     if (known?.tick === tick) return known.quote;
     const random = seededRandom(this.#seed ^ instrument.conId ^ Math.imul(tick, 0x9e3779b1));
-    const last = round(instrument.basePrice * (1 + (random() - 0.5) / 100));
+    const { basePrice, minTick, trading, secType } = instrument;
+    const last = roundTo(basePrice * (1 + (random() - 0.5) / 100), minTick);
+    const lot = secType === 'CASH' ? 100_000 : trading === 'stock' ? 100 : 1;
     const quote = {
-      bid: round(last - 0.01),
-      ask: round(last + 0.01),
+      bid: Math.max(minTick, roundTo(last - minTick, minTick)),
+      ask: roundTo(last + minTick, minTick),
       last,
-      bidSize: 100 * (1 + Math.floor(random() * 20)),
-      askSize: 100 * (1 + Math.floor(random() * 20)),
-      lastSize: 100 * (1 + Math.floor(random() * 5)),
+      bidSize: lot * (1 + Math.floor(random() * 20)),
+      askSize: lot * (1 + Math.floor(random() * 20)),
+      lastSize: lot * (1 + Math.floor(random() * 5)),
     };
     if (known !== undefined || this.#quotes.size < MOST_INSTRUMENTS)
       this.#quotes.set(instrument.conId, { tick, quote });
     return quote;
   }
 
-  /** The bars asked for, oldest first, and their range; a complaint where the request makes no sense. */
+  /** The bars asked for, oldest first, and their range; a complaint if the request makes no sense. */
   history(instrument: Instrument, query: HistoryQuery, nowMs: number, version: number): History | string {
     const barSeconds = barSecondsOf(query.barSize);
-    const seconds = durationSeconds(query.duration);
+    const duration = durationOf(query.duration);
     const endMs = query.end === '' ? nowMs : parseTime(query.end);
     if (barSeconds === null) return `invalid bar size '${query.barSize}'`;
-    if (seconds === null) return `invalid duration '${query.duration}'`;
+    if (duration === null) return `invalid duration '${query.duration}'`;
     if (endMs === null) return `invalid end time '${query.end}'`;
-    const count = Math.min(MOST_BARS, Math.max(1, Math.floor(seconds / barSeconds)));
-    const endSeconds = Math.floor(endMs / 1000 / barSeconds) * barSeconds;
-    const range = (at: number) => timeText(at * 1000, false, version);
-    const [start, end] = [range(endSeconds - seconds), range(endSeconds)];
+    const session = sessionOf(instrument, query.regularHoursOnly);
+    const wanted = barsIn(session, duration.count, duration.unit, barSeconds);
+    const count = Math.min(MOST_BARS, Math.max(1, wanted));
+    const endSeconds = Math.ceil(endMs / 1000);
+    const starts = barStarts(session, count, endSeconds, barSeconds);
+    const [newest = endSeconds, oldest = endSeconds] = [starts[0], starts.at(-1)];
+    const start = timeText(oldest * 1000, false, version);
+    const end = timeText(endSeconds * 1000, false, version);
     const writeTime = query.epochTimes ? String : timeWriter(barSeconds >= BAR_SECONDS.day, version);
-    const key = [instrument.conId, endSeconds, barSeconds, count, writeTime(endSeconds)].join(' ');
+    const hours = query.regularHoursOnly ? 'regular' : 'all';
+    const key = [instrument.conId, newest, barSeconds, count, hours, writeTime(newest)].join(' ');
     const known = this.#histories.get(key);
     if (known !== undefined) return { ...known, start, end };
-    const random = seededRandom(this.#seed ^ instrument.conId ^ endSeconds);
-    const bars = makeBars(instrument.basePrice, random, count, (back) =>
-      writeTime(endSeconds - back * barSeconds),
-    );
+    const random = seededRandom(this.#seed ^ instrument.conId ^ newest);
+    const bars = makeBars(instrument, random, count, (back) => writeTime(starts[back] as number));
     this.#keep(key, bars);
     return { bars, start, end };
+  }
+
+  /** The sessions of so many days; a complaint if the request makes no sense. Times have no zone of their own. */
+  schedule(instrument: Instrument, query: HistoryQuery, nowMs: number): Schedule | string {
+    const duration = durationOf(query.duration);
+    const endMs = query.end === '' ? nowMs : parseTime(query.end);
+    if (duration === null || duration.unit === 'S') return `invalid duration '${query.duration}'`;
+    if (endMs === null) return `invalid end time '${query.end}'`;
+    const session = sessionOf(instrument, query.regularHoursOnly);
+    const days = Math.min(MOST_DAYS, barsIn(session, duration.count, duration.unit, BAR_SECONDS.day));
+    const sessions = sessionsBefore(session, days, Math.ceil(endMs / 1000)).map(({ fromS, toS }) => ({
+      start: scheduleTime(fromS),
+      end: scheduleTime(toS),
+      day: scheduleTime(fromS).slice(0, 8),
+    }));
+    const [first, last] = [sessions[0]?.start ?? '', sessions.at(-1)?.end ?? ''];
+    return { start: first, end: last, sessions };
   }
 
   /**
@@ -155,27 +171,41 @@ export class Market {
     }
   }
 
-  /** The bar that is being made, for a history that is kept up to date. */
-  currentBar(instrument: Instrument, query: HistoryQuery, tick: number, nowMs: number, version: number): Bar {
-    const { last, lastSize } = this.quote(instrument, tick);
+  /** When the bar of a query that is under way began, as its history writes it. */
+  barTime(query: HistoryQuery, nowMs: number, version: number): string {
     const barSeconds = barSecondsOf(query.barSize) ?? 60;
     const at = Math.floor(nowMs / 1000 / barSeconds) * barSeconds;
-    const time = query.epochTimes ? String(at) : timeText(at * 1000, barSeconds >= BAR_SECONDS.day, version);
-    const base = { time, open: last, high: last, low: last, close: last };
-    return { ...base, volume: lastSize, average: last, count: 1 };
+    return query.epochTimes ? String(at) : timeText(at * 1000, barSeconds >= BAR_SECONDS.day, version);
   }
+}
 
-  /** What each account holds. */
-  positions(accountIndex: number): Position[] {
-    return POSITIONS.flatMap(([symbol, quantity]) => {
-      const instrument = this.find({ ...ANY_STOCK, symbol });
-      if (instrument === null) return [];
-      const averageCost = round(instrument.basePrice * 0.95);
-      return [
-        { instrument, quantity: quantity * (accountIndex + 1), averageCost, price: instrument.basePrice },
-      ];
-    });
-  }
+/** The time of an execution or of the like: `20260105 16:00:00 UTC`, without its zone where servers are older. */
+export function timeText(ms: number, isDay: boolean, version: number): string {
+  const iso = new Date(ms).toISOString();
+  const day = iso.slice(0, 10).replaceAll('-', '');
+  if (isDay) return day;
+  const time = iso.slice(11, 19);
+  return version >= Since.instrumentTimeZone ? `${day} ${time} UTC` : `${day}  ${time}`;
+}
+
+/** `20260105 16:00:00 UTC`, `20260105-16:00:00`; every zone is taken for UTC. null if it is not a time. */
+export function parseTime(text: string): number | null {
+  const [, year, month, day, hour, minute, second = '0'] =
+    /^(\d{4})(\d{2})(\d{2})[ -]+(\d{2}):(\d{2})(?::(\d{2}))?(?: \S.*)?$/.exec(text.trim()) ?? [];
+  if (minute === undefined) return null;
+  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+}
+
+/** Rounds to a multiple of the least step of a price. */
+export function roundTo(price: number, step: number): number {
+  const steps = Math.round(1 / step);
+  return Math.round(price * steps) / steps;
+}
+
+export interface Schedule {
+  readonly start: string;
+  readonly end: string;
+  readonly sessions: readonly { readonly start: string; readonly end: string; readonly day: string }[];
 }
 
 interface KeptBars {
@@ -183,26 +213,29 @@ interface KeptBars {
   readonly written: WrittenBars;
 }
 
-/** `timeOf` is asked with how many bars before the last. */
+/** `timeOf` is called with how many bars come after it. */
 function makeBars(
-  basePrice: number,
+  { basePrice, minTick, sizeStep }: Instrument,
   random: Random,
   count: number,
   timeOf: (back: number) => string,
 ): readonly Bar[] {
+  const steps = Math.round(1 / minTick);
+  const round = (price: number): number => Math.round(price * steps) / steps;
+  const wick = basePrice / 2000;
   const bars: Bar[] = [];
-  let close = basePrice;
+  let close = round(basePrice);
   for (let back = count - 1; back >= 0; back--) {
     const open = close;
-    close = round(Math.max(0.01, open * (1 + (random() - 0.5) / 200)));
-    const spread = random() / 10;
+    close = round(Math.max(minTick, open * (1 + (random() - 0.5) / 200)));
+    const spread = random() * wick;
     bars.push({
       time: timeOf(back),
       open,
       high: round(Math.max(open, close) + spread),
-      low: round(Math.max(0.01, Math.min(open, close) - spread)),
+      low: round(Math.max(minTick, Math.min(open, close) - spread)),
       close,
-      volume: 100 + Math.floor(random() * 10_000),
+      volume: sizeStep < 1 ? 1 + Math.floor(random() * 10) : 100 + Math.floor(random() * 10_000),
       average: round((open + close) / 2),
       count: 1 + Math.floor(random() * 500),
     });
@@ -213,12 +246,8 @@ function makeBars(
 const MOST_INSTRUMENTS = 10_000;
 /** In all histories that are kept: some ten megabytes. */
 const MOST_KEPT_BARS = 50_000;
-const POSITIONS = [
-  ['AAPL', 100],
-  ['MSFT', 50],
-  ['SPY', -20],
-] as const;
-const ANY_STOCK: ContractQuery = {
+/** A description that says nothing but that a stock is meant. */
+export const ANY_STOCK: ContractQuery = {
   conId: 0,
   symbol: '',
   secType: 'STK',
@@ -241,28 +270,16 @@ export function barSecondsOf(text: string): number | null {
   return Number(count) * BAR_SECONDS[key];
 }
 
-/** `2 D` -> 172800; null where it is no duration. */
-function durationSeconds(text: string): number | null {
+/** `2 D`; null if it is not a duration. */
+function durationOf(text: string): { readonly count: number; readonly unit: string } | null {
   const [, count, unit] = /^(\d{1,6}) ([SDWMY])$/.exec(text.trim()) ?? [];
-  if (unit === undefined || Number(count) < 1) return null;
-  return Number(count) * SECONDS_PER[unit as keyof typeof SECONDS_PER];
+  return unit === undefined || Number(count) < 1 ? null : { count: Number(count), unit };
 }
 
-/** `20260105 16:00:00 UTC`, `20260105-16:00:00`; every zone is taken for UTC. null where it is no time. */
-function parseTime(text: string): number | null {
-  const [, year, month, day, hour, minute, second = '0'] =
-    /^(\d{4})(\d{2})(\d{2})[ -]+(\d{2}):(\d{2})(?::(\d{2}))?(?: \S.*)?$/.exec(text.trim()) ?? [];
-  if (minute === undefined) return null;
-  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-}
-
-/** `20260105`, `20260105 16:00:00 UTC`; before times named their zone there were two blanks and none. */
-function timeText(ms: number, isDay: boolean, version: number): string {
-  const iso = new Date(ms).toISOString();
-  const day = iso.slice(0, 10).replaceAll('-', '');
-  if (isDay) return day;
-  const time = iso.slice(11, 19);
-  return version >= Since.instrumentTimeZone ? `${day} ${time} UTC` : `${day}  ${time}`;
+/** `20260105-14:30:00` */
+function scheduleTime(seconds: number): string {
+  const iso = new Date(seconds * 1000).toISOString();
+  return `${iso.slice(0, 10).replaceAll('-', '')}-${iso.slice(11, 19)}`;
 }
 
 /** As timeText, for many times, in seconds, of which most are of the same day. */
@@ -284,16 +301,3 @@ function timeWriter(isDay: boolean, version: number): (atSeconds: number) => str
 }
 
 const TWO = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
-
-function round(price: number): number {
-  return Math.round(price * 100) / 100;
-}
-
-/** FNV-1a, 32 bits. */
-function fnv(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  return hash >>> 0;
-}

@@ -1,15 +1,57 @@
-import type { Order } from './wire/model.js';
+import type { Quote } from './market.js';
+import { commissionOf, fillOf, isConditional, type Trigger, triggered } from './matching.js';
+import type { Instrument, Order, OrderStatusWord } from './wire/model.js';
+import { type Notice, notices } from './wire/notices.js';
+import type { OrderRequest } from './wire/request-types.js';
+
+/** What happened to an order: each is told to those whom it concerns. */
+export type OrderEvent =
+  /** It was taken on, or changed. */
+  | { readonly kind: 'shown'; readonly order: Order }
+  | {
+      readonly kind: 'filled';
+      readonly order: Order;
+      readonly quantity: number;
+      readonly price: number;
+      /** Of this fill; the order has the sum. */
+      readonly commission: number;
+    }
+  | { readonly kind: 'canceled'; readonly order: Order }
+  /** It was dropped before it was transmitted. */
+  | { readonly kind: 'discarded'; readonly order: Order }
+  /** It was taken on, and then rejected. */
+  | { readonly kind: 'rejected'; readonly order: Order; readonly notice: Notice };
 
 /** Finished orders are forgotten beyond that many. */
 const MOST_ORDERS = 10_000;
+const OVER: readonly OrderStatusWord[] = ['Filled', 'Cancelled', 'Inactive'];
 
-/** The orders of all clients. Market orders are filled at once, all others wait to be cancelled. */
+/** A finished order and when it ended, in milliseconds since the epoch. */
+export interface CompletedOrder {
+  readonly order: Order;
+  readonly endedAtMs: number;
+}
+
+interface Entry {
+  order: Order;
+  /** Until then nobody sees it, as with `transmit` false. */
+  isTransmitted: boolean;
+  trigger: Trigger;
+  readonly placedAtMs: number;
+  endedAtMs: number | null;
+  /** How often canceling it was refused. */
+  refusedCancels: number;
+}
+
+/** The orders of all clients, with their brackets and groups. Times are milliseconds since the epoch. */
 export class Orders {
-  readonly #byKey = new Map<string, Order & { readonly placedAtMs: number }>();
+  readonly #byKey = new Map<string, Entry>();
+  readonly #firstId: number;
   #nextId: number;
   #permId = 1_000_000;
 
   constructor(firstId: number) {
+    this.#firstId = firstId;
     this.#nextId = firstId;
   }
 
@@ -18,61 +60,264 @@ export class Orders {
     return this.#nextId;
   }
 
-  /** Places an order or changes one that is open; null where the id is that of a finished one, or there are too many. */
+  /** Whether a price may fill or trigger any. */
+  get areWorking(): boolean {
+    for (const entry of this.#byKey.values()) if (this.#isActive(entry)) return true;
+    return false;
+  }
+
+  /** Takes on an order or changes one that is open; a notice if it is refused. */
   place(
     clientId: number,
-    id: number,
-    order: Pick<Order, 'instrument' | 'terms' | 'quantity' | 'price'>,
+    request: OrderRequest,
+    instrument: Instrument,
     nowMs: number,
-  ): Order | null {
-    const key = `${clientId}/${id}`;
+  ): readonly OrderEvent[] | Notice {
+    const { id, quantity, parentId, terms } = request;
+    const key = keyOf(clientId, id);
     const known = this.#byKey.get(key);
-    if (known !== undefined && known.status !== 'Submitted') return null;
-    if (known === undefined && this.#byKey.size >= MOST_ORDERS && !this.#forgetOne()) return null;
-    const isFilled = order.terms.orderType === 'MKT';
-    const placed = {
-      ...order,
-      id,
-      clientId,
-      permId: known?.permId ?? this.#permId++,
-      status: isFilled ? ('Filled' as const) : ('Submitted' as const),
-      filled: isFilled ? order.quantity : 0,
-      price: isFilled ? order.price : 0,
-      placedAtMs: nowMs,
+    const refusal = known === undefined ? null : refusalOfChange(known.order, request, instrument);
+    if (refusal !== null) return refusal;
+    const parent = parentId > 0 ? this.#byKey.get(keyOf(clientId, parentId)) : undefined;
+    if (parentId > 0 && known === undefined) {
+      if (parent === undefined) return notices.noParent;
+      if (isOver(parent.order)) return notices.noSuchOrder(parentId);
+    }
+    if (known === undefined && this.#byKey.size >= MOST_ORDERS && !this.#forgetOne())
+      return notices.tooManyOrders;
+    const before = known?.order;
+    const order: Order = {
+      ...{ id, clientId, parentId, instrument, quantity, terms },
+      permId: before?.permId ?? this.#permId++,
+      status: 'PreSubmitted',
+      filled: before?.filled ?? 0,
+      price: before?.price ?? 0,
+      lastPrice: before?.lastPrice ?? 0,
+      commission: before?.commission ?? null,
     };
-    this.#byKey.set(key, placed);
+    const entry: Entry = {
+      order,
+      isTransmitted: known?.isTransmitted ?? false,
+      trigger: { isHit: !isConditional(order), stop: null },
+      placedAtMs: known?.placedAtMs ?? nowMs,
+      endedAtMs: null,
+      refusedCancels: 0,
+    };
+    this.#byKey.set(key, entry);
     this.#nextId = Math.max(this.#nextId, id + 1);
-    return placed;
+    return request.transmit
+      ? this.#transmit(entry)
+      : known?.isTransmitted === true
+        ? this.#transmit(entry)
+        : [];
   }
 
-  /** The order as it is then; null where none of that id is open. */
-  cancel(clientId: number, id: number): Order | null {
-    const key = `${clientId}/${id}`;
-    const known = this.#byKey.get(key);
-    if (known?.status !== 'Submitted') return null;
-    const canceled = { ...known, status: 'Cancelled' as const };
-    this.#byKey.set(key, canceled);
-    return canceled;
+  /** Uses up an id without placing anything. */
+  burn(id: number): void {
+    this.#nextId = Math.max(this.#nextId, id + 1);
   }
 
-  /** Open orders of one client; null for all clients. */
+  /** Ends an order of a client, with its children; a notice if that is not possible. */
+  cancel(clientId: number, id: number, nowMs: number): readonly OrderEvent[] | Notice {
+    const entry = this.#byKey.get(keyOf(clientId, id));
+    if (entry === undefined) return notices.cancelNotFound(id);
+    if (isOver(entry.order)) {
+      entry.refusedCancels++;
+      return entry.refusedCancels > 1
+        ? notices.cancelNotFound(id)
+        : notices.cancelRefused(id, entry.order.status);
+    }
+    return this.#end(entry, nowMs);
+  }
+
+  /** Ends all orders of all clients. */
+  cancelAll(nowMs: number): OrderEvent[] {
+    return [...this.#byKey.values()].flatMap((entry) => (isOver(entry.order) ? [] : this.#end(entry, nowMs)));
+  }
+
+  /** Ends an open order as the broker does that has accepted it before. */
+  reject(clientId: number, id: number, notice: Notice, nowMs: number): readonly OrderEvent[] {
+    const entry = this.#byKey.get(keyOf(clientId, id));
+    if (entry === undefined || isOver(entry.order)) return [];
+    entry.order = { ...entry.order, status: 'Inactive' };
+    entry.endedAtMs = nowMs;
+    const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
+    return [{ kind: 'rejected', order: entry.order, notice }, ...children];
+  }
+
+  /** Executes what a price allows: of the orders of one instrument, or of all. */
+  match(quoteOf: (instrument: Instrument) => Quote, nowMs: number, only: number | null = null): OrderEvent[] {
+    const events: OrderEvent[] = [];
+    for (const entry of [...this.#byKey.values()]) {
+      if (only !== null && entry.order.instrument.conId !== only) continue;
+      if (this.#isActive(entry))
+        events.push(...this.#matchOne(entry, quoteOf(entry.order.instrument), nowMs));
+    }
+    return events;
+  }
+
+  /** Open orders that were transmitted, of one client; null for all clients. */
   open(clientId: number | null): Order[] {
-    return [...this.#byKey.values()].filter(
-      (order) => order.status === 'Submitted' && (clientId === null || order.clientId === clientId),
+    return [...this.#byKey.values()].flatMap(({ order, isTransmitted }) =>
+      isTransmitted && !isOver(order) && (clientId === null || order.clientId === clientId) ? [order] : [],
     );
   }
 
-  /** Forgets those that were placed since, and gives how many. */
+  /** Finished orders, the oldest first. */
+  completed(): CompletedOrder[] {
+    return [...this.#byKey.values()].flatMap(({ order, endedAtMs, isTransmitted }) =>
+      endedAtMs === null || !isTransmitted ? [] : [{ order, endedAtMs }],
+    );
+  }
+
+  /**
+   * Forgets what a restart loses: orders placed since then, and those that were never transmitted. Gives how many.
+   * Their ids are handed out again, as observed of a real gateway.
+   */
   lose(sinceMs: number): number {
-    const lost = [...this.#byKey].filter(([, order]) => order.placedAtMs > sinceMs);
+    const lost = [...this.#byKey].filter(
+      ([, { order, isTransmitted, placedAtMs }]) =>
+        (placedAtMs > sinceMs && order.filled === 0) || !isTransmitted,
+    );
     for (const [key] of lost) this.#byKey.delete(key);
+    if (lost.length > 0) {
+      const ids = [...this.#byKey.values()].map(({ order }) => order.id + 1);
+      this.#nextId = Math.max(this.#firstId, ...ids);
+    }
     return lost.length;
   }
 
-  #forgetOne(): boolean {
-    for (const [key, order] of this.#byKey) {
-      if (order.status !== 'Submitted') return this.#byKey.delete(key);
+  /** Sends out an order, with those of its bracket that waited for it. */
+  #transmit(entry: Entry): OrderEvent[] {
+    const { clientId, parentId, id } = entry.order;
+    const group = parentId > 0 ? parentId : id;
+    const released = [...this.#byKey.values()].filter(
+      ({ order, isTransmitted }) =>
+        order.clientId === clientId &&
+        (order.id === group || order.parentId === group) &&
+        (!isTransmitted || order.id === id),
+    );
+    for (const one of released) one.isTransmitted = true;
+    return released
+      .sort((a, b) => a.order.id - b.order.id)
+      .map((one) => ({ kind: 'shown', order: this.#working(one) }));
+  }
+
+  /** An order with the status that it has while it works. */
+  #working(entry: Entry): Order {
+    const isMarket = entry.order.terms.orderType === 'MKT' && entry.order.filled === 0;
+    const waits = !this.#isActive(entry) || !entry.trigger.isHit;
+    entry.order = { ...entry.order, status: waits || isMarket ? 'PreSubmitted' : 'Submitted' };
+    return entry.order;
+  }
+
+  /** Whether it is at the exchange, or waits for nothing but a price. */
+  #isActive({ order, isTransmitted }: Entry): boolean {
+    if (!isTransmitted || isOver(order)) return false;
+    if (order.parentId === 0) return true;
+    const parent = this.#byKey.get(keyOf(order.clientId, order.parentId));
+    return parent === undefined || parent.order.status === 'Filled';
+  }
+
+  #matchOne(entry: Entry, quote: Quote, nowMs: number): OrderEvent[] {
+    const events: OrderEvent[] = [];
+    const wasHit = entry.trigger.isHit;
+    entry.trigger = triggered(entry.order, entry.trigger, quote);
+    if (!wasHit && entry.trigger.isHit) events.push({ kind: 'shown', order: this.#working(entry) });
+    const fill = fillOf(entry.order, entry.trigger, quote);
+    if (fill !== null) events.push(...this.#fill(entry, fill.quantity, fill.price, nowMs));
+    const { timeInForce } = entry.order.terms;
+    const isImmediate = timeInForce === 'IOC' || timeInForce === 'FOK';
+    if (isImmediate && entry.trigger.isHit && !isOver(entry.order)) events.push(...this.#end(entry, nowMs));
+    return events;
+  }
+
+  #fill(entry: Entry, quantity: number, price: number, nowMs: number): OrderEvent[] {
+    const before = entry.order;
+    const filled = Math.round((before.filled + quantity) * 1e8) / 1e8;
+    const isWhole = filled >= before.quantity;
+    const total = commissionOf(before.instrument, filled, price);
+    const commission = Math.max(0, Math.round((total - (before.commission ?? 0)) * 100) / 100);
+    entry.order = {
+      ...before,
+      filled,
+      price: (before.price * before.filled + price * quantity) / filled,
+      lastPrice: price,
+      commission: Math.round(((before.commission ?? 0) + commission) * 100) / 100,
+      status: isWhole ? 'Filled' : 'Submitted',
+    };
+    if (isWhole) entry.endedAtMs = nowMs;
+    const events: OrderEvent[] = [{ kind: 'filled', order: entry.order, quantity, price, commission }];
+    events.push(...this.#reduceGroup(entry, quantity, nowMs));
+    if (!isWhole) return events;
+    for (const child of this.#childrenOf(entry.order)) {
+      if (child.isTransmitted) events.push({ kind: 'shown', order: this.#working(child) });
     }
+    return events;
+  }
+
+  /** What a fill does to the other orders of its group: of type 1 they end, of others they lose as much. */
+  #reduceGroup(entry: Entry, quantity: number, nowMs: number): OrderEvent[] {
+    return this.#groupOf(entry.order).flatMap((other): OrderEvent[] => {
+      const type = entry.order.terms.ocaGroup === '' ? 2 : entry.order.terms.ocaType;
+      const left = other.order.quantity - quantity;
+      if (type < 2 || left <= other.order.filled) return this.#end(other, nowMs);
+      other.order = { ...other.order, quantity: left };
+      return other.isTransmitted ? [{ kind: 'shown', order: other.order }] : [];
+    });
+  }
+
+  /** Open orders of the same group: that of its name in the account, or the children of the same parent. */
+  #groupOf({ id, clientId, parentId, terms }: Order): Entry[] {
+    if (terms.ocaGroup === '' && parentId === 0) return [];
+    return [...this.#byKey.values()].filter(({ order }) => {
+      if (isOver(order) || (order.id === id && order.clientId === clientId)) return false;
+      return terms.ocaGroup === ''
+        ? order.clientId === clientId && order.parentId === parentId
+        : order.terms.ocaGroup === terms.ocaGroup && order.terms.account === terms.account;
+    });
+  }
+
+  #childrenOf({ id, clientId }: Order): Entry[] {
+    return [...this.#byKey.values()].filter(
+      ({ order }) => order.parentId === id && order.clientId === clientId && !isOver(order),
+    );
+  }
+
+  #end(entry: Entry, nowMs: number): OrderEvent[] {
+    const kind = entry.isTransmitted ? 'canceled' : 'discarded';
+    entry.order = { ...entry.order, status: 'Cancelled' };
+    entry.endedAtMs = nowMs;
+    const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
+    return [{ kind, order: entry.order }, ...children];
+  }
+
+  #forgetOne(): boolean {
+    for (const [key, { order }] of this.#byKey) if (isOver(order)) return this.#byKey.delete(key);
     return false;
   }
+}
+
+function keyOf(clientId: number, id: number): string {
+  return `${clientId}/${id}`;
+}
+
+function isOver({ status }: Order): boolean {
+  return OVER.includes(status);
+}
+
+/** Why an order that is known may not be changed so; null if it may. */
+function refusalOfChange(
+  known: Order,
+  { terms, quantity }: OrderRequest,
+  instrument: Instrument,
+): Notice | null {
+  if (known.status === 'Filled') return notices.changeOfFilled;
+  if (isOver(known)) return notices.duplicateOrder;
+  const isSame =
+    known.instrument.conId === instrument.conId &&
+    known.terms.action === terms.action &&
+    known.terms.account === terms.account &&
+    quantity > known.filled;
+  return isSame ? null : notices.changeOfBasics;
 }

@@ -1,5 +1,5 @@
 import { barSecondsOf } from './market.js';
-import type { HistoryQuery } from './wire/requests.js';
+import type { HistoryQuery } from './wire/request-types.js';
 
 /**
  * How many events the last `windowMs` hold: a log of each, not a bucket that refills, which would let nearly twice

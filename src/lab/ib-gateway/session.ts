@@ -3,12 +3,14 @@ import type { Timer } from '../../base/clock.js';
 import type { DoorFault } from './fault-board.js';
 import { handlers } from './handlers.js';
 import type { Client, House } from './house.js';
+import { countOrder, placeAndReject, sendOwnOrders } from './order-desk.js';
 import { type DropManner, Outbox } from './outbox.js';
 import { Subscriptions } from './subscriptions.js';
-import { encodeFrame, FrameReader, type Hello, type Inbound } from './wire/frames.js';
-import { type Notice, notices } from './wire/notices.js';
+import { encodeFrame, encodeUnframed, FrameReader, type Hello, type Inbound } from './wire/frames.js';
+import { type Notice, notices, textOf } from './wire/notices.js';
 import * as replies from './wire/replies.js';
-import { decodeRequest, type Request } from './wire/requests.js';
+import type { Request } from './wire/request-types.js';
+import { decodeRequest } from './wire/requests.js';
 import { negotiate } from './wire/versions.js';
 
 /** How far a connection has come. */
@@ -26,6 +28,8 @@ type Phase =
 const HANDSHAKE_MS = 30_000;
 /** A client whose id is in use is told so, and has this long to read it. */
 const REJECTED_MS = 700;
+/** The newest version whose messages have no length prefixes. */
+const LAST_UNFRAMED_VERSION = 76;
 /** What is left to be sent is not waited for longer. */
 const CLOSING_MS = 1000;
 
@@ -198,6 +202,7 @@ export class Session implements Client {
   #take(inbound: Inbound): void {
     switch (inbound.kind) {
       case 'bad':
+        if (inbound.reason === 'no length prefixes') this.#answerUnframed();
         this.#refuse(inbound.reason);
         return;
       case 'hello':
@@ -217,6 +222,7 @@ export class Session implements Client {
     }
     const version = this.#door.version ?? negotiate(hello, options.serverVersion);
     if (version === null) {
+      this.#explain(hello);
       this.#refuse('no common version');
       return;
     }
@@ -226,6 +232,24 @@ export class Session implements Client {
     census.sent++;
     census.sentByType.add('serverVersion');
     this.#outbox.send(encodeFrame([version, connectionTime(clock.wallTime())]));
+  }
+
+  /** Tells a client that speaks other versions which ones this gateway has, so that it can say more than "closed". */
+  #explain({ fromVersion }: Hello): void {
+    const { options, clock } = this.#house;
+    this.version = options.serverVersion;
+    this.#outbox.send(encodeFrame([options.serverVersion, connectionTime(clock.wallTime())]));
+    this.tell(fromVersion > options.serverVersion ? notices.clientTooNew : notices.clientTooOld);
+  }
+
+  /** Tells the same to a client of before 2016, in the form that it reads. */
+  #answerUnframed(): void {
+    if (this.#door.silent) return;
+    const { clock, census } = this.#house;
+    const { code, text } = notices.clientTooOld;
+    census.errors.add(code);
+    this.#outbox.send(encodeUnframed([LAST_UNFRAMED_VERSION, connectionTime(clock.wallTime())]));
+    this.#outbox.send(encodeUnframed([4, 2, -1, code, text]));
   }
 
   #hear(fields: readonly string[]): void {
@@ -255,10 +279,10 @@ export class Session implements Client {
       return;
     }
     if (!decoded.ok) {
-      const what = decoded.reason === 'unknown' ? `message type ${decoded.type}` : 'malformed message';
-      census.badInput.add(what);
-      const invalid = notices.invalid(`${what} is not simulated`);
-      this.tell(decoded.reason === 'unknown' ? invalid : notices.unreadable);
+      const isUnknown = decoded.reason === 'unknown';
+      census.badInput.add(isUnknown ? `message type ${decoded.type}` : 'malformed message');
+      const invalid = notices.invalid(`there is no message of type ${decoded.type}`);
+      this.tell(isUnknown ? invalid : notices.unreadable, decoded.id);
       return;
     }
     this.#answer(decoded.request);
@@ -270,7 +294,20 @@ export class Session implements Client {
       this.tell(notices.invalid('the API has been started'));
       return;
     }
-    handlers[request.name](this, this.#house, request as never);
+    const house = this.#house;
+    if (request.name === 'placeOrder') countOrder(house, this.clientId, request.id);
+    const fault = house.faults.errorFor(this, request);
+    if (fault === null) {
+      handlers[request.name](this, house, request as never);
+      return;
+    }
+    const { code, text = textOf(fault.code), effect = 'refuse' } = fault;
+    if (effect === 'reject' && request.name === 'placeOrder') {
+      placeAndReject(this, house, request, { code, text });
+      return;
+    }
+    this.tell({ code, text }, 'id' in request ? request.id : -1);
+    if (effect === 'advise') handlers[request.name](this, house, request as never);
   }
 
   #start(clientId: number): void {
@@ -297,6 +334,7 @@ export class Session implements Client {
     log(`client ${clientId} ready, version ${this.version}`);
     this.send(replies.managedAccounts(options.accounts));
     this.send(replies.nextValidId(orders.nextId));
+    sendOwnOrders(this, this.#house);
     if (!this.#house.linked) {
       this.tell(notices.serverLinkBroken);
       return;

@@ -1,30 +1,82 @@
-import type { Instrument } from './wire/model.js';
-import type { HistoryQuery } from './wire/requests.js';
+import type { Bar, Instrument } from './wire/model.js';
+import type { TickTypes } from './wire/replies.js';
+import type { HistoryQuery } from './wire/request-types.js';
 
-/** What a client keeps getting until it cancels. */
+/** The bar that a subscription is at; null before its first price. */
+export interface CurrentBar {
+  bar: Bar | null;
+}
+
+/** What a client receives until it cancels. */
 export type Subscription =
-  | { readonly kind: 'marketData'; readonly id: number; readonly instrument: Instrument }
+  | {
+      readonly kind: 'marketData';
+      readonly id: number;
+      readonly instrument: Instrument;
+      readonly types: TickTypes;
+    }
   | {
       readonly kind: 'history';
       readonly id: number;
       readonly instrument: Instrument;
       readonly query: HistoryQuery;
+      readonly current: CurrentBar;
+    }
+  | {
+      readonly kind: 'realTimeBars';
+      readonly id: number;
+      readonly instrument: Instrument;
+      readonly current: CurrentBar;
+    }
+  | {
+      readonly kind: 'tickByTick';
+      readonly id: number;
+      readonly instrument: Instrument;
+      readonly stream: string;
     }
   | { readonly kind: 'accountSummary'; readonly id: number; readonly tags: readonly string[] }
   | { readonly kind: 'accountUpdates'; readonly account: string }
-  | { readonly kind: 'positions' };
+  | { readonly kind: 'accountUpdatesMulti'; readonly id: number }
+  | { readonly kind: 'positions' }
+  | {
+      readonly kind: 'positionsMulti';
+      readonly id: number;
+      readonly accounts: readonly string[];
+      readonly model: string;
+    }
+  | { readonly kind: 'profit'; readonly id: number; readonly account: string }
+  | {
+      readonly kind: 'positionProfit';
+      readonly id: number;
+      readonly account: string;
+      readonly conId: number;
+    };
 
 export type SubscriptionKind = Subscription['kind'];
 
 export const SUBSCRIPTION_KINDS: readonly SubscriptionKind[] = [
   'marketData',
   'history',
+  'realTimeBars',
+  'tickByTick',
   'accountSummary',
   'accountUpdates',
+  'accountUpdatesMulti',
   'positions',
+  'positionsMulti',
+  'profit',
+  'positionProfit',
 ];
 
-/** One client's subscriptions. Those without an id of their own there is one of each. */
+/** The kinds that come from the vendor's servers, and that a loss of data ends. */
+export const VENDOR_KINDS: readonly SubscriptionKind[] = [
+  'marketData',
+  'history',
+  'realTimeBars',
+  'tickByTick',
+];
+
+/** One client's subscriptions. Of those without an id there is one of each kind. */
 export class Subscriptions {
   readonly #byKey = new Map<string, Subscription>();
 
@@ -32,7 +84,7 @@ export class Subscriptions {
     return this.#byKey.size;
   }
 
-  /** Whether it is new; one that was there already stays as it was. */
+  /** Whether it is new; an existing one stays as it is. */
   add(subscription: Subscription): boolean {
     const key = keyOf(subscription.kind, 'id' in subscription ? subscription.id : 0);
     if (this.#byKey.has(key)) return false;

@@ -1,5 +1,5 @@
 import type { ControlClient } from '../ib-gateway/control-client.js';
-import type { GatewayOptions } from '../ib-gateway/gateway.js';
+import type { GatewayOptions } from '../ib-gateway/options.js';
 
 /** What of a simulated gateway a scenario may choose. */
 export interface GatewayWish

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/base/random.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
+import { type Gateway, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
+import type { GatewayOptions } from '../../../src/lab/ib-gateway/options.js';
 import { encodeFrame, encodeHello } from '../../../src/lab/ib-gateway/wire/frames.js';
 import { eventually } from '../../helpers/eventually.js';
 import { VirtualClock } from '../../helpers/virtual-clock.js';
@@ -38,7 +39,6 @@ describe('what is no client of the protocol', () => {
     ['an HTTP client', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), 'not the TWS protocol'],
     ['a TLS client', Buffer.from('160301020001000001fc0303', 'hex'), 'not the TWS protocol'],
     ['random bytes', Buffer.from('00ff00ff00ff', 'hex'), 'not the TWS protocol'],
-    ['a protobuf-only client', encodeHello('v201..226'), 'no common version'],
     ['a greeting without end', Buffer.from('API\0\x7f\xff\xff\xff', 'latin1'), 'frame too long'],
   ])('%s is hung up on', async (_, bytes, reason) => {
     const gateway = await gatewayWith();
@@ -47,6 +47,33 @@ describe('what is no client of the protocol', () => {
     await client.over;
     expect(client.pieces).toEqual([]);
     expect(gateway.counts().badInput).toEqual({ [reason]: 1 });
+    await servesClients(gateway);
+  });
+
+  it.each([
+    ['that speaks protobuf only', 'v201..226', '193', 'not protobuf'],
+    ['that speaks protobuf only, of the newest floor', 'v213..225', '193', 'not protobuf'],
+    ['of versions below 100', 'v38..76', '193', 'TWS API 9.72 or later'],
+  ])('a client %s is told which versions there are, and then hung up on', async (_, hello, version, text) => {
+    const gateway = await gatewayWith();
+    const client = await RawClient.connect(gateway);
+    client.socket.write(encodeHello(hello));
+    expect(await client.over).toBe('end');
+    expect(client.messages[0]?.[0]).toBe(version);
+    expect(client.messages[1]?.slice(0, 4)).toEqual(['4', '2', '-1', '320']);
+    expect(client.messages[1]?.[4]).toContain(text);
+    expect(gateway.counts().badInput).toEqual({ 'no common version': 1 });
+  });
+
+  it('a client without length prefixes is told the same in the form that it reads', async () => {
+    const gateway = await gatewayWith();
+    const client = await RawClient.connect(gateway);
+    client.socket.write('6');
+    client.socket.write('3\0' + '7\0');
+    expect(await client.over).toBe('end');
+    const [version, , type, own, id, code, text] = Buffer.concat(client.pieces).toString().split('\0');
+    expect([version, type, own, id, code]).toEqual(['76', '4', '2', '-1', '320']);
+    expect(text).toContain('TWS API 9.72 or later');
     await servesClients(gateway);
   });
 

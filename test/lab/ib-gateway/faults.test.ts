@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Fault, toFault, toFaultPlan } from '../../../src/lab/ib-gateway/faults.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
+import { type Gateway, startGateway } from '../../../src/lab/ib-gateway/gateway.js';
+import type { GatewayOptions } from '../../../src/lab/ib-gateway/options.js';
 import { encodeHello } from '../../../src/lab/ib-gateway/wire/frames.js';
 import { VirtualClock } from '../../helpers/virtual-clock.js';
 import { historyRequest, RawClient } from './raw-client.js';

@@ -36,7 +36,7 @@ describe('the greeting', () => {
   it.each([
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'not the TWS protocol'],
     ['one byte that differs', Buffer.from('B'), 'not the TWS protocol'],
-    ['the old protocol', Buffer.from('63\0'), 'not the TWS protocol'],
+    ['the old protocol', Buffer.from('63\0'), 'no length prefixes'],
     ['versions the wrong way round', encodeHello('v193..100'), 'bad version range'],
     ['words', encodeHello('hello'), 'bad version range'],
     ['nothing', encodeHello(''), 'empty frame'],

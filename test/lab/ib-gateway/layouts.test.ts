@@ -5,13 +5,18 @@ import { joinedBars } from '../../../src/lab/ib-gateway/wire/bar-text.js';
 import { encodeFrame } from '../../../src/lab/ib-gateway/wire/frames.js';
 import type { Bar } from '../../../src/lab/ib-gateway/wire/model.js';
 import { openOrder } from '../../../src/lab/ib-gateway/wire/open-order.js';
+import { orderStatus } from '../../../src/lab/ib-gateway/wire/order-replies.js';
 import * as replies from '../../../src/lab/ib-gateway/wire/replies.js';
+import { requestId } from '../../../src/lab/ib-gateway/wire/request-ids.js';
 import { decodeRequest } from '../../../src/lab/ib-gateway/wire/requests.js';
 import { negotiate } from '../../../src/lab/ib-gateway/wire/versions.js';
+import { orderOf } from './order.js';
 import { historyRequest, stock } from './raw-client.js';
 
 const texts = (fields: readonly unknown[]) =>
   fields.map((field) => (typeof field === 'boolean' ? String(Number(field)) : String(field ?? '')));
+
+const HOURS = { all: '', regular: '' };
 
 const contract = {
   conId: 0,
@@ -36,8 +41,35 @@ describe('versions', () => {
     [100, 226, 193, 193],
     [201, 226, 200, null],
     [38, 76, 193, null],
+    // Versions that clients read differently.
+    [100, 158, 193, 157],
+    [100, 187, 193, 186],
+    [100, 193, 189, 186],
+    [188, 193, 189, null],
   ])('from %d to %d, with a gateway of %d, is %j', (fromVersion, toVersion, own, expected) => {
     expect(negotiate({ fromVersion, toVersion }, own)).toBe(expected);
+  });
+});
+
+describe('the id of a request', () => {
+  it.each([
+    [[10, 5, 44, 'x'], 193, 44],
+    [[1, 11, 44], 193, 44],
+    [[3, 44, 0], 193, 44],
+    [[3, 45, 44], 144, 44],
+    [[4, 44], 193, 44],
+    [[4, 1, 44], 191, 44],
+    [[20, 44], 193, 44],
+    [[20, 6, 44], 123, 44],
+    [[22, 44], 193, 44],
+    [[22, 4, 44], 142, 44],
+    [[97, 44], 193, 44],
+    [[100, 44], 193, 44],
+    [[61, 1], 193, -1],
+    [[6, 2, 1, 'DU1'], 193, -1],
+    [[97, 'x'], 193, -1],
+  ])('%j at %d is %d', (fields, version, expected) => {
+    expect(requestId(texts(fields), version)).toBe(expected);
   });
 });
 
@@ -101,9 +133,8 @@ describe('requests', () => {
 });
 
 describe('replies', () => {
-  const market = new Market(1);
-  const instrument = market.find(contract);
-  if (instrument === null) throw new Error('no instrument');
+  const [instrument] = new Market(1).lookUp(contract);
+  if (instrument === undefined) throw new Error('no instrument');
 
   it.each([
     [100, 8, 'the first of the text protocol'],
@@ -112,7 +143,7 @@ describe('replies', () => {
     [121, 8, 'aggGroup'],
     [163, 8, 'sizeMinTick'],
   ])('contract details at %d have their version', (version, expected) => {
-    expect(replies.contractDetails(1, instrument, version)[1]).toBe(expected);
+    expect(replies.contractDetails(1, instrument, HOURS, version)[1]).toBe(expected);
   });
 
   it.each([
@@ -131,7 +162,7 @@ describe('replies', () => {
     [193, 42],
     [200, 42],
   ])('contract details at %d have %d fields', (version, fields) => {
-    expect(replies.contractDetails(1, instrument, version)).toHaveLength(fields);
+    expect(replies.contractDetails(1, instrument, HOURS, version)).toHaveLength(fields);
   });
 
   it.each([
@@ -178,24 +209,17 @@ describe('replies', () => {
     [198, 147],
     [199, 148],
   ])('an open order at %d has %d fields', (version, fields) => {
-    const terms = {
-      ...{ action: 'BUY', orderType: 'LMT', limitPrice: '1', auxPrice: '', timeInForce: 'DAY' },
-      ...{ account: 'DU1', reference: '' },
-    };
-    const state = { id: 5, clientId: 2, permId: 77, quantity: 10, filled: 0, price: 0 };
-    const order = { ...state, status: 'Submitted' as const, instrument, terms };
+    const order = orderOf(instrument);
     expect(openOrder(order, version)).toHaveLength(fields);
-    expect(openOrder({ ...order, terms: { ...terms, orderType: 'PEG BENCH' } }, version)).toHaveLength(
-      version < 102 ? fields : fields + 5,
-    );
+    const pegged = { ...order, terms: { ...order.terms, orderType: 'PEG BENCH' } };
+    expect(openOrder(pegged, version)).toHaveLength(version < 102 ? fields : fields + 5);
   });
 
   it.each([
     [130, [3, 6, 5, 'Submitted', 0, 10, 0, 77, 0, 0, 2, '']],
     [131, [3, 5, 'Submitted', 0, 10, 0, 77, 0, 0, 2, '', 0]],
   ])('the status of an order at %d', (version, expected) => {
-    const order = { id: 5, clientId: 2, permId: 77, quantity: 10, filled: 0, price: 0 };
-    expect(replies.orderStatus({ ...order, status: 'Submitted' }, version)).toEqual(expected);
+    expect(orderStatus(orderOf(instrument), version)).toEqual(expected);
   });
 });
 
@@ -228,7 +252,7 @@ it('writes the fields of bars as String does, however many there are', () => {
 describe('the made-up market', () => {
   const history = (given: object, seed = 1, version = 193) => {
     const market = new Market(seed);
-    const instrument = market.find(contract);
+    const [instrument] = market.lookUp(contract);
     const query = {
       contract,
       end: '20260105 16:00:00 UTC',
@@ -240,7 +264,7 @@ describe('the made-up market', () => {
       keepUpToDate: false,
       ...given,
     };
-    if (instrument === null) throw new Error('no instrument');
+    if (instrument === undefined) throw new Error('no instrument');
     const found = market.history(instrument, query, Date.UTC(2026, 0, 5), version);
     return typeof found === 'string' ? found : found;
   };
@@ -252,8 +276,11 @@ describe('the made-up market', () => {
 
   it.each([
     [{ duration: '20000 S', barSize: '1 secs' }, 20_000],
-    [{ duration: '2 D', barSize: '1 hour' }, 48],
-    [{ duration: '1 W', barSize: '1 day' }, 7],
+    [{ duration: '2 D', barSize: '1 hour' }, 14],
+    [{ duration: '2 D', barSize: '1 hour', regularHoursOnly: false }, 30],
+    [{ duration: '1 D', barSize: '1 min' }, 390],
+    [{ duration: '1 W', barSize: '1 day' }, 5],
+    [{ duration: '2 M', barSize: '1 week' }, 8],
     [{ duration: '30 S', barSize: '1 min' }, 1],
     [{ duration: '99 Y', barSize: '1 secs' }, 100_000],
   ])('%j is %d bars', (given, bars) => {
@@ -262,8 +289,8 @@ describe('the made-up market', () => {
 
   it('gives the same bars to all who ask the same, and writes the times of each as it would alone', () => {
     const market = new Market(1);
-    const instrument = market.find(contract);
-    if (instrument === null) throw new Error('no instrument');
+    const [instrument] = market.lookUp(contract);
+    if (instrument === undefined) throw new Error('no instrument');
     const query = {
       ...{ contract, end: '20260105 16:00:00 UTC', barSize: '1 hour', duration: '3 D' },
       ...{ regularHoursOnly: true, whatToShow: 'TRADES', epochTimes: false, keepUpToDate: false },
@@ -275,20 +302,28 @@ describe('the made-up market', () => {
     };
     expect(ask({})).toEqual(ask({}));
     expect(ask({})).toBe(ask({}));
-    expect(ask({}, 151)[0]?.time).toBe('20260102  17:00:00');
-    expect(ask({ epochTimes: true })[0]?.time).toBe('1767373200');
+    expect(ask({}, 151)[0]?.time).toBe('20251231  16:00:00');
+    expect(ask({ epochTimes: true })[0]?.time).toBe('1767196800');
+    expect(ask({ regularHoursOnly: false })).not.toEqual(ask({}));
+    // The end is not a bar, the session begins at half past, and there is a weekend in between.
     expect(
       ask({})
-        .slice(6, 9)
+        .slice(-4)
         .map(({ time }) => time),
-    ).toEqual(['20260102 23:00:00 UTC', '20260103 00:00:00 UTC', '20260103 01:00:00 UTC']);
+    ).toEqual([
+      '20260102 19:00:00 UTC',
+      '20260102 20:00:00 UTC',
+      '20260105 14:30:00 UTC',
+      '20260105 15:00:00 UTC',
+    ]);
     // Whatever is kept, there is an end to it.
     const first = ask({});
     for (let day = 1; day <= 56; day++)
       ask({
         end: `202602${String(Math.ceil(day / 2)).padStart(2, '0')} 16:00:00 UTC`,
-        duration: '2 D',
+        duration: '3 D',
         barSize: '1 min',
+        regularHoursOnly: false,
       });
     expect(ask({})).not.toBe(first);
     expect(ask({})).toEqual(first);
@@ -304,9 +339,9 @@ describe('the made-up market', () => {
   });
 
   it.each([
-    [193, {}, '20260105 16:00:00 UTC'],
-    [151, {}, '20260105  16:00:00'],
-    [193, { epochTimes: true }, '1767628800'],
+    [193, {}, '20260105 15:59:00 UTC'],
+    [151, {}, '20260105  15:59:00'],
+    [193, { epochTimes: true }, '1767628740'],
     [193, { barSize: '1 day', duration: '3 D' }, '20260105'],
   ])('writes times at %d with %j as %s', (version, given, expected) => {
     const found = history(given, 1, version);
@@ -325,7 +360,7 @@ describe('the made-up market', () => {
   it('finds what it has handed out by its number', () => {
     const market = new Market(1);
     const found = market.find(contract);
-    expect(market.find({ ...contract, symbol: '', conId: found?.conId ?? 0 })).toEqual(found);
+    expect(market.find({ ...contract, symbol: '', conId: 265598 })).toEqual(found);
     expect(market.find({ ...contract, symbol: '', conId: 5 })).toBeNull();
     expect(market.find({ ...contract, symbol: 'NOSUCH' })).toBeNull();
     expect(market.find({ ...contract, secType: 'BOND' })).toBeNull();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HISTORY_LIMITS, HistoryPacing, SlidingWindow } from '../../../src/lab/ib-gateway/pacing.js';
-import type { HistoryQuery } from '../../../src/lab/ib-gateway/wire/requests.js';
+import type { HistoryQuery } from '../../../src/lab/ib-gateway/wire/request-types.js';
 
 describe('a sliding window', () => {
   it('holds what a count of all stamps says, at any times', () => {

@@ -133,3 +133,85 @@ export function historyRequest(
   const { barSize = '5 secs', duration = '60 S', what = 'TRADES', end = '', keep = false } = given;
   return [20, id, ...stock(symbol), false, end, barSize, duration, true, what, 1, keep, ''];
 }
+
+/** What of an order a test may choose; the rest is as clients leave it. */
+export interface OrderWish {
+  readonly symbol?: string;
+  readonly action?: string;
+  readonly quantity?: number;
+  readonly type?: string;
+  readonly limit?: number | string;
+  readonly aux?: number | string;
+  readonly tif?: string;
+  readonly account?: string;
+  readonly reference?: string;
+  readonly transmit?: boolean;
+  readonly parentId?: number;
+  readonly ocaGroup?: string;
+  readonly ocaType?: number;
+  readonly outsideRth?: boolean;
+  readonly trailingPercent?: number;
+  readonly algorithm?: string;
+  readonly hedge?: string;
+  readonly whatIf?: boolean;
+}
+
+/** An order as clients of server version 193 send it, up to its what-if flag. */
+export function orderRequest(id: number, wish: OrderWish = {}): Field[] {
+  const { symbol = 'AAPL', action = 'BUY', quantity = 100, type = 'LMT', limit = '', aux = '' } = wish;
+  const { tif = 'DAY', account = '', reference = '', transmit = true, parentId = 0 } = wish;
+  const { ocaGroup = '', ocaType = 0, outsideRth = false, trailingPercent = '', whatIf = false } = wish;
+  const { algorithm, hedge } = wish;
+  return [
+    ...[3, id, ...stock(symbol), '', '', action, quantity, type, limit, aux, tif, ocaGroup, account, '', 0],
+    ...[
+      reference,
+      transmit,
+      parentId,
+      false,
+      false,
+      '',
+      0,
+      outsideRth,
+      false,
+      '',
+      '',
+      '',
+      '',
+      '',
+      '',
+      '',
+      '',
+    ],
+    ...[
+      0,
+      '',
+      -1,
+      ocaType,
+      '',
+      '',
+      false,
+      '',
+      '',
+      false,
+      false,
+      '',
+      0,
+      '',
+      '',
+      '',
+      '',
+      '',
+      false,
+      '',
+      '',
+      '',
+      '',
+    ],
+    ...[false, '', '', trailingPercent, '', '', '', '', '', ''],
+    ...(hedge === undefined ? [''] : [hedge, '0.5']),
+    ...[false, '', '', false, false],
+    ...(algorithm === undefined ? [''] : [algorithm, 2, 'a', '1', 'b', '2']),
+    ...['', whatIf, '', false, false, false, 0, '', '', '', '', '', '', '', 0],
+  ];
+}

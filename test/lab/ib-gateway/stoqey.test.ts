@@ -9,6 +9,7 @@ afterEach(async () => {
   for (const each of cleanUp.splice(0)) await each();
 });
 
+const CALL = { strike: 200, right: 'C' as never, lastTradeDateOrContractMonth: '20261218' };
 const aapl: Contract = { symbol: 'AAPL', secType: 'STK' as SecType, exchange: 'SMART', currency: 'USD' };
 
 /** The public client, and all that it has told so far. */
@@ -82,7 +83,7 @@ describe.each([151, 176, 193])('@stoqey/ib at server version %d', (serverVersion
     expect(details).toMatchObject({
       contract: { symbol: 'AAPL', secType: 'STK', currency: 'USD', primaryExch: 'NASDAQ' },
       minTick: 0.01,
-      longName: 'AAPL INC',
+      longName: 'APPLE INC',
       timeZoneId: 'UTC',
       marketRuleIds: '26',
     });
@@ -96,7 +97,7 @@ describe.each([151, 176, 193])('@stoqey/ib at server version %d', (serverVersion
     api.reqHistoricalData(2, aapl, '', '120 S', '1 min' as never, 'TRADES' as never, 1, 2, true);
     await client.until('historicalDataUpdate', ([id]) => id === 2);
     const bars = client.of('historicalData').filter(([id]) => id === 1);
-    expect(bars).toHaveLength(150 + 1);
+    expect(bars).toHaveLength(5 * 21 + 1);
     expect(bars.at(-1)?.[1]).toMatch(/^finished-/);
     for (const [, , open, high, low, close] of bars.slice(0, -1)) {
       expect(Math.max(Number(open), Number(close))).toBeLessThanOrEqual(Number(high));
@@ -162,6 +163,7 @@ describe.each([151, 176, 193])('@stoqey/ib at server version %d', (serverVersion
     await client.until('orderStatus', ([id, status]) => id === 10 && status === 'Cancelled');
     expect(client.of('orderStatus').map((args) => args.slice(0, 4))).toEqual([
       [10, 'Submitted', 0, 10],
+      [11, 'PreSubmitted', 0, 10],
       [11, 'Filled', 10, 0],
       [10, 'Submitted', 0, 10],
       [10, 'Cancelled', 0, 10],
@@ -177,8 +179,16 @@ describe.each([151, 176, 193])('@stoqey/ib at server version %d', (serverVersion
     ];
     expect(client.of('openOrder')).toEqual([
       of(10, 'LMT', 'Submitted'),
+      of(11, 'MKT', 'PreSubmitted'),
+      of(11, 'MKT', 'Filled'),
       of(11, 'MKT', 'Filled'),
       of(10, 'LMT', 'Submitted'),
+    ]);
+    expect(client.of('execDetails')).toEqual([
+      [-1, expect.objectContaining(shown), expect.objectContaining({ orderId: 11, side: 'BOT', shares: 10 })],
+    ]);
+    expect(client.of('commissionReport')).toEqual([
+      [expect.objectContaining({ commission: 1, currency: 'USD' })],
     ]);
     expect(client.misread()).toEqual([]);
   });
@@ -199,7 +209,7 @@ it('@stoqey/ib misreads nothing at any version that it knows', async () => {
   for (let version = 100; version <= 193; version++) {
     const { client, api } = await connected(version);
     api.reqContractDetails(1, aapl);
-    api.reqContractDetails(2, { ...aapl, secType: 'OPT' as SecType, strike: 200, right: 'C' as never });
+    api.reqContractDetails(2, { ...aapl, secType: 'OPT' as SecType, ...CALL });
     api.reqContractDetails(3, { ...aapl, symbol: 'NOSUCH' });
     api.reqHistoricalData(4, aapl, '', '3 D', '1 day' as never, 'TRADES' as never, 1, 1, version >= 124);
     api.reqMktData(5, aapl, '', true, false);
@@ -210,7 +220,10 @@ it('@stoqey/ib misreads nothing at any version that it knows', async () => {
     api.placeOrder(9, aapl, order);
     api.reqAllOpenOrders();
     api.cancelOrder(9);
+    api.placeOrder(10, aapl, { ...order, orderType: 'MKT' as never });
+    api.placeOrder(11, aapl, { ...order, whatIf: true });
     api.reqExecutions(7, {});
+    if (version >= 177) api.reqCompletedOrders(false);
     api.reqCurrentTime();
     await client.until('currentTime');
     const got = (name: string) => client.of(name).length;
@@ -218,8 +231,14 @@ it('@stoqey/ib misreads nothing at any version that it knows', async () => {
     expect({ version, answers, cancelled: got('orderStatus') }).toEqual({
       version,
       answers: [2, 1, 1, 1],
-      cancelled: 3,
+      cancelled: 5,
     });
+    expect({ version, fills: got('execDetails'), commissions: got('commissionReport') }).toEqual({
+      version,
+      fills: 2,
+      commissions: 2,
+    });
+    if (version >= 177) expect(got('completedOrder')).toBe(2);
     expect(got('historicalData')).toBe(4);
     // See open-order.ts: the library is one field out of step there.
     const own = version < 103 || version > 144;

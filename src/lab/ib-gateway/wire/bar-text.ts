@@ -55,10 +55,11 @@ function writeWhole(at: number, value: number): number {
   return end + 1;
 }
 
-/** As String writes it: of the two digits behind the point none that is an idle 0. A price has whole cents. */
+/** As String writes it, without zeros at its end. Prices in whole cents are written fast. */
 function writePrice(at: number, value: number): number {
   const cents = Math.round(value * 100);
-  if (!(cents >= 0 && cents < MOST_FAST)) return writeText(at, String(value));
+  const isFast = cents >= 0 && cents < MOST_FAST && cents / 100 === value;
+  if (!isFast) return writeText(at, String(value));
   const whole = (cents / 100) | 0;
   const rest = cents - whole * 100;
   let end = writeDigits(at, whole);

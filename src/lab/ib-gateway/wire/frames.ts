@@ -18,7 +18,13 @@ export interface Hello {
 }
 
 /** Why bytes are no TWS protocol. */
-export type BadBytes = 'not the TWS protocol' | 'bad version range' | 'frame too long' | 'empty frame';
+export type BadBytes =
+  | 'not the TWS protocol'
+  /** A client of before 2016, whose messages have no length. */
+  | 'no length prefixes'
+  | 'bad version range'
+  | 'frame too long'
+  | 'empty frame';
 
 /** No request of the protocol comes near; what announces more is garbage, and is not waited for. */
 export const MOST_FRAME_BYTES = 1_000_000;
@@ -64,6 +70,12 @@ export class FrameReader {
     for (;;) {
       const left = bytes.length - at;
       if (this.#phase === 'prefix') {
+        const old = oldGreeting(bytes.subarray(at));
+        if (old === 'whole') return this.#bad('no length prefixes', bytes, found);
+        if (old === 'begun') {
+          this.#neededBytes = left + 1;
+          return at;
+        }
         const length = Math.min(PREFIX.length, left);
         // Said at the first byte that differs: an HTTP client would wait for ever.
         if (bytes.compare(PREFIX, 0, length, at, at + length) !== 0)
@@ -100,6 +112,18 @@ export class FrameReader {
     found.push({ kind: 'bad', reason });
     return bytes.length;
   }
+}
+
+/** One message as clients without length prefixes read it. */
+export function encodeUnframed(fields: readonly Field[]): Buffer {
+  return Buffer.from(fields.map((field) => `${fieldText(field)}\0`).join(''));
+}
+
+/** Whether bytes are the greeting of an old client: its version as two digits, and a NUL. */
+function oldGreeting(bytes: Buffer): 'whole' | 'begun' | null {
+  const text = bytes.toString('latin1', 0, 3);
+  if (/^\d\d\0/.test(text)) return 'whole';
+  return text.length > 0 && /^\d{1,2}$/.test(text) ? 'begun' : null;
 }
 
 /** Fields that are joined already, with a NUL between each two: what is long, and sent often, is written once. */

@@ -1,5 +1,8 @@
 import type { JoinedFields } from './frames.js';
 
+/** When an instrument is traded: as stocks are, from Monday to Friday, or always. */
+export type TradingDays = 'stock' | 'weekdays' | 'always';
+
 /** Something that is traded, as messages describe it. */
 export interface Instrument {
   readonly conId: number;
@@ -18,8 +21,12 @@ export interface Instrument {
   readonly marketName: string;
   readonly longName: string;
   readonly validExchanges: string;
-  readonly tradingHours: string;
   readonly minTick: number;
+  /** The least that is traded or quoted. */
+  readonly sizeStep: number;
+  readonly trading: TradingDays;
+  /** What an option or future is on. */
+  readonly underlying: { readonly conId: number; readonly symbol: string; readonly secType: string } | null;
   /** Approximate price. */
   readonly basePrice: number;
 }
@@ -56,16 +63,27 @@ export interface Position {
   readonly price: number;
 }
 
+export type OrderStatusWord =
+  | 'PendingSubmit'
+  | 'PreSubmitted'
+  | 'Submitted'
+  | 'Filled'
+  | 'Cancelled'
+  | 'Inactive';
+
 /** Progress of an order. */
 export interface OrderState {
   readonly id: number;
   readonly clientId: number;
   readonly permId: number;
+  readonly parentId: number;
   readonly quantity: number;
-  readonly status: 'Submitted' | 'Filled' | 'Cancelled';
+  readonly status: OrderStatusWord;
   readonly filled: number;
-  /** Average fill price. */
+  /** Average fill price; 0 before the first fill. */
   readonly price: number;
+  /** Price of the last fill; 0 before the first. */
+  readonly lastPrice: number;
 }
 
 /** Terms of an order exactly as the client sent them; empty if it sent none. */
@@ -77,9 +95,67 @@ export interface OrderTerms {
   readonly timeInForce: string;
   readonly account: string;
   readonly reference: string;
+  readonly ocaGroup: string;
+  /** 1 cancel the rest, 2 and 3 reduce it. */
+  readonly ocaType: number;
+  readonly outsideRth: boolean;
+  readonly hidden: boolean;
+  readonly openClose: string;
+  readonly origin: string;
+  readonly displaySize: string;
+  readonly triggerMethod: string;
+  readonly discretionaryAmount: string;
+  readonly goodAfterTime: string;
+  readonly goodTillDate: string;
+  readonly modelCode: string;
+  readonly rule80A: string;
+  readonly allOrNone: string;
+  readonly minQuantity: string;
+  readonly percentOffset: string;
+  readonly volatility: string;
+  readonly volatilityType: string;
+  readonly trailStopPrice: string;
+  readonly trailingPercent: string;
+}
+
+/** What an order would do to the margins of its account. */
+export interface Margins {
+  readonly initial: number;
+  readonly maintenance: number;
+  readonly equity: number;
+}
+
+export interface Preview {
+  readonly before: Margins;
+  readonly change: Margins;
+  readonly after: Margins;
+  readonly commission: number;
 }
 
 export interface Order extends OrderState {
   readonly instrument: Instrument;
   readonly terms: OrderTerms;
+  /** null until the first commission is known. */
+  readonly commission: number | null;
+  /** Margins, if only they were asked for. */
+  readonly preview?: Preview;
+}
+
+/** One fill of an order. */
+export interface Execution {
+  /** Counts all executions of the gateway, from 1. */
+  readonly number: number;
+  readonly execId: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly order: Order;
+  readonly side: 'BOT' | 'SLD';
+  readonly quantity: number;
+  readonly price: number;
+  /** Of the order, with this fill. */
+  readonly cumulative: number;
+  readonly averagePrice: number;
+  readonly commission: number;
+  /** null for a fill that closes nothing. */
+  readonly realizedProfit: number | null;
 }

@@ -1,20 +1,21 @@
 import type { Field } from './frames.js';
-import type { Order } from './model.js';
+import type { Margins, Order } from './model.js';
 import type { Reply } from './replies.js';
 import { Since } from './versions.js';
 
 /**
- * An order that is open, with its contract and all that was said of it: some hundred fields, most of which are empty
- * unless the order is of a kind that the gateway does not play.
+ * An order with its contract, its terms and, for a what-if, its margins: some hundred fields, most of which are empty
+ * unless the order is of a kind that the gateway does not simulate.
  *
  * The layout is that of the vendor's clients. @stoqey/ib 1.6.10 does not look for the model code where a server is older
  * than 145 (it asks the message's version instead of the server's), so that at 103 to 144 it is one field out of step.
  */
-export function openOrder({ instrument, terms, ...order }: Order, version: number): Reply {
+export function openOrder({ instrument, terms, preview, ...order }: Order, version: number): Reply {
   const since = (gate: number, ...fields: readonly Field[]): readonly Field[] =>
     version >= gate ? fields : [];
   const until = (gate: number, ...fields: readonly Field[]): readonly Field[] =>
     version < gate ? fields : [];
+  const commission = preview?.commission ?? order.commission ?? '';
   const isPegged = /^PEG ?BENCH$/.test(terms.orderType);
   return [
     5,
@@ -24,31 +25,35 @@ export function openOrder({ instrument, terms, ...order }: Order, version: numbe
     ...[instrument.right, instrument.multiplier, instrument.exchange, instrument.currency],
     ...[instrument.localSymbol, instrument.tradingClass],
     ...[terms.action, order.quantity, terms.orderType, terms.limitPrice, terms.auxPrice, terms.timeInForce],
-    ...named({ ocaGroup: '' }),
-    terms.account,
-    ...named({ openClose: '', origin: 0 }),
-    terms.reference,
-    ...[order.clientId, order.permId],
-    ...named({ outsideRth: 0, hidden: 0, discretionaryAmount: 0, goodAfterTime: '', sharesAllocation: '' }),
+    ...[terms.ocaGroup, terms.account, terms.openClose, terms.origin || 0, terms.reference],
+    ...[order.clientId, order.permId, terms.outsideRth, terms.hidden, terms.discretionaryAmount || 0],
+    ...[terms.goodAfterTime, ...named({ sharesAllocation: '' })],
     ...named({ adviserGroup: '', adviserMethod: '', adviserPercentage: '' }),
     ...until(Since.adviserProfilesGone, ''),
-    ...since(Since.models, ''),
-    ...named({ goodTillDate: '', rule80A: '', percentOffset: '', settlingFirm: '' }),
+    ...since(Since.models, terms.modelCode),
+    ...[terms.goodTillDate, terms.rule80A, terms.percentOffset, ...named({ settlingFirm: '' })],
     ...named({ shortSaleSlot: 0, designatedLocation: '', exemptCode: -1, auctionStrategy: 0 }),
     ...named({ startingPrice: '', stockReferencePrice: '', delta: '', rangeLower: '', rangeUpper: '' }),
-    ...named({ displaySize: '', blockOrder: 0, sweepToFill: 0, allOrNone: 0, minQuantity: '', ocaType: 0 }),
-    ...named({ eTradeOnly: 0, firmQuoteOnly: 0, nbboPriceCap: '', parentId: 0, triggerMethod: 0 }),
-    ...named({ volatility: '', volatilityType: 0, deltaNeutralType: '', deltaNeutralPrice: '' }),
-    ...named({ continuousUpdate: 0, referencePriceType: 0, trailStopPrice: '', trailingPercent: '' }),
+    ...[terms.displaySize, ...named({ blockOrder: 0, sweepToFill: 0 })],
+    ...[terms.allOrNone || 0, terms.minQuantity, terms.ocaType],
+    ...named({ eTradeOnly: 0, firmQuoteOnly: 0, nbboPriceCap: '' }),
+    ...[order.parentId, terms.triggerMethod || 0, terms.volatility, terms.volatilityType || 0],
+    ...named({ deltaNeutralType: '', deltaNeutralPrice: '', continuousUpdate: 0, referencePriceType: 0 }),
+    ...[terms.trailStopPrice, terms.trailingPercent],
     ...named({ basisPoints: '', basisPointsType: '', comboLegsText: '', comboLegs: 0, legPrices: 0 }),
     ...named({ routingParams: 0, scaleInitialSize: '', scaleNextSize: '', scaleIncrement: '' }),
     ...named({ hedgeType: '', optOutSmartRouting: 0, clearingAccount: '', clearingIntent: 'IB' }),
-    ...named({ notHeld: 0, deltaNeutral: 0, algorithm: '', solicited: 0, whatIf: 0 }),
-    order.status,
-    ...since(Since.whatIfMargins, ...empty(6)),
-    ...named({ marginAfter: '', maintenanceAfter: '', equityAfter: '' }),
-    ...named({ commission: '', leastCommission: '', mostCommission: '', commissionCurrency: '' }),
-    ...since(Since.fullOrderPreview, ...empty(12), ...named({ allocations: 0 })),
+    ...named({ notHeld: 0, deltaNeutral: 0, algorithm: '', solicited: 0 }),
+    ...[preview !== undefined, order.status],
+    ...since(Since.whatIfMargins, ...margins(preview?.before), ...margins(preview?.change)),
+    ...margins(preview?.after),
+    ...[commission, ...named({ leastCommission: '', mostCommission: '' })],
+    commission === '' ? '' : instrument.currency,
+    ...since(
+      Since.fullOrderPreview,
+      ...[preview === undefined ? '' : instrument.currency, ...empty(11)],
+      ...named({ allocations: 0 }),
+    ),
     ...named({ warning: '', randomizeSize: 0, randomizePrice: 0 }),
     ...(isPegged ? since(Since.peggedToBenchmark, 0, 0, 0, 0, '') : []),
     ...since(Since.peggedToBenchmark, ...named({ conditions: 0, adjustedType: '', triggerPrice: '' })),
@@ -72,6 +77,12 @@ export function openOrder({ instrument, terms, ...order }: Order, version: numbe
     ...since(Since.submitter, ''),
     ...since(Since.imbalanceOnly, 0),
   ];
+}
+
+/** Amounts are decimal texts; none is sent where they were not asked for. */
+function margins(given: Margins | undefined): readonly Field[] {
+  if (given === undefined) return empty(3);
+  return [given.initial, given.maintenance, given.equity].map((amount) => amount.toFixed(2));
 }
 
 /** Before orders had their container, the message had a version of its own, and this was the last. */

@@ -1,12 +1,12 @@
 import { joinedBars } from './bar-text.js';
 import { escapeUnicode, type Field } from './frames.js';
-import type { Bar, History, Instrument, OrderState, Position } from './model.js';
+import type { Bar, History, Instrument } from './model.js';
 import { Since } from './versions.js';
 
 /** A message of the gateway, laid out for one server version. */
 export type Reply = readonly Field[];
 
-/** What `replyNames` calls each type of message, for counting. */
+/** The name of a type of message, for counting. */
 export function replyName(reply: Reply): string {
   const name = REPLY_NAMES[Number(reply[0])];
   return name ?? 'other';
@@ -23,24 +23,52 @@ const REPLY_NAMES: Readonly<Record<number, string>> = {
   8: 'accountTime',
   9: 'nextValidId',
   10: 'contractDetails',
+  11: 'execution',
   15: 'managedAccounts',
   17: 'history',
+  19: 'scannerParameters',
   49: 'currentTime',
+  50: 'realTimeBar',
   52: 'contractDetailsEnd',
   53: 'openOrdersEnd',
   54: 'accountDownloadEnd',
   55: 'executionsEnd',
   57: 'snapshotEnd',
   58: 'marketDataType',
+  59: 'commission',
   61: 'position',
   62: 'positionsEnd',
   63: 'accountSummary',
   64: 'accountSummaryEnd',
+  71: 'positionMulti',
+  72: 'positionMultiEnd',
+  73: 'accountUpdateMulti',
+  74: 'accountUpdateMultiEnd',
+  75: 'optionChain',
+  76: 'optionChainEnd',
+  77: 'softDollarTiers',
+  78: 'familyCodes',
+  79: 'matchingSymbols',
+  80: 'depthExchanges',
   81: 'tickParameters',
+  82: 'smartComponents',
+  85: 'newsProviders',
   88: 'headTimestamp',
+  89: 'histogram',
   90: 'historyUpdate',
+  93: 'marketRule',
+  94: 'profit',
+  95: 'positionProfit',
+  96: 'historicalTicks',
+  97: 'historicalTicks',
+  98: 'historicalTicks',
+  99: 'tickByTick',
+  101: 'completedOrder',
   102: 'completedOrdersEnd',
+  106: 'schedule',
+  107: 'userInfo',
   108: 'historyEnd',
+  109: 'currentTimeMillis',
 };
 
 export function nextValidId(orderId: number): Reply {
@@ -54,6 +82,10 @@ export function managedAccounts(accounts: readonly string[]): Reply {
 /** @param wallMs milliseconds since the epoch; the protocol has whole seconds */
 export function currentTime(wallMs: number): Reply {
   return [49, 1, Math.floor(wallMs / 1000)];
+}
+
+export function currentTimeMillis(wallMs: number): Reply {
+  return [109, Math.floor(wallMs)];
 }
 
 /** An error, warning or notice; the id is that of the request, -1 for one that belongs to none. */
@@ -74,13 +106,18 @@ export function errorMessage(
   ];
 }
 
-export function contractDetails(id: number, instrument: Instrument, version: number): Reply {
+/** @param hours when it is traded, as the protocol writes it: all hours, and regular hours only */
+export function contractDetails(
+  id: number,
+  instrument: Instrument,
+  hours: { readonly all: string; readonly regular: string },
+  version: number,
+): Reply {
   const since = (gate: number, ...fields: readonly Field[]): readonly Field[] =>
     version >= gate ? fields : [];
   const until = (gate: number, ...fields: readonly Field[]): readonly Field[] =>
     version < gate ? fields : [];
-  const isFund = instrument.secType === 'FUND';
-  if (isFund) throw new RangeError('the gateway knows no funds: their details have a layout of their own');
+  const { underlying, sizeStep, secType } = instrument;
   return [
     10,
     ...until(Since.sizeRules, 8),
@@ -103,7 +140,7 @@ export function contractDetails(id: number, instrument: Instrument, version: num
     'ACTIVETIM,ADJUST,ALERT,LMT,MKT,STP',
     instrument.validExchanges,
     1,
-    0,
+    underlying?.conId ?? 0,
     version >= Since.escapedTexts ? escapeUnicode(instrument.longName) : instrument.longName,
     instrument.primaryExchange,
     instrument.expiry.slice(0, 6),
@@ -111,21 +148,30 @@ export function contractDetails(id: number, instrument: Instrument, version: num
     '',
     '',
     'UTC',
-    instrument.tradingHours,
-    instrument.tradingHours,
+    hours.all,
+    hours.regular,
     '',
     0,
     // Security ids: how many, then tag and value of each.
     0,
     ...since(Since.aggGroup, 1),
-    ...since(Since.underlyingInfo, '', ''),
-    ...since(Since.marketRules, '26'),
+    ...since(Since.underlyingInfo, underlying?.symbol ?? '', underlying?.secType ?? ''),
+    ...since(Since.marketRules, ruleOf(instrument.minTick)),
     ...since(Since.realExpirationDate, instrument.expiry),
-    ...since(Since.stockType, instrument.secType === 'STK' ? 'COMMON' : ''),
-    ...(version >= Since.fractionalSize ? until(Since.sizeRules, 1) : []),
-    ...since(Since.sizeRules, 1, 1, 100),
+    ...since(Since.stockType, secType === 'STK' ? 'COMMON' : ''),
+    ...(version >= Since.fractionalSize ? until(Since.sizeRules, sizeStep) : []),
+    ...since(Since.sizeRules, sizeStep, sizeStep, secType === 'STK' ? 100 : sizeStep),
     ...since(Since.ineligibilityReasons, 0),
   ];
+}
+
+/** Market rules by their numbers: each is one least step of prices. 26 is that of US stocks, as with real gateways. */
+export const MARKET_RULES: Readonly<Record<number, number>> = {
+  ...{ 26: 0.01, 67: 0.25, 239: 0.00005, 240: 0.005, 32: 0.1, 33: 0.05, 34: 1, 35: 0.015625, 36: 0.001 },
+};
+
+function ruleOf(minTick: number): string {
+  return Object.keys(MARKET_RULES).find((rule) => MARKET_RULES[Number(rule)] === minTick) ?? '26';
 }
 
 export function contractDetailsEnd(id: number): Reply {
@@ -157,7 +203,16 @@ export function headTimestamp(id: number, time: string): Reply {
   return [88, id, time];
 }
 
-export const TickType = { bidSize: 0, bid: 1, ask: 2, askSize: 3, last: 4, lastSize: 5, volume: 8 } as const;
+export interface TickTypes {
+  readonly bid: number;
+  readonly ask: number;
+  readonly last: number;
+  readonly volume: number;
+}
+
+/** The numbers of the fields of live data, and of delayed data. Sizes come with their prices. */
+export const LIVE: TickTypes = { bid: 1, ask: 2, last: 4, volume: 8 };
+export const DELAYED: TickTypes = { bid: 66, ask: 67, last: 68, volume: 74 };
 
 export function tickPrice(id: number, type: number, price: number, size: number): Reply {
   return [1, 6, id, type, price, size, 1];
@@ -178,112 +233,4 @@ export function marketDataType(id: number, type: number): Reply {
 
 export function snapshotEnd(id: number): Reply {
   return [57, 1, id];
-}
-
-export function accountValue(key: string, value: string, currency: string, account: string): Reply {
-  return [6, 2, key, value, currency, account];
-}
-
-export function portfolioValue(
-  { instrument, quantity, averageCost, price }: Position,
-  account: string,
-): Reply {
-  const value = quantity * price;
-  return [
-    7,
-    8,
-    instrument.conId,
-    instrument.symbol,
-    instrument.secType,
-    instrument.expiry,
-    instrument.strike,
-    instrument.right,
-    instrument.multiplier,
-    instrument.primaryExchange,
-    instrument.currency,
-    instrument.localSymbol,
-    instrument.tradingClass,
-    quantity,
-    price,
-    cents(value),
-    averageCost,
-    cents(value - quantity * averageCost),
-    0,
-    account,
-  ];
-}
-
-export function accountTime(hoursAndMinutes: string): Reply {
-  return [8, 1, hoursAndMinutes];
-}
-
-export function accountDownloadEnd(account: string): Reply {
-  return [54, 1, account];
-}
-
-export function accountSummary(id: number, account: string, tag: string, value: string): Reply {
-  return [63, 1, id, account, tag, value, /^[\d.-]+$/.test(value) ? 'USD' : ''];
-}
-
-export function accountSummaryEnd(id: number): Reply {
-  return [64, 1, id];
-}
-
-export function position({ instrument, quantity, averageCost }: Position, account: string): Reply {
-  return [
-    61,
-    3,
-    account,
-    instrument.conId,
-    instrument.symbol,
-    instrument.secType,
-    instrument.expiry,
-    instrument.strike,
-    instrument.right,
-    instrument.multiplier,
-    instrument.primaryExchange,
-    instrument.currency,
-    instrument.localSymbol,
-    instrument.tradingClass,
-    quantity,
-    averageCost,
-  ];
-}
-
-export function positionsEnd(): Reply {
-  return [62, 1];
-}
-
-export function orderStatus(order: OrderState, version: number): Reply {
-  return [
-    3,
-    ...(version < Since.marketCapPrice ? [6] : []),
-    order.id,
-    order.status,
-    order.filled,
-    order.quantity - order.filled,
-    order.price,
-    order.permId,
-    0,
-    order.price,
-    order.clientId,
-    '',
-    ...(version >= Since.marketCapPrice ? [0] : []),
-  ];
-}
-
-export function openOrdersEnd(): Reply {
-  return [53, 1];
-}
-
-export function executionsEnd(id: number): Reply {
-  return [55, 1, id];
-}
-
-export function completedOrdersEnd(): Reply {
-  return [102];
-}
-
-function cents(amount: number): number {
-  return Math.round(amount * 100) / 100;
 }

@@ -1,152 +1,67 @@
-import type { OrderTerms } from './model.js';
+import { placeOrder } from './place-order.js';
+import { FieldReader, wholeNumber } from './reader.js';
+import { requestId } from './request-ids.js';
+import type { BareName, ContractQuery, NameWithAccount, NameWithId, Request } from './request-types.js';
 import { Since } from './versions.js';
 
-/** What a client may ask for, by the name it is counted under. */
-export type RequestName = Request['name'];
-
-const names = {
-  startApi: true,
-  currentTime: true,
-  managedAccounts: true,
-  ids: true,
-  positions: true,
-  cancelPositions: true,
-  openOrders: true,
-  allOpenOrders: true,
-  autoOpenOrders: true,
-  completedOrders: true,
-  globalCancel: true,
-  logLevel: true,
-  executions: true,
-  headTimestamp: true,
-  cancelHeadTimestamp: true,
-  cancelHistory: true,
-  cancelMarketData: true,
-  cancelAccountSummary: true,
-  contractDetails: true,
-  history: true,
-  marketData: true,
-  marketDataType: true,
-  accountSummary: true,
-  accountUpdates: true,
-  placeOrder: true,
-  cancelOrder: true,
-} as const satisfies Readonly<Record<RequestName, true>>;
-
-/** The names of all requests that the gateway answers. */
-export const REQUEST_NAMES = Object.keys(names) as readonly RequestName[];
-
-/** The fields that say which instrument is meant; empty where the client does not say. */
-export interface ContractQuery {
-  /** 0 is: not given. */
-  readonly conId: number;
-  readonly symbol: string;
-  readonly secType: string;
-  readonly expiry: string;
-  readonly strike: string;
-  readonly right: string;
-  readonly multiplier: string;
-  readonly exchange: string;
-  readonly primaryExchange: string;
-  readonly currency: string;
-  readonly localSymbol: string;
-  readonly tradingClass: string;
-}
-
-export interface HistoryQuery {
-  readonly contract: ContractQuery;
-  /** `20260105 16:00:00 UTC`; empty is now. */
-  readonly end: string;
-  /** `1 min`, `30 secs`, `1 day`. */
-  readonly barSize: string;
-  /** `3600 S`, `2 D`, `1 W`. */
-  readonly duration: string;
-  readonly regularHoursOnly: boolean;
-  /** TRADES, MIDPOINT, BID_ASK, ... */
-  readonly whatToShow: string;
-  /** Times as seconds since the epoch, instead of as text. */
-  readonly epochTimes: boolean;
-  readonly keepUpToDate: boolean;
-}
-
-/** One message of a client, read. */
-export type Request =
-  | { readonly name: 'startApi'; readonly clientId: number }
-  | { readonly name: BareName }
-  | { readonly name: 'contractDetails'; readonly id: number; readonly contract: ContractQuery }
-  | { readonly name: 'history'; readonly id: number; readonly query: HistoryQuery }
-  | {
-      readonly name: 'marketData';
-      readonly id: number;
-      readonly contract: ContractQuery;
-      readonly snapshot: boolean;
-    }
-  | { readonly name: NameWithId; readonly id: number }
-  | { readonly name: 'marketDataType'; readonly type: number }
-  | {
-      readonly name: 'accountSummary';
-      readonly id: number;
-      readonly group: string;
-      /** The tags asked for. */
-      readonly tags: readonly string[];
-    }
-  | { readonly name: 'accountUpdates'; readonly subscribe: boolean; readonly account: string }
-  | {
-      readonly name: 'placeOrder';
-      readonly id: number;
-      readonly contract: ContractQuery;
-      readonly quantity: number;
-      readonly terms: OrderTerms;
-    }
-  | { readonly name: 'cancelOrder'; readonly id: number };
-
-/** Requests that say no more than what they are. */
-type BareName =
-  | 'currentTime'
-  | 'managedAccounts'
-  | 'ids'
-  | 'positions'
-  | 'cancelPositions'
-  | 'openOrders'
-  | 'allOpenOrders'
-  | 'autoOpenOrders'
-  | 'completedOrders'
-  | 'globalCancel'
-  | 'logLevel';
-
-/** Requests of which nothing matters but their id. */
-type NameWithId =
-  | 'executions'
-  | 'headTimestamp'
-  | 'cancelHeadTimestamp'
-  | 'cancelHistory'
-  | 'cancelMarketData'
-  | 'cancelAccountSummary';
-
-/** A request that could be read, or why it could not. */
+/** A request that could be read, or why it could not. The id is that of the request, -1 if there is none. */
 export type Decoded =
   | { readonly ok: true; readonly request: Request }
-  /** A message that the protocol has, and the gateway does not play: the number is its type. */
-  | { readonly ok: false; readonly reason: 'unknown'; readonly type: number; readonly id: number }
+  /** No message of the protocol has this number. */
+  | { readonly ok: false; readonly reason: 'unknown'; readonly type: number; readonly id: -1 }
   | { readonly ok: false; readonly reason: 'malformed'; readonly type: number | null; readonly id: number };
 
-/** Reads one message of a client that has agreed on a version. Never throws: clients send anything. */
+/** Decodes one message of a client that has agreed on a version. Never throws: clients send anything. */
 export function decodeRequest(fields: readonly string[], version: number): Decoded {
   const type = wholeNumber(fields[0]);
   if (type === null) return { ok: false, reason: 'malformed', type: null, id: -1 };
+  const what = NOT_SIMULATED[type];
+  if (what !== undefined)
+    return { ok: true, request: { name: 'notSimulated', id: requestId(fields, version), what } };
   const decode = DECODERS[type];
   if (decode === undefined) return { ok: false, reason: 'unknown', type, id: -1 };
   const reader = new FieldReader(fields, version);
   const request = decode(reader);
-  if (reader.failed) return { ok: false, reason: 'malformed', type, id: -1 };
+  if (reader.failed) return { ok: false, reason: 'malformed', type, id: requestId(fields, version) };
   return { ok: true, request };
 }
+
+/** Messages of the protocol that are refused, and what they ask for. */
+const NOT_SIMULATED: Readonly<Record<number, string>> = {
+  10: 'market depth',
+  11: 'market depth',
+  18: 'the groups of an adviser',
+  19: 'the groups of an adviser',
+  21: 'exercising options',
+  22: 'market scanners',
+  23: 'market scanners',
+  52: 'fundamental data',
+  53: 'fundamental data',
+  54: 'option calculations',
+  55: 'option calculations',
+  56: 'option calculations',
+  57: 'option calculations',
+  65: 'verification',
+  66: 'verification',
+  67: 'display groups',
+  68: 'display groups',
+  69: 'display groups',
+  70: 'display groups',
+  72: 'verification',
+  73: 'verification',
+  84: 'news articles',
+  86: 'historical news',
+  100: 'event calendars',
+  101: 'event calendars',
+  102: 'event calendars',
+  103: 'event calendars',
+};
 
 /** By the number of the message. */
 const DECODERS: Readonly<Record<number, (fields: FieldReader) => Request>> = {
   1: marketData,
   2: versionedId('cancelMarketData'),
-  3: placeOrder,
+  3: (fields) => placeOrder(fields, contract),
   4(fields) {
     if (fields.version < Since.cmeTagging) fields.skip(1);
     return { name: 'cancelOrder', id: fields.integer() };
@@ -156,22 +71,29 @@ const DECODERS: Readonly<Record<number, (fields: FieldReader) => Request>> = {
     fields.skip(1);
     return { name: 'accountUpdates', subscribe: fields.flag(), account: fields.optional() };
   },
-  7(fields) {
-    fields.skip(1);
-    return { name: 'executions', id: fields.integer() };
-  },
+  7: executions,
   8: bare('ids'),
   9(fields) {
     fields.skip(1);
     return { name: 'contractDetails', id: fields.integer(), contract: contract(fields) };
   },
+  12: bare('newsBulletins'),
+  13: bare('cancelNewsBulletins'),
   14: bare('logLevel'),
   15: bare('autoOpenOrders'),
   16: bare('allOpenOrders'),
   17: bare('managedAccounts'),
   20: history,
+  24: bare('scannerParameters'),
   25: versionedId('cancelHistory'),
   49: bare('currentTime'),
+  50(fields) {
+    fields.skip(1);
+    const [id, instrument] = [fields.integer(), contract(fields)];
+    fields.skip(2);
+    return { name: 'realTimeBars', id, contract: instrument, regularHoursOnly: fields.flag() };
+  },
+  51: versionedId('cancelRealTimeBars'),
   58: bare('globalCancel'),
   59(fields) {
     fields.skip(1);
@@ -189,9 +111,50 @@ const DECODERS: Readonly<Record<number, (fields: FieldReader) => Request>> = {
     fields.skip(1);
     return { name: 'startApi', clientId: fields.integer() };
   },
-  87: (fields) => ({ name: 'headTimestamp', id: fields.integer() }),
-  90: (fields) => ({ name: 'cancelHeadTimestamp', id: fields.integer() }),
+  74: versionedAccount('positionsMulti'),
+  75: versionedId('cancelPositionsMulti'),
+  76: versionedAccount('accountUpdatesMulti'),
+  77: versionedId('cancelAccountUpdatesMulti'),
+  78(fields) {
+    const [id, symbol] = [fields.integer(), fields.text()];
+    fields.skip(1);
+    return { name: 'optionChain', id, symbol, secType: fields.text().toUpperCase(), conId: fields.integer() };
+  },
+  79: plainId('softDollarTiers'),
+  80: bare('familyCodes'),
+  81: (fields) => ({ name: 'matchingSymbols', id: fields.integer(), pattern: fields.text() }),
+  82: bare('depthExchanges'),
+  83: plainId('smartComponents'),
+  85: bare('newsProviders'),
+  87: plainId('headTimestamp'),
+  88: (fields) => ({ name: 'histogram', id: fields.integer(), contract: contract(fields) }),
+  89: plainId('cancelHistogram'),
+  90: plainId('cancelHeadTimestamp'),
+  91: (fields) => ({ name: 'marketRule', ruleId: fields.integer() }),
+  92: (fields) => accountOf('profit', fields),
+  93: plainId('cancelProfit'),
+  94(fields) {
+    const [id, account] = [fields.integer(), fields.optional()];
+    fields.skip(1);
+    return { name: 'positionProfit', id, account, conId: fields.integer() };
+  },
+  95: plainId('cancelPositionProfit'),
+  96(fields) {
+    const [id, instrument] = [fields.integer(), contract(fields)];
+    fields.skip(1);
+    const [start, end, count] = [fields.text(), fields.text(), fields.integer()];
+    const whatToShow = fields.text().toUpperCase();
+    return { name: 'historicalTicks', id, contract: instrument, start, end, count, whatToShow };
+  },
+  97(fields) {
+    const [id, instrument, stream] = [fields.integer(), contract(fields), fields.text()];
+    const past = fields.version >= Since.tickByTickHistory ? fields.integer() : 0;
+    return { name: 'tickByTick', id, contract: instrument, stream, past };
+  },
+  98: plainId('cancelTickByTick'),
   99: bare('completedOrders'),
+  104: plainId('userInfo'),
+  105: bare('currentTimeMillis'),
 };
 
 function bare(name: BareName): () => Request {
@@ -204,6 +167,21 @@ function versionedId(name: NameWithId): (fields: FieldReader) => Request {
     fields.skip(1);
     return { name, id: fields.integer() };
   };
+}
+
+function plainId(name: NameWithId): (fields: FieldReader) => Request {
+  return (fields) => ({ name, id: fields.integer() });
+}
+
+function versionedAccount(name: NameWithAccount): (fields: FieldReader) => Request {
+  return (fields) => {
+    fields.skip(1);
+    return accountOf(name, fields);
+  };
+}
+
+function accountOf(name: NameWithAccount, fields: FieldReader): Request {
+  return { name, id: fields.integer(), account: fields.optional(), model: fields.optional() };
 }
 
 function marketData(fields: FieldReader): Request {
@@ -246,25 +224,16 @@ function history(fields: FieldReader): Request {
   };
 }
 
-/** Of the some hundred fields of an order those in front, which say what it is. */
-function placeOrder(fields: FieldReader): Request {
-  if (fields.version < Since.orderContainer) fields.skip(1);
+function executions(fields: FieldReader): Request {
+  fields.skip(1);
   const id = fields.integer();
-  const instrument = contract(fields);
-  fields.skip(2);
-  const [action, quantity, orderType] = [fields.text(), fields.number(), fields.text()];
-  const [limitPrice, auxPrice, timeInForce] = [fields.optional(), fields.optional(), fields.optional()];
-  const [, account, , , reference] = Array.from({ length: 5 }, () => fields.optional());
+  const clientId = fields.unsettable() ?? 0;
+  const [account, since, symbol] = [fields.optional(), fields.optional(), fields.optional()];
+  const [secType, exchange, side] = [fields.optional(), fields.optional(), fields.optional()];
   return {
-    name: 'placeOrder',
+    name: 'executions',
     id,
-    contract: instrument,
-    quantity,
-    terms: {
-      ...{ action, orderType, limitPrice, auxPrice, timeInForce },
-      account: account ?? '',
-      reference: reference ?? '',
-    },
+    filter: { clientId, account, since, symbol, secType, exchange, side: side.toUpperCase() },
   };
 }
 
@@ -287,60 +256,4 @@ function contract(fields: FieldReader): ContractQuery {
 
 function comboLegs(fields: FieldReader, { secType }: ContractQuery): void {
   if (secType === 'BAG') fields.skip(fields.integer() * 4);
-}
-
-/** Reads field after field; what cannot be read is noted, and the rest is of no interest. */
-class FieldReader {
-  readonly version: number;
-  failed = false;
-  readonly #fields: readonly string[];
-  /** Behind the type of the message. */
-  #next = 1;
-
-  constructor(fields: readonly string[], version: number) {
-    this.#fields = fields;
-    this.version = version;
-  }
-
-  text(): string {
-    const field = this.#fields[this.#next++];
-    if (field === undefined) this.failed = true;
-    return field ?? '';
-  }
-
-  /** Empty where older clients leave it out. */
-  optional(): string {
-    return this.#fields[this.#next++] ?? '';
-  }
-
-  /** Clients send nothing where they mean 0. */
-  integer(): number {
-    const text = this.text();
-    const value = text === '' ? 0 : wholeNumber(text);
-    if (value === null) this.failed = true;
-    return value ?? 0;
-  }
-
-  number(): number {
-    const value = Number(this.text());
-    if (!Number.isFinite(value)) this.failed = true;
-    return value;
-  }
-
-  flag(): boolean {
-    const text = this.text();
-    return text === '1' || text === 'true';
-  }
-
-  skip(fields: number): void {
-    if (fields < 0 || this.#next + fields > this.#fields.length) this.failed = true;
-    else this.#next += fields;
-  }
-}
-
-/** Of 32 bits with a sign, as all whole numbers of the protocol that the gateway reads. */
-function wholeNumber(text: string | undefined): number | null {
-  if (text === undefined || !/^-?\d{1,10}$/.test(text)) return null;
-  const value = Number(text);
-  return Math.abs(value) < 2 ** 31 ? value : null;
 }

@@ -1,4 +1,4 @@
-/** The versions of the text protocol that the gateway can be; what changes with them is in replies.ts and requests.ts. */
+/** The versions of the text protocol that the gateway speaks. */
 export const LEAST_SERVER_VERSION = 100;
 /** From 201 on messages are binary (protobuf), which the gateway does not speak. */
 export const MOST_SERVER_VERSION = 200;
@@ -16,17 +16,27 @@ export const Since = {
   mdSizeMultiplier: 110,
   cashQuantity: 111,
   smartComponents: 114,
+  depthExchangeGroups: 120,
   aggGroup: 121,
   underlyingInfo: 122,
   /** History loses its version and its hasGaps field. */
   syntheticRealtimeBars: 124,
   marketRules: 126,
+  /** Profit and loss gain the part that is not realized, and at 135 the one that is. */
+  unrealizedProfit: 129,
   marketCapPrice: 131,
   realExpirationDate: 134,
+  realizedProfit: 135,
+  /** Executions lose their version and gain which side added liquidity. */
+  lastLiquidity: 136,
+  /** Tick-by-tick requests gain how many past ticks are wanted. */
+  tickByTickHistory: 140,
   autoPriceForHedge: 141,
   whatIfMargins: 142,
   orderContainer: 145,
+  scannerOptions: 143,
   discretionaryPegged: 148,
+  completedOrders: 150,
   priceManagement: 151,
   stockType: 152,
   escapedTexts: 153,
@@ -36,17 +46,20 @@ export const Since = {
   fractionalSize: 163,
   sizeRules: 164,
   advancedOrderReject: 166,
+  historicalSchedule: 168,
   peggedOffsets: 170,
   /** Times of bars name their zone. */
   instrumentTimeZone: 174,
   bondIssuer: 176,
   /** Orders lose their profile of a financial adviser. */
   adviserProfilesGone: 177,
+  pendingPriceRevision: 178,
   lastTradeDate: 182,
   customerAccount: 183,
   professionalCustomer: 184,
   bondAccruedInterest: 185,
   ineligibilityReasons: 186,
+  bondTradingHours: 188,
   includeOvernight: 189,
   /** Cancelling an order loses its version. */
   cmeTagging: 192,
@@ -60,11 +73,18 @@ export const Since = {
   imbalanceOnly: 199,
 } as const;
 
+/**
+ * Versions whose layouts public clients read differently: the duration of an order at 158, and the fields of requests for
+ * quotes at 187 to 189. The gateway takes the version below instead.
+ */
+const DISPUTED: Readonly<Record<number, number>> = { 158: 157, 187: 186, 188: 186, 189: 186 };
+
 /** The version that both speak; null if there is none. */
 export function negotiate(
   hello: { readonly fromVersion: number; readonly toVersion: number },
   serverVersion: number,
 ): number | null {
-  const version = Math.min(hello.toVersion, serverVersion);
+  const newest = Math.min(hello.toVersion, serverVersion);
+  const version = DISPUTED[newest] ?? newest;
   return version < hello.fromVersion || version < LEAST_SERVER_VERSION ? null : version;
 }
