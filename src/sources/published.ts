@@ -1,4 +1,5 @@
 import { cut, type Fields, isObject, MOST_ITEMS } from '../snapshot/bounds.js';
+import { processReading } from '../snapshot/observed.js';
 import {
   type AppReading,
   type Gap,
@@ -33,7 +34,17 @@ export function toReading(line: string, app: AppReading, source: string, takenAt
       gaps.push({ what: `pool ${i + 1}`, why: 'what the application says of it is malformed' });
     else pools.push({ ...pool, app });
   }
-  return { source, kind: 'pool', takenAtMs, pools, backends: [], server: null, pooler: null, gaps };
+  const about = readAs(processReading, published.process);
+  const empty = { backends: [], server: null, pooler: null };
+  return {
+    source,
+    kind: 'pool',
+    takenAtMs,
+    pools,
+    ...empty,
+    gaps,
+    ...(about === null ? {} : { process: about }),
+  };
 }
 
 function firstOf(value: unknown): readonly unknown[] {

@@ -1,12 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** Words of theirs that no minifier touches. */
+/** Words, which no minifier touches, of libraries whose pools are recognized only when they are loaded from a package. */
 const MARKS: Readonly<Record<string, string>> = {
-  pg: 'Release called on client which has already been released to the pool',
-  tarn: 'opt.create function most be provided',
-  'generic-pool': 'Resource not currently part of this pool',
-  mysql2: 'Calling conn.end() to release a pooled connection is ',
+  'sequelize-pool': 'release called twice for the same resource: ',
 };
 /** Smaller than this no bundle with a driver in it is, and larger ones are not worth the time. */
 const LEAST_BYTES = 20_000;

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { OWN_FOLDER } from '../base/call-site.js';
+import { carriedBy } from './call-site.js';
 import { originalPlace, type Place } from './source-maps.js';
 
 /** A call in a stack, as its user wrote it: source maps are applied. */
@@ -32,10 +33,24 @@ export function framesOf(site: Error | null): readonly Frame[] {
   if (site === null) return [];
   let frames = formatted.get(site);
   if (frames === undefined) {
-    frames = usersOwn(rawFrames(site));
+    frames = framesWithin(site);
     formatted.set(site, frames);
   }
   return frames;
+}
+
+/** Where its own calls are all in packages, those for which it was made tell more. */
+function framesWithin(site: Error): readonly Frame[] {
+  const frames = rawFrames(site).flatMap(toFrame);
+  const own = frames.filter(isUsers);
+  if (own.length > 0) return own;
+  const carried = carriedBy(site);
+  const further = carried === null ? [] : framesOf(carried);
+  return further.some(isUsers) ? further : frames;
+}
+
+function isUsers({ site }: Frame): boolean {
+  return !PACKAGE.test(site);
 }
 
 /** Several lines, as in the stack of an error; null where there is no stack. */
@@ -43,15 +58,10 @@ export function stackText(frames: readonly Frame[]): string | null {
   return frames.length === 0 ? null : frames.map(({ text }) => text).join('\n');
 }
 
-function usersOwn(raw: readonly RawFrame[]): readonly Frame[] {
-  const frames = raw.flatMap(toFrame);
-  const own = frames.filter(({ site }) => !PACKAGE.test(site));
-  return own.length > 0 ? own : frames;
-}
-
 function toFrame({ text, place, ...raw }: RawFrame): Frame[] {
   if (place === null || place.file.startsWith('node:') || place.file.startsWith(OWN_FOLDER)) return [];
-  const original = originalPlace(place);
+  // A package's maps lead to sources that are not there.
+  const original = PACKAGE.test(place.file) ? null : originalPlace(place);
   const site = siteOf(original ?? place);
   const shown = original === null ? text : text.replace(/[^\s(]+:\d+:\d+(?=\)?$)/, () => site);
   return [{ ...raw, text: shown, site, place }];

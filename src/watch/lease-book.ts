@@ -5,7 +5,7 @@ import { asError } from '../base/promises.js';
 import { SiteSampler } from '../base/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
 import { BlameBook } from './blame.js';
-import { siteOnBehalf } from './call-site.js';
+import { siteOnBehalf, withCarried } from './call-site.js';
 import { framesOf, stackText } from './frames.js';
 import { nestedWaiters } from './nested.js';
 import { type ConnectionBook, Note, newNote, noteOn } from './note.js';
@@ -99,9 +99,11 @@ export class LeaseBook implements ConnectionBook {
     this.#asked++;
     const site =
       siteOnBehalf() ??
-      ((releasesItself ? this.#ofQueries : this.#sampler).turn(since)
-        ? captureSite(acquire, STACK_FRAMES)
-        : null);
+      withCarried(
+        (releasesItself ? this.#ofQueries : this.#sampler).turn(since)
+          ? captureSite(acquire, STACK_FRAMES)
+          : null,
+      );
     return { since, site, releasesItself };
   }
 

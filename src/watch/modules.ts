@@ -41,7 +41,7 @@ export function watchModules(watcher: Watcher): void {
 /** What may be a class of pools: the exports, or what they call so. Getters are left alone. */
 function candidates(exports: unknown): object[] {
   if (!isObject(exports)) return [];
-  const named = ['Pool', 'default'].map(
+  const named = ['Pool', 'default', 'QueryBuilder'].map(
     (name) => Object.getOwnPropertyDescriptor(exports, name)?.value as unknown,
   );
   return [exports, ...named].filter((one) => typeof one === 'function');

@@ -1,4 +1,4 @@
-import { readFileSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, writeSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -19,6 +19,10 @@ export interface WatchedProcess {
   /** `process 4711`, or `thread 3 of process 4711`. */
   readonly label: string;
   app(name: string | null): App;
+  /** The CPU time that it has used, in milliseconds. */
+  cpuMs(): number;
+  /** Files that are open, and how many may be; null where the system does not tell. */
+  files(): { readonly openFiles: number | null; readonly fileLimit: number | null };
   /** To be called when it exits; then only what is synchronous is done. */
   onExit(callback: () => void): void;
   /** Writes to stderr at once, whatever it is, and never throws. */
@@ -48,6 +52,11 @@ export function thisProcess(): WatchedProcess {
       node: process.version,
       startedAtMs: Math.round(Date.now() - process.uptime() * 1000),
     }),
+    cpuMs() {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    files: () => ({ openFiles: openFiles(), fileLimit: fileLimit() }),
     onExit: (callback) => void process.on('exit', callback),
     tell(text) {
       try {
@@ -74,6 +83,23 @@ function packageName(path: string): string | null {
     const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
     const isNamed = typeof content === 'object' && content !== null && 'name' in content;
     return isNamed && typeof content.name === 'string' ? content.name : null;
+  } catch {
+    return null;
+  }
+}
+
+function openFiles(): number | null {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return null;
+  }
+}
+
+function fileLimit(): number | null {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === undefined ? null : Number(soft);
   } catch {
     return null;
   }

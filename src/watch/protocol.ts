@@ -1,5 +1,6 @@
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { App } from '../snapshot/reading.js';
+import type { ProcessSight } from './heartbeat.js';
 
 /**
  * The first line on a port, which any user of the machine can reach. The reader answers with a line that holds
@@ -25,4 +26,6 @@ export interface PublishedPools {
   readonly pools: readonly WatchedSnapshot[];
   /** What could not be watched, and why: a bundled copy of a driver, say. */
   readonly gaps: readonly string[];
+  /** Absent where nobody looks at the process itself. */
+  readonly process?: ProcessSight;
 }

@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { parseToken } from '../base/token.js';
 import type { SocketOwner } from './directory.js';
+import { Heartbeat } from './heartbeat.js';
 import { thisProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
 import { PublishError, type Published, publish } from './publish.js';
@@ -30,20 +31,25 @@ export function publishProcess({ name, port }: PublishProcessOptions): Promise<P
 
   async function start(): Promise<Published> {
     const self = thisProcess();
+    const heartbeat = new Heartbeat(systemClock, self);
     const published = await publish({
       app: self.app(name),
       at:
         port === null
           ? { kind: 'socket', owner: self.owner, pid: self.pid, thread: self.thread }
           : { kind: 'port', owner: self.owner, token: tokenIn(self.env), ...port },
-      read: () => watcher.read(),
+      read: () => ({ ...watcher.read(), process: heartbeat.read() }),
       clock: systemClock,
+    }).catch((error: unknown) => {
+      heartbeat.close();
+      throw error;
     });
     self.onExit(() => published.close());
     return {
       ...published,
       close() {
         watcher.published = null;
+        heartbeat.close();
         published.close();
       },
     };

@@ -1,10 +1,13 @@
 import { subscribe } from 'node:diagnostics_channel';
+import { systemClock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { maskSecrets } from '../base/secrets.js';
 import { parseDuration } from '../base/units.js';
 import { logLifeCycle } from '../pool/life-cycle-log.js';
 import { bundledIn } from './bundled.js';
+import { watchEmitters } from './emitters.js';
 import { watchModules } from './modules.js';
+import { OpenedConnections } from './opened.js';
 import { isOwnPool } from './own-pool.js';
 import { thisProcess, type WatchedProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
@@ -14,10 +17,13 @@ import { summaryOf } from './summary.js';
 
 /** Each process and thread of an application has a port of its own; more have none. */
 const FURTHER_PORTS = 63;
+/** So long a process without pools leaves the ports to others. */
+const PORT_AFTER_MS = 10_000;
 const STARTED = Symbol.for('poolctl.started');
 
 /**
- * Watches whatever pools this process, or thread, will have. From the environment: POOLCTL_NAME (the application's
+ * Watches whatever pools this process, or thread, will have, and publishes them. A process is published without pools too: it
+ * reports what it could not watch. From the environment: POOLCTL_NAME (the application's
  * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
  * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
  * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
@@ -34,6 +40,9 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
     if (leakAfter) watcher.defaults = { leakAfterMs: parseDuration(leakAfter) };
     const tellLine = (line: string): void => self.tell(`poolctl: ${maskSecrets(line)}\n`);
     watchModules(watcher);
+    watchEmitters(watcher);
+    watcher.opened ??= new OpenedConnections();
+    watcher.opened.watch();
     subscribe('poolctl:pool:open', (message) => {
       const { pool } = message as { readonly pool: object };
       watcher.add(pool);
@@ -58,16 +67,27 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
         (error) => tellLine(asError(error).message),
       );
     };
-    // A process without pools, as npm itself is one, is nobody's concern.
+    // A thread without pools, of which libraries start many, is nobody's concern, and neither is npm itself.
     watcher.whenAny(publish);
+    if (self.thread === 0 && !isLauncher(self.script)) {
+      // The port that was given is for the process that has the pools, which its parents started.
+      if (port === null) publish();
+      else systemClock.setTimer(publish, PORT_AFTER_MS, { background: true });
+    }
     const bundled = self.thread === 0 && self.script !== null ? bundledIn(self.script) : null;
     if (bundled !== null) {
       watcher.gap(bundled);
       self.tell(`poolctl: ${bundled}\n`);
-      publish();
     }
     self.onExit(() => self.tell(maskSecrets(summaryOf(watcher.read().pools, self.thread))));
   } catch (error) {
     self.tell(`poolctl: the pools of this process are not watched: ${asError(error).message}\n`);
   }
+}
+
+/** Package managers, which start the application as a process of its own. */
+function isLauncher(script: string | null): boolean {
+  return (
+    script !== null && /[\\/](?:npm|npx|pnpm|pnpx|yarn|yarnpkg|corepack)(?:-cli)?(?:\.[cm]?js)?$/.test(script)
+  );
 }

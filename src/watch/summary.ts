@@ -34,7 +34,17 @@ function siteLine(holders: readonly WatchedHolder[]): string {
   const sql = oldest?.lastSql == null ? '' : `, last: ${shown(oldest.lastSql)}`;
   const helper = oldest?.helper == null ? '' : ` (through ${shown(oldest.helper)})`;
   const site = shown(oldest?.site ?? 'a place that was not sampled');
-  return `    ${holders.length} acquired at ${site}${helper}${age}${sql}`;
+  return `    ${holders.length} acquired at ${site}${helper}${age}${purposeOf(oldest)}${sql}`;
+}
+
+/** What the lease is kept for, if it is out on purpose. */
+function purposeOf(holder: WatchedHolder | undefined): string {
+  const { listens = [], keeps = [] } = holder?.session ?? {};
+  const kept = [
+    ...listens.map((channel) => `LISTEN ${channel}`),
+    ...keeps.filter((what) => /^(?:REPLICATION|ADVISORY LOCK|CURSOR)$/.test(what)),
+  ];
+  return kept.length === 0 ? '' : `, kept for ${shown(kept.join(', '))}`;
 }
 
 function leases(count: number): string {

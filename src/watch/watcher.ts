@@ -5,9 +5,10 @@ import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
 import { makingOf, noteMaking } from './making.js';
+import { isKnexClient, watchKnexClass, watchKnexClient, watchObjection, watchSequelize } from './mappers.js';
+import type { OpenedConnections } from './opened.js';
 import { isOwnPool, ownPool } from './own-pool.js';
 import type { PoolKind } from './pools/kind.js';
-import { isKnexClient, watchKnexClass, watchTransactions } from './pools/knex.js';
 import { POOL_KINDS } from './pools/registry.js';
 import type { PublishedPools } from './protocol.js';
 import type { Published } from './publish.js';
@@ -48,7 +49,7 @@ export class Watcher {
    */
   add(value: object, name: string | null = null, options: LeaseBookOptions = {}): readonly WatchedPool[] {
     const client = 'client' in value ? value.client : null;
-    if (isKnexClient(client)) watchTransactions(client);
+    if (isKnexClient(client)) watchKnexClient(client);
     return poolsWithin(value).flatMap((pool) => this.#addOne(pool, name, options) ?? []);
   }
 
@@ -85,7 +86,20 @@ export class Watcher {
   addClass(value: unknown): boolean {
     const prototype = typeof value === 'function' ? plainValue(value, 'prototype') : undefined;
     if (!isObject(prototype)) return false;
-    if (isKnexClient(prototype)) watchKnexClass(prototype);
+    watchObjection(value as object);
+    watchSequelize(prototype);
+    return this.addPrototype(prototype);
+  }
+
+  /** The same, by the prototype of the class. */
+  addPrototype(value: object): boolean {
+    // The class that has the methods: those derived from it share them.
+    const prototype = baseOf(value, (one) => kindOf(one) !== null || isKnexClient(one));
+    if (prototype === null) return false;
+    if (isKnexClient(prototype)) {
+      watchKnexClass(prototype, (pool) => this.add(pool));
+      return false;
+    }
     const kind = kindOf(prototype);
     if (kind === null) return false;
     this.#known.add(kind.driver);
@@ -160,6 +174,9 @@ export class Watcher {
     return [...this.#gaps];
   }
 
+  /** Tells of connections of other code; null where nobody looks at them. */
+  opened: OpenedConnections | null = null;
+
   /** All pools that are in use, as they are now. One that cannot be read is a gap. */
   read(): PublishedPools {
     const pools: WatchedSnapshot[] = [];
@@ -170,7 +187,9 @@ export class Watcher {
         this.gap(`${pool.name} cannot be read: ${asError(error).message}`);
       }
     }
-    return { takenAtMs: this.#clock.wallTime(), pools, gaps: this.gaps };
+    const gaps = [...this.gaps, ...(this.opened?.gaps(pools) ?? [])];
+    if (this.opened !== null && pools.length === 0 && gaps.length === 0) gaps.push(NO_POOL);
+    return { takenAtMs: this.#clock.wallTime(), pools, gaps };
   }
 
   /** Forgets the pools that are gone, or closed and empty. */
@@ -201,6 +220,10 @@ function isOver({ pool }: Watch): boolean {
   }
 }
 
+/** Of a process that is watched from its start on. */
+const NO_POOL =
+  'no pool was found in this process: it has made none yet, or one of a library that poolctl does not know; such a pool can be named with watch() of poolctl/watch';
+
 /** What such a pool carries that cannot be watched: it is asked for no more. */
 const NOT_WATCHED: Watch = {
   book: null,
@@ -220,6 +243,19 @@ function watchOn(pool: object): Watch | null {
 
 function bookOn(pool: object): LeaseBook | null {
   return watchOn(pool)?.book ?? null;
+}
+
+/** The furthest of an object and its prototypes that is such a one; null where it is none itself. */
+function baseOf(value: object, isOne: (value: object) => boolean): object | null {
+  let base: object | null = null;
+  for (
+    let at: object | null = value;
+    at !== null && isOne(at);
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
+    base = at;
+  }
+  return base;
 }
 
 function kindOf(value: object): PoolKind<object> | null {

@@ -149,9 +149,16 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     const seen = await Promise.all((await sockets()).map((path) => ask(path)));
     expect(seen.map(({ hello }) => hello.app.name).sort()).toEqual([
       'parts',
+      'parts',
       expect.stringMatching(/^parts \(thread \d+\)$/),
     ]);
-    for (const { reading } of seen) {
+    const [withPools, without] = [true, false].map((has) =>
+      seen.filter(({ reading }) => reading.pools.length > 0 === has),
+    );
+    expect(without?.map(({ reading }) => reading.gaps)).toEqual([
+      [expect.stringContaining('no pool was found in this process')],
+    ]);
+    for (const { reading } of withPools ?? []) {
       expect(reading.pools[0]?.holders).toMatchObject([{ site: expect.stringContaining('part.cjs:5:') }]);
     }
     expect(new Set(seen.map(({ hello }) => hello.app.pid)).size).toBe(2);
@@ -235,7 +242,7 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     expect((await running.finished).stderr).toContain('2 leases out at exit');
   });
 
-  it('that has its driver bundled is said to be out of sight', async () => {
+  it('that has its driver bundled is watched as well', async () => {
     const file = join(folder, 'bundle.cjs');
     const bundle = await rolldown({
       input: join(apps, 'shop.cjs'),
@@ -249,12 +256,9 @@ describeWithPostgres('an unmodified pg application under poolctl run', () => {
     await running.seen('ready');
     const [path = ''] = await sockets();
     const { reading } = await ask(path);
-    expect(reading).toMatchObject({
-      pools: [],
-      gaps: [expect.stringContaining('bundle.cjs has pg bundled')],
-    });
+    expect(reading).toMatchObject({ pools: [{ driver: 'pg', inUse: 2 }], gaps: [] });
     running.child.stdin?.end();
-    expect((await running.finished).stderr).toContain('poolctl: bundle.cjs has pg bundled into it');
+    expect((await running.finished).stderr).toContain('2 leases out at exit');
   });
 });
 

@@ -123,10 +123,10 @@ describe('a program that is started under watch', () => {
 
   it('is told which library is bundled into it, and the gap is published', async () => {
     const script = join(folder, 'app.js');
-    await writeFile(script, 'opt.create function most be provided'.padEnd(20_000));
+    await writeFile(script, 'release called twice for the same resource: '.padEnd(20_000));
     const main = start({ POOLCTL_PUBLISH: 'off' }, { script });
-    expect(main.said()).toMatch(/^poolctl: app\.js has tarn bundled into it/);
-    expect(watcher.gaps.join()).toContain('app.js has tarn bundled');
+    expect(main.said()).toMatch(/^poolctl: app\.js has sequelize-pool bundled into it/);
+    expect(watcher.gaps.join()).toContain('app.js has sequelize-pool bundled');
     Reflect.deleteProperty(globalThis, Symbol.for('poolctl.started'));
     // Its threads run the same script, which is told once.
     expect(start({ POOLCTL_PUBLISH: 'off' }, { script, thread: 3 }).said()).toBe('');
