@@ -114,6 +114,8 @@ const sourceState = object({
 export const tick = object({
   /** Milliseconds since the epoch. */
   atMs: figure,
+  /** The same by a monotonic clock, whose zero means nothing. Absent in old recordings. */
+  steadyMs: optional(orNull(figure)),
   sources: listOfAll(sourceState),
 });
 

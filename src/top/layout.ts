@@ -1,7 +1,8 @@
+import { counted } from '../diagnosis/words.js';
 import { padEnd, padStart, truncate } from '../report/text.js';
 import type { Line, Span, Tone } from './spans.js';
 import type { Drawing, Table } from './table.js';
-import { cellText, counted } from './words.js';
+import { cellText } from './words.js';
 
 /** The columns that fit, by their place in the table, and how wide each is. */
 export type Layout = readonly { readonly index: number; readonly width: number }[];

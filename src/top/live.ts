@@ -21,7 +21,7 @@ export function liveFeed(sources: readonly StatsSource[], { clock, intervalMs }:
       let pending = false;
       const tell = (): void => {
         pending = false;
-        if (poller !== null) onTick({ atMs: clock.wallTime(), sources: poller.states() });
+        if (poller !== null) onTick(tickOf(clock, poller));
       };
       poller = new Poller(sources, {
         clock,
@@ -66,7 +66,7 @@ export async function readOnce(
     clock,
     intervalMs: Math.min(intervalMs, RATES_OVER_MS),
     onChange() {
-      const tick = { atMs: clock.wallTime(), sources: poller.states() };
+      const tick = tickOf(clock, poller);
       if (first === null) {
         if (!tick.sources.every(isAnswered)) return;
         first = tick;
@@ -76,8 +76,7 @@ export async function readOnce(
         resolve([first, tick]);
     },
   });
-  const giveUp = (): void =>
-    resolve([...(first === null ? [] : [first]), { atMs: clock.wallTime(), sources: poller.states() }]);
+  const giveUp = (): void => resolve([...(first === null ? [] : [first]), tickOf(clock, poller)]);
   stop.addEventListener('abort', giveUp, { once: true });
   try {
     return await promise;
@@ -87,13 +86,17 @@ export async function readOnce(
   }
 }
 
+function tickOf(clock: Clock, poller: Poller): Tick {
+  return { atMs: clock.wallTime(), steadyMs: clock.now(), sources: poller.states() };
+}
+
 function isAnswered({ reading, stale }: SourceState): boolean {
   return reading !== null || stale !== null;
 }
 
 /** Counters that only go up say more when they are read again. */
 function hasRates({ reading }: SourceState): boolean {
-  return reading !== null && (reading.pools.length > 0 || reading.pooler !== null);
+  return reading !== null && (reading.pools.length > 0 || reading.pooler !== null || reading.server !== null);
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {

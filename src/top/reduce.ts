@@ -1,12 +1,12 @@
+import { type Facts, NO_FACTS } from '../diagnosis/facts.js';
+import { counted, shortSite, shortTime } from '../diagnosis/words.js';
 import type { Tick } from '../snapshot/reading.js';
-import { type Facts, NO_FACTS } from './facts.js';
 import { bindingOf, type KeyCommand } from './keys.js';
 import { type Moment, momentOf } from './moment.js';
 import { GROUPINGS, type Spot, spotAt, VIEWS } from './place.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
 import { bodyRows } from './sizes.js';
 import { here, INTERVALS_MS, type ScreenEvent, type Size, type State } from './state.js';
-import { counted, shortSite, shortTime } from './words.js';
 
 /** What happens to the screen. */
 export type Message =

@@ -1,7 +1,8 @@
+import type { Facts } from '../diagnosis/facts.js';
+import { type Recent, recentOf } from '../diagnosis/history.js';
+import { counted, shortTime } from '../diagnosis/words.js';
 import { palette } from '../report/color.js';
 import type { Tick } from '../snapshot/reading.js';
-import type { Facts } from './facts.js';
-import { type Recent, recentOf } from './history.js';
 import { headLine, layoutOf, rowLine } from './layout.js';
 import type { Moment } from './moment.js';
 import { colorsOf, fitLine, type Line, paintLine } from './spans.js';
@@ -11,7 +12,7 @@ import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
 import { holderTable } from './views/holders.js';
 import { poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
-import { cellText, counted, shortTime } from './words.js';
+import { cellText } from './words.js';
 
 export interface ReportOptions extends Drawing {
   readonly color: boolean;

@@ -1,6 +1,13 @@
+import {
+  type BackendFact,
+  backendOf,
+  clientsOf,
+  type Facts,
+  type HolderFact,
+  NO_FACTS,
+} from '../diagnosis/facts.js';
+import { NO_HISTORY } from '../diagnosis/history.js';
 import type { Content } from './content.js';
-import { type BackendFact, backendOf, clientsOf, type Facts, type HolderFact, NO_FACTS } from './facts.js';
-import { NO_HISTORY } from './history.js';
 import type { Grouping, Place, Spot } from './place.js';
 import type { Line } from './spans.js';
 import { here, type State } from './state.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { commands } from '../../commands/index.js';
 import { runMain } from '../../src/cli/main.js';
-import type { Diagnosis } from '../../src/top/diagnose.js';
+import type { Diagnosis } from '../../src/diagnosis/diagnose.js';
 import { bin, root, start } from '../helpers/bin.js';
 import { eventually } from '../helpers/eventually.js';
 import { freePort } from '../helpers/guarded.js';
@@ -92,10 +92,10 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     (await readFile(APP, 'utf8')).split('\n').findIndex((line) => line.includes(code)) + 1;
 
   it('leak: names the line that keeps what it acquires', async () => {
-    startIn('leak', through(wide), '--leak-after', '300ms');
+    startIn('leak-missing-release', through(wide), '--leak-after', '300ms');
     const line = (await lineOf('function reserve(')) + 1;
     await says(
-      'leak',
+      'leak-missing-release',
       new RegExp(
         `: exhausted; 3 of 3 leases held too long by test/cli/top-causes-app\\.mjs:${line}; 4 waiting`,
       ),
@@ -112,7 +112,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     await blocker.query('update accounts set balance = 0 where id = 1');
     startIn('locks', through(wide));
     await says(
-      'lock waits',
+      'lock-chain-row',
       new RegExp(
         `3 of 3 leases wait for locks held \\(pid ${rows[0]?.pid}, idle in transaction for .*\\); 4 waiting; a bigger pool gains nothing`,
       ),
@@ -124,7 +124,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
   it('slow queries: quotes the query', async () => {
     startIn('slow', own.url());
     await says(
-      'slow queries',
+      'slow-query',
       /5 of 5 leases in queries > 1\.0s, the longest .*: select count\(\*\), pg_sleep\(600\) from accounts; 4 waiting/,
       own.url(),
     );
@@ -133,7 +133,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
   it('pool too small: tells how often its leases turn over', async () => {
     startIn('small', own.url());
     await says(
-      'pool too small',
+      'pool-too-small',
       /: exhausted; 2 leases turn over at \d+\/s, held [\d.]+ms each, none slow; 10 waiting/,
       own.url(),
     );
@@ -142,7 +142,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
   it('pooler queue: tells how many leases wait for how many server connections', async () => {
     startIn('pooler', through(narrow));
     await says(
-      'pooler queue',
+      'pooler-pool-too-small',
       /: exhausted; [3-6] of 6 leases queue in PgBouncer for 2 server connections; \d waiting/,
       console(narrow),
       own.url(),
@@ -152,7 +152,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
   it('slow queries behind the pooler are no queue of its own making', async () => {
     startIn('slow', through(narrow));
     await says(
-      'slow queries',
+      'slow-query',
       /: exhausted; 3 of 5 leases queue in PgBouncer for 2 server connections; 2 of 2 active backends in queries > 1\.0s; 4 waiting/,
       console(narrow),
       own.url(),
@@ -165,14 +165,14 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
       `postgres://${role}:${encodeURIComponent(secret)}@127.0.0.1:${port}/postgres?application_name=shop`;
     startIn('limit', urlOf('app', 'app'));
     await says(
-      'database limit',
+      'fleet-exceeds-server',
       /: cannot grow beyond 7; the database refuses connections \(.*(connection slots|too many clients).*\); all 7 connections of the database for ordinary roles are in use, 7 of them by shop \(max_connections 10, 3 reserved, \d+ in use\); none waiting/,
       urlOf(user, password),
     );
     // A role that has none of the reserved connections is refused as well.
-    await says('database limit', /the database refuses connections/, urlOf('monitor', 'app'));
+    await says('fleet-exceeds-server', /the database refuses connections/, urlOf('monitor', 'app'));
     expect(await diagnosisOf(urlOf('monitor', 'app'))).toMatchObject({
-      ...{ severity: 'bad', cause: 'database limit' },
+      ...{ severity: 'bad', cause: 'fleet-exceeds-server' },
       words: expect.stringMatching(
         /^the database refuses connections \(.*(connection slots|too many clients)/,
       ) as string,

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { diagnose } from '../../src/diagnosis/diagnose.js';
+import { factsOf } from '../../src/diagnosis/facts.js';
 import {
   brokerConnection,
   brokerFigures,
@@ -8,8 +10,6 @@ import {
   type IbReading,
 } from '../../src/snapshot/broker.js';
 import type { PoolReading } from '../../src/snapshot/reading.js';
-import { diagnose } from '../../src/top/diagnose.js';
-import { factsOf } from '../../src/top/facts.js';
 import { momentOf } from '../../src/top/moment.js';
 import { onceReport } from '../../src/top/report.js';
 import { read } from '../helpers/snapshots.js';
@@ -86,7 +86,7 @@ describe('a pool of broker connections', () => {
       broker({ connections: [connection(), connection({ clientId: 2, state: 'waiting', lost: 1 })] }),
       {
         severity: 'bad',
-        cause: 'broker link',
+        cause: 'broker-link',
         words: 'broker: 1 of 2 connections to 127.0.0.1:7497 down, connecting anew',
       },
     ],
@@ -100,7 +100,7 @@ describe('a pool of broker connections', () => {
       broker({ connections: [connection({ upstream: 'down' })] }, { waiting: 2 }),
       {
         severity: 'bad',
-        cause: 'broker link',
+        cause: 'broker-link',
         words: expect.stringMatching(/has lost its own connection to IB; .*; 2 waiting$/),
       },
     ],
@@ -116,7 +116,7 @@ describe('a pool of broker connections', () => {
       }),
       {
         severity: 'warn',
-        cause: 'broker pacing',
+        cause: 'broker-pacing',
         words: expect.stringContaining('70 messages queued for up to 1.6s; more connections gain nothing'),
       },
     ],
@@ -125,14 +125,14 @@ describe('a pool of broker connections', () => {
       broker({}, { holders: [holder(), holder({ leaseId: 2 })], waiting: 3 }),
       {
         severity: 'bad',
-        cause: 'pool too small',
+        cause: 'pool-too-small',
         words: 'broker: all 2 workers in use; a gateway serves 32 clients; 3 waiting',
       },
     ],
     [
       'its leases are not given back',
       broker({}, { holders: [holder({ leaked: true }), holder({ leaseId: 2 })], waiting: 3 }),
-      { severity: 'bad', cause: 'leak' },
+      { severity: 'bad', cause: 'leak-missing-release' },
     ],
   ])('is judged by what it says: %s', (_, one, expected) => {
     expect(wordsOf(one)).toMatchObject(expected);

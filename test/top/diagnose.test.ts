@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceState } from '../../src/snapshot/reading.js';
-import type { Cause } from '../../src/top/diagnose.js';
 import { bouncer, diagnosisOf, leases, linked, many, postgres, queued } from './diagnosis.js';
 import { AT_MS, backend, holder, pool, pooler, server, source } from './helpers.js';
 
 const leaked = { ageMs: 41_000, busy: false };
 
-const rows: readonly [what: string, sources: SourceState[], Cause | null, words: string][] = [
+const rows: readonly [what: string, sources: SourceState[], string | null, words: string][] = [
   [
     'old leases that do nothing',
     [
@@ -22,13 +21,13 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'leak',
+    'leak-missing-release',
     'orders: exhausted; 3 of 15 leases held > 30 s by src/orders.ts:88; 23 waiting',
   ],
   [
     'old leases in a pool that still has room',
     [source({ pools: [pool({ holders: leases(2, () => leaked) })] })],
-    'leak',
+    'leak-missing-release',
     'orders: 2 of 2 leases held > 30 s by src/orders.ts:88; none waiting',
   ],
   [
@@ -46,7 +45,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'leak',
+    'leak-missing-release',
     'orders: exhausted; 3 of 3 leases held > 30 s by src/orders.ts:88 and src/b.ts:2; 1 waiting',
   ],
   [
@@ -69,7 +68,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'lock waits',
+    'lock-chain-row',
     'orders: exhausted; 15 of 15 leases wait for locks held (pid 99, idle in transaction for 9.0s); 4 waiting; a bigger pool gains nothing',
   ],
   [
@@ -97,7 +96,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'leak',
+    'transaction-left-open',
     'orders: exhausted; 1 of 15 leases held > 30 s by src/orders.ts:88; 14 of 15 leases wait for locks held by src/orders.ts:88 (pid 99, idle in transaction for 41s); 4 waiting; a bigger pool gains nothing',
   ],
   [
@@ -112,13 +111,13 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'slow queries',
+    'slow-query',
     'orders: exhausted; 15 of 15 leases in queries > 1.0s, the longest 2.0s: SELECT * FROM reports; 7 waiting',
   ],
   [
     'short leases that come and go, and a queue',
     [source({ pools: [pool({ waiting: 7, holders: leases(15, () => ({ ageMs: 30, busy: true })) })] })],
-    'pool too small',
+    'pool-too-small',
     'orders: exhausted; 15 leases turn over at 50/s, none slow; 7 waiting',
   ],
   [
@@ -130,13 +129,13 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         pooler: pooler({ clients: queued(15, 800) }, { clientsWaiting: 1 }),
       }),
     ],
-    'pooler queue',
+    'pooler-pool-too-small',
     'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 2 waiting',
   ],
   [
     'a queue in the pooler, seen by itself',
     [source({ ...bouncer, pooler: pooler({}, { clientsWaiting: 16, longestWaitMs: 353 }) })],
-    'pooler queue',
+    'pooler-pool-too-small',
     'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms',
   ],
   [
@@ -152,7 +151,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'lock waits',
+    'lock-chain-row',
     'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms; 3 of 3 active backends wait for locks held (pid 1, idle in transaction for 8.0s); a bigger pool gains nothing',
   ],
   [
@@ -173,8 +172,8 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         backends: [backend({ pid: 71, queryMs: 9000 }), ...many(9, (at) => backend({ pid: 80 + at }))],
       }),
     ],
-    'slow queries',
-    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 1 of 1 active backend in queries > 1.0s; 2 waiting',
+    'slow-query',
+    'orders: exhausted; 15 of 15 leases queue in PgBouncer for 4 server connections; 1 of 1 active backend in queries > 1.0s, the longest 9.0s: SELECT 1; 2 waiting',
   ],
   [
     'a queue in the pooler, and locks in another database',
@@ -193,7 +192,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'pooler queue',
+    'pooler-pool-too-small',
     'pgbouncer shop/app: 16 of 20 clients queue for 4 server connections, the longest for 353ms',
   ],
   [
@@ -203,7 +202,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         pools: [pool({ waiting: 3, holders: leases(4), createError: 'sorry, too many clients already' })],
       }),
     ],
-    'database limit',
+    'fleet-exceeds-server',
     'orders: exhausted; the database refuses connections (sorry, too many clients already); 3 waiting',
   ],
   [
@@ -218,7 +217,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         backends: [...many(4, () => backend()), ...many(9, () => backend({ application: 'billing' }))],
       }),
     ],
-    'database limit',
+    'fleet-exceeds-server',
     'orders: cannot grow beyond 4; the database refuses connections (sorry, too many clients already); all 97 connections of the database for ordinary roles are in use, 9 of them by billing (max_connections 100, 3 reserved, 97 in use); none waiting',
   ],
   [
@@ -244,25 +243,25 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         },
       }),
     ],
-    'database limit',
-    'the database refuses connections (sorry, too many clients already)',
+    'fleet-exceeds-server',
+    'pg: the database refuses connections (sorry, too many clients already)',
   ],
   [
     'a server that is not there',
     [source({ pools: [pool({ waiting: 2, live: 0, createError: 'connect ECONNREFUSED 127.0.0.1:5432' })] })],
-    'unclear',
-    'orders: exhausted; connections cannot be opened (connect ECONNREFUSED 127.0.0.1:5432); 2 waiting',
+    'server-down',
+    'orders: exhausted; nothing listens there: the server is down, or elsewhere (connect ECONNREFUSED 127.0.0.1:5432); 2 waiting',
   ],
   [
     'a pool that is opening its connections',
     [source({ pools: [pool({ waiting: 4, live: 7, creating: 4, holders: leases(3) })] })],
     'unclear',
-    'orders: growing; 4 connections being opened, 3 in use; 4 waiting',
+    'orders: growing; 4 connections being opened, 3 of 15 in use; 4 waiting',
   ],
   [
     'a server that is full',
     [source({ ...postgres, server: server({ usedConnections: 97 }) })],
-    'database limit',
+    'fleet-exceeds-server',
     'all 97 connections of the database for ordinary roles are in use (max_connections 100, 3 reserved, 97 in use)',
   ],
   [
@@ -274,7 +273,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         backends: many(2, (at) => backend({ pid: at + 1, state: 'idle in transaction', stateMs: 50_000 })),
       }),
     ],
-    'leak',
+    'transaction-left-open',
     '2 transactions of api idle for up to 50s',
   ],
   [
@@ -288,7 +287,7 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ),
       }),
     ],
-    'leak',
+    'transaction-left-open',
     '3 transactions of 3 applications idle for up to 50s',
   ],
   [
@@ -308,8 +307,8 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         ],
       }),
     ],
-    'lock waits',
-    '3 of 25 backends have waited for locks for up to 7.0s, 2 of them for one held (pid 2, idle in transaction for 8.0s)',
+    'lock-chain-row',
+    '3 of 25 backends have waited for locks for up to 7.0s, 2 of them for one held (pid 2, idle in transaction for 8.0s); a bigger pool gains nothing',
   ],
   [
     'all in use, where no metric reports who waits',
@@ -336,8 +335,8 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         pools: [pool({ waiting: 5, holders: leases(15, () => ({ ageMs: 9000, busy: false })) })],
       }),
     ],
-    'unclear',
-    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; add the database as a source to see more',
+    'connection-held-through-other-work',
+    'orders: exhausted; 15 of 15 leases idle while they are held, for up to 9.0s by src/orders.ts:88; 5 waiting',
   ],
   [
     'the same, where something else cannot be read',
@@ -347,8 +346,8 @@ const rows: readonly [what: string, sources: SourceState[], Cause | null, words:
         gaps: [{ what: 'whether all of it is paused', why: 'PgBouncer 1.18.0 does not tell (from 1.19)' }],
       }),
     ],
-    'unclear',
-    'orders: exhausted; 15 of 15 in use, 5 waiting; cause unclear: 15 idle, the oldest for 9.0s, acquired at src/orders.ts:88; 1 thing could not be read, see Events',
+    'connection-held-through-other-work',
+    'orders: exhausted; 15 of 15 leases idle while they are held, for up to 9.0s by src/orders.ts:88; 5 waiting',
   ],
   [
     'a pool at ease',

@@ -1,7 +1,7 @@
+import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.js';
+import { factsOf } from '../../src/diagnosis/facts.js';
+import { type PoolSample, sampleOf, withSample } from '../../src/diagnosis/history.js';
 import type { SourceState } from '../../src/snapshot/reading.js';
-import { type Diagnosis, diagnose } from '../../src/top/diagnose.js';
-import { factsOf } from '../../src/top/facts.js';
-import { type PoolSample, sampleOf, withSample } from '../../src/top/history.js';
 import { holder, tick } from './helpers.js';
 
 /** The diagnosis after these sources were read twice, a second apart; the pools have lent 50 times in between. */

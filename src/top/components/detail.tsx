@@ -1,6 +1,6 @@
+import { counted } from '../../diagnosis/words.js';
 import type { Line } from '../spans.js';
 import { here, type State } from '../state.js';
-import { counted } from '../words.js';
 import { Body } from './body.js';
 import { TextLine } from './text-line.js';
 

@@ -1,7 +1,6 @@
 import { Box } from 'ink';
+import { type Diagnosis as Judgment, NOTHING_READ } from '../../diagnosis/diagnose.js';
 import { wrap } from '../../report/text.js';
-import type { Diagnosis as Judgment } from '../diagnose.js';
-import { NOTHING_READ } from '../moment.js';
 import type { Tone } from '../spans.js';
 import { usePen } from './pen.js';
 import { TextLine } from './text-line.js';

@@ -1,7 +1,8 @@
+import { counted, shortTime } from '../../diagnosis/words.js';
 import type { Tick } from '../../snapshot/reading.js';
 import type { Content } from '../content.js';
 import type { Place, Spot } from '../place.js';
-import { counted, shortTime, timeOfDay } from '../words.js';
+import { timeOfDay } from '../words.js';
 import { usePen } from './pen.js';
 import { TextLine } from './text-line.js';
 import { VIEW_TITLES } from './titles.js';

@@ -1,7 +1,8 @@
-import type { BackendFact, BlockFact } from '../facts.js';
+import type { BackendFact, BlockFact } from '../../diagnosis/facts.js';
+import { shortTime } from '../../diagnosis/words.js';
 import type { Tone } from '../spans.js';
 import type { Column, Drawing, TableSpec } from '../table.js';
-import { shortTime, siteText } from '../words.js';
+import { siteText } from '../words.js';
 
 /** A backend, and the code that uses it where that is known. */
 export interface BackendRow extends BackendFact {

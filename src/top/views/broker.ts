@@ -1,8 +1,8 @@
+import type { PoolFact } from '../../diagnosis/facts.js';
+import { counted, shortTime } from '../../diagnosis/words.js';
 import type { IbConnectionReading } from '../../snapshot/broker.js';
 import { sumOf } from '../../snapshot/sums.js';
-import type { PoolFact } from '../facts.js';
 import type { Column, TableSpec } from '../table.js';
-import { counted, shortTime } from '../words.js';
 
 /** A connection of a pool of broker connections. */
 export interface BrokerRow {

@@ -1,10 +1,11 @@
+import { type BackendFact, type Facts, type HolderFact, LEAK_MS } from '../../diagnosis/facts.js';
+import { shortSite, shortTime } from '../../diagnosis/words.js';
 import { wrap } from '../../report/text.js';
 import type { Blocking, Hop } from '../../sources/join.js';
-import { type BackendFact, type Facts, type HolderFact, LEAK_MS } from '../facts.js';
 import { BINDINGS } from '../keys.js';
 import type { Line, Tone } from '../spans.js';
 import type { State } from '../state.js';
-import { oneLine, shortSite, shortTime } from '../words.js';
+import { oneLine } from '../words.js';
 
 interface Place {
   readonly cwd: string;

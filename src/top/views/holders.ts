@@ -1,7 +1,8 @@
-import type { HolderFact } from '../facts.js';
+import type { HolderFact } from '../../diagnosis/facts.js';
+import { shortTime } from '../../diagnosis/words.js';
 import type { Tone } from '../spans.js';
 import type { Column, TableSpec } from '../table.js';
-import { poolText, shortTime, siteText } from '../words.js';
+import { poolText, siteText } from '../words.js';
 
 export const holderTable: TableSpec<HolderFact> = {
   name: 'holders',

@@ -1,6 +1,6 @@
-import { type ClientFact, type PoolerPoolFact, pidKey } from '../facts.js';
+import { type ClientFact, type PoolerPoolFact, pidKey } from '../../diagnosis/facts.js';
+import { shortRate, shortTime } from '../../diagnosis/words.js';
 import type { Column, TableSpec } from '../table.js';
-import { shortRate, shortTime } from '../words.js';
 
 export const poolerTable: TableSpec<PoolerPoolFact> = {
   name: 'pgbouncer',

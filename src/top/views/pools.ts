@@ -1,9 +1,10 @@
+import type { PoolFact } from '../../diagnosis/facts.js';
+import { type PoolSample, type Recent, recentOf } from '../../diagnosis/history.js';
+import { shortRate, shortTime } from '../../diagnosis/words.js';
 import { drawBar, drawSparkline } from '../../report/bar.js';
-import type { PoolFact } from '../facts.js';
-import { type PoolSample, type Recent, recentOf } from '../history.js';
 import type { Tone } from '../spans.js';
 import type { Column, TableSpec } from '../table.js';
-import { poolText, shortRate, shortTime } from '../words.js';
+import { poolText } from '../words.js';
 
 export interface PoolRow extends PoolFact {
   readonly recent: Recent;

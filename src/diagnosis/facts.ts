@@ -1,5 +1,5 @@
 import type { PoolerClient, PoolerPool, PoolerReading } from '../snapshot/pooler.js';
-import type { Gap, PoolReading, SourceKind, Tick } from '../snapshot/reading.js';
+import type { Gap, PoolReading, ProcessReading, SourceKind, Tick } from '../snapshot/reading.js';
 import type { Backend, ServerReading } from '../snapshot/server.js';
 import { type Chain, joinReadings } from '../sources/join.js';
 
@@ -15,10 +15,28 @@ export interface Facts {
   /** The forest of who waits for whom, each blocker above those that wait for it. */
   readonly blocking: readonly BlockFact[];
   readonly poolerPools: readonly PoolerPoolFact[];
-  readonly servers: readonly { readonly source: string; readonly server: ServerReading }[];
+  readonly servers: readonly ServerFact[];
+  readonly poolers: readonly {
+    readonly source: string;
+    readonly stale: boolean;
+    readonly pooler: PoolerReading;
+  }[];
+  /** The processes that publish, as far as they tell of themselves. */
+  readonly processes: readonly {
+    readonly source: string;
+    readonly stale: boolean;
+    readonly process: ProcessReading;
+  }[];
   readonly gaps: readonly (Gap & { readonly source: string })[];
   /** The sources that cannot be read now. */
   readonly failures: readonly { readonly source: string; readonly kind: SourceKind; readonly why: string }[];
+}
+
+export interface ServerFact {
+  readonly source: string;
+  readonly stale: boolean;
+  readonly kind: 'postgres' | 'mysql';
+  readonly server: ServerReading;
 }
 
 export interface PoolFact {
@@ -87,6 +105,8 @@ export const NO_FACTS: Facts = {
   blocking: [],
   poolerPools: [],
   servers: [],
+  poolers: [],
+  processes: [],
   gaps: [],
   failures: [],
 };
@@ -128,9 +148,11 @@ export function factsOf(tick: Tick): Facts {
   const pools: PoolFact[] = [];
   const backends: BackendFact[] = [];
   const poolerPools: PoolerPoolFact[] = [];
-  const servers: { source: string; server: ServerReading }[] = [];
+  const servers: ServerFact[] = [];
+  const poolers: Facts['poolers'][number][] = [];
+  const processes: Facts['processes'][number][] = [];
   const gaps: (Gap & { source: string })[] = [];
-  for (const { label: source, reading, stale: failure } of tick.sources) {
+  for (const { label: source, kind, reading, stale: failure } of tick.sources) {
     if (reading === null) continue;
     const stale = failure !== null;
     for (const pool of reading.pools) {
@@ -156,11 +178,16 @@ export function factsOf(tick: Tick): Facts {
     }
     const { pooler } = reading;
     if (pooler !== null) {
+      poolers.push({ source, stale, pooler });
       for (const pool of pooler.pools) {
         poolerPools.push({ key: `${source} ${pool.database} ${pool.user}`, source, stale, pooler, pool });
       }
     }
-    if (reading.server !== null) servers.push({ source, server: reading.server });
+    if (reading.process !== undefined) processes.push({ source, stale, process: reading.process });
+    if (reading.server !== null) {
+      const of = kind === 'mysql' ? 'mysql' : 'postgres';
+      servers.push({ source, stale, kind: of, server: reading.server });
+    }
     gaps.push(...reading.gaps.map((gap) => ({ ...gap, source })));
   }
   return {
@@ -170,6 +197,8 @@ export function factsOf(tick: Tick): Facts {
     blocking: forestOf(backends),
     poolerPools,
     servers,
+    poolers,
+    processes,
     gaps,
     failures: tick.sources.flatMap(({ label: source, kind, stale }) =>
       stale === null ? [] : [{ source, kind, why: stale.why }],

@@ -1,0 +1,93 @@
+import type { Look } from './look.js';
+
+/** `bad`: callers suffer now. `warn`: nobody does yet, or nobody can tell. */
+export type Severity = 'bad' | 'warn';
+
+/** How far the facts decide. */
+export type Confidence = 'certain' | 'likely' | 'possible';
+
+/** What a repair is written for: a library of the application, or a server. */
+export type Place = Library | 'pgbouncer' | 'postgres' | 'mysql';
+export type Library =
+  | 'pg'
+  | 'postgres.js'
+  | 'mysql2'
+  | 'knex'
+  | 'sequelize'
+  | 'typeorm'
+  | 'prisma'
+  | 'generic-pool'
+  | 'poolctl';
+
+/** What ends a cause, in the words of each place. `app` is for libraries that have no words of their own. */
+export type Repair = { readonly [At in Place | 'app']?: string };
+
+/** One step: a statement of SQL, a line of pgbouncer.ini, a command of its console, or an instruction. */
+export interface Step {
+  readonly kind: 'sql' | 'ini' | 'console' | 'code';
+  /** The label of the source where it is done; null for the application. */
+  readonly at: string | null;
+  readonly text: string;
+}
+
+/** What a finding is about. */
+export interface Subject {
+  readonly kind: 'pool' | 'pooler' | 'server' | 'application';
+  /** That of the fact: of a pool, a pooler's pool, or the label of a source. */
+  readonly key: string;
+  readonly source: string;
+}
+
+/** One kind of trouble: data and one function. Causes are tried in the order of the registry. */
+export interface Cause {
+  /** Stable, in lower case with hyphens: scripts, tests and runbooks name it. */
+  readonly id: string;
+  /** The diagnosis in one sentence without a full stop. */
+  readonly title: string;
+  readonly repair: Repair;
+  /** What must not be done, since it does not help or does harm. */
+  readonly avoid: readonly string[];
+  find(look: Look): readonly Found[];
+}
+
+/** What a cause found. */
+export interface Found {
+  readonly severity: Severity;
+  readonly subject: Subject;
+  /** Keys of everything that suffers from it. Later causes do not judge those again. */
+  readonly explains: readonly string[];
+  /** One clause with the figures that decide. */
+  readonly words: string;
+  /** Of two that are equally bad, the one with more of these comes first. Default 1. */
+  readonly weight?: number;
+  /** Columns, codes and figures that it rests on, a line each. */
+  readonly evidence?: readonly string[];
+  /** Look-alikes, and the fact that rules each out. */
+  readonly ruledOut?: readonly string[];
+  readonly confidence?: Confidence;
+  /** The one fact that would decide, and how to get it; null where nothing is missing. */
+  readonly missing?: string | null;
+  /** What is done here and now, before the repair of the cause. */
+  readonly steps?: readonly Step[];
+  /** The pool whose library's words the repair takes; default that of the subject. */
+  readonly driver?: string | null;
+  /** Words in the place of the cause's repair, where this case has its own. */
+  readonly repair?: Repair;
+}
+
+/** A cause that was found, with all of its words. */
+export interface Finding {
+  readonly cause: string;
+  readonly title: string;
+  readonly severity: Severity;
+  readonly subject: Subject;
+  readonly explains: readonly string[];
+  readonly words: string;
+  readonly weight: number;
+  readonly evidence: readonly string[];
+  readonly ruledOut: readonly string[];
+  readonly confidence: Confidence;
+  readonly missing: string | null;
+  readonly steps: readonly Step[];
+  readonly avoid: readonly string[];
+}
