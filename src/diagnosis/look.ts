@@ -1,27 +1,12 @@
 import type { BackendFact, Facts, HolderFact, PoolerPoolFact, PoolFact } from './facts.js';
 import { type PoolSample, type Recent, recentOf } from './history.js';
-import { type ServerRates, type ServerSample, serverRatesOf } from './server-history.js';
-import type { Subject } from './types.js';
+import { type ServerSample, serverRatesOf } from './server-history.js';
+import type { Look, Subject } from './types.js';
 
 /** A wait for no longer is nothing to worry about: a burst does that in a pool that is used well. */
 export const SHORT_MS = 50;
 /** A statement that runs for longer is a slow one. */
 export const SLOW_MS = 1000;
-
-/** What one look at all sources gives to the causes: the facts, what happened lately, and what was found before. */
-export interface Look {
-  readonly facts: Facts;
-  /** Sites are shown relative to it. */
-  readonly cwd: string;
-  /** What the application was set up with, where a command was told; null where nothing is known. */
-  readonly settings: { readonly poolSize: number | null; readonly maxOverflow: number | null } | null;
-  /** How far the wall clock has moved against the monotonic one since the reading before, in milliseconds. */
-  readonly clockStepMs: number | null;
-  recent(pool: PoolFact): Recent;
-  rates(source: string): ServerRates | null;
-  /** Whether an earlier cause explains what this key suffers from. */
-  isExplained(key: string): boolean;
-}
 
 export interface LookContext {
   readonly history: ReadonlyMap<string, readonly PoolSample[]>;

@@ -1,7 +1,8 @@
 import { printable } from '../report/text.js';
 import type { HolderFact, PoolFact } from './facts.js';
 import { LEAK_MS } from './facts.js';
-import { isFull, isPressed, type Look, ranked } from './look.js';
+import { isFull, isPressed, ranked } from './look.js';
+import type { Look } from './types.js';
 import { counted, shortSite } from './words.js';
 
 /** `orders: exhausted; `, what follows, and how many wait. */

@@ -53,6 +53,12 @@ import {
   silentProcess,
 } from './causes/process.js';
 import {
+  listenThroughPooler,
+  poolerOnOldServer,
+  proxyPins,
+  sessionStateThroughPooler,
+} from './causes/sessions.js';
+import {
   acquireLimitNone,
   limitSwallowed,
   poolerPoolTooSmall,
@@ -117,6 +123,7 @@ export const CAUSES: readonly Cause[] = [
   poolerDatabaseCap,
   // Statements that fail, by the code of their error.
   poisonedConnection,
+  poolerOnOldServer,
   ...STATEMENT_ERRORS,
   readOnlyServer,
   // What the backends behind the leases and servers do.
@@ -158,6 +165,9 @@ export const CAUSES: readonly Cause[] = [
   connectionChurn,
   zombies,
   poolerRecycles,
+  listenThroughPooler,
+  sessionStateThroughPooler,
+  proxyPins,
   probesUsePool,
   serverNearlyFull,
   ...LATE_ERRORS,

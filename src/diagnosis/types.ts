@@ -1,4 +1,6 @@
-import type { Look } from './look.js';
+import type { Facts, PoolFact } from './facts.js';
+import type { Recent } from './history.js';
+import type { ServerRates } from './server-history.js';
 
 /** `bad`: callers suffer now. `warn`: nobody does yet, or nobody can tell. */
 export type Severity = 'bad' | 'warn';
@@ -90,4 +92,19 @@ export interface Finding {
   readonly missing: string | null;
   readonly steps: readonly Step[];
   readonly avoid: readonly string[];
+}
+
+/** What one look at all sources gives to the causes: the facts, what happened lately, and what was found before. */
+export interface Look {
+  readonly facts: Facts;
+  /** Sites are shown relative to it. */
+  readonly cwd: string;
+  /** What the application was set up with, where a command was told; null where nothing is known. */
+  readonly settings: { readonly poolSize: number | null; readonly maxOverflow: number | null } | null;
+  /** How far the wall clock has moved against the monotonic one since the reading before, in milliseconds. */
+  readonly clockStepMs: number | null;
+  recent(pool: PoolFact): Recent;
+  rates(source: string): ServerRates | null;
+  /** Whether an earlier cause explains what this key suffers from. */
+  isExplained(key: string): boolean;
 }

@@ -1,8 +1,8 @@
 import { printable } from '../../report/text.js';
 import { type BrokerTrouble, brokerTrouble } from '../broker-trouble.js';
 import type { PoolFact } from '../facts.js';
-import { holdersOf, isPressed, type Look, poolSubject } from '../look.js';
-import type { Cause, Found } from '../types.js';
+import { holdersOf, isPressed, poolSubject } from '../look.js';
+import type { Cause, Found, Look } from '../types.js';
 
 function troubles(look: Look, cause: BrokerTrouble['cause']): readonly Found[] {
   return look.facts.pools.flatMap((fact): Found[] => {

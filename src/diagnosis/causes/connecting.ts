@@ -1,10 +1,10 @@
 import { printable } from '../../report/text.js';
 import { type ConnectFault, connectFaultOf } from '../connect-error.js';
 import type { PoolFact } from '../facts.js';
-import { isFull, isPressed, type Look, poolSubject, serverSubject } from '../look.js';
+import { isFull, isPressed, poolSubject, serverSubject } from '../look.js';
 import { ofPool, waitingWords } from '../phrases.js';
 import { FEWER_AT_ONCE, LIVE_SHORTER_THAN_THE_CUT, onlyAt, SMALLER_POOLS } from '../repairs.js';
-import type { Cause, Found, Repair, Subject } from '../types.js';
+import type { Cause, Found, Look, Repair, Subject } from '../types.js';
 import { counted } from '../words.js';
 
 /** A connect that failed now, wherever that was seen: by a pool, by a statement, or by poolctl's own try. */

@@ -1,17 +1,9 @@
 import { printable } from '../../report/text.js';
 import type { HolderFact, PoolFact } from '../facts.js';
-import {
-  holdersOf,
-  isOfDatabase,
-  isPressed,
-  isSubscription,
-  type Look,
-  poolSubject,
-  SLOW_MS,
-} from '../look.js';
+import { holdersOf, isOfDatabase, isPressed, isSubscription, poolSubject, SLOW_MS } from '../look.js';
 import { heldWords, ofPool, quote, siteEvidence, sitesOf } from '../phrases.js';
 import { BOUND_STATEMENTS, GIVE_BACK, LIVE_SHORTER_THAN_THE_CUT, OWN_SESSION } from '../repairs.js';
-import type { Cause, Found } from '../types.js';
+import type { Cause, Found, Look } from '../types.js';
 import { counted, shortTime } from '../words.js';
 
 /** A share of the places from which on a subscription is felt. */

@@ -1,17 +1,9 @@
 import { printable } from '../../report/text.js';
 import type { ServerFact } from '../facts.js';
-import {
-  commonest,
-  isFull,
-  isOfDatabase,
-  isPressed,
-  type Look,
-  poolSubject,
-  serverSubject,
-} from '../look.js';
+import { commonest, isFull, isOfDatabase, isPressed, poolSubject, serverSubject } from '../look.js';
 import { ofPool } from '../phrases.js';
 import { SMALLER_POOLS } from '../repairs.js';
-import type { Cause, Found } from '../types.js';
+import type { Cause, Found, Look } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { type ConnectFailure, connectFailures, isServerFull, refusedWords } from './connecting.js';
 import { starvedKeys } from './starved.js';

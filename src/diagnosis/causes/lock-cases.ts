@@ -1,6 +1,7 @@
 import { printable } from '../../report/text.js';
 import { type BackendFact, type HolderFact, LEAK_MS } from '../facts.js';
-import { commonest, type Group, groupsOf, type Look, poolerModeOf, SLOW_MS } from '../look.js';
+import { commonest, type Group, groupsOf, poolerModeOf, SLOW_MS } from '../look.js';
+import type { Look } from '../types.js';
 import { counted, shortSite, shortTime } from '../words.js';
 
 /** What stands at the root of a chain of lock waits. */
@@ -112,9 +113,9 @@ function rootOf(waiter: BackendFact, look: Look): Way {
     const next = facts.backends.find((one) => one.source === at.source && one.backend.pid === pid);
     if (next === undefined) {
       const server = facts.servers.find(({ source }) => source === at.source)?.server;
-      const process = server?.processes?.find((one) => one.pid === pid);
-      if (process !== undefined)
-        return { root: { kind: 'process', pid, type: process.type, query: process.query ?? '' }, path };
+      const found = server?.processes?.find((one) => one.pid === pid);
+      if (found !== undefined)
+        return { root: { kind: 'process', pid, type: found.type, query: found.query ?? '' }, path };
       return { root: { kind: 'gone', pid }, path };
     }
     if (path.includes(next)) return { root: { kind: 'ring', fact: next }, path };

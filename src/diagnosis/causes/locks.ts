@@ -1,8 +1,8 @@
 import { printable } from '../../report/text.js';
-import type { Group, Look } from '../look.js';
+import type { Group } from '../look.js';
 import { heldWords, ofPool } from '../phrases.js';
 import { END_TRANSACTION, OWN_SESSION, onlyAt } from '../repairs.js';
-import type { Cause, Found, Step } from '../types.js';
+import type { Cause, Found, Look, Step } from '../types.js';
 import { counted } from '../words.js';
 import {
   isLeftOpen,

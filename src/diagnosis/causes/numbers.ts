@@ -1,10 +1,10 @@
 import { printable } from '../../report/text.js';
 import { connectFaultOf } from '../connect-error.js';
 import type { PoolFact } from '../facts.js';
-import { holdersOf, isFull, isOfDatabase, isPressed, type Look, poolSubject } from '../look.js';
+import { holdersOf, isFull, isOfDatabase, isPressed, poolSubject } from '../look.js';
 import { ofPool, siteEvidence } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, ONE_POOL, SMALLER_POOLS } from '../repairs.js';
-import type { Cause, Found } from '../types.js';
+import type { Cause, Found, Look } from '../types.js';
 import { counted, shortRate, shortSite, shortTime } from '../words.js';
 
 /** More pools of one place in one process are no read/write split any more. */

@@ -1,8 +1,8 @@
 import { printable } from '../../report/text.js';
 import type { PoolerPoolFact } from '../facts.js';
-import { activityOf, behind, isQueueLong, type Look, poolerSubject, serverSubject } from '../look.js';
+import { activityOf, behind, isQueueLong, poolerSubject, serverSubject } from '../look.js';
 import { LIVE_SHORTER_THAN_THE_CUT, onlyAt } from '../repairs.js';
-import type { Cause, Found, Step } from '../types.js';
+import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { connectFailures, foundOf } from './connecting.js';
 import { starvedPools } from './starved.js';

@@ -8,7 +8,6 @@ import {
   isOfDatabase,
   isPressed,
   isQueueLong,
-  type Look,
   poolerSubject,
   poolSubject,
   ranked,
@@ -16,7 +15,7 @@ import {
 } from '../look.js';
 import { ofPool, poolHead, siteEvidence, waitingWords } from '../phrases.js';
 import { onlyAt } from '../repairs.js';
-import type { Cause, Found, Repair } from '../types.js';
+import type { Cause, Found, Look, Repair } from '../types.js';
 import { counted, shortRate, shortSite, shortTime } from '../words.js';
 import { poolerName, queuedPools, queueWords } from './pooler.js';
 

@@ -1,6 +1,6 @@
 import { connectFaultOf } from '../connect-error.js';
 import type { PoolerPoolFact } from '../facts.js';
-import type { Look } from '../look.js';
+import type { Look } from '../types.js';
 
 /** Pools of poolers whose clients wait while there is no server connection at all. */
 export function starvedPools({ facts }: Look): readonly PoolerPoolFact[] {

@@ -1,9 +1,9 @@
 import { printable } from '../../report/text.js';
 import type { PoolFact } from '../facts.js';
-import { type Look, poolSubject, serverSubject } from '../look.js';
+import { poolSubject, serverSubject } from '../look.js';
 import { quote } from '../phrases.js';
 import { END_TRANSACTION, LIVE_SHORTER_THAN_THE_CUT, NAMED_STATEMENTS, onlyAt } from '../repairs.js';
-import type { Cause, Found, Repair } from '../types.js';
+import type { Cause, Found, Look, Repair } from '../types.js';
 import { shortSite } from '../words.js';
 
 /** Errors of the last minute count as now. */

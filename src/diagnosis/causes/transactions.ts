@@ -10,14 +10,13 @@ import {
   isPressed,
   isQueueLong,
   isSubscription,
-  type Look,
   poolSubject,
   ranked,
   serverSubject,
 } from '../look.js';
 import { heldWords, ofPool, siteEvidence, sitesOf } from '../phrases.js';
 import { END_TRANSACTION } from '../repairs.js';
-import type { Cause, Found, Step } from '../types.js';
+import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { keysOf, ofGroup, weightOf } from './locks.js';
 import { poolerName, queuedPools, queueWords } from './pooler.js';

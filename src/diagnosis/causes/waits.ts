@@ -1,16 +1,7 @@
-import {
-  type Activity,
-  activityOf,
-  commonest,
-  type Group,
-  groupsOf,
-  type Look,
-  type Member,
-  SLOW_MS,
-} from '../look.js';
+import { type Activity, activityOf, commonest, type Group, groupsOf, type Member, SLOW_MS } from '../look.js';
 import { quote, siteEvidence } from '../phrases.js';
 import { BOUND_STATEMENTS, FEWER_AT_ONCE, onlyAt } from '../repairs.js';
-import type { Cause, Found } from '../types.js';
+import type { Cause, Found, Look } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { keysOf, ofGroup, weightOf } from './locks.js';
 
