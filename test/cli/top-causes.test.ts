@@ -153,7 +153,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     startIn('slow', through(narrow));
     await says(
       'slow-query',
-      /: exhausted; 3 of 5 leases queue in PgBouncer for 2 server connections; 2 of 2 active backends in queries > 1\.0s; 4 waiting/,
+      /: exhausted; 3 of 5 leases queue in PgBouncer for 2 server connections; 2 of 2 active backends in queries > 1\.0s, the longest .*: select count.*; 4 waiting/,
       console(narrow),
       own.url(),
     );
@@ -174,29 +174,29 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     expect(await diagnosisOf(urlOf('monitor', 'app'))).toMatchObject({
       ...{ severity: 'bad', cause: 'fleet-exceeds-server' },
       words: expect.stringMatching(
-        /^the database refuses connections \(.*(connection slots|too many clients)/,
+        /: the database refuses connections \(.*(connection slots|too many clients)/,
       ) as string,
     });
   });
 
-  it('unclear: where no server is there, nobody has to wait to be told so', async () => {
+  it('server down: nobody has to wait to be told so', async () => {
     const port = await freePort();
     startIn('limit', own.url({ port }));
     await says(
-      'unclear',
+      'server-down',
       new RegExp(
-        `: cannot grow beyond 0; connections cannot be opened \\(connect ECONNREFUSED 127\\.0\\.0\\.1:${port}\\); none waiting$`,
+        `: cannot grow beyond 0; nothing listens there: the server is down, or elsewhere \\(connect ECONNREFUSED 127\\.0\\.0\\.1:${port}\\); none waiting$`,
       ),
     );
   });
 
-  it('unclear: where leases are idle, but not for long, it tells just that', async () => {
+  it('held through other work: where leases are idle, but not for long, it names their line', async () => {
     startIn('elsewhere', own.url());
     const line = (await lineOf('function ask(')) + 1;
     await says(
-      'unclear',
+      'connection-held-through-other-work',
       new RegExp(
-        `3 of 3 in use, 4 waiting; cause unclear: 3 idle, the oldest for [1-9].*s, acquired at test/cli/top-causes-app\\.mjs:${line}$`,
+        `3 of 3 leases idle while they are held, for up to .* by test/cli/top-causes-app\\.mjs:${line}; 4 waiting$`,
       ),
       own.url(),
     );
