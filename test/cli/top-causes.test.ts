@@ -92,7 +92,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     (await readFile(APP, 'utf8')).split('\n').findIndex((line) => line.includes(code)) + 1;
 
   it('leak: names the line that keeps what it acquires', async () => {
-    startIn('leak-missing-release', through(wide), '--leak-after', '300ms');
+    startIn('leak', through(wide), '--leak-after', '300ms');
     const line = (await lineOf('function reserve(')) + 1;
     await says(
       'leak-missing-release',
