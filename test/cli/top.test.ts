@@ -27,7 +27,9 @@ describe('poolctl top without a terminal', () => {
     const { code, out, err } = await top(['--demo', '--interval', '100ms']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const [first] = out.split('\n');
-    expect(first).toMatch(/^orders: exhausted; 3 of 15 leases held > 30 s in a transaction by src\/orders.ts:88; \d+ waiting/);
+    expect(first).toMatch(
+      /^orders: exhausted; 3 of 15 leases held > 30 s in a transaction by src\/orders.ts:88; \d+ waiting/,
+    );
     for (const title of ['Pools', 'Holders', 'PgBouncer', 'Blocking']) expect(out).toContain(`\n${title}\n`);
     expect(out).toMatch(/\nBackends: .*3 idle in transaction/);
     expect(
