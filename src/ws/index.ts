@@ -45,3 +45,9 @@ export type {
   VenueLimits,
   Verdict,
 } from './venue.js';
+export type { AdapterOptions } from './venues/adapting.js';
+export { type BinanceOptions, binance } from './venues/binance.js';
+export { type CoinbaseOptions, coinbase } from './venues/coinbase.js';
+export { type KiteOptions, kite } from './venues/kite.js';
+export { type KiteLevel, type KiteTick, readKiteMessage } from './venues/kite-packets.js';
+export { type OkxCredentials, type OkxOptions, okx, okxSymbol } from './venues/okx.js';

@@ -244,9 +244,9 @@ export class Moves {
     this.#end(move);
     for (const subscription of [...move.left.keys()]) this.#handOver(move, subscription);
     for (const [subscription, reason] of move.refused) this.#host.refused(subscription, reason);
-    this.#host.moved({ why, from: from.id, to: [...to].map(({ id }) => id), symbols: total, gapless });
     void this.#empty(move).finally(() => {
       this.#host.remove(from);
+      this.#host.moved({ why, from: from.id, to: [...to].map(({ id }) => id), symbols: total, gapless });
       this.#next(from.lane);
     });
   }

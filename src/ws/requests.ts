@@ -316,6 +316,7 @@ export class Requests {
     if (symbols === null) {
       this.#take(found.id);
       this.#refusedWhole({ ...found.batch, seats: [...found.pending] }, reason, kind);
+      this.pumpSoon();
       return;
     }
     for (const symbol of symbols) {
@@ -485,6 +486,7 @@ export class Requests {
       // The server may have it all the same, but nothing says so; a new socket would not know either.
       single.request = null;
       this.#owner.refuse(single, `no reply to ${UNANSWERED_ALONE} requests for it alone`);
+      this.pumpSoon();
       return;
     }
     const mayRepeat = this.#owner.limits.repeatable ?? true;
