@@ -123,7 +123,7 @@ export class OrderHandle implements Promise<OrderStatus>, AsyncIterable<OrderEve
 
   /** What has become of it as far as is known now; null while the gateway has not answered. */
   get outcome(): OrderOutcome | null {
-    const { state, reason, settledBy, status, isSeen } = this.#record;
+    const { state, reason, doubt, status, isSeen } = this.#record;
     switch (state) {
       case 'new':
       case 'sent':
@@ -141,8 +141,8 @@ export class OrderHandle implements Promise<OrderStatus>, AsyncIterable<OrderEve
       case 'unknown':
         return {
           kind: state,
-          reason: reason ?? this.#unexplained(),
-          settledBy: settledBy ?? 'the next message of the gateway',
+          reason: doubt?.reason ?? this.#unexplained(),
+          settledBy: doubt?.settledBy ?? 'the next message of the gateway',
         };
       default:
         return state satisfies never;

@@ -208,8 +208,7 @@ export class OrderLedger {
     for (const { life, waiters } of this.#book.lives) {
       const { record } = life;
       if (record.state === 'sent' || record.state === 'held') {
-        record.reason ??= unknownError(record, 'place', cause, SETTLED_BY.session);
-        record.lost(SETTLED_BY.session);
+        record.lost(unknownError(record, 'place', cause, SETTLED_BY.session), SETTLED_BY.session);
       }
       for (let left = waiters.size; left > 0; left--) this.#parts.requests.count('lost');
       waiters.rejectAll(({ kind }) => unknownError(record, kind, cause, SETTLED_BY.session));

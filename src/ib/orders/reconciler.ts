@@ -158,14 +158,14 @@ export class Reconciler {
     // One that the gateway has shown before cannot have come to nothing. Absent does not mean canceled.
     if (record.isSeen || mayBeListed) {
       const text = `order ${orderId}: the gateway does not list it any more`;
-      record.reason ??= new OrderError('unknown', 'ERR_IB_CONNECTION_LOST', text, { settledBy: OPERATOR });
-      record.lost(OPERATOR);
+      const reason = new OrderError('unknown', 'ERR_IB_CONNECTION_LOST', text, { settledBy: OPERATOR });
+      record.lost(reason, OPERATOR);
     } else if (unclear !== null) {
       const { code, message, ibCode, hint } = unclear;
       record.refused(new OrderError('rejected', code, message, { ibCode, hint, cause: unclear }));
     } else {
       const text = `order ${orderId}: the gateway has no trace of it`;
-      const cause = record.reason;
+      const cause = record.doubt?.reason ?? null;
       record.notSent(
         new OrderError('not-sent', 'ERR_IB_CONNECTION_LOST', text, cause === null ? {} : { cause }),
       );

@@ -41,8 +41,8 @@ export class OrderRecord {
   sent: Order | null = null;
   /** Why it was refused, or not sent. */
   reason: IbError | null = null;
-  /** What settles it while it is unknown. */
-  settledBy: string | null = null;
+  /** Why its state is unknown, and what settles it. */
+  doubt: { readonly reason: IbError; readonly settledBy: string } | null = null;
   /** When it was written to the gateway; null for an order that another process placed. */
   sentAt: number | null = null;
   /** A code that is in no table: the order is refused if the gateway has no trace of it. */
@@ -219,9 +219,9 @@ export class OrderRecord {
     this.#enter('not-sent');
   }
 
-  lost(settledBy: string): void {
+  lost(reason: IbError, settledBy: string): void {
     if (this.isOver || this.state === 'new') return;
-    this.settledBy = settledBy;
+    this.doubt = { reason: this.doubt?.reason ?? reason, settledBy };
     this.#enter('unknown');
   }
 
@@ -303,7 +303,7 @@ export class OrderRecord {
     if (this.state === state) return;
     const before = this.state;
     this.state = state;
-    if (state !== 'unknown') this.settledBy = null;
+    if (state !== 'unknown') this.doubt = null;
     this.#emit({ kind: 'state', state, before });
   }
 }

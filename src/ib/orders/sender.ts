@@ -196,10 +196,7 @@ class Sending implements Waiter {
         ? cause
         : new IbError('ERR_IB_TIMEOUT', 'the caller gave up before the gateway answered', { cause });
     const error = unknownError(record, kind, typed, SETTLED_BY.answer);
-    if (kind === 'place' && !record.isSeen) {
-      record.reason ??= error;
-      record.lost(SETTLED_BY.answer);
-    }
+    if (kind === 'place' && !record.isSeen) record.lost(error, SETTLED_BY.answer);
     this.reject(cause instanceof IbError ? error : cause);
     this.#parts.inDoubt();
   }
