@@ -60,6 +60,12 @@ const LONGEST_FRAME = 0xffffff;
 const LAST_WORDS_MS = 200;
 /** Of a message: what shift() does to an array becomes slow far above. */
 const MANY_FIELDS = 10_000;
+const COMPLETED_ORDER = '101';
+/** Behind the id, the 11 fields of the contract, and the 19 from `action` to `faPercentage`. */
+const FA_PROFILE = 31;
+const FA_PROFILE_GONE = 177;
+const ERROR_MESSAGE = '4';
+const ADVANCED_REJECT = 5;
 /** Copies of what was sent and received, for tracing. */
 const TRACES = new Set(['received', 'sent', 'result', 'all']);
 
@@ -197,14 +203,16 @@ function mend({ controller }, broken, isOver) {
     // loop that never ends. A long message it copies anew for each piece that comes. What stands behind the last NUL
     // of a message it puts in front of the next, which then cannot be read. What it throws while decoding would be
     // an uncaughtException.
+    let version = 0;
     const take = (/** @type {string} */ text) => {
       const tokens = text.split('\0');
       tokens.pop();
       if (socket.neverReceived) {
         socket.neverReceived = false;
+        version = Number(tokens[0]);
         onServerVersion.call(socket, tokens);
       } else {
-        controller.onMessage?.(tokens);
+        controller.onMessage?.(mendMessage(tokens, version));
         controller.processIngressQueue?.();
       }
       return !isOver();
@@ -233,6 +241,30 @@ function mend({ controller }, broken, isOver) {
     };
   }
   return flushNow;
+}
+
+/**
+ * Messages that the library cannot read: a completed order has the field `faProfile` below version 177, which it takes for
+ * the next one; and an advanced reject that is no JSON would end the connection.
+ * @param {string[]} tokens
+ * @param {number} version
+ */
+function mendMessage(tokens, version) {
+  if (tokens[0] === COMPLETED_ORDER && version < FA_PROFILE_GONE) tokens.splice(FA_PROFILE, 1);
+  const reject = tokens[0] === ERROR_MESSAGE ? tokens[ADVANCED_REJECT] : undefined;
+  if (reject !== undefined && reject !== '' && !isJson(reject))
+    tokens[ADVANCED_REJECT] = JSON.stringify(reject);
+  return tokens;
+}
+
+/** @param {string} text */
+function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -245,7 +245,7 @@ export class Requests {
    */
   hear(event: string, args: readonly unknown[]): boolean {
     if (event === 'error') return this.#hearError(args);
-    const pending = WITH_ID.has(event) ? this.#pending.get(Number(args[0])) : this.#oldest(event);
+    const pending = WITH_ID.has(event) ? this.#pending.get(Number(args[0])) : this.#without(event, args);
     const take = pending?.events[event];
     if (pending === undefined || take === undefined) {
       if (Number(args[0]) >= FIRST_REQUEST_ID && Number(args[0]) <= this.#lastId) this.#counters.late++;
@@ -312,7 +312,9 @@ export class Requests {
         return true;
       case 'pacing': {
         const error = requestError(code, String(text), pending.name, verdict);
-        pending.reject(this.#marked(pending.subject === 'history' ? 'paced history' : 'paced', error));
+        pending.reject(
+          this.#marked(error.code === 'ERR_IB_HISTORY_PACING' ? 'paced history' : 'paced', error),
+        );
         return true;
       }
       case 'refusal':
@@ -324,9 +326,13 @@ export class Requests {
     }
   }
 
-  #oldest(event: string): Pending | undefined {
+  /** An event that belongs to no request, unless it has the id of an order that is tried out. */
+  #without(event: string, [id]: readonly unknown[]): Pending | undefined {
+    const own = this.#pending.get(Number(id));
+    if (own !== undefined && !own.anonymous && event in own.events) return own;
     for (const pending of this.#pending.values()) {
-      if (pending.anonymous && event in pending.events) return pending;
+      // A commission follows its execution, and has no id of a request.
+      if ((pending.anonymous || event === 'commissionReport') && event in pending.events) return pending;
     }
     return undefined;
   }

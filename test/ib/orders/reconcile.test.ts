@@ -27,11 +27,16 @@ describe('after a reconnect', () => {
     one.drop();
     await one.clock.settle();
     expect(orders.map(({ state }) => state)).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
-    expect(open?.outcome).toMatchObject({ kind: 'unknown', settledBy: expect.stringContaining('open orders') });
+    expect(open?.outcome).toMatchObject({
+      kind: 'unknown',
+      settledBy: expect.stringContaining('open orders'),
+    });
     await one.reconnect();
     const lists: Lists = {
       open: [{ id: 5, order: { permId: 900, orderRef: open?.orderRef } }],
-      executions: [{ orderId: 6, execId: '1.1.1.01', shares: 100, permId: 901, orderRef: executed?.orderRef }],
+      executions: [
+        { orderId: 6, execId: '1.1.1.01', shares: 100, permId: 901, orderRef: executed?.orderRef },
+      ],
       // It carries neither id nor client.
       completed: [{ order: { permId: 902, orderRef: completed?.orderRef, filledQuantity: 0 } }],
     };
@@ -91,7 +96,10 @@ describe('after a reconnect', () => {
     expect(order.state).toBe('working');
     await one.clock.advance(2000);
     await look(one);
-    expect(order).toMatchObject({ state: 'unknown', outcome: { settledBy: expect.stringContaining('statement') } });
+    expect(order).toMatchObject({
+      state: 'unknown',
+      outcome: { settledBy: expect.stringContaining('statement') },
+    });
     // A fill that comes late settles it.
     one.fill(5, '1.1.1.01', 100);
     expect(order.state).toBe('filled');
@@ -180,7 +188,9 @@ describe('an order reference', () => {
     await one.reconnect();
     await look(one, { open: [{ id: 5, order: { orderRef: 'rebalance-7' } }] });
     one.connection.placeOrder(AAPL, { ...LIMIT, orderRef: 'rebalance-7' });
-    expect(one.line.links.flatMap(({ calls }) => calls.filter(([name]) => name === 'placeOrder'))).toHaveLength(1);
+    expect(
+      one.line.links.flatMap(({ calls }) => calls.filter(([name]) => name === 'placeOrder')),
+    ).toHaveLength(1);
     await one.connection.close();
   });
 
@@ -192,7 +202,10 @@ describe('an order reference', () => {
       [AAPL, { ...LIMIT, totalQuantity: 1 }],
     ] as const) {
       const other = one.connection.placeOrder(contract, { ...order, orderRef: 'x' });
-      await expect(other.accepted).rejects.toMatchObject({ code: 'ERR_IB_DUPLICATE_ID', outcome: 'not-sent' });
+      await expect(other.accepted).rejects.toMatchObject({
+        code: 'ERR_IB_DUPLICATE_ID',
+        outcome: 'not-sent',
+      });
     }
     expect(one.sent('placeOrder')).toHaveLength(1);
     await one.connection.close();
@@ -203,7 +216,10 @@ describe('an order reference', () => {
     one.drop();
     expect(one.connection.placeOrder(AAPL, { ...LIMIT, orderRef: 'x' }).state).toBe('not-sent');
     await one.reconnect();
-    expect(one.connection.placeOrder(AAPL, { ...LIMIT, orderRef: 'x' })).toMatchObject({ id: 6, state: 'sent' });
+    expect(one.connection.placeOrder(AAPL, { ...LIMIT, orderRef: 'x' })).toMatchObject({
+      id: 6,
+      state: 'sent',
+    });
     await one.connection.close();
   });
 
@@ -266,7 +282,11 @@ describe('a process that starts again', () => {
     expect(next).toMatchObject({ id: 9, orderRef: expect.stringMatching(/^bot--1-/) });
     const changed = connection.order('bot-a')?.modify({ lmtPrice: 11 });
     await one.clock.settle();
-    expect(one.sent('placeOrder').at(-1)).toMatchObject([7, {}, { lmtPrice: 11, totalQuantity: 100, orderRef: 'bot-a' }]);
+    expect(one.sent('placeOrder').at(-1)).toMatchObject([
+      7,
+      {},
+      { lmtPrice: 11, totalQuantity: 100, orderRef: 'bot-a' },
+    ]);
     expect(one.sent('placeOrder').at(-1)?.[2]).not.toHaveProperty('permId');
     one.open(7, 'Submitted', { permId: 900, lmtPrice: 11 });
     await changed;
