@@ -45,8 +45,9 @@ export const command = defineCommand({
     'Load-tests a connection pool and judges the result: throughput, response times split into waiting and\n' +
     'service, errors, and a verdict with its reasons. Without a target it loads a temporary SQLite file, which\n' +
     'needs no server. poolctl only reads from your target unless you pass --allow-writes.\n\n' +
-    "Load models: 'concurrent' runs each worker in a loop; 'burst' starts many iterations at once, then pauses;\n" +
-    "'rate' starts them by the clock, however long earlier ones take; 'ramp' raises the rate until the target breaks.",
+    "There are four load models. 'concurrent' runs each worker in a loop. 'burst' starts many iterations at once, then\n" +
+    "pauses. 'rate' starts them by the clock, however long earlier ones take. 'ramp' raises the rate until the target\n" +
+    'breaks.',
   arguments: targetArgument,
   options,
   rules,

@@ -37,9 +37,9 @@ export const command = defineCommand({
   name: 'metrics alerts',
   summary: 'print alerting rules for Prometheus',
   description:
-    'Prints Prometheus rules for the metrics of poolctl metrics serve: saturated pools with waiting callers, slow\n' +
-    'checkouts, timeouts, broken and leaked connections, the queue of PgBouncer unless it is paused, and the\n' +
-    'headroom of PostgreSQL. Each rule says what to do.',
+    'Prints Prometheus rules for the metrics of poolctl metrics serve. They cover saturated pools, slow checkouts,\n' +
+    'timeouts, broken and leaked connections, the queue of PgBouncer, and the free connections of PostgreSQL. Each\n' +
+    'rule says what to do.',
   arguments: {},
   options,
   examples: [

@@ -61,8 +61,8 @@ export const pause = defineCommand({
   name: 'pgbouncer pause',
   summary: 'pause PgBouncer for a while; it always resumes',
   description:
-    'Waits until all servers are free, pauses, and resumes: after --hold, on Ctrl-C, when servers stay in use for\n' +
-    'longer than --timeout, and through a second process if this one is killed. Clients wait meanwhile. If the pause\n' +
+    'Waits until all servers are free, and pauses. It resumes after --hold, on Ctrl-C, or if servers stay in use for\n' +
+    'longer than --timeout. A second process resumes if this one is killed. Clients wait meanwhile. If the pause\n' +
     'times out, poolctl lists who is still at work.',
   arguments: maybeDatabase,
   options: {

@@ -86,8 +86,8 @@ export const command = defineCommand({
   summary: 'show live who holds connections and what blocks them',
   description:
     'Shows the pools of running applications and the PgBouncer and PostgreSQL behind them. The first line names\n' +
-    'the problem and its cause: a leak with its line of code, lock waits, slow queries, a queue in the pooler, a\n' +
-    'full database, or a pool that is too small. It only reads. Press ? for the keys.',
+    'the problem and its cause, such as a leak with its line of code, lock waits, or a pool that is too small. It\n' +
+    'only reads. Press ? for the keys.',
   arguments: sourcesArgument,
   options,
   endsByInterrupt: true,

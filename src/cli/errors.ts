@@ -102,12 +102,22 @@ function expectedText(error: Coded): string {
   const { code, hint } = error;
   const own = (text: string) => withoutSystemWords(printable(text));
   const text = error.multiline === true ? error.message : own(error.message);
-  const message = text.includes(code) ? text : withCode(text, code);
-  const cause = causesOf(error)
-    .map(own)
-    .filter((each) => !says(message, each));
+  const causes = causesOf(error).map(own);
+  const message = withReason(text.includes(code) ? text : withCode(text, code), causes);
+  const cause = causes.filter((each) => !says(message, each));
   const advice = hint === null || hint === undefined || message.includes(hint) ? [] : hintLine(own(hint));
   return [message, ...cause.map((text) => `  caused by: ${text}`), ...advice].join('\n');
+}
+
+/** A message that has only the code of the system gets the reason from the cause: `: connection refused (ECONNREFUSED)`. */
+function withReason(message: string, causes: readonly string[]): string {
+  for (const cause of causes) {
+    const [, reason, code] = /^(.+?)(?: (?:by|at) \S+)? \((E[A-Z]+)\)$/.exec(cause) ?? [];
+    const [first = ''] = message.split('\n');
+    if (code !== undefined && first.includes(` (${code}`) && !first.includes(': '))
+      return message.replace(` (${code}`, `: ${reason} (${code}`);
+  }
+  return message;
 }
 
 /**
