@@ -15,7 +15,7 @@ export const command = defineCommand({
   summary: 'explain an error, check, cause or leak rule',
   description:
     'Prints the reference entry of an ID. An ID is an error code (ERR_POOL_TIMEOUT), a check of the doctor\n' +
-    '(fleet-sum), a cause that poolctl top names (lock-waits), or a rule or resource of the leak audit (pg-pool).',
+    '(fleet-sum), a cause that poolctl top names (lock-chain-row), or a rule or resource of the leak audit (pg-pool).',
   arguments: {
     id: restArguments({ summary: 'what to explain, as poolctl prints it', type: text('ID') }),
   },

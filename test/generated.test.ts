@@ -8,6 +8,7 @@ import { generatedFiles } from '../scripts/generate/files.mjs';
 import { RESOURCES } from '../src/audit/resources/index.js';
 import { RULES } from '../src/audit/rules.js';
 import { catalogOf } from '../src/cli/catalog.js';
+import { CAUSES } from '../src/diagnosis/registry.js';
 import { CHECKS } from '../src/doctor/registry.js';
 import { TABLE } from '../src/metrics/table.js';
 import { root } from './helpers/bin.js';
@@ -19,6 +20,7 @@ const { description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf
 };
 const generated = generatedFiles(catalog, description, {
   checks: CHECKS,
+  causes: CAUSES,
   rules: Object.entries(RULES).map(([id, { title }]) => ({ id, title })),
   resources: RESOURCES,
   metrics: TABLE,

@@ -7,10 +7,12 @@ import { DOCUMENTS } from './output-schemas.mjs';
  * @typedef {import('../../src/cli/catalog.js').CatalogEntry} CatalogEntry
  * @typedef {import('../../src/cli/options.js').OptionSpec<unknown>} OptionSpec
  * @typedef {import('../../src/doctor/types.js').Check} Check
+ * @typedef {import('../../src/diagnosis/types.js').Cause} Cause
  * @typedef {import('../../src/metrics/metric.js').AnyFamily} AnyFamily
  * @typedef {{ readonly id: string, readonly title: string }} Titled
  * @typedef {object} Described what the code says of itself
  * @property {readonly Check[]} checks
+ * @property {readonly Cause[]} causes
  * @property {readonly Titled[]} rules
  * @property {readonly Titled[]} resources
  * @property {Readonly<Record<string, AnyFamily>>} metrics
@@ -27,6 +29,7 @@ export function referencePages(catalog, described) {
     commands: commandList(catalog),
     options: optionPage(catalog),
     checks: checkPage(described.checks),
+    causes: causePage(described.causes),
     'leak-rules': rulePage(described),
     metrics: metricPage(described.metrics),
     'exit-codes': exitCodePage(),
@@ -158,6 +161,50 @@ function checkPage(checks) {
       `Needs: ${needs.join(', ')}.${uses.length === 0 ? '' : ` Also uses: ${uses.join(', ')}.`}`,
     ]),
   ]);
+}
+
+/** The words of a library or server, in the order of the page. */
+const PLACES = {
+  app: 'In the application',
+  pg: 'With pg',
+  'postgres.js': 'With postgres.js',
+  mysql2: 'With mysql2',
+  knex: 'With Knex',
+  sequelize: 'With Sequelize',
+  typeorm: 'With TypeORM',
+  prisma: 'With Prisma',
+  'generic-pool': 'With generic-pool',
+  poolctl: 'With poolctl',
+  pgbouncer: 'In PgBouncer',
+  postgres: 'In PostgreSQL',
+  mysql: 'In MySQL',
+};
+
+/** @param {readonly Cause[]} causes */
+function causePage(causes) {
+  const byId = groupBy(causes, ({ id }) => id);
+  return pageOf('Causes', [
+    'The first line of `poolctl top` names why callers wait. `poolctl health` and `poolctl doctor` use the same causes. poolctl names a cause before its symptoms: a leak that holds a lock comes before the leases that wait for the lock.',
+    '`poolctl explain leak-missing-release` prints an entry.',
+    table(
+      ['cause', 'meaning'],
+      [...byId].map(([id, [first]]) => [`[${code(id)}](#${id})`, cell(first?.title ?? '')]),
+    ),
+    ...[...byId].flatMap(([id, all]) => [`## ${id}`, ...all.flatMap(causeBlocks)]),
+  ]);
+}
+
+/** @param {Cause} cause */
+function causeBlocks({ title, repair, avoid }) {
+  const steps = Object.entries(PLACES).flatMap(([place, words]) => {
+    const text = repair[/** @type {keyof typeof repair} */ (place)];
+    return text === undefined ? [] : [`- ${words}: ${prose(text)}`];
+  });
+  return [
+    sentence(prose(title)),
+    ...(steps.length === 0 ? [] : ['What to do:', steps.join('\n')]),
+    ...(avoid.length === 0 ? [] : ['What to avoid:', avoid.map((one) => `- ${prose(one)}`).join('\n')]),
+  ];
 }
 
 /** @param {Described} described */

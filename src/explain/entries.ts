@@ -2,7 +2,7 @@ import { closest } from '../base/closest.js';
 
 /** One thing that the reference explains: an error, a check, a cause, a leak rule or a leak resource. */
 export interface Entry {
-  /** As the user writes it: `ERR_POOL_TIMEOUT`, `fleet-sum`, `lock-waits`. */
+  /** As the user writes it: `ERR_POOL_TIMEOUT`, `fleet-sum`, `lock-chain-row`. */
   readonly id: string;
   readonly kind: EntryKind;
   /** The text below the heading, in Markdown. */

@@ -65,7 +65,7 @@ describe('poolctl explain', () => {
   it.each([
     ['ERR_POOL_TIMEOUT', 'ERR_POOL_TIMEOUT (error)'],
     ['fleet-sum', 'fleet-sum (check)'],
-    ['lock waits', 'lock-waits (cause)'],
+    ['lock chain row', 'lock-chain-row (cause)'],
     ['pg-pool', 'pg-pool (leak rule)'],
     ['not-released-on-throw', 'Repaired'],
   ])('prints %s', async (id, words) => {
