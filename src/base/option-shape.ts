@@ -9,7 +9,7 @@ export type OptionKind =
   | 'function'
   | 'any'
   /** An object with these options; `or` lists what may stand in its place. */
-  | { readonly fields: OptionShape; readonly or?: readonly (false | true | null | 'function')[] };
+  | { readonly fields: OptionShape; readonly or?: readonly (false | true | null | 'function' | 'string')[] };
 
 export type OptionShape = Readonly<Record<string, OptionKind>>;
 

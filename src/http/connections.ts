@@ -467,7 +467,7 @@ export class Connections {
       origin.dials.delete(stop);
       this.#dialling--;
     };
-    const stop = dial(origin.url, this.#settings, this.#sessions, {
+    const stop = dial(origin, this.#settings, this.#sessions, {
       opened: (dialled) => {
         ended();
         this.#opened(origin, dialled);

@@ -1,7 +1,8 @@
 import { isIP, connect as netConnect, type Socket } from 'node:net';
-import { type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { HttpError, HttpTimeoutError } from './errors.js';
 import type { HttpSettings } from './options.js';
+import { type ProxyServer, tunnel } from './proxy.js';
 
 /** A connection that is open, before anything was sent over it. */
 export interface Dialled {
@@ -10,6 +11,8 @@ export interface Dialled {
   readonly connectMs: number;
   /** null without TLS. */
   readonly tlsMs: number | null;
+  /** The proxy at the other end, which wants the whole URL of each request; null for a server or a tunnel to one. */
+  readonly forwarder: ProxyServer | null;
 }
 
 export interface DialOutcome {
@@ -33,19 +36,30 @@ export class TlsSessions {
   }
 }
 
-/** Opens a socket, TLS included, within the time-out. Returns the way to give up, after which nothing is told. */
+/** Where connections lead: the address, and the name that TLS asks for. */
+export interface Destination {
+  readonly url: URL;
+  readonly key: string;
+  /** null: the host of the URL. */
+  readonly serverName: string | null;
+}
+
+/**
+ * Opens a socket, through a proxy if there is one, TLS included, within the time-out. Returns the way to give up, after
+ * which nothing is told.
+ */
 export function dial(
-  url: URL,
+  to: Destination,
   settings: HttpSettings,
   sessions: TlsSessions,
   outcome: DialOutcome,
 ): () => void {
   const { clock, timeouts } = settings;
-  const secure = url.protocol === 'https:';
+  const { url } = to;
   const startedAt = clock.now();
-  let connectedAt = startedAt;
+  let connectedAt: number | null = null;
   let over = false;
-  const socket = open(url, settings, sessions);
+  let socket: Socket;
   const end = (): boolean => {
     if (over) return false;
     over = true;
@@ -62,63 +76,96 @@ export function dial(
       ? null
       : clock.setTimer(() => {
           const limitMs = timeouts.connectMs ?? 0;
-          const what = connectedAt > startedAt ? 'the TLS handshake with' : 'a connection to';
-          fail(
-            new HttpTimeoutError(
-              'connect',
-              limitMs,
-              `${what} ${url.origin} was not there within ${limitMs} ms`,
-            ),
-          );
+          const what = connectedAt !== null ? 'the TLS handshake with' : 'a connection to';
+          const message = `${what} ${to.key} was not there within ${limitMs} ms`;
+          fail(new HttpTimeoutError('connect', limitMs, message));
         }, timeouts.connectMs);
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 60_000);
-  // For as long as the socket lives: what comes when nobody has it in hand must not end the process.
-  socket.on('error', (error: Error) => fail(connectError(url.origin, error)));
-  socket.once('close', () => fail(connectError(url.origin, new Error('the connection was closed'))));
-  socket.once('connect', () => {
+  const watch = (opened: Socket, errorOf: (cause: Error) => HttpError): void => {
+    socket = opened;
+    // For as long as the socket lives: what comes when nobody has it in hand must not end the process.
+    opened.on('error', (error: Error) => fail(errorOf(error)));
+    opened.once('close', () => fail(errorOf(new Error('the connection was closed'))));
+  };
+  const connected = (plain: Socket, forwarder: ProxyServer | null): void => {
     connectedAt = clock.now();
-    if (!secure && end())
-      outcome.opened({ socket, protocol: 'h1', connectMs: connectedAt - startedAt, tlsMs: null });
-  });
-  if (secure) {
-    socket.on('session', (session: Buffer) => sessions.set(url.origin, session));
-    socket.once('secureConnect', () => {
+    const connectMs = connectedAt - startedAt;
+    if (url.protocol === 'http:') {
+      if (end()) outcome.opened({ socket: plain, protocol: 'h1', connectMs, tlsMs: null, forwarder });
+      return;
+    }
+    const secured = tlsConnect({ socket: plain, ...tlsOptions(to, settings, sessions) });
+    watch(secured, (cause) => connectError(to.key, cause));
+    secured.on('session', (session: Buffer) => sessions.set(to.key, session));
+    secured.once('secureConnect', () => {
       if (!end()) return;
-      outcome.opened({
-        socket,
-        protocol: (socket as TLSSocket).alpnProtocol === 'h2' ? 'h2' : 'h1',
-        connectMs: connectedAt - startedAt,
-        tlsMs: clock.now() - connectedAt,
-      });
+      const protocol = secured.alpnProtocol === 'h2' ? 'h2' : 'h1';
+      const tlsMs = clock.now() - (connectedAt ?? 0);
+      outcome.opened({ socket: secured, protocol, connectMs, tlsMs, forwarder: null });
     });
-  }
+  };
+  const proxy = settings.proxy(url);
+  const first = proxy === null ? reach(url, settings) : reachProxy(proxy, settings);
+  first.setNoDelay(true);
+  first.setKeepAlive(true, 60_000);
+  watch(first, (cause) => connectError(proxy === null ? to.key : `the proxy ${proxy.url.origin}`, cause));
+  first.once(proxy?.url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+    if (over) return;
+    if (proxy === null || url.protocol === 'http:') connected(first, proxy);
+    else
+      tunnel(first, proxy, url).then((socket) => (over ? socket.destroy() : connected(socket, null)), fail);
+  });
   return () => {
     if (end()) socket.destroy();
   };
 }
 
-function open(url: URL, { tls, http2 }: HttpSettings, sessions: TlsSessions): Socket {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (url.protocol === 'http:') return netConnect({ host, port: Number(url.port || 80) });
-  const { ca, cert, key, serverName, verify } = tls;
-  const session = sessions.get(url.origin);
+function reach(url: URL, { socketPath, lookup, family }: HttpSettings): Socket {
+  if (socketPath !== null) return netConnect({ path: socketPath });
+  return netConnect({
+    host: hostOf(url),
+    port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+    ...(lookup === null ? {} : { lookup }),
+    ...(family === null ? {} : { family }),
+  });
+}
+
+/** The way to a proxy may have TLS of its own, inside of which that to the server is. */
+function reachProxy({ url }: ProxyServer, settings: HttpSettings): Socket {
+  const { ca } = settings.tls;
+  if (url.protocol === 'http:') return reach(url, settings);
+  const host = hostOf(url);
   return tlsConnect({
     host,
     port: Number(url.port || 443),
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
+  });
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+function tlsOptions(
+  { url, key: session, serverName }: Destination,
+  { tls, http2 }: HttpSettings,
+  sessions: TlsSessions,
+): ConnectionOptions {
+  const { ca, cert, key, verify } = tls;
+  const host = hostOf(url);
+  const name = tls.serverName ?? serverName ?? host;
+  const known = sessions.get(session);
+  return {
+    host,
     ALPNProtocols: http2 === 'auto' ? ['h2', 'http/1.1'] : ['http/1.1'],
     // An IP address is no server name in TLS; Node checks the certificate against the host then.
-    ...(serverName === undefined
-      ? isIP(host) === 0
-        ? { servername: host }
-        : {}
-      : { servername: serverName }),
-    ...(session === undefined ? {} : { session }),
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...(known === undefined ? {} : { session: known }),
     ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(verify === undefined ? {} : { rejectUnauthorized: verify }),
-  });
+  };
 }
 
 /** OpenSSL's words for certificates it does not like, and Node's own. */

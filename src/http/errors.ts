@@ -10,6 +10,8 @@ export type HttpErrorCode =
   | 'ERR_HTTP_TIMEOUT'
   /** The connection could not be opened. Nothing was sent. */
   | 'ERR_HTTP_CONNECT'
+  /** The proxy refused to open a way to the origin. Nothing was sent. */
+  | 'ERR_HTTP_PROXY'
   /** The certificate is not accepted, or the peer does not speak TLS. Nothing was sent. */
   | 'ERR_HTTP_TLS'
   /** The connection broke while the request was under way. */

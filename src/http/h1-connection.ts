@@ -7,6 +7,7 @@ import { encoded, isIterable, told, withHeader } from './body.js';
 import type { Connection, ConnectionListener, RequestParts, ResponseHandler, Sending } from './connection.js';
 import type { Dialled } from './dial.js';
 import type { HttpSettings } from './options.js';
+import type { ProxyServer } from './proxy.js';
 
 /** The server may close a kept connection so much before its hint is over, the way to us included. */
 const HINT_MARGIN_MS = 1000;
@@ -27,6 +28,8 @@ export class H1Connection implements Connection, Sending {
   readonly #socket: Socket;
   readonly #client: Client;
   readonly #servername: string;
+  readonly #forwarder: ProxyServer | null;
+  readonly #origin: string;
   #reason: CloseReason | null = null;
   /** The server has closed it, as undici or the kernel says. */
   #byServer = false;
@@ -35,7 +38,7 @@ export class H1Connection implements Connection, Sending {
   constructor(
     id: number,
     url: URL,
-    { socket, connectMs, tlsMs }: Dialled,
+    { socket, connectMs, tlsMs, forwarder }: Dialled,
     settings: HttpSettings,
     listener: ConnectionListener,
   ) {
@@ -46,6 +49,8 @@ export class H1Connection implements Connection, Sending {
     this.localPort = socket.localPort ?? null;
     this.#socket = socket;
     this.#servername = url.hostname;
+    this.#forwarder = forwarder;
+    this.#origin = url.origin;
     this.#client = clientOn(socket, url, settings);
     // undici says by the error why it closes a socket.
     socket.on('error', (error: Error & { readonly code?: string }) => {
@@ -69,7 +74,8 @@ export class H1Connection implements Connection, Sending {
     return this.#socket.writableLength > 0;
   }
 
-  dispatch({ path, method, headers, body }: RequestParts, handler: ResponseHandler): void {
+  dispatch(request: RequestParts, handler: ResponseHandler): void {
+    const { path, method, headers, body } = this.#forwarder === null ? request : this.#forwarded(request);
     if (!this.#begun) {
       this.#begun = true;
       this.#socket.ref();
@@ -89,6 +95,17 @@ export class H1Connection implements Connection, Sending {
       } as unknown as Dispatcher.DispatchOptions,
       handler as unknown as Dispatcher.DispatchHandler,
     );
+  }
+
+  /** As a proxy takes it: the whole URL as the path (RFC 9112, 3.2.2), and who asks. */
+  #forwarded(request: RequestParts): RequestParts {
+    const { path, headers } = request;
+    const authorization = this.#forwarder?.authorization ?? null;
+    return {
+      ...request,
+      path: `${this.#origin}${path}`,
+      headers: authorization === null ? headers : withHeader(headers, 'proxy-authorization', authorization),
+    };
   }
 
   watchWrites(stalledMs: number, stalled: () => void): () => void {

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
+// Interceptors hand on handlers of undici's new form; this makes the old one of them, as its own dispatchers do.
+import UnwrapHandler from 'undici/lib/handler/unwrap-handler.js';
 import { Emitter } from '../base/emitter.js';
 import { allowManyListeners, graceFor, ignore } from '../base/promises.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
@@ -20,7 +22,7 @@ import {
   resolveOptions,
   resolveTimeouts,
 } from './options.js';
-import { Origin } from './origin.js';
+import { Origin, originKey } from './origin.js';
 import { rateGate } from './rate-limit.js';
 import { RetryBudget, type RetryOptions, resolveRetry } from './retry.js';
 import { snapshotOf } from './snapshot.js';
@@ -113,7 +115,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
   readonly #connections: Connections;
   readonly #calls = new Bag<Call>();
   readonly #host: CallHost;
-  readonly #dispatcher: PoolDispatcher;
+  readonly #dispatcher: Dispatcher;
   readonly #places = new Map<string, Place>();
   #closeDone: Promise<void> | null = null;
   #drained: (() => void) | null = null;
@@ -134,8 +136,10 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
         if (this.#calls.size === 0) this.#drained?.();
       },
     };
-    this.#dispatcher = new PoolDispatcher((request, handler) =>
-      this.#dispatch(handler, () => (request as unknown as PoolRequest).call),
+    this.#dispatcher = this.#composed(
+      new PoolDispatcher((request, handler) =>
+        this.#dispatch(handler, () => this.#intercepted(request as unknown as PoolRequest)),
+      ),
     );
     // Named, and with one required parameter, as the global one is.
     this.fetch = { fetch: (input: FetchInput, init: HttpFetchInit = {}) => this.#fetch(input, init) }.fetch;
@@ -220,7 +224,33 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     const headers = isForm ? withHeader(plain, 'content-type', FORM_TYPE) : plain;
     const body = isForm ? given.toString() : given;
     const call = this.#callOf(origin, { path, method: method.toUpperCase(), headers, body }, options);
-    return { ...call.parts, call, signal };
+    if (this.settings.interceptors.length === 0) return { ...call.parts, call, signal };
+    // Interceptors look at the origin, and at headers by name.
+    const named = { ...call, parts: { ...call.parts, headers: byName(call.parts.headers) } };
+    return { ...named.parts, call: named, signal, origin: origin.url.origin };
+  }
+
+  /** With the interceptors of the caller's around it. */
+  #composed(dispatcher: PoolDispatcher): Dispatcher {
+    const { interceptors } = this.settings;
+    return interceptors.length === 0
+      ? dispatcher
+      : dispatcher.compose(interceptors as Dispatcher.DispatcherComposeInterceptor[]);
+  }
+
+  /** What an interceptor has made of a request of ours: another place, other headers. */
+  #intercepted(request: PoolRequest): CallRequest {
+    const { call, path, method, headers, body } = request;
+    if (request.origin === undefined) return call;
+    const origin = this.#originFor(request);
+    // What it was made of may be a name that nobody connects to.
+    if (origin !== call.origin && call.origin.forgettable) this.#connections.forget(call.origin);
+    return { ...call, origin, parts: { path, method, headers, body } };
+  }
+
+  #originFor({ origin, servername }: Pick<DispatchRequest, 'origin' | 'servername'>): Origin {
+    const url = new URL(String(origin));
+    return this.#originOf(url, servername == null || servername === url.hostname ? null : servername);
   }
 
   #callOf(
@@ -283,10 +313,10 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
         const { path, method } = request;
         const headers = withOneLength(request.headers);
         const parts = { path, method, headers, body: bodyOf(request.body) };
-        return this.#callOf(this.#originOf(new URL(String(request.origin))), parts, options);
+        return this.#callOf(this.#originFor(request), parts, options);
       }),
     );
-    return fetch(input, { ...plain, dispatcher } as unknown as RequestInit);
+    return fetch(input, { ...plain, dispatcher: this.#composed(dispatcher) } as unknown as RequestInit);
   }
 
   #dispatch(handler: ResponseHandler, callOf: () => CallRequest): boolean {
@@ -308,10 +338,10 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     return true;
   }
 
-  #originOf(url: URL): Origin {
+  #originOf(url: URL, serverName: string | null = null): Origin {
     const { origins } = this.#connections;
     const { clock } = this.settings;
-    const known = origins.get(url.origin);
+    const known = origins.get(serverName === null ? url.origin : originKey(url, serverName));
     if (known !== undefined) return known;
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw optionError(`a URL begins with http:// or https://, not ${url.protocol}//`);
@@ -328,6 +358,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
             this.#events.emit('breaker', { origin: url.origin, from, to });
           }),
       limit === null ? null : rateGate(clock, limit),
+      serverName,
     );
     this.#connections.add(made);
     return made;
@@ -368,11 +399,16 @@ interface PoolRequest {
   readonly body: unknown;
   readonly call: CallRequest;
   readonly signal: AbortSignal | undefined;
+  /** Only for interceptors, which may change it. */
+  readonly origin?: string | URL;
+  readonly servername?: string | null;
 }
 
 /** What fetch hands to its dispatcher. */
 interface DispatchRequest extends RequestParts {
   readonly origin?: string | URL;
+  /** Set by undici's interceptor `dns`, which puts an address into the origin. */
+  readonly servername?: string | null;
   readonly upgrade?: unknown;
 }
 
@@ -386,7 +422,8 @@ class PoolDispatcher extends Dispatcher {
   }
 
   override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return this.#send(request as unknown as DispatchRequest, handler as unknown as ResponseHandler);
+    const unwrapped = UnwrapHandler.unwrap(handler) as ResponseHandler;
+    return this.#send(request as unknown as DispatchRequest, unwrapped);
   }
 }
 
@@ -437,6 +474,16 @@ function withOneLength(headers: HttpHeaders): HttpHeaders {
     return length === undefined ? headers : { ...Object.fromEntries(pairsOf(headers)), [name]: length };
   }
   return headers;
+}
+
+/** Headers by name, in which a name that comes twice has a list. */
+function byName(headers: HttpHeaders): Record<string, string | string[]> {
+  const named: Record<string, string | string[]> = {};
+  for (const [name, value] of pairsOf(headers)) {
+    const before = named[name];
+    named[name] = before === undefined ? value : [before, value].flat();
+  }
+  return named;
 }
 
 /** Whether the caller has written a key into the headers. */

@@ -32,6 +32,7 @@ export {
   type HttpRequestOptions,
   type HttpResponse,
 } from './http-pool.js';
+export { type HttpDispatch, type HttpInterceptor, interceptors } from './interceptors.js';
 export { logHttpLifeCycle } from './life-cycle-log.js';
 export {
   HTTP_PRESETS,
@@ -41,6 +42,7 @@ export {
   type HttpTimeouts,
   type TlsOptions,
 } from './options.js';
+export type { HttpProxy } from './proxy.js';
 export type { RateLimit } from './rate-limit.js';
 export type { RetryOptions, RetrySettings } from './retry.js';
 export type { HttpTiming } from './stats.js';

@@ -1,9 +1,12 @@
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import { BREAKER_SHAPE, type BreakerOptions, resolveBreaker } from './breaker.js';
 import { HttpError } from './errors.js';
+import type { HttpInterceptor } from './interceptors.js';
+import { type HttpProxy, type ProxyRule, proxyRule } from './proxy.js';
 import type { RateLimit } from './rate-limit.js';
 import { RETRY_SHAPE, type RetryOptions, type RetrySettings, resolveRetry } from './retry.js';
 
@@ -74,6 +77,22 @@ export interface HttpPoolOptions {
   readonly maxHeaderBytes?: number;
   /** Default null: no limit. */
   readonly maxResponseBytes?: number | null;
+  /**
+   * A proxy of HTTP: its URL, or 'env' for HTTP_PROXY, HTTPS_PROXY and NO_PROXY. HTTPS goes through a tunnel of it, HTTP
+   * is forwarded. Default null: none.
+   */
+  readonly proxy?: string | HttpProxy | null;
+  /** All connections lead to this Unix socket, whatever the host of a URL. */
+  readonly socketPath?: string | null;
+  /** Looks up hosts in place of `dns.lookup`, whose form it has. */
+  readonly lookup?: LookupFunction | null;
+  /** Only addresses of IPv4 or of IPv6. Default null: both are tried. */
+  readonly family?: 4 | 6 | null;
+  /**
+   * Interceptors in undici's form, the first the innermost, such as `interceptors.redirect({ maxRedirections: 5 })`. Our
+   * own retries, limits and time-outs apply to each request that they send.
+   */
+  readonly interceptors?: readonly HttpInterceptor[];
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -95,6 +114,11 @@ export interface HttpSettings {
   readonly tls: TlsOptions;
   readonly maxHeaderBytes: number;
   readonly maxResponseBytes: number | null;
+  readonly proxy: ProxyRule;
+  readonly socketPath: string | null;
+  readonly lookup: LookupFunction | null;
+  readonly family: 4 | 6 | null;
+  readonly interceptors: readonly HttpInterceptor[];
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -124,6 +148,11 @@ const SHAPE = {
   tls: { fields: { ca: 'any', cert: 'text', key: 'text', serverName: 'text', verify: 'boolean' } },
   maxHeaderBytes: 'number',
   maxResponseBytes: 'number or null',
+  proxy: { fields: { url: 'text', authorization: 'text' }, or: [null, 'string'] },
+  socketPath: 'any',
+  lookup: 'any',
+  family: 'number or null',
+  interceptors: 'any',
   clock: 'any',
   random: 'function',
 } as const satisfies OptionShape & Record<keyof HttpPoolOptions, unknown>;
@@ -157,6 +186,17 @@ const FOREIGN_NAMES: ForeignNames = {
   baseURL: 'pass the whole URL with each request',
   base_url: 'pass the whole URL with each request',
   headers: 'pass headers with each request',
+  proxies: 'proxy',
+  proxyUrl: 'proxy',
+  trust_env: "pass proxy: 'env'",
+  uds: 'socketPath',
+  dispatcher: 'pass interceptors, or proxy',
+  agent: 'pass proxy, tls and maxConnections',
+  maxRedirections: 'pass interceptors: [interceptors.redirect({ maxRedirections })]',
+  maxRedirects: 'pass interceptors: [interceptors.redirect({ maxRedirections })]',
+  followRedirect: 'pass interceptors: [interceptors.redirect({ maxRedirections })]',
+  follow_redirects: 'pass interceptors: [interceptors.redirect({ maxRedirections })]',
+  decompress: 'pass interceptors: [interceptors.decompress()]',
 };
 
 const TIMEOUTS: HttpTimeouts = {
@@ -201,9 +241,30 @@ export function resolveOptions(options: HttpPoolOptions): HttpSettings {
     tls: options.tls ?? {},
     maxHeaderBytes: whole('maxHeaderBytes', options.maxHeaderBytes ?? 16_384, 1),
     maxResponseBytes: orNull(options.maxResponseBytes, (bytes) => whole('maxResponseBytes', bytes, 1)),
+    ...wayOf(options),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
+}
+
+type Way = Pick<HttpSettings, 'proxy' | 'socketPath' | 'lookup' | 'family' | 'interceptors'>;
+
+function wayOf({
+  proxy = null,
+  socketPath = null,
+  lookup = null,
+  family = null,
+  interceptors = [],
+}: HttpPoolOptions): Way {
+  if (socketPath !== null && (typeof socketPath !== 'string' || socketPath === ''))
+    throw optionError('socketPath must be the path of a Unix socket');
+  if (socketPath !== null && proxy !== null) throw optionError('socketPath and proxy exclude each other');
+  if (lookup !== null && typeof lookup !== 'function') throw optionError('lookup must be a function');
+  if (family !== null && family !== 4 && family !== 6)
+    throw optionError(`family is ${family}; it must be 4 or 6`);
+  if (!Array.isArray(interceptors) || !interceptors.every((one) => typeof one === 'function'))
+    throw optionError('interceptors must be an array of functions');
+  return { proxy: proxyRule(proxy), socketPath, lookup, family, interceptors };
 }
 
 /** Throws an HttpError with ERR_HTTP_OPTION. */

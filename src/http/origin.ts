@@ -17,10 +17,17 @@ const IDLE_CLOSE_MEMORY_MS = 60_000;
 /** A server that closes kept connections sooner than this does it at a moment of its own, not because they are idle. */
 const SHORTEST_KEEPALIVE_MS = 1000;
 
+/** An origin by its address alone, or by the name that is asked for there. */
+export function originKey(url: URL, serverName: string | null): string {
+  return serverName === null ? url.origin : `${url.origin} (${serverName})`;
+}
+
 /** All that a pool keeps of one scheme, host and port. */
 export class Origin {
   readonly url: URL;
   readonly key: string;
+  /** The name that TLS asks for, where it is not the host of the URL; else null. */
+  readonly serverName: string | null;
   readonly breaker: Breaker | null;
   /** null until there is a reason to hold requests back. */
   gate: Turnstile | null;
@@ -46,9 +53,10 @@ export class Origin {
   serviceMs: number | null = null;
   #idleClose: { readonly afterMs: number; readonly until: number } | null = null;
 
-  constructor(url: URL, breaker: Breaker | null, gate: Turnstile | null) {
+  constructor(url: URL, breaker: Breaker | null, gate: Turnstile | null, serverName: string | null = null) {
     this.url = url;
-    this.key = url.origin;
+    this.key = originKey(url, serverName);
+    this.serverName = serverName;
     this.breaker = breaker;
     this.gate = gate;
   }

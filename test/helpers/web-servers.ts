@@ -52,13 +52,33 @@ frontend all
   });
 }
 
+/** A proxy of HTTP. `user` is the only one that it serves, as `NAME PASSWORD`; null: all. */
+export function startTinyproxy(user: string | null): Promise<WebServer> {
+  return startWebServer({
+    scheme: 'http',
+    // Its log goes to stdout.
+    argv: (file) => ['sh', '-c', 'exec tinyproxy -d -c "$0" >&2', file],
+    ready: /Accepting connections/,
+    config: (_folder, port) => `
+Port ${port}
+Listen 127.0.0.1
+Timeout 60
+LogLevel Info
+MaxClients 100
+${user === null ? '' : `BasicAuth ${user}`}
+`,
+  });
+}
+
 interface Program {
+  /** Default 'https'. */
+  readonly scheme?: 'http';
   argv(file: string): readonly string[];
   readonly ready: RegExp;
   config(folder: string, port: number): string;
 }
 
-async function startWebServer({ argv, ready, config }: Program): Promise<WebServer> {
+async function startWebServer({ scheme, argv, ready, config }: Program): Promise<WebServer> {
   const user = serverUser();
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-web-'));
   const port = await freePort();
@@ -69,7 +89,7 @@ async function startWebServer({ argv, ready, config }: Program): Promise<WebServ
     if (user.uid !== undefined && user.gid !== undefined) await chown(path, user.uid, user.gid);
   const server = await startGuarded(argv(file), { user, folder, stopSignal: 'TERM', ready });
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `${scheme ?? 'https'}://127.0.0.1:${port}`,
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true, force: true });
