@@ -1,3 +1,4 @@
+/// <reference path="./undici-internal.d.ts" />
 import type { Readable } from 'node:stream';
 import { Dispatcher } from 'undici';
 // Interceptors hand on handlers of undici's new form; this makes the old one of them, as its own dispatchers do.
