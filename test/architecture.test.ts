@@ -134,9 +134,9 @@ const RECURSIVE: readonly RegExp[] = [
 const FORBIDDEN: readonly (readonly [place: RegExp, word: RegExp, reason: string])[] = [
   [
     // The second is loaded into programs of the user's, which hand nothing in; the third silences a warning of Node's.
-    /^src\/(?!(?:cli\/io|watch\/process|ws\/environment)\.ts$|db\/drivers\/sqlite-node\.js$)/,
+    /^src\/(?!(?:cli\/io|watch\/process|ws\/environment|http\/proxy)\.ts$|db\/drivers\/sqlite-node\.js$)/,
     /(?<![.\w])(?:globalThis\.)?process\s*(?:[.[]|\?\.)/,
-    'only src/cli/io.ts, src/watch/process.ts and src/ws/environment.ts read process',
+    'only src/cli/io.ts, src/watch/process.ts, src/ws/environment.ts and src/http/proxy.ts read process',
   ],
   [/^(src|commands)\//, /(?<![.\w])console\s*\./, 'nothing prints but through the Io'],
   [/^(src|commands|bin)\//, /process\.exit\s*\(/, 'process.exit loses output and hides leaks'],
@@ -274,9 +274,9 @@ describe('the architecture', () => {
     ['src/db/database.ts', "import Sqlite from 'better-sqlite3';", 'better-sqlite3 is not for this place'],
     ['src/loadtest/x.ts', "import a from '@scope/new/deep';", '@scope/new is not for this place'],
     ['src/db/x.ts', "import process from 'node:process';", 'process is handed in'],
-    ['src/db/x.ts', 'const { pid } = globalThis.process?.env;', 'src/ws/environment.ts read process'],
-    ['src/db/x.ts', 'const a = `$' + '{process.pid}`;', 'src/ws/environment.ts read process'],
-    ['src/watch/x.ts', 'const a = process.env;', 'src/ws/environment.ts read process'],
+    ['src/db/x.ts', 'const { pid } = globalThis.process?.env;', 'src/http/proxy.ts read process'],
+    ['src/db/x.ts', 'const a = `$' + '{process.pid}`;', 'src/http/proxy.ts read process'],
+    ['src/watch/x.ts', 'const a = process.env;', 'src/http/proxy.ts read process'],
     ['src/db/x.ts', "console.log('a');", 'nothing prints'],
     ['bin/x.ts', 'process.exit(1);', 'process.exit loses output'],
     ['src/pool/x.ts', 'setTimeout(done, 5);', 'the pool has only the injected clock'],
