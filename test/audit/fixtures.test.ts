@@ -35,7 +35,7 @@ describe('the analyser', () => {
     'mongodb/sessions.ts sqlite/handles.ts pools/generic.ts clean/impostors.ts shapes/repository.ts shapes/drivers.ts shapes/own-session.ts',
     'misuse/pg.ts misuse/others.ts redis/clients.ts mssql/transactions.ts ib/connections.ts',
     'flow/states.ts flow/pairs.ts flow/owners.ts flow/promises.ts flow/events.ts flow/guards.ts',
-    'flow/ownership.ts flow/lenders.ts flow/raises.ts flow/helper-listens.js',
+    'flow/ownership.ts flow/lenders.ts flow/raises.ts flow/helper-listens.js flow/factories.js flow/flags.ts',
     'classes/singleton.ts pools/parts.ts pools/startup.ts',
     'habits/pools.ts transactions/kysely.ts oracledb/connections.ts neo4j/sessions.ts firebird/callbacks.js mysql/paths.ts',
   ];

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { ts } from 'ts-morph';
 import type { Entities } from './entities.js';
 import type { Project, SourceUnit } from './project.js';
-import { functionName } from './scope.js';
+import { functionName, isFunction } from './scope.js';
 import { hasModifier } from './syntax.js';
 
 /** A function or a class that others may call by other names. */
@@ -27,6 +27,8 @@ export function namesOfCalls(
     units.add(unit);
     if (isWhole(node, name, unit)) wholes.add(unit);
   }
+  const makers = new Set([...callees].flatMap((node) => makerOf(node) ?? []));
+  if (makers.size > 0) for (const alias of resultsNamed(makers, project)) names.add(alias);
   if (names.size > 0)
     for (const alias of valuesOf(names, units, callees, project, entities)) names.add(alias);
   if (wholes.size > 0) for (const alias of importsOf(wholes, project)) names.add(alias);
@@ -40,6 +42,25 @@ export function namesOfCalls(
 
 /** A name of a name of a name. */
 const ROUNDS = 3;
+
+/** `makeLender` of `const makeLender = (pool) => async () => pool.connect()`: the function that gives a function. */
+function makerOf(node: Callee): string | null {
+  if (!ts.isArrowFunction(node) && !ts.isFunctionExpression(node)) return null;
+  for (let at: ts.Node = node.parent; at !== undefined; at = at.parent) {
+    if (isFunction(at)) return functionName(at);
+    const isResult =
+      ts.isReturnStatement(at) || ts.isBlock(at) || ts.isParenthesizedExpression(at) || ts.isAsExpression(at);
+    if (!isResult) return null;
+  }
+  return null;
+}
+
+/** The names of what such functions give: `const lend = makeLender(pool)`. */
+function resultsNamed(makers: ReadonlySet<string>, { files }: Project): string[] {
+  const any = [...makers].map(escaped).join('|');
+  const assigned = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:await\\s+)?(?:[\\w$.]*\\.)?(?:${any})\\s*\\(`, 'g');
+  return files.flatMap(({ text }) => [...text.matchAll(assigned)].flatMap(([, name]) => name ?? []));
+}
 
 function className({ name, parent }: ts.ClassLikeDeclaration): string | null {
   if (name !== undefined) return name.text;

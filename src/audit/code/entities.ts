@@ -2,6 +2,7 @@ import { ts } from 'ts-morph';
 import { type Base, Subclasses } from './classes.js';
 import { type Exports, exportsOf, isModuleExports } from './exports.js';
 import type { Project, SourceUnit } from './project.js';
+import { type Maker, makerAround, prototypeOf } from './prototypes.js';
 import { bodyAround, isFunction, type Variable, variableOf } from './scope.js';
 import { loadedModules } from './specifiers.js';
 import {
@@ -30,6 +31,8 @@ export type Entity =
       readonly node: ts.ClassLikeDeclaration;
       readonly others?: readonly Entity[];
     }
+  /** What `new X()` gives of a function with methods on its prototype. */
+  | { readonly kind: 'made'; readonly node: Maker }
   | { readonly kind: 'object'; readonly node: ts.ObjectLiteralExpression }
   /** All exports of a file. */
   | { readonly kind: 'file'; readonly unit: SourceUnit }
@@ -177,7 +180,10 @@ export class Entities {
     }
     if (expression.kind === ts.SyntaxKind.ThisKeyword) {
       const owner = ownerOfThis(expression);
-      if (owner === null) return null;
+      if (owner === null) {
+        const maker = makerAround(expression);
+        return maker === null ? null : { kind: 'made', node: maker };
+      }
       return ts.isClassLike(owner) ? { kind: 'instance', node: owner } : { kind: 'object', node: owner };
     }
     if (expression.kind === ts.SyntaxKind.SuperKeyword) {
@@ -199,7 +205,12 @@ export class Entities {
         ? this.#member(this.of(expression.expression, depth), key.text, depth)
         : null;
     }
-    if (ts.isNewExpression(expression)) return instanceOf(this.#callee(expression, depth));
+    if (ts.isNewExpression(expression)) {
+      const callee = this.#callee(expression, depth);
+      return callee?.kind === 'function' && prototypeOf(callee.node) !== null
+        ? { kind: 'made', node: callee.node as Maker }
+        : instanceOf(callee);
+    }
     if (ts.isCallExpression(expression)) return this.#ofCall(expression, depth);
     if (isFunction(expression)) return { kind: 'function', node: expression };
     if (ts.isClassExpression(expression)) return { kind: 'class', node: expression };
@@ -365,6 +376,11 @@ export class Entities {
           if (elsewhere !== null) return elsewhere;
         }
         return found;
+      }
+      case 'made': {
+        const prototype = prototypeOf(of.node);
+        const value = prototype?.methods.get(name) ?? prototype?.fields.get(name);
+        return value === undefined ? null : this.of(value, depth);
       }
       case 'object':
         return this.#ofObjectMember(of.node, name, depth);

@@ -17,5 +17,6 @@ function isPartOfFlow(body: ts.SignatureDeclaration): boolean {
   if (!ts.isCallExpression(parent)) return false;
   if (parent.expression === at) return true;
   const callee = parent.expression;
-  return ts.isPropertyAccessExpression(callee) && /^(then|catch|finally|map|forEach)$/.test(callee.name.text);
+  if (!ts.isPropertyAccessExpression(callee)) return false;
+  return /^(then|catch|finally|map|forEach)$/.test(callee.name.text) || callee.getText() === 'Array.from';
 }

@@ -9,6 +9,7 @@ import { saying } from './calls/saying.js';
 import { callWithLease, noteCall, openInstance } from './calls/using.js';
 import { COARSE_STATES_AT_A_NODE, isOut, STATES_AT_A_NODE, withFewerFacts, withLiveFacts } from './frames.js';
 import { type Call, type FlowNode, RETURNED, START, type Test, THROWN } from './graph.js';
+import { calleeName } from './lower/calls.js';
 import { CALLBACK, COMBINES } from './names.js';
 import { isTemporary, lastSegment, ownerOf, type Place, UNKNOWN } from './place.js';
 import {
@@ -71,6 +72,8 @@ export class Walk {
   readonly follows: boolean;
   readonly remembers: boolean;
   readonly isRepeated: boolean;
+  /** What the site gives goes to a variable as a promise. */
+  readonly isPromised: boolean;
   readonly active = new Set<string>();
   readonly known = new Map<string, Exits>();
   /** The functions that are being walked, each within the one before. */
@@ -102,6 +105,7 @@ export class Walk {
     this.site = site;
     this.follows = follows;
     this.isRepeated = isInLoop(site.node);
+    this.isPromised = isPromised(site, program);
     this.knowledge = {
       releasers: new Set(site.spec.release.methods),
       interest: program.interest,
@@ -207,9 +211,15 @@ export class Walk {
           this.each(op.test.place, op.test.loop, next, state, go);
           return;
         }
+        if (depth === 0 && isFlagLeftOut(ast) && decide(state, op.test, this.knowledge).no !== null) {
+          go(next[0], state);
+          return;
+        }
         const { yes, no } = decide(state, op.test, this.knowledge);
         const only = this.asksForCallback(state, op.test) ?? branchOfLender(this, state, op.test, node);
-        if (yes !== null && only !== 'no') go(next[0], yes);
+        // What an abort leaves undone, its listeners do.
+        const isAbort = op.test.kind === 'truthy' && op.test.place.endsWith('.aborted');
+        if (yes !== null && only !== 'no') go(next[0], isAbort ? { ...yes, unlikely: true } : yes);
         if (no !== null && only !== 'yes') go(next[1], no);
         return;
       }
@@ -310,11 +320,32 @@ export class Walk {
   }
 }
 
+/**
+ * The default of a flag: `autoRelease = true`. A function that takes a lease of its own is judged by what it does where
+ * nobody says otherwise; whoever says so answers for it.
+ */
+function isFlagLeftOut(ast: ts.Node): boolean {
+  if (ast.kind !== ts.SyntaxKind.TrueKeyword && ast.kind !== ts.SyntaxKind.FalseKeyword) return false;
+  let at = ast.parent;
+  if (ts.isParameter(at)) return at.initializer === ast;
+  if (!ts.isBindingElement(at) || at.initializer !== ast) return false;
+  while (ts.isBindingElement(at) || ts.isObjectBindingPattern(at)) at = at.parent;
+  return ts.isParameter(at);
+}
+
 /** Whether a lease can be of a class: it is no error, and no pool unless the pool is what is leased. */
 function isOfClass({ pattern }: Site, type: string): boolean {
   if (/(Error|Exception)$/.test(type)) return false;
   return pattern.isWhole === true || !/(Pool|PoolCluster|DataSource|Knex|Sequelize|MongoClient)$/.test(type);
 }
+
+/** `const pending = pool.connect()` */
+function isPromised({ node }: Site, program: Program): boolean {
+  if (!ts.isCallExpression(node) || !ts.isVariableDeclaration(node.parent)) return false;
+  return program.calleeTraits(node)?.isAsync ?? ASYNC.test(calleeName(node.expression));
+}
+
+const ASYNC = /^(connect|getConnection|acquire\w*|getClient|reserve|obtain\w*)$/;
 
 function isInLoop(node: ts.Node): boolean {
   for (let at: ts.Node | undefined = node.parent; at !== undefined; at = at.parent) {

@@ -37,16 +37,22 @@ export function combinePromises(walk: Walk, state: State, call: Call): Outcome {
 function race(walk: Walk, state: State, call: Call, from: Place): Outcome {
   const others = rivals(walk, call);
   const won = assign(state, call.to, property(from, ELEMENT), false, walk.knowledge);
-  const late = { ...lateState(state, from), trail: threw(state, call.node) };
+  const rejecting = others.filter((one) => canReject(walk, one));
+  // Of a promise from elsewhere nobody knows whether it ever rejects.
+  const isDoubtful = rejecting.every((one) => ts.isIdentifier(one) || ts.isPropertyAccessExpression(one));
+  const late = {
+    ...lateState(state, from),
+    unlikely: state.unlikely || (rejecting.length > 0 && isDoubtful),
+    trail: threw(state, call.node),
+  };
   return {
     next: [
       forget({ ...won, holders: won.holders.filter((one) => !isWithin(one, from)) }, call),
-      ...(others.some((one) => canResolve(walk, one)) ? [{ ...late, trail: state.trail }] : []),
+      ...(others.some((one) => canResolve(walk, one))
+        ? [{ ...late, unlikely: state.unlikely, trail: state.trail }]
+        : []),
     ].map((one) => (one.holders.length > 0 ? one : { ...one, trail: late.trail })),
-    thrown: [
-      { ...state, status: 'none', holders: [] },
-      ...(others.some((one) => canReject(walk, one)) ? [late] : []),
-    ],
+    thrown: [{ ...state, status: 'none', holders: [] }, ...(rejecting.length > 0 ? [late] : [])],
   };
 }
 

@@ -62,6 +62,20 @@ export function exitsProcess(walk: Walk, call: Call): boolean {
 
 /** A call that may have to do with the lease, but does not end it by itself. */
 export function callWithLease(walk: Walk, state: State, call: Call, depth: number): Outcome {
+  const outcome = followCall(walk, state, call, depth);
+  const promise =
+    call.mode === 'awaited' && walk.isPromised ? call.args.find((arg) => holds(state, arg)) : undefined;
+  if (promise === undefined || call.to === UNKNOWN) return outcome;
+  // `const pending = pool.connect(); const client = await withTimeout(pending)`: what it waits for is the lease.
+  const next = outcome.next.map((one) =>
+    isOut(one) && !contains(one, call.to)
+      ? keep(one, assign(one, call.to, promise, false, walk.knowledge))
+      : one,
+  );
+  return { ...outcome, next };
+}
+
+function followCall(walk: Walk, state: State, call: Call, depth: number): Outcome {
   if (exitsProcess(walk, call)) {
     // An exit somewhere in what is called is not what the caller counts on.
     return depth < CALL_DEPTH
