@@ -37,6 +37,7 @@ function afterRelease(site: Site, program: Program): MisuseFound[] {
   const { twice, usedAfter, methods, takes } = site.spec.release;
   const name = variableNameOf(site.node);
   if ((twice === undefined && usedAfter === undefined) || !isMentionedOften(site, name)) return [];
+  if (name !== null && isReleasedLast(site, name)) return [];
   const walk = new Walk(program, site, { remembers: true });
   walk.run(unitOf(site.node));
   if (walk.isExhausted) return [];
@@ -96,6 +97,18 @@ function isMentionedOften({ node }: Site, name: string | null): boolean {
         .match(new RegExp(`(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])`, 'g')) ?? []
     ).length > 2
   );
+}
+
+/** Whether nothing mentions the lease behind its first release, and no loop comes back: no need to follow it again. */
+function isReleasedLast({ node, spec: { release } }: Site, name: string): boolean {
+  const text = unitOf(node).getText();
+  if (/\b(for|while|do)\b/.test(text)) return false;
+  const word = `(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])`;
+  // What it is handed to may have released it before.
+  if (new RegExp(`[(,]\\s*${word}\\s*[,)]`).test(text)) return false;
+  const methods = release.methods.join('|');
+  const first = new RegExp(`${word}\\s*[?!]?\\.\\s*(?:${methods})\\b`).exec(text);
+  return first !== null && !new RegExp(word).test(text.slice(first.index + first[0].length));
 }
 
 /** Stands under a condition that asks the lease itself: `if (!transaction.finished) await transaction.rollback()`. */

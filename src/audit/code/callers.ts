@@ -59,7 +59,12 @@ function makerOf(node: Callee): string | null {
 function resultsNamed(makers: ReadonlySet<string>, { files }: Project): string[] {
   const any = [...makers].map(escaped).join('|');
   const assigned = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:await\\s+)?(?:[\\w$.]*\\.)?(?:${any})\\s*\\(`, 'g');
-  return files.flatMap(({ text }) => [...text.matchAll(assigned)].flatMap(([, name]) => name ?? []));
+  const wanted = [...makers];
+  return files.flatMap(({ text }) =>
+    wanted.some((name) => text.includes(name))
+      ? [...text.matchAll(assigned)].flatMap(([, name]) => name ?? [])
+      : [],
+  );
 }
 
 function className({ name, parent }: ts.ClassLikeDeclaration): string | null {
@@ -82,11 +87,12 @@ function isWhole(node: ts.Node, name: string | null, { text }: SourceUnit): bool
 
 /** What imports, exports and destructuring rename: `{ getClient as lend }`, `const { getClient: lend } = db`. */
 function renamesOf(names: ReadonlySet<string>, { files }: Project): string[] {
-  const any = [...names].map(escaped).join('|');
+  const wanted = [...names];
+  const any = wanted.map(escaped).join('|');
   const quick = new RegExp(`(?<![\\w$])(?:${any})(?:\\s+as\\s|\\s*:)`);
   const renamed = new RegExp(`(?<![\\w$.])(?:${any})\\s*(?:\\sas\\s|:)\\s*([\\w$]+)`, 'g');
   return files.flatMap(({ text }) => {
-    if (!quick.test(text)) return [];
+    if (!wanted.some((name) => text.includes(name)) || !quick.test(text)) return [];
     return [...text.matchAll(CLAUSE)].flatMap(([, one, two]) =>
       [...(one ?? two ?? '').matchAll(renamed)].flatMap(([, alias]) => alias ?? []),
     );
@@ -104,13 +110,16 @@ function valuesOf(
   project: Project,
   entities: Entities,
 ): string[] {
-  const any = [...names].map(escaped).join('|');
+  const wanted = [...names];
+  const any = wanted.map(escaped).join('|');
   const value = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:[^,;{}=>\\n]*[.\\s])?(${any})\\s*[,;}\\n]`, 'g');
   const imports = new RegExp(
     `\\b(?:import|require)\\b[^;]*\\b(?:${any})\\b|\\b(?:${any})\\b[^;]*\\brequire\\b`,
   );
   const found: string[] = [];
   for (const unit of project.files) {
+    // To look for a text is much faster than to match a pattern.
+    if (!wanted.some((name) => unit.text.includes(name))) continue;
     if (!units.has(unit) && !imports.test(unit.text)) continue;
     for (const match of unit.text.matchAll(value)) {
       const [whole, alias = '', name = ''] = match;

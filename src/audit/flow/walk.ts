@@ -186,10 +186,22 @@ export class Walk {
 
   /** Whether a function that is left behind ends the lease on each of its paths, whenever it is called. */
   isEndedBy(body: Body, state: State): boolean {
+    if (!this.#mayEnd(body, state)) return false;
     const walk = new Walk(this.program, this.site, { isCoarse: true });
     const { returned, thrown } = walk.run(body, [{ ...state, trail: NO_TRAIL }]);
     const open = [...returned, ...thrown].filter(({ status, unlikely }) => status === 'held' && !unlikely);
     return walk.hasReleased && !walk.isExhausted && open.length === 0;
+  }
+
+  /** Whether the text of a function has the name of something that releases: the others need not be followed. */
+  #mayEnd(body: Body, { holders }: State): boolean {
+    const { methods, takes } = this.site.spec.release;
+    const text = body.getText();
+    return (
+      [...methods, ...takes].some((name) => text.includes(name)) ||
+      holders.some((one) => one.startsWith('!') && text.includes(lastSegment(one))) ||
+      ENDS.test(text)
+    );
   }
 
   step(
@@ -338,6 +350,10 @@ function isOfClass({ pattern }: Site, type: string): boolean {
   if (/(Error|Exception)$/.test(type)) return false;
   return pattern.isWhole === true || !/(Pool|PoolCluster|DataSource|Knex|Sequelize|MongoClient)$/.test(type);
 }
+
+/** Parts of names that say that something ends. */
+const ENDS =
+  /release|close|\bend(?![a-z])|destroy|dispose|free|finish|stop|clean|done|quit|disconnect|shutdown|drop/i;
 
 /** `const pending = pool.connect()` */
 function isPromised({ node }: Site, program: Program): boolean {
