@@ -17,6 +17,5 @@ function isPartOfFlow(body: ts.SignatureDeclaration): boolean {
   if (!ts.isCallExpression(parent)) return false;
   if (parent.expression === at) return true;
   const callee = parent.expression;
-  if (!ts.isPropertyAccessExpression(callee)) return false;
-  return /^(then|catch|finally|map|forEach)$/.test(callee.name.text) || callee.getText() === 'Array.from';
+  return ts.isPropertyAccessExpression(callee) && /^(then|catch|finally|map|forEach)$/.test(callee.name.text);
 }

@@ -136,8 +136,7 @@ export function callElsewhere(walk: Walk, state: State, call: Call, depth: numbe
   for (const closure of call.closures) {
     if (closure === null || !containsNode(closure, walk.site.node)) continue;
     const { next, thrown: inner = [] } = invokeFunction(walk, state, call, closure, [], depth);
-    const collects = call.name === 'map' || (call.name === 'from' && call.receiver === 'global|Array');
-    const collected = collects ? next.map((one) => intoArray(walk, one, call)) : next;
+    const collected = call.name === 'map' ? next.map((one) => intoArray(walk, one, call)) : next;
     return { next: [after, ...collected], thrown: [state, ...inner] };
   }
   return { next: [after], thrown };
