@@ -128,10 +128,10 @@ export const command = defineCommand({
   name: 'ib stress',
   summary: 'stress broker connections through the worst trading day',
   description:
-    'Starts simulated gateways on loopback and breaks them in 18 ways: half-open peers, client ids in use, the\n' +
-    'nightly reset, restarts, pacing. Every run is checked, and any difference between the counts of the client and\n' +
-    'those of the gateway fails it. With --host or --port it only reads from your gateway: no faults, no orders, at\n' +
-    'most 50 messages per second.',
+    `Starts simulated gateways on loopback and puts the pool through ${SCENARIO_NAMES.length} scenarios: half-open peers, client ids in\n` +
+    'use, the nightly reset, restarts, pacing, the lives of orders. Every run is checked, and any difference between the\n' +
+    'counts of the client and those of the gateway fails it. With --host or --port it only reads from your gateway: no\n' +
+    'faults, no orders, at most 50 messages per second.',
   arguments: {},
   options,
   rules: [

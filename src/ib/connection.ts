@@ -156,7 +156,11 @@ export class IbConnection implements AsyncDisposable {
       this.#subscriptions.hearInfo(code);
       this.#ledger.hearInfo(code, text);
       this.#requests.hearInfo(code, text);
-      onNotice(code, text);
+      try {
+        onNotice(code, text);
+      } catch {
+        // What a listener throws must not break the connection: the library would hear of nothing more.
+      }
     } else if (!this.#ledger.hear(event, args) && !this.#subscriptions.hear(event, args)) {
       this.#requests.hear(event, args);
     }

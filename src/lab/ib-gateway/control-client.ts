@@ -67,7 +67,9 @@ class LineClient implements ControlClient {
     socket.on('close', () => {
       for (const { reject } of this.#asked.splice(0)) reject(gone());
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    // The reader of lines reports once more what breaks the socket. The answers are rejected when it closes.
+    const lines = createInterface({ input: socket }).on('error', () => {});
+    lines.on('line', (line) => {
       const asked = this.#asked.shift();
       const answer = JSON.parse(line) as Readonly<Record<string, unknown>>;
       if (answer.ok === true) asked?.resolve(answer);

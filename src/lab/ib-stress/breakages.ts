@@ -1,8 +1,11 @@
 import { ignore } from '../../base/promises.js';
 import { ClientIds } from '../../ib/client-ids.js';
+import type { Tick } from '../../ib/contracts.js';
+import { IbError } from '../../ib/errors.js';
 import type { Line } from '../../ib/link.js';
-import type { PacingOptions } from '../../ib/pacing.js';
-import type { IbPoolOptions } from '../../ib/pool.js';
+import type { Pacer, PacingOptions } from '../../ib/pacing.js';
+import type { IbPool } from '../../ib/pool.js';
+import type { IbPoolOptions } from '../../ib/pool-options.js';
 import type { ScenarioName } from './names.js';
 
 /** A way to break the pool on purpose: a scenario that cannot fail proves nothing. */
@@ -11,6 +14,8 @@ export interface Breakage {
   readonly what: string;
   readonly pacing?: PacingOptions;
   readonly pool?: (options: Sound) => Sound;
+  /** Changes the pool that was made of them. */
+  readonly made?: (pool: IbPool) => void;
   /** Ends what the broken pool leaves behind. */
   readonly end?: () => Promise<void>;
 }
@@ -90,6 +95,35 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     ),
   }),
   shutdown: neverHangingUp,
+  'order-life': () => ({
+    what: 'never sends a cancel',
+    pool: withLine(withoutCalls((method) => method === 'cancelOrder')),
+  }),
+  'order-restart': () => ({
+    what: 'takes a list of orders for empty, and asks nothing',
+    pool: withLine(withoutOrderLists),
+  }),
+  'urgent-first': () => ({
+    what: 'sends orders in their turn',
+    pool: (options) => ({ ...options, ...(options.pacer !== undefined && { pacer: inTurn(options.pacer) }) }),
+  }),
+  'fresh-history': () => ({
+    what: 'keeps the first answer to a request for history for ever',
+    pool: withLine(keepingHistories),
+  }),
+  'waiters-at-close': () => ({ what: 'forgets those who wait when it is closed', made: forgetWaiters }),
+  listeners: () => ({ what: 'lets one listener that throws stop the others', made: chainListeners }),
+  advisories: () => ({
+    what: 'takes an advisory for a refusal',
+    pool: withLine((line) =>
+      opening(line, (target, hear) =>
+        line.open(target, (event, args) => {
+          const isAdvisory = event === 'error' && (args[1] === 10197 || args[1] === 10090);
+          hear(event, isAdvisory ? [args[0], 354, ...args.slice(2)] : args);
+        }),
+      ),
+    ),
+  }),
 };
 
 function sameIds(): Breakage {
@@ -176,5 +210,106 @@ function neverHangingUp(): Breakage {
     async end() {
       await Promise.all(ends.map((end) => end()));
     },
+  };
+}
+
+/** The pacing of a pool that knows no urgent messages. */
+function inTurn(pacer: Pacer): Pacer {
+  return {
+    send: (message, transmit, signal) =>
+      pacer.send(message.kind === 'urgent' ? { kind: 'request' } : message, transmit, signal),
+    snapshot: () => pacer.snapshot(),
+  };
+}
+
+/** Answers requests for lists of orders itself: there are none. */
+function withoutOrderLists(line: Line): Line {
+  return opening(line, (target, hear) => {
+    const link = line.open(target, (event, args) => {
+      // Those that come by themselves are lost, too.
+      if (event !== 'openOrder') hear(event, args);
+    });
+    const ends: Readonly<Record<string, string>> = {
+      reqOpenOrders: 'openOrderEnd',
+      reqAllOpenOrders: 'openOrderEnd',
+      reqExecutions: 'execDetailsEnd',
+      reqCompletedOrders: 'completedOrdersEnd',
+    };
+    return {
+      ...link,
+      call(method, args) {
+        const end = ends[method];
+        if (end === undefined) return link.call(method, args);
+        link.afterArrived(() => hear(end, args.slice(0, 1)));
+        return undefined;
+      },
+    };
+  });
+}
+
+/** Gives the bars of the first answer again, whenever the same is asked. */
+function keepingHistories(line: Line): Line {
+  const kept = new Map<string, (readonly unknown[])[]>();
+  return opening(line, (target, hear) => {
+    const asked = new Map<number, (readonly unknown[])[]>();
+    const link = line.open(target, (event, args) => {
+      if (event === 'historicalData') asked.get(Number(args[0]))?.push(args.slice(1));
+      hear(event, args);
+    });
+    return {
+      ...link,
+      call(method, args) {
+        if (method !== 'reqHistoricalData') return link.call(method, args);
+        const [id, ...query] = args;
+        const key = JSON.stringify(query);
+        const bars = kept.get(key);
+        if (bars === undefined || bars.length === 0) {
+          const fresh: (readonly unknown[])[] = [];
+          kept.set(key, fresh);
+          asked.set(Number(id), fresh);
+          return link.call(method, args);
+        }
+        link.afterArrived(() => {
+          for (const bar of bars) hear('historicalData', [id, ...bar]);
+        });
+        return undefined;
+      },
+    };
+  });
+}
+
+function forgetWaiters(pool: IbPool): void {
+  const acquire = pool.acquire.bind(pool);
+  pool.acquire = (options) =>
+    new Promise((resolve, reject) => {
+      acquire(options).then(resolve, (error: unknown) => {
+        if (!(error instanceof IbError) || error.code !== 'ERR_IB_CLOSED') reject(error);
+      });
+    });
+}
+
+/** Makes one listener of all that follow the same contract. */
+function chainListeners(pool: IbPool): void {
+  const acquire = pool.acquire.bind(pool);
+  pool.acquire = async (options) => {
+    const lease = await acquire(options);
+    const { connection } = lease;
+    const subscribe = connection.subscribe.bind(connection);
+    const chains = new Map<string, ((tick: Tick) => void)[]>();
+    connection.subscribe = (contract, listener, given) => {
+      const key = JSON.stringify(contract);
+      const chain = chains.get(key);
+      if (chain !== undefined) {
+        chain.push(listener);
+        return { close: ignore, [Symbol.dispose]: ignore };
+      }
+      const own = [listener];
+      chains.set(key, own);
+      const tell = (tick: Tick): void => {
+        for (const one of own) one(tick);
+      };
+      return subscribe(contract, tell, given);
+    };
+    return lease;
   };
 }

@@ -22,14 +22,16 @@ interface Open {
   readonly lag: IntervalHistogram;
 }
 
-createInterface({ input: pipe }).on('line', async (line) => {
-  const order = JSON.parse(line) as GatewaysOrder;
-  try {
-    tell({ id: order.id, ...(await carryOut(order)) });
-  } catch (error) {
-    tell({ id: order.id, error: error instanceof Error ? error.message : String(error) });
-  }
-});
+createInterface({ input: pipe })
+  .on('error', () => {})
+  .on('line', async (line) => {
+    const order = JSON.parse(line) as GatewaysOrder;
+    try {
+      tell({ id: order.id, ...(await carryOut(order)) });
+    } catch (error) {
+      tell({ id: order.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  });
 pipe.on('error', () => {});
 pipe.on('close', async () => {
   for (const id of [...open.keys()]) await stop({ gateway: id });

@@ -23,6 +23,8 @@ export interface Gateways extends AsyncDisposable {
   /** HOST:PORT of a real one; null where they are simulated. */
   readonly place: string | null;
   start(wish: GatewayWish): Promise<StressGateway>;
+  /** Ends simulated ones at once, whatever they do. A gateway that was there already stays as it is. */
+  kill(): void;
 }
 
 /** The one that is there already. */
@@ -37,6 +39,7 @@ export function liveGateway(host: string, port: number): Gateways {
       stalledMs: async () => null,
       [Symbol.asyncDispose]: close,
     }),
+    kill() {},
     [Symbol.asyncDispose]: close,
   };
 }

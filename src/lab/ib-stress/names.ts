@@ -22,5 +22,12 @@ export const SCENARIO_NAMES = [
   'big-history',
   'bad-input',
   'shutdown',
+  'order-life',
+  'order-restart',
+  'urgent-first',
+  'fresh-history',
+  'waiters-at-close',
+  'listeners',
+  'advisories',
 ] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];

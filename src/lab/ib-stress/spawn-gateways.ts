@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { ignore } from '../../base/promises.js';
 import { connectControl } from '../ib-gateway/control-client.js';
 import { GatewayError } from '../ib-gateway/errors.js';
 import type { Gateways, GatewayWish } from './gateways.js';
@@ -49,8 +50,10 @@ export function spawnGateways(): Gateways {
     };
     child.once('exit', ended).once('error', ended);
   });
-  pipe.on('error', () => {});
-  createInterface({ input: pipe }).on('line', (line) => {
+  // Its end is told by the process; the reader of lines reports what breaks the pipe once more.
+  pipe.on('error', ignore);
+  const lines = createInterface({ input: pipe }).on('error', ignore);
+  lines.on('line', (line) => {
     const reply = JSON.parse(line) as Reply;
     const one = awaited.get(reply.id);
     awaited.delete(reply.id);
@@ -80,10 +83,12 @@ export function spawnGateways(): Gateways {
         stalledMs: async () => (await ask({ id: ++lastId, kind: 'stalled', gateway: id })).stalledMs ?? null,
         async [Symbol.asyncDispose]() {
           await control.close();
-          if (!isOver) await ask({ id: ++lastId, kind: 'stop', gateway: id });
+          // Its process may be killed meanwhile.
+          if (!isOver) await ask({ id: ++lastId, kind: 'stop', gateway: id }).catch(ignore);
         },
       };
     },
+    kill: () => void child.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
       pipe.end();
       if (child.connected) child.disconnect();

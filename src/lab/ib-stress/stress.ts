@@ -61,6 +61,8 @@ const THREADS_MS = 60_000;
  */
 export async function runIbStress(gateways: Gateways, options: IbStressOptions): Promise<IbStressResult> {
   const { clock, stop, negativeControls, seed } = options;
+  // A user who stops it does not wait for a gateway that has no time to answer.
+  const stopWatching = onAbort(stop, () => gateways.kill());
   // Else the first run would be the one that pays for loading the library.
   await localLine(clock).prepare();
   const startedAt = clock.now();
@@ -82,8 +84,14 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
   await Promise.all(Array.from({ length: options.jobs }, next));
   const baseline =
     options.baselineCalls > 0 && !stop.aborted
-      ? await measureBaseline(gateways, { ...options, calls: options.baselineCalls })
+      ? await measureBaseline(gateways, { ...options, calls: options.baselineCalls }).catch(
+          (error: unknown) => {
+            if (stop.aborted) return null;
+            throw error;
+          },
+        )
       : null;
+  stopWatching();
   const done = runs.filter((run) => run !== null);
   const wanted: IbRun['outcome'] = negativeControls ? 'failed' : 'passed';
   const partial = done.length < planned.length;
@@ -164,7 +172,11 @@ async function untilConclusive(
   const wanted: IbRun['outcome'] = options.negativeControls ? 'failed' : 'passed';
   const repeats: IbRepeat[] = [];
   for (;;) {
-    const run = await carryOut(planned, gateways, options);
+    const run = await carryOut(planned, gateways, options).catch((error: unknown) => {
+      // The gateway was killed under it.
+      if (options.stop.aborted) return null;
+      throw error;
+    });
     if (run === null) return null;
     const stalledMs = run.stalledMs ?? 0;
     const isConclusive = run.outcome === wanted || stalledMs <= STALL_MS * options.patience;

@@ -60,6 +60,8 @@ export interface TrialOutcome {
 const LOOK_MS = 5;
 /** What is to happen at once has this long to, on the machine's clock, before it counts as never. */
 const SOON_MS = 5000;
+/** A user who stops it does not wait longer for the pools. */
+const STOPPED_MS = 500;
 /** A trial that is longer under way hangs; by its own clock it may take longer than that. */
 const LONGEST_MS = 45_000;
 /** In which the loop's delay is sampled; the delay that is told contains it. */
@@ -88,7 +90,7 @@ export async function runTrial(
     await trial.run(work, longestMs);
     await trial.compare();
     await trial.end();
-    stalledMs = (await options.gateway.stalledMs()) ?? 0;
+    if (!options.stop.aborted) stalledMs = (await options.gateway.stalledMs()) ?? 0;
   } finally {
     lag.disable();
     await trial.abandon();
@@ -184,6 +186,7 @@ export class Trial {
     };
     const broken = breakage?.pool?.(sound) ?? sound;
     const pool = createIbPool({ ...broken, line: () => this.meter.line(broken.line()) });
+    breakage?.made?.(pool);
     this.#pools.add(pool);
     return pool;
   }
@@ -446,9 +449,9 @@ export class Trial {
 
   /** A pool that does not close is noted, and left. */
   async #within(closing: Promise<void>): Promise<void> {
-    const { clock, patience } = this.#options;
+    const { clock, patience, stop } = this.#options;
     await new Promise<void>((resolve) => {
-      const timer = clock.setTimer(resolve, SOON_MS * patience);
+      const timer = clock.setTimer(resolve, stop.aborted ? STOPPED_MS : SOON_MS * patience);
       closing.catch(ignore).finally(() => {
         timer.cancel();
         resolve();

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Control, startControl } from '../../../src/lab/ib-gateway/control.js';
 import { connectControl } from '../../../src/lab/ib-gateway/control-client.js';
@@ -156,6 +157,20 @@ describe('the control socket', () => {
       message: `the control socket at 127.0.0.1:${control.port} refuses the token`,
       hint: expect.stringContaining('--control-token'),
     });
+  });
+
+  it('rejects what is asked when its process is killed, and throws nothing past its callers', async () => {
+    const killed = createServer((socket) => {
+      socket.once('data', () => void socket.write('{"ok":true}\n'));
+      socket.on('data', (bytes) => {
+        if (bytes.includes('counts')) socket.resetAndDestroy();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(killed, 'listening');
+    const { port } = killed.address() as AddressInfo;
+    const client = await connectControl({ host: '127.0.0.1', port, token: 'a'.repeat(22) });
+    await expect(client.counts()).rejects.toMatchObject({ code: 'ERR_IB_GATEWAY_CONTROL' });
+    killed.close();
   });
 
   it('rejects what is asked when the gateway ends, or has ended', async () => {

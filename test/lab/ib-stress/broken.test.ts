@@ -52,6 +52,21 @@ describe('a pool that is broken on purpose', () => {
     ['big-history', 'blames the gateway for its own blocked loop', 'the gateway is not blamed for it'],
     ['bad-input', 'does not hear that the port has moved', 'it follows to the new port'],
     ['shutdown', 'leaves its connections open when it is closed', 'no socket is left'],
+    ['order-life', 'never sends a cancel', 'an order that is canceled is canceled there too'],
+    [
+      'order-restart',
+      'takes a list of orders for empty, and asks nothing',
+      'the new process knows both orders',
+    ],
+    ['urgent-first', 'sends orders in their turn', 'placeOrder goes first'],
+    [
+      'fresh-history',
+      'keeps the first answer to a request for history for ever',
+      'a later one is a request of its own',
+    ],
+    ['waiters-at-close', 'forgets those who wait when it is closed', 'all hear that the pool is closed'],
+    ['listeners', 'lets one listener that throws stop the others', 'the others receive ticks'],
+    ['advisories', 'takes an advisory for a refusal', 'ticks follow an advisory'],
   ] as const)('fails %s where it %s', (name, broken, check) => {
     const run = runs.get(name);
     expect(run).toMatchObject({ outcome: 'failed', broken });

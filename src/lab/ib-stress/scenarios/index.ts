@@ -1,7 +1,9 @@
 import { SCENARIO_NAMES, type ScenarioName } from '../names.js';
 import { autoRestart, badInput, dropMidRequest, halfOpen, shutdown } from './breaks.js';
 import { clientCap, connectStorm, idCollision, idReconnect, silentHandshake } from './connect.js';
+import { orderLife, orderRestart } from './orders.js';
 import { historyPacing, messagePacing } from './pacing.js';
+import { advisories, freshHistory, listeners, urgentFirst, waitersAtClose } from './promises.js';
 import { bigHistory, requestTimeout, slowGateway } from './requests.js';
 import type { Scenario } from './scenario.js';
 import { subscriptionLeak } from './subscriptions.js';
@@ -26,6 +28,13 @@ const byName: Readonly<Record<ScenarioName, Scenario>> = {
   'big-history': bigHistory,
   'bad-input': badInput,
   shutdown,
+  'order-life': orderLife,
+  'order-restart': orderRestart,
+  'urgent-first': urgentFirst,
+  'fresh-history': freshHistory,
+  'waiters-at-close': waitersAtClose,
+  listeners,
+  advisories,
 };
 
 /** All scenarios, in their order. */
