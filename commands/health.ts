@@ -40,6 +40,9 @@ function limit(type: ValueType<number | null>, fallback: number | null, summary:
 
 const { utilization, waiting, waitMs, leaked, timedOut } = HEALTH_LIMITS;
 
+/** Between two looks at something that waits or fails. */
+const SECOND_LOOK_MS = 500;
+
 const options = {
   every: value({
     summary: 'repeat at this interval until Ctrl-C',
@@ -105,7 +108,13 @@ export const command = defineCommand({
     const { options: given, io } = context;
     const remark = ignoredRemark(context.arguments.sources);
     if (remark !== null) context.warn(remark);
-    const check = new HealthCheck({ clock: io.clock, limits: limitsOf(given), timeoutMs: given.timeout });
+    const check = new HealthCheck({
+      cwd: io.cwd,
+      secondLookMs: SECOND_LOOK_MS,
+      clock: io.clock,
+      limits: limitsOf(given),
+      timeoutMs: given.timeout,
+    });
     const { stop } = io.interrupts;
     let open: Opened = { sources: new Map(), nobodyPublishes: false };
     try {

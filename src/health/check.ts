@@ -2,12 +2,18 @@ import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
-import type { Reading } from '../snapshot/reading.js';
+import { findCauses } from '../diagnosis/diagnose.js';
+import { factsOf } from '../diagnosis/facts.js';
+import { type History, NO_HISTORY, nextHistory } from '../diagnosis/history.js';
+import { isPressed } from '../diagnosis/look.js';
+import { NO_SERVER_HISTORY, nextServerHistory, type ServerHistory } from '../diagnosis/server-history.js';
+import type { Finding } from '../diagnosis/types.js';
+import type { Reading, SourceState, Tick } from '../snapshot/reading.js';
 import { LIVE } from '../sources/addresses.js';
 import { SourceError } from '../sources/errors.js';
 import type { StatsSource } from '../sources/types.js';
 import { type HealthLimits, type HealthStatus, worstStatus } from './health.js';
-import { healthOfReading, type SourceHealth, unreadable } from './of-reading.js';
+import { healthOfReading, type Judgment, reasonOf, type SourceHealth, unreadable } from './of-reading.js';
 
 /** One look at all pools of some sources. */
 export interface HealthReport {
@@ -24,6 +30,10 @@ export interface HealthCheckOptions {
   readonly limits: HealthLimits;
   /** How long a source may take to answer. */
   readonly timeoutMs: number;
+  /** How long after a look at something that waits or fails a second one follows, for rates. Default: none does. */
+  readonly secondLookMs?: number | null;
+  /** Sites in reasons are shown relative to it. Default: as they are. */
+  readonly cwd?: string;
 }
 
 /** What there is to say where no source is left. */
@@ -34,6 +44,9 @@ export class HealthCheck {
   readonly #options: HealthCheckOptions;
   /** The last reading of each source, by its label. */
   readonly #before = new Map<string, Reading>();
+  #history: History = NO_HISTORY;
+  #servers: ServerHistory = NO_SERVER_HISTORY;
+  #looks = 0;
 
   constructor(options: HealthCheckOptions) {
     this.#options = options;
@@ -41,33 +54,79 @@ export class HealthCheck {
 
   /** Reads all sources at once. What one cannot tell is an `error` of its own; rejects only if `stop` aborts. */
   async check({ sources, nobodyPublishes }: Checked, stop: AbortSignal): Promise<HealthReport> {
-    const found = await Promise.all([...sources.values()].map((source) => this.#read(source, stop)));
-    stop.throwIfAborted();
+    const { clock, secondLookMs = null } = this.#options;
+    let states = await this.#readAll(sources, stop);
+    let judgment = this.#judge(states);
+    // What waits, or fails, at one look may be gone at the next: rates need two.
+    if (secondLookMs !== null && judgment.isSuspect && this.#looks < 2) {
+      await pause(clock, secondLookMs, stop);
+      states = await this.#readAll(sources, stop);
+      judgment = this.#judge(states);
+    }
+    const found = states.map((state) => this.#found(state, judgment));
     if (nobodyPublishes) found.push({ label: LIVE, pools: [], mayBeEmpty: false, why: NOBODY });
     const pools = found.flatMap(({ pools }) => pools);
     // An application that has not opened a pool is no trouble while others have, but nothing to call healthy either.
     const silent = found.filter((one) => one.pools.length === 0 && (pools.length === 0 || !one.mayBeEmpty));
-    const all = [...pools, ...silent.map(({ label, why }) => unreadable(label, why))];
+    const seen = [...pools, ...silent.map(({ label, why }) => unreadable(label, why))];
+    const all = [...seen, ...elsewhere(judgment.findings, seen)];
     return {
       schema: 1,
-      taken_at_ms: this.#options.clock.wallTime(),
+      taken_at_ms: clock.wallTime(),
       status: worstStatus(all),
       pools: all,
     };
   }
 
-  async #read(source: StatsSource, stop: AbortSignal): Promise<Found> {
+  async #readAll(sources: Checked['sources'], stop: AbortSignal): Promise<readonly SourceState[]> {
+    const states = await Promise.all([...sources.values()].map((source) => this.#read(source, stop)));
+    stop.throwIfAborted();
+    return states;
+  }
+
+  async #read(source: StatsSource, stop: AbortSignal): Promise<SourceState> {
     const { label, kind } = source;
     try {
-      const reading = await this.#readInTime(source, stop);
-      const pools = healthOfReading(reading, this.#options.limits, this.#before.get(label) ?? null);
-      this.#before.set(label, reading);
-      const gap = reading.gaps.find(({ what }) => what === 'pools');
-      return { label, pools, mayBeEmpty: kind === 'pool', why: gap?.why ?? 'it has no pools' };
+      return { label, kind, reading: await this.#readInTime(source, stop), stale: null, readMs: null };
     } catch (error) {
-      const { message } = asError(error);
-      return { label, pools: [unreadable(label, message)], mayBeEmpty: false, why: message };
+      const why = asError(error).message;
+      const stale = { sinceMs: this.#options.clock.wallTime(), why, hint: null, failures: 1, retryMs: 0 };
+      return { label, kind, reading: null, stale, readMs: null };
     }
+  }
+
+  /** The diagnosis of these sources together, with what earlier looks tell of rates. */
+  #judge(sources: readonly SourceState[]): Judgment & { readonly isSuspect: boolean } {
+    const { clock, cwd = '' } = this.#options;
+    const tick: Tick = { atMs: clock.wallTime(), steadyMs: clock.now(), sources };
+    const facts = factsOf(tick);
+    this.#looks++;
+    this.#history = nextHistory(this.#history, facts.pools);
+    this.#servers = nextServerHistory(this.#servers, facts.servers, tick.atMs);
+    const findings = findCauses(facts, { history: this.#history, servers: this.#servers, cwd });
+    const waits = facts.pools.some(({ pool }) => (pool.waiting ?? 0) > 0);
+    return {
+      findings,
+      isPressed: (key) => facts.pools.some((fact) => fact.key === key && isPressed(fact)),
+      isSuspect: waits || findings.some(({ severity }) => severity === 'bad'),
+    };
+  }
+
+  #found({ label, kind, reading, stale }: SourceState, judgment: Judgment): Found {
+    if (reading === null || stale !== null) {
+      const why = stale?.why ?? 'it has not been read';
+      const { findings } = judgment;
+      const own = findings.filter(
+        ({ subject, explains }) => subject.key === label || explains.includes(label),
+      );
+      const row = unreadable(label, why);
+      const told = { ...row, reasons: [...own.map(reasonOf), ...row.reasons], cause: own[0]?.cause ?? null };
+      return { label, pools: [told], mayBeEmpty: false, why };
+    }
+    const pools = healthOfReading(reading, this.#options.limits, this.#before.get(label) ?? null, judgment);
+    this.#before.set(label, reading);
+    const gap = reading.gaps.find(({ what }) => what === 'pools');
+    return { label, pools, mayBeEmpty: kind === 'pool', why: gap?.why ?? 'it has no pools' };
   }
 
   async #readInTime(source: StatsSource, stop: AbortSignal): Promise<Reading> {
@@ -102,4 +161,29 @@ interface Found {
   readonly mayBeEmpty: boolean;
   /** Why there are none. */
   readonly why: string;
+}
+
+function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      stopWatching();
+      resolve();
+    };
+    const timer = clock.setTimer(end, ms);
+    const stopWatching = onAbort(stop, end);
+    if (stop.aborted) end();
+  });
+}
+
+/** What the diagnosis finds beside the pools, poolers and servers that have a row: of a process, say. */
+function elsewhere(findings: readonly Finding[], rows: readonly SourceHealth[]): readonly SourceHealth[] {
+  const told = new Set(rows.flatMap(({ reasons }) => reasons));
+  return findings
+    .filter((finding) => !told.has(reasonOf(finding)))
+    .map((finding) => ({
+      ...unreadable(finding.subject.source, reasonOf(finding)),
+      status: finding.severity === 'bad' ? ('critical' as const) : ('warning' as const),
+      cause: finding.cause,
+    }));
 }

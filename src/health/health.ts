@@ -79,10 +79,18 @@ export interface HealthOptions {
   readonly limits?: Partial<HealthLimits>;
   /** An earlier snapshot of the same pool: what has timed out since is counted. */
   readonly before?: HealthFigures | null;
+  /**
+   * Nobody waits for longer than a burst makes them, as more facts than these figures tell. Then neither a full pool
+   * nor an old connect failure counts, unless a limit is another one than the default.
+   */
+  readonly isCalm?: boolean;
 }
 
 /** Judges a snapshot: `healthOf(pool.snapshot())`. */
-export function healthOf(snapshot: HealthFigures, { limits, before = null }: HealthOptions = {}): PoolHealth {
+export function healthOf(
+  snapshot: HealthFigures,
+  { limits, before = null, isCalm = false }: HealthOptions = {},
+): PoolHealth {
   const { name, maxOverflow, overflow, waiting, longestWaitMs } = snapshot;
   const { size, inUse, idle } = placesOf(snapshot);
   const capacity = size === null || maxOverflow === null ? null : size + maxOverflow;
@@ -99,9 +107,24 @@ export function healthOf(snapshot: HealthFigures, { limits, before = null }: Hea
       leaked: leakedOf(snapshot),
       timed_out: since(snapshot.counters.timedOut, before?.counters.timedOut ?? null),
     },
-    { ...HEALTH_LIMITS, ...limits },
-    troubleOf(snapshot),
+    isCalm ? calmLimits({ ...HEALTH_LIMITS, ...limits }) : { ...HEALTH_LIMITS, ...limits },
+    isCalm && snapshot.live !== 0 && !snapshot.closed ? [] : troubleOf(snapshot),
   );
+}
+
+/** Limits that the user has chosen stay; the defaults are for figures that nothing else explains. */
+function calmLimits(limits: HealthLimits): HealthLimits {
+  const never = { warning: null, critical: null };
+  const chosen = (name: 'utilization' | 'waiting' | 'waitMs'): Limit => {
+    const [own, usual] = [limits[name], HEALTH_LIMITS[name]];
+    return own.warning === usual.warning && own.critical === usual.critical ? never : own;
+  };
+  return {
+    ...limits,
+    utilization: chosen('utilization'),
+    waiting: chosen('waiting'),
+    waitMs: chosen('waitMs'),
+  };
 }
 
 /** All connections of a feed are in use as a matter of course: how full it is, its symbols tell. */

@@ -1,6 +1,16 @@
+import { poolKey } from '../diagnosis/facts.js';
+import type { Finding } from '../diagnosis/types.js';
 import type { PoolerDatabase, PoolerPool, PoolerReading } from '../snapshot/pooler.js';
 import type { PoolReading, Reading } from '../snapshot/reading.js';
-import { type HealthLimits, healthOf, judge, type PoolHealth, type Trouble } from './health.js';
+import {
+  type HealthLimits,
+  type HealthStatus,
+  healthOf,
+  judge,
+  type PoolHealth,
+  type Trouble,
+  worstStatus,
+} from './health.js';
 
 /** A pool's health, and where it was read. */
 export interface SourceHealth extends PoolHealth {
@@ -8,25 +18,77 @@ export interface SourceHealth extends PoolHealth {
   /** The application whose pool it is, and its process; null where it is none's. */
   readonly application: string | null;
   readonly pid: number | null;
+  /** The cause that the diagnosis names for it; null where it names none. */
+  readonly cause: string | null;
 }
+
+/** What the diagnosis says beside the figures of one reading. */
+export interface Judgment {
+  readonly findings: readonly Finding[];
+  /** Whether callers of that pool wait for longer than a burst makes them. */
+  isPressed(key: string): boolean;
+}
+
+const NO_JUDGMENT: Judgment = { findings: [], isPressed: () => true };
 
 /** The health of all that a reading tells of: pools of applications, those of PgBouncer, and servers. */
 export function healthOfReading(
   reading: Reading,
   limits: HealthLimits,
   before: Reading | null = null,
+  judgment: Judgment = NO_JUDGMENT,
 ): readonly SourceHealth[] {
   const { source, pooler, server } = reading;
-  const placed = (health: PoolHealth): SourceHealth => ({ ...health, source, application: null, pid: null });
+  const placed = (health: PoolHealth, key: string): SourceHealth => ({
+    ...withCauses(health, key, judgment),
+    ...{ source, application: null, pid: null },
+  });
   return [
-    ...reading.pools.map((pool) => ({
-      ...placed(healthOfPool(pool, reading, limits, before)),
-      application: pool.app?.name ?? null,
-      pid: pool.app?.pid ?? null,
-    })),
-    ...(pooler === null ? [] : healthOfPooler(pooler, limits).map(placed)),
-    ...(server === null ? [] : [placed(healthOfServer(server, limits))]),
+    ...reading.pools.map((pool) => {
+      const key = poolKey(source, pool);
+      const isCalm =
+        !judgment.isPressed(key) && !judgment.findings.some(({ explains }) => explains.includes(key));
+      return {
+        ...placed(healthOfPool(pool, reading, limits, before, isCalm), key),
+        application: pool.app?.name ?? null,
+        pid: pool.app?.pid ?? null,
+      };
+    }),
+    ...(pooler === null
+      ? []
+      : healthOfPooler(pooler, limits).map((health) =>
+          placed(
+            health,
+            health.pool_name === 'clients' ? source : `${source} ${health.pool_name.replace('/', ' ')}`,
+          ),
+        )),
+    ...(server === null ? [] : [placed(healthOfServer(server, limits), source)]),
   ];
+}
+
+/** The causes that the diagnosis names for it stand before what its figures say. */
+function withCauses(
+  health: PoolHealth,
+  key: string,
+  { findings }: Judgment,
+): PoolHealth & Pick<SourceHealth, 'cause'> {
+  const own = findings.filter(({ subject, explains }) => subject.key === key || explains.includes(key));
+  const [worst] = own;
+  if (worst === undefined) return { ...health, cause: null };
+  // How long callers may wait is a matter of limits; everything else that makes them suffer is critical.
+  const isBad = own.some(({ severity }) => severity === 'bad') && (health.waiting ?? 0) === 0;
+  const status: HealthStatus = isBad ? 'critical' : 'warning';
+  return {
+    ...health,
+    status: worstStatus([health, { status }]),
+    reasons: [...own.map(reasonOf), ...health.reasons],
+    cause: worst.cause,
+  };
+}
+
+/** How a finding is told as a reason. */
+export function reasonOf({ cause, words }: Finding): string {
+  return `${cause}: ${words}`;
 }
 
 /** What is said of a source that cannot be read, or that tells of no pool. */
@@ -35,7 +97,7 @@ export function unreadable(source: string, reason: string): SourceHealth {
   const figures = { ...unknown, waiting: null, longest_wait_ms: null, leaked: null, timed_out: null };
   return {
     ...{ pool_name: source, status: 'error', ...figures, utilization_percent: null, reasons: [reason] },
-    ...{ source, application: null, pid: null },
+    ...{ source, application: null, pid: null, cause: null },
   };
 }
 
@@ -44,12 +106,13 @@ function healthOfPool(
   { kind }: Reading,
   limits: HealthLimits,
   before: Reading | null,
+  isCalm: boolean,
 ): PoolHealth {
   const same = before?.pools.find((one) => one.name === pool.name && one.app?.pid === pool.app?.pid);
-  if (kind !== 'prometheus') return healthOf(pool, { limits, before: same ?? null });
+  if (kind !== 'prometheus') return healthOf(pool, { limits, before: same ?? null, isCalm });
   // What no metric tells is not "unlimited": then the overflow that is open is the best that is known of it.
   const known = { ...pool, maxOverflow: pool.maxOverflow ?? Math.max(0, pool.overflow ?? 0) };
-  return { ...healthOf(known, { limits, before: same ?? null }), leaked: null };
+  return { ...healthOf(known, { limits, before: same ?? null, isCalm }), leaked: null };
 }
 
 function healthOfPooler(pooler: PoolerReading, limits: HealthLimits): readonly PoolHealth[] {

@@ -16,6 +16,9 @@ export interface MysqlSettingsRow {
   readonly role: string;
   readonly max_connections: number;
   readonly used: number | null;
+  /** Counters of SHOW GLOBAL STATUS, by name in lower case. */
+  readonly status?: Readonly<Record<string, number>>;
+  readonly read_only?: number | string | null;
 }
 
 export interface ThreadRow {
@@ -53,6 +56,8 @@ export function toReading(rows: MysqlRows, source: string, takenAtMs: number): R
       reservedConnections: 0,
       usedConnections: settings.used,
       databases: [],
+      readOnly: settings.read_only == null ? null : Number(settings.read_only) === 1,
+      ...(settings.status === undefined ? {} : { status: settings.status }),
     },
     pooler: null,
     gaps: gapsOf(rows),
@@ -93,7 +98,13 @@ function waitOf(
   const [, lock] = /^Waiting for (.*\block)\b/i.exec(state ?? '') ?? [];
   if (lock !== undefined) return { type: 'Lock', event: lock };
   if (/^User lock$/i.test(state ?? '')) return { type: 'Lock', event: 'user' };
-  return /^User sleep$/i.test(state ?? '') ? { type: 'Timeout', event: 'sleep' } : null;
+  if (/table flush/i.test(state ?? '')) return { type: 'Lock', event: 'table flush' };
+  if (/semi-?sync/i.test(state ?? '')) return { type: 'IPC', event: 'SyncRep' };
+  if (/^(?:Writing to net|Sending to client)/i.test(state ?? ''))
+    return { type: 'Client', event: 'ClientWrite' };
+  if (/^(?:Reading from net|Receiving from client)/i.test(state ?? ''))
+    return { type: 'Client', event: 'ClientRead' };
+  return /^User sleep$/i.test(state ?? '') ? { type: 'Timeout', event: 'PgSleep' } : null;
 }
 
 function gapsOf({ settings, seesAll }: MysqlRows): readonly Gap[] {

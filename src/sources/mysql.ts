@@ -24,25 +24,36 @@ export function openMysqlSource(address: string, { env, clock }: SourceOptions):
 async function readServer(ask: Ask) {
   const [settings] = await ask<MysqlSettingsRow>(SETTINGS);
   if (settings === undefined) throw new Error('the server gave no settings');
-  const [status] = await ask<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Threads_connected'");
+  const rows = await ask<{ Variable_name: string; Value: string }>(STATUS);
+  const status = Object.fromEntries(
+    rows.flatMap(({ Variable_name: name, Value: value }) => {
+      const figure = Number(value);
+      return Number.isFinite(figure) ? [[name.toLowerCase(), figure] as const] : [];
+    }),
+  );
   const isMariaDb = /mariadb/i.test(settings.version);
-  const used = status === undefined ? null : Number(status.Value);
+  const used = status.threads_connected ?? null;
   try {
     const threads = await ask<ThreadRow>(threadsWith(isMariaDb, true));
     const blockers = threads.some(({ trx_state: trx }) => trx === 'LOCK WAIT')
       ? await ask<BlockerRow>(isMariaDb ? BLOCKERS_MARIADB : BLOCKERS_MYSQL)
       : [];
-    return { settings: { ...settings, used }, threads, blockers, seesAll: true };
+    return { settings: { ...settings, used, status }, threads, blockers, seesAll: true };
   } catch (error) {
     // Of its own user it sees the connections, and of no user the transactions.
     if (!(error instanceof DatabaseError) || error.code !== 'ER_SPECIFIC_ACCESS_DENIED_ERROR') throw error;
     const threads = await ask<ThreadRow>(threadsWith(isMariaDb, false));
-    return { settings: { ...settings, used }, threads, blockers: [], seesAll: false };
+    return { settings: { ...settings, used, status }, threads, blockers: [], seesAll: false };
   }
 }
 
 const SETTINGS = `
-SELECT VERSION() AS version, CURRENT_USER() AS role, @@max_connections AS max_connections`;
+SELECT VERSION() AS version, CURRENT_USER() AS role, @@max_connections AS max_connections,
+  @@global.read_only AS read_only`;
+
+const STATUS = `
+SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected', 'Threads_running', 'Connections', 'Aborted_connects',
+  'Innodb_deadlocks', 'Connection_errors_max_connections', 'Max_used_connections', 'Innodb_row_lock_current_waits')`;
 
 /** Without the server's own threads: those of replication and of the scheduler of events. */
 function threadsWith(isMariaDb: boolean, seesAll: boolean): string {

@@ -58,11 +58,17 @@ export function toReading(
     version: rows.version,
     pools: ofUsers(rows.pools, 'database').map((row) => toPool(row, databases, config)),
     databases: databases.map((row) => toDatabase(row, rows, config, rates)),
-    clients: ofUsers(rows.clients, 'database').map(toClient),
-    servers: (rows.servers ?? []).map(toServer),
+    clients: ofUsers(rows.clients, 'database').map((row) => toClient(row, takenAtMs)),
+    servers: (rows.servers ?? []).map((row) => toServer(row, takenAtMs)),
     maxClients: figure(config.max_client_conn),
     usedClients: figure(rows.lists?.find(({ list }) => list === 'used_clients')?.items),
     config,
+    lists: Object.fromEntries(
+      (rows.lists ?? []).flatMap(({ list, items }) => {
+        const count = figure(items);
+        return count === null ? [] : [[text(list), count] as const];
+      }),
+    ),
     columns: {
       pools: ofUsers(rows.pools, 'database').map((row) => toRow(row, 'database')),
       databases: databases.map((row) => toRow(row, 'name')),
@@ -132,6 +138,11 @@ function toDatabase(
     // Renamed in 1.24.
     reserve: figure(row.reserve_pool_size) ?? figure(row.reserve_pool),
     paused: figure(row.paused) === 1 || state?.find(({ key }) => key === 'paused')?.value === 'yes',
+    host: text(row.host) || null,
+    port: figure(row.port),
+    connections: figure(row.current_connections),
+    maxConnections: figure(row.max_connections) || null,
+    disabled: figure(row.disabled) === null ? null : figure(row.disabled) === 1,
     ...(first === undefined || last === undefined || spanMs <= 0
       ? NO_RATES
       : ratesOf(first, last, spanMs, mode)),
@@ -185,7 +196,7 @@ function assignmentsBetween(first: Totals, last: Totals, mode: string): number |
   return mode === 'statement' ? last.queries - first.queries : null;
 }
 
-function toClient(row: Row): PoolerClient {
+function toClient(row: Row, nowMs: number): PoolerClient {
   const state = text(row.state);
   const isWaiting = state.startsWith('waiting');
   return {
@@ -198,11 +209,13 @@ function toClient(row: Row): PoolerClient {
     port: portOf(row.addr, row.port),
     waitMs: isWaiting ? (figure(row.wait) ?? 0) * 1000 + (figure(row.wait_us) ?? 0) / 1000 : null,
     link: text(row.link) || null,
+    requestMs: ageOf(row.request_time, nowMs),
+    connectedMs: ageOf(row.connect_time, nowMs),
     processId: figure(row.remote_pid) || null,
   };
 }
 
-function toServer(row: Row): PoolerServer {
+function toServer(row: Row, nowMs: number): PoolerServer {
   return {
     id: text(row.ptr),
     user: text(row.user),
@@ -211,7 +224,15 @@ function toServer(row: Row): PoolerServer {
     backendPid: figure(row.remote_pid) || null,
     localPort: portOf(row.local_addr, row.local_port),
     link: text(row.link) || null,
+    address: text(row.addr) === '' ? null : `${text(row.addr)}:${text(row.port)}`,
+    connectedMs: ageOf(row.connect_time, nowMs),
   };
+}
+
+/** `2026-11-30 21:04:57 UTC`, in whole seconds of the pooler's clock, as an age; null where it is none. */
+function ageOf(time: unknown, nowMs: number): number | null {
+  const atMs = Date.parse(text(time).replace(/^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: UTC)?$/, '$1T$2Z'));
+  return Number.isNaN(atMs) ? null : Math.max(0, nowMs - atMs);
 }
 
 /** Over a Unix socket the port is a part of the socket's name, and no client's. */

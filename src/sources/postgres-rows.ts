@@ -1,11 +1,35 @@
 import type { Gap, Reading } from '../snapshot/reading.js';
-import type { Backend, DatabaseReading } from '../snapshot/server.js';
+import type { Backend, DatabaseReading, ServerReading } from '../snapshot/server.js';
 
 /** What the server was asked, as it answered. */
 export interface PostgresRows {
   readonly settings: SettingsRow;
   readonly backends: readonly BackendRow[];
   readonly databases: readonly DatabaseRow[];
+  /** null where the server did not answer it, as an old version does not. */
+  readonly facts?: FactsRow | null;
+  /** What backends wait for; asked only where one does. */
+  readonly locks?: readonly LockRow[];
+}
+
+/** What decides about backends beside their own rows. */
+export interface FactsRow {
+  readonly in_recovery: boolean;
+  readonly read_only: boolean;
+  readonly uptime_ms: number | null;
+  readonly settings: Readonly<Record<string, string>> | null;
+  readonly processes: NonNullable<ServerReading['processes']> | null;
+  readonly prepared: NonNullable<ServerReading['preparedTransactions']> | null;
+  readonly limits: NonNullable<ServerReading['connectionLimits']> | null;
+  readonly standbys: NonNullable<ServerReading['standbys']> | null;
+  readonly slots: NonNullable<ServerReading['slots']> | null;
+}
+
+export interface LockRow {
+  readonly pid: number;
+  readonly mode: string | null;
+  readonly relation: string | null;
+  readonly is_waiting: boolean;
 }
 
 export interface SettingsRow {
@@ -50,25 +74,42 @@ export interface DatabaseRow {
 const HIDDEN = '<insufficient privilege>';
 
 export function toReading(rows: PostgresRows, source: string, takenAtMs: number): Reading {
-  const { settings, backends, databases } = rows;
+  const { settings, backends, databases, facts = null, locks = [] } = rows;
   return {
     ...{ source, kind: 'postgres', takenAtMs },
     pools: [],
     // The one that asks is no news.
-    backends: backends.filter(({ is_own }) => !is_own).map(toBackend),
+    backends: backends.filter(({ is_own }) => !is_own).map((row) => toBackend(row, locks)),
     server: {
       version: settings.version,
       maxConnections: settings.max_connections,
       reservedConnections: settings.superuser_reserved + settings.reserved,
       usedConnections: backends.length,
       databases: databases.map(toDatabase),
+      ...(facts === null ? {} : factsOf(facts)),
     },
     pooler: null,
     gaps: gapsOf(rows),
   };
 }
 
-function toBackend(row: BackendRow): Backend {
+function factsOf(row: FactsRow): Partial<ServerReading> {
+  return {
+    inRecovery: row.in_recovery,
+    readOnly: row.read_only,
+    uptimeMs: age(row.uptime_ms),
+    settings: row.settings ?? {},
+    processes: row.processes ?? [],
+    preparedTransactions: row.prepared ?? [],
+    connectionLimits: row.limits ?? [],
+    standbys: row.standbys ?? [],
+    slots: row.slots ?? [],
+  };
+}
+
+function toBackend(row: BackendRow, locks: readonly LockRow[]): Backend {
+  const own = locks.filter(({ pid }) => pid === row.pid);
+  const wanted = own.find(({ is_waiting: isWaiting }) => isWaiting);
   const isHidden = row.query === HIDDEN;
   return {
     pid: row.pid,
@@ -87,6 +128,8 @@ function toBackend(row: BackendRow): Backend {
     query: isHidden ? null : row.query || null,
     // Once for each lock that one of them holds.
     blockedBy: [...new Set(row.blocked_by ?? [])],
+    ...(wanted === undefined ? {} : { lockMode: wanted.mode, lockRelation: wanted.relation }),
+    ...(own.some(({ is_waiting: isWaiting }) => !isWaiting) ? { holdsAdvisoryLock: true } : {}),
   };
 }
 
@@ -105,6 +148,14 @@ function toDatabase({ name, transactions, columns }: DatabaseRow): DatabaseReadi
     sessionsAbandoned: figure('sessions_abandoned'),
     sessionsFatal: figure('sessions_fatal'),
     sessionsKilled: figure('sessions_killed'),
+    commits: figure('xact_commit'),
+    rollbacks: figure('xact_rollback'),
+    deadlocks: figure('deadlocks'),
+    conflicts: figure('conflicts'),
+    temporaryFiles: figure('temp_files'),
+    temporaryBytes: figure('temp_bytes'),
+    blocksHit: figure('blks_hit'),
+    blocksRead: figure('blks_read'),
   };
 }
 

@@ -1,6 +1,14 @@
 import { asError } from '../base/promises.js';
+import { DatabaseError, isConnectionLost } from '../db/errors.js';
 import { SourceError } from './errors.js';
-import { type BackendRow, type DatabaseRow, type SettingsRow, toReading } from './postgres-rows.js';
+import {
+  type BackendRow,
+  type DatabaseRow,
+  type FactsRow,
+  type LockRow,
+  type SettingsRow,
+  toReading,
+} from './postgres-rows.js';
 import { type Ask, serverAt } from './server-connection.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
@@ -15,7 +23,9 @@ export function openPostgresSource(address: string, { env, clock }: SourceOption
         const settings = await readSettings(ask);
         const backends = await ask<BackendRow>(settings.sees_all ? BACKENDS : BACKENDS_WITHOUT_RIGHTS);
         const databases = await ask<DatabaseRow>(DATABASES);
-        return toReading({ settings, backends, databases }, server.label, clock.wallTime());
+        const facts = await readFacts(ask);
+        const locks = backends.some(({ blocked_by: by }) => by !== null) ? await ask<LockRow>(LOCKS) : [];
+        return toReading({ settings, backends, databases, facts, locks }, server.label, clock.wallTime());
       }, signal),
     [Symbol.asyncDispose]: () => server.close(),
   };
@@ -33,6 +43,17 @@ async function readSettings(ask: Ask): Promise<SettingsRow> {
   });
   if (row === undefined) throw new SourceError('ERR_SOURCE_ANSWER', 'the server gave no settings');
   return row;
+}
+
+/** What it cannot answer is not known, and hides nothing else. */
+async function readFacts(ask: Ask): Promise<FactsRow | null> {
+  try {
+    const [row] = await ask<FactsRow>(FACTS);
+    return row ?? null;
+  } catch (error) {
+    if (isConnectionLost(error) || !(error instanceof DatabaseError)) throw error;
+    return null;
+  }
 }
 
 const SETTINGS = `
@@ -70,3 +91,41 @@ const BACKENDS_WITHOUT_RIGHTS = backendsWith('pid IN (SELECT pid FROM pg_locks W
 const DATABASES = `
 SELECT datname AS name, xact_commit + xact_rollback AS transactions, to_jsonb(d) AS columns
 FROM pg_stat_database AS d WHERE datname IS NOT NULL ORDER BY datname`;
+
+/** One row for all that decides about backends: one round trip. Every part of it is small. */
+const FACTS = `
+SELECT pg_is_in_recovery() AS in_recovery,
+  current_setting('default_transaction_read_only')::bool AS read_only,
+  (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::float8 AS uptime_ms,
+  (SELECT json_object_agg(name, setting || coalesce(unit, '')) FROM pg_settings WHERE name IN (
+    'deadlock_timeout', 'lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout',
+    'idle_session_timeout', 'synchronous_standby_names', 'synchronous_commit', 'max_prepared_transactions',
+    'tcp_keepalives_idle', 'client_connection_check_interval')) AS settings,
+  (SELECT json_agg(json_build_object('pid', pid, 'type', backend_type, 'waitType', wait_event_type,
+      'waitEvent', wait_event, 'query', left(query, 1000),
+      'transactionMs', (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8))
+    FROM pg_stat_activity WHERE backend_type IN ('autovacuum worker', 'walsender', 'parallel worker',
+      'logical replication worker', 'logical replication launcher', 'background worker')) AS processes,
+  (SELECT json_agg(json_build_object('gid', gid, 'owner', owner, 'database', database,
+      'ageMs', (extract(epoch FROM clock_timestamp() - prepared) * 1000)::float8))
+    FROM (SELECT * FROM pg_prepared_xacts ORDER BY prepared LIMIT 20) AS p) AS prepared,
+  (SELECT json_agg(l) FROM (
+    SELECT 'role' AS of, rolname AS name, rolconnlimit AS limit,
+      (SELECT count(*)::int FROM pg_stat_activity AS a WHERE a.usename = r.rolname) AS used
+    FROM pg_roles AS r WHERE rolconnlimit > 0 AND NOT rolsuper
+    UNION ALL
+    SELECT 'database', datname, datconnlimit,
+      (SELECT count(*)::int FROM pg_stat_activity AS a WHERE a.datname = d.datname)
+    FROM pg_database AS d WHERE datconnlimit > 0) AS l) AS limits,
+  (SELECT json_agg(json_build_object('name', application_name, 'syncState', sync_state, 'state', state,
+      'replayLagMs', (extract(epoch FROM replay_lag) * 1000)::float8)) FROM pg_stat_replication) AS standbys,
+  (SELECT json_agg(json_build_object('name', slot_name, 'active', active, 'retainedBytes',
+      CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 END))
+    FROM pg_replication_slots) AS slots`;
+
+/** What is waited for, and who holds advisory locks. Relations of other databases have no name here. */
+const LOCKS = `
+SELECT DISTINCT l.pid, l.mode, NOT l.granted AS is_waiting,
+  CASE WHEN l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT l.granted
+    THEN l.relation::regclass::text END AS relation
+FROM pg_locks AS l WHERE l.pid IS NOT NULL AND (NOT l.granted OR l.locktype = 'advisory')`;

@@ -120,7 +120,14 @@ describe('a health check', () => {
           pid: null,
         },
         ...{ size: null, checked_out: null, checked_in: null, overflow: null, total_capacity: null },
-        ...{ waiting: null, longest_wait_ms: null, leaked: null, timed_out: null, utilization_percent: null },
+        ...{
+          waiting: null,
+          longest_wait_ms: null,
+          leaked: null,
+          timed_out: null,
+          utilization_percent: null,
+          cause: null,
+        },
       },
     ]);
   });
@@ -138,7 +145,13 @@ describe('a health check', () => {
     await clock.advance(4999);
     expect(told).toBeNull();
     await clock.advance(1);
-    expect((await report).pools).toMatchObject([{ status: 'error', reasons: ['no answer within 5s'] }]);
+    expect((await report).pools).toMatchObject([
+      {
+        status: 'error',
+        cause: 'process-silent',
+        reasons: [expect.stringContaining('event loop'), 'no answer within 5s'],
+      },
+    ]);
     expect(told).toMatchObject({ code: 'ERR_SOURCE_TIMEOUT' });
   });
 
