@@ -38,6 +38,9 @@ const checksType: ValueType<readonly Check[]> = {
   show: (checks) => checks.map(({ id }) => id).join(','),
 };
 
+/** Between two looks at something that waits or fails. */
+const SECOND_LOOK_MS = 1000;
+
 const SETTINGS = "The application's settings";
 const FACTS = 'What no target tells';
 
@@ -230,7 +233,8 @@ export const command = defineCommand({
       ]);
     const { stop } = io.interrupts;
     const { timeout: limitMs, tryLogin } = given;
-    const opened = { env, clock: io.clock, owner: ownerOf(io), settings, limitMs, tryLogin };
+    const look = { cwd: io.cwd, secondLookMs: SECOND_LOOK_MS };
+    const opened = { env, clock: io.clock, owner: ownerOf(io), settings, limitMs, tryLogin, ...look };
     await using open = await openTargets(addresses, opened, stop);
     const { targets, examined } = open;
     const result = await runChecks(
@@ -286,10 +290,16 @@ function settingsOf({ options: given, origins }: Context): AppSettings | null {
 }
 
 async function addressesOf(
-  { arguments: { targets }, io }: Context,
+  context: Context,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly TargetAddress[]> {
-  const addresses = await Promise.all(targets.map(async (one) => (one === 'pool:' ? await live(io) : [one])));
+  const {
+    arguments: { targets },
+    io,
+  } = context;
+  const addresses = await Promise.all(
+    targets.map(async (one) => (one === 'pool:' ? await live(context, targets.length > 1) : [one])),
+  );
   const parsed: TargetAddress[] = [];
   const problems: { message: string; hint: string | null }[] = [];
   for (const address of addresses.flat()) {
@@ -318,9 +328,14 @@ function ownerOf({ host, env, user }: Context['io']): SocketOwner {
   return { platform: host.platform, env, uid, userName, tempFolder };
 }
 
-async function live(io: Context['io']): Promise<string[]> {
+/** Where other targets are named, an application that is missing does not hide them. */
+async function live({ io, warn }: Context, hasOthers: boolean): Promise<string[]> {
   const found = await findSockets(ownerOf(io), io.interrupts.abort);
   if (found.length > 0) return found.map(({ address }) => address);
+  if (hasOthers) {
+    warn('pool: no application of this user publishes its pools; start one with: poolctl run -- node app.js');
+    return [];
+  }
   throw new UnavailableError('no application of this user publishes its pools', {
     hint: 'start one with: poolctl run -- node app.js',
   });

@@ -248,13 +248,21 @@ function exitCodeOf({ sources }: Tick): ExitCode {
   return sources.every(({ reading }) => reading === null) ? ExitCode.Unavailable : ExitCode.Ok;
 }
 
-async function sourcesOf({ options: given, arguments: { sources }, io }: Context): Promise<StatsSource[]> {
+async function sourcesOf({
+  options: given,
+  arguments: { sources },
+  io,
+  warn,
+}: Context): Promise<StatsSource[]> {
   const { clock, env, host, user, interrupts } = io;
   if (given.demo) return demoSources({ clock });
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
   const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
-  if (nobodyPublishes) {
+  // Where other sources are named, an application that is missing does not hide them.
+  if (nobodyPublishes && addresses.length > 0)
+    warn('pool: no application of this user publishes its pools; start one with: poolctl run -- node app.js');
+  if (nobodyPublishes && addresses.length === 0) {
     throw new UnavailableError('no application of this user publishes its pools', {
       hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
     });

@@ -45,7 +45,7 @@ export function about(subjects: readonly { readonly label: string }[], finding: 
   return { ...finding, subjects: subjects.map(({ label }) => label) };
 }
 
-type ListedKind = Exclude<keyof Targets, 'settings' | 'unreadable'>;
+type ListedKind = Exclude<keyof Targets, 'settings' | 'unreadable' | 'diagnosis'>;
 
 /** The `run` of a check that judges each target of one kind alone. */
 export function forEach<Kind extends ListedKind>(

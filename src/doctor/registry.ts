@@ -1,5 +1,6 @@
 import { activityTracking } from './checks/activity-tracking.js';
 import { cacheSize } from './checks/cache-size.js';
+import { causeNow } from './checks/cause-now.js';
 import { clientLimit } from './checks/client-limit.js';
 import { connectionHeadroom } from './checks/connection-headroom.js';
 import { doublePooling } from './checks/double-pooling.js';
@@ -51,6 +52,8 @@ import type { Check } from './types.js';
 
 /** All checks, in the order of the report. */
 export const CHECKS: readonly Check[] = [
+  // What suffers now, and why.
+  causeNow,
   // PostgreSQL: whether anything can be seen, what is wrong at this moment, then how it is set up.
   pgMonitor,
   activityTracking,

@@ -6,6 +6,7 @@ import { suggestUrl } from '../db/suggest-url.js';
 import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
+import { diagnoseTargets } from './diagnosis.js';
 import { readMysql } from './mysql-target.js';
 import { readPgBouncer } from './pgbouncer-target.js';
 import { databaseBehind, logIn } from './pooler-login.js';
@@ -33,6 +34,10 @@ export interface TargetOptions extends SourceOptions {
   readonly limitMs: number;
   /** Whether to log in through poolers as the users of `postgres://`, which opens a connection of theirs. */
   readonly tryLogin: boolean;
+  /** Between two looks, where one shows something that waits or fails. Default: one look. */
+  readonly secondLookMs?: number | null;
+  /** Sites are shown relative to it. Default: as they are. */
+  readonly cwd?: string;
 }
 
 /** All targets, read side by side; and what is to be closed. */
@@ -112,18 +117,22 @@ export async function openTargets(
     signal.throwIfAborted();
   }
   const { settings } = options;
+  const all = {
+    postgres: targets.filter((target) => target.kind === 'postgres'),
+    mysql: targets.filter((target) => target.kind === 'mysql'),
+    pgbouncer: targets.filter((target) => target.kind === 'pgbouncer'),
+    pool: targets.filter((target) => target.kind === 'pool'),
+    sqlite: targets.filter((target) => target.kind === 'sqlite'),
+    settings,
+    unreadable: results.flatMap(({ one: { kind, label }, problem }) =>
+      problem === null ? [] : [{ kind, label, problem }],
+    ),
+  };
+  const reread = new Map(results.map(({ one, opened }) => [opened?.target.label ?? one.label, one.address]));
+  const looked = { ...options, cwd: options.cwd ?? '', secondLookMs: options.secondLookMs ?? null };
+  const diagnosis = await diagnoseTargets(all, reread, looked, signal);
   return {
-    targets: {
-      postgres: targets.filter((target) => target.kind === 'postgres'),
-      mysql: targets.filter((target) => target.kind === 'mysql'),
-      pgbouncer: targets.filter((target) => target.kind === 'pgbouncer'),
-      pool: targets.filter((target) => target.kind === 'pool'),
-      sqlite: targets.filter((target) => target.kind === 'sqlite'),
-      settings,
-      unreadable: results.flatMap(({ one: { kind, label }, problem }) =>
-        problem === null ? [] : [{ kind, label, problem }],
-      ),
-    },
+    targets: { ...all, diagnosis },
     examined: [
       ...results.map(({ one: { kind, label }, opened, problem }) => ({
         ...{ kind, label, problem: problem ?? goneProblem(opened?.target ?? null) },

@@ -1,3 +1,4 @@
+import type { Finding } from '../diagnosis/types.js';
 import type { Reading } from '../snapshot/reading.js';
 import type { DatabaseReading } from '../snapshot/server.js';
 import type { Unknowable } from './unknowable.js';
@@ -110,6 +111,15 @@ export interface Targets {
   readonly settings: AppSettings | null;
   /** Those that could not be read, of whatever kind; they are not among the others. */
   readonly unreadable: readonly UnreadableTarget[];
+  /** The causes of what suffers, from all targets together. Absent where nobody looked. */
+  readonly diagnosis?: Diagnosed;
+}
+
+/** What is wrong at this moment, and whose callers wait for longer than a burst makes them. */
+export interface Diagnosed {
+  readonly findings: readonly Finding[];
+  /** Keys of pools and of poolers' pools. */
+  readonly pressed: ReadonlySet<string>;
 }
 
 export interface UnreadableTarget {

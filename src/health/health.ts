@@ -68,7 +68,7 @@ export type HealthFigures = Pick<
   readonly [Field in keyof Pick<WatchedSnapshot, 'live' | 'idle' | 'inUse' | 'waiting'>]: number | null;
 } & {
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
-  readonly holders: readonly Pick<WatchedHolder, 'leaked'>[];
+  readonly holders: readonly (Pick<WatchedHolder, 'leaked'> & Partial<Pick<WatchedHolder, 'busy'>>)[];
   readonly setup?: Pick<PoolSetup, 'leakAfterMs'>;
   /** Of a feed: what is lent there are places for symbols. */
   readonly feed?: Pick<FeedFigures, 'symbols' | 'capacity'>;
@@ -141,7 +141,8 @@ function placesOf({
 
 function leakedOf({ holders, setup, feed }: HealthFigures): number | null {
   if (feed !== undefined || setup?.leakAfterMs === 'never') return null;
-  return holders.filter(({ leaked }) => leaked).length;
+  // One whose statement runs is slow, and not lost.
+  return holders.filter(({ leaked, busy }) => leaked && busy !== true).length;
 }
 
 export type Figures = Omit<PoolHealth, 'status' | 'utilization_percent' | 'reasons'>;

@@ -121,15 +121,6 @@ describe('a check of an application’s pools', () => {
     });
   });
 
-  it('pool-room: nearly all is lent', async () => {
-    const [before] = await provesRepair(
-      'pool-room',
-      'warn',
-      ours({ size: 4, maxOverflow: 0 }, (db) => leases(db, 4)),
-    );
-    expect(before.summary).toBe('orders: 4 of 4 lent');
-  });
-
   it('pool-leaks: leases that nobody gives back, by the line that acquired them', async () => {
     const kept: unknown[] = [];
     const leaky: Application = {

@@ -115,7 +115,8 @@ describe('the checks', () => {
       expect(title).toMatch(/^\S.*[^.]$/);
       expect({ id, why }).toEqual({ id, why: expect.stringMatching(/\.$/s) });
       expect({ id, details }).toEqual({ id, details: expect.stringMatching(/\.$/s) });
-      expect(needs.length).toBeGreaterThan(0);
+      // Whatever is there: it joins all targets.
+      if (id !== 'cause-now') expect(needs.length).toBeGreaterThan(0);
     }
   });
 });

@@ -1,7 +1,9 @@
 import { formatDuration, formatMs } from '../../base/units.js';
+import type { Finding } from '../../diagnosis/types.js';
+import type { Backend } from '../../snapshot/server.js';
 import { backendText, endSessions, queryText } from '../backend-text.js';
 import { fail, forEach, known, pass, skip, sqlStep } from '../outcome.js';
-import type { Check } from '../types.js';
+import type { Check, FixStep, PostgresTarget } from '../types.js';
 
 export const lockWaitsNow: Check = {
   id: 'lock-waits-now',
@@ -13,7 +15,7 @@ export const lockWaitsNow: Check = {
   details:
     'Sessions that have waited for another one for longer than --queue-wait, by pg_blocking_pids, which is asked for ' +
     'those alone that wait for a lock. The repair ends the session at the root: the one that blocks and waits for nobody.',
-  run: forEach('postgres', (target, { options }) => {
+  run: forEach('postgres', (target, { options, targets }) => {
     const { backends } = known(target.reading);
     const limitMs = options.queueWaitMs;
     const waiting = backends.filter(
@@ -29,20 +31,59 @@ export const lockWaitsNow: Check = {
     // In a circle there is no root; PostgreSQL ends one of them by itself within deadlock_timeout.
     const roots = found.length > 0 ? found : [...all].filter((pid) => pid !== 0).slice(0, 1);
     const longest = Math.max(...waiting.map(({ queryMs }) => queryMs ?? 0));
+    const rooted = targets.diagnosis?.findings.find(
+      ({ cause, subject, explains }) =>
+        LOCK_CAUSES.has(cause) &&
+        (subject.source === target.label || explains.includes(target.label) || explains.length > 0),
+    );
     const evidence = [
       ...roots.map((pid) => {
         const root = backends.find((one) => one.pid === pid);
         if (root === undefined) return `blocks: pid ${pid}`;
         return `blocks: ${backendText(root)}, ${root.state ?? '?'} for ${formatMs(root.stateMs)}: ${queryText(root)}`;
       }),
+      ...(rooted === undefined ? [] : [`${rooted.cause}: ${rooted.words}`]),
       ...waiting
         .slice(0, 10)
         .map((one) => `waits for ${formatMs(one.queryMs)}: ${backendText(one)}: ${queryText(one)}`),
     ];
     const many = waiting.length === 1 ? '1 session waits' : `${waiting.length} sessions wait`;
     return fail(`${many} for locks, for ${formatMs(longest)}`, evidence, {
-      steps: [sqlStep(target, endSessions(roots))],
+      steps: stepsFor(target, roots, backends, rooted),
       risk: 'The number is of this moment. What it has done in its transaction is rolled back, and its client sees a broken connection.',
     });
   }),
 };
+
+/** Causes that are about locks: their steps know who stands at the root. */
+const LOCK_CAUSES: ReadonlySet<string> = new Set([
+  'prepared-transaction-orphan',
+  'wraparound-vacuum-blocks',
+  'server-process-blocks',
+  'advisory-lock-through-pooler',
+  'advisory-lock-held',
+  'ddl-lock-queue',
+  'transaction-left-open',
+  'lock-chain-row',
+]);
+
+/** What ends the wait. A prepared transaction has no session, and a process of the server must not be ended. */
+function stepsFor(
+  target: PostgresTarget,
+  roots: readonly number[],
+  backends: readonly Backend[],
+  rooted: Finding | undefined,
+): readonly FixStep[] {
+  const server = target.label.replace(/\/[^/]*$/, '/');
+  const own = (rooted?.steps ?? []).filter(({ at }) => at === null || at.startsWith(server));
+  const isSpecial = roots.length === 0 || roots.some((pid) => !backends.some((one) => one.pid === pid));
+  if (own.length > 0 && isSpecial) return own;
+  const ended = roots.filter((pid) => backends.some((one) => one.pid === pid));
+  if (ended.length > 0) return [sqlStep(target, endSessions(ended))];
+  // Not the backend of a client, as far as that is seen: what it is decides.
+  const look =
+    roots.length > 0
+      ? `SELECT pid, backend_type, query FROM pg_stat_activity WHERE pid IN (${roots.join(', ')})`
+      : 'SELECT gid, prepared, owner, database FROM pg_prepared_xacts';
+  return [sqlStep(target, look), ...own];
+}

@@ -9,14 +9,21 @@ export const poolConnects: Check = {
   needs: ['pool'],
   why: 'What a pool cannot open it cannot lend: its users see time-outs, and the reason is told to nobody.',
   details:
-    'The last connect must have succeeded. Fails where it did not and the pool has no connection left, warns where it ' +
-    'has some: then the failure may be an old one, and no other was needed since.',
+    'Fails where the last connect failed and the pool has no connection left. Warns where it has some, and somebody waits ' +
+    'or the failure is of the last minute. An older one passes: no other connect was needed since.',
   run: forEachPool(judge),
 };
 
+/** A failure of the last minute counts although nobody waits. */
+const RECENT_MS = 60_000;
+
 function judge(pool: PoolReading): Finding | null {
-  const { createError, live } = pool;
+  const { createError, live, waiting, observed } = pool;
   if (createError === null) return pass(`${live} open`);
+  const agoMs = observed?.createErrorMs ?? null;
+  const isOld = (live ?? 0) > 0 && (waiting ?? 0) === 0 && (agoMs === null || agoMs > RECENT_MS);
+  // It is remembered until a connect succeeds, and no other was needed since.
+  if (isOld) return pass(`${live} open; a connect failed before, and none was needed since`);
   const fix = {
     steps: [stepFor(createError, pool)],
     risk: 'None for the pool, which tries again by itself.',

@@ -1,10 +1,14 @@
-import { formatMs, formatShare } from '../../base/units.js';
+import { formatMs } from '../../base/units.js';
+import { poolKey } from '../../diagnosis/facts.js';
 import type { PoolReading } from '../../snapshot/reading.js';
 import { codeStep, type Finding, fail, pass, skip, warn } from '../outcome.js';
 import { capacityOf, forEachPool, giveBack, leaksOf, roomFor, setOption } from '../pools.js';
-import type { Check, FixStep } from '../types.js';
+import type { Check, CheckContext, FixStep, PoolTarget } from '../types.js';
 
-const WARNS_ABOVE = 0.75;
+/** A wait for no longer is a burst, which a pool that is used well has, too. */
+const BURST_MS = 50;
+/** What a larger pool may help against. */
+const OF_SIZE: ReadonlySet<string> = new Set(['pool-too-small', 'unclear', 'limit-not-in-force']);
 
 export const poolRoom: Check = {
   id: 'pool-room',
@@ -13,28 +17,44 @@ export const poolRoom: Check = {
   why:
     'Whoever finds the pool empty waits, and the time-outs of all callers run on meanwhile. From the outside that looks ' +
     'like a slow database.',
-  details: `Fails where all of a pool is lent and somebody waits, warns above ${formatShare(WARNS_ABOVE, 0)} or where \
-somebody waits. Where leases have been out for too long, a larger pool is no repair: look at pool-leaks.`,
+  details:
+    'Fails where all of a pool is lent and somebody waits, warns where somebody waits though it could open more. A wait ' +
+    'below 50 ms is a burst. A full pool in which nobody waits has just the right size. Where another cause is named (see ' +
+    'cause-now), its repair stands in the place of a larger pool.',
   run: forEachPool(judge),
 };
 
-function judge(pool: PoolReading): Finding | null {
+function judge(pool: PoolReading, { targets }: CheckContext, { label }: PoolTarget): Finding | null {
   // That all connections of a feed are in use is how it should be: feed-capacity counts its symbols.
   if (pool.feed !== undefined) return null;
   const { inUse, longestWaitMs } = pool;
   const waiting = pool.waiting ?? 0;
+  const key = poolKey(label, pool);
+  // A burst makes callers wait for a moment in a pool that is used well: they are gone at the second look.
+  const isBurst =
+    waiting > 0 &&
+    longestWaitMs !== null &&
+    longestWaitMs < BURST_MS &&
+    targets.diagnosis?.pressed.has(key) === false;
   const capacity = capacityOf(pool);
   if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);
   if (inUse === null) return skip('nothing reports how many are lent');
   const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
   const summary = `${inUse} of ${capacity} lent${waits}`;
-  if (waiting === 0 && inUse <= capacity * WARNS_ABOVE) return pass(summary);
+  if (isBurst || (waiting === 0 && inUse <= capacity)) return pass(summary);
   const leaked = leaksOf(pool).length;
   const evidence = [
     `size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`,
     ...(leaked === 0 ? [] : [`${leaked} of them out for too long: first look at pool-leaks`]),
   ];
-  const fix = { steps: steps(pool), risk: leaked > 0 ? RISK_OF_GIVING_BACK : RISK };
+  const cause = targets.diagnosis?.findings.find(
+    ({ explains, cause: id }) => explains.includes(key) && !OF_SIZE.has(id),
+  );
+  if (cause !== undefined && leaked === 0) evidence.push(`${cause.cause}: ${cause.words}`);
+  const fix =
+    cause !== undefined && cause.steps.length > 0 && leaked === 0
+      ? { steps: cause.steps, risk: `Do not use: ${cause.avoid.join('; ')}.` }
+      : { steps: steps(pool), risk: leaked > 0 ? RISK_OF_GIVING_BACK : RISK };
   return waiting > 0 && inUse >= capacity ? fail(summary, evidence, fix) : warn(summary, evidence, fix);
 }
 

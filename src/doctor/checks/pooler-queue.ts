@@ -22,9 +22,11 @@ export const poolerQueue: Check = {
 function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Finding {
   const pools = known(target.pools);
   const waiting = pools.filter((row) => figureOf(row.cl_waiting) > 0);
+  // Clients at log-in wait for 0 ms all the time: where there is no server at all, the wait says nothing.
+  const starved = waiting.filter(isStarved);
   const longest = [...waiting].sort((a, b) => waitOf(b) - waitOf(a))[0];
   const clients = waiting.reduce((all, row) => all + figureOf(row.cl_waiting), 0);
-  if (longest === undefined || waitOf(longest) <= options.queueWaitMs) {
+  if (longest === undefined || (starved.length === 0 && waitOf(longest) <= options.queueWaitMs)) {
     const limit = formatDuration(options.queueWaitMs);
     return pass(
       clients === 0 ? 'nobody waits' : `${formatCount(clients)} wait, none for longer than ${limit}`,
@@ -45,6 +47,15 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
     ...(blocked.length === 0 ? [] : [`${blocked.length} of its ${backends.length} servers wait for locks`]),
   ];
   const summary = `${formatCount(clients)} ${clients === 1 ? 'client waits' : 'clients wait'}, the oldest for ${formatMs(waitOf(longest))}`;
+  const keys = waiting.map((row) => `${target.label} ${textOf(row.database)} ${textOf(row.user)}`);
+  const cause = targets.diagnosis?.findings.find(
+    ({ explains, cause: id }) => id !== 'pooler-pool-too-small' && explains.some((key) => keys.includes(key)),
+  );
+  if (cause !== undefined && cause.steps.length > 0)
+    return fail(summary, [...waiting.map(poolText), `${cause.cause}: ${cause.words}`, ...causes], {
+      steps: cause.steps,
+      risk: `Do not use: ${cause.avoid.join('; ')}.`,
+    });
   return fail(summary, [...waiting.map(poolText), ...causes], {
     steps: stepsFor(target, database, causes),
     risk:
@@ -85,6 +96,10 @@ function stepsFor(
 function behind(target: PgBouncerTarget, database: string, backends: readonly Backend[]): readonly Backend[] {
   const rows = (knownOrNull(target.servers) ?? []).filter((row) => textOf(row.database) === database);
   return backends.filter(({ pid }) => rows.some((row) => figureOf(row.remote_pid) === pid));
+}
+
+function isStarved(row: ConsoleRow): boolean {
+  return figureOf(row.sv_active) + figureOf(row.sv_idle) + figureOf(row.sv_used) === 0;
 }
 
 function waitOf(row: ConsoleRow): number {
