@@ -25,8 +25,9 @@ export function binanceWire(options: { readonly rules?: Partial<VenueRules> } = 
 }
 
 function sessionOf(line: VenueLine): VenueSession {
-  const initial = line.url.searchParams.get('streams')?.split('/') ?? line.url.pathname.split('/').slice(2);
   const isRaw = line.url.pathname.startsWith('/ws');
+  const ofPath = isRaw ? line.url.pathname.split('/').slice(2) : [];
+  const initial = line.url.searchParams.get('streams')?.split('/') ?? ofPath;
   const refuse = (code: number, msg: string, id?: unknown): void =>
     line.reply(JSON.stringify({ code, msg, ...(id === undefined ? {} : { id }) }));
   return {
