@@ -4,6 +4,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { list, value } from '../src/cli/options.js';
 import { choice, count, duration, rate } from '../src/cli/value-types.js';
 import { spawnFeed } from '../src/lab/feed-server/spawn-feed.js';
+import { STRESS_PROTOCOLS, STRESS_VENUES } from '../src/lab/ws-stress/protocols.js';
 import { runStress } from '../src/lab/ws-stress/stress.js';
 import { STRESS_FAULTS } from '../src/lab/ws-stress/types.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
@@ -51,6 +52,12 @@ const options = {
     default: 5000,
     group: FEED,
   }),
+  protocol: value({
+    summary: `protocol of the feed: ${STRESS_PROTOCOLS.join(', ')}`,
+    type: choice(STRESS_PROTOCOLS, 'NAME'),
+    default: 'json',
+    group: FEED,
+  }),
   fault: list({
     summary: `fault to apply: ${STRESS_FAULTS.join(', ')}; all if none is given`,
     type: choice(STRESS_FAULTS, 'FAULT'),
@@ -76,8 +83,9 @@ export const command = defineCommand({
   summary: 'break a WebSocket feed and check that no subscription is lost',
   description:
     'Starts a feed on loopback and keeps symbols subscribed through dropped, half-open, slow, mute and rate-limited\n' +
-    'connections while symbols come and go. After each fault the feed must have exactly the wanted symbols, none of\n' +
-    'them twice, and no connection above its limit. Exits with 1 otherwise.',
+    'connections while symbols come and go, and replaces every connection. After each fault the feed must have exactly\n' +
+    'the wanted symbols, none of them twice, and no connection above its limit. With --protocol, the feed plays a venue\n' +
+    'and enforces its limits. Exits with 1 if a check fails.',
   arguments: {},
   options,
   rules: [
@@ -92,20 +100,35 @@ export const command = defineCommand({
   examples: [
     { command: 'poolctl ws stress', meaning: '3,000 symbols on three connections, and all faults' },
     {
+      command: 'poolctl ws stress --protocol binance',
+      meaning: "the adapter of Binance, against a simulated venue with Binance's limits",
+    },
+    {
       command: 'poolctl ws stress --fault drop --fault half-open -f json',
       meaning: 'two faults, with a JSON result',
     },
   ],
   async run(context) {
     const { options, io, progress } = context;
-    const { maxSymbolsPerWebsocket, maxWebsocketConnections, fault } = options;
-    await using feed = await spawnFeed({
-      ticksPerSecond: options.tickRate,
-      // One more than the pool sends, for pings. Too many symbols would be taken: they are to show as a failed check.
-      messagesPerSecond: Math.ceil(options.batchRate) + 3,
-      maxSymbols: Number.MAX_SAFE_INTEGER,
-    });
+    const { maxSymbolsPerWebsocket, maxWebsocketConnections, fault, protocol } = options;
+    const venue = protocol === 'json' ? null : STRESS_VENUES[protocol];
+    await using feed = await spawnFeed(
+      venue === null
+        ? {
+            ticksPerSecond: options.tickRate,
+            // One more than the pool sends, for pings. Too many symbols would be taken: they are to show as a failed check.
+            messagesPerSecond: Math.ceil(options.batchRate) + 3,
+            maxSymbols: Number.MAX_SAFE_INTEGER,
+          }
+        : {
+            venue: venue.name,
+            eventsPerSecond: options.tickRate,
+            // One more than the pool uses, so that a connection can be replaced without a gap.
+            rules: { ...venue.rules, connections: maxWebsocketConnections + 1 },
+          },
+    );
     const result = await runStress(feed, {
+      venue,
       symbols: options.symbols ?? maxSymbolsPerWebsocket * maxWebsocketConnections,
       maxSymbolsPerConnection: maxSymbolsPerWebsocket,
       maxConnections: maxWebsocketConnections,

@@ -2,6 +2,7 @@ import type { Emitter } from '../base/emitter.js';
 import type { FeedConnection } from './connection.js';
 import type { FeedEvents } from './events.js';
 import { Mending, type Numbers } from './mending.js';
+import { keyOf } from './merge.js';
 import type { Moves } from './moves.js';
 import type { FeedSettings } from './options.js';
 import type { PoolCounts } from './pool-counts.js';
@@ -63,7 +64,7 @@ export class Delivery {
     if (seat.connection === connection) {
       if (this.#confirmsByData && seat.upstream === 'subscribing') connection.ticked(seat);
       this.accept(subscription, connection, data, at, now);
-      if (successor !== null) moves.delivered(subscription);
+      if (successor !== null) moves.delivered(subscription, data);
     } else if (successor?.connection === connection) {
       if (this.#confirmsByData && successor.upstream === 'subscribing') connection.ticked(successor);
       moves.tick(subscription, data, at, now);
@@ -87,6 +88,10 @@ export class Delivery {
         messages === this.#messagesHeld ? 0 : messageBytes,
       );
       this.#messagesHeld = messages;
+      return;
+    }
+    if (subscription.repeats !== null && isRepeat(subscription, data)) {
+      this.#context.counts.duplicates++;
       return;
     }
     if (at !== undefined && !this.#follows(subscription, connection as FeedConnection, data, at, now)) return;
@@ -179,4 +184,17 @@ export class Delivery {
       ...{ expected: none, got: none },
     });
   }
+}
+
+/** After a move without numbers: what the old connection has delivered comes again, in the same order. */
+function isRepeat(subscription: Subscription, data: unknown): boolean {
+  const { repeats } = subscription;
+  const at = repeats?.indexOf(keyOf(data) ?? '') ?? -1;
+  if (repeats === null || at < 0) {
+    subscription.repeats = null;
+    return false;
+  }
+  repeats.splice(0, at + 1);
+  if (repeats.length === 0) subscription.repeats = null;
+  return true;
 }

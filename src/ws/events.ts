@@ -56,8 +56,11 @@ export interface FeedEvents extends EmitterEvents {
   notUnderstood: { connectionId: number; error: Error };
 }
 
-/** Why symbols move: their connection is near its age limit, the server said that it leaves, or fewer connections do. */
-export type MoveCause = 'age' | 'leaving' | 'compaction';
+/**
+ * Why symbols move: their connection is near its age limit, the server said that it leaves, fewer connections do, or
+ * `pool.rotate()` was called.
+ */
+export type MoveCause = 'age' | 'leaving' | 'compaction' | 'asked';
 
 export interface GapReport {
   readonly connectionId: number;

@@ -1,6 +1,7 @@
 import type { Timer } from '../base/clock.js';
 import type { FeedConnection } from './connection.js';
 import type { FeedEvents, MoveCause } from './events.js';
+import { Merge } from './merge.js';
 import type { FeedSettings } from './options.js';
 import { Seat, type SeatConnection, type Subscription } from './subscription.js';
 import type { Position } from './venue.js';
@@ -29,18 +30,12 @@ export interface MoveHost {
   moved(report: FeedEvents['moved']): void;
 }
 
-interface Held {
-  readonly data: unknown;
-  readonly at: Position | undefined;
-  readonly now: number;
-}
-
 interface Move {
   readonly from: FeedConnection;
   readonly why: MoveCause;
   readonly to: Set<SeatConnection>;
-  /** Not handed over yet, with the ticks of the new connection that are ahead of the old one's. */
-  readonly left: Map<Subscription, Held[]>;
+  /** Not handed over yet. */
+  readonly left: Map<Subscription, Merge>;
   readonly refused: Map<Subscription, string>;
   readonly total: number;
   gapless: boolean;
@@ -94,30 +89,22 @@ export class Moves {
     const successor = subscription.successor as Seat;
     const move = this.#moveOf(subscription);
     if (move === null) return;
-    const seq = at?.seq ?? null;
-    const held = move.left.get(subscription) ?? [];
+    const step = move.left.get(subscription)?.next({ data, at, now }, subscription.lastSeq) ?? 'drop';
+    if (step === 'hold') return;
     const { lastSeq } = subscription;
-    if (seq === null || at?.snapshot || lastSeq === null) {
-      this.#handOver(move, subscription);
-      this.#host.deliver(subscription, successor.connection, data, at, now);
-    } else if (seq <= lastSeq) {
+    this.#handOver(move, subscription);
+    if (step === 'drop') {
       // The new connection is behind: what it repeats is dropped until it has caught up.
-      this.#handOver(move, subscription);
       subscription.floor = lastSeq;
       this.#host.duplicate();
-    } else {
-      // It is ahead: the old connection delivers up to here.
-      held.push({ data, at, now });
-    }
+    } else this.#host.deliver(subscription, successor.connection, data, at, now);
   }
 
   /** The old connection has delivered a tick of a topic that is being moved. */
-  delivered(subscription: Subscription): void {
+  delivered(subscription: Subscription, data: unknown): void {
     const move = this.#moveOf(subscription);
-    const [first] = move?.left.get(subscription) ?? [];
-    const seq = first?.at?.seq;
-    if (move === null || seq === undefined || seq === null || subscription.lastSeq === null) return;
-    if (subscription.lastSeq >= seq) this.#handOver(move, subscription);
+    if (move?.left.get(subscription)?.delivered(data, subscription.lastSeq))
+      this.#handOver(move, subscription);
   }
 
   /** Topics have become live on a connection. */
@@ -193,7 +180,7 @@ export class Moves {
     from.retiring = true;
     const targets = room ?? [this.#host.add(from.lane)];
     const move: Move = {
-      ...{ from, why, to: new Set<SeatConnection>(), left: new Map<Subscription, Held[]>() },
+      ...{ from, why, to: new Set<SeatConnection>(), left: new Map<Subscription, Merge>() },
       ...{ refused: new Map<Subscription, string>(), total: seats.length, gapless: true, timer: null },
     };
     this.#active.set(from.lane, move);
@@ -203,7 +190,7 @@ export class Moves {
       const target = targets[at] as FeedConnection;
       const seat = new Seat(subscription, target);
       subscription.successor = seat;
-      move.left.set(subscription, []);
+      move.left.set(subscription, new Merge());
       move.to.add(target);
       target.add(seat);
     }
@@ -221,8 +208,9 @@ export class Moves {
   #handOver(move: Move, subscription: Subscription): void {
     const { seat: old, successor } = subscription;
     if (successor === null) return;
-    const held = move.left.get(subscription) ?? [];
+    const { held = [], repeats = [] } = move.left.get(subscription) ?? {};
     move.left.delete(subscription);
+    if (repeats.length > 0) subscription.repeats = repeats;
     subscription.seat = successor;
     subscription.successor = null;
     if (move.why === 'compaction') {

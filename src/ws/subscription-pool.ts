@@ -171,6 +171,15 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     for (const connection of this.#places.connections) if (connection.used > 0) connection.open();
   }
 
+  /**
+   * Replaces all open connections, one after the other, as before the venue's age limit: without a gap where the venue
+   * allows one connection more. The event `moved` tells of each. For credentials that were renewed, say.
+   */
+  rotate(): void {
+    this.#mustBeOpen();
+    for (const connection of [...this.#places.connections]) this.#moves.rotate(connection, 'asked');
+  }
+
   /** Ends all subscribers and says goodbye to the server; resolves when no socket is left, within two seconds. */
   close(): Promise<void> {
     this.#closeDone ??= this.#close();

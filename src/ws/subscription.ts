@@ -41,6 +41,8 @@ export class Subscription {
   guard: Seq | null = null;
   /** Ticks up to this number came already, on the connection that it has moved from. */
   floor: Seq | null = null;
+  /** Content that came already on the connection that it has moved from, where there are no numbers. */
+  repeats: string[] | null = null;
   gap: Gap | null = null;
   /** The last number before the gap. */
   gapSeq: Seq | null = null;

@@ -190,7 +190,10 @@ export interface VenueLimits {
   readonly maxAgeMs?: number;
 }
 
-/** At most `most` in any stretch of `windowMs`, wherever it begins. */
+/**
+ * At most `most` in any stretch of `windowMs`, wherever it begins. The venue counts what arrives, and frames that were sent a
+ * second apart may arrive closer: make the window a quarter longer than the venue's.
+ */
 export interface Budget {
   /** A request may have several frames. Of dials, the scope 'connection' does not exist. */
   readonly what: 'frames' | 'requests' | 'dials';

@@ -23,7 +23,14 @@ const round = (changes: Partial<StressRound>): StressRound => ({
 
 const RESULTS: Readonly<Record<string, StressResult>> = {
   passed: {
-    ...{ schema: 1, kind: 'ws-stress', symbols: 3000, maxSymbolsPerConnection: 1000, maxConnections: 3 },
+    ...{
+      schema: 1,
+      kind: 'ws-stress',
+      protocol: 'json',
+      symbols: 3000,
+      maxSymbolsPerConnection: 1000,
+      maxConnections: 3,
+    },
     ...{ elapsedMs: 14_220, partial: false, passed: true },
     rounds: [
       round({}),
@@ -54,7 +61,14 @@ const RESULTS: Readonly<Record<string, StressResult>> = {
     },
   },
   failed: {
-    ...{ schema: 1, kind: 'ws-stress', symbols: 250, maxSymbolsPerConnection: 100, maxConnections: 3 },
+    ...{
+      schema: 1,
+      kind: 'ws-stress',
+      protocol: 'json',
+      symbols: 250,
+      maxSymbolsPerConnection: 100,
+      maxConnections: 3,
+    },
     ...{ elapsedMs: 1500, partial: true, passed: false },
     rounds: [
       round({

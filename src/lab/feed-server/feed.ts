@@ -64,6 +64,8 @@ export interface FeedFacts {
   readonly subscribes: number;
   readonly unsubscribes: number;
   readonly ticks: number;
+  /** Rules of the venue that the client broke, in words. */
+  readonly violations: readonly string[];
 }
 
 /** The server's end of one connection. */
@@ -219,6 +221,7 @@ export class Feed {
       subscribes: this.#subscribes,
       unsubscribes: this.#unsubscribes,
       ticks: this.#seq,
+      violations: [],
     };
   }
 

@@ -1,4 +1,12 @@
-import type { Feed, FeedFacts, FeedFaults } from './feed.js';
+import type { FeedFacts, FeedFaults } from './feed.js';
+
+/** What takes orders: a feed of jsonFeed's protocol, or a simulated venue. */
+export interface OrderedFeed {
+  faults: FeedFaults;
+  facts(): FeedFacts;
+  drop(count: number): number;
+  freeze(count: number): number;
+}
 
 /** What a feed in another process can be told to do. */
 export type FeedOrder =
@@ -20,7 +28,7 @@ export interface FeedHandle extends AsyncDisposable {
 }
 
 /** Does what an order says; gives the reply. */
-export function carryOut(feed: Feed, order: FeedOrder): unknown {
+export function carryOut(feed: OrderedFeed, order: FeedOrder): unknown {
   switch (order.kind) {
     case 'facts':
       return feed.facts();

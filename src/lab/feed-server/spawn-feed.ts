@@ -6,6 +6,8 @@ import { Deque } from '../../base/deque.js';
 import { FeedError } from '../../ws/errors.js';
 import type { FeedServerOptions } from './feed-server.js';
 import { type FeedHandle, type FeedOrder, handleOf } from './orders.js';
+import type { VenueName } from './venues/venue-names.js';
+import type { VenueRules } from './venues/venue-wire.js';
 
 interface Awaited {
   resolve(value: Message): void;
@@ -18,8 +20,18 @@ interface Message {
   readonly error?: string;
 }
 
+/** A feed in the protocol of jsonFeed, or a simulated venue. */
+export type SpawnedFeedOptions =
+  | Omit<FeedServerOptions, 'clock'>
+  | {
+      readonly venue: VenueName;
+      readonly eventsPerSecond: number;
+      /** Replace the venue's own. Infinity does not pass between processes: leave it out. */
+      readonly rules?: Partial<VenueRules>;
+    };
+
 /** Starts a feed in a process of its own, so that its work is not counted as ours. It ends when this process does. */
-export async function spawnFeed(options: Omit<FeedServerOptions, 'clock'>): Promise<FeedHandle> {
+export async function spawnFeed(options: SpawnedFeedOptions): Promise<FeedHandle> {
   const child = fork(fileURLToPath(new URL('./feed-process.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     // Ctrl-C is for us: we still want to ask it what it has seen.

@@ -3,13 +3,17 @@ import { type Random, seededRandom } from '../../base/random.js';
 import { FeedError } from '../../ws/errors.js';
 import { jsonFeed } from '../../ws/json-feed.js';
 import type { PlacementStrategy } from '../../ws/placement.js';
-import type { Subscriber } from '../../ws/subscriber.js';
+import type { SubscribeOptions, Subscriber } from '../../ws/subscriber.js';
 import { SubscriptionPool } from '../../ws/subscription-pool.js';
 import { type FeedFacts, NO_FAULTS } from '../feed-server/feed.js';
 import type { FeedHandle } from '../feed-server/orders.js';
+import { NumberCheck } from './number-check.js';
+import type { StressVenue } from './protocols.js';
 import type { StressCheck, StressFault, StressResult, StressRound } from './types.js';
 
 export interface StressOptions {
+  /** The venue that the feed plays. Default null: the protocol of jsonFeed. */
+  readonly venue?: StressVenue | null;
   readonly symbols: number;
   readonly maxSymbolsPerConnection: number;
   readonly maxConnections: number;
@@ -60,6 +64,8 @@ class StressRun {
   readonly #sleeper: Subscriber;
   readonly #churner: Subscriber;
   readonly #symbols: readonly string[];
+  readonly #venue: StressVenue | null;
+  readonly #numbers: NumberCheck | null;
   #sleeping = true;
   #marketOpen = false;
   #now: {
@@ -78,23 +84,34 @@ class StressRun {
     this.#feed = feed;
     this.#options = options;
     this.#random = seededRandom(seed);
-    this.#symbols = Array.from({ length: symbols }, (_, at) => `SYM${String(at).padStart(5, '0')}`);
+    const venue = options.venue ?? null;
+    this.#venue = venue;
+    this.#numbers = venue === null ? null : new NumberCheck((data) => venue.numberOf(data));
+    this.#symbols = Array.from(
+      { length: symbols },
+      (_, at) => venue?.symbol(at) ?? `SYM${String(at).padStart(5, '0')}`,
+    );
     this.#pool = new SubscriptionPool({
-      url: feed.url,
+      ...(venue === null
+        ? { url: feed.url, protocol: jsonFeed({ messagesPerSecond: batchesPerSecond }) }
+        : { venue: venue.adapter(feed.url) }),
       name: 'stress',
-      protocol: jsonFeed({ messagesPerSecond: batchesPerSecond }),
       maxSymbolsPerConnection,
       maxConnections,
+      // For the round that replaces connections without a gap.
+      connectionQuota: maxConnections + 1,
       placement,
-      pingIntervalMs: PING_MS,
-      pongTimeoutMs: PING_MS,
+      ...(venue === null ? { pingIntervalMs: PING_MS, pongTimeoutMs: PING_MS } : {}),
       staleAfterMs: STALE_MS,
       requestTimeoutMs: REQUEST_MS,
       isMarketOpen: () => this.#marketOpen,
       random: this.#random,
       clock,
     });
-    this.#holder = this.#pool.subscriber({ name: 'holder', onTick: () => {} });
+    this.#holder = this.#pool.subscriber({
+      name: 'holder',
+      onTick: ({ symbol, data }) => this.#numbers?.tick(symbol, data),
+    });
     this.#sleeper = this.#pool.subscriber({ name: 'sleeper' });
     this.#churner = this.#pool.subscriber({ name: 'churner', onTick: () => {} });
     this.#record();
@@ -120,6 +137,7 @@ class StressRun {
     return {
       schema: 1,
       kind: 'ws-stress',
+      protocol: this.#venue?.name ?? 'json',
       symbols,
       maxSymbolsPerConnection,
       maxConnections,
@@ -176,9 +194,12 @@ class StressRun {
     const used = Math.min(maxConnections, Math.ceil(symbols / maxSymbolsPerConnection));
     switch (name) {
       case 'subscribe': {
-        const results = await this.#holder.subscribe(this.#symbols, { timeoutMs: this.#options.settleMs });
-        await this.#sleeper.subscribe(this.#symbols.slice(0, Math.min(100, Math.floor(symbols / 2))));
-        const live = results.filter(({ outcome }) => outcome === 'live').length;
+        const results = await this.#holder.subscribe(this.#symbols, this.#how(this.#options.settleMs));
+        await this.#sleeper.subscribe(
+          this.#symbols.slice(0, Math.min(100, Math.floor(symbols / 2))),
+          this.#how(this.#options.settleMs),
+        );
+        const live = results.filter(({ outcome }) => outcome === 'live' || outcome === 'assumed').length;
         return [check('all are confirmed', live === symbols, `${live} of ${symbols}`)];
       }
       case 'drop': {
@@ -207,10 +228,14 @@ class StressRun {
         await this.#feed.setFaults(NO_FAULTS);
         return [found];
       }
+      case 'rotate':
+        return this.#rotate(used);
       case 'rate-limit': {
-        await this.#feed.setFaults({
-          messagesPerSecond: Math.max(1, Math.floor(this.#options.batchesPerSecond / 2)),
-        });
+        // A venue has a limit of its own, which the adapter has to keep to.
+        if (this.#venue === null)
+          await this.#feed.setFaults({
+            messagesPerSecond: Math.max(1, Math.floor(this.#options.batchesPerSecond / 2)),
+          });
         await this.#feed.drop(1);
         this.#churn();
         const found = await this.#until('the loss is noticed', () => this.#now.lost > 0);
@@ -221,21 +246,51 @@ class StressRun {
 
   /** Some symbols go, and others come in their places that the server does not know. */
   async #reject(): Promise<StressCheck[]> {
-    const bad = Array.from({ length: REFUSED_SYMBOLS }, (_, at) => `BAD${at}`);
+    const bad = Array.from({ length: REFUSED_SYMBOLS }, (_, at) => this.#venue?.unknown(at) ?? `BAD${at}`);
     const parted = this.#symbols.slice(-REFUSED_SYMBOLS);
     await this.#feed.setFaults({ refuse: bad });
     this.#holder.unsubscribe(parted);
     await this.#until('places are freed', () => this.#pool.snapshot().feed.releasing === 0);
-    const results = await this.#churner.subscribe(bad, { timeoutMs: this.#options.settleMs });
-    const refused = results.filter(({ outcome }) => outcome === 'refused').length;
-    await this.#holder.subscribe(parted, { timeoutMs: this.#options.settleMs });
+    const results = await this.#churner.subscribe(bad, this.#how(this.#options.settleMs));
+    const expected = this.#venue?.unknownBecomes ?? 'refused';
+    const refused = results.filter(({ outcome }) => outcome === expected).length;
+    this.#churner.unsubscribe(bad);
+    await this.#until('their places are freed', () => this.#pool.snapshot().feed.releasing === 0);
+    await this.#holder.subscribe(parted, this.#how(this.#options.settleMs));
     await this.#feed.setFaults(NO_FAULTS);
     return [
       check(
-        'unknown symbols are refused, and no others',
+        `unknown symbols are ${expected}, and no others`,
         refused === bad.length,
         `${refused} of ${bad.length}`,
       ),
+    ];
+  }
+
+  /** Every connection is replaced while ticks flow. */
+  async #rotate(used: number): Promise<StressCheck[]> {
+    let moved = 0;
+    let gapless = 0;
+    const stop = this.#pool.on('moved', (report) => {
+      moved++;
+      if (report.gapless) gapless++;
+    });
+    this.#numbers?.begin();
+    this.#pool.rotate();
+    const all = await this.#until('all connections are replaced', () => moved >= used);
+    stop();
+    // The server hears of the end of a socket a moment after us.
+    for (let looks = 0; looks < 50 && (await this.#feed.facts()).onTwo.length > 0; looks++)
+      await new Promise<void>((resolve) => void this.#options.clock.setTimer(resolve, LOOK_MS));
+    const { gaps, lost } = this.#now;
+    return [
+      all,
+      check(
+        'without a gap',
+        gapless === moved && gaps === 0 && lost === 0,
+        `${gapless} of ${moved}, ${gaps} gaps`,
+      ),
+      ...(this.#numbers === null ? [] : [this.#numbers.end()]),
     ];
   }
 
@@ -245,11 +300,16 @@ class StressRun {
     this.#holder.unsubscribe(some);
     const [back, later] = [some.filter((_, at) => at % 2 === 0), some.filter((_, at) => at % 2 === 1)];
     for (const symbols of [back, later]) {
-      this.#holder.subscribe(symbols, { timeoutMs: null }).catch((error: unknown) => {
+      this.#holder.subscribe(symbols, this.#how(null)).catch((error: unknown) => {
         this.#now.causes.add(error instanceof Error ? error.message : String(error));
       });
       this.#holder.unsubscribe(later);
     }
+  }
+
+  #how(timeoutMs: number | null): SubscribeOptions {
+    const mode = this.#venue?.mode;
+    return { timeoutMs, ...(mode === undefined ? {} : { mode }) };
   }
 
   async #afterChurn(): Promise<StressCheck[]> {
@@ -266,7 +326,7 @@ class StressRun {
       return symbols + releasing + gone.length <= capacity || gone.length === 0 || releasing === 0;
     });
     if (!back.ok) return back;
-    await this.#holder.subscribe(gone, { timeoutMs: this.#options.settleMs });
+    await this.#holder.subscribe(gone, this.#how(this.#options.settleMs));
     return this.#until('it becomes quiet', () => {
       const { pending, releasing, connections } = this.#pool.snapshot().feed;
       return (
@@ -278,7 +338,9 @@ class StressRun {
   }
 
   #checkFacts(facts: FeedFacts): StressCheck[] {
-    const { maxSymbolsPerConnection, maxConnections } = this.#options;
+    const { maxSymbolsPerConnection, maxConnections, faults } = this.#options;
+    // One more while a connection is replaced.
+    const allowed = maxConnections + (faults.includes('rotate') ? 1 : 0);
     const wanted = new Set([...this.#holder.symbols, ...this.#sleeper.symbols, ...this.#churner.symbols]);
     const server = new Set(facts.connections.flatMap(({ symbols }) => symbols));
     const missing = [...wanted].filter((symbol) => !server.has(symbol)).length;
@@ -297,9 +359,18 @@ class StressRun {
       ),
       check(
         'there were never more connections than allowed',
-        facts.peakConnections <= maxConnections,
-        `${facts.peakConnections} of ${maxConnections} at most`,
+        facts.peakConnections <= allowed,
+        `${facts.peakConnections} of ${allowed} at most`,
       ),
+      ...(this.#venue === null
+        ? []
+        : [
+            check(
+              'no rule of the venue was broken',
+              facts.violations.length === 0,
+              `${facts.violations.length} times${facts.violations.length === 0 ? '' : `: ${facts.violations[0]}`}`,
+            ),
+          ]),
     ];
   }
 

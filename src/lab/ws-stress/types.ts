@@ -1,5 +1,5 @@
 /** What is done to the feed. */
-export const STRESS_FAULTS = ['drop', 'half-open', 'slow', 'reject', 'mute', 'rate-limit'] as const;
+export const STRESS_FAULTS = ['drop', 'half-open', 'slow', 'reject', 'mute', 'rate-limit', 'rotate'] as const;
 export type StressFault = (typeof STRESS_FAULTS)[number];
 
 /** One thing that has to be so, and whether it was. */
@@ -30,6 +30,8 @@ export interface StressRound {
 export interface StressResult {
   readonly schema: 1;
   readonly kind: 'ws-stress';
+  /** The protocol of the feed: json, or the venue that it played. */
+  readonly protocol: string;
   readonly symbols: number;
   readonly maxSymbolsPerConnection: number;
   readonly maxConnections: number;

@@ -7,7 +7,8 @@ import { tableLines } from '../table.js';
 /** The verdict, then round by round what happened, then the figures of the whole run. */
 export function renderText(result: StressResult, options: RenderOptions): string {
   const paint = palette(options);
-  const { rounds, totals, passed, partial, symbols, maxSymbolsPerConnection, maxConnections } = result;
+  const { rounds, totals, passed, partial, symbols, maxSymbolsPerConnection, maxConnections, protocol } =
+    result;
   const checks = rounds.flatMap(({ checks }) => checks);
   const failed = rounds.flatMap(({ name, checks }) =>
     checks.filter(({ ok }) => !ok).map((check) => `  ${name}: ${check.name}: ${check.detail}`),
@@ -15,7 +16,7 @@ export function renderText(result: StressResult, options: RenderOptions): string
   const verdict = passed ? paint.strong(paint.good('PASSED:')) : paint.strong(paint.bad('FAILED:'));
   const sections = [
     [
-      `${formatCount(symbols)} symbols on at most ${maxConnections} connections of ${formatCount(maxSymbolsPerConnection)}, in ${formatMs(result.elapsedMs)}${partial ? paint.warn(' (interrupted)') : ''}`,
+      `${protocol === 'json' ? '' : `${protocol}: `}${formatCount(symbols)} symbols on at most ${maxConnections} connections of ${formatCount(maxSymbolsPerConnection)}, in ${formatMs(result.elapsedMs)}${partial ? paint.warn(' (interrupted)') : ''}`,
       `${verdict} ${formatCount(checks.length - failed.length)} of ${formatCount(checks.length)} checks held`,
     ],
     // Not handed to map itself: a painter joins all that it is given.

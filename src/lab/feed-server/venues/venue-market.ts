@@ -21,9 +21,8 @@ export interface VenueEnd {
   detached(): void;
 }
 
-/** What a venue has seen, with the rules that were broken, in words. */
+/** What a venue has seen. */
 export interface VenueFacts extends FeedFacts {
-  readonly violations: readonly string[];
   /** Connections that the venue ended for their age. */
   readonly aged: number;
 }
@@ -233,7 +232,7 @@ export class VenueMarket {
       isChoked: (asked) => asked.some((symbol) => this.faults.choke.includes(symbol)),
       subscribe: (symbol, mode) => this.#subscribe(self.line as Line, symbol, mode),
       unsubscribe: (symbol) => this.#unsubscribe(self.line as Line, symbol),
-      latest: (symbol) => this.#events.get(symbol) ?? null,
+      latest: (symbol) => (this.faults.mute ? null : (this.#events.get(symbol) ?? null)),
       violation: (what) => void this.#violations.push(what),
     };
   }
