@@ -660,8 +660,10 @@ export interface PoolctlConfig {
     readonly symbols?: number | string | undefined;
     /** ticks sent by the feed, over all symbols (default: 5000/s) */
     readonly tickRate?: number | string | undefined;
-    /** fault to apply: drop, half-open, slow, reject, mute, rate-limit; all if none is given */
-    readonly fault?: 'drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit' | readonly ('drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit')[] | undefined;
+    /** protocol of the feed: json, kite, binance, coinbase, okx (default: json) */
+    readonly protocol?: 'json' | 'kite' | 'binance' | 'coinbase' | 'okx' | undefined;
+    /** fault to apply: drop, half-open, slow, reject, mute, rate-limit, rotate; all if none is given */
+    readonly fault?: 'drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit' | 'rotate' | readonly ('drop' | 'half-open' | 'slow' | 'reject' | 'mute' | 'rate-limit' | 'rotate')[] | undefined;
     /** seed of what comes and goes (default: 1) */
     readonly seed?: number | string | undefined;
     /** maximum time for a round to settle (default: 30s) */
