@@ -34,9 +34,11 @@ const { metrics: database } = poolerDatabases;
 const { metrics: stats } = poolerStats;
 const { metrics: postgres } = server;
 
-const OF_POOL = '{source=~"$source", pool_name=~"$pool"}';
-const OF_DATABASE = '{source=~"$source", database=~"$database"}';
-const OF_SOURCE = '{source=~"$source"}';
+/** The exporters that are shown, by Prometheus's own labels. */
+const OF_EXPORTER = 'job=~"$job", instance=~"$instance"';
+const OF_POOL = `{${OF_EXPORTER}, source=~"$source", pool_name=~"$pool"}`;
+const OF_DATABASE = `{${OF_EXPORTER}, source=~"$source", database=~"$database"}`;
+const OF_SOURCE = `{${OF_EXPORTER}, source=~"$source"}`;
 const POOL_LEGEND = '{{app}} {{pool_name}}';
 const PAIR_LEGEND = '{{database}} {{user}}';
 
@@ -301,7 +303,22 @@ export function dashboard(): Readonly<Record<string, unknown>> {
     time: { from: 'now-1h', to: 'now' },
     refresh: '30s',
     timezone: 'browser',
-    annotations: { list: [] },
+    annotations: {
+      list: [
+        annotation(
+          'Alerts',
+          'ALERTS{alertstate="firing", job=~"$job", source=~"$source"}',
+          'red',
+          '{{alertname}}: {{source}}',
+        ),
+        annotation(
+          'Restarts of pools',
+          `resets(${pool.acquired.name}${OF_POOL}[$__interval]) > 0`,
+          'blue',
+          `restarted: ${POOL_LEGEND}`,
+        ),
+      ],
+    },
     links: [],
     templating: {
       list: [
@@ -309,12 +326,28 @@ export function dashboard(): Readonly<Record<string, unknown>> {
           ...{ name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' },
           ...{ current: {}, hide: 0, includeAll: false, multi: false, options: [], refresh: 1, regex: '' },
         },
+        variable('job', 'Job', `label_values(${sources.metrics.up.name}, job)`),
+        variable('instance', 'Instance', `label_values(${sources.metrics.up.name}{job=~"$job"}, instance)`),
         variable('source', 'Source', `label_values(${sources.metrics.up.name}, source)`),
         variable('pool', 'Pool', `label_values(${pool.inUse.name}, pool_name)`),
         variable('database', 'Database', `label_values(${pgbouncer.clActive.name}, database)`),
       ],
     },
     panels: placed(SECTIONS),
+  };
+}
+
+/** Marks moments in all panels. */
+function annotation(name: string, expr: string, iconColor: string, titleFormat: string) {
+  return {
+    name,
+    expr,
+    iconColor,
+    titleFormat,
+    datasource: DATASOURCE,
+    enable: true,
+    hide: false,
+    step: '30s',
   };
 }
 

@@ -7,6 +7,7 @@ import type { Reading } from '../snapshot/reading.js';
 import { SourceError } from '../sources/errors.js';
 import type { StatsSource } from '../sources/types.js';
 import { Exposition, type SourceReading } from './exposition.js';
+import { Instances } from './instances.js';
 import type { Compat } from './metric.js';
 
 export interface ExporterOptions {
@@ -37,6 +38,7 @@ export class Exporter implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** By address. */
   readonly #found = new Map<string, Target>();
+  readonly #instances = new Instances();
   #findProblem: string | null = null;
   #underWay: Promise<string> | null = null;
 
@@ -83,11 +85,17 @@ export class Exporter implements AsyncDisposable {
       for (const [address, target] of this.#found) {
         if (addresses.has(address)) continue;
         this.#found.delete(address);
+        this.#instances.gone(address);
         await target.end();
       }
       for (const address of addresses)
         if (!this.#found.has(address))
-          this.#found.set(address, new Target(discovery.open(address), address, this.#options));
+          this.#found.set(
+            address,
+            new Target(discovery.open(address), address, this.#options, (reading) =>
+              this.#instances.labelOf(address, reading?.app?.name ?? null),
+            ),
+          );
     } catch (error) {
       problem = asError(error).message;
     }
@@ -108,11 +116,20 @@ class Target {
   #busy = false;
   #problem: string | null = null;
 
-  constructor(source: StatsSource, label: string, { clock, log }: Pick<ExporterOptions, 'clock' | 'log'>) {
+  readonly #shownAs: (reading: Reading | null) => string;
+
+  /** `shownAs`: its label in the metrics, where that depends on what was read. */
+  constructor(
+    source: StatsSource,
+    label: string,
+    { clock, log }: Pick<ExporterOptions, 'clock' | 'log'>,
+    shownAs: (reading: Reading | null) => string = () => label,
+  ) {
     this.#source = source;
     this.#label = label;
     this.#clock = clock;
     this.#log = log;
+    this.#shownAs = shownAs;
   }
 
   async read(limitMs: number): Promise<SourceReading> {
@@ -132,7 +149,8 @@ class Target {
       );
     this.#problem = problem;
     const readMs = reading === null ? null : this.#clock.now() - startedAt;
-    return { source: this.#label, health: { kind, up: reading !== null, readMs }, reading };
+    const source = this.#shownAs(reading);
+    return { source, health: { kind, up: reading !== null, readMs }, reading };
   }
 
   async end(): Promise<void> {

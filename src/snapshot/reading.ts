@@ -82,6 +82,8 @@ export const reading = object({
   server: nullOr(serverReading),
   pooler: nullOr(poolerReading),
   gaps: listOfAll(gap),
+  /** The application that is read, with pools or without. Absent in sources of other kinds. */
+  app: optional(app),
   /** Of a source that is an application. Absent where it does not tell. */
   process: optional(processReading),
 });

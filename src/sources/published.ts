@@ -43,6 +43,7 @@ export function toReading(line: string, app: AppReading, source: string, takenAt
     pools,
     ...empty,
     gaps,
+    app,
     ...(about === null ? {} : { process: about }),
   };
 }

@@ -54,6 +54,9 @@ export class BlameBook {
     const user = acquire.findIndex(({ fn }) => sent.has(fn));
     // The stack of the statement begins in a callback, and does not tell who began it.
     if (user < 0) return;
+    const sender = statement.find(({ fn }) => fn === acquire[user]?.fn);
+    // It still waits for the call in which the lease was acquired: the stack has lost the calls in between.
+    if (user > 0 && sender?.line === acquire[user]?.line) return;
     for (const { fn } of acquire.slice(0, user)) this.#recordOf(fn).outside++;
     const { fn } = acquire[user] as Frame;
     const use = this.#recordOf(fn);
@@ -175,7 +178,7 @@ function agree(one: readonly Frame[], other: readonly Frame[], depth: number): b
 function isSameCall(one: Frame | undefined, other: Frame | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   if (one.fn !== other.fn) return false;
-  return one.place.line === other.place.line || isAwaited(one) !== isAwaited(other);
+  return one.line === other.line || isAwaited(one) !== isAwaited(other);
 }
 
 function isAwaited({ text }: Frame): boolean {

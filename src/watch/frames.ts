@@ -9,6 +9,8 @@ export interface Frame {
   readonly text: string;
   /** `file:line:column`. */
   readonly site: string;
+  /** The line in it. */
+  readonly line: number;
   /** The same for all calls out of one function, and for no other function. */
   readonly fn: string;
   /** The place of the call in the code that runs, before source maps. */
@@ -64,7 +66,7 @@ function toFrame({ text, place, ...raw }: RawFrame): Frame[] {
   const original = PACKAGE.test(place.file) ? null : originalPlace(place);
   const site = siteOf(original ?? place);
   const shown = original === null ? text : text.replace(/[^\s(]+:\d+:\d+(?=\)?$)/, () => site);
-  return [{ ...raw, text: shown, site, place }];
+  return [{ ...raw, text: shown, site, line: (original ?? place).line, place }];
 }
 
 function siteOf({ file, line, column }: Place): string {

@@ -10,6 +10,8 @@ const BEAT_MS = 1000;
 const RESOLUTION_MS = 20;
 /** The delays of so long are told, and those of the same time before. */
 const WINDOW_MS = 10_000;
+/** A percentile of fewer looks is that of a moment. */
+const LEAST_WINDOW_MS = 2000;
 /** A beat that is so late, while the process took no CPU time, was a process that did not run. */
 const FROZEN_MS = 5000;
 const FROZEN_CPU_SHARE = 0.1;
@@ -37,7 +39,6 @@ export class Heartbeat {
     this.#clock = clock;
     this.#self = self;
     this.#delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-    this.#delays.enable();
     this.#beatAt = clock.now();
     this.#windowAt = this.#beatAt;
     this.#beatCpuMs = self.cpuMs();
@@ -83,6 +84,8 @@ export class Heartbeat {
     if (elapsedMs >= BEAT_MS + FROZEN_MS && usedMs < elapsedMs * FROZEN_CPU_SHARE) {
       this.#frozen.push({ ms: elapsedMs, endedAt: now });
     }
+    // What a program does to load itself is no delay of its work.
+    if (this.#delays.enable()) this.#windowAt = now;
     if (now - this.#windowAt < WINDOW_MS) return;
     this.#before = this.#current();
     this.#delays.reset();
@@ -92,7 +95,7 @@ export class Heartbeat {
   /** The histogram holds whole intervals: without a delay each takes the resolution. */
   #current(): Delays | null {
     const { count, max } = this.#delays;
-    if (count === 0) return null;
+    if (count === 0 || this.#clock.now() - this.#windowAt < LEAST_WINDOW_MS) return null;
     const delayMs = (ns: number): number => Math.max(0, ns / 1e6 - RESOLUTION_MS);
     return { p99Ms: delayMs(this.#delays.percentile(99)), maxMs: delayMs(max) };
   }

@@ -107,6 +107,12 @@ export class LeaseBook implements ConnectionBook {
     return { since, site, releasesItself };
   }
 
+  /** The same for an acquire whose stack is known, or cannot be. */
+  askedAt(site: Error | null, releasesItself = false): Asked {
+    this.#asked++;
+    return { since: this.clock.now(), site: siteOnBehalf() ?? withCarried(site), releasesItself };
+  }
+
   lend(resource: object, asked: Asked | null): void {
     const now = this.clock.now();
     const note = noteOn(resource) ?? this.#noteFor(resource);

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { captureSite } from '../base/call-site.js';
 import { plainValue } from './hooking.js';
 
@@ -34,6 +35,11 @@ export function noteMaking(prototype: object, property: string, now: () => numbe
       Object.defineProperty(this, MAKING, { value: making, configurable: true });
     },
   });
+}
+
+/** The making that runs now, of what calls this. */
+export function makingHere(): Making {
+  return { at: performance.now(), site: captureSite(makingHere, STACK_FRAMES) };
 }
 
 /** null where the making was not seen. */

@@ -127,3 +127,17 @@ export function watchSequelize(prototype: object): void {
       },
   );
 }
+
+/** A pool of mssql makes its tarn as it connects; within a bundle that is of a class that was not met before. */
+export function watchMssql(prototype: object, met: (pool: object) => void): void {
+  if (!hasMethods(prototype, ['_acquire', '_poolCreate', '_poolValidate', '_poolDestroy'])) return;
+  hook(
+    prototype,
+    '_acquire',
+    (acquire) =>
+      function acquireWatched(this: object, ...args) {
+        if ('pool' in this && isObject(this.pool)) met(this.pool);
+        return acquire.apply(this, args);
+      },
+  );
+}

@@ -11,7 +11,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'sequelize-pool': 'sequelize-pool',
 };
 /** Libraries that have pools of a kind of their own. */
-const UNKNOWN = ['postgres', 'mariadb', 'oracledb'];
+const UNKNOWN = ['oracledb'];
 
 /**
  * Looks at each CommonJS module as it is loaded, whoever asks for it (an ES module too), for classes of pools, by their

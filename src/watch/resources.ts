@@ -3,6 +3,7 @@ import type { WatchedHolder } from '../snapshot/pool.js';
 import { hasMethods, hook, isObject, plainValue } from './hooking.js';
 import { type Note, noteOn } from './note.js';
 import { codeOf } from './observations.js';
+import { connectionState } from './postgres-js/connection-state.js';
 
 /** What can be seen of a resource while it is lent. */
 export type ResourceState = Pick<WatchedHolder, 'busy' | 'localPort' | 'backendPid'>;
@@ -12,6 +13,9 @@ export function stateOf(resource: object): ResourceState {
   try {
     if (isPgClient(resource)) return pgState(resource);
     if (isMysqlConnection(resource)) return mysqlState(resource);
+    if (isMariadbConnection(resource)) return mariadbState(resource);
+    const state = connectionState(resource);
+    if (state !== null) return { ...state, localPort: null };
   } catch {
     // A version that has other insides: nothing is known then.
   }
@@ -23,11 +27,43 @@ export function watchConnection(resource: object, note: Note): void {
   if (isPgClient(resource)) {
     hookQuery(resource, 'query');
     hearServer(resource, note);
+  } else if (isMariadbConnection(resource)) {
+    for (const name of ['query', 'batch']) hookOutcome(resource, name);
   } else if (isMysqlConnection(resource)) {
     for (const name of ['query', 'execute']) hookQuery(resource, name);
     hookCommands(resource);
   } else return;
   note.book?.seesStatements();
+}
+
+/** The server's own words: MariaDB's connector adds the values of the statement to its message. */
+function messageOf(error: unknown): string {
+  const own = isObject(error) ? error.sqlMessage : undefined;
+  return typeof own === 'string' ? own : asError(error).message;
+}
+
+/** Methods that take the statement, and a function for the result and one for the error. */
+function hookOutcome(resource: object, name: string): void {
+  const owner = ownerOf(resource, name);
+  if (owner === null) return;
+  hook(
+    owner,
+    name,
+    (query) =>
+      function queryWatched(this: object, statement, resolve, reject, ...more) {
+        const note = noteOn(this);
+        note?.book?.sent(note, statement, queryWatched);
+        const heard =
+          note === null || typeof reject !== 'function'
+            ? reject
+            : (error: unknown): unknown => {
+                const code = codeOf(error);
+                if (code !== null) note.book?.statementFailed(note, code, messageOf(error));
+                return (reject as (error: unknown) => unknown)(error);
+              };
+        return query.call(this, statement, resolve, heard, ...more);
+      },
+  );
 }
 
 /** In the prototype that has the method: once for all connections. */
@@ -112,7 +148,7 @@ function hearOutcome(command: { onResult?: unknown }, note: Note): void {
   command.onResult = function onResultWatched(this: unknown, ...args: unknown[]): unknown {
     const [error] = args;
     const code = codeOf(error);
-    if (code !== null) note.book?.statementFailed(note, code, asError(error).message);
+    if (code !== null) note.book?.statementFailed(note, code, messageOf(error));
     return (onResult as (...args: unknown[]) => unknown).apply(this, args);
   };
 }
@@ -173,6 +209,19 @@ function mysqlState(connection: MysqlConnection): ResourceState {
     localPort: portOf(stream),
     backendPid: typeof threadId === 'number' ? threadId : null,
   };
+}
+
+interface MariadbConnection {
+  readonly info?: { readonly threadId?: unknown };
+}
+
+function isMariadbConnection(resource: object): resource is MariadbConnection {
+  return hasMethods(resource, ['query', 'batch', 'forceEnd']);
+}
+
+function mariadbState({ info }: MariadbConnection): ResourceState {
+  const id = Number(info?.threadId ?? Number.NaN);
+  return { busy: null, localPort: null, backendPid: Number.isSafeInteger(id) ? id : null };
 }
 
 function portOf(stream: Stream | undefined): number | null {

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { findSourceMap, SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { columnBefore, type Insertion, insertions, MARK, TAP } from './postgres-js/tap.js';
 
 /** A place in a file. Lines and columns count from 1. */
 export interface Place {
@@ -19,6 +20,8 @@ interface KnownMap {
   readonly map: SourceMap;
   /** Relative sources start here. */
   readonly folder: string;
+  /** The code, and what was put into it as it was loaded. */
+  readonly changed: { readonly code: string; readonly insertions: readonly Insertion[] } | null;
 }
 
 const known = new Map<string, KnownMap | null>();
@@ -30,8 +33,12 @@ const known = new Map<string, KnownMap | null>();
 export function originalPlace({ file, line, column }: Place): Place | null {
   try {
     const found = nodesMap(file) ?? mapOf(file);
-    const entry = found?.map.findEntry(line - 1, column - 1);
-    if (found === null || entry === undefined || !('originalSource' in entry)) return null;
+    if (found === null) return null;
+    const { changed } = found;
+    const before =
+      changed === null ? column : columnBefore(changed.code, changed.insertions, { line, column });
+    const entry = found.map.findEntry(line - 1, before - 1);
+    if (!('originalSource' in entry)) return null;
     const { originalSource, originalLine, originalColumn } = entry;
     if (typeof originalSource !== 'string') return null;
     return {
@@ -48,7 +55,7 @@ export function originalPlace({ file, line, column }: Place): Place | null {
 /** What Node has loaded, with the sources of transpilers that keep their output in memory. */
 function nodesMap(file: string): KnownMap | null {
   const map = findSourceMap(file);
-  return map === undefined ? null : { map, folder: dirname(file) };
+  return map === undefined ? null : { map, folder: dirname(file), changed: null };
 }
 
 function mapOf(file: string): KnownMap | null {
@@ -62,10 +69,12 @@ function mapOf(file: string): KnownMap | null {
 
 function readMap(file: string): KnownMap | null {
   try {
-    const url = mapUrlIn(textOf(file));
-    if (url?.startsWith('data:') === true) return parsed(dataOf(url), dirname(file));
+    const code = textOf(file);
+    const url = mapUrlIn(code);
+    const changed = changeOf(code);
+    if (url?.startsWith('data:') === true) return { ...parsed(dataOf(url), dirname(file)), changed };
     const path = url === null ? `${file}.map` : resolve(dirname(file), decodeURIComponent(url));
-    return parsed(textOf(path), dirname(path));
+    return { ...parsed(textOf(path), dirname(path)), changed };
   } catch {
     return null;
   }
@@ -91,7 +100,14 @@ function dataOf(url: string): string {
     : decodeURIComponent(data);
 }
 
-function parsed(text: string, folder: string): KnownMap {
+/** A bundle with postgres.js in it was changed as it was loaded. */
+function changeOf(code: string): KnownMap['changed'] {
+  if (!(TAP in globalThis) || !code.includes(MARK)) return null;
+  const all = insertions(code);
+  return all === null ? null : { code, insertions: all };
+}
+
+function parsed(text: string, folder: string): Omit<KnownMap, 'changed'> {
   const payload = JSON.parse(text) as SourceMapPayload;
   return { map: new SourceMap(payload), folder: resolve(folder, payload.sourceRoot ?? '') };
 }

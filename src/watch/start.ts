@@ -9,6 +9,7 @@ import { watchEmitters } from './emitters.js';
 import { watchModules } from './modules.js';
 import { OpenedConnections } from './opened.js';
 import { isOwnPool } from './own-pool.js';
+import { watchPostgresJs } from './postgres-js/load.js';
 import { thisProcess, type WatchedProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
 import { parsePublishPort } from './publish-port.js';
@@ -41,6 +42,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
     const tellLine = (line: string): void => self.tell(`poolctl: ${maskSecrets(line)}\n`);
     watchModules(watcher);
     watchEmitters(watcher);
+    watchPostgresJs(watcher, self.script);
     watcher.opened ??= new OpenedConnections();
     watcher.opened.watch();
     subscribe('poolctl:pool:open', (message) => {

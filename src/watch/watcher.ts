@@ -4,8 +4,15 @@ import type { QueuePool } from '../pool/queue-pool.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
-import { makingOf, noteMaking } from './making.js';
-import { isKnexClient, watchKnexClass, watchKnexClient, watchObjection, watchSequelize } from './mappers.js';
+import { type Making, makingOf, noteMaking } from './making.js';
+import {
+  isKnexClient,
+  watchKnexClass,
+  watchKnexClient,
+  watchMssql,
+  watchObjection,
+  watchSequelize,
+} from './mappers.js';
 import type { OpenedConnections } from './opened.js';
 import { isOwnPool, ownPool } from './own-pool.js';
 import type { PoolKind } from './pools/kind.js';
@@ -93,6 +100,7 @@ export class Watcher {
 
   /** The same, by the prototype of the class. */
   addPrototype(value: object): boolean {
+    watchMssql(value, (pool) => this.add(pool));
     // The class that has the methods: those derived from it share them.
     const prototype = baseOf(value, (one) => kindOf(one) !== null || isKnexClient(one));
     if (prototype === null) return false;
@@ -129,7 +137,22 @@ export class Watcher {
     }
   }
 
-  #begin(pool: object, kind: PoolKind<object>, name: string | null, options: LeaseBookOptions): WatchedPool {
+  /** Watches a pool that is no object of its own, by what it consists of. */
+  addInsides<P extends object>(insides: P, kind: PoolKind<P>, making: Making): LeaseBook | null {
+    const known = kind as unknown as PoolKind<object>;
+    this.#known.add(kind.driver);
+    this.#begin(insides, known, null, {}, making);
+    known.hook(insides, bookOn);
+    return bookOn(insides);
+  }
+
+  #begin(
+    pool: object,
+    kind: PoolKind<object>,
+    name: string | null,
+    options: LeaseBookOptions,
+    made: Making | null = makingOf(pool),
+  ): WatchedPool {
     const clock = this.#clock;
     const book = new LeaseBook(clock, { ...this.defaults, ...options });
     const watch: Watch = {
@@ -145,7 +168,7 @@ export class Watcher {
         read: () => kind.read(pool, book),
         book,
         clock,
-        made: makingOf(pool),
+        made,
       }),
     };
     return this.#keep(pool, watch);

@@ -70,12 +70,12 @@ describe('a CommonJS module, when it is loaded', () => {
   });
 
   it('is a gap where it has pools that cannot be watched', async () => {
-    await install('postgres', 'exports.sql = 1;');
+    await install('oracledb', 'exports.sql = 1;');
     await install('generic-pool', 'exports.createPool = () => ({});');
     await install('toString', 'exports.a = 1;');
-    for (const name of ['postgres', 'generic-pool', 'toString']) load(name);
+    for (const name of ['oracledb', 'generic-pool', 'toString']) load(name);
     expect(watcher.gaps).toEqual([
-      'postgres is in use, whose pools poolctl does not know',
+      'oracledb is in use, whose pools poolctl does not know',
       'generic-pool is of a version that poolctl does not know: its pools are not watched',
     ]);
   });

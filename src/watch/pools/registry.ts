@@ -1,5 +1,8 @@
+import { postgresJs } from '../postgres-js/kind.js';
 import { genericPool } from './generic-pool.js';
 import type { PoolKind } from './kind.js';
+import { mariadbPool } from './mariadb.js';
+import { mongodbPool } from './mongodb.js';
 import { mysqlPool } from './mysql.js';
 import { pgPool } from './pg.js';
 import { sequelizePool } from './sequelize-pool.js';
@@ -12,4 +15,7 @@ export const POOL_KINDS: readonly PoolKind<object>[] = [
   tarnPool,
   genericPool,
   sequelizePool,
+  mariadbPool,
+  mongodbPool,
+  postgresJs,
 ].map((kind) => kind as unknown as PoolKind<object>);

@@ -60,24 +60,23 @@ function isTimeout(error: unknown): boolean {
 
 /** What a pool whose user gives it no name is called by its configuration, or by one of its connections. */
 export function placeOf(subject: unknown, otherwise: string): string {
-  const own = fieldsOf(subject);
-  // A connection of mysql2 has all of that in its configuration.
-  const { host, port, database } = 'host' in own ? own : fieldsOf(own.config);
-  const place = typeof host === 'string' ? `${host}${port === undefined ? '' : `:${String(port)}`}` : '';
-  const name = typeof database === 'string' ? database : '';
-  return place === '' && name === '' ? otherwise : `${place}/${name}`;
+  const { host, port, database } = addressOf(subject);
+  const place = host === null ? '' : `${host}${port === null ? '' : `:${port}`}`;
+  return place === '' && database === null ? otherwise : `${place}/${database ?? ''}`;
 }
 
 /** The server that a configuration, or a connection, leads to. What it does not tell is null. */
 export function addressOf(subject: unknown): PoolAddress {
   const own = fieldsOf(subject);
-  const { host, server, port, database, user } =
-    'host' in own || 'server' in own ? own : fieldsOf(own.config);
-  const number = Number(port);
+  // A connection of mysql2, and one of tedious, has all of that in its configuration.
+  const config = 'host' in own || 'server' in own ? own : fieldsOf(own.config);
+  const { host, server, port, database, user } = config;
+  const options = fieldsOf(config.options);
+  const number = Number(port ?? options.port);
   return {
     host: textOr(host) ?? textOr(server),
     port: Number.isInteger(number) && number > 0 && number < 65_536 ? number : null,
-    database: textOr(database),
+    database: textOr(database) ?? textOr(options.database),
     user: textOr(user),
   };
 }
