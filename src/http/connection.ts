@@ -1,4 +1,5 @@
 import type { CloseReason, Protocol } from '../snapshot/http.js';
+import type { HealthCheck } from './health-check.js';
 
 /** What a request is made of, as undici takes it. */
 export interface RequestParts {
@@ -70,6 +71,8 @@ export interface Connection {
   dispatch(request: RequestParts, handler: ResponseHandler): void;
   /** A request on it took too long: it may be dead. It takes no more requests until it has proved the opposite. */
   suspect(): void;
+  /** Asks the server for a sign of life; calls back when there is one, or none can come. Nothing else is on it. */
+  prove(check: HealthCheck, done: (isAlive: boolean) => void): void;
   /** A request on it is given up before its end, for this reason. */
   givenUp(reason: CloseReason): void;
   /** What is under way on it fails. */

@@ -7,6 +7,7 @@ import type { HttpError } from './errors.js';
 import type { HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
+import type { HealthCheck } from './health-check.js';
 import type { HttpSettings } from './options.js';
 import {
   type Demand,
@@ -189,15 +190,24 @@ export class Connections {
   // Handing out
 
   #free(origin: Origin, once: boolean): PooledConnection | null {
+    const check = this.#settings.healthCheck;
     for (const connection of origin.shared) {
       if (!connection.hasRoom) continue;
+      if (check !== null && this.#needsProof(connection)) {
+        this.#prove(connection, check);
+        return null;
+      }
       this.#hand(connection);
       return connection;
     }
     for (let at = origin.idle.length - 1; at >= 0; at--) {
       const connection = origin.idle[at] as PooledConnection;
       if (!connection.wire.usable) this.#destroy(connection, 'server');
-      else if (connection.hasRoom && !(once && connection.mayBeStale)) {
+      else if (check !== null && this.#needsProof(connection)) {
+        // The others are idle for longer.
+        this.#prove(connection, check);
+        return null;
+      } else if (connection.hasRoom && !(once && connection.mayBeStale)) {
         this.#hand(connection);
         return connection;
       }
@@ -260,7 +270,10 @@ export class Connections {
   #checkIdle(origin: Origin, now: number): void {
     for (let at = origin.idle.length - 1; at >= 0 && origin.checking < origin.waitingOnce; at--) {
       const connection = origin.idle[at] as PooledConnection;
-      if (connection.hasRoom && connection.mayBeStale && connection.isTrusted(now)) this.#check(connection);
+      if (!connection.hasRoom || !connection.mayBeStale || !connection.isTrusted(now)) continue;
+      const { healthCheck } = this.#settings;
+      if (healthCheck !== null && this.#needsProof(connection)) this.#prove(connection, healthCheck);
+      else this.#check(connection);
     }
   }
 
@@ -271,22 +284,62 @@ export class Connections {
    * reads again. undici waits as long, one turn after an answer and one before the next request.
    */
   #check(connection: PooledConnection): void {
+    this.#inspect(connection, true, (done) => setImmediate(() => setImmediate(done, true)));
+  }
+
+  /** Whether a connection was idle for so long that its server has to answer before it is used again. */
+  #needsProof(connection: PooledConnection): boolean {
+    const { healthCheck, clock } = this.#settings;
+    return (
+      healthCheck !== null &&
+      connection.requests > 0 &&
+      connection.active.size === 0 &&
+      clock.now() - connection.idleSince >= healthCheck.idleMs
+    );
+  }
+
+  #prove(connection: PooledConnection, check: HealthCheck): void {
+    const { clock } = this.#settings;
+    const { origin, wire } = connection;
+    const startedAt = clock.now();
+    this.#inspect(connection, false, (done) => {
+      let isOver = false;
+      const end = (isAlive: boolean): void => {
+        if (isOver) return;
+        isOver = true;
+        timer.cancel();
+        const now = clock.now();
+        if (isAlive) connection.idleSince = now;
+        const figures = { isAlive, tookMs: now - startedAt };
+        this.#events.emit('healthCheck', { connectionId: wire.id, origin: origin.key, ...figures });
+        done(isAlive);
+      };
+      const timer = clock.setTimer(() => end(false), check.timeoutMs);
+      wire.prove(check, end);
+    });
+  }
+
+  /** Nothing is sent over it until it has been looked at. `trusted`: it is then good for whoever waits. */
+  #inspect(
+    connection: PooledConnection,
+    trusted: boolean,
+    look: (done: (isAlive: boolean) => void) => void,
+  ): void {
     const { origin } = connection;
     this.#leaveIdle(connection);
     connection.checking = true;
     origin.checking++;
-    setImmediate(() =>
-      setImmediate(() => {
-        connection.checking = false;
-        origin.checking--;
-        if (!connection.gone) {
-          if (this.#closed) this.#destroy(connection, 'shutdown');
-          else if (!connection.wire.usable) this.#destroy(connection, 'server');
-          else this.#offer(connection, true);
-        }
-        this.#dialFor(origin);
-      }),
-    );
+    look((isAlive) => {
+      connection.checking = false;
+      origin.checking--;
+      if (!connection.gone) {
+        if (this.#closed) this.#destroy(connection, 'shutdown');
+        else if (!isAlive) this.#destroy(connection, 'timeout');
+        else if (!connection.wire.usable) this.#destroy(connection, 'server');
+        else this.#offer(connection, trusted);
+      }
+      this.#dialFor(origin);
+    });
   }
 
   #grant(waiter: Waiter, connection: PooledConnection): void {

@@ -11,6 +11,8 @@ export interface HttpEvents extends EmitterEvents {
    * have connections of their own from then on, or only those that are idle for less.
    */
   closesIdle: { origin: string; afterMs: number };
+  /** A connection that was idle was checked before it is used again; one without an answer is closed. */
+  healthCheck: { connectionId: number; origin: string; isAlive: boolean; tookMs: number };
   close: { connectionId: number; origin: string; reason: CloseReason; requests: number };
   /** An attempt has failed, and there will be another one. `attempt` is the number of the one that failed. */
   retry: { origin: string; method: string; cause: RetryCause; attempt: number; waitMs: number };

@@ -6,6 +6,7 @@ import type { CloseReason } from '../snapshot/http.js';
 import { encoded, isIterable, told, withHeader } from './body.js';
 import type { Connection, ConnectionListener, RequestParts, ResponseHandler, Sending } from './connection.js';
 import type { Dialled } from './dial.js';
+import type { HealthCheck } from './health-check.js';
 import type { HttpSettings } from './options.js';
 import type { ProxyServer } from './proxy.js';
 
@@ -75,6 +76,11 @@ export class H1Connection implements Connection, Sending {
   }
 
   dispatch(request: RequestParts, handler: ResponseHandler): void {
+    this.#dispatch(request, handler);
+  }
+
+  /** `reset`: whether the connection is closed after it; null leaves that to undici, which does so after HEAD. */
+  #dispatch(request: RequestParts, handler: ResponseHandler, reset: boolean | null = null): void {
     const { path, method, headers, body } = this.#forwarder === null ? request : this.#forwarded(request);
     if (!this.#begun) {
       this.#begun = true;
@@ -92,6 +98,7 @@ export class H1Connection implements Connection, Sending {
         body: form !== null ? form.stream : isPieces ? told(body) : body,
         // Or undici would reconnect when the next request has another `host` header.
         servername: this.#servername,
+        reset,
       } as unknown as Dispatcher.DispatchOptions,
       handler as unknown as Dispatcher.DispatchHandler,
     );
@@ -125,6 +132,21 @@ export class H1Connection implements Connection, Sending {
 
   suspect(): void {
     this.destroy('timeout');
+  }
+
+  prove({ method, path }: HealthCheck, done: (isAlive: boolean) => void): void {
+    this.#dispatch(
+      { method, path, headers: null, body: null },
+      {
+        onConnect: ignore,
+        onHeaders: () => true,
+        onData: () => true,
+        // In the next microtask: the parser may be about to close the connection.
+        onComplete: () => queueMicrotask(() => done(true)),
+        onError: () => done(false),
+      },
+      false,
+    );
   }
 
   /** A connection of HTTP/1.1 cannot outlive a request that is given up. */

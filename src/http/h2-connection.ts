@@ -24,6 +24,7 @@ import type {
 import type { Dialled } from './dial.js';
 import { HttpError } from './errors.js';
 import { NotProcessedError } from './failure.js';
+import type { HealthCheck } from './health-check.js';
 import type { HttpSettings } from './options.js';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
@@ -158,6 +159,10 @@ export class H2Connection implements Connection {
       this.#listener.changed();
     };
     if (!this.#session.ping(answered)) answered();
+  }
+
+  prove(_check: HealthCheck, done: (isAlive: boolean) => void): void {
+    if (!this.#session.ping((error) => done(error === null))) done(false);
   }
 
   /** The other requests on it go on. */

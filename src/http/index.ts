@@ -25,6 +25,7 @@ export {
   type TimeoutPhase,
 } from './errors.js';
 export type { HttpEventName, HttpEvents } from './events.js';
+export type { HealthCheckOptions } from './health-check.js';
 export {
   createHttpPool,
   type HttpBody,

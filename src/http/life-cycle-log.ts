@@ -15,6 +15,8 @@ export function logHttpLifeCycle(pool: HttpPool, write: (line: string) => void):
         `#${connectionId} to ${origin} closed (${reason}) after ${requests} requests`,
       closesIdle: ({ origin, afterMs }) =>
         `${origin} closes kept connections ${formatMs(afterMs)} after an answer without saying so`,
+      healthCheck: ({ connectionId, origin, isAlive, tookMs }) =>
+        `#${connectionId} to ${origin} ${isAlive ? 'answered' : 'failed'} a health check in ${formatMs(tookMs)}`,
       retry: ({ origin, method, cause, attempt, waitMs }) =>
         `${method} to ${origin} failed (${cause}, attempt ${attempt}), next in ${formatMs(waitMs)}`,
       retryDenied: ({ origin, method, cause }) =>

@@ -5,6 +5,12 @@ import { type ForeignNames, type OptionShape, optionProblems } from '../base/opt
 import type { Random } from '../base/random.js';
 import { BREAKER_SHAPE, type BreakerOptions, resolveBreaker } from './breaker.js';
 import { HttpError } from './errors.js';
+import {
+  HEALTH_CHECK_SHAPE,
+  type HealthCheck,
+  type HealthCheckOptions,
+  resolveHealthCheck,
+} from './health-check.js';
 import type { HttpInterceptor } from './interceptors.js';
 import { type HttpProxy, type ProxyRule, proxyRule } from './proxy.js';
 import type { RateLimit } from './rate-limit.js';
@@ -88,6 +94,8 @@ export interface HttpPoolOptions {
   readonly lookup?: LookupFunction | null;
   /** Only addresses of IPv4 or of IPv6. Default null: both are tried. */
   readonly family?: 4 | 6 | null;
+  /** Checks connections that were idle before they are used again. Default null: only whether they are closed. */
+  readonly healthCheck?: HealthCheckOptions | null;
   /**
    * Interceptors in undici's form, the first the innermost, such as `interceptors.redirect({ maxRedirections: 5 })`. Our
    * own retries, limits and time-outs apply to each request that they send.
@@ -118,6 +126,7 @@ export interface HttpSettings {
   readonly socketPath: string | null;
   readonly lookup: LookupFunction | null;
   readonly family: 4 | 6 | null;
+  readonly healthCheck: HealthCheck | null;
   readonly interceptors: readonly HttpInterceptor[];
   readonly clock: Clock;
   readonly random: Random;
@@ -152,6 +161,7 @@ const SHAPE = {
   socketPath: 'any',
   lookup: 'any',
   family: 'number or null',
+  healthCheck: { fields: HEALTH_CHECK_SHAPE, or: [null] },
   interceptors: 'any',
   clock: 'any',
   random: 'function',
@@ -242,6 +252,7 @@ export function resolveOptions(options: HttpPoolOptions): HttpSettings {
     maxHeaderBytes: whole('maxHeaderBytes', options.maxHeaderBytes ?? 16_384, 1),
     maxResponseBytes: orNull(options.maxResponseBytes, (bytes) => whole('maxResponseBytes', bytes, 1)),
     ...wayOf(options),
+    healthCheck: orNull(options.healthCheck, resolveHealthCheck),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
@@ -299,6 +310,6 @@ function duration(name: string, value: number): number {
   return value;
 }
 
-function orNull<T>(value: T | null | undefined, check: (value: T) => T): T | null {
+function orNull<T, U>(value: T | null | undefined, check: (value: T) => U): U | null {
   return value === null || value === undefined ? null : check(value);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -110,6 +110,65 @@ describe('a server is reached', () => {
     expect(await textOf(pool.request(`http://quotes.test:${server.port}/`))).toBe('ok');
     expect(asked).toEqual([['quotes.test', 4]]);
     expect(() => opened.pool({ family: 5 as never })).toThrow(/family is 5/);
+  });
+});
+
+describe('a connection that was idle', () => {
+  const HEALTH = { idleMs: 0, timeoutMs: 10_000 };
+
+  it('is checked before it is used again, and used if the server answers', async () => {
+    const server = await opened.http((request, response) => response.end(request.method));
+    const pool = opened.pool({ healthCheck: { ...HEALTH, path: '/healthz' } });
+    const checks: boolean[] = [];
+    pool.on('healthCheck', ({ isAlive }) => checks.push(isAlive));
+    for (const method of ['GET', 'GET', 'POST']) await textOf(pool.request(`${server.url}/`, { method }));
+    expect(Object.fromEntries(server.seen)).toEqual({ 'GET /': 2, 'HEAD /healthz': 2, 'POST /': 1 });
+    expect([server.opened, checks]).toEqual([1, [true, true]]);
+    // Those who come together share what there is, and the rest is opened.
+    await Promise.all(Array.from({ length: 5 }, () => textOf(pool.request(`${server.url}/`))));
+    expect(pool.snapshot().http).toMatchObject({ failed: 0 });
+  });
+
+  it('is closed if it gives no answer, and the request goes over another one', async () => {
+    let isMute = false;
+    const server = await opened.http((request, response) => {
+      if (request.method !== 'HEAD' || !isMute) response.end('ok');
+    });
+    const pool = opened.pool({ healthCheck: { ...HEALTH, timeoutMs: 50 } });
+    await textOf(pool.request(`${server.url}/`));
+    isMute = true;
+    expect(await textOf(pool.request(`${server.url}/`, { method: 'POST' }))).toBe('ok');
+    expect([server.opened, server.seen.get('POST /')]).toEqual([2, 1]);
+    expect(pool.snapshot().http).toMatchObject({ closed: { timeout: 1 }, failed: 0 });
+  });
+
+  it('is pinged with HTTP/2, and closed if the server has gone without a word', async () => {
+    const server = await opened.h2((stream) => stream.respond({ ':status': 200 }, { endStream: true }));
+    const pool = opened.pool({ ...NO_CHECK, healthCheck: { ...HEALTH, timeoutMs: 200 } });
+    const checks: boolean[] = [];
+    pool.on('healthCheck', ({ isAlive }) => checks.push(isAlive));
+    const ways: Socket[] = [];
+    const relay = await opened.tcp((socket) => {
+      ways.push(socket);
+      const up = connect(server.port, '127.0.0.1');
+      socket.on('error', () => up.destroy()).pipe(up);
+      up.on('error', () => socket.destroy()).pipe(socket);
+    });
+    const url = relay.url.replace('http:', 'https:');
+    for (let at = 0; at < 3; at++) await textOf(pool.request(`${url}/`));
+    expect([ways.length, checks]).toEqual([1, [true, true]]);
+    ways[0]?.unpipe();
+    expect(await textOf(pool.request(`${url}/`))).toBe('');
+    expect([ways.length, checks]).toEqual([2, [true, true, false]]);
+  });
+
+  it('that is not idle for long enough is not checked; wrong options are refused', async () => {
+    const server = await opened.http((_request, response) => response.end('ok'));
+    const pool = opened.pool({ healthCheck: { idleMs: 60_000 } });
+    for (let at = 0; at < 3; at++) await textOf(pool.request(`${server.url}/`));
+    expect(Object.fromEntries(server.seen)).toEqual({ 'GET /': 3 });
+    for (const wrong of [{ idleMs: -1 }, { timeoutMs: 0 }, { method: 'POST' }, { path: 'x' }, { every: 1 }])
+      expect(() => opened.pool({ healthCheck: wrong as never })).toThrow(/healthCheck/);
   });
 });
 
