@@ -64,7 +64,7 @@ function commandPage({ command, table: all }) {
   const groups = groupBy(Object.keys(command.options), (key) => all[key]?.group ?? '');
   const argumentRows = Object.entries(command.arguments).map(([key, spec]) => [
     code(key),
-    sentence(spec.summary),
+    cell(spec.summary),
   ]);
   return pageOf(`poolctl ${name}`, [
     ...(description ?? sentence(summary)).split(/\n\n+/).map((text) => prose(text.replaceAll('\n', ' '))),
@@ -148,7 +148,7 @@ function optionPage(catalog) {
 /** @param {readonly Check[]} checks */
 function checkPage(checks) {
   return pageOf('Checks of the doctor', [
-    'poolctl doctor runs every check for which it has the targets. `poolctl explain fleet-sum` prints an entry.',
+    '`poolctl doctor` runs every check for which it has the targets. `poolctl explain fleet-sum` prints an entry.',
     table(
       ['check', 'passes if', 'needs'],
       checks.map(({ id, title, needs }) => [`[${code(id)}](#${id})`, cell(title), needs.join(', ')]),
