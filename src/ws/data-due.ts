@@ -3,8 +3,9 @@ import type { FeedSettings } from './options.js';
 
 /** Ticks that a connection was to have in its silence, going by its own past, before the silence means anything. */
 const OWN_TICKS = 20;
-/** The same, going by the others' ticks for each symbol: symbols differ, so it takes more. */
+/** The same, going by the others' ticks for each symbol: symbols differ, so it takes more, and several symbols. */
 const OTHERS_TICKS = 100;
+const OTHERS_SYMBOLS = 10;
 
 /**
  * Whether a connection is to have data now: as the user or the venue says; else by what shows it. That is data of other
@@ -29,7 +30,8 @@ export function isDataDue(
   if (flowing.length > 0) {
     const perSymbol = Math.min(...flowing.map((each) => rateOf(each, now) / Math.max(1, each.live)));
     const isNew = connection.ticks === 0;
-    if (isNew && perSymbol * connection.live * silentMs >= OTHERS_TICKS) return true;
+    const { live } = connection;
+    if (isNew && live >= OTHERS_SYMBOLS && perSymbol * live * silentMs >= OTHERS_TICKS) return true;
     if (!isNew && ownTicks >= OWN_TICKS) return true;
   }
   const { flowedUntil, tickAt, openedAt } = connection;

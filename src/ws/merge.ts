@@ -15,6 +15,8 @@ export type MergeStep = 'deliver' | 'drop' | 'hold';
 
 /** Ticks that are remembered while a topic moves, where they have no numbers. */
 const RECENT = 64;
+/** Two sockets to one venue are not further apart than this. */
+const SETTLED_MS = 500;
 
 /**
  * Merges the two streams of a topic that is moved while both connections have it, so that each tick is delivered once: by
@@ -64,6 +66,16 @@ export class Merge {
     this.#recent.push(key);
     if (this.#recent.length > RECENT) this.#recent.shift();
     return false;
+  }
+
+  /**
+   * The old connection lives and has not delivered what is held. Without numbers that is the state with which venues answer
+   * a subscribe, and the old connection delivered it before the move; only what is just arriving may be new.
+   */
+  forgetStale(now: number): void {
+    const isNew = ({ at, now: heldAt }: HeldTick): boolean => at?.seq != null || now - heldAt < SETTLED_MS;
+    const kept = this.held.filter(isNew);
+    this.held.splice(0, this.held.length, ...kept);
   }
 
   /** Content that the new connection is going to repeat, oldest first. */

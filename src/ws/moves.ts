@@ -112,7 +112,10 @@ export class Moves {
     const move = this.#moveTo(connection);
     if (move === null || move.timer !== null) return;
     for (const { successor } of move.left.keys()) if (successor?.upstream !== 'live') return;
-    move.timer = this.#later(() => this.#finish(move), HANDOVER_MS);
+    move.timer = this.#later(() => {
+      for (const merge of move.left.values()) merge.forgetStale(this.#host.settings.clock.now());
+      this.#finish(move);
+    }, HANDOVER_MS);
   }
 
   /** False if the topic is not one that is being moved to this connection. */

@@ -36,8 +36,13 @@ class TunnelAgent extends Agent {
   // Not `createConnection`: that is asked for a socket at once in old versions of Node.
   addRequest(request: ClientRequest, options: TunnelOptions): void {
     const made: Made = (error, socket) => {
-      if (error !== null || socket === undefined) request.destroy(error ?? new ProxyError('no socket'));
-      else request.onSocket(socket);
+      if (socket !== undefined) request.onSocket(socket);
+      // A request that has no socket yet hears of an error only this way, as from Node's own agent.
+      else
+        (request as unknown as FailingRequest).onSocket(
+          null,
+          error ?? new ProxyError('it gave no connection'),
+        );
     };
     const opening = this.#open(options, made);
     request.once('close', () => opening.destroy());
@@ -82,6 +87,10 @@ class TunnelAgent extends Agent {
     opening.end();
     return opening;
   }
+}
+
+interface FailingRequest {
+  onSocket(socket: null, error: Error): void;
 }
 
 interface TunnelOptions extends ClientRequestArgs {

@@ -1,7 +1,7 @@
 // What the subscription pool costs: messages a second that one core receives (the feed runs in a process of its own,
 // and so does each measurement of `ws` alone), how long 3,000 symbols take to be back after a drop, and memory over
-// 100,000 subscribe / unsubscribe cycles. Needs the build. `npm run bench:ws [SECONDS]`,
-// with 0 seconds without the first
+// 100,000 subscribe / unsubscribe cycles, and what a process weighs that holds 50,000 symbols on 50 connections. Needs the
+// build. `npm run bench:ws [SECONDS]`, with 0 seconds without the first
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -18,11 +18,13 @@ const symbolsOf = (count) => Array.from({ length: count }, (_, at) => `SYM${Stri
 const whole = (value) => Math.round(value).toLocaleString('en');
 
 if (process.argv[2] === 'sender') await send();
+else if (process.argv[2] === 'holder') await hold();
 else {
   const seconds = Number(process.argv[2] ?? 5);
   if (seconds > 0) await receive(seconds);
   await resubscribe();
   await cycle();
+  await weigh();
 }
 
 /** A process that confirms every subscribe, and then sends 120-byte ticks as fast as they are taken. */
@@ -186,4 +188,44 @@ async function cycle() {
   }
   await pool.close();
   await server.close();
+}
+
+/** The resident memory of a process with a pool and nothing else; the feed runs in another. */
+async function weigh() {
+  tell('memory of a process that holds 50,000 symbols on 50 connections, at 20,000 ticks/s (limit: 130 MB):');
+  for (const how of ['onTick', 'conflating']) {
+    const holder = fork(import.meta.filename, ['holder', how], { execArgv: [] });
+    const [{ before, subscribed, after, live, ticks }] = await once(holder, 'message');
+    if (holder.exitCode === null && holder.signalCode === null) await once(holder, 'exit');
+    tell(
+      `  ${how.padEnd(10)}  ${before.toFixed(0)} MB without a pool, ${subscribed.toFixed(0)} MB with ${whole(live)} symbols live, ${after.toFixed(0)} MB at most in 10 s of ${whole(ticks)} ticks`,
+    );
+  }
+}
+
+async function hold() {
+  const { spawnFeed } = await import(join(dist, 'src/lab/feed-server/spawn-feed.js'));
+  const rss = () => process.memoryUsage().rss / 2 ** 20;
+  const before = rss();
+  const feed = await spawnFeed({ ticksPerSecond: 20_000, maxSymbols: 1000 });
+  const pool = new SubscriptionPool({
+    url: feed.url,
+    maxSymbolsPerConnection: 1000,
+    maxConnections: 50,
+    dials: { perSecond: 1000, perMinute: 1000 },
+  });
+  await pool
+    .subscriber(process.argv[3] === 'onTick' ? { onTick: () => {} } : {})
+    .subscribe(symbolsOf(50_000), { timeoutMs: 120_000 });
+  const subscribed = rss();
+  let after = subscribed;
+  for (let second = 0; second < 10; second++) {
+    await new Promise((resolve) => void setTimeout(resolve, 1000));
+    after = Math.max(after, rss());
+  }
+  const { live, ticks } = pool.snapshot().feed;
+  process.send?.({ before, subscribed, after, live, ticks });
+  await pool.close();
+  await feed[Symbol.asyncDispose]();
+  process.disconnect();
 }

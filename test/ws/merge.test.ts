@@ -80,3 +80,14 @@ it('hands over at once at a tick that stands alone, and at one that cannot be co
   expect(merge.next({ data: 1, at: { seq: 9, snapshot: true }, now: 0 }, 5)).toBe('deliver');
   expect(merge.next({ data: 1n, at: undefined, now: 0 }, null)).toBe('deliver');
 });
+
+it('drops the state that answered the subscribe, if the old connection lives and does not deliver it again', () => {
+  const merge = new Merge();
+  for (const [data, now] of [
+    ['state', 0],
+    ['arriving', 1900],
+  ] as const)
+    expect(merge.next({ data, at: undefined, now }, null)).toBe('hold');
+  merge.forgetStale(2000);
+  expect(merge.held.map(({ data }) => data)).toEqual(['arriving']);
+});
