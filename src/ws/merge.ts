@@ -39,8 +39,9 @@ export class Merge {
       if (key === null) return 'deliver';
       const at = this.#recent.lastIndexOf(key);
       if (at >= 0) {
-        // The new connection is behind by what the old one has delivered since.
+        // The new connection is behind by what the old one has delivered since. What is held came before.
         this.#recent.splice(0, at + 1);
+        this.held.length = 0;
         return 'drop';
       }
       this.#heldKeys[this.held.length] = key;
