@@ -8,6 +8,7 @@ import type { ExitCode } from '../src/cli/exit-codes.js';
 import { codeOfSignal } from '../src/cli/foreground.js';
 import { value } from '../src/cli/options.js';
 import { duration, text, type ValueType } from '../src/cli/value-types.js';
+import { metricsUrl } from '../src/watch/otel/otlp.js';
 import { parsePublishPort } from '../src/watch/publish-port.js';
 
 /** `off`, or an address of this machine. */
@@ -20,6 +21,19 @@ const publishType: ValueType<string> = {
     return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   },
   show: (address) => address,
+};
+
+/** An endpoint of a collector. */
+const otlpType: ValueType<string> = {
+  placeholder: 'URL',
+  parse(source) {
+    try {
+      return metricsUrl(source.trim()).href;
+    } catch {
+      throw new ValueError(`'${source}' is not a URL like http://127.0.0.1:4318`);
+    }
+  },
+  show: (url) => url,
 };
 
 const options = {
@@ -36,6 +50,13 @@ const options = {
     default: null,
     defaultText: 'a private socket',
     env: 'POOLCTL_PUBLISH',
+  }),
+  otlp: value({
+    summary: 'send OpenTelemetry metrics to this OTLP/HTTP endpoint',
+    type: otlpType,
+    default: null,
+    defaultText: "only to the application's own meter provider",
+    env: 'POOLCTL_OTLP',
   }),
   leakAfter: value({
     summary: 'report a lease as a leak after this time',
@@ -56,8 +77,8 @@ export const command = defineCommand({
   name: 'run',
   summary: 'run an application and watch its connection pools',
   description:
-    'Runs a command and watches the pools of every Node process in it (pg, mysql2, knex, tarn, generic-pool,\n' +
-    'TypeORM, Sequelize), without changes to the code. poolctl top shows them. Input, output, signals and the exit\n' +
+    'Runs a command and watches the pools of every Node process in it (pg, postgres, mysql2, mariadb, mssql, mongodb,\n' +
+    'knex, tarn, generic-pool, TypeORM, Sequelize), without changes to the code. poolctl top shows them. Input, output, signals and the exit\n' +
     'code are those of the command. A process that exits with leases still held reports where they were acquired.',
   arguments: programArguments,
   options,
@@ -74,10 +95,16 @@ export const command = defineCommand({
       meaning: 'one process, without the poolctl command',
     },
   ],
-  async run({ options: { name, publish, leakAfter, verbose }, arguments: { program }, io }) {
+  async run({ options: { name, publish, otlp, leakAfter, verbose }, arguments: { program }, io, warn }) {
     const [first = '', ...args] = program;
     if (first === '') {
       throw new UsageError([{ message: 'no command to run', hint: 'write poolctl run -- node app.js' }]);
+    }
+    const runtime = /(?:^|[\\/])(bun|bunx|deno)(?:\.exe)?$/.exec(first)?.[1];
+    if (runtime !== undefined) {
+      warn(
+        `${runtime} does not load the watch of pools: NODE_OPTIONS is for Node. Run the application with node to see its pools`,
+      );
     }
     const env = {
       ...io.env,
@@ -85,6 +112,7 @@ export const command = defineCommand({
       POOLCTL_LEAK_AFTER: `${leakAfter}ms`,
       ...(name === null ? {} : { POOLCTL_NAME: name }),
       ...(publish === null ? {} : { POOLCTL_PUBLISH: publish }),
+      ...(otlp === null ? {} : { POOLCTL_OTLP: otlp }),
       ...(verbose ? { POOLCTL_VERBOSE: '1' } : {}),
     };
     const end = await io.foreground({ command: first, args, cwd: io.cwd, env }).catch((error: unknown) => {

@@ -225,6 +225,8 @@ export interface PoolctlConfig {
     readonly name?: string | undefined;
     /** publish on this port of 127.0.0.1 and the ones above it; off: do not publish (default: a private socket, env: POOLCTL_PUBLISH) */
     readonly publish?: string | undefined;
+    /** send OpenTelemetry metrics to this OTLP/HTTP endpoint (default: only to the application's own meter provider, env: POOLCTL_OTLP) */
+    readonly otlp?: string | undefined;
     /** report a lease as a leak after this time (default: 1m, env: POOLCTL_LEAK_AFTER) */
     readonly leakAfter?: number | string | undefined;
   } | undefined;

@@ -313,7 +313,7 @@ export function dashboard(): Readonly<Record<string, unknown>> {
         ),
         annotation(
           'Restarts of pools',
-          `resets(${pool.acquired.name}${OF_POOL}[$__interval]) > 0`,
+          `resets(${pool.acquired.name}${OF_POOL}[2m]) > 0`,
           'blue',
           `restarted: ${POOL_LEGEND}`,
         ),

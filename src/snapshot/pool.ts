@@ -208,6 +208,8 @@ export const poolFields = {
     durations('hold_duration_seconds', 'Time from having a connection to returning it.'),
     orNull(histogram),
   ),
+  /** Time from beginning to open a resource to having it. Absent, or null, where that cannot be seen. */
+  create: optional(orNull(histogram)),
   /** Oldest first. */
   holders: list(poolHolder),
   closed: isTrue,

@@ -8,6 +8,7 @@ import { bundledIn } from './bundled.js';
 import { watchEmitters } from './emitters.js';
 import { watchModules } from './modules.js';
 import { OpenedConnections } from './opened.js';
+import { exportMetrics } from './otel/export.js';
 import { isOwnPool } from './own-pool.js';
 import { watchPostgresJs } from './postgres-js/load.js';
 import { thisProcess, type WatchedProcess } from './process.js';
@@ -26,7 +27,8 @@ const STARTED = Symbol.for('poolctl.started');
  * Watches whatever pools this process, or thread, will have, and publishes them. A process is published without pools too: it
  * reports what it could not watch. From the environment: POOLCTL_NAME (the application's
  * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
- * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
+ * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), POOLCTL_OTLP (where metrics are sent if the
+ * application has no meter provider of OpenTelemetry), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
  * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
  * us.
  */
@@ -76,6 +78,9 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
       if (port === null) publish();
       else systemClock.setTimer(publish, PORT_AFTER_MS, { background: true });
     }
+    exportMetrics(watcher, self, systemClock, {
+      ...{ url: self.env.POOLCTL_OTLP || null, name: name || null, tell: tellLine },
+    });
     const bundled = self.thread === 0 && self.script !== null ? bundledIn(self.script) : null;
     if (bundled !== null) {
       watcher.gap(bundled);

@@ -63,6 +63,7 @@ export function watchedPool({ name, driver, read, book, clock, made }: ForeignPo
         counters: book.counters(holders, facts.pending),
         wait: book.waits.snapshot(),
         hold: book.holds.snapshot(),
+        create: book.creates.count === 0 ? null : book.creates.snapshot(),
         holders,
         closed: facts.closed,
         setup: { ...facts.setup, leakAfterMs: book.leakAfterMs },

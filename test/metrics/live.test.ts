@@ -298,7 +298,9 @@ function queriesOf(): readonly PanelQuery[] {
   return panels.flatMap(({ title, targets = [] }) =>
     targets.map(({ expr, legendFormat }) => ({
       panel: `${title}: ${legendFormat.replace(/ ?\{\{\w+\}\}/g, '')}`,
-      expr: expr.replaceAll('$__rate_interval', '10s').replace(/\$(source|pool|database)/g, '.*'),
+      expr: expr
+        .replaceAll('$__rate_interval', '10s')
+        .replace(/\$(job|instance|source|pool|database)/g, '.*'),
     })),
   );
 }
