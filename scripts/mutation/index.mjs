@@ -2,14 +2,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { refusedByCompiler } from './compile.mjs';
-import { mutantsOf, shuffled } from './mutants.mjs';
+import { mutantsOf } from './mutants.mjs';
 import { ROOMS } from './rooms.mjs';
+import { brief, equivalents, isSame, sampleOf } from './sample.mjs';
 import { runStryker } from './stryker.mjs';
 
 /** @typedef {import('./mutants.mjs').Mutant} Mutant */
 /** @typedef {import('./stryker.mjs').Status | 'equivalent'} Status */
-/** @typedef {Pick<Mutant, 'file' | 'in' | 'original' | 'replacement'>} Name */
+/** @typedef {import('./sample.mjs').Name} Name */
 
 /** For reports and working copies; git ignores it. */
 const FOLDER = 'coverage/mutation';
@@ -73,7 +73,9 @@ async function run({ path, room, files }) {
   const report = join(FOLDER, path.replaceAll('/', '-'));
   const all = await mutantsOf(files);
   const listed = equivalents();
-  const sample = values.survivors ? lastSurvivors(report, all) : sampleOf(all);
+  const sample = values.survivors
+    ? lastSurvivors(report, all)
+    : sampleOf(all, { size, seed: values.seed, folder: FOLDER });
   const tested = sample.filter((mutant) => !listed.some((one) => isSame(one, mutant)));
   const statuses = await runStryker(room, tested, report);
   const outcomes = sample.map((mutant) => {
@@ -106,28 +108,6 @@ async function run({ path, room, files }) {
 }
 
 /**
- * So many mutants that compile.
- *
- * @param {readonly Mutant[]} all
- */
-function sampleOf(all) {
-  /** @type {Mutant[]} */
-  const sample = [];
-  const left = shuffled(all, values.seed);
-  while (sample.length < size && left.length > 0) {
-    const candidates = left.splice(0, 2 * size);
-    const refused = refusedByCompiler(candidates, FOLDER);
-    sample.push(...candidates.filter((mutant) => !refused.has(mutant)).slice(0, size - sample.length));
-  }
-  return sample.sort((a, b) => (a.file === b.file ? a.from - b.from : a.file < b.file ? -1 : 1));
-}
-
-/** @returns {(Name & { reason: string })[]} */
-function equivalents() {
-  return JSON.parse(readFileSync(join(import.meta.dirname, 'equivalent.json'), 'utf8'));
-}
-
-/**
  * @param {string} report
  * @param {readonly Mutant[]} all
  */
@@ -136,18 +116,4 @@ function lastSurvivors(report, all) {
   const last = JSON.parse(readFileSync(`${report}.json`, 'utf8'));
   const survivors = last.filter(({ status }) => status === 'survived');
   return all.filter((mutant) => survivors.some((one) => isSame(one, mutant)));
-}
-
-/**
- * @param {Name} a
- * @param {Name} b
- */
-function isSame(a, b) {
-  return a.file === b.file && a.in === b.in && a.original === b.original && a.replacement === b.replacement;
-}
-
-/** @param {string} text */
-function brief(text) {
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > 150 ? `${line.slice(0, 100)} ... ${line.slice(-45)}` : line;
 }

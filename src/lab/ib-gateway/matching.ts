@@ -31,9 +31,10 @@ export function triggered(order: Order, before: Trigger, { last }: Quote): Trigg
   if (before.isHit || !isConditional(order)) return { isHit: true, stop: before.stop };
   const isBuy = action === 'BUY';
   if (TRAILS.has(orderType)) {
-    const distance = trailingPercent === '' ? Number(auxPrice) : (last * Number(trailingPercent)) / 100;
+    const percent = amountOf(trailingPercent);
+    const distance = percent === null ? (amountOf(auxPrice) ?? 0) : (last * percent) / 100;
     const own = isBuy ? last + distance : last - distance;
-    const given = before.stop ?? (Number(trailStopPrice) || own);
+    const given = before.stop ?? amountOf(trailStopPrice) ?? own;
     if (isBuy ? last >= given : last <= given) return { isHit: true, stop: given };
     return { isHit: false, stop: isBuy ? Math.min(given, own) : Math.max(given, own) };
   }
@@ -57,6 +58,12 @@ export function fillOf(order: Order, { isHit }: Trigger, { bid, ask, bidSize, as
   const isWhole = timeInForce === 'FOK' || allOrNone === '1';
   if (isWhole && shown < remaining) return null;
   return { quantity: Math.min(remaining, shown), price };
+}
+
+/** null if the client left it unset: empty, 0, or the largest number there is. */
+function amountOf(text: string): number | null {
+  const amount = Number(text);
+  return amount > 0 && amount < 1e300 ? amount : null;
 }
 
 /** The commission on so much of an order, about as the broker publishes it. */

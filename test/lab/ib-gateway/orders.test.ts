@@ -235,6 +235,7 @@ describe('an order', () => {
     ['STP', { aux: 231 }],
     ['MIT', { aux: 229 }],
     ['TRAIL', { trailingPercent: 0.3 }],
+    ['TRAIL', { trailingPercent: '1.7976931348623157E308', aux: 0.5 }],
     ['STP LMT', { aux: 230.5, limit: HIGH }],
   ])('of type %s is submitted when the price triggers it, and then filled', async (type, wish) => {
     const { clock, ready } = await gatewayWith();

@@ -150,7 +150,7 @@ export interface OrderWish {
   readonly ocaGroup?: string;
   readonly ocaType?: number;
   readonly outsideRth?: boolean;
-  readonly trailingPercent?: number;
+  readonly trailingPercent?: number | string;
   readonly algorithm?: string;
   readonly hedge?: string;
   readonly whatIf?: boolean;
