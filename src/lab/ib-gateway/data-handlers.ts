@@ -1,5 +1,4 @@
 import { chainOf, matching } from './contracts.js';
-import { hoursText, sessionOf } from './hours.js';
 import {
   type Client,
   type House,
@@ -38,12 +37,9 @@ export const dataHandlers = {
       session.tell(notices.unknownContract, id);
       return;
     }
-    const nowMs = house.clock.wallTime();
     for (const instrument of found) {
-      const hours = {
-        all: hoursText(sessionOf(instrument, false), nowMs),
-        regular: hoursText(sessionOf(instrument, true), nowMs),
-      };
+      const { market } = house;
+      const hours = { all: market.hours(instrument, false), regular: market.hours(instrument, true) };
       session.send(replies.contractDetails(id, instrument, hours, session.version));
     }
     session.send(replies.contractDetailsEnd(id));

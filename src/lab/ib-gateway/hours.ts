@@ -69,10 +69,10 @@ export function sessionsBefore(
     .reverse();
 }
 
-/** As contract details have them: today and the four days after, in UTC. */
+/** As contract details have them: today and tomorrow, in UTC. */
 export function hoursText(session: Session, nowMs: number): string {
   const today = Math.floor(nowMs / 1000 / DAY_S);
-  return [0, 1, 2, 3, 4].map((ahead) => dayText(session, today + ahead)).join(';');
+  return [0, 1].map((ahead) => dayText(session, today + ahead)).join(';');
 }
 
 function dayText({ weekends, fromS, toS }: Session, day: number): string {

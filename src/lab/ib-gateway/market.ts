@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '../../base/random.js';
 import { contractsFor, knownByNumber } from './contracts.js';
-import { barStarts, barsIn, sessionOf, sessionsBefore } from './hours.js';
+import { barStarts, barsIn, hoursText, sessionOf, sessionsBefore } from './hours.js';
 import type { Bar, History, Instrument, WrittenBars } from './wire/model.js';
 import type { ContractQuery, HistoryQuery } from './wire/request-types.js';
 import { Since } from './wire/versions.js';
@@ -17,6 +17,8 @@ export interface Quote {
 /** No history has more, whatever is asked for: the fault of a large one is the client's to see, not the gateway's. */
 const MOST_BARS = 100_000;
 const MOST_DAYS = 1000;
+/** Texts of trading hours that are kept: those of a day, for each kind of instrument. */
+const MOST_HOURS = 100;
 const DEFAULT_NOW_MS = Date.UTC(2026, 0, 5);
 const BAR_SECONDS = {
   sec: 1,
@@ -34,7 +36,8 @@ export class Market {
   readonly #byConId = new Map<number, Instrument>();
   readonly #quotes = new Map<number, { tick: number; quote: Quote }>();
   /** By the text of the query: most clients ask for few contracts, many times. */
-  readonly #found = new Map<string, Instrument>();
+  readonly #found = new Map<string, readonly Instrument[]>();
+  readonly #hours = new Map<string, string>();
   /** Oldest first. */
   readonly #histories = new Map<string, KeptBars>();
   #keptBars = 0;
@@ -48,18 +51,24 @@ export class Market {
 
   /** The instrument that is meant; null if none fits the description, and `ambiguous` if several do. */
   find(query: ContractQuery): Instrument | 'ambiguous' | null {
-    const key = Object.values(query).join('|');
-    const known = this.#found.get(key);
-    if (known !== undefined) return known;
-    const [first, ...others] = this.lookUp(query);
-    if (first === undefined) return null;
-    if (others.length > 0) return 'ambiguous';
-    if (this.#found.size < MOST_INSTRUMENTS) this.#found.set(key, first);
-    return first;
+    const found = this.lookUp(query);
+    return found.length > 1 ? 'ambiguous' : (found[0] ?? null);
   }
 
   /** All instruments that fit the description. */
-  lookUp(query: ContractQuery): Instrument[] {
+  lookUp(query: ContractQuery): readonly Instrument[] {
+    const { conId, symbol, secType, expiry, strike, right, multiplier, exchange } = query;
+    const { primaryExchange, currency, localSymbol, tradingClass } = query;
+    const key = `${conId}|${symbol}|${secType}|${expiry}|${strike}|${right}|${multiplier}|${exchange}|${primaryExchange}|${currency}|${localSymbol}|${tradingClass}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) return known;
+    const found = this.#lookUp(query);
+    // Which options and futures there are depends on the date, and an unknown number may be known later.
+    if (found.length === 1 && this.#found.size < MOST_INSTRUMENTS) this.#found.set(key, found);
+    return found;
+  }
+
+  #lookUp(query: ContractQuery): readonly Instrument[] {
     const numbered = query.conId > 0 ? this.#numbered(query.conId) : undefined;
     if (numbered !== undefined) {
       const { exchange } = query;
@@ -69,6 +78,19 @@ export class Market {
     const found = contractsFor(query, this.#wallTime());
     for (const one of found) this.#remember(one);
     return found;
+  }
+
+  /** When an instrument is traded in the days to come, as contract details have it. */
+  hours(instrument: Instrument, regularOnly: boolean): string {
+    const nowMs = this.#wallTime();
+    const { trading, secType } = instrument;
+    const key = `${trading} ${secType} ${regularOnly} ${Math.floor(nowMs / 86_400_000)}`;
+    const known = this.#hours.get(key);
+    if (known !== undefined) return known;
+    if (this.#hours.size >= MOST_HOURS) this.#hours.clear();
+    const text = hoursText(sessionOf(instrument, regularOnly), nowMs);
+    this.#hours.set(key, text);
+    return text;
   }
 
   #numbered(conId: number): Instrument | undefined {
@@ -119,18 +141,19 @@ export class Market {
     const wanted = barsIn(session, duration.count, duration.unit, barSeconds);
     const count = Math.min(MOST_BARS, Math.max(1, wanted));
     const endSeconds = Math.ceil(endMs / 1000);
-    const starts = barStarts(session, count, endSeconds, barSeconds);
-    const [newest = endSeconds, oldest = endSeconds] = [starts[0], starts.at(-1)];
-    const start = timeText(oldest * 1000, false, version);
+    const [newest = endSeconds] = barStarts(session, 1, endSeconds, barSeconds);
     const end = timeText(endSeconds * 1000, false, version);
     const writeTime = query.epochTimes ? String : timeWriter(barSeconds >= BAR_SECONDS.day, version);
     const hours = query.regularHoursOnly ? 'regular' : 'all';
-    const key = [instrument.conId, newest, barSeconds, count, hours, writeTime(newest)].join(' ');
+    const key = `${instrument.conId} ${newest} ${barSeconds} ${count} ${hours} ${writeTime(newest)}`;
     const known = this.#histories.get(key);
-    if (known !== undefined) return { ...known, start, end };
+    if (known !== undefined) return { ...known, start: timeText(known.oldest * 1000, false, version), end };
+    const starts = barStarts(session, count, endSeconds, barSeconds);
+    const oldest = starts.at(-1) ?? newest;
+    const start = timeText(oldest * 1000, false, version);
     const random = seededRandom(this.#seed ^ instrument.conId ^ newest);
     const bars = makeBars(instrument, random, count, (back) => writeTime(starts[back] as number));
-    this.#keep(key, bars);
+    this.#keep(key, bars, oldest);
     return { bars, start, end };
   }
 
@@ -155,14 +178,14 @@ export class Market {
    * Many clients ask for the same, and what was sent is written once: see historicalBars in replies.ts. To keep what is
    * asked for once would cost more than to make it.
    */
-  #keep(key: string, bars: readonly Bar[]): void {
+  #keep(key: string, bars: readonly Bar[], oldest: number): void {
     if (bars.length > MOST_KEPT_BARS / 10) return;
     if (!this.#askedOnce.delete(key)) {
       if (this.#askedOnce.size >= MOST_INSTRUMENTS) this.#askedOnce.clear();
       this.#askedOnce.add(key);
       return;
     }
-    this.#histories.set(key, { bars, written: {} });
+    this.#histories.set(key, { bars, oldest, written: {} });
     this.#keptBars += bars.length;
     for (const [oldest, its] of this.#histories) {
       if (this.#keptBars <= MOST_KEPT_BARS) return;
@@ -210,6 +233,8 @@ export interface Schedule {
 
 interface KeptBars {
   readonly bars: readonly Bar[];
+  /** When the first of them starts, in seconds since the epoch. */
+  readonly oldest: number;
   readonly written: WrittenBars;
 }
 

@@ -58,8 +58,7 @@ function writeWhole(at: number, value: number): number {
 /** As String writes it, without zeros at its end. Prices in whole cents are written fast. */
 function writePrice(at: number, value: number): number {
   const cents = Math.round(value * 100);
-  const isFast = cents >= 0 && cents < MOST_FAST && cents / 100 === value;
-  if (!isFast) return writeText(at, String(value));
+  if (!(cents >= 0 && cents < MOST_FAST && cents / 100 === value)) return writeText(at, String(value));
   const whole = (cents / 100) | 0;
   const rest = cents - whole * 100;
   let end = writeDigits(at, whole);

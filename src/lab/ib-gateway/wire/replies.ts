@@ -170,8 +170,10 @@ export const MARKET_RULES: Readonly<Record<number, number>> = {
   ...{ 26: 0.01, 67: 0.25, 239: 0.00005, 240: 0.005, 32: 0.1, 33: 0.05, 34: 1, 35: 0.015625, 36: 0.001 },
 };
 
+const RULES = new Map(Object.entries(MARKET_RULES).map(([rule, step]) => [step, rule]));
+
 function ruleOf(minTick: number): string {
-  return Object.keys(MARKET_RULES).find((rule) => MARKET_RULES[Number(rule)] === minTick) ?? '26';
+  return RULES.get(minTick) ?? '26';
 }
 
 export function contractDetailsEnd(id: number): Reply {

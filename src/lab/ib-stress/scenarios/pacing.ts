@@ -6,18 +6,25 @@ const LIMIT = 50;
 const HEADROOM = 0.1;
 const TEN_MINUTES_MS = 600_000;
 
+/**
+ * Added to the window of the pacing, by the clock of the run: 0.4 s of the machine at speed 4. If the gateway's process
+ * gets no CPU for that long, messages of two seconds arrive within one, and that is not the pool's fault.
+ */
+export const STALL_MARGIN_MS = 1600;
+
 export const messagePacing: Scenario = {
   name: 'message-pacing',
   title: 'more demand than the gateway takes: never above 50 messages a second, over all connections',
   speed: 4,
   lastsMs: 12_000,
   live: true,
+  pacing: { marginMs: STALL_MARGIN_MS },
   async run(trial) {
     const demand = 160;
     const count = Math.max(2, trial.workers);
     const pool = trial.pool({ topology: 'worker', workers: count });
     const leases = await acquireAll(pool, count);
-    const timeoutMs = trial.real(3000);
+    const timeoutMs = trial.real(6000);
     const outcomes = await Promise.all(
       Array.from({ length: demand }, (_, at) => {
         const { connection } = leases[at % count] as (typeof leases)[number];

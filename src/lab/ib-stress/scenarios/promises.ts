@@ -1,5 +1,6 @@
 import type { Bar, Contract } from '../../../ib/contracts.js';
 import { IbError } from '../../../ib/errors.js';
+import { STALL_MARGIN_MS } from './pacing.js';
 import { answered, type Scenario, stock, tally } from './scenario.js';
 
 const READS = 150;
@@ -11,7 +12,8 @@ export const urgentFirst: Scenario = {
   name: 'urgent-first',
   title: 'orders and cancels while the queue is full of reads: they go ahead of everything that waits',
   speed: 4,
-  lastsMs: 10_000,
+  lastsMs: 14_000,
+  pacing: { marginMs: STALL_MARGIN_MS },
   async run(trial) {
     using lease = await trial.pool().acquire();
     const { connection } = lease;
