@@ -27,6 +27,7 @@ export type {
   Tick,
 } from './contracts.js';
 export { IbError, type IbErrorCode, PoolExhaustedError } from './errors.js';
+export { fileBudget } from './file-budget.js';
 export type { Session } from './handshake.js';
 export type { HistoryFacts, HistoryRules } from './history-log.js';
 export { type Line, type Link, localLine, type Target, threadLine } from './link.js';
@@ -55,6 +56,13 @@ export { type Ping, type PingOptions, pingGateway } from './ping.js';
 export { type AcquireOptions, createIbPool, type IbLease, IbPool } from './pool.js';
 export type { IbPoolOptions } from './pool-options.js';
 export type { RawClient, RawEvent } from './raw-client.js';
+export { type RedisEval, redisBudget } from './redis-budget.js';
 export type { RequestOptions } from './requests.js';
+export {
+  type Claim,
+  createSharedPacer,
+  type SharedBudget,
+  type SharedPacingOptions,
+} from './shared-budget.js';
 export type { MarketDataOptions, MarketDataType, StreamMessage, Subscription } from './subscriptions.js';
 export type { ConnectionState, SupervisorOptions } from './supervisor.js';

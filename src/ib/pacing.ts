@@ -148,6 +148,11 @@ export class LocalPacer implements Pacer {
     this.#alarm = new Alarm(clock, () => this.#pump(), { background: false });
   }
 
+  /** How many messages it lets go in a second, and how many with urgent ones. */
+  get budgets(): { readonly ordinary: number; readonly urgent: number } {
+    return { ordinary: this.#budget, urgent: this.#urgentBudget };
+  }
+
   send(
     message: Paced,
     transmit: () => void | Promise<void>,
