@@ -145,7 +145,7 @@ export class IbConnection implements AsyncDisposable {
     this.#requests = requests;
     const streams = { pacer, clock, codes, trust1102, marketDataType, watchdogMs: streamWatchdogMs };
     this.#subscriptions = new Subscriptions(supervisor, requests, streams);
-    this.#ledger = new OrderLedger({ supervisor, requests, pacer, clock, codes, clientId }, orders);
+    this.#ledger = new OrderLedger({ supervisor, requests, pacer, clock, random, codes, clientId }, orders);
     this.raw = new RawClient({ supervisor, requests, pacer });
   }
 

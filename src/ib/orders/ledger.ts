@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { Signal } from '../../base/emitter.js';
 import { ignore } from '../../base/promises.js';
+import type { Random } from '../../base/random.js';
 import type { CodeTable } from '../codes.js';
 import type { Contract, Order, OrderStatus } from '../contracts.js';
 import type { IbError } from '../errors.js';
@@ -36,6 +37,7 @@ interface LedgerParts {
   readonly requests: Requests;
   readonly pacer: Pacer;
   readonly clock: Clock;
+  readonly random: Random;
   readonly codes: CodeTable;
   readonly clientId: number;
 }
@@ -63,7 +65,7 @@ export class OrderLedger {
     this.#parts = parts;
     this.#prefix = orderRefPrefix ?? 'poolctl';
     this.recovers = orderRefPrefix !== undefined;
-    this.#token = `${this.#prefix}-${parts.clientId}-${Math.round(parts.clock.wallTime()).toString(36)}`;
+    this.#token = `${this.#prefix}-${parts.clientId}-${Math.round(parts.clock.wallTime()).toString(36)}${Math.floor(parts.random() * 1296).toString(36)}`;
     this.#book = new OrderBook({
       clientId: parts.clientId,
       keepOrders,
@@ -108,7 +110,11 @@ export class OrderLedger {
 
   /** A reference that no other order has. */
   newRef(suffix = ''): string {
-    return `${this.#token}-${++this.#made}${suffix}`;
+    for (;;) {
+      const ref = `${this.#token}-${++this.#made}${suffix}`;
+      // A process that starts in the same moment as the one before makes up the same.
+      if (this.#book.byRef(ref) === null) return ref;
+    }
   }
 
   orders(): OrderHandle[] {
@@ -163,6 +169,11 @@ export class OrderLedger {
       const text = `${name}: not sent, the state of the order is not known`;
       const hint = 'await its `settled` first';
       return Promise.reject(new OrderError('not-sent', 'ERR_IB_CONNECTION_LOST', text, { hint }));
+    }
+    const { accepted } = this.#book.entryOf(record);
+    if (!record.isSeen && accepted !== null && (record.state === 'new' || record.state === 'sent')) {
+      // Sent at once, it would place the order anew where the placement is refused.
+      return accepted.then(() => this.modify(record, changes, options));
     }
     const order = modification(record, changes);
     const message = (): OrderMessageCall => ['placeOrder', [record.orderId, record.contract, order]];

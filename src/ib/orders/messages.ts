@@ -229,6 +229,8 @@ export class OrderMessages {
       });
     }
     if (!(code === USED_ID && kind === 'place')) waiter?.reject(error);
+    // Nothing more comes of a cancellation of an order that was refused.
+    if (record.isOver) this.#parts.book.entryOf(record).waiters.heard(record, 'status');
   }
 
   /** The broker has ended the order: rejected it (201), or canceled it, by request or not (202). */
