@@ -67,6 +67,7 @@ class Sending implements Waiter {
   readonly kind: MessageKind;
   readonly record: OrderRecord;
   readonly wants: Order | null;
+  wasSent = false;
   isContradicted = false;
   readonly #parts: SenderParts;
   readonly #call: OrderCall;
@@ -77,7 +78,6 @@ class Sending implements Waiter {
   readonly #reject: (error: Error) => void;
   readonly #queue = new AbortController();
   #stopWatching = ignore;
-  #wasSent = false;
   #isOver = false;
 
   constructor(
@@ -121,6 +121,7 @@ class Sending implements Waiter {
       return;
     }
     this.#limit.onOver = (cause) => this.#overdue(cause);
+    this.#waiters.add(this);
     // A cancellation waits for nothing.
     const gate = this.kind === 'cancel' ? null : this.#parts.gate();
     if (gate === null) this.#enqueue();
@@ -153,7 +154,7 @@ class Sending implements Waiter {
       .send({ kind: 'urgent' }, () => this.#transmit(), beforeWaiting)
       .catch((error: unknown) => {
         if (this.#isOver) return;
-        if (this.#wasSent) this.#overdue(asError(error));
+        if (this.wasSent) this.#overdue(asError(error));
         else this.#notSent(asError(error));
       });
   }
@@ -161,8 +162,7 @@ class Sending implements Waiter {
   #transmit(): void | Promise<void> {
     const { clock, supervisor } = this.#parts;
     this.#stopWatching();
-    this.#wasSent = true;
-    this.#waiters.add(this);
+    this.wasSent = true;
     this.#limit.run();
     if (this.kind === 'place') {
       this.record.sent = this.record.order;
@@ -186,7 +186,7 @@ class Sending implements Waiter {
 
   /** The time is up, or the caller has given up. */
   #overdue(cause: Error): void {
-    if (!this.#wasSent) {
+    if (!this.wasSent) {
       this.#notSent(cause);
       return;
     }

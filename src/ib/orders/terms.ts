@@ -31,7 +31,9 @@ export function sameTerms(record: OrderRecord, contract: Contract, order: Order)
     known.conId !== undefined && contract.conId !== undefined
       ? known.conId === contract.conId
       : isSame(known.symbol, contract.symbol) && isSame(known.secType, contract.secType);
-  return sameContract && TERMS.every((name) => isSame(record.order[name], order[name]));
+  // Completed orders are listed with a quantity of 0.
+  const isTold = (name: string): boolean => name !== 'totalQuantity' || Number(record.order[name]) !== 0;
+  return sameContract && TERMS.every((name) => !isTold(name) || isSame(record.order[name], order[name]));
 }
 
 /** The whole order with its changes: IB takes what is missing for changed, too. */

@@ -12,6 +12,8 @@ export interface Waiter {
   readonly record: OrderRecord;
   /** Of a modification: what it asks for. */
   readonly wants: Order | null;
+  /** false while it waits for its turn. */
+  readonly wasSent: boolean;
   /** The gateway has listed the order since with other values than it wants. */
   isContradicted: boolean;
   resolve(status: OrderStatus): void;
@@ -32,12 +34,17 @@ export function nameOf(kind: MessageKind, orderId: number, contract: Contract): 
 export class Waiters {
   readonly #waiters: Waiter[] = [];
 
+  /** Messages that are under way to the gateway, or being answered. */
   get size(): number {
-    return this.#waiters.length;
+    return this.#sent.length;
   }
 
   has(kind: MessageKind): boolean {
-    return this.#waiters.some((waiter) => waiter.kind === kind);
+    return this.#sent.some((waiter) => waiter.kind === kind);
+  }
+
+  get #sent(): Waiter[] {
+    return this.#waiters.filter(({ wasSent }) => wasSent);
   }
 
   add(waiter: Waiter): void {
@@ -53,11 +60,12 @@ export class Waiters {
   heard(record: OrderRecord, said: 'status' | 'open' | 'fill'): void {
     const { status, state } = record;
     for (const waiter of [...this.#waiters]) {
-      if (waiter.kind === 'place') waiter.resolve(status);
-      else if (record.isOver) this.#settleOver(waiter, record);
+      if (waiter.kind === 'place') {
+        if (waiter.wasSent) waiter.resolve(status);
+      } else if (record.isOver) this.#settleOver(waiter, record);
     }
     if (record.isOver || state === 'unknown') return;
-    const changes = this.#waiters.filter(({ kind }) => kind === 'modify');
+    const changes = this.#sent.filter(({ kind }) => kind === 'modify');
     if (said === 'open') {
       const at = changes.findLastIndex(({ wants }) => wants !== null && matches(wants, record.order));
       // Those before it were replaced by it before the gateway answered.
@@ -71,15 +79,14 @@ export class Waiters {
 
   /** The oldest message that a refusal of this kind may be about; null if there is none. */
   refused(kinds: readonly MessageKind[]): Waiter | null {
-    return this.#waiters.find(({ kind }) => kinds.includes(kind)) ?? null;
+    return this.#sent.find(({ kind }) => kinds.includes(kind)) ?? null;
   }
 
   rejectAll(
     error: (waiter: Waiter) => Error,
     kinds: readonly MessageKind[] = ['place', 'modify', 'cancel'],
   ): void {
-    for (const waiter of this.#waiters.filter(({ kind }) => kinds.includes(kind)))
-      waiter.reject(error(waiter));
+    for (const waiter of this.#sent.filter(({ kind }) => kinds.includes(kind))) waiter.reject(error(waiter));
   }
 
   #settleOver(waiter: Waiter, record: OrderRecord): void {
