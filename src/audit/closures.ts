@@ -1,8 +1,9 @@
 import { ts } from 'ts-morph';
 import { type Body, isFunction } from './code/scope.js';
+import { takesError } from './flow/calls/entering.js';
 import { LISTENS, SUCCESS } from './flow/names.js';
 import { functionOf, isWithin, lastSegment, rootOf } from './flow/place.js';
-import { factOf, NO_TRAIL, type State } from './flow/state.js';
+import { factOf, NO_TRAIL, type State, withFact } from './flow/state.js';
 import type { Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
@@ -100,9 +101,13 @@ function isArgument(closure: Body): boolean {
 /** The paths of a function literal on which it does not release; null if it never does. */
 function leftOpenBy(closure: Body, before: readonly State[], site: Site, program: Program): State[] | null {
   const walk = new Walk(program, site);
+  // `new Database(file, (error) => ...)`: what failed to open is not open.
+  const failure =
+    closure.parent === site.node && takesError(closure) ? program.graphOf(closure).params[0] : undefined;
+  const opened = (state: State) => (failure === undefined ? state : withFact(state, failure, '=null'));
   const exits = walk.run(
     closure,
-    before.map((state) => ({ ...state, trail: NO_TRAIL })),
+    before.map((state) => ({ ...opened(state), trail: NO_TRAIL })),
   );
   // `resolve(client)`: the promise around has it now.
   const known = new Set(before.flatMap(({ holders }) => holders));

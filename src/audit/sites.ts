@@ -172,6 +172,8 @@ function matchesMethod(
     // Of a package that is known, something else: it only has the same words.
     const module = /^(@[^/#]+\/)?[^/#]+/.exec(receiver.path)?.[0] ?? '';
     if (IMPOSTORS.test(module)) return null;
+    // A name that any receiver may have says nothing of a package that has its own.
+    if (pattern.named?.source === '.' && pattern.isUnique !== true) return null;
     const type = /(?:#|\.)(\w+)$/.exec(receiver.path)?.[1] ?? '';
     return pattern.named?.test(type) === true ? 'medium' : byName(node, callee, pattern, 'low');
   }

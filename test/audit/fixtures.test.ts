@@ -32,7 +32,7 @@ describe('the analyser', () => {
   const folders = [
     'get-db/anti-patterns.ts get-db/factory.ts get-db/uses-factory.ts pg/paths.ts pg/owners.ts pg/promises.ts',
     'mysql/callbacks.js mysql/promise.ts typeorm/runners.ts transactions/sequelize.ts transactions/knex.ts',
-    'mongodb/sessions.ts sqlite/handles.ts pools/generic.ts clean/impostors.ts shapes/repository.ts shapes/drivers.ts shapes/own-session.ts',
+    'mongodb/sessions.ts sqlite/handles.ts sqlite/callbacks.js pools/generic.ts clean/impostors.ts shapes/repository.ts shapes/drivers.ts shapes/own-session.ts',
     'misuse/pg.ts misuse/others.ts redis/clients.ts mssql/transactions.ts ib/connections.ts',
     'flow/states.ts flow/pairs.ts flow/owners.ts flow/promises.ts flow/events.ts flow/guards.ts',
     'flow/ownership.ts flow/lenders.ts flow/raises.ts flow/helper-listens.js flow/factories.js flow/flags.ts',

@@ -273,7 +273,9 @@ function answerOf(state: State, test: Test, isOf: Knowledge['isOf']): boolean | 
     }
     case 'has': {
       const part = property(test.place, test.name);
-      if (holds(state, test.place) || contains(state, part)) return true;
+      if (contains(state, part)) return true;
+      // A lease has its methods, and no mark that nobody has put on it: `'savepoint' in transaction`.
+      if (holds(state, test.place)) return METHODS.test(test.name) || factOf(state, part) !== null;
       return isPlace(part) && factOf(state, part) === '=undefined' ? false : null;
     }
     case 'primitive':
@@ -284,6 +286,10 @@ function answerOf(state: State, test: Test, isOf: Knowledge['isOf']): boolean | 
       return isSame(state, test.left, test.right);
   }
 }
+
+/** What clients, connections, sessions and transactions are asked for to tell one kind from another. */
+const METHODS =
+  /^(query|execute|exec|run|connect|end|close|destroy|release|on|once|promise|prepare|get|all|begin\w*|start\w*|commit\w*|rollback\w*|abort\w*|escape\w*|format|config|threadId|processID|connection|isTransactionActive|manager)$/;
 
 /** `if (client.release)`, `client.release?.()`: a lease has the method that ends it. */
 function answerOfRelease(state: State, test: Test, releasers: ReadonlySet<string>): boolean | null {

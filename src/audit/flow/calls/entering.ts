@@ -357,7 +357,7 @@ function isWatched(walk: Walk, call: Call, bodies: readonly Body[], state: State
 const OPENS = /^(connect|open|initialize|ping|getConnection|acquire|authenticate|bind|login)$/;
 
 /** Whether a callback is told of an error first. */
-function takesError(body: Body): boolean {
+export function takesError(body: Body): boolean {
   return isFunction(body) && body.parameters.length > 0 && ERROR.test(nameOfFirst(body));
 }
 
