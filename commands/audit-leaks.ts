@@ -103,8 +103,10 @@ export const command = defineCommand({
     if (options.fix) {
       const { repairAll } = await import('./audit-leaks-fix.js');
       const whole = await runAudit(context, paths);
-      const findings = reported(context, whole, known, changes).findings;
-      await repairAll(findings, whole.files, context, paths);
+      // JSON and SARIF also list the leaks of test files, which are nobody's to repair unless they are asked for.
+      const { findings } = reported(context, whole, known, changes);
+      const asked = findings.filter(({ where }) => options.includeTests || where !== 'test');
+      await repairAll(asked, whole.files, context, paths);
       if (options.dryRun) return verdictOf(findings, whole.result, options);
     }
     const whole = await runAudit(context, paths);

@@ -72,7 +72,7 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
   };
   for (const { site, verdict, misused, habits, files } of judged.values()) {
     if (verdict.leak !== null && !isPartOfLeak(site, judged))
-      raise(toFinding(site, verdict.leak, project), site, files);
+      raise(toFinding(site, verdict.leak, verdict.isCoarse, project), site, files);
     for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
     if (isTest(site, project, includeTests)) continue;
     for (const one of habits) raise(toHabit(site, one, project), site, files);

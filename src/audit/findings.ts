@@ -18,17 +18,27 @@ const TEST_FILE =
   /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$/i;
 
 /** What is told of a leak. */
-export function toFinding(site: Site, leak: Leak, project: Project): Finding {
+export function toFinding(site: Site, leak: Leak, isCoarse: boolean, project: Project): Finding {
   return {
     rule: 'leak',
     kind: leak.kind,
     severity: leak.severity,
-    confidence: leak.isUncertain ? 'low' : site.confidence,
+    confidence: leak.isUncertain ? 'low' : confidenceOf(site, isCoarse),
     message: messageOf(site, leak),
     trail: trailOf(site, leak, project),
     ...placeOf(site, project),
     fingerprint: fingerprintOf(site, null),
   };
+}
+
+/**
+ * Findings of these kinds are right less often than others of the same origin: an instance of a class that holds a
+ * lease, a client that may serve the whole process, and a function with too many paths to follow each.
+ */
+function confidenceOf({ confidence, arms, pattern }: Site, isCoarse: boolean): Finding['confidence'] {
+  const isWhole = pattern.isWhole === true || pattern.endedBy !== undefined;
+  const isDoubtful = arms !== undefined || isWhole || isCoarse;
+  return isDoubtful && confidence === 'high' ? 'medium' : confidence;
 }
 
 /** What is told of a lease that is released or used wrongly. */

@@ -402,6 +402,16 @@ describe('--fix', () => {
     expect((await run('outside', '--fix')).code).toBe(0);
   });
 
+  it('leaves test files alone in every format, unless --include-tests asks for them', async () => {
+    await write('test/a.test.ts', LEAK);
+    for (const format of ['text', 'json', 'sarif']) {
+      await run('--fix', '--format', format);
+      expect(await readFile(join(folder, 'test/a.test.ts'), 'utf8')).toBe(LEAK);
+    }
+    await run('--fix', '--format', 'json', '--include-tests');
+    expect(await readFile(join(folder, 'test/a.test.ts'), 'utf8')).toContain('finally');
+  });
+
   it('gives one line of reason for each leak that stays, in a dry run too', async () => {
     await write(
       'a.ts',
