@@ -252,6 +252,51 @@ export async function f() {
     expect(await run('--acquire', 'borrow')).toMatchObject({ code: 2 });
   });
 
+  const LINKS = `import { Link } from 'house';
+export async function never() {
+  const link = new Link('a');
+  await link.ask();
+}
+export async function opened() {
+  const link = new Link('b');
+  await link.open();
+  await link.ask();
+  link.hangUp();
+}
+export async function ended() {
+  const link = new Link('c');
+  await link.open();
+  try {
+    await link.ask();
+  } finally {
+    link.hangUp();
+  }
+}
+`;
+
+  it('learns of a constructor of the user, which lends at once', async () => {
+    await write('a.ts', LINKS);
+    const { findings } = await json('--acquire', 'new Link', '--release', 'hangUp');
+    expect(findings).toMatchObject([
+      { resource: 'custom', line: 3, kind: 'never-released' },
+      // Without --armed-by any call may fail while it is held, and open() is the first.
+      { resource: 'custom', line: 7, kind: 'not-released-on-throw', trail: [{}, { line: 8 }] },
+      { resource: 'custom', line: 13, kind: 'not-released-on-throw', trail: [{}, { line: 14 }] },
+    ]);
+  });
+
+  it('counts what a constructor makes from the method on that --armed-by names', async () => {
+    await write('a.ts', LINKS);
+    const { findings } = await json('--acquire', 'new Link', '--release', 'hangUp', '--armed-by', 'open');
+    expect(findings).toMatchObject([
+      { line: 7, kind: 'not-released-on-throw', severity: 'error', trail: [{}, { line: 9 }] },
+    ]);
+    await write('b.ts', LINKS.replaceAll('house', 'elsewhere'));
+    const resource = { acquire: 'new Link', release: 'hangUp', armedBy: 'open', from: 'house' };
+    await write('poolctl.config.json', JSON.stringify({ 'audit-leaks': { resources: [resource] } }));
+    expect((await json()).findings).toMatchObject([{ file: 'a.ts', line: 7 }]);
+  });
+
   it('takes resources from the config file, with what hands them on and where they come from', async () => {
     await write(
       'poolctl.config.json',

@@ -192,7 +192,8 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
       });
   if (raise === 'never') return [];
   // What fails to connect holds nothing.
-  const state = before.status === 'lazy' && raise === 'protocol' ? before : armed;
+  const isOpening = raise === 'protocol' || walk.site.pattern.armedBy?.includes(call.name) === true;
+  const state = before.status === 'lazy' && isOpening ? before : armed;
   return [
     {
       ...state,
