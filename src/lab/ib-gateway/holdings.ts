@@ -47,7 +47,7 @@ export class Holdings {
     const after = rounded(held + quantity);
     const isTurned = held * after < 0;
     const grown = (held * cost + quantity * price * factor) / (after || 1);
-    const averageCost = after === 0 ? 0 : isTurned ? price * factor : closed > 0 ? cost : grown;
+    const averageCost = rounded(after === 0 ? 0 : isTurned ? price * factor : closed > 0 ? cost : grown);
     const position = { instrument: before?.instrument ?? instrument, quantity: after, averageCost, price };
     this.#byAccount.get(account)?.set(instrument.conId, position);
     return { position, realized };

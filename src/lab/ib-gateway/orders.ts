@@ -241,7 +241,7 @@ export class Orders {
     entry.order = {
       ...before,
       filled,
-      price: (before.price * before.filled + price * quantity) / filled,
+      price: Math.round(((before.price * before.filled + price * quantity) / filled) * 1e8) / 1e8,
       lastPrice: price,
       commission: Math.round(((before.commission ?? 0) + commission) * 100) / 100,
       status: isWhole ? 'Filled' : 'Submitted',

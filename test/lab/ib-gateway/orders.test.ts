@@ -82,6 +82,13 @@ describe('an order', () => {
     expect(Number(price)).toBeLessThan(260);
   });
 
+  it('has an average price without the digits that binary fractions add', async () => {
+    const { ready } = await gatewayWith({ seed: 2 });
+    const client = await ready(1);
+    for (let id = 1; id <= 40; id++) await place(client, id, { type: 'MKT', quantity: id });
+    expect(client.of(3).flatMap(([, , , , , price = '']) => (price.length > 8 ? [price] : []))).toEqual([]);
+  });
+
   it('with a limit waits until the price is there, and keeps prices moving until then', async () => {
     const { clock, ready } = await gatewayWith();
     const client = await ready(1);
