@@ -226,6 +226,11 @@ export class FeedConnection {
 
   // Opening
 
+  /** It is going to take the place of another connection. */
+  replaces(): void {
+    this.#redial.dialsForRotation();
+  }
+
   /** Sees to it that there is a socket, unless there is one, or there will be. */
   open(): void {
     if (this.#state === 'failed') this.#setState('idle');

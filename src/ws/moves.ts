@@ -182,6 +182,7 @@ export class Moves {
     );
     from.retiring = true;
     const targets = room ?? [this.#host.add(from.lane)];
+    if (room === null) for (const target of targets) target.replaces();
     const move: Move = {
       ...{ from, why, to: new Set<SeatConnection>(), left: new Map<Subscription, Merge>() },
       ...{ refused: new Map<Subscription, string>(), total: seats.length, gapless: true, timer: null },

@@ -42,6 +42,11 @@ export class Redial {
     return this.#why;
   }
 
+  /** The next dial opens a socket in place of another. */
+  dialsForRotation(): void {
+    this.#why = 'rotation';
+  }
+
   /** The connection has been open for a while: all counts begin anew. */
   stable(): void {
     this.#failures = 0;

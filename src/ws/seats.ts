@@ -35,8 +35,11 @@ export class Seats {
     return this.all.filter(({ upstream }) => upstream === 'live');
   }
 
+  /** The symbols that are wanted, at any time: a view, which adapters may keep. */
   get wantedSymbols(): ReadonlySet<string> {
-    return new Set(this.all.flatMap((seat) => (seat.wanted ? [seat.subscription.symbol] : [])));
+    const wanted = (): Set<string> =>
+      new Set(this.all.flatMap((seat) => (seat.wanted ? [seat.subscription.symbol] : [])));
+    return liveSet(wanted);
   }
 
   /** Where modes are topics of their own: the one of the symbol that a request waits for. */
@@ -70,4 +73,15 @@ export class Seats {
     seat.request = null;
     seat.renewing = false;
   }
+}
+
+/** A set that is read anew each time it is asked. */
+function liveSet(read: () => Set<string>): ReadonlySet<string> {
+  return new Proxy(new Set<string>(), {
+    get(_target, name) {
+      const set = read();
+      const value: unknown = Reflect.get(set, name, set);
+      return typeof value === 'function' ? value.bind(set) : value;
+    },
+  });
 }

@@ -65,14 +65,20 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
   #closed = false;
   #error: FeedError | null = null;
 
-  constructor(owner: SubscriberOwner, name: string, capacity: number, options: SubscriberOptions) {
+  constructor(
+    owner: SubscriberOwner,
+    name: string,
+    capacity: number,
+    options: SubscriberOptions,
+    keyOf?: (tick: Tick) => string,
+  ) {
     const { policy = 'conflate' } = options;
     const limit = options.limit ?? (policy === 'conflate' ? capacity : 1024);
     if (!Number.isSafeInteger(limit) || limit < 1)
       throw new FeedError('ERR_FEED_OPTION', `limit is ${limit}; it must be a whole number from 1`);
     this.name = name;
     this.#owner = owner;
-    this.#queue = createTickQueue(policy, limit);
+    this.#queue = createTickQueue(policy, limit, keyOf);
     this.#onTick = options.onTick ?? null;
   }
 

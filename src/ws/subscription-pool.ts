@@ -24,7 +24,8 @@ import {
   type SubscriberOptions,
   type SubscriberOwner,
 } from './subscriber.js';
-import { NO_CALLS, Seat, Subscription } from './subscription.js';
+import { NO_CALLS, Seat, Subscription, topicKey } from './subscription.js';
+import type { Tick } from './tick-queue.js';
 import { type AskedTopic, keysOf, strongestMode, topicsOf } from './topics.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -153,7 +154,10 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   subscriber(options: SubscriberOptions = {}): Subscriber {
     this.#mustBeOpen();
     const name = options.name ?? `subscriber-${++this.#subscribersMade}`;
-    const subscriber = new Subscriber(this.#owner, name, this.capacity, options);
+    // Where each mode of a symbol is a topic of its own, a tick of one is no newer tick of the other.
+    const isSeparate = this.settings.venue.modeChange === 'separate';
+    const keyOf = isSeparate ? ({ symbol, mode }: Tick) => topicKey(symbol, mode) : undefined;
+    const subscriber = new Subscriber(this.#owner, name, this.capacity, options, keyOf);
     this.#subscribers.add(subscriber);
     return subscriber;
   }

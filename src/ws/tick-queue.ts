@@ -39,20 +39,28 @@ export interface TickQueue {
   shift(): Tick | undefined;
 }
 
-/** A queue of at most `limit` ticks. */
-export function createTickQueue(policy: SlowPolicy, limit: number): TickQueue {
-  return policy === 'conflate' ? new ConflatingQueue(limit) : new TickLine(limit, policy === 'drop-oldest');
+/** A queue of at most `limit` ticks. Ticks with the same key are conflated. */
+export function createTickQueue(
+  policy: SlowPolicy,
+  limit: number,
+  keyOf: (tick: Tick) => string = ({ symbol }) => symbol,
+): TickQueue {
+  return policy === 'conflate'
+    ? new ConflatingQueue(limit, keyOf)
+    : new TickLine(limit, policy === 'drop-oldest');
 }
 
 class ConflatingQueue implements TickQueue {
   readonly #limit: number;
+  readonly #keyOf: (tick: Tick) => string;
   /** In the order in which their symbols came to have one. */
   readonly #latest = new Map<string, Tick>();
   conflated = 0;
   dropped = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, keyOf: (tick: Tick) => string) {
     this.#limit = limit;
+    this.#keyOf = keyOf;
   }
 
   get length(): number {
@@ -61,7 +69,7 @@ class ConflatingQueue implements TickQueue {
 
   push(tick: Tick): boolean {
     const before = this.#latest.size;
-    this.#latest.set(tick.symbol, tick);
+    this.#latest.set(this.#keyOf(tick), tick);
     if (this.#latest.size === before) this.conflated++;
     else if (before >= this.#limit) {
       this.shift();
@@ -71,8 +79,8 @@ class ConflatingQueue implements TickQueue {
   }
 
   shift(): Tick | undefined {
-    for (const [symbol, tick] of this.#latest) {
-      this.#latest.delete(symbol);
+    for (const [key, tick] of this.#latest) {
+      this.#latest.delete(key);
       return tick;
     }
     return undefined;

@@ -576,3 +576,78 @@ it('a server that goes away is replaced at once, and counts as no failure', asyn
   expect((await gap).symbols).toMatchObject([{ symbol: 'A' }]);
   expect(server.requests).toHaveLength(2);
 });
+
+describe('a session', () => {
+  it('may keep the set of its topics, which grows and shrinks', async () => {
+    const server = await venueServer({ received: agree });
+    const venue = venueAt(server.url);
+    let kept: ReadonlySet<string> = new Set();
+    const pool = poolOf({
+      lingerMs: 0,
+      venue: {
+        ...venue,
+        session: (context) => {
+          ({ topics: kept } = context);
+          return venue.session(context);
+        },
+      },
+    });
+    const subscriber = pool.subscriber();
+    await subscriber.subscribe(['A', 'B']);
+    expect([[...kept], kept.size, kept.has('B')]).toEqual([['A', 'B'], 2, true]);
+    await subscriber.subscribe('C');
+    subscriber.unsubscribe('A');
+    expect([...kept]).toEqual(['B', 'C']);
+  });
+
+  it('is told why it is dialed: for a rotation too', async () => {
+    const whys: string[] = [];
+    const server = await venueServer({ received: agree });
+    const pool = poolOf({
+      venue: venueAt(server.url, {
+        target: ({ why }) => {
+          whys.push(why);
+          return { url: server.url };
+        },
+      }),
+    });
+    await pool.subscriber().subscribe('A');
+    const moved = heard(pool, 'moved');
+    pool.rotate();
+    await moved;
+    const gap = heard(pool, 'gap');
+    server.sockets.at(-1)?.terminate();
+    await gap;
+    expect(whys).toEqual(['first', 'rotation', 'lost']);
+  });
+});
+
+it('modes that are topics of their own take places of their own, and their ticks are not conflated', async () => {
+  const server = await venueServer({
+    received: (socket) => {
+      for (const mode of ['ltp', 'quote']) socket.send(json({ tick: 'A', mode }));
+    },
+  });
+  const pool = poolOf({
+    venue: venueAt(server.url, {
+      confirmation: 'none',
+      modes: ['ltp', 'quote'],
+      modeChange: 'separate',
+      session: () => ({
+        received: (data, out) => {
+          const { tick, mode } = JSON.parse(String(data)) as { tick: string; mode: string };
+          out.tick(tick, mode, { mode });
+        },
+      }),
+    }),
+  });
+  const subscriber = pool.subscriber();
+  await subscriber.subscribe('A', { mode: 'ltp' });
+  await subscriber.subscribe('A', { mode: 'quote' });
+  expect(pool.snapshot().feed.symbols).toBe(2);
+  expect([...subscriber.symbols]).toEqual(['A']);
+  await expect.poll(() => subscriber.queued).toBe(2);
+  expect(subscriber.take().map(({ data }) => data)).toEqual(['ltp', 'quote']);
+  subscriber.unsubscribe('A', { mode: 'ltp' });
+  await expect.poll(() => pool.snapshot().feed.symbols).toBe(1);
+});
