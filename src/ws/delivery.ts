@@ -108,11 +108,12 @@ export class Delivery {
       mode: at?.mode ?? subscription.seat.mode,
       snapshot: at?.snapshot ?? false,
     };
-    for (const subscriber of subscription.subscribers.keys()) subscriber.offer(told);
+    subscription.subscribers.tell(told);
   }
 
   /** These are live, after a loss or for the first time. */
   becameLive(connection: FeedConnection, seats: readonly Seat[]): void {
+    if (this.#context.settings.venue.snapshot === undefined) return;
     const own = seats
       .map(({ subscription }) => subscription)
       .filter(({ seat }) => seat.connection === connection);

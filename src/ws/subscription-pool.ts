@@ -233,6 +233,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     const fresh = topics.filter(({ key }) => !this.#subscriptions.has(key));
     const targets = this.#place(fresh, atomic);
     const call = new SubscribeCall(topics.map(({ symbol }) => symbol));
+    const only: readonly SubscribeCall[] = [call];
     const added: string[] = [];
     for (const topic of topics) {
       const subscription = this.#subscriptions.get(topic.key) ?? this.#create(topic, targets);
@@ -247,8 +248,9 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
         throw this.#fatalError ?? new FeedError('ERR_FEED_AUTH', 'the server refuses the credentials');
       }
       if (subscription.seat.upstream === 'live') call.settle(topic.symbol, 'live');
-      else if (subscription.calls === NO_CALLS) subscription.calls = [call];
-      else subscription.calls.push(call);
+      // One array for all topics of the call.
+      else if (subscription.calls === NO_CALLS) subscription.calls = only;
+      else subscription.calls = [...subscription.calls, call];
     }
     if (!call.over) this.#limit(call, subscriber, added, timeoutMs, signal);
     return call.promise;
@@ -483,8 +485,9 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     const own = [...this.#subscriptions.values()].filter(({ seat }) => seat.connection === connection);
     if (own.length === 0) return;
     this.#fatalError = error;
-    const calls = own.flatMap((subscription) => subscription.calls.splice(0));
-    for (const call of new Set(calls)) call.fail(error);
+    const calls = new Set(own.flatMap((subscription) => subscription.calls));
+    for (const subscription of own) subscription.calls = NO_CALLS;
+    for (const call of calls) call.fail(error);
   }
 
   #keepsIdle(connection: FeedConnection): boolean {

@@ -1,7 +1,7 @@
 import type { ConnectionState } from '../snapshot/feed.js';
 import type { GapSymbol, LossCause } from './events.js';
 import type { SubscribeCall } from './subscribe-call.js';
-import type { Subscriber } from './subscriber.js';
+import { Subscribers } from './subscribers.js';
 import type { Position, Seq } from './venue.js';
 
 /**
@@ -22,9 +22,9 @@ export class Subscription {
   readonly symbol: string;
   readonly lane: string;
   /** Each with the mode that it wants. */
-  readonly subscribers = new Map<Subscriber, string>();
+  readonly subscribers = new Subscribers();
   /** Subscribe calls that wait for it to be live. */
-  calls: SubscribeCall[] = NO_CALLS;
+  calls: readonly SubscribeCall[] = NO_CALLS;
   /** Set by the pool at once. */
   declare seat: Seat;
   successor: Seat | null = null;
@@ -64,7 +64,7 @@ export function topicKey(symbol: string, mode: string): string {
 }
 
 /** Shared by all that nobody waits for: 50,000 empty arrays are megabytes. */
-export const NO_CALLS: SubscribeCall[] = [];
+export const NO_CALLS: readonly SubscribeCall[] = [];
 
 /**
  * A topic's place on one connection, from the moment it is given it until the server has confirmed that it is

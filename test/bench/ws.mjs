@@ -192,7 +192,7 @@ async function cycle() {
 
 /** The resident memory of a process with a pool and nothing else; the feed runs in another. */
 async function weigh() {
-  tell('memory of a process that holds 50,000 symbols on 50 connections, at 20,000 ticks/s (limit: 130 MB):');
+  tell('memory of a process that holds 50,000 symbols on 50 connections, at 20,000 ticks/s:');
   for (const how of ['onTick', 'conflating']) {
     const holder = fork(import.meta.filename, ['holder', how], { execArgv: [] });
     const [{ before, subscribed, after, live, ticks }] = await once(holder, 'message');
