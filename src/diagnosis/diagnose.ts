@@ -53,15 +53,11 @@ export function findCauses(all: Facts, context: LookContext): readonly Finding[]
   const explained = new Set<string>();
   const found: Finding[] = [];
   CAUSES.forEach((cause) => {
-    // What it finds itself is explained only after it: one cause may find several things.
-    const own = cause
-      .find(lookAt(facts, context, explained))
-      .filter(({ explains, severity }) =>
-        severity === 'warn'
-          ? !explains.every((key) => explained.has(key))
-          : explains.some((key) => !explained.has(key)),
-      );
-    for (const one of own) {
+    const before = new Set(explained);
+    for (const one of cause.find(lookAt(facts, context, before))) {
+      // Of two pools that suffer from one cause both are told; a server beside them only where it tells more.
+      const known = one.severity === 'warn' ? explained : before;
+      if (one.explains.every((key) => known.has(key))) continue;
       const repair = one.repair ?? cause.repair;
       found.push({
         cause: cause.id,

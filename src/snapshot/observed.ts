@@ -1,4 +1,4 @@
-import { amount, figure, flag, list, object, orNull, port, text } from './schema.js';
+import { amount, figure, flag, list, object, optional, orNull, port, text } from './schema.js';
 
 /** Failed statements or acquires of one code and one place. */
 export const queryError = object({
@@ -80,6 +80,8 @@ export const processReading = object({
   loopDelayP99Ms: orNull(figure),
   /** The longest delay lately. */
   loopDelayMaxMs: orNull(figure),
+  /** The share of the last seconds in which the event loop ran code, from 0 to 1. */
+  loopBusy: optional(orNull(figure)),
   /** The longest time in the last ten minutes during which the whole process did not run (stopped, or suspended). */
   frozenMs: orNull(figure),
   /** Time since that ended. */

@@ -1,4 +1,9 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import {
+  type EventLoopUtilization,
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  performance,
+} from 'node:perf_hooks';
 import type { Clock, Timer } from '../base/clock.js';
 import type { processReading } from '../snapshot/observed.js';
 import type { Made } from '../snapshot/schema.js';
@@ -32,6 +37,8 @@ export class Heartbeat {
   #beatCpuMs: number;
   #windowAt: number;
   #before: Delays | null = null;
+  /** At the last beats, the oldest first. */
+  #used: EventLoopUtilization[] = [performance.eventLoopUtilization()];
   /** Times when it did not run. */
   #frozen: { readonly ms: number; readonly endedAt: number }[] = [];
 
@@ -57,8 +64,15 @@ export class Heartbeat {
       loopDelayMaxMs: delays.length === 0 ? null : Math.max(...delays.map(({ maxMs }) => maxMs)),
       frozenMs: longest?.ms ?? null,
       frozenAgoMs: longest === null ? null : now - longest.endedAt,
+      loopBusy: this.#busy(),
       ...this.#self.files(),
     };
+  }
+
+  /** Of the time since the oldest of the last beats, so that loading the program does not count for long. */
+  #busy(): number | null {
+    const [then] = this.#used;
+    return then === undefined ? null : performance.eventLoopUtilization(then).utilization;
   }
 
   close(): void {
@@ -70,6 +84,7 @@ export class Heartbeat {
     this.#timer = this.#clock.setTimer(
       () => {
         this.#look();
+        this.#used = [...this.#used.slice(-2), performance.eventLoopUtilization()];
         this.#next();
       },
       BEAT_MS,

@@ -168,7 +168,7 @@ export const INCIDENTS: readonly Incident[] = [
         },
       ]),
     ],
-    says: /idle in the pool inside an open transaction/,
+    says: /1 idle connection of the pool is inside an open transaction/,
   },
   {
     id: 'listen-takes-a-place',

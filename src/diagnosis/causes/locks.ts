@@ -50,10 +50,15 @@ export function weightOf({ subject }: Group, { facts }: Look): number {
 function lockFound(one: LockCase, look: Look, more: Partial<Found> = {}, clause?: string): Found {
   const { group } = one;
   const words = clause ?? `${waitWords(one, look)}${rootWords(one, look)}`;
+  const sources = [...new Set(one.waiters.map(({ source }) => source))];
   return {
     severity: group.suffers ? 'bad' : 'warn',
     subject: group.subject,
-    explains: keysOf(group, look),
+    // One chain is told once: for those who suffer, or else for the server.
+    explains: [
+      ...(group.subject.kind === 'server' ? [] : keysOf(group, look)),
+      ...sources.map((source) => `locks ${source}`),
+    ],
     weight: weightOf(group, look) + 2,
     words: `${ofGroup(group, words, look)}; ${NO_GAIN}`,
     evidence: lockEvidence(one, look),

@@ -3,7 +3,7 @@ import { connectFaultOf } from '../connect-error.js';
 import { holdersOf, isFull, isOfDatabase, isPressed, poolSubject } from '../look.js';
 import { ofPool, siteEvidence, sitesOf } from '../phrases.js';
 import type { Cause, Found, Subject } from '../types.js';
-import { counted, shortTime } from '../words.js';
+import { counted, shortSite, shortTime } from '../words.js';
 
 /** A step of the clock below this is what NTP does while nobody notices. */
 const STEP_MS = 1500;
@@ -36,6 +36,8 @@ export const clockStep: Cause = {
 
 /** A delay of the event loop from here on is felt by every caller. */
 const BLOCKED_MS = 100;
+/** Delays of a loop that runs code for less of the time come from a busy machine, or from loading the program. */
+const BUSY_SHARE = 0.6;
 
 export const frozenProcess: Cause = {
   id: 'process-frozen',
@@ -78,8 +80,10 @@ export const blockedLoop: Cause = {
   find(look) {
     const { facts } = look;
     return facts.processes.flatMap(({ source, process }): Found[] => {
-      const { loopDelayP99Ms: p99, loopDelayMaxMs: most } = process;
-      if (p99 === null || p99 < BLOCKED_MS) return [];
+      const { loopDelayP99Ms: p99, loopDelayMaxMs: most, loopBusy } = process;
+      const busy = loopBusy ?? null;
+      if (p99 === null || p99 < BLOCKED_MS || (busy !== null && busy < BUSY_SHARE)) return [];
+      if (busy === null && p99 < 2.5 * BLOCKED_MS) return [];
       const pools = facts.pools.filter((one) => one.source === source && isOfDatabase(one));
       const late = pools.filter((fact) => {
         const wait = fact.pool.longestWaitMs ?? look.recent(fact).waitP95Ms ?? 0;
@@ -97,7 +101,7 @@ export const blockedLoop: Cause = {
           weight: waiting + 1,
           words: `${app}: its event loop is blocked for ${shortTime(p99)} at a time (99th percentile${most === null ? '' : `, up to ${shortTime(most)}`}); ${waiting} waiting`,
           evidence: [
-            `event loop delay: p99 ${Math.round(p99)} ms`,
+            `event loop delay: p99 ${Math.round(p99)} ms${busy === null ? '' : `; it runs code ${Math.round(busy * 100)} % of the time`}`,
             ...(facts.backends.length === 0 ? [] : [`${active} of ${facts.backends.length} backends active`]),
           ],
           ruledOut: ['a pool that is too small: leases are out for as long as the loop stands still'],
@@ -170,7 +174,7 @@ export const closedPool: Cause = {
           severity: 'bad',
           subject: poolSubject(fact),
           explains: [fact.key],
-          words: `${printable(pool.name)}: closed, and still asked for connections${times}${site === null ? '' : `, at ${printable(site)}`}`,
+          words: `${printable(pool.name)}: closed, and still asked for connections${times}${site === null ? '' : `, at ${printable(shortSite(site, look.cwd))}`}`,
           evidence: [
             'closed: true',
             ...recent.map(({ message, count: n }) => `${n} x ${printable(message ?? '')}`),

@@ -49,13 +49,13 @@ export const poisonedConnection: Cause = {
       const what =
         count === 0
           ? `${failed} statements ran inside a transaction that an earlier borrower left aborted (25P02)`
-          : `${counted(count, 'connection')} lie idle in the pool inside ${count === 1 ? 'an' : ''} ${isAborted ? 'aborted' : 'open'} transaction${count === 1 ? '' : 's'}${since}; what borrowers write there can be lost`;
+          : `${counted(count, 'idle connection')} of the pool ${count === 1 ? 'is' : 'are'} inside ${count === 1 ? 'an ' : ''}${isAborted ? 'aborted' : 'open'} transaction${count === 1 ? '' : 's'}${since}; what borrowers write there can be lost`;
       return [
         {
           severity: 'bad',
           subject: poolSubject(fact),
           explains: [fact.key, `errors ${fact.key}`, ...lying.map(({ key }) => key)],
-          words: `${printable(fact.pool.name)}: ${what.replace('inside  ', 'inside ')}`,
+          words: `${printable(fact.pool.name)}: ${what}`,
           evidence: [
             ...lying
               .slice(0, 5)

@@ -1,14 +1,17 @@
+import { printable } from '../../report/text.js';
 import { type Activity, activityOf, commonest, type Group, groupsOf, type Member, SLOW_MS } from '../look.js';
 import { quote, siteEvidence } from '../phrases.js';
 import { BOUND_STATEMENTS, FEWER_AT_ONCE, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look } from '../types.js';
-import { counted, shortTime } from '../words.js';
+import { counted, shortSite, shortTime } from '../words.js';
+import { lockCases } from './lock-cases.js';
 import { keysOf, ofGroup, weightOf } from './locks.js';
 
 /** Members of one class in a group, where they are the most of those that are at work. */
 interface Wait {
   readonly group: Group;
   readonly members: readonly Member[];
+  readonly activity: Activity;
   readonly atWork: number;
   readonly longestMs: number;
   /** The wait event that most of them have. */
@@ -19,6 +22,13 @@ interface Wait {
 }
 
 function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wait[] {
+  // Whoever waits for the lock of such a backend waits for the same thing.
+  const isRoot = activity === 'sync' || activity === 'client';
+  const behindIt = new Set(
+    (isRoot ? lockCases(look) : []).flatMap(({ root, waiters }) =>
+      root.kind === 'backend' && activityOf(root.fact) === activity ? waiters.map(({ key }) => key) : [],
+    ),
+  );
   return groupsOf(look).flatMap((group): Wait[] => {
     if (look.isExplained(group.subject.key)) return [];
     const isSource = group.subject.kind === 'server';
@@ -26,7 +36,9 @@ function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wa
     const atWork = group.members.filter(({ holder, backend }) =>
       !isOwn ? backend?.backend.state === 'active' : holder?.suspect !== true && holder?.doing !== 'idle',
     );
-    const members = atWork.filter(({ backend }) => backend !== null && activityOf(backend) === activity);
+    const members = atWork.filter(
+      ({ backend }) => backend !== null && (activityOf(backend) === activity || behindIt.has(backend.key)),
+    );
     if (members.length === 0 || members.length * 2 < atWork.length) return [];
     const longestMs = Math.max(...members.map(timeOf));
     if (longestMs < leastMs) return [];
@@ -37,8 +49,12 @@ function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wa
     const query = commonest(texts.map(shapeOf));
     return [
       {
-        ...{ group, members, atWork: atWork.length, longestMs },
-        event: commonest(members.map(({ backend }) => backend?.backend.waitEvent ?? '')),
+        ...{ group, members, activity, atWork: atWork.length, longestMs },
+        event: commonest(
+          members.flatMap(({ backend }) =>
+            backend !== null && activityOf(backend) === activity ? (backend.backend.waitEvent ?? '') : [],
+          ),
+        ),
         query: texts.find((text) => shapeOf(text) === query) ?? '',
         sameText: texts.filter((text) => shapeOf(text) === query).length,
       },
@@ -66,14 +82,22 @@ function nounOf({ subject, queue }: Group): string {
 }
 
 function waitFound(wait: Wait, look: Look, clause: string, more: Partial<Found> = {}): Found {
-  const { group, members, event, query, longestMs } = wait;
+  const { group, members, event, query, longestMs, activity } = wait;
+  const sources = [...new Set(members.flatMap(({ backend }) => backend?.source ?? []))];
   const { subject, suffers } = group;
   const of = subject.kind === 'server' ? `${subject.source}: ` : '';
   const { evidence = [], ...rest } = more;
   return {
     severity: suffers || subject.kind === 'server' ? (suffers ? 'bad' : 'warn') : 'warn',
     subject,
-    explains: keysOf(group, look),
+    explains: [
+      // It is told once: for those who suffer, or else for the server.
+      ...(subject.kind === 'server' ? [] : keysOf(group, look)),
+      ...sources.flatMap((source) => [
+        `${activity} ${source}`,
+        ...(activity === 'sync' || activity === 'client' ? [`locks ${source}`] : []),
+      ]),
+    ],
     weight: weightOf(group, look),
     words: subject.kind === 'server' ? `${of}${clause}` : ofGroup(group, clause, look),
     evidence: [
@@ -262,7 +286,7 @@ export const jobsStarveRequests: Cause = {
         waitFound(
           wait,
           look,
-          `${slow.length} of ${counted(fact.pool.inUse ?? slow.length, 'lease')} run long statements of ${[...sites].map((one) => quote(one, 80)).join(' and ')}, while ${other} callers of other places wait${victim === undefined ? '' : ` (most at ${quote(victim.site, 80)})`}`,
+          `${slow.length} of ${counted(fact.pool.inUse ?? slow.length, 'lease')} run long statements of ${[...sites].map((one) => printable(shortSite(one, look.cwd))).join(' and ')}, while ${other} callers of other places wait${victim === undefined ? '' : ` (most at ${printable(shortSite(victim.site, look.cwd))})`}`,
           { ruledOut: ['slow queries everywhere: those who wait are of other places'] },
         ),
       ];
