@@ -98,7 +98,7 @@ const states = {
   },
   async blocked() {
     const pool = open({ max: 3 });
-    crowd(9, () => pool.query('select 1'));
+    void crowd(9, () => pool.query('select 1'));
     await crowd(1, async () => {
       const until = Date.now() + 400;
       while (Date.now() < until);
@@ -210,7 +210,7 @@ const states = {
   },
   async jobs() {
     const pool = open({ max: 4 });
-    crowd(4, async function nightly() {
+    void crowd(4, async function nightly() {
       await pool.query('select pg_sleep(20)');
     });
     await wait(100);
