@@ -74,6 +74,7 @@ export class OrderLedger {
     this.#reconciler = new Reconciler({
       ...parts,
       recheckMs,
+      recovers: this.recovers,
       book: this.#book,
       settled: (record) => this.#messages.settled(record),
     });

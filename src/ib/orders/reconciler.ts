@@ -1,4 +1,5 @@
 import { onAbort } from '../../base/abort.js';
+import { backoffBoundMs } from '../../base/backoff.js';
 import type { Clock } from '../../base/clock.js';
 import { ignore } from '../../base/promises.js';
 import { IbError } from '../errors.js';
@@ -15,6 +16,8 @@ interface ReconcilerOptions {
   readonly clock: Clock;
   readonly clientId: number;
   readonly book: OrderBook;
+  /** Whether orders of an earlier process are looked for. */
+  readonly recovers: boolean;
   /** Between two looks. */
   readonly recheckMs: number;
   /** Told of each order on which a look has decided. */
@@ -23,8 +26,9 @@ interface ReconcilerOptions {
 
 /** How long each of the lists may take. */
 const LIST_MS = 5000;
-/** Looks that fail one after the other before it is left to the next occasion. */
+/** Looks that fail one after the other before orders are placed all the same. */
 const FAILURES = 3;
+const LONGEST_REST_MS = 30_000;
 /** One look may fall into a gap of the gateway: an order must be missing from two. */
 const LOOKS = 2;
 /** The first server version that lists completed orders. */
@@ -50,6 +54,8 @@ export class Reconciler {
   #hasLooked = ignore;
   #session: AbortController | null = null;
   #again = false;
+  /** A look has come to its end. */
+  #knows = false;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -79,7 +85,7 @@ export class Reconciler {
       .finally(() => {
         if (this.#session !== session) return;
         this.#session = null;
-        this.#openGate();
+        if (this.#knows || !this.#options.recovers) this.#openGate();
         if (!this.#again) return;
         this.#again = false;
         this.start(false);
@@ -96,7 +102,7 @@ export class Reconciler {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    for (let looks = 0, failures = 0; looks < LOOKS && failures < FAILURES; ) {
+    for (let looks = 0, failures = 0; looks < LOOKS; ) {
       const look = ++this.look;
       const since = this.#options.clock.now();
       try {
@@ -104,6 +110,7 @@ export class Reconciler {
         if (signal.aborted) return;
         looks++;
         const undecided = this.#judge(look, since, completed);
+        this.#knows = true;
         this.#openGate();
         this.#hasLooked();
         if (undecided === 0) return;
@@ -112,9 +119,14 @@ export class Reconciler {
         // It was refused: asking again changes nothing.
         const isRefused = error instanceof IbError && error.ibCode !== null && error.code !== 'ERR_IB_PACING';
         failures = isRefused ? FAILURES : failures + 1;
+        if (failures >= FAILURES) {
+          this.#hasLooked();
+          // Where the orders of an earlier process are not known, one of them might be placed again.
+          if (this.#knows || !this.#options.recovers) this.#openGate();
+        }
+        if (isRefused) return;
       }
-      if (failures >= FAILURES) this.#hasLooked();
-      else if (looks < LOOKS) await this.#rest(signal);
+      if (looks < LOOKS) await this.#rest(signal, failures);
     }
   }
 
@@ -173,12 +185,16 @@ export class Reconciler {
     this.#options.settled(record);
   }
 
-  #rest(signal: AbortSignal): Promise<void> {
+  /** Longer after each failure: the gateway may be busy, or not answer at all until it is restarted. */
+  #rest(signal: AbortSignal, failures: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(() => {
-        stopWatching();
-        resolve();
-      }, this.#options.recheckMs);
+      const timer = this.#options.clock.setTimer(
+        () => {
+          stopWatching();
+          resolve();
+        },
+        backoffBoundMs(failures, { baseMs: this.#options.recheckMs, capMs: LONGEST_REST_MS }),
+      );
       const stopWatching = onAbort(signal, () => {
         timer.cancel();
         resolve();

@@ -83,6 +83,12 @@ describe('after a reconnect', () => {
     await one.reconnect();
     for (let at = 0; at < 10; at++) await one.clock.advance(5000);
     expect(order.state).toBe('unknown');
+    // The gateway answers again, and needs no other occasion.
+    for (let at = 0; at < 4; at++) {
+      await one.clock.advance(30_000);
+      await look(one, { open: [{ id: 5 }] });
+    }
+    expect(order.state).toBe('working');
     await one.connection.close();
   });
 

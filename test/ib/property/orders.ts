@@ -210,7 +210,7 @@ class Play {
 
   /** All is read, answered and delivered from now on: the ledger must come to what is true. */
   async end(): Promise<void> {
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 100; round++) {
       await this.#clock.advance(500);
       await this.#turn();
       while (this.#readOne('takes'));
