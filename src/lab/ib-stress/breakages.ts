@@ -3,7 +3,7 @@ import { ClientIds } from '../../ib/client-ids.js';
 import type { Tick } from '../../ib/contracts.js';
 import { IbError } from '../../ib/errors.js';
 import type { Line } from '../../ib/link.js';
-import type { Pacer, PacingOptions } from '../../ib/pacing.js';
+import { createPacer, type Pacer, type PacingOptions } from '../../ib/pacing.js';
 import type { IbPool } from '../../ib/pool.js';
 import type { IbPoolOptions } from '../../ib/pool-options.js';
 import type { ScenarioName } from './names.js';
@@ -112,6 +112,13 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     pool: withLine(keepingHistories),
   }),
   'waiters-at-close': () => ({ what: 'forgets those who wait when it is closed', made: forgetWaiters }),
+  'shared-budget': () => ({
+    what: 'paces each process by itself',
+    pool: (options) => ({
+      ...options,
+      pacer: createPacer(options.clock === undefined ? {} : { clock: options.clock }),
+    }),
+  }),
   listeners: () => ({ what: 'lets one listener that throws stop the others', made: chainListeners }),
   advisories: () => ({
     what: 'takes an advisory for a refusal',

@@ -29,5 +29,6 @@ export const SCENARIO_NAMES = [
   'waiters-at-close',
   'listeners',
   'advisories',
+  'shared-budget',
 ] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];

@@ -66,6 +66,7 @@ describe('a pool that is broken on purpose', () => {
     ],
     ['waiters-at-close', 'forgets those who wait when it is closed', 'all hear that the pool is closed'],
     ['listeners', 'lets one listener that throws stop the others', 'the others receive ticks'],
+    ['shared-budget', 'paces each process by itself', 'never above the limit together'],
     ['advisories', 'takes an advisory for a refusal', 'ticks follow an advisory'],
   ] as const)('fails %s where it %s', (name, broken, check) => {
     const run = runs.get(name);

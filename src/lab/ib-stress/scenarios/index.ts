@@ -2,7 +2,7 @@ import { SCENARIO_NAMES, type ScenarioName } from '../names.js';
 import { autoRestart, badInput, dropMidRequest, halfOpen, shutdown } from './breaks.js';
 import { clientCap, connectStorm, idCollision, idReconnect, silentHandshake } from './connect.js';
 import { orderLife, orderRestart } from './orders.js';
-import { historyPacing, messagePacing } from './pacing.js';
+import { historyPacing, messagePacing, sharedBudget } from './pacing.js';
 import { advisories, freshHistory, listeners, urgentFirst, waitersAtClose } from './promises.js';
 import { bigHistory, requestTimeout, slowGateway } from './requests.js';
 import type { Scenario } from './scenario.js';
@@ -35,6 +35,7 @@ const byName: Readonly<Record<ScenarioName, Scenario>> = {
   'waiters-at-close': waitersAtClose,
   listeners,
   advisories,
+  'shared-budget': sharedBudget,
 };
 
 /** All scenarios, in their order. */

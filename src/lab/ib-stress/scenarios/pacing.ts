@@ -1,5 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { HistoryQuery } from '../../../ib/contracts.js';
 import { IbError } from '../../../ib/errors.js';
+import { fileBudget } from '../../../ib/file-budget.js';
+import { createSharedPacer } from '../../../ib/shared-budget.js';
+import type { Trial } from '../trial.js';
 import { acquireAll, answered, type Scenario, stock, symbolOf, tally } from './scenario.js';
 
 const LIMIT = 50;
@@ -94,3 +100,45 @@ export const historyPacing: Scenario = {
     );
   },
 };
+
+export const sharedBudget: Scenario = {
+  name: 'shared-budget',
+  title:
+    'two pools with a pacing each, as two processes have, and one budget in a file: within the limit together',
+  speed: 1,
+  lastsMs: 8000,
+  async run(trial) {
+    const folder = await mkdtemp(join(tmpdir(), 'poolctl-stress-'));
+    try {
+      await askTogether(trial, join(folder, 'budget.json'));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function askTogether(trial: Trial, path: string): Promise<void> {
+  const { clock } = trial;
+  const budget = () => fileBudget(path, { clock });
+  const leases = await Promise.all(
+    [0, 1].map((at) => {
+      const pacer = createSharedPacer({ budget: budget(), clock, marginMs: 400 });
+      return trial.pool({ clientId: trial.clientIdBase + at, pacer }).acquire();
+    }),
+  );
+  const timeoutMs = trial.real(20_000);
+  const demand = 60;
+  const outcomes = await Promise.all(
+    leases.flatMap(({ connection }) =>
+      Array.from({ length: demand }, () => trial.ask(() => connection.currentTime({ timeoutMs }))),
+    ),
+  );
+  trial.check('all are answered', answered(outcomes).length === 2 * demand, tally(outcomes));
+  const { messages, errors } = await trial.counts();
+  trial.check(
+    'never above the limit together',
+    messages.mostPerSecond <= LIMIT && (errors[100] ?? 0) === 0,
+    `${messages.mostPerSecond} in the busiest second, error 100 ${errors[100] ?? 0} times`,
+  );
+  for (const lease of leases) lease.release();
+}
