@@ -14,7 +14,7 @@ const AGAIN_MS = 300;
 const ROUNDS = 4;
 
 process.title = 'poolctl: resumes PgBouncer';
-// What ends the other one, such as Ctrl-C in its terminal, must not end this one too.
+// A signal that ends the other process, such as Ctrl-C in its terminal, must not end this one too.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 let released = false;

@@ -258,7 +258,7 @@ function chosen({ only, skip }: Context['options']): readonly Check[] {
   return CHECKS.filter((check) => (wanted.length === 0 || wanted.includes(check)) && !left.includes(check));
 }
 
-/** What is not said of the server's memory is not guessed: this machine's counts only for a server on it. */
+/** The memory of the server is never guessed: this machine's counts only for a server on it. */
 function doctorOptions({ options: given, io }: Context): DoctorOptions {
   return {
     instances: given.instances,

@@ -108,7 +108,7 @@ async function folderOf({ io, arguments: { folder } }: Context): Promise<string>
   }
 }
 
-/** What `poolctl audit-leaks --update-baseline` writes in this folder. */
+/** The baseline that `poolctl audit-leaks --update-baseline` writes in this folder. */
 async function baselineText(root: string): Promise<string> {
   const { auditInDetail } = await import('../src/audit/audit.js');
   const { result, files } = auditInDetail(['.'], { cwd: root });

@@ -85,7 +85,7 @@ function logEvents(pool: HttpPool, log: (line: string) => void): void {
   pool.on('breaker', ({ origin, from, to }) => log(`the circuit of ${origin} was ${from} and is ${to}`));
 }
 
-/** What autocannon's timer takes. */
+/** The longest time that autocannon's timer takes. */
 const LONGEST_MS = 86_400_000;
 
 async function workOf({ options, io }: LoadContext, url: string): Promise<HttpWork> {

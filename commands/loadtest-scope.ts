@@ -12,7 +12,7 @@ export const LOADED: readonly TargetKind[] = [...POOLED, 'module'];
 export const TEST_TYPES = ['concurrent', 'burst', 'rate', 'ramp'] as const;
 export const ENGINES = ['pool', 'autocannon'] as const;
 
-/** What an option of the load test applies to. Left out: to all. */
+/** The targets of an option of the load test. Left out: all. */
 export interface LoadScope {
   readonly target?: readonly TargetKind[];
   readonly testType?: readonly (typeof TEST_TYPES)[number][];

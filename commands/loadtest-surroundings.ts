@@ -1,6 +1,6 @@
 import type { LoadContext } from './loadtest-options.js';
 
-/** What a load test is told of where it runs, and who may stop it: the same for every kind of target. */
+/** The surroundings of a load test, and the signals that stop it: the same for every kind of target. */
 export function surroundingsOf({ io, version }: Pick<LoadContext, 'io' | 'version'>) {
   return {
     environment: {

@@ -34,7 +34,7 @@ import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import type { LoadContext, Options } from './loadtest-options.js';
 import { isHttpProfile, PROFILES, type Profile } from './loadtest-profiles.js';
 
-/** What is tested, with what could not be known before a look at it. */
+/** The target, with facts that only a look at it shows. */
 export interface Subject {
   readonly target: ReachableTarget;
   readonly profile: Profile;
@@ -43,10 +43,10 @@ export interface Subject {
   readonly remark: (text: string) => void;
 }
 
-/** What is repeated on pools, and how they are made. */
+/** The work that is repeated on pools, and how they are made. */
 export interface LoadSubject {
   readonly pool: PoolSize;
-  /** What is repeated, on a pool of that size, or without one. `opened` is to be told of each pool. */
+  /** The repeated work, on a pool of that size, or without one. It calls `opened` for each pool. */
   workload(pool: PoolSize, unpooled: boolean, opened: (pool: object) => void): Workload;
   /** Runs it. Default runLoadTest. */
   readonly run?: (options: LoadTestOptions) => Promise<LoadResult>;
@@ -185,7 +185,7 @@ function poolOf({ options, origins }: LoadContext, profile: Profile): PoolSize {
   };
 }
 
-/** What the URL and the environment say, with the password of --password-stdin. */
+/** The settings of the URL and the environment, with the password of --password-stdin. */
 async function withPassword<T extends { readonly password: string | null }>(
   { options, io }: LoadContext,
   locate: (env: Readonly<Record<string, string | undefined>>) => T,
@@ -227,7 +227,7 @@ export async function readCa({ options, io }: LoadContext): Promise<string | nul
   return text;
 }
 
-/** What programs would say in code is an option here. */
+/** Settings that programs write in code are options here. */
 export function inOptions(error: unknown): unknown {
   const { code, message, hint } = error as { code?: unknown; message: string; hint?: unknown };
   if (!(error instanceof Error) || typeof code !== 'string' || !/^ERR_(HTTP|FEED)_TLS$/.test(code))

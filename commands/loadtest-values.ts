@@ -9,7 +9,7 @@ import { BUILT_IN_FEED, parseTarget, type Target } from '../src/loadtest/workloa
 
 /** Far more than one process can drive; a slip of the keyboard should not eat all memory. */
 export const MOST_AT_ONCE = 100_000;
-/** What timers can wait for; nobody waits for longer. */
+/** The longest time that a timer can wait. */
 export const LONGEST_MS = 24 * 86_400_000;
 
 export const targetType: ValueType<Target> = {
@@ -21,7 +21,7 @@ export const targetType: ValueType<Target> = {
       : maskSecrets(target.url ?? BUILT_IN_FEED),
 };
 
-/** Of a feed other things are measured; which of the two it is shows when the target is known. */
+/** A feed has other figures. The target decides which of the two it is. */
 export type AnyThreshold =
   | { readonly kind: 'load'; readonly threshold: Threshold }
   | { readonly kind: 'feed'; readonly threshold: FeedThreshold };

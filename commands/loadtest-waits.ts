@@ -23,7 +23,7 @@ export function tellWaits({ io, warn }: Pick<LoadContext, 'io' | 'warn'>): {
       if (phase === 'drain') drainingSince ??= elapsedMs;
       const isQuiet = quietMs >= QUIET_MS;
       const isLongDrain = drainingSince !== null && elapsedMs - drainingSince >= QUIET_MS && underWay > 0;
-      // Each silence is told once, and so is the end.
+      // Each silence is reported once, and so is the end.
       if (!isQuiet && !isLongDrain) isTold = false;
       else if (!isTold) {
         isTold = true;

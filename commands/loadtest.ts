@@ -400,7 +400,7 @@ function noteOf({ ended, failed, waiting }: LoadProgress): string {
   return `${formatCount(ended)} done, ${failures}${formatCount(waiting)} waiting`;
 }
 
-/** What is wrong with a statement is wrong with how poolctl was called: nothing was run. */
+/** A wrong statement is a usage error: nothing was run. */
 function usageErrorOf({ message, hint }: WorkloadError): UsageError {
   return new UsageError([{ message, hint }]);
 }

@@ -59,7 +59,7 @@ const LIVE = 'pool:';
 
 type Context = CommandContext<typeof options, Record<never, never>>;
 
-/** What `--format json` prints when metrics can be read. */
+/** The document of `--format json`, printed when metrics can be read. */
 export interface ServingDocument {
   readonly schema: 1;
   readonly host: string;

@@ -41,7 +41,7 @@ const maybeDatabase = {
   database: optionalArgument({ summary: 'name of a database (default: all)', type: databaseType }),
 };
 
-/** What all commands to the console have in common. */
+/** The common part of all commands to the console. */
 interface AdminContext extends ConsoleContext {
   readonly options: ConsoleContext['options'] & {
     readonly yes: boolean;

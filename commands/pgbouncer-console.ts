@@ -32,7 +32,7 @@ const consoleType: ValueType<string> = {
   show: maskUrl,
 };
 
-/** Where the console is, and who asks. */
+/** The address of the console, and its user. */
 export const consoleOptions = {
   at: value({
     summary: 'address of the admin console, pgbouncer://USER@HOST:6432/',

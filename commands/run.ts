@@ -119,7 +119,7 @@ export const command = defineCommand({
       throw notStarted(first, error, io.env.PATH ?? '');
     });
     if (end.signal !== null) io.endBy(end.signal);
-    // Whatever the command means by it.
+    // The exit code of the command, whatever it means.
     return (end.code ?? codeOfSignal(end.signal ?? '')) as ExitCode;
   },
 });

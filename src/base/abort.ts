@@ -1,7 +1,7 @@
 import { allowManyListeners } from './promises.js';
 
 /**
- * Those who watch a signal, in the order in which they came. Node keeps listeners in a list and looks through all of it
+ * The listeners of a signal, in the order in which they came. Node keeps listeners in a list and looks through all of it
  * to remove one, so a thousand operations on one signal would cost a million steps. Here they share one listener.
  */
 class Watchers {

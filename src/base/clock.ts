@@ -20,7 +20,7 @@ export interface Clock {
   defer(callback: () => void): void;
 }
 
-/** The longest delay that setTimeout honours; beyond it Node fires at once. */
+/** The longest delay that setTimeout honors; beyond it Node fires at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 // The global is a getter, which costs as much again as the reading.

@@ -12,7 +12,7 @@ export function closest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** Letters to insert, delete, change or swap with their neighbour (Damerau-Levenshtein, optimal string alignment). */
+/** Letters to insert, delete, change or swap with their neighbor (Damerau-Levenshtein, optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? 0;

@@ -24,9 +24,9 @@ export interface CodedErrorOptions {
 export class CodedError<C extends string = string> extends Error {
   /** Stable across versions. */
   readonly code: C;
-  /** What to do about it; null where there is nothing to advise. */
+  /** An instruction; null where there is nothing to advise. */
   readonly hint: string | null;
-  /** Who has to act on it. */
+  /** Names who has to act on it. */
   readonly kind: ErrorKind;
   /** Whether the line breaks in the message are its own. Absent: they are not. */
   declare readonly multiline?: true;

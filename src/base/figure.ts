@@ -1,6 +1,6 @@
 import { formatCount, formatMs, formatRate, formatShare } from './units.js';
 
-/** What a figure in a result is measured in. */
+/** The unit of a figure in a result. */
 export type Unit = 'ms' | 'share' | 'count' | 'per-second' | 'factor';
 
 /** A figure as people read it; null (not measured) is `-`. */

@@ -41,7 +41,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
 };
 
-/** What the system calls what it was asked to do, where that is no plain verb. */
+/** Plain verbs for the system's names of operations. */
 const VERBS: Readonly<Record<string, string>> = {
   scandir: 'read',
   lstat: 'read',

@@ -80,7 +80,7 @@ function fits(value: unknown, kind: Extract<OptionKind, string>): boolean {
   }
 }
 
-/** What comes from the environment is text: 5 and '5' look the same otherwise. Objects may hold secrets. */
+/** Values from the environment are text: 5 and '5' look the same otherwise. Objects may hold secrets. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `the text '${value}'`;
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';

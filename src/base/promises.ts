@@ -13,7 +13,7 @@ export function isPromise(value: unknown): value is Promise<unknown> {
 
 export function ignore(): void {}
 
-/** What was thrown, as an Error: JavaScript lets anything be thrown. */
+/** The thrown value as an Error: JavaScript lets anything be thrown. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 }

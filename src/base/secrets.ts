@@ -64,7 +64,7 @@ export function registerSecretsIn(text: string, visible: readonly (string | null
   }
 }
 
-/** What a secret as it was written may stand for: unquoted, decoded, and without the scheme of a header. */
+/** The forms of a secret as it was written: unquoted, decoded, and without the scheme of a header. */
 function readingsOf(written: string): string[] {
   const [, scheme = '', rest = ''] = /^(bearer|basic|token|digest)\s+(.*)$/is.exec(written) ?? [];
   const values = [written, ...(rest === '' ? [] : [rest])];
@@ -295,7 +295,7 @@ function rest(text: string): number {
   return at + word.lastIndexOf('@');
 }
 
-/** What names a secret, up to its value. Every part is bounded, so that the search takes linear time. */
+/** The name of a secret, up to its value. Every part is bounded, so that the search takes linear time. */
 const KEY = new RegExp(
   [
     '(?<key>pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key',
@@ -324,7 +324,7 @@ function maskKeys(text: string, found: string[] | null = null): string {
   return maskShapes(out + text.slice(done), found);
 }
 
-/** Where a value stands that begins here: within quotes, to the end of the line, or one word. */
+/** The extent of a value that begins here: within quotes, to the end of the line, or one word. */
 function valueAt(text: string, start: number, isHeader: boolean): { from: number; to: number } {
   const isEscaped = text[start] === '\\';
   const quote = text[isEscaped ? start + 1 : start] ?? '';
@@ -342,7 +342,7 @@ function valueAt(text: string, start: number, isHeader: boolean): { from: number
   return { from: start, to: text.length };
 }
 
-/** Where a value may end; a backslash is found since it takes away the meaning of the sign behind it. */
+/** The end of a value. A backslash matches too, because it escapes the next character. */
 const HEADER_END = /[\r\n"'`\\]/g;
 const VALUE_END = /[\s&"'`;,\\]/g;
 const QUOTED_END = /[\n"'`\\]/g;

@@ -48,14 +48,14 @@ export interface Example {
   readonly meaning: string;
 }
 
-/** What was said explicitly by flag, environment or config file, as far as it could be read. */
+/** The values given explicitly by flag, environment or config file, as far as it could be read. */
 export interface Given<Options, Arguments> {
   readonly options: Partial<ValuesOf<Options>>;
   readonly arguments: ValuesOf<Arguments>;
 }
 
 export interface Rule<Options, Arguments> {
-  /** What the rule looks at: it is skipped where one of these could not be read, to spare a second complaint. */
+  /** The options that the rule reads. It is skipped where one of these could not be read, to spare a second complaint. */
   readonly of: readonly (keyof Options & string)[];
   /** A complaint as a clause, or null. */
   check(facts: RuleFacts<Options, Arguments>): string | null;
@@ -93,7 +93,7 @@ export interface CommandContext<Options extends OptionTable, Arguments extends A
 /** A command without its own types, as the shell handles it. */
 export type Command = CommandSpec<OptionTable, ArgumentTable>;
 
-/** What is known of a command before it is loaded. */
+/** Facts about a command before it is loaded. */
 export interface CommandEntry {
   readonly summary: string;
   load(): Promise<Command>;

@@ -5,7 +5,7 @@ const GROUP = 'Common options';
 const OUTPUT = 'Output';
 const COLORS = ['always', 'never', 'auto'] as const;
 
-/** What every command has. */
+/** The options of every command. */
 export const commonOptions = {
   output: value({
     summary: 'write the result to FILE, which is opened before the run',

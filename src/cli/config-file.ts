@@ -9,10 +9,10 @@ import type { OptionTable, Source } from './options.js';
 import { flagOf } from './options.js';
 import { didYouMean } from './suggest.js';
 
-/** What a config is read for. */
+/** The purpose of reading a config. */
 export interface ConfigPlace {
   readonly cwd: string;
-  /** Of this user; null on Windows. */
+  /** Id of this user; null on Windows. */
   readonly uid: number | null;
   warn(message: string): void;
 }
@@ -23,7 +23,7 @@ export interface ConfigFile {
   /** The folder that relative paths in it start from; null where that is the current directory. */
   readonly folder: string | null;
   readonly content: Readonly<Record<string, unknown>>;
-  /** Where this member stands; null where that is not known, as in a config that is a program. */
+  /** Position of this member; null where it is unknown, as in a config that is a program. */
   placeOf(path: readonly string[]): Place | null;
 }
 
@@ -96,7 +96,7 @@ function problemOf(error: unknown, path: string, file: string): Problem {
   return { message: `${at(file, placeIn(error, path))}: cannot be loaded: ${message}`, hint: null };
 }
 
-/** Where in the file an error was thrown, by its stack. */
+/** Position in the file at which an error was thrown, by its stack. */
 function placeIn(error: unknown, path: string): Place | null {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   for (const name of [pathToFileURL(path).href, path]) {

@@ -60,7 +60,7 @@ export async function load<R>(
   return loadSync(url, context, next);
 }
 
-/** What an import may mean, the most likely first. */
+/** The files that an import can mean, the most likely first. */
 function candidates(specifier: string, { parentURL }: Context): (readonly [string, string | undefined])[] {
   const asWritten = [specifier, parentURL] as const;
   if (/^poolctl(?:\/|$)/.test(specifier)) return [asWritten, [specifier, import.meta.url]];

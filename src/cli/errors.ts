@@ -9,7 +9,7 @@ import type { Interruption } from './interrupts.js';
 export interface Problem {
   /** Says where: `--pool-size: 'x' is not a whole number`. */
   readonly message: string;
-  /** What to do about it; null where the message says so already. */
+  /** An instruction; null where the message says it already. */
   readonly hint: string | null;
 }
 
@@ -69,7 +69,7 @@ export function reportOf(error: unknown, where: ErrorContext): ErrorReport {
   return { exitCode: ExitCode.Defect, text: defectText(error, where.nodeVersion) };
 }
 
-/** What is shown of an error that should not have happened, passwords masked. */
+/** The text for an error that should not have happened, passwords masked. */
 export function defectText(error: unknown, nodeVersion: string): string {
   const lines = [
     'something went wrong inside poolctl; this is a defect in poolctl, not in what you did',
@@ -121,7 +121,7 @@ function withReason(message: string, causes: readonly string[]): string {
 }
 
 /**
- * Whether the message gives the reason of a cause already, which is said once: in the same words, or in its own where
+ * Whether the message gives the reason of a cause already, so that it appears once: in the same words, or in its own where
  * the cause is the system's.
  */
 function says(message: string, cause: string): boolean {

@@ -1,4 +1,4 @@
-/** What a run of poolctl ended with. Scripts depend on these: a value is never given a second meaning. */
+/** The exit code of a run. Scripts depend on these: a value is never given a second meaning. */
 export const ExitCode = {
   /** Ran, and the verdict is good. */
   Ok: 0,

@@ -70,7 +70,7 @@ export function endBySignal(signal: string, host: ForegroundHost): void {
   host.kill(host.pid, signal);
 }
 
-/** What a shell says of a program that a signal has ended. */
+/** The exit code that a shell gives a program that a signal has ended. */
 export function codeOfSignal(signal: string): number {
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }

@@ -7,7 +7,7 @@ import { flagOf, type OptionSpec, type OptionTable } from './options.js';
 const WIDEST = 80;
 /** A longer term stands on a line of its own. */
 const LONGEST_TERM = 28;
-/** Where no more than this is left beside the terms, descriptions go below them. */
+/** Descriptions go below the terms where no more than this width is left. */
 const NARROWEST_TEXT = 24;
 const LONGEST_PLACEHOLDER = 20;
 /** As many examples as a short page has. */

@@ -7,7 +7,7 @@ export interface Interruption {
   readonly exitCode: ExitCode;
 }
 
-/** What the process's signals mean to a command: the first asks it to stop, the second to drop everything. */
+/** The meaning of the process's signals for a command: the first asks it to stop, the second to drop everything. */
 export interface Interrupts {
   /** Aborted by the first signal: take up no new work, drain, report what there is. */
   readonly stop: AbortSignal;

@@ -43,7 +43,7 @@ export interface Output {
   readonly columns: number;
   readonly rows: number;
   readonly isTty: boolean;
-  /** Whether colour is welcome: NO_COLOR, FORCE_COLOR, TERM and isTty considered. */
+  /** Whether color is welcome: NO_COLOR, FORCE_COLOR, TERM and isTty considered. */
   readonly color: boolean;
   /** Whether its locale shows more than ASCII. */
   readonly unicode: boolean;
@@ -79,7 +79,7 @@ export interface Host {
   readonly memoryBytes: number;
 }
 
-/** Whose process this is. */
+/** The user of this process. */
 export interface User {
   /** null on Windows. */
   readonly uid: number | null;

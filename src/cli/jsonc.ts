@@ -1,7 +1,7 @@
 /** JSON with comments and trailing commas, with the place of every value. */
 export interface JsoncDocument {
   readonly value: unknown;
-  /** Where the value at this path begins, or where its name does; null where there is none. */
+  /** Position where the value at this path begins, or where its name does; null where there is none. */
   placeOf(path: readonly string[]): Place | null;
 }
 
@@ -42,7 +42,7 @@ export function parseJsonc(source: string): JsoncDocument {
 }
 
 class Parser {
-  /** Where the name of each member begins, by its path. */
+  /** Position where the name of each member begins, by its path. */
   readonly offsets = new Map<string, number>();
   readonly #text: string;
   readonly #path: string[] = [];

@@ -34,7 +34,7 @@ export interface Program {
 
 /**
  * Runs one command line from beginning to end, writes whatever there is to say, and gives the code to exit with.
- * Never throws: an error is told on stderr.
+ * Never throws: an error goes to stderr.
  */
 export async function runMain(program: Program, argv: readonly string[], io: Io): Promise<ExitCode> {
   let command: string | null = null;
@@ -43,7 +43,7 @@ export async function runMain(program: Program, argv: readonly string[], io: Io)
     if (first === '--version' || first === '-V') return await say(io, `${program.version()}\n`);
     const words = first === 'help' ? argv.slice(1) : argv;
     const [name] = words;
-    // Who types the name alone asks what there is: that is an answer, not a mistake, as with gh, cargo and docker.
+    // A bare name asks what there is. The help is an answer, not a mistake, as with gh, cargo and docker.
     if (name === undefined || isHelp(name)) return await say(io, programHelp(program.commands, io.stdout));
     const entry = entryOf(program, name);
     const isGroup = !('load' in entry);

@@ -35,7 +35,7 @@ export interface OptionSpec<T> {
   /** Whether only `--help-all` shows it. */
   readonly advanced: boolean;
   readonly fallback: T;
-  /** What the help says of the default, where it is not the fallback itself; null says nothing. */
+  /** Help text for the default, where it is not the fallback itself; null says nothing. */
   readonly defaultText: string | null;
   /** For the command's own rules and the help: what the option applies to; empty: to everything. */
   readonly appliesTo: Scope;
@@ -159,7 +159,7 @@ export function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** Where a value came from. */
+/** The origin of a value. */
 export type Origin =
   | { readonly kind: 'flag' }
   | { readonly kind: 'env'; readonly name: string; readonly file: string | null }
@@ -167,7 +167,7 @@ export type Origin =
   | { readonly kind: 'preset'; readonly name: string }
   | { readonly kind: 'default' };
 
-/** What one source says, before anything is read: per option key the texts given. */
+/** The texts of one source, before anything is read: per option key the texts given. */
 export interface Source {
   readonly texts: ReadonlyMap<string, readonly string[]>;
   /** Names the place for a message: `--pool-size`, `DB_POOL_SIZE`, `poolctl.config.json: loadtest.poolSize`. */

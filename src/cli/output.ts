@@ -6,7 +6,7 @@ import { printable } from '../report/text.js';
 import { UnavailableError } from './errors.js';
 import type { Io } from './io.js';
 
-/** Where the result goes. */
+/** The target of the result. */
 export interface ResultOutput {
   /** Whether anything was written yet. */
   readonly started: boolean;

@@ -100,7 +100,7 @@ function withoutValue(table: OptionTable, args: readonly string[]): { key: strin
   return found;
 }
 
-/** What commander parses; an option without its value, which can only be the last argument, is cut off. */
+/** The words that commander parses; an option without its value, which can only be the last argument, is cut off. */
 function parseCompletely(program: Program, args: string[], problems: Problem[]) {
   try {
     return program.parseOptions(args);

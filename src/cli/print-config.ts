@@ -4,7 +4,7 @@ import { tableLines } from '../report/table.js';
 import { printable, truncate, widthOf } from '../report/text.js';
 import type { OptionTable, Origin, Resolved } from './options.js';
 
-/** What `--print-config --format json` prints. */
+/** The document of `--print-config --format json`. */
 export interface ConfigDocument {
   readonly schema: 1;
   /** By the name of the option. */
@@ -14,7 +14,7 @@ export interface ConfigDocument {
 const LONGEST_VALUE = 48;
 
 /**
- * What `--print-config` shows: each option as it would be written, and its origin. The table cuts long values; with
+ * The text of `--print-config`: each option as it would be written, and its origin. The table cuts long values; with
  * `--format json` they are whole.
  */
 export function configText(

@@ -12,7 +12,7 @@ export interface Progress {
 }
 
 export interface ProgressState {
-  /** What is being done: `loadtest`, `warming up`. */
+  /** The current work: `loadtest`, `warming up`. */
   readonly label: string;
   /** How much of the work is done, from 0 to 1; null where its end is not known. */
   readonly share: number | null;

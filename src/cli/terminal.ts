@@ -1,6 +1,6 @@
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Whether to colour: NO_COLOR (no-color.org) wins over FORCE_COLOR, which wins over what the stream is. */
+/** Whether to color: NO_COLOR (no-color.org) wins over FORCE_COLOR, which wins over what the stream is. */
 export function colorWanted(env: Env, isTty: boolean): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';

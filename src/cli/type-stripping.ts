@@ -22,7 +22,7 @@ export function stripTypes(source: string, path: string): string {
   );
 }
 
-/** What the parser does not understand, with its place; null where it understands all. Node names no place for modules. */
+/** The text that the parser does not understand, with its place; null if there is none. Node names no place for modules. */
 export function syntaxErrorIn(source: string, path: string): SyntaxError | null {
   const file: ts.SourceFile & { readonly parseDiagnostics?: readonly ts.DiagnosticWithLocation[] } =
     ts.createSourceFile(path, source, ts.ScriptTarget.ESNext);

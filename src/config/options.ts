@@ -330,67 +330,67 @@ export interface PoolctlConfig {
   readonly 'pgbouncer init'?: CommonOptions & {
     /** print each step on stderr */
     readonly verbose?: boolean | undefined;
-    /** addresses to listen on, parted by commas; * is all (default: 127.0.0.1) */
+    /** addresses to listen on, separated by commas; * for all (default: 127.0.0.1) */
     readonly listenAddr?: string | undefined;
-    /** the port for clients (default: 6432) */
+    /** port for clients (default: 6432) */
     readonly listenPort?: number | string | undefined;
-    /** the folder of a Unix socket; empty for none (default: none) */
+    /** folder of a Unix socket; empty for none (default: none) */
     readonly unixSocketDir?: string | undefined;
-    /** for how long a client keeps a server: transaction, session, statement (default: transaction) */
+    /** how long a client keeps a server: transaction, session, statement (default: transaction) */
     readonly poolMode?: string | undefined;
-    /** clients at most (default: 1000) */
+    /** maximum number of clients (default: 1000) */
     readonly maxClientConn?: number | string | undefined;
-    /** servers per database and user (default: 25) */
+    /** server connections per database and user (default: 25) */
     readonly defaultPoolSize?: number | string | undefined;
-    /** servers kept open when there is nothing to do (default: 10) */
+    /** server connections to keep open when idle (default: 10) */
     readonly minPoolSize?: number | string | undefined;
-    /** further servers for clients that wait too long (default: 5) */
+    /** extra server connections for clients that wait too long (default: 5) */
     readonly reservePoolSize?: number | string | undefined;
-    /** how long too long is (default: 5s) */
+    /** wait that opens the reserve (default: 5s) */
     readonly reservePoolTimeout?: number | string | undefined;
-    /** servers per database, of all users together; 0 is no limit (default: 50) */
+    /** server connections per database, over all users; 0: no limit (default: 50) */
     readonly maxDbConnections?: number | string | undefined;
-    /** how long logging in to the server may take (default: 15s) */
+    /** maximum time of a login at the server (default: 15s) */
     readonly serverConnectTimeout?: number | string | undefined;
-    /** how long a server may be idle (default: 10m) */
+    /** maximum idle time of a server connection (default: 10m) */
     readonly serverIdleTimeout?: number | string | undefined;
-    /** how old a server connection may become (default: 1h) */
+    /** maximum age of a server connection (default: 1h) */
     readonly serverLifetime?: number | string | undefined;
-    /** how long a client may be idle; 0 is for ever (default: 0ms) */
+    /** maximum idle time of a client; 0: no limit (default: 0ms) */
     readonly clientIdleTimeout?: number | string | undefined;
-    /** how long a query may run; 0 leaves that to PostgreSQL (default: 0ms) */
+    /** maximum duration of a query; 0 leaves it to PostgreSQL (default: 0ms) */
     readonly queryTimeout?: number | string | undefined;
-    /** how long a query may wait for a server (default: 2m) */
+    /** maximum wait of a query for a server (default: 2m) */
     readonly queryWaitTimeout?: number | string | undefined;
-    /** how long a transaction may stand open without work; 0 leaves that to PostgreSQL (default: 0ms) */
+    /** maximum idle time in a transaction; 0 leaves it to PostgreSQL (default: 0ms) */
     readonly idleTransactionTimeout?: number | string | undefined;
     /** let several processes share the port (default: on) */
     readonly soReuseport?: string | undefined;
-    /** find dead peers by keepalive (default: on) */
+    /** detect dead peers by keepalive (default: on) */
     readonly tcpKeepalive?: string | undefined;
     /** silence before the first probe (default: 1m) */
     readonly tcpKeepidle?: number | string | undefined;
-    /** between two probes (default: 10s) */
+    /** time between two probes (default: 10s) */
     readonly tcpKeepintvl?: number | string | undefined;
     /** probes without an answer before a peer is dead (default: 5) */
     readonly tcpKeepcnt?: number | string | undefined;
-    /** how long sent data may stay unacknowledged (default: 30s) */
+    /** maximum time without acknowledgement of sent data (default: 30s) */
     readonly tcpUserTimeout?: number | string | undefined;
-    /** settings that clients may send at the start, and that are dropped (default: extra_float_digits,application_name) */
+    /** startup settings of clients that PgBouncer ignores (default: extra_float_digits,application_name) */
     readonly ignoreStartupParameters?: string | undefined;
-    /** named statements that follow a client from server to server; 0 is none (default: 0) */
+    /** named statements kept across servers; 0: none (default: 0) */
     readonly maxPreparedStatements?: number | string | undefined;
     /** log logins (default: on) */
     readonly logConnections?: string | undefined;
     /** log disconnections, with their reason (default: on) */
     readonly logDisconnections?: string | undefined;
-    /** log the errors that clients are sent (default: on) */
+    /** log the errors sent to clients (default: on) */
     readonly logPoolerErrors?: string | undefined;
-    /** how much more is logged; 3 for debugging (default: 0) */
+    /** verbosity of the log; 3 for debugging (default: 0) */
     readonly logVerbosity?: number | string | undefined;
-    /** the file of the log; empty is stderr alone (default: none) */
+    /** log file; empty for stderr only (default: none) */
     readonly logfile?: string | undefined;
-    /** the file of the process number, which pgbouncer -d needs; empty for none (default: none) */
+    /** file of the process id, which pgbouncer -d needs; empty for none (default: none) */
     readonly pidfile?: string | undefined;
     /** secrets in userlist.txt: scram, md5, copy (from the server) (default: scram) */
     readonly secrets?: 'scram' | 'md5' | 'copy' | undefined;

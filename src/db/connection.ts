@@ -37,7 +37,7 @@ export interface TransactionOptions {
   readonly readOnly?: boolean;
 }
 
-/** What a database says beside its results: of PostgreSQL, warnings and what RAISE NOTICE tells. */
+/** A message of a database beside its results. PostgreSQL sends warnings and the texts of RAISE NOTICE. */
 export interface Notice {
   /** 'NOTICE', 'WARNING', 'INFO', ... */
   readonly severity: string;
@@ -47,7 +47,7 @@ export interface Notice {
   readonly hint: string | null;
 }
 
-/** What a database driver makes and the pool lends. Sessions are the usual way to it. */
+/** The connection that a database driver makes and the pool lends. Sessions are the usual way to it. */
 export interface Connection {
   /** As the database said with its last answer. */
   readonly inTransaction: boolean;
@@ -80,7 +80,7 @@ export interface Connection {
   onBroken(listener: (cause: Error) => void): () => void;
 }
 
-/** What can be seen of a connection at one moment. */
+/** The state of a connection at one moment. */
 export interface ConnectionSight {
   /** Whether a query is under way. */
   readonly busy: boolean;
@@ -123,12 +123,12 @@ export interface DatabaseTarget {
 /** A database URL, cut into its parts and not decoded: what they mean is the driver's to say. */
 export interface DatabaseUrl {
   readonly scheme: string;
-  /** What follows `scheme:`, up to the question mark. */
+  /** The part after `scheme:`, up to the question mark. */
   readonly rest: string;
   readonly params: URLSearchParams;
   /** Names of parameters that are of no use here, and were left out. */
   readonly ignored?: readonly string[];
-  /** What is wrong with the URL as it was typed. */
+  /** Problems with the URL as it was typed. */
   readonly problems?: readonly string[];
 }
 

@@ -60,7 +60,7 @@ export function createDatabase(url: string, options: DatabaseOptions = {}): Data
   // JavaScript passes whatever an unset variable of the environment gives.
   if (typeof url !== 'string') throw optionError(String(url), ['the URL is no text; is a variable not set?']);
   const problems = databaseOptionProblems(options);
-  // Whoever reads them further on takes an object for granted.
+  // Code further on takes an object for granted.
   if (typeof options !== 'object' || options === null) throw optionError(url, problems);
   const parts = cutUrl(url);
   const driver = parts === null ? undefined : DRIVERS.get(parts.scheme);
@@ -146,7 +146,7 @@ function poolDriver(
   };
 }
 
-/** What is another database's option would be silently without effect. */
+/** An option of another database would silently have no effect. */
 function foreignOptions(driver: DatabaseDriver, options: DatabaseOptions): string[] {
   const others = [...DRIVERS.values()].filter((other) => other !== driver).flatMap((other) => other.options);
   return [...new Set(others)]

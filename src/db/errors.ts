@@ -40,7 +40,7 @@ export interface DatabaseErrorOptions extends CodedErrorOptions {
 export class DatabaseError extends CodedError {
   /** The statement that failed; null where it was not a statement. */
   readonly sql: string | null;
-  /** Where in it, in characters from 1; null where the database does not say (SQLite never does). */
+  /** Position in it, in characters from 1; null where the database does not say (SQLite never does). */
   readonly position: number | null;
 
   constructor(code: DatabaseErrorCode | (string & {}), message: string, options: DatabaseErrorOptions = {}) {

@@ -52,7 +52,7 @@ export function locateMysql(url: string, env: Readonly<Record<string, string | u
   const where = server.socket === null ? authority.join(',') : '';
   const query = params.size === 0 ? '' : `?${params}`;
   const complete = `mysql://${who}${where}/${encodeURIComponent(server.database ?? '')}${query}`;
-  // What came from the environment has not been looked at yet.
+  // Values from the environment have not been checked yet.
   checkMysqlUrl(complete);
   const password = server.password ?? from('MYSQL_PWD');
   const hosts = server.socket === null ? places.map(({ host }) => host) : [server.socket];

@@ -47,7 +47,7 @@ export function ignoredRemark(addresses: readonly string[]): string | null {
   return `ignored URL ${names.length === 1 ? 'parameter' : 'parameters'} ${names.join(', ')}${own}`;
 }
 
-/** What the URL itself says of a pooler between; null where it says nothing. */
+/** Whether the URL itself names a pooler; null where it says nothing. */
 export function saysPgbouncer(url: string): boolean | null {
   const said = cutUrl(url)?.params.get('pgbouncer') ?? null;
   return said === null ? null : parseBoolean(said);
@@ -97,7 +97,7 @@ export function locatePostgres(
   const who = user === null ? '' : `${percentEncoded(user)}@`;
   const query = params.size === 0 ? '' : `?${params}`;
   const complete = `postgres://${who}${where}/${percentEncoded(database ?? '')}${query}`;
-  // What came from the environment has not been looked at yet.
+  // Values from the environment have not been checked yet.
   checkPostgresUrl(complete);
   const password = server.password ?? from('PGPASSWORD');
   const hosts = places.map(({ host, address }) => address ?? host);
@@ -130,7 +130,7 @@ const FROM_ENVIRONMENT = [
 ] as const;
 
 /**
- * The same server for poolctl's own questions: without the time-outs that the load is to have, and, for another
+ * The same server for poolctl's own questions: without the timeouts that the load is to have, and, for another
  * database of it, without settings that are only for the first.
  */
 export function serverUrl(url: string, database?: string): string {

@@ -65,7 +65,7 @@ export function currentSession(db?: Database): Promise<Session> {
   return scope === undefined ? Promise.reject(noRequest(db)) : scope.session();
 }
 
-/** What is needed of a response, as node:http's is. */
+/** The part of a response that is used, as node:http's is. */
 export interface ResponseLike {
   once(event: 'finish' | 'close', listener: () => void): unknown;
   readonly closed?: boolean;

@@ -43,7 +43,7 @@ export interface Session extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What a session needs to know of its database. */
+/** Facts that a session needs about its database. */
 export interface SessionHost {
   begin(options: TransactionOptions): string;
   /** The reset that is under way on a connection; nothing if there is none. */
@@ -65,7 +65,7 @@ class Loan {
   /** Transactions that have begun and not ended. */
   transactions = 0;
   #running = 0;
-  /** What ended the lease before `close()` did. */
+  /** The reason why the lease ended before `close()`. */
   #lost: Error | null = null;
 
   constructor(lease: Lease<Connection>, host: SessionHost) {

@@ -4,7 +4,7 @@ import { maskUrl } from '../base/secrets.js';
 const SCHEMES = ['postgres', 'postgresql', 'sqlite', 'mysql', 'mariadb'];
 const KNOWN = /^(?:pool|prometheus|pgbouncer|https?|wss?|mongodb(?:\+srv)?|redis|file|mssql|oracle)$/i;
 
-/** Of a host, or behind a user's password. */
+/** The characters of a host, or after a user's password. */
 const MYSQL_PORT = /^[^/?]*:330[67](?:[/?]|$)/;
 
 /**

@@ -15,7 +15,7 @@ const SUSPICIOUS_MS = 1000;
 /** The news that an idle connection was closed is never so long under way. */
 const RACE_MS = 1000;
 
-/** Who made the attempt; told of one of `failed` and `completed`, once. */
+/** The owner of the attempt; it hears one of `failed` and `completed`, once. */
 export interface AttemptOwner {
   /** As `onHeaders` of a ResponseHandler. */
   headers(
@@ -32,7 +32,7 @@ export interface AttemptOwner {
   over(attempt: Attempt): void;
 }
 
-/** One sending of a request on one connection, with its time-outs. */
+/** One sending of a request on one connection, with its timeouts. */
 export class Attempt implements ResponseHandler, Watched {
   readonly connection: PooledConnection;
   readonly request: RequestParts;
@@ -51,7 +51,7 @@ export class Attempt implements ResponseHandler, Watched {
   readonly #timeouts: HttpTimeouts;
   readonly #counts: HttpCounts;
   #abort: ((reason?: Error) => void) | null = null;
-  /** Why it was given up; its own failure is told no more then. */
+  /** The reason why it was given up; its own failure is not reported then. */
   #given: Error | null = null;
   #sending: Sending | null = null;
   #written = false;
@@ -84,7 +84,7 @@ export class Attempt implements ResponseHandler, Watched {
     return this.reused && wire.protocol === 'h1' && this.headersAt === null && tookMs < RACE_MS;
   }
 
-  /** Gives it up; the owner is told `failed` with this reason. */
+  /** Gives it up; the owner gets `failed` with this reason. */
   abort(reason: Error): void {
     if (this.#over) return;
     this.#given ??= reason;
@@ -102,7 +102,7 @@ export class Attempt implements ResponseHandler, Watched {
 
   onConnect(abort: (reason?: Error) => void, sending?: object | null): void {
     this.sent = true;
-    // Where requests share a connection each has its own way.
+    // Requests that share a connection are ended one by one.
     this.#sending = (sending ?? this.connection.wire) as Sending;
     this.#abort = abort;
     this.#counts.sent++;

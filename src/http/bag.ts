@@ -1,6 +1,6 @@
-/** What can be in one Bag at a time. */
+/** An item that can be in one Bag at a time. */
 export interface Bagged {
-  /** Where it is; -1 while it is in none. The bag's own. */
+  /** Its index; -1 while it is in none. The bag's own. */
   place: number;
 }
 

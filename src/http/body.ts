@@ -82,7 +82,7 @@ export function bodyFault(body: unknown): string | null {
   return `the body is ${what}: it must be a string, bytes, a Blob, a form, a stream or an iterable`;
 }
 
-/** What a form or a blob is sent as; made anew for each sending. null: the body is neither. */
+/** The body that a form or a blob is sent as; made anew for each sending. null: the body is neither. */
 export function encoded(body: unknown): { readonly stream: Readable; readonly type: string | null } | null {
   if (!(body instanceof FormData || body instanceof Blob)) return null;
   // The platform's own: undici knows only forms of its own making.

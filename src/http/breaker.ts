@@ -51,7 +51,7 @@ export function resolveBreaker(options: BreakerOptions): Required<BreakerOptions
   return settings;
 }
 
-/** What an attempt has shown of its origin. A pool time-out, an abort of the caller's and a 429 show nothing. */
+/** The evidence of an attempt about its origin. A pool timeout, an abort of the caller's and a 429 show nothing. */
 export type Outcome = 'success' | 'failure' | 'nothing';
 
 /**
@@ -116,7 +116,7 @@ export class Breaker {
     else if (this.#state === 'closed' && outcome !== 'nothing') this.#count(outcome === 'failure');
   }
 
-  /** Of the calls within the window; null while there are none. */
+  /** Share of the calls within the window; null while there are none. */
   get failureShare(): number | null {
     const now = this.#clock.now();
     const calls = this.#calls.total(now);

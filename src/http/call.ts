@@ -23,7 +23,7 @@ import type { Origin, PooledConnection, Waiter, WaiterOutcome } from './origin.j
 import { causeOf, type RetryBudget, type RetrySettings, retryAfterMs, retryWaitMs } from './retry.js';
 import type { HttpCounts, HttpTiming } from './stats.js';
 
-/** What a call needs of its pool. */
+/** The part of a pool that a call uses. */
 export interface CallHost {
   readonly settings: HttpSettings;
   readonly connections: Connections;
@@ -73,7 +73,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   #lastError: HttpError | null = null;
   #admission: { probe: boolean } | null = null;
 
-  // Where it stands: waiting for its turn, for a connection or for the next attempt, or being sent.
+  // Its state: waiting for its turn, for a connection or for the next attempt, or being sent.
   /** The way to leave the queue for the rate limit. */
   #leaveGate: (() => void) | null = null;
   #waiter: Waiter | null = null;
@@ -325,7 +325,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     return true;
   }
 
-  /** What the server says, cut at the limit of the pool; null if it says nothing. */
+  /** The wait that the server asks for, cut at the limit of the pool; null if it says nothing. */
   #retryAfterMs(rawHeaders: readonly RawHeader[]): number | null {
     const { clock, retry } = this.#host.settings;
     const said = retryAfterMs(headerOf(rawHeaders, 'retry-after'), clock.wallTime());
@@ -515,7 +515,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
 const OURS: ReadonlySet<string> = new Set(['ERR_HTTP_OPTION', 'ERR_HTTP_SOURCE', 'ERR_HTTP_TOO_LARGE']);
 /** Statuses by which a server says that it has done nothing: 421 Misdirected Request, and 425 Too Early (RFC 8470). */
 const NOT_PROCESSED: ReadonlySet<number> = new Set([421, 425]);
-/** Where retries, and with them their limit, are turned off. */
+/** Retries, and with them their limit, are turned off. */
 const MOST_PAUSE_MS = 60_000;
 const NOT_USED = new Error('the response is not used');
 

@@ -1,7 +1,7 @@
 import type { CloseReason, Protocol } from '../snapshot/http.js';
 import type { HealthCheck } from './health-check.js';
 
-/** What a request is made of, as undici takes it. */
+/** The parts of a request, as undici takes them. */
 export interface RequestParts {
   readonly path: string;
   readonly method: string;
@@ -17,7 +17,7 @@ export type HttpHeaders =
   | null;
 
 /**
- * Whoever takes a response: the part of undici's handlers that its `request`, Node's `fetch` and its parser share. Each
+ * The receiver of a response: the part of undici's handlers that its `request`, Node's `fetch` and its parser share. Each
  * raw header is a name followed by a value.
  */
 export interface ResponseHandler {
@@ -75,11 +75,11 @@ export interface Connection {
   prove(check: HealthCheck, done: (isAlive: boolean) => void): void;
   /** A request on it is given up before its end, for this reason. */
   givenUp(reason: CloseReason): void;
-  /** What is under way on it fails. */
+  /** Requests in progress on it fail. */
   destroy(reason: CloseReason): void;
 }
 
-/** What a connection tells. */
+/** The events of a connection. */
 export interface ConnectionListener {
   /** It is gone; once. `unannounced`: the server has closed it, and had not said that it would. */
   closed(reason: CloseReason, unannounced: boolean): void;

@@ -96,7 +96,7 @@ export class Connections {
 
   /** A connection that is free at this moment, if nobody waits for one. It must come back by `release`. */
   take(origin: Origin, once: boolean, again: boolean): PooledConnection | null {
-    // Those who must not be sent twice may wait for a connection that is new while others are idle.
+    // Requests that must not be sent twice may wait for a connection that is new while others are idle.
     const ahead = once ? origin.waiting : origin.waiting - origin.waitingOnce;
     if (ahead > 0 && !again) return null;
     return this.#free(origin, once);
@@ -241,11 +241,11 @@ export class Connections {
     if (connection.active.size > 0 || connection.gone || connection.checking || !connection.wire.usable)
       return;
     this.#rest(connection);
-    // Those who wait all the same need a connection that is new.
+    // Requests that wait all the same need a connection that is new.
     if (origin.waiting > 0) this.#dialFor(origin);
   }
 
-  /** Who gets a connection that has room; null: nobody, or not before it was looked at. */
+  /** The call that gets a connection with room; null: nobody, or not before it was looked at. */
   #nextFor(connection: PooledConnection, checked: boolean, now: number): Waiter | null {
     const { origin } = connection;
     for (;;) {
@@ -558,7 +558,7 @@ export class Connections {
       tookMs: dialled.connectMs + (dialled.tlsMs ?? 0),
     });
     this.#offer(connection);
-    // Of those who waited to see whether one connection will do, the others may need their own now.
+    // The calls that waited to see whether one connection is enough may need their own now.
     this.#dialFor(origin);
   }
 
@@ -676,7 +676,7 @@ export class Connections {
   }
 }
 
-/** Who has waited longest of those whose request may be sent twice. */
+/** The call that has waited longest, of those whose request may be sent twice. */
 function firstRepeatable(origin: Origin): Waiter | null {
   if (origin.waitingOnce === origin.waiting) return null;
   for (const waiter of origin.waiters) if (!waiter.demand.once) return waiter;

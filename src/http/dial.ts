@@ -45,7 +45,7 @@ export interface Destination {
 }
 
 /**
- * Opens a socket, through a proxy if there is one, TLS included, within the time-out. Returns the way to give up, after
+ * Opens a socket, through a proxy if there is one, TLS included, within the timeout. Returns the way to give up, after
  * which nothing is told.
  */
 export function dial(

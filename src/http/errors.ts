@@ -18,7 +18,7 @@ export type HttpErrorCode =
   | 'ERR_HTTP_LOST'
   /** The body of the request could not be read; what it threw is the cause. */
   | 'ERR_HTTP_SOURCE'
-  /** What answers does not speak HTTP, or breaks its rules. */
+  /** The peer does not speak HTTP, or breaks its rules. */
   | 'ERR_HTTP_PROTOCOL'
   /** The headers or the body of the response are larger than allowed. */
   | 'ERR_HTTP_TOO_LARGE'
@@ -29,7 +29,7 @@ export type HttpErrorCode =
   /** The pool is closed. */
   | 'ERR_HTTP_CLOSED';
 
-/** What went wrong with a request; what the network or the library said is its `cause`. */
+/** A failed request; the error of the network or the library is its `cause`. */
 export class HttpError extends CodedError<HttpErrorCode> {
   constructor(code: HttpErrorCode, message: string, options: CodedErrorOptions = {}) {
     super(code, message, { kind: code === 'ERR_HTTP_OPTION' ? 'usage' : 'unavailable', ...options });
@@ -38,8 +38,8 @@ export class HttpError extends CodedError<HttpErrorCode> {
 }
 
 /**
- * Where a request has run out of time: opening a connection, without a byte of the answer, without the kernel taking
- * a byte of the request, or in all. Waiting for a connection is told by an HttpPoolTimeoutError.
+ * The phase in which a request ran out of time: opening a connection, without a byte of the answer, without the kernel taking
+ * a byte of the request, or in all. Waiting for a connection gives an HttpPoolTimeoutError.
  */
 export type TimeoutPhase = 'connect' | 'read' | 'write' | 'total';
 
@@ -62,7 +62,7 @@ export interface PoolTimeoutFacts {
   readonly origin: string;
   /** In whole milliseconds. */
   readonly waitedMs: number;
-  /** What there was none of: connections, or places in the rate limit. */
+  /** The resource that was missing: connections, or places in the rate limit. */
   readonly lacking: 'connections' | 'rate';
   readonly maxConnections: number;
   /** Requests under way, to all origins. */

@@ -2,7 +2,7 @@ import type { EmitterEvents } from '../base/emitter.js';
 import type { BreakerState, CloseReason, Protocol, RetryCause } from '../snapshot/http.js';
 import type { CircuitOpenError, HttpError, HttpPoolTimeoutError, HttpTimeoutError } from './errors.js';
 
-/** What an HTTP pool tells its listeners. Durations are in milliseconds. */
+/** The events of an HTTP pool, with what listeners receive. Durations are in milliseconds. */
 export interface HttpEvents extends EmitterEvents {
   open: { connectionId: number; origin: string; protocol: Protocol; tookMs: number };
   connectFailed: { origin: string; error: HttpError };

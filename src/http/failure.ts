@@ -11,7 +11,7 @@ export class NotProcessedError extends Error {
   }
 }
 
-/** What undici, node:http2 or the kernel says of a request under way, as ours. */
+/** Turns an error of undici, node:http2 or the kernel for a request in progress into ours. */
 export function failureOf(
   origin: string,
   cause: Error & { readonly code?: string },
@@ -58,7 +58,7 @@ export function failureOf(
     return new HttpError('ERR_HTTP_PROTOCOL', `${origin} broke the rules of HTTP: ${cause.message}`, {
       cause,
     });
-  // What Node says of a body or a header of the caller's.
+  // Errors of Node about a body or a header of the caller's.
   if (cause instanceof TypeError)
     return new HttpError('ERR_HTTP_OPTION', `the request cannot be sent: ${cause.message}`, { cause });
   if (cause instanceof NotProcessedError)

@@ -182,7 +182,7 @@ function clientOn(socket: Socket, url: URL, settings: HttpSettings): Client {
     keepAliveTimeout: expiryMs,
     keepAliveMaxTimeout: expiryMs,
     keepAliveTimeoutThreshold: HINT_MARGIN_MS,
-    // Time-outs are ours: exact, told apart, and not running while nobody reads.
+    // Timeouts are ours: exact, told apart, and not running while nobody reads.
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: maxHeaderBytes,

@@ -33,7 +33,7 @@ const STREAMS_BEFORE_SETTINGS = 1;
 const WINDOW_BYTES = 1_048_576;
 /** A connection on which a response is overdue must answer a ping within this time. */
 const PING_MS = 5000;
-/** What HTTP/1 says of its connections has no place in HTTP/2 (RFC 9113, 8.2.2). */
+/** Connection headers of HTTP/1 are not allowed in HTTP/2 (RFC 9113, 8.2.2). */
 const OF_CONNECTION = new Set([
   'connection',
   'host',
@@ -114,7 +114,7 @@ export class H2Connection implements Connection {
       this.#reason ??= 'server';
       listener.changed();
     });
-    // Each stream is told by itself.
+    // Each stream reports its own end.
     session.on('error', () => {
       this.#reason ??= 'error';
     });
@@ -171,7 +171,7 @@ export class H2Connection implements Connection {
   destroy(reason: CloseReason): void {
     this.#reason ??= reason;
     this.#session.destroy();
-    // Of a session that is leaving Node only ends our half, and waits for the server to end the other.
+    // Node only ends, for a session that is leaving, our half, and waits for the server to end the other.
     this.#socket.destroy();
   }
 
@@ -210,7 +210,7 @@ export class H2Connection implements Connection {
   };
 }
 
-/** What is sent: all at once, or as it comes; null: nothing. */
+/** The data to send: all at once, or as it comes; null: nothing. */
 type Source = string | Uint8Array | Readable | null;
 
 /** One request and its response on a stream. */
@@ -305,7 +305,7 @@ class Exchange implements Sending {
     const status = Number(headers[':status'] ?? 0);
     if (status === 304 || status === 204) this.#expected = null;
     const raw = rawOf(headers);
-    // Node's own limit is far above what it is told.
+    // Node's own limit is far above the given one.
     if (raw.reduce((total, { length }) => total + length, 0) > this.#settings.maxHeaderBytes) {
       this.#fail(headersTooLarge());
       return;
@@ -335,7 +335,7 @@ class Exchange implements Sending {
       pipeline(source, stream, { end: true }).then(
         () => this.#handler.onRequestSent?.(),
         (error: unknown) => {
-          // That the server does not want the rest is no fault of the body's.
+          // The body is not at fault if the server does not want the rest.
           if (!stream.destroyed && !this.#ended) this.#fail(asError(error));
         },
       );

@@ -57,7 +57,7 @@ export interface HttpRequestOptions {
   readonly onAcquired?: () => void;
 }
 
-/** What `fetch` takes, and what a request of ours takes besides. */
+/** The options of `fetch`, and those that our requests add. */
 export interface HttpFetchInit
   extends RequestInit,
     Pick<HttpRequestOptions, 'timeouts' | 'retry' | 'idempotencyKey'> {}
@@ -104,7 +104,7 @@ const MOST_PLACES = 1000;
 const MOST_ORIGINS = 1000;
 
 /**
- * HTTP connections kept and shared, with limits over all origins together, time-outs for each phase, retries, a rate
+ * HTTP connections kept and shared, with limits over all origins together, timeouts for each phase, retries, a rate
  * limit and a circuit breaker per origin. On undici, one of whose Clients is one connection here.
  */
 export class HttpPool implements BrandedPool, AsyncDisposable {
@@ -174,7 +174,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
           reject(error);
           return;
         }
-        // That a body is given up, or breaks before anybody reads it, must not end the process; who reads is told.
+        // A body that is given up, or breaks before anybody reads it, must not end the process. Its reader gets the error.
         response.body.on('error', ignore);
         resolve(Object.assign(response, { timing }) as unknown as HttpResponse);
       });
@@ -266,7 +266,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
         : retry === false
           ? null
           : resolveRetry({ ...plainRetry(settings.retry), ...retry });
-    // Where the method may be sent twice, or nothing is, nobody has to look.
+    // No look is needed if the method may be sent twice, or nothing is sent.
     const asksForKey = own !== null && !own.methods.has(parts.method);
     return {
       origin,
@@ -301,7 +301,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
       ...(retry === undefined ? {} : { retry }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
-    // What fetch hands on is a generator, which can be read once. A Blob may be too large to be kept in memory.
+    // The body that fetch hands on is a generator, which can be read once. A Blob may be too large to be kept in memory.
     const bodyOf = (given: unknown): unknown =>
       given == null
         ? given
@@ -386,13 +386,13 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
   }
 }
 
-/** Where a URL leads. */
+/** The origin and path of a URL. */
 interface Place {
   readonly origin: Origin;
   readonly path: string;
 }
 
-/** What our own request hands to undici's, and gets back in `dispatch`. */
+/** The value that our own request hands to undici's, and gets back in `dispatch`. */
 interface PoolRequest {
   readonly path: string;
   readonly method: string;
@@ -405,7 +405,7 @@ interface PoolRequest {
   readonly servername?: string | null;
 }
 
-/** What fetch hands to its dispatcher. */
+/** The value that fetch hands to its dispatcher. */
 interface DispatchRequest extends RequestParts {
   readonly origin?: string | URL;
   /** Set by undici's interceptor `dns`, which puts an address into the origin. */
@@ -413,7 +413,7 @@ interface DispatchRequest extends RequestParts {
   readonly upgrade?: unknown;
 }
 
-/** What undici's request and Node's fetch send through. */
+/** The dispatcher that undici's request and Node's fetch send through. */
 class PoolDispatcher extends Dispatcher {
   readonly #send: (request: DispatchRequest, handler: ResponseHandler) => boolean;
 

@@ -55,7 +55,7 @@ export type HttpPreset = keyof typeof HTTP_PRESETS;
 export interface HttpPoolOptions {
   /** Default 'http'. */
   readonly name?: string;
-  /** Where maxConnections and maxKeepalive come from unless they are given. Default 'medium': 20 and 10. */
+  /** The source of maxConnections and maxKeepalive unless they are given. Default 'medium': 20 and 10. */
   readonly preset?: HttpPreset;
   /** Over all origins together. */
   readonly maxConnections?: number;
@@ -70,7 +70,7 @@ export interface HttpPoolOptions {
   readonly timeouts?: Partial<HttpTimeouts>;
   /** false: no retries. */
   readonly retry?: RetryOptions | false;
-  /** What the servers allow; of one, or by origin (`https://api.example.com`). Default: no limit. */
+  /** The rate that the servers allow; of one, or by origin (`https://api.example.com`). Default: no limit. */
   readonly rateLimit?: RateLimit | ((origin: string) => RateLimit | null) | null;
   /** false: none. */
   readonly breaker?: BreakerOptions | false;
@@ -98,7 +98,7 @@ export interface HttpPoolOptions {
   readonly healthCheck?: HealthCheckOptions | null;
   /**
    * Interceptors in undici's form, the first the innermost, such as `interceptors.redirect({ maxRedirections: 5 })`. Our
-   * own retries, limits and time-outs apply to each request that they send.
+   * own retries, limits and timeouts apply to each request that they send.
    */
   readonly interceptors?: readonly HttpInterceptor[];
   readonly clock?: Clock;
@@ -167,7 +167,7 @@ const SHAPE = {
   random: 'function',
 } as const satisfies OptionShape & Record<keyof HttpPoolOptions, unknown>;
 
-/** What undici, agents of node:http, httpx, axios and got call their options. */
+/** The option names of undici, agents of node:http, httpx, axios and got. */
 const FOREIGN_NAMES: ForeignNames = {
   connections: 'maxConnections',
   maxSockets: 'maxConnectionsPerOrigin',

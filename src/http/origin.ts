@@ -41,13 +41,13 @@ export class Origin {
   readonly dials = new Set<() => void>();
   /** Requests that the last HTTP/2 connection carried before its server closed it; null if none has been closed. */
   carried: number | null = null;
-  /** Of those who wait, how many must not be sent twice. */
+  /** The number of waiting requests that must not be sent twice. */
   waitingOnce = 0;
   /** Connections that are looked at for those. */
   checking = 0;
   /** Connections that are being closed so that it can have their places. */
   promised = 0;
-  /** What its servers speak; null before the first connection. */
+  /** The protocol of its servers; null before the first connection. */
   protocol: Protocol | null = null;
   /** Mean time from sending a request to the end of its answer, in milliseconds; null before the first. */
   serviceMs: number | null = null;
@@ -141,7 +141,7 @@ export class PooledConnection {
   gone = false;
   /** It is being looked at whether the server has closed it: nothing is sent over it meanwhile. */
   checking = false;
-  /** Who gets its place when it is closed; null: whoever has waited longest. */
+  /** The origin that gets its place when it is closed; null: the one that has waited longest. */
   promisedTo: Origin | null = null;
   readonly #alarm: Alarm;
 
@@ -193,7 +193,7 @@ export class PooledConnection {
   }
 }
 
-/** Who waits for a connection; told one of these things, once. */
+/** A caller that waits for a connection. It hears one of these things, once. */
 export interface WaiterOutcome {
   granted(connection: PooledConnection): void;
   /** A connection that was opened for it could not be opened. */
@@ -203,7 +203,7 @@ export interface WaiterOutcome {
   hopeless(): void;
 }
 
-/** What somebody who wants a connection says of the request. */
+/** Facts about the request of a caller that wants a connection. */
 export interface Demand {
   /** It must not be sent twice: only a connection that is surely open will do. */
   readonly once: boolean;

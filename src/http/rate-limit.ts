@@ -3,7 +3,7 @@ import { TokenBucket } from '../base/token-bucket.js';
 import { Turnstile } from '../base/turnstile.js';
 import { HttpError } from './errors.js';
 
-/** What a server allows. */
+/** The rate that a server allows. */
 export interface RateLimit {
   /** Requests a second on average, retries included. */
   readonly perSecond: number;

@@ -27,7 +27,7 @@ export interface RetryOptions {
   readonly methods?: readonly string[];
   /** Whether the server may say how long to wait. Default true. */
   readonly respectRetryAfter?: boolean;
-  /** What the server says is cut to this. Default 60 s. */
+  /** The wait that the server asks for is cut to this. Default 60 s. */
   readonly retryAfterMaxMs?: number;
   /** Throw an HttpStatusError in place of returning the last response when retries have not helped. Default false. */
   readonly raiseOnStatus?: boolean;
@@ -83,7 +83,7 @@ export function resolveRetry(options: RetryOptions): RetrySettings {
   return settings;
 }
 
-/** What may be tried again of an attempt that failed; null where another try would end the same way, or is not ours. */
+/** The cause for which a failed attempt may be repeated; null where another try would end the same way, or is not ours. */
 export function causeOf(error: Error, sent: boolean, maybeStale: boolean): RetryCause | null {
   if (!(error instanceof HttpError)) return null;
   switch (error.code) {

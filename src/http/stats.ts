@@ -20,7 +20,7 @@ export interface HttpTiming {
   attempts: number;
 }
 
-/** What a pool counts. */
+/** The counters of a pool. */
 export class HttpCounts {
   requests = 0;
   succeeded = 0;

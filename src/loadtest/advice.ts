@@ -17,7 +17,7 @@ export interface Evidence
 /** More than this many would not be read. */
 const MOST = 3;
 
-/** What to do, or to try next, most important first. */
+/** Advice on what to do next, most important first. */
 export function advise(evidence: Evidence): Advice[] {
   const rules = [
     silent,
@@ -53,7 +53,7 @@ const silent: Rule = ({ measurements }) => {
       };
 };
 
-/** What is wrong with the work itself comes before anything about the pool. */
+/** Faults of the work itself come before anything about the pool. */
 const failures: Rule = ({ measurements }) => {
   const [top] = measurements.errors.filter(({ code }) => !isPoolTimeout(code));
   if (top === undefined) return null;

@@ -8,7 +8,7 @@ import { ServedWindow } from './served-window.js';
 import { StageRecorder } from './stages.js';
 import { TimelineRecorder } from './timeline.js';
 
-/** What the samples cannot tell. */
+/** Facts that the samples cannot show. */
 export interface RunTotals {
   readonly elapsedMs: number;
   readonly started: number;
@@ -26,7 +26,7 @@ export interface RunTotals {
  * The response time of an iteration counts from when it was due, not from when it was started: what a busy
  * generator or a stalled target held back stays visible. It is the sum of how late it was started (nothing in a closed
  * load), waiting for the pool (started to acquired) and being served (acquired to ended). The figures are those of iterations that succeeded; the time
- * that failed ones took is kept apart, since a refusal in 1 ms would flatter them and a time-out of 10 s is told by
+ * that failed ones took is kept apart, since a refusal in 1 ms would flatter them and a timeout of 10 s is told by
  * its count. An iteration whose workload has no pool has a response time, but no parts.
  */
 export class Aggregator {

@@ -21,7 +21,7 @@ export interface WorkloadContext {
 
 /** An opened workload. */
 export interface WorkloadRun {
-  /** What the report says about the target and the work. */
+  /** Facts of the report about the target and the work. */
   readonly description: WorkloadDescription;
   /** Configuration of the pool under test; left out if there is none. */
   readonly pool?: PoolInfo;

@@ -1,7 +1,7 @@
 import type { Environment, LoadResult, ModelInfo, PoolInfo, WorkloadDescription } from './result.js';
 import { medianOf, type Rounds, roundsOf } from './rounds.js';
 
-/** What a pool is worth: the same work with it, and with a connection of its own for each iteration. Plain data. */
+/** The worth of a pool: the same work with it, and with a connection of its own for each iteration. Plain data. */
 export interface BaselineResult {
   readonly schema: 1;
   readonly kind: 'baseline';

@@ -7,13 +7,13 @@ const LOOP_FULL = 0.9;
 const CORES_FULL = 0.9;
 /** Less than this by other programs is the murmur of any machine. */
 const OTHERS_NOTICEABLE = 0.3;
-/** A thread that stands in line for a core for so much of the time shares too few of them with too many. */
+/** A thread that waits for a core for this share of the time shares too few of them with too many. */
 const QUEUED_LONG = 0.25;
 
 /** From this share of the response time on, waiting for the pool is what stands out. */
 const WAITED_LONG = 0.25;
 
-/** What the answer rests on. */
+/** The evidence of the answer. */
 export interface Observed extends Pick<LoadResult, 'measurements' | 'model'> {
   readonly client: ClientFigures;
   readonly pool: Pick<LoadResult['pool'], 'figures'>;
@@ -99,7 +99,7 @@ export function isOthers(run: Observed): boolean {
   return isDisturbed(run) && cpuCores !== null && otherCores !== null && otherCores > cpuCores;
 }
 
-/** What says that there are more threads than cores; empty if nothing does. */
+/** Evidence that there are more threads than cores; empty if there is none. */
 function crowdOf({ client, workload }: Observed): string[] {
   const { cpuCores, cores, machineBusy, loopQueued } = client;
   const isOwn = cpuCores !== null && cores !== null && cpuCores >= CORES_FULL * cores;
@@ -113,7 +113,7 @@ function crowdOf({ client, workload }: Observed): string[] {
       : [`${self} used ${cpuCores.toFixed(1)} of ${cores} ${cores === 1 ? 'core' : 'cores'}`]),
     ...(isOwn || !isMachine ? [] : [`the whole machine was ${formatShare(machineBusy, 0)} busy`]),
     ...(isQueued
-      ? [`poolctl's event loop stood in line for a core ${formatShare(loopQueued, 0)} of the time`]
+      ? [`poolctl's event loop waited for a CPU core ${formatShare(loopQueued, 0)} of the time`]
       : []),
   ];
 }

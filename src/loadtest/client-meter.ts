@@ -2,20 +2,20 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { ClientFigures } from './result.js';
 
-/** Where the readings come from: `Io` of src/cli has them all. */
+/** The source of the readings: `Io` of src/cli has them all. */
 export interface ClientSource {
   eventLoopUtilization(): { readonly active: number; readonly idle: number };
   /** CPU time of the whole process so far; null if it is not known. */
   cpuTime(): { readonly userMs: number; readonly systemMs: number } | null;
   /** CPU time of everything on the machine so far; null if it is not known. */
   hostCpuTime(): { readonly busyMs: number; readonly totalMs: number } | null;
-  /** That this process may use; null if it is not known. */
+  /** Cores that this process may use; null if it is not known. */
   readonly cores: number | null;
   /** Default: what Linux tells, null elsewhere. */
   readonly threadTime?: () => ThreadTime | null;
 }
 
-/** What can be read without being handed anything. */
+/** Readings that need no argument. */
 export const eventLoop: ClientSource = {
   eventLoopUtilization: () => performance.eventLoopUtilization(),
   cpuTime: () => null,
@@ -37,7 +37,7 @@ export const NOT_MEASURED: ClientFigures = {
   cores: null,
 };
 
-/** What the main thread did so far: ran on a core, or stood in line for one. Only differences mean anything. */
+/** Time of the main thread so far: ran on a core, or waited for one. Only differences mean anything. */
 export interface ThreadTime {
   readonly ranMs: number;
   readonly queuedMs: number;
@@ -82,7 +82,7 @@ export function startClientMeter(source: ClientSource, clock: { now(): number })
 }
 
 const KEYS = ['passed', 'active', 'idle', 'ran', 'queued', 'cpu', 'machineBusy', 'machineTotal'] as const;
-/** What there was up to one moment, or within some time: all in ms, null where nobody tells. */
+/** Totals up to one moment, or within some time: all in ms, null where nobody tells. */
 type Reading = Readonly<Record<(typeof KEYS)[number], number | null>>;
 
 const NOTHING: Reading = readingOf(() => 0);

@@ -9,7 +9,7 @@ export interface Comparison {
   readonly kind: 'compare';
   readonly before: ComparedRun;
   readonly after: ComparedRun;
-  /** What the runs did not have in common: whoever compares should mean these, and no others. */
+  /** The differences between the runs. A comparison is sound if these are intended, and no others exist. */
   readonly differences: readonly Difference[];
   /** Changes for the worse beyond this share of the value before are regressions. */
   readonly tolerance: number;
@@ -198,7 +198,7 @@ export function refuseIncomparable(
   );
 }
 
-/** What must be the same for figures to mean the same. */
+/** Settings that must be equal for figures to mean the same. */
 function workOf({ workload }: LoadResult): Facts {
   const { name, statements } = workload;
   const numbered = statements.map((sql, at) => [`statement ${at + 1} of ${statements.length}`, sql] as const);
@@ -297,7 +297,7 @@ function intervalOf(
   )
     .filter(Number.isFinite)
     .sort((a, b) => a - b);
-  // Where a figure was 0 in most stretches, factors between them mean nothing.
+  // Factors mean nothing for a figure that was 0 in most stretches.
   if (!Number.isFinite(stretches) || drawn.length < RESAMPLES / 2) return null;
   // Few blocks are less spread than what they were drawn from.
   const blocks = Math.min(before.length, after.length) / blockOf(Math.min(before.length, after.length));
@@ -342,7 +342,7 @@ function runOf({ startedAt, measurements, partial }: LoadResult): ComparedRun {
   };
 }
 
-/** What a reader must know to take the changes for what they are. */
+/** Notes that a reader needs to judge the changes. */
 function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
   const facts = (result: LoadResult): Facts => ({
     ...workOf(result),
@@ -350,7 +350,7 @@ function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
     load: result.model,
     'pool size': result.pool.options.size,
     'max overflow': result.pool.options.maxOverflow,
-    'pool time-out in ms': result.pool.options.timeoutMs,
+    'pool timeout in ms': result.pool.options.timeoutMs,
     'recycle in ms': result.pool.options.recycleMs,
     'pre-ping': result.pool.options.prePing,
     seed: result.seed,

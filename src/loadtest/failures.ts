@@ -32,7 +32,7 @@ export function codeOf(error: unknown): string {
   return error.name;
 }
 
-/** That the pool could open nothing is told by why, which names the place that was tried. */
+/** A pool that could open nothing is reported by its cause, which names the address. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return maskSecrets(String(error));
   const isOfPool = codeOf(error) === 'ERR_POOL_CREATE' && error.cause instanceof Error;

@@ -7,7 +7,7 @@ export function poolInfo(settings: Omit<PoolInfo, 'profile'>, profile: string | 
   return { profile, size, maxOverflow, timeoutMs, recycleMs, prePing };
 }
 
-/** What a pool did between two snapshots; null if there is no pool. Peaks are those since they were last reset. */
+/** The activity of a pool between two snapshots; null if there is no pool. Peaks are those since they were last reset. */
 export function poolFigures(before: RunSnapshot | null, after: RunSnapshot | null): PoolFigures | null {
   if (after === null) return null;
   const since = (name: keyof RunSnapshot['counters']) => {

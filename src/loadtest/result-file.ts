@@ -65,7 +65,7 @@ const isText: Fits = (value) => typeof value === 'string';
 const isRow: Fits = (row) =>
   isRecord(row) && isFigure(row.lengthMs) && isFigure(row.succeeded) && isFigure(row.failed);
 
-/** What a comparison reads: a file that was edited or cut must not end in the middle of it. */
+/** The fields that a comparison reads: a file that was edited or cut must not end in the middle of it. */
 const SHAPE: readonly (readonly [path: string, fits: Fits])[] = [
   ['startedAt', isText],
   ['partial', (value) => value === null || typeof value === 'string'],

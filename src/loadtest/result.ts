@@ -158,7 +158,7 @@ export interface StageRow {
   readonly waitP99Ms: number | null;
   /** Whether the target kept up; null if the run ended before it could be judged. */
   readonly held: boolean | null;
-  /** What failed; null if nothing did. */
+  /** The failures; null if there were none. */
   readonly why: string | null;
 }
 
@@ -204,7 +204,7 @@ export interface Measurements {
 }
 
 /**
- * What the pool did during the measurement, without the warm-up; the peaks include it if the pool cannot reset them.
+ * The activity of the pool during the measurement, without the warm-up; the peaks include it if the pool cannot reset them.
  * null: the pool does not report it.
  */
 export interface PoolFigures {
@@ -251,9 +251,9 @@ export interface ClientFigures {
   readonly cores: number | null;
 }
 
-/** What the target's server reports about the run. null is not measured; `gaps` says why. */
+/** Figures of the target's server about the run. null is not measured; `gaps` says why. */
 export interface ServerFigures {
-  /** Whose figures these are. Left out: PostgreSQL's. */
+  /** The server of these figures. Left out: PostgreSQL. */
   readonly product?: 'MySQL' | 'MariaDB';
   /** As the server reports it: `15.18 (Debian 15.18-0+deb12u1)`. */
   readonly version: string | null;
@@ -262,7 +262,7 @@ export interface ServerFigures {
   /** Server processes of the load; behind a pooler, those of its user. */
   readonly backends: BackendFigures | null;
   readonly transactions: TransactionFigures | null;
-  /** Of MySQL and MariaDB; left out of others. */
+  /** Only for MySQL and MariaDB. */
   readonly statements?: StatementFigures | null;
   /** null also without a PgBouncer in between. */
   readonly pgbouncer: PgBouncerFigures | null;
@@ -366,7 +366,7 @@ export interface ServerSample {
   readonly queued: number | null;
 }
 
-/** What limited the run, as far as poolctl can tell: `client` is poolctl, `target` is everything beyond the pool. */
+/** The limit of the run, as far as poolctl can tell: `client` is poolctl, `target` is everything beyond the pool. */
 export type Limit = 'client' | 'processor' | 'pool' | 'target';
 
 export interface Bottleneck {

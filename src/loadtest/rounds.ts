@@ -13,7 +13,7 @@ export interface Rounds {
   readonly serviceMeanMs: number | null;
   /** Share of all iterations of all rounds. */
   readonly failedShare: number | null;
-  /** What limited most rounds; null where it was not measured. */
+  /** The limit of most rounds; null where it was not measured. */
   readonly limit: Limit | null;
 }
 

@@ -32,7 +32,7 @@ export interface RunOptions {
 }
 
 export interface RunOutcome {
-  /** What ended before the measurement began; null if there was no warm-up. */
+  /** Iterations that ended before the measurement began; null if there was no warm-up. */
   readonly warmup: {
     readonly iterations: number;
     readonly failed: number;
@@ -277,7 +277,7 @@ function every(intervalMs: number, clock: Clock, callback: () => void): () => vo
   let timer = set();
   function tick(): void {
     callback();
-    // Those that a blocked loop has missed are left out.
+    // Ticks that a blocked loop has missed are left out.
     while (dueAt <= clock.now()) dueAt += intervalMs;
     timer = set();
   }

@@ -6,7 +6,7 @@ interface WindowTotals {
   readonly elapsedMs: number;
   readonly succeeded: number;
   readonly ended: number;
-  /** Of iterations that succeeded. */
+  /** Service times of iterations that succeeded. */
   readonly response: Distribution;
   readonly service: Distribution;
 }

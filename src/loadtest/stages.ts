@@ -99,7 +99,7 @@ export class StageRecorder {
     const { stepMs, rates, limits } = this.#plan;
     const { index, due, ended, failed, dropped, slow, waitedLong } = stage;
     const all = arrivalsIn(rates[index] ?? 0, stepMs);
-    // Whatever is still under way so long after the step is slow for certain.
+    // Iterations that are still in progress this long after the step are slow.
     const isLate = nowMs >= (index + 1) * stepMs + limits.p99Ms;
     const late = isLate ? due - dropped - ended : 0;
     const broken = (why: string) => ({ held: false, why });

@@ -9,11 +9,11 @@ export interface PoolPoint {
   readonly maxOverflow: number;
 }
 
-/** What the pool did at one size. */
+/** The figures of the pool at one size. */
 export interface SweepRow extends PoolPoint, Rounds {}
 
 /**
- * What keeps the load from being served faster. `server`: the target has no more to give, connections beyond the
+ * The limit that keeps the load from being served faster. `server`: the target has no more to give, connections beyond the
  * knee only take turns. `latency`: each connection spends its time waiting (for a network, a lock, a disk), so that
  * more of them serve more. `client`: poolctl itself was full.
  */
@@ -27,7 +27,7 @@ export interface SweepResult {
   readonly environment: Environment;
   readonly workload: { readonly name: string } & WorkloadDescription;
   readonly model: ModelInfo;
-  /** Of each run. */
+  /** Length of each run. */
   readonly limits: LoadResult['limits'];
   /** By growing capacity. */
   readonly rows: readonly SweepRow[];
@@ -35,7 +35,7 @@ export interface SweepResult {
   readonly knee: PoolPoint | null;
   readonly best: PoolPoint | null;
   readonly regime: Regime | null;
-  /** What the sweep comes to, with the figures that it rests on. */
+  /** The result of the sweep, with its evidence. */
   readonly sentence: string;
   /** It was interrupted: not all points have all rounds. */
   readonly partial: boolean;

@@ -5,7 +5,7 @@ import { percentileMs } from './distribution.js';
 import { timeoutsIn } from './failures.js';
 import type { LoadResult, ThresholdResult } from './result.js';
 
-/** What a threshold may look at: the parts of a result that exist once it has been measured. */
+/** The figures that a threshold can use: the parts of a result that exist once it has been measured. */
 export type Measured = Pick<LoadResult, 'measurements' | 'pool'>;
 
 /** A user's own criterion: `p99<250ms`, `success>=99%`, `throughput>500/s`. */
@@ -41,7 +41,7 @@ interface Metric {
   readonly disturbed?: boolean;
 }
 
-/** What is not a time. `errors` and `timeouts` are counts, or shares where the limit has a percent sign. */
+/** Figures that are not times. `errors` and `timeouts` are counts, or shares where the limit has a percent sign. */
 const METRICS: Readonly<Record<string, readonly Metric[]>> = {
   throughput: [
     {

@@ -8,7 +8,7 @@ const FINE_MS = 100;
 const FINE_ROWS = 100;
 const COARSE_MS = 1000;
 
-/** What a stretch of the run has collected so far. */
+/** The samples of one stretch of the run so far. */
 interface Stretch {
   readonly index: number;
   readonly response: Histogram;
@@ -28,7 +28,7 @@ export class TimelineRecorder {
   readonly #rows: TimelineRow[] = [];
   readonly #onInterval: (interval: Interval) => void;
 
-  /** `onInterval` is told of each stretch when it is over. */
+  /** `onInterval` receives each stretch when it is over. */
   constructor(onInterval: (interval: Interval) => void = () => {}) {
     this.#onInterval = onInterval;
   }

@@ -15,10 +15,10 @@ import type {
 } from './result.js';
 import { waitTrend } from './wait-trend.js';
 
-/** From this share of iterations on, time-outs of the pool are "many". */
+/** From this share of iterations on, timeouts of the pool are "many". */
 const MANY_TIMEOUTS = 0.01;
 
-/** What the verdict rests on. */
+/** The figures behind the verdict. */
 export interface Judged {
   readonly measurements: Measurements;
   /** Whether an iteration is one simple query: the bar for the mean is for those only. */
@@ -79,7 +79,7 @@ export function judge({ measurements, simple, model }: Judged): Verdict {
     }),
     criterion({
       id: 'timeouts',
-      title: 'time-outs',
+      title: 'timeouts',
       unit: 'share',
       value: timeoutShare(measurements),
       good: 'at 0',
@@ -141,7 +141,7 @@ function outageIn({ timeline, failed, response, elapsedMs }: Measurements): Crit
     silentMs = succeeded > 0 ? 0 : silentMs + lengthMs;
     longestMs = Math.max(longestMs, silentMs);
   }
-  // Where nothing succeeded at all, the success rate says it.
+  // The success rate says it where nothing succeeded.
   if (failed === 0 || response.p99Ms === null) return [];
   if (longestMs < Math.max(OUTAGE_MS, OUTAGE_BY_P99 * response.p99Ms)) return [];
   return [
@@ -214,7 +214,7 @@ function judgeRamp(stages: readonly StageRow[]): Verdict {
 /** The steps below the highest that held, by their rates: ` Also held: 20/s, 40/s.` */
 function othersHeld(stages: readonly StageRow[], highest: StageRow, broken: StageRow | undefined): string {
   const others = stages.filter((stage) => stage.held === true && stage !== highest);
-  // Where nothing broke, all of them held.
+  // All of them held where nothing broke.
   if (broken === undefined || others.length === 0) return '';
   return ` Also held: ${others.map(({ targetPerSecond }) => formatRate(targetPerSecond)).join(', ')}.`;
 }
@@ -272,7 +272,7 @@ export function criterion({ bandOf, bad, why = null, atLeast = false, ...rest }:
 }
 
 function worst(criteria: readonly Criterion[]): Band | null {
-  // Without one iteration that ended there is nothing to judge, though no time-out was counted either.
+  // Without one iteration that ended there is nothing to judge, though no timeout was counted either.
   if (criteria.find(({ id }) => id === 'success')?.value === null) return null;
   return worstBand(criteria);
 }

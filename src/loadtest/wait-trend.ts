@@ -60,7 +60,7 @@ function settledPoints({ timeline }: Measurements, concurrency: number): Point[]
   let ended = 0;
   const rows: Point[] = [];
   for (const { succeeded, failed, waitMeanMs } of timeline.rows) {
-    // Where nothing succeeded there is nothing to take the mean of.
+    // No mean exists where nothing succeeded.
     if (ended >= concurrency && waitMeanMs !== null) rows.push({ waitMeanMs, weight: succeeded });
     ended += succeeded + failed;
   }

@@ -7,7 +7,7 @@ export interface Blocker {
   readonly state: string;
   /** Its process in PostgreSQL; null where PgBouncer does not know it. */
   readonly backendPid: number | null;
-  /** Whose work it is; null where no client is joined to it. */
+  /** The client at work; null where no client is joined to it. */
   readonly client: BlockingClient | null;
 }
 
@@ -19,7 +19,7 @@ export interface BlockingClient {
   readonly since: string;
 }
 
-/** Who blocks a pause, from SHOW SERVERS and SHOW CLIENTS. */
+/** The clients that block a pause, from SHOW SERVERS and SHOW CLIENTS. */
 export function blockersOf(
   servers: readonly Row[],
   clients: readonly Row[],

@@ -1,6 +1,6 @@
 /** The image that the defaults were made for. */
 export const IMAGE = 'edoburu/pgbouncer:1.21.0';
-/** Where that image, and most others, look for the files. */
+/** The folder in which that image, and most others, look for the files. */
 export const IMAGE_FOLDER = '/etc/pgbouncer';
 /** On which it listens inside; outside is the port that was asked for. */
 export const IMAGE_PORT = '5432';
@@ -15,7 +15,7 @@ export interface ComposeRequest {
 
 /** A compose file with the pooler as its one service, for `docker compose -f compose.yaml -f this.yaml up`. */
 export function composeService({ image, port, ini, userlist }: ComposeRequest): string {
-  // What JSON writes within quotes means the same in YAML.
+  // A quoted text of JSON means the same in YAML.
   const quoted = (text: string): string => JSON.stringify(text);
   return [
     'services:',

@@ -7,7 +7,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Sends one command to the admin console, and gives its rows. */
 export type Ask = (command: string, signal: AbortSignal) => Promise<readonly Row[]>;
 
-/** What can be shown of a pooler; SHOW FDS is not among it, which stops the work of the pooler. */
+/** The SHOW commands. SHOW FDS is not among them, because it blocks the pooler. */
 export const SHOWN = [
   'pools',
   'stats',

@@ -16,7 +16,7 @@ export interface InitRequest {
   readonly serverPassword: string | null;
   readonly adminUsers: readonly string[];
   readonly statsUsers: readonly string[];
-  /** Where PgBouncer will find userlist.txt. */
+  /** The path at which PgBouncer will find userlist.txt. */
   readonly authFile: string;
   /** Whether the secrets were made here, and are not those that the server has. */
   readonly secretsAreNew: boolean;
@@ -39,12 +39,12 @@ export interface ExtraLine {
   readonly value: string;
 }
 
-/** What is to be written, and why. */
+/** The lines to write, with their reasons. */
 export interface InitPlan {
   readonly lines: readonly PlannedLine[];
-  /** What this version does not know, or calls otherwise. */
+  /** Settings that this version does not support, or names differently. */
   readonly adapted: readonly string[];
-  /** What there is to know or to do beside the files. */
+  /** Notes and steps beside the files. */
   readonly notes: readonly string[];
   /** pgbouncer.ini, whole. */
   readonly ini: string;
@@ -174,7 +174,7 @@ function settingLines(request: InitRequest, adapted: string[], attempt: Attempt)
   return lines;
 }
 
-/** What it means that a version does not have a setting. */
+/** The effect of a setting that a version does not have. */
 function withoutIt(key: string): string {
   return key === 'max_prepared_statements' ? ', and named statements do not work in transaction mode' : '';
 }

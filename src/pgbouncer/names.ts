@@ -2,7 +2,7 @@ import { ValueError } from '../base/units.js';
 
 /** The console reads a name of at most so many bytes, quotes and all, and answers longer ones with "bad arguments". */
 const MOST_ARGUMENT = 63;
-/** Of a name in PostgreSQL and of a database in PgBouncer, in bytes. */
+/** Maximum length of a name in PostgreSQL and of a database in PgBouncer, in bytes. */
 const MOST_NAME = 63;
 
 /**

@@ -15,13 +15,13 @@ export interface PauseRequest {
   readonly holdMs: number;
 }
 
-/** What ends a pause though this process be killed. */
+/** Ends a pause if this process is killed. */
 export interface Guard {
   /** Resolves if it is gone before it was released. */
   readonly lost: Promise<void>;
   /** The pooler goes on again: there is nothing left to do. */
   release(): Promise<void>;
-  /** It shall try on by itself. */
+  /** Lets it keep trying by itself. */
   leaveToIt(): void;
 }
 
@@ -60,7 +60,7 @@ export interface PauseResult {
   readonly heldMs: number | null;
   /** Somebody else had resumed it before. */
   readonly resumedBefore: boolean;
-  /** Who kept it from being paused, at the end. */
+  /** The clients that kept it from being paused, at the end. */
   readonly blockers: readonly Blocker[];
 }
 
@@ -184,7 +184,7 @@ async function resume(command: string, guard: Guard, { ask, isLost, clock }: Pau
   );
 }
 
-/** What RESUME answers where there is nothing to resume. */
+/** Recognizes the answer of RESUME where there is nothing to resume. */
 export function saysNotPaused({ message }: Error): boolean {
   return /is not paused|no such database|shutting down/.test(message);
 }

@@ -1,9 +1,9 @@
 import { type Ask, ConsoleError, type Row, textOf } from './console.js';
 
-/** What RELOAD did, as the console shows it before and after. */
+/** The effect of RELOAD, as the console shows it before and after. */
 export interface ReloadResult {
   readonly changes: readonly Change[];
-  /** What the file says and the pooler does not do. */
+  /** Settings of the file that the pooler does not use. */
   readonly notTaken: readonly NotTaken[];
   /** The file that was compared with; null where it could not be read. */
   readonly file: string | null;
@@ -140,7 +140,7 @@ function notTakenOf(text: string, { config, databases }: Shown): readonly NotTak
   return found;
 }
 
-/** What is set in a database's line, and the column that shows it. */
+/** The keys of a database's line, and the column that shows each. */
 const DATABASE_COLUMNS = [
   ['host', 'host'],
   ['port', 'port'],

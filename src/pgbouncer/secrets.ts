@@ -18,7 +18,7 @@ export interface UserPassword {
 const SCRAM_ITERATIONS = 4096;
 export const SALT_BYTES = 16;
 
-/** What PostgreSQL would store for the password (RFC 5802 and 7677); the salt is SALT_BYTES random bytes. */
+/** The secret that PostgreSQL would store for the password (RFC 5802 and 7677); the salt is SALT_BYTES random bytes. */
 export function scramSecret(password: string, salt: Uint8Array): string {
   const salted = pbkdf2Sync(prepared(password), salt, SCRAM_ITERATIONS, 32, 'sha256');
   const keyFor = (word: string): Buffer => createHmac('sha256', salted).update(word).digest();

@@ -15,109 +15,109 @@ export interface Setting {
 }
 
 const POOL = 'Pools';
-const TIMES = 'Time-outs';
+const TIMES = 'Timeouts';
 const TCP = 'Network';
 const LOG = 'Logging';
 
 /**
- * What `poolctl pgbouncer init` writes, by the name of its option and in the order of the file. The figures are those
+ * The settings that `poolctl pgbouncer init` writes, by the name of its option and in the order of the file. The figures are those
  * of a web application with some thousand clients before one PostgreSQL of 200 connections.
  */
 export const SETTINGS = {
   listenAddr: {
     ...{ key: 'listen_addr', kind: 'text', group: TCP, fallback: '127.0.0.1' },
-    summary: 'addresses to listen on, parted by commas; * is all',
-    why: 'Only this machine can reach it, until another address is named.',
+    summary: 'addresses to listen on, separated by commas; * for all',
+    why: 'Only this machine can reach it, unless you name another address.',
   },
   listenPort: {
     ...{ key: 'listen_port', kind: 'count', group: TCP, fallback: '6432' },
-    summary: 'the port for clients',
-    why: 'One above PostgreSQL, which keeps 5432 to itself.',
+    summary: 'port for clients',
+    why: 'One above 5432, the port of PostgreSQL.',
   },
   unixSocketDir: {
     ...{ key: 'unix_socket_dir', kind: 'text', group: TCP, fallback: '' },
-    summary: 'the folder of a Unix socket; empty for none',
-    why: 'Empty is none. Each process that shares the port by so_reuseport needs one of its own, for its console.',
+    summary: 'folder of a Unix socket; empty for none',
+    why: 'Empty means none. With so_reuseport each process needs its own socket for its console.',
   },
   poolMode: {
     ...{ key: 'pool_mode', kind: 'mode', group: POOL, fallback: 'transaction' },
-    summary: 'for how long a client keeps a server: transaction, session, statement',
-    why: 'A client has a server for a transaction: SET, LISTEN, advisory locks and temporary tables do not outlive it.',
+    summary: 'how long a client keeps a server: transaction, session, statement',
+    why: 'A client keeps a server for one transaction. SET, LISTEN, advisory locks and temporary tables end with it.',
   },
   maxClientConn: {
     ...{ key: 'max_client_conn', kind: 'count', group: POOL, fallback: '1000' },
-    summary: 'clients at most',
-    why: 'Clients cost little here: more of them than servers is what a pooler is for.',
+    summary: 'maximum number of clients',
+    why: 'A client costs little. A pooler serves more clients than it has servers.',
   },
   defaultPoolSize: {
     ...{ key: 'default_pool_size', kind: 'count', group: POOL, fallback: '25' },
-    summary: 'servers per database and user',
-    why: 'Servers for each pair of database and user, so several users multiply it; max_db_connections caps the sum.',
+    summary: 'server connections per database and user',
+    why: 'Server connections for each pair of database and user. max_db_connections limits their sum.',
   },
   minPoolSize: {
     ...{ key: 'min_pool_size', kind: 'count', group: POOL, fallback: '10' },
-    summary: 'servers kept open when there is nothing to do',
-    why: 'Kept open through quiet times, so that a burst does not begin with logging in.',
+    summary: 'server connections to keep open when idle',
+    why: 'Kept open when idle, so that a burst does not start with logins.',
   },
   reservePoolSize: {
     ...{ key: 'reserve_pool_size', kind: 'count', group: POOL, fallback: '5' },
-    summary: 'further servers for clients that wait too long',
-    why: 'Further servers once a client has waited for reserve_pool_timeout: for peaks, not for every day.',
+    summary: 'extra server connections for clients that wait too long',
+    why: 'Extra server connections for peaks. They open once a client has waited for reserve_pool_timeout.',
   },
   reservePoolTimeout: {
     ...{ key: 'reserve_pool_timeout', kind: 'seconds', group: POOL, fallback: '5' },
-    summary: 'how long too long is',
+    summary: 'wait that opens the reserve',
     why: 'Seconds of waiting that open the reserve.',
   },
   maxDbConnections: {
     ...{ key: 'max_db_connections', kind: 'count', group: POOL, fallback: '50' },
-    summary: 'servers per database, of all users together; 0 is no limit',
-    why: "The cap for all users of a database, reserve included: keep it below the server's max_connections.",
+    summary: 'server connections per database, over all users; 0: no limit',
+    why: "Limit for all users of a database, reserve included. Keep it below max_connections of the server.",
   },
   serverConnectTimeout: {
     ...{ key: 'server_connect_timeout', kind: 'seconds', group: TIMES, fallback: '15' },
-    summary: 'how long logging in to the server may take',
-    why: 'Seconds until a server that does not answer is given up.',
+    summary: 'maximum time of a login at the server',
+    why: 'Seconds until PgBouncer gives up on a server that does not answer.',
   },
   serverIdleTimeout: {
     ...{ key: 'server_idle_timeout', kind: 'seconds', group: TIMES, fallback: '600' },
-    summary: 'how long a server may be idle',
-    why: 'Seconds after which a server that nobody used is closed, down to min_pool_size.',
+    summary: 'maximum idle time of a server connection',
+    why: 'Seconds until an unused server connection is closed, down to min_pool_size.',
   },
   serverLifetime: {
     ...{ key: 'server_lifetime', kind: 'seconds', group: TIMES, fallback: '3600' },
-    summary: 'how old a server connection may become',
-    why: "Seconds of life, so that memory of the server's processes and changes of DNS do not stay for ever.",
+    summary: 'maximum age of a server connection',
+    why: 'Maximum age in seconds. It frees the memory of server processes, and picks up changes of DNS.',
   },
   clientIdleTimeout: {
     ...{ key: 'client_idle_timeout', kind: 'seconds', group: TIMES, fallback: '0' },
-    summary: 'how long a client may be idle; 0 is for ever',
-    why: 'Off: idle clients cost nearly nothing, and pools of applications do not like to be cut.',
+    summary: 'maximum idle time of a client; 0: no limit',
+    why: 'Off. An idle client costs little, and the pools of applications expect their connections to last.',
   },
   queryTimeout: {
     ...{ key: 'query_timeout', kind: 'seconds', group: TIMES, fallback: '0' },
-    summary: 'how long a query may run; 0 leaves that to PostgreSQL',
-    why: "Off: statement_timeout of PostgreSQL ends a query with an error; this would cut the client's connection.",
+    summary: 'maximum duration of a query; 0 leaves it to PostgreSQL',
+    why: 'Off. statement_timeout of PostgreSQL ends a query with an error. This setting would end the connection.',
   },
   queryWaitTimeout: {
     ...{ key: 'query_wait_timeout', kind: 'seconds', group: TIMES, fallback: '120' },
-    summary: 'how long a query may wait for a server',
-    why: 'Seconds in the queue before a client is cut; the time-out of the pools in applications should be shorter.',
+    summary: 'maximum wait of a query for a server',
+    why: 'Seconds in the queue until a client is disconnected. Keep the pool timeout of applications shorter.',
   },
   idleTransactionTimeout: {
     ...{ key: 'idle_transaction_timeout', kind: 'seconds', group: TIMES, fallback: '0' },
-    summary: 'how long a transaction may stand open without work; 0 leaves that to PostgreSQL',
-    why: 'Off: idle_in_transaction_session_timeout of PostgreSQL does it, and says so in its log.',
+    summary: 'maximum idle time in a transaction; 0 leaves it to PostgreSQL',
+    why: 'Off. idle_in_transaction_session_timeout of PostgreSQL does the same, and logs it.',
   },
   soReuseport: {
     ...{ key: 'so_reuseport', kind: 'switch', group: TCP, fallback: '1' },
     summary: 'let several processes share the port',
-    why: 'More processes can share the port, one per core. The console is then that of a random one of them.',
+    why: 'Several processes can share the port, one per core. The console then belongs to a random one.',
   },
   tcpKeepalive: {
     ...{ key: 'tcp_keepalive', kind: 'switch', group: TCP, fallback: '1' },
-    summary: 'find dead peers by keepalive',
-    why: 'Finds peers that are gone without a word; the system alone would take more than two hours.',
+    summary: 'detect dead peers by keepalive',
+    why: 'Detects dead peers. The default of the system takes more than two hours.',
   },
   tcpKeepidle: {
     ...{ key: 'tcp_keepidle', kind: 'wholeSeconds', group: TCP, fallback: '60' },
@@ -126,18 +126,18 @@ export const SETTINGS = {
   },
   tcpKeepintvl: {
     ...{ key: 'tcp_keepintvl', kind: 'wholeSeconds', group: TCP, fallback: '10' },
-    summary: 'between two probes',
+    summary: 'time between two probes',
     why: 'Seconds between two probes.',
   },
   tcpKeepcnt: {
     ...{ key: 'tcp_keepcnt', kind: 'count', group: TCP, fallback: '5' },
     summary: 'probes without an answer before a peer is dead',
-    why: 'Probes without an answer: with the two above, a dead peer is found within two minutes.',
+    why: 'Probes without an answer. With the two settings above, a dead peer is detected within two minutes.',
   },
   tcpUserTimeout: {
     ...{ key: 'tcp_user_timeout', kind: 'milliseconds', group: TCP, fallback: '30000' },
-    summary: 'how long sent data may stay unacknowledged',
-    why: 'Milliseconds that sent data may stay unacknowledged, where keepalive does not look.',
+    summary: 'maximum time without acknowledgement of sent data',
+    why: 'Milliseconds without acknowledgement of sent data. Keepalive does not cover this case.',
   },
   ignoreStartupParameters: {
     ...{
@@ -146,43 +146,43 @@ export const SETTINGS = {
       group: TCP,
       fallback: 'extra_float_digits,application_name',
     },
-    summary: 'settings that clients may send at the start, and that are dropped',
-    why: 'JDBC and lib/pq send extra_float_digits, and are refused without this. What stands here is dropped in silence.',
+    summary: 'startup settings of clients that PgBouncer ignores',
+    why: 'JDBC and lib/pq send extra_float_digits, and are refused without this. PgBouncer ignores these settings.',
   },
   maxPreparedStatements: {
     ...{ key: 'max_prepared_statements', kind: 'count', group: POOL, fallback: '0' },
-    summary: 'named statements that follow a client from server to server; 0 is none',
-    why: 'None: applications do not name statements (DB_PREPARE_THRESHOLD=0). 200 would let them.',
+    summary: 'named statements kept across servers; 0: none',
+    why: 'None. Applications name no statements (DB_PREPARE_THRESHOLD=0). 200 allows named statements.',
   },
   logConnections: {
     ...{ key: 'log_connections', kind: 'switch', group: LOG, fallback: '1' },
     summary: 'log logins',
-    why: 'Who comes.',
+    why: 'Logs each login.',
   },
   logDisconnections: {
     ...{ key: 'log_disconnections', kind: 'switch', group: LOG, fallback: '1' },
     summary: 'log disconnections, with their reason',
-    why: 'Who goes, and why: the first place to look when applications lose connections.',
+    why: 'Logs each disconnection with its reason. Look here first when applications lose connections.',
   },
   logPoolerErrors: {
     ...{ key: 'log_pooler_errors', kind: 'switch', group: LOG, fallback: '1' },
-    summary: 'log the errors that clients are sent',
-    why: 'What clients are told when they are refused.',
+    summary: 'log the errors sent to clients',
+    why: 'Logs the errors sent to clients.',
   },
   logVerbosity: {
     ...{ key: 'verbose', kind: 'count', group: LOG, fallback: '0' },
-    summary: 'how much more is logged; 3 for debugging',
-    why: '3 tells every packet, when nothing else helps.',
+    summary: 'verbosity of the log; 3 for debugging',
+    why: '3 logs every packet.',
   },
   logfile: {
     ...{ key: 'logfile', kind: 'text', group: LOG, fallback: '' },
-    summary: 'the file of the log; empty is stderr alone',
-    why: 'Empty: stderr, which systemd and containers keep.',
+    summary: 'log file; empty for stderr only',
+    why: 'Empty means stderr, which systemd and containers keep.',
   },
   pidfile: {
     ...{ key: 'pidfile', kind: 'text', group: LOG, fallback: '' },
-    summary: 'the file of the process number, which pgbouncer -d needs; empty for none',
-    why: 'Empty: only a start in the background (-d) needs one.',
+    summary: 'file of the process id, which pgbouncer -d needs; empty for none',
+    why: 'Empty. Only a start in the background (-d) needs one.',
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 

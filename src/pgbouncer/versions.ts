@@ -4,10 +4,10 @@ export type TargetVersion = (typeof TARGET_VERSIONS)[number];
 
 export type Section = 'databases' | 'pgbouncer';
 
-/** What becomes of a key in the file of one version. */
+/** The form of a key in the file of one version. */
 export type KeyFate =
   | { readonly kind: 'kept'; readonly key: string }
-  /** That version knows it by another name. */
+  /** The version has another name for it. */
   | { readonly kind: 'renamed'; readonly key: string; readonly why: string }
   /** It would not start with the key in its file. */
   | { readonly kind: 'leftOut'; readonly why: string }

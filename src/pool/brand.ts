@@ -4,7 +4,7 @@
  */
 export const POOL_BRAND = Symbol.for('poolctl.pool');
 
-/** What a watcher may ask of a branded pool beside `snapshot()`, whichever copy of poolctl made it. */
+/** The questions that a watcher may ask a branded pool beside `snapshot()`, whichever copy of poolctl made it. */
 export interface PoolBrand {
   /**
    * `leases`: a QueuePool, whose `settings`, `leasedResources()` and events may be used too. `snapshot`: only its

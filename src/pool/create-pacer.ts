@@ -16,7 +16,7 @@ const RETRY = { baseMs: 50, capMs: 2000 };
 /** Each wait is up to half shorter. Not less: a probe that follows at once would find the server as it was. */
 const RETRY_JITTER = 0.5;
 
-/** What is wanted, and what there is instead. */
+/** The wanted resources, and those that exist. */
 export interface Demand {
   /** Creates that there is room for, and no other supply. */
   readonly wanted: number;

@@ -52,7 +52,7 @@ export interface Driver<R> {
   isUnfit?(error: unknown, resource: R): boolean;
 }
 
-/** What the slot of a resource remembers; it outlives the resource when that is replaced in place. */
+/** Notes on the slot of a resource; they outlive the resource when that is replaced in place. */
 export interface SlotInfo {
   readonly slotId: number;
   /** For the user's own notes; kept over reconnects. */

@@ -28,7 +28,7 @@ export class PoolError extends CodedError<PoolErrorCode> {
   }
 }
 
-/** What occupies a place that is not lent. */
+/** The state of a place that is taken but not lent. */
 export type BusyState = 'creating' | 'checking' | 'resetting' | 'closing';
 
 /** Why an acquire was not served in time. */
@@ -67,7 +67,7 @@ export interface TimeoutFacts {
   readonly loopBlockedMs: number;
   /** Oldest first; at most ten. */
   readonly holders: readonly Holder[];
-  /** Where the acquire that timed out was called; null where it was not sampled. */
+  /** Call site of the acquire that timed out; null where it was not sampled. */
   readonly site: string | null;
   /** The site of the lease that this very flow holds, if it waits for itself. */
   readonly nestedIn: string | null;

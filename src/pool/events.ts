@@ -4,7 +4,7 @@ import type { PoolTimeoutError } from './errors.js';
 import type { LeakReport } from './leak-watch.js';
 import type { NestedReport } from './nested-watch.js';
 
-/** What a pool tells its listeners. Durations are in milliseconds. */
+/** The events of a pool, with what listeners receive. Durations are in milliseconds. */
 export interface PoolEvents<R> extends EmitterEvents {
   create: { resource: R; slotId: number; tookMs: number };
   createFailed: { error: Error; failures: number; retryInMs: number };

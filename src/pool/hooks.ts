@@ -1,4 +1,4 @@
-/** What a hook may know of the resource beside the resource itself. */
+/** Facts that a hook receives beside the resource itself. */
 export interface HookContext {
   /** The user's notes on this resource; empty again after a reconnect. */
   readonly info: Record<string, unknown>;
@@ -16,7 +16,7 @@ export interface ResetState {
 }
 
 /**
- * What users add to the life of a resource. Unlike an event listener a hook is part of the operation: it is
+ * Functions that users add to the life of a resource. Unlike an event listener a hook is part of the operation: it is
  * awaited, and what it throws counts.
  */
 export interface PoolHooks<R> {

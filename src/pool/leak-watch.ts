@@ -19,7 +19,7 @@ export const DEFAULT_LEAK_MS = 60_000;
 /** A site where leases stay out past the threshold; the lease named is the oldest of those just found. */
 export interface LeakReport {
   readonly pool: string;
-  /** Where they were acquired: `file:line:column`; null where it was not sampled. */
+  /** Call site of the acquire: `file:line:column`; null where it was not sampled. */
   readonly site: string | null;
   readonly stack: string | null;
   readonly leaseId: number;
@@ -28,7 +28,7 @@ export interface LeakReport {
   readonly count: number;
 }
 
-/** What is known of an acquire that is watched closely. */
+/** Facts about an acquire that is watched closely. */
 export interface WatchedAcquire {
   /** Holds the stack of the call, unformatted. */
   readonly site: Error;
@@ -40,7 +40,7 @@ export interface WatchedAcquire {
   nestedReported: boolean;
 }
 
-/** What a look at the leases that are out has found. */
+/** The result of a look at the leases that are out. */
 export interface LeakSweep {
   /** Leases that have passed the threshold since the last look. */
   readonly leaked: number;

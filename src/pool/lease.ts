@@ -1,7 +1,7 @@
 import { PoolError } from './errors.js';
 import type { Slot } from './slot.js';
 
-/** What a lease may ask of its pool. */
+/** The part of a pool that a lease uses. */
 export interface LeaseOwner<R> {
   releaseLease(slot: Slot<R>, leaseId: number, options: ReleaseOptions): void;
   invalidateLease(slot: Slot<R>, leaseId: number, options: InvalidateOptions): void;
@@ -22,7 +22,7 @@ export interface InvalidateOptions {
   readonly soft?: boolean;
 }
 
-/** What an error that a borrower met means for the pool. */
+/** The meaning of a borrower's error for the pool. */
 export type ErrorVerdict = 'disconnect' | 'cancelled' | 'ordinary';
 
 export interface Detached<R> {
@@ -42,7 +42,7 @@ export class Lease<R> implements Disposable {
   readonly id: number;
   readonly #owner: LeaseOwner<R>;
   readonly #slot: Slot<R>;
-  /** What ended it, as far as this handle was told; the pool may have ended the lease by itself before. */
+  /** The reason of its end, as far as this handle knows; the pool may have ended the lease by itself before. */
   #end: 'released' | 'invalidated' | Detached<R> | null = null;
 
   /** Made by the pool only. */
@@ -58,7 +58,7 @@ export class Lease<R> implements Disposable {
     return detached === null ? this.#slot.leaseId === this.id : !detached.closed;
   }
 
-  /** What was borrowed. Throws ERR_LEASE_RELEASED after release or invalidate: somebody else may have it now. */
+  /** The borrowed resource. Throws ERR_LEASE_RELEASED after release or invalidate: somebody else may have it now. */
   get resource(): R {
     if (this.#slot.leaseId === this.id) return this.#slot.resource as R;
     const detached = this.#detached;

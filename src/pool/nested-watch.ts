@@ -10,7 +10,7 @@ export interface NestedReport {
   readonly waitedMs: number;
 }
 
-/** A flow that waits for itself is reported after this long, or half of its time-out if that is less. */
+/** A flow that waits for itself is reported after this long, or half of its timeout if that is less. */
 const NESTED_REPORT_MS = 1000;
 /** So many suspects are looked at more closely at a time, since that means to format stacks. */
 const NESTED_PORTION = 20;
@@ -41,7 +41,7 @@ export class NestedWatch<R> {
     this.#lookForReleases(released, now);
     if (this.#suspects.length === 0) return [];
     this.#suspects = this.#suspects.filter(({ settled, watched }) => !settled && isHeld(watched!.nestedIn!));
-    // What is being opened, say, will come without a release.
+    // A resource that is being opened, for example, will come without a release.
     if (!isFull) return [];
     const due = this.#suspects.filter(({ since, timeoutMs, watched }) => {
       const stoodStillMs = now - Math.max(since, this.#standstill.since);

@@ -32,7 +32,7 @@ export const POOL_SHAPE = {
 const IN_THE_DRIVER = 'it belongs to the driver: pass driver: { name, create, destroy, ping, reset }';
 const NOT_NEEDED = 'poolctl needs no such option; leave it out';
 
-/** What other pools call their options. */
+/** The names that other pools give their options. */
 export const FOREIGN_NAMES: ForeignNames = {
   // pg.Pool
   max: 'size',

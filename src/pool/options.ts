@@ -60,7 +60,7 @@ export interface PoolOptions<R> {
   /** Watch for leaks. Default on, with LeakWatchOptions' defaults. */
   readonly leakWatch?: boolean | LeakWatchOptions;
   /**
-   * What becomes of a resource whose lease was garbage-collected. Default 'destroy', since a copy of the resource
+   * The fate of a resource whose lease was garbage-collected. Default 'destroy', since a copy of the resource
    * may still be in use; 'reset' where it cannot outlive its lease.
    */
   readonly collected?: 'destroy' | 'reset';
@@ -101,7 +101,7 @@ export interface PoolSettings<R> {
 /** Fills in the defaults. Throws ERR_POOL_OPTION, naming every option that is wrong. */
 export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
   const problems = optionProblems(given, SHAPE, FOREIGN_NAMES);
-  // What is no object has no options; the problem says so.
+  // A value that is no object has no options; the problem says so.
   const options: PoolOptions<R> = Object(given);
   problems.push(...driverProblems(options.driver));
   const number = (
@@ -167,7 +167,7 @@ export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
   return settings;
 }
 
-/** What is wrong with the options of one acquire; null if nothing is. Called for each, so the good case is quick. */
+/** The problem with the options of one acquire; null if there is none. Called for each, so the good case is quick. */
 export function acquireProblem(options: AcquireOptions): string | null {
   if (typeof options !== 'object' || options === null) {
     return `acquire takes an object, got ${shown(options)}`;

@@ -60,7 +60,7 @@ const DEFAULT_GRACE_MS = 5000;
  * ever being idle; a resource that breaks is `#retire`d, and once it is closed `#vacate` pumps again, which opens
  * another for it.
  *
- * From the top: acquire, matching, opening, release, the end of a resource; then what goes on beside them: time-outs,
+ * From the top: acquire, matching, opening, release, the end of a resource; then what goes on beside them: timeouts,
  * upkeep, leaks, watching, close.
  */
 export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable {
@@ -381,7 +381,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (!alive) this.#pingFailed(slot);
     else if (failed !== null) this.#acquireHookFailed(slot, failed);
     else this.#checked(slot, clock.now(), keepalive);
-    // Those for whom this one was no good do not wait until it is closed.
+    // Waiters that could not use this one do not wait until it is closed.
     if (this.#waiters.length > 0) this.#pump(clock.now());
   }
 
@@ -394,7 +394,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #pingFailed(slot: Slot<R>): void {
     this.#counters.pingFailed++;
-    // What is as old as this one has most likely died with it.
+    // Resources as old as this one have most likely died with it.
     this.#endGeneration(slot.generation, new Error('pre-ping failed'));
     this.#retire(slot, 'ping-failed');
   }
@@ -821,7 +821,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const { clock } = this.settings;
     if (lateMs >= BLOCKED_MS) {
       this.#noteBlocked(lateMs, clock.now());
-      // What came back while the loop stood still has not been read yet. Let it serve before anybody is turned away.
+      // Resources that came back while the loop was blocked have not been read yet. Let it serve before anybody is turned away.
       clock.defer(() => this.#attend());
     } else this.#attend();
   }
@@ -1045,7 +1045,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     };
   }
 
-  /** What is lent now, by the id of the lease: what a watcher may look at, and must not use. */
+  /** The resources lent now, by the id of the lease. A watcher may look at them, and must not use them. */
   leasedResources(): ReadonlyMap<number, R> {
     return new Map(this.#leased().map((slot) => [slot.leaseId, slot.resource as R]));
   }
@@ -1114,7 +1114,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #closeLeased(): void {
     for (const slot of this.#leased()) {
-      // What a listener has released meanwhile is closed already.
+      // A resource that a listener released meanwhile is closed already.
       if (slot.leaseId === 0) continue;
       this.#endLease(slot, this.settings.clock.now());
       this.#retire(slot, 'closed');

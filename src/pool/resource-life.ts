@@ -184,7 +184,7 @@ export class ResourceLife<R> {
   }
 
   /**
-   * What an error means for the resource that met it, if that is still lent: the driver's word, unless it is beyond
+   * The meaning of an error for the resource that met it, if that is still lent: the driver's word, unless it is beyond
    * doubt, then that of the error hooks. One that throws has no say.
    */
   judge(error: unknown, resource: R | null, beyondDoubt = false): ErrorJudgment {

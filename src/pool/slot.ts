@@ -1,7 +1,7 @@
 import type { SlotInfo } from './driver.js';
 
 /**
- * What a slot is doing. `vacant` slots hold no resource and take up no place; all others count as live.
+ * The state of a slot. `vacant` slots hold no resource and take up no place; all others count as live.
  *
  * ```
  * vacant --#occupy--> creating --#created--> (offered) --#grant, #lend--> leased

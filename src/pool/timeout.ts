@@ -11,7 +11,7 @@ export interface BusyPlaces {
   readonly oldestMs: number | null;
 }
 
-/** What the pool looked like when acquires timed out: gathered once for many that did so together. */
+/** The state of the pool when acquires timed out: gathered once for many that did so together. */
 export interface PoolCondition {
   readonly pool: string;
   readonly size: number;
@@ -20,7 +20,7 @@ export interface PoolCondition {
   readonly inUse: number;
   readonly overflow: number;
   readonly busy: { readonly [State in BusyState]: BusyPlaces };
-  /** Those that time out included. */
+  /** Includes the ones that time out. */
   readonly waiting: number;
   readonly createError: Error | null;
   /** The event loop was seen standing still for so long, and that ended then. */
@@ -66,9 +66,9 @@ interface Explanation {
   readonly message: string;
   readonly hint: string;
   readonly cause: Error | null;
-  /** Of the acquire call; null where it was not kept. */
+  /** Stack of the acquire call; null where it was not kept. */
   readonly stack: string | null;
-  /** What the error shows as its stack: its message, then that of the call. */
+  /** The stack that the error shows: its message, then the stack of the call. */
   readonly trace: string | null;
 }
 
@@ -153,7 +153,7 @@ function holdUpOf({ busy, inUse }: PoolCondition): TimeoutReason {
   return most;
 }
 
-/** Of as many in several states, the first counts. */
+/** With equal numbers in several states, the first counts. */
 const BUSY_STATES: readonly BusyState[] = ['creating', 'checking', 'resetting', 'closing'];
 const DOING: Readonly<Record<BusyState, string>> = {
   creating: 'opened',
@@ -218,7 +218,7 @@ function seconds(value: number): string {
 
 /**
  * The stack of the timer that rejects says nothing; that of the acquire call does, where it was kept. And capturing
- * one is the larger part of making an error, which ten thousand time-outs at once can do without.
+ * one is the larger part of making an error, which ten thousand timeouts at once can do without.
  */
 function withoutStack<T>(make: () => T): T {
   const before = Error.stackTraceLimit;

@@ -1,8 +1,8 @@
-/** Charts as SVG text: nothing to load, nothing to run. Colours come from the style sheet of the page, by class. */
+/** Charts as SVG text: nothing to load, nothing to run. Colors come from the style sheet of the page, by class. */
 
 export interface Series {
   readonly name: string;
-  /** The class that gives it its colour. */
+  /** The class that gives it its color. */
   readonly style: string;
   /** null (not measured) is a gap. */
   readonly points: readonly (readonly [x: number, y: number | null])[];

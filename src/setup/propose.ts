@@ -8,13 +8,13 @@ export type CiChoice = 'auto' | 'github' | 'gitlab' | 'none';
 
 export interface Plan {
   readonly proposals: readonly Proposal[];
-  /** What is not proposed, and why. */
+  /** The files that are not proposed, with the reason. */
   readonly notes: readonly string[];
 }
 
 export interface Facts {
   readonly found: Inspection;
-  /** Of poolctl, for CI. */
+  /** The version of poolctl, for CI. */
   readonly version: string;
   readonly ci: CiChoice;
   /** The text of the baseline. */

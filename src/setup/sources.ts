@@ -12,7 +12,7 @@ export function isProductionSource(file: string): boolean {
 /** An options object up to its end, as far as objects inside it are nested once. */
 const OBJECT = String.raw`\{(?:[^{}]|\{[^{}]*\})*\}`;
 
-/** Where the size of a pool stands as a number: the object that has it, and its name there. */
+/** The place of a pool size that is a number: the object that has it, and its name there. */
 const FORMS: readonly (readonly [needs: RegExp, object: RegExp, size: RegExp])[] = [
   [
     /['"]pg(?:-pool)?['"]/,

@@ -1,4 +1,4 @@
-/** What a project has to do with connection pools. No value of an environment file is in it, only names. */
+/** Facts of a project about connection pools. No value of an environment file is in it, only names. */
 export interface Inspection {
   readonly packageManager: PackageManager;
   /** The lock file or field that says so; null where nothing does. */
@@ -75,7 +75,7 @@ export interface Proposal {
   readonly after: string;
 }
 
-/** What `poolctl init --format json` prints. */
+/** The document of `poolctl init --format json`. */
 export interface SetupDocument {
   readonly schema: 1;
   readonly kind: 'init';
@@ -84,7 +84,7 @@ export interface SetupDocument {
   readonly files: readonly ProposedFile[];
   /** Commands to go on with. */
   readonly next: readonly string[];
-  /** What was not proposed, and why. */
+  /** The files that were not proposed, with the reason. */
   readonly notes: readonly string[];
 }
 

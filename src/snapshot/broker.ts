@@ -128,7 +128,7 @@ export const brokerFigures = object({
   port: count,
   clientIds: list(count),
   clientIdsFree: metered(gauge('client_ids_free', 'count', 'Client ids that are not taken.'), told(count)),
-  /** Of the connections that are open. */
+  /** Counts of the open connections. */
   reconnects: told(count),
   /** null where another thread owns the pacing, and has reported nothing yet. */
   pacing: orNull(brokerPacing),

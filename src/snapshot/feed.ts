@@ -122,7 +122,7 @@ export interface ConnectionSnapshot extends Made<typeof feedConnection> {}
 /** The figures of a feed beyond the snapshot that all pools have in common. */
 export interface FeedFigures extends Made<typeof feedFigures> {}
 
-/** Of the common fields, `live`, `idle` and `inUse` count connections, and `waiting` counts symbols not confirmed. */
+/** Meaning of the common fields: `live`, `idle` and `inUse` count connections, and `waiting` counts symbols not confirmed. */
 export interface FeedSnapshot extends Made<typeof feedPool> {}
 
 /** The figures of a feed as read from any version. */

@@ -106,7 +106,7 @@ export const httpFigures = object({
   retries: meteredBy('cause', counter('retries', 'Retries, by cause.'), tally(RETRY_CAUSES)),
   /** Retries that the budget did not allow. */
   retriesDenied: told(count),
-  timeouts: meteredBy('phase', counter('timeouts', 'Time-outs, by phase.'), tally(COUNTED_PHASES)),
+  timeouts: meteredBy('phase', counter('timeouts', 'Timeouts, by phase.'), tally(COUNTED_PHASES)),
   /** Requests that were not sent because the circuit was open. */
   circuitRefused: told(count),
   circuitOpened: told(count),
@@ -139,7 +139,7 @@ export interface OriginSnapshot extends Made<typeof httpOrigin> {}
 export interface HttpFigures extends Made<typeof httpFigures> {}
 
 /**
- * Of the common fields, `live`, `idle` and `inUse` count connections, and `waiting` requests. A holder is a request
+ * Meaning of the common fields: `live`, `idle` and `inUse` count connections, and `waiting` requests. A holder is a request
  * in progress; its `lastSql` is the method and the path, without the query.
  */
 export interface HttpSnapshot extends Made<typeof httpPool> {}

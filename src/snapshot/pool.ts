@@ -55,7 +55,7 @@ export const poolCounters = object({
   released: counted('checkins', 'Connections returned.', inSqlAlchemy),
   /** Acquires that could not be served at once. */
   waited: counted('waits', 'Callers that could not be served at once.'),
-  timedOut: counted('timeouts', 'Callers that waited in vain until their time-out.'),
+  timedOut: counted('timeouts', 'Callers whose wait timed out.'),
   aborted: counted('aborts', 'Callers that gave up waiting.'),
   /** Acquires refused because the queue was full. */
   refused: counted('refusals', 'Callers that were refused, since too many waited.'),
@@ -233,7 +233,7 @@ export const databasePool = object({
 });
 
 /**
- * What any pool reports about itself at one moment, as plain data. Fields that a foreign pool (pg.Pool, mysql2, ...)
+ * The report of a pool about itself at one moment, as plain data. Fields that a foreign pool (pg.Pool, mysql2, ...)
  * does not keep are null, never 0.
  */
 export interface WatchedSnapshot extends Made<typeof anyPool> {}

@@ -35,7 +35,7 @@ const poolerDatabase = object({
   size: orNull(figure),
   reserve: orNull(figure),
   paused: flag,
-  /** Where it connects; null over a Unix socket. */
+  /** The address it connects to; null over a Unix socket. */
   host: optional(orNull(text)),
   port: optional(orNull(integer)),
   /** Server connections now, and the most of all users together (`max_db_connections`); null for no limit. */

@@ -84,7 +84,7 @@ export const reading = object({
   gaps: listOfAll(gap),
   /** The application that is read, with pools or without. Absent in sources of other kinds. */
   app: optional(app),
-  /** Of a source that is an application. Absent where it does not tell. */
+  /** Facts of a source that is an application. Absent where it does not tell. */
   process: optional(processReading),
 });
 

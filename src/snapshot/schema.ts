@@ -40,7 +40,7 @@ export type ObjectRead<E extends Entries> = Flat<
   }
 >;
 
-/** What a value says by a schema; null where it does not have that shape. */
+/** The value as a schema reads it; null where it does not have that shape. */
 export function readAs<S extends AnySchema>(schema: S, value: unknown): Read<S> | null {
   const result = v.safeParse(engineOf(schema), value);
   return result.success ? (result.output as Read<S>) : null;

@@ -130,7 +130,7 @@ export function failOnLeak(
 /** How many leases of a pool, lost to the garbage collector, have been told of. */
 const toldOf = new WeakMap<WatchedPool, number>();
 
-/** What one pool has out now that was not out before. */
+/** The leases of one pool that were not out before. */
 interface LeakCheck {
   isOut(): boolean;
   onRelease(listener: () => void): () => void;
@@ -138,7 +138,7 @@ interface LeakCheck {
   stop(): void;
 }
 
-/** Whatever is out counts, and whatever was lost since the last look. */
+/** Counts all leases that are out, and those lost since the last look. */
 function checkAll(pool: WatchedPool): LeakCheck {
   return checkOf(pool, new Set(), 0, () => {
     const { collected } = pool.snapshot().counters;
@@ -147,7 +147,7 @@ function checkAll(pool: WatchedPool): LeakCheck {
   });
 }
 
-/** What is out already does not count. */
+/** Leases that are out already do not count. */
 function checkFromNowOn(pool: WatchedPool): LeakCheck {
   const { holders, waiting } = pool.snapshot();
   const before = new Set(holders.map(({ leaseId }) => leaseId));

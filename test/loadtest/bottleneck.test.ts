@@ -82,7 +82,7 @@ describe('the bottleneck', () => {
     const starved = { loopBusy: 0.97, loopRan: 0.3, loopQueued: 0.5, cpuCores: 1.7 };
     const bottleneck = judged({ client: starved, inProcess: true });
     expect(bottleneck?.limit).toBe('processor');
-    expect(bottleneck?.sentence).toContain("poolctl's event loop stood in line for a core 50 % of the time");
+    expect(bottleneck?.sentence).toContain("poolctl's event loop waited for a CPU core 50 % of the time");
 
     // Elsewhere than on Linux nobody knows; a database in this process that fills the cores is what it must be.
     const unknown = { ...starved, loopRan: null, loopQueued: null, cpuCores: 1.9 };

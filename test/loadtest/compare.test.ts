@@ -123,7 +123,7 @@ describe('comparing two runs', () => {
     expect(compareRuns(before, after).differences).toEqual([
       { what: 'load', before: 'kind closed, workers 50', after: 'kind closed, workers 99' },
       { what: 'pool size', before: '10', after: '3' },
-      { what: 'pool time-out in ms', before: '10000', after: 'none' },
+      { what: 'pool timeout in ms', before: '10000', after: 'none' },
     ]);
     expect(compareRuns(before, before).differences).toEqual([]);
   });

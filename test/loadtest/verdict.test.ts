@@ -48,12 +48,12 @@ describe('the verdict', () => {
     ['a p99 above 1 s', { times: { 5: 970, 1020: 30 } }, 'bad', /^p99 1\.02 s .*bad above 1 s/],
     ['a slow max alone', { times: { 5: 995, 5000: 5 } }, 'good', /./],
     [
-      'one time-out',
+      'one timeout',
       { times: { 5: 9999 }, errors: { ERR_POOL_TIMEOUT: 1 } },
       'marginal',
-      /time-outs 0\.01 %/,
+      /timeouts 0\.01 %/,
     ],
-    ['1 % time-outs', { times: { 5: 990 }, errors: { ERR_POOL_TIMEOUT: 10 } }, 'bad', /time-outs 1\.00 %/],
+    ['1 % timeouts', { times: { 5: 990 }, errors: { ERR_POOL_TIMEOUT: 10 } }, 'bad', /timeouts 1\.00 %/],
   ])('on %s is %#', (_, load, band, reason) => {
     const verdict = judge({
       measurements: measured(load),

@@ -108,7 +108,7 @@ export function fullResult(): LoadResult {
     },
     advice: [
       { text: 'More connections would shorten the wait.', options: '--pool-size 20' },
-      { text: 'Look at the time-outs first.', options: null },
+      { text: 'Look at the timeouts first.', options: null },
     ],
   };
 }

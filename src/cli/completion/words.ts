@@ -2,7 +2,7 @@ import type { CatalogEntry } from '../catalog.js';
 import type { CommandTable } from '../command.js';
 import { flagOf, type OptionSpec } from '../options.js';
 
-/** What a value can be completed to. */
+/** The completions of a value. */
 export type Completion = 'file' | 'folder' | 'none' | readonly string[];
 
 export interface CompletedOption {
@@ -34,7 +34,7 @@ export interface FirstWord {
   readonly seconds: readonly { readonly name: string; readonly summary: string }[];
 }
 
-/** What a shell needs to complete command lines. */
+/** The data that a shell needs to complete command lines. */
 export interface CompletionWords {
   readonly first: readonly FirstWord[];
   readonly commands: readonly CompletedCommand[];

@@ -43,7 +43,7 @@ const KILL_TIMEOUT_MS = 5000;
 /** The answer to a statement that was stopped comes at once. */
 const LAST_ANSWER_MS = 500;
 const MOST_COUNTED = 2000;
-/** What may leave something in the session. In doubt it does. */
+/** Recognizes statements that may leave state in the session. In doubt they do. */
 const LEAVES_STATE =
   /^(?![\s(]*(?:select|with|insert|update|delete|replace|values|show|explain|desc|begin|start|commit|rollback|savepoint|release)\b)|:=|\binto\s+@|_lock`?\s*\(/i;
 
@@ -66,14 +66,14 @@ export async function connectMysql(settings: MysqlSettings, signal: AbortSignal)
 }
 
 /**
- * What was sent, as the server counts its Questions: each statement, and the goodbye. Who adds several connections up puts
+ * The statements sent, as the server counts its Questions: each statement, and the goodbye. Who adds several connections up puts
  * an own one.
  */
 export interface QuestionTally {
   questions: number;
 }
 
-/** What runs at this moment. */
+/** The statement that runs at this moment. */
 interface Pending {
   fail(cause: Error): void;
 }
@@ -83,7 +83,7 @@ interface Answer {
   readonly fields: MysqlFields | undefined;
 }
 
-/** Which server a connection has come to. Behind one address there may be several. */
+/** The server that a connection has reached. Behind one address there may be several. */
 interface Identity {
   readonly host: unknown;
   readonly port: unknown;
@@ -93,7 +93,7 @@ interface Identity {
 export class MysqlConnection implements Connection {
   readonly serverVersion: string;
   readonly isMariaDb: boolean;
-  /** What the server calls the connection; of a proxy a number of its own. */
+  /** The server's number of the connection; of a proxy a number of its own. */
   readonly threadId: number;
   tally: QuestionTally = { questions: 0 };
   readonly #mysql: Mysql;

@@ -39,7 +39,7 @@ export interface MysqlAccess {
   readonly socket: string | null;
   readonly tls: MysqlTlsSettings;
   readonly charset: string | null;
-  /** What a Date is written in. */
+  /** The time zone that a Date is written in. */
   readonly timezone: string;
   readonly keepAliveMs: number | null;
   readonly programName: string;
@@ -47,7 +47,7 @@ export interface MysqlAccess {
   readonly allowsCleartext: boolean;
 }
 
-/** What the server says first. */
+/** The first message of the server. */
 export interface Greeting {
   readonly version: string;
   readonly isMariaDb: boolean;
@@ -209,7 +209,7 @@ async function passwordOf(password: MysqlAccess['password']): Promise<string> {
 
 const contexts = new WeakMap<MysqlTlsSettings, Promise<MysqlTls>>();
 
-/** null where there is to be none. A Unix socket has none unless it is demanded. */
+/** null for none. A Unix socket has none unless it is demanded. */
 async function tlsFor(
   { tls, socket }: MysqlAccess,
   { offersTls, version }: Greeting,

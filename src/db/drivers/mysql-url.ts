@@ -9,7 +9,7 @@ const SCHEME =
 /** Parameters in which a plus is a plus. */
 const LITERAL = /^(?:user(?:name)?|password)$/i;
 
-/** Of the drivers for Go: `user:password@tcp(host:3306)/database`. */
+/** The form of the drivers for Go: `user:password@tcp(host:3306)/database`. */
 const GO_DSN = /^([^/]*?)@(tcp6?|unix)(?:\(([^)]*)\))?\/([^?]*)(?:\?(.*))?$/is;
 
 /**
@@ -65,7 +65,7 @@ function keyOf(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]/g, '');
 }
 
-/** What a parameter means: parameters of ours, nothing, or a problem in words. */
+/** The meaning of a parameter: parameters of ours, nothing, or a problem in words. */
 type Meaning = readonly Pair[] | 'ignored' | (string & {});
 
 interface Around {
@@ -82,7 +82,7 @@ function meaningOf(typed: string, value: string, around: Around): Meaning {
   if (IGNORED_KEYS.has(key)) return 'ignored';
   const meant = closest(key, [...CANONICAL.keys(), ...SPECIAL.keys()]);
   const name = meant === null ? null : (CANONICAL.get(meant) ?? meant);
-  // Whoever misspells ssl-mode must not get a connection without TLS.
+  // A misspelled ssl-mode must not give a connection without TLS.
   const guards = /ssl|tls|cert|auth|verif|secur|publickey|cleartext/i;
   if (guards.test(key) || (name !== null && guards.test(name))) {
     const hint = name === null ? `; there are ${PARAMETERS.join(', ')}` : `; did you mean ${name}?`;
@@ -150,7 +150,7 @@ const MODES: Readonly<Record<string, string>> = {
   'verify-identity': 'VERIFY_IDENTITY',
   'verify-full': 'VERIFY_IDENTITY',
   verify_full: 'VERIFY_IDENTITY',
-  // Of the drivers for Go and of MariaDB's this is a full check.
+  // In the drivers for Go and MariaDB this is a full check.
   true: 'VERIFY_IDENTITY',
   '1': 'VERIFY_IDENTITY',
   on: 'VERIFY_IDENTITY',
@@ -215,7 +215,7 @@ const SPECIAL: ReadonlyMap<string, Special> = new Map<string, Special>([
     (value, around) => (isOn(value) && !hasMode(around) ? [['ssl-mode', 'VERIFY_IDENTITY']] : []),
   ],
   ['ssldisabled', (value) => (isOn(value) ? [['ssl-mode', 'DISABLED']] : [])],
-  // Of Prisma it is the certificate authority of the server.
+  // In Prisma it is the certificate authority of the server.
   ['sslcert', (value, { given }) => (given.has('sslkey') ? undefined : [['ssl-ca', value]])],
   ['sslidentity', refusedWith('sslidentity is not supported: write ssl-cert and ssl-key')],
   ['sslpassword', refusedWith('sslpassword is not supported: write ssl-passphrase')],

@@ -7,7 +7,7 @@ import { refuse, unbindable } from './parameters.js';
 export interface Writing {
   /** False with NO_BACKSLASH_ESCAPES. */
   readonly backslash: boolean;
-  /** What a Date is written in: 'local', 'Z' or an offset. */
+  /** The time zone that a Date is written in: 'local', 'Z' or an offset. */
   readonly timezone: string;
 }
 
@@ -115,7 +115,7 @@ function offsetMs(timezone: string): number {
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
 }
 
-/** Of a prepared statement. */
+/** Only for a prepared statement. */
 export function executable(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   return value instanceof Uint8Array && !Buffer.isBuffer(value) ? bytes(value) : value;
@@ -137,7 +137,7 @@ function isList(fields: MysqlFields | undefined): fields is readonly MysqlField[
   return first !== undefined && !Array.isArray(first);
 }
 
-/** Of a result the header that ends it; null where its last part has rows. */
+/** The header that ends a result; null where its last part has rows. */
 export function headerOf(rows: MysqlRows | undefined, fields: MysqlFields | undefined): MysqlHeader | null {
   if (rows === undefined) return null;
   if (!Array.isArray(rows)) return rows as MysqlHeader;
@@ -161,7 +161,7 @@ function found<Row>(rows: unknown[], fields: readonly MysqlField[]): QueryResult
   };
 }
 
-/** What no number holds exactly comes as a text. */
+/** A value that no number holds exactly comes as a text. */
 function widen(rows: unknown[], name: string): void {
   for (const row of rows as Record<string, unknown>[]) {
     const value = row[name];

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureVersion } from 'node:tls';
 import { DatabaseError } from '../errors.js';
 
-/** What of the package `mysql2` is used here, in its own words. */
+/** The part of the package `mysql2` that is used here, in its own names. */
 export interface Mysql {
   createConnection(config: MysqlConfig): MysqlClient;
 }
@@ -90,7 +90,7 @@ export interface MysqlField {
   readonly columnType: number;
 }
 
-/** Of the status flags that the server sends with its answers. */
+/** Status flags that the server sends with its answers. */
 export const STATUS = { inTransaction: 0x0001, autocommit: 0x0002, noBackslash: 0x0200 } as const;
 
 /** Loaded by the first connect, and not before. Rejects with ERR_DRIVER_MISSING. */

@@ -57,7 +57,7 @@ const KEEP_ALIVE_MS = 60_000;
 /** With several hosts, one that does not answer is given up after this long. */
 const ATTEMPT_MS = 5000;
 
-/** What a URL says of where the server is; null where it does not. */
+/** The place of the server by a URL; null where it does not say. */
 export interface MysqlServer {
   readonly places: readonly MysqlPlace[];
   readonly socket: string | null;

@@ -41,7 +41,7 @@ import {
 } from './pg-wire.js';
 
 export interface PgSettings extends PlaceRules {
-  /** What is null is filled in from the environment, or with the defaults of `pg`. */
+  /** Null fields are filled in from the environment, or with the defaults of `pg`. */
   readonly user: string | null;
   readonly password: string | (() => string | Promise<string>) | null;
   readonly database: string | null;
@@ -93,7 +93,7 @@ async function connectTo(
     return await open(pg, settings, place, first, signal, second === false);
   } catch (error) {
     if (second === undefined || signal.aborted || !mayTryNext(error, first)) throw error;
-    // What the first attempt failed with says more, if the second one changes nothing.
+    // The error of the first attempt says more, if the second one changes nothing.
     return open(pg, settings, place, second, signal).catch((other: unknown) => {
       throw signal.aborted || (first !== false && isTlsFault(error)) ? other : error;
     });
@@ -201,7 +201,7 @@ function named(ssl: TlsOptions, host: string): TlsOptions {
   };
 }
 
-/** What the user's function gives. */
+/** The password from the user's function. */
 async function given(password: () => string | Promise<string>): Promise<string> {
   const text: unknown = await invoke(async () => password()).catch((cause: unknown) => {
     const message = `the function in the option password failed: ${asError(cause).message}`;
@@ -217,7 +217,7 @@ async function given(password: () => string | Promise<string>): Promise<string> 
   );
 }
 
-/** What runs at this moment. */
+/** The statement that runs at this moment. */
 interface Pending {
   /** The server is ready for the next query: the outcome of this one counts. */
   ready(): void;
@@ -244,7 +244,7 @@ export class PgConnection implements Connection {
   readonly #turns = new Turns();
   readonly #ended: Promise<void>;
   #pending: Pending | null = null;
-  /** What the server or the system said last, for whoever asks why the connection ended. */
+  /** The last error of the server or the system, which explains why the connection ended. */
   #lastError: Error | null = null;
   /** Why the connection is of no use any more; null while it works. */
   #broken: Error | null = null;
@@ -286,7 +286,7 @@ export class PgConnection implements Connection {
     return status === 'T' || status === 'E';
   }
 
-  /** What pg_stat_activity calls pid; of PgBouncer a number of its own. */
+  /** The pid of pg_stat_activity; of PgBouncer a number of its own. */
   get processId(): number | null {
     return this.#client.processID;
   }

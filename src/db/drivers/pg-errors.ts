@@ -3,7 +3,7 @@ import { asError } from '../../base/promises.js';
 import { connectionLost, DatabaseError } from '../errors.js';
 import type { PgAddress } from './pg-wire.js';
 
-/** What the server says of an error, as `pg` hands it on; the `detail` may hold data, and stays in the cause. */
+/** The fields of a server's error, as `pg` hands it on; the `detail` may hold data, and stays in the cause. */
 interface ServerError extends Error {
   readonly code: string;
   readonly severity: string;

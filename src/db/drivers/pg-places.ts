@@ -7,7 +7,7 @@ export interface PgPlace {
   /** A name, an address, or the folder of a Unix socket. What is null comes from the environment. */
   readonly host: string | null;
   readonly port: number | null;
-  /** Where to connect, if not to what `host` resolves to. */
+  /** The address to connect to, if not the one that `host` resolves to. */
   readonly address: string | null;
 }
 

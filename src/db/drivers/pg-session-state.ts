@@ -5,14 +5,14 @@ import type { ParameterStatus, PgResult } from './pg-wire.js';
 const CHANGING = new Set(['SET', 'RESET', 'LISTEN', 'PREPARE', 'DECLARE', 'LOAD', 'DO', 'CALL']);
 /** A change that ends with its transaction. */
 const LOCAL = /^\s*set\s+(?:local|transaction|constraints)\b/i;
-/** What a tag does not show: temporary tables, and functions that change the session. */
+/** Effects that a tag does not show: temporary tables, and functions that change the session. */
 const HIDDEN =
   /\b(?:temp|temporary|pg_temp)\b|\b(?:set_config|setseed|pg_(?:try_)?advisory_lock(?:_shared)?|dblink_connect(?:_u)?)\s*\(/i;
 /** A script that failed may have done a part of its work. */
 const SUSPECT = new RegExp(`\\b(?:${[...CHANGING].join('|')})\\b|${HIDDEN.source}`, 'i');
 
 /**
- * What a connection knows of its session: whether the server is read-only, and whether a borrower may have left
+ * Facts of a connection about its session: whether the server is read-only, and whether a borrower may have left
  * something behind that a rollback does not undo.
  *
  * Changes are seen by the tags of statements, by their text, and by the parameters that the server reports. A change

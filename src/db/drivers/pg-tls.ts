@@ -32,14 +32,14 @@ export interface TlsSettings {
   readonly maxVersion: SecureVersion | null;
 }
 
-/** Which proofs of identity are accepted. */
+/** The accepted proofs of identity. */
 export interface AuthRules {
   readonly channelBinding: 'disable' | 'prefer' | 'require';
   /** null: all. */
   readonly methods: readonly string[] | null;
 }
 
-/** What to try, one after the other: TLS with these options, or none. */
+/** The attempts, one after the other: TLS with these options, or none. */
 export type TlsAttempt = TlsOptions | boolean;
 
 /** The attempts for a host, as libpq makes them. A Unix socket never has TLS. */
@@ -92,7 +92,7 @@ async function tlsOptions(settings: TlsSettings, mode: TlsSettings['mode']): Pro
   return options;
 }
 
-/** What Node says of a wrong file while it connects names no file; here each is tried alone. */
+/** Node's error for a wrong file during the connect names no file; here each is tried alone. */
 function refuseUnreadable(options: TlsOptions, { identity }: TlsSettings): void {
   const { ca, cert, key, crl, pfx, passphrase } = options;
   const secret = passphrase === undefined ? {} : { passphrase };
@@ -116,7 +116,7 @@ function refuseUnreadable(options: TlsOptions, { identity }: TlsSettings): void 
   }
 }
 
-/** Where a check is wanted and no root is named, that of libpq's folder counts, and without it the system's. */
+/** If a check is wanted and no root is named, the root in libpq's folder counts, and without it the system's. */
 async function rootOf({ rootCert }: TlsSettings, mode: TlsSettings['mode']): Promise<string | null> {
   if (rootCert !== null) return pemOf(rootCert, 'sslrootcert');
   if (mode !== 'verify-ca' && mode !== 'verify-full') return null;

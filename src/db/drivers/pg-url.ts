@@ -107,7 +107,7 @@ function meaningOf(typed: string, value: string, around: Around): Meaning {
   if (KNOWN_ELSEWHERE.has(name)) return IGNORED;
   const meant = closest(name, PARAMETERS);
   const hint = meant === null ? '' : `; did you mean ${meant}?`;
-  // Whoever misspells sslmode must not get a connection without TLS.
+  // A misspelled sslmode must not give a connection without TLS.
   const guards = /ssl|tls|cert|auth|verif|secur|channel|gss|krb/i;
   if (guards.test(name) || (meant !== null && guards.test(meant))) {
     return refused(`unknown parameter '${typed}'${hint || `; there are ${PARAMETERS.join(', ')}`}`);

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { DatabaseError } from '../errors.js';
 
-/** What of the package `pg` is used here, in its own words. */
+/** The part of the package `pg` that is used here, in its own names. */
 export interface Pg {
   readonly Client: new (config: PgConfig) => PgClient;
   /** The wire below a client; a request to cancel is sent on one of its own. */
@@ -49,7 +49,7 @@ export type TlsOptions = Pick<
   | 'checkServerIdentity'
 >;
 
-/** What a client has filled in from the environment, or by default, where its configuration said nothing. */
+/** Values that a client has filled in from the environment, or by default, where its configuration said nothing. */
 export interface PgAddress {
   readonly host: string;
   readonly port: number;

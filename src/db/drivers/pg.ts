@@ -56,7 +56,7 @@ const POOL_DEFAULTS: Readonly<Record<'direct' | 'pgbouncer', PoolDefaults>> = {
   pgbouncer: { size: 5, maxOverflow: 10, timeoutMs: 10_000, recycleMs: 1_800_000, prePing: true },
 };
 
-/** What a URL says of where the server is; null where it does not. `host` and `port` are those of the first of its hosts. */
+/** The place of the server by a URL; null where it does not say. `host` and `port` are those of the first of its hosts. */
 export interface Server {
   readonly host: string | null;
   readonly port: number | null;

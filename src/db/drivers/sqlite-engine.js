@@ -41,7 +41,7 @@ import { loadNodeSqlite } from './sqlite-node.js';
 /** @typedef {new (file: string, options: OpenOptions) => SqliteDatabase} SqliteClass */
 
 /**
- * What a statement gave. The rows lie flat, one value after the other: that costs a third of the time of objects
+ * The result of a statement. The rows lie flat, one value after the other: that costs a third of the time of objects
  * to send between threads. `blobs` are the buffers of the bytes in them, to be moved instead of copied; null if
  * there are none.
  * @typedef {[inTransaction: boolean, columns: string[], values: unknown[], rowCount: number,
@@ -156,7 +156,7 @@ async function loadLibrary(wanted) {
     try {
       return { Database: loadNodeSqlite(), library: 'node:sqlite' };
     } catch (error) {
-      // Where both are missing, better-sqlite3 is the one that can be installed.
+      // If both are missing, better-sqlite3 is the one that can be installed.
       cause ??= error;
     }
   }

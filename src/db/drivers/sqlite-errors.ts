@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseError } from '../errors.js';
 import type { Failure } from './sqlite-engine.js';
 
-/** What is known of the database when it reports an error: enough to say what to do about it. */
+/** Facts about the database when it reports an error: enough to say what to do about it. */
 export interface SqliteFacts {
   readonly file: string;
   readonly readOnly: boolean;

@@ -258,7 +258,7 @@ function problemOf(statement, sql) {
   try {
     first = statement.sourceSQL;
   } catch {
-    // Where nothing was compiled, there is nothing to ask.
+    // Nothing can be asked where nothing was compiled.
   }
   if (first === '') return 'The supplied SQL string contains no statements';
   return /^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*$/.test(sql.slice(first.length))

@@ -29,7 +29,7 @@ export function connectThread(options: ThreadOptions, signal: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     const fail = (error: Error, end: () => unknown = () => worker.terminate()): void => {
       settle();
-      // Whatever a thread says that nobody waits for any more must not crash the process.
+      // A late message of a thread must not crash the process.
       worker.on('error', () => {});
       end();
       reject(error);

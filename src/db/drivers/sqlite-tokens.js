@@ -1,4 +1,4 @@
-// What node:sqlite does not tell of a statement, read from its text by the rules of SQLite's own tokenizer.
+// Facts that node:sqlite does not report of a statement, read from its text by the rules of SQLite's own tokenizer.
 
 /**
  * `count` is the highest number of a parameter, `names` are those with a name, prefix included. As in better-sqlite3

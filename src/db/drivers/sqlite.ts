@@ -66,7 +66,7 @@ const ENGINES: readonly unknown[] = ['better-sqlite3', 'node:sqlite'] satisfies 
 function fileTarget(file: string, settings: Settings, threeSlashes: boolean): DatabaseTarget {
   const { readOnly, mustExist, busyTimeoutMs, journal, engine: library } = settings;
   const facts: SqliteFacts = { file, readOnly, mustExist, busyTimeoutMs, threeSlashes };
-  // What is not there before we read is not to be there afterwards. Looked at once, before the first connection.
+  // A file that does not exist before a read must not exist afterwards. Looked at once, before the first connection.
   let tidy: boolean | null = null;
   return targetOf(`sqlite:${file}`, settings, POOL_DEFAULTS, facts, () => {
     tidy ??= readOnly && !existsSync(`${file}-shm`) && !existsSync(`${file}-wal`);

@@ -207,7 +207,7 @@ function repeat(clock: Clock, callback: () => void): () => void {
   return () => timer.cancel();
 }
 
-/** What `resultOf` asks a workload for is its name. */
+/** `resultOf` asks a workload only for its name. */
 const NAMED: Workload = {
   name: 'http',
   open: () => Promise.reject(new Error('autocannon opens its own sockets')),

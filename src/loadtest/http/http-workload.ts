@@ -156,7 +156,7 @@ class HttpRun implements WorkloadRun {
       onAcquired: () => probe.acquired(),
     });
     const bytes = await readToEnd(response.body);
-    // What began in the warm-up is not measured, though it may end later.
+    // Requests that began in the warm-up are not measured, even if they end later.
     if (epoch === this.#epoch) this.#note(response, bytes);
     if (response.statusCode >= 400) throw new StatusError(response.statusCode, response.statusText);
   }

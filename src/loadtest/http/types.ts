@@ -1,13 +1,13 @@
 import type { BreakerState, CloseReason, CountedPhase, RetryCause } from '../../snapshot/http.js';
 import type { Distribution } from '../distribution.js';
 
-/** What a load over HTTP has beyond those on databases. Counted from the beginning of the measurement to its end. */
+/** Figures that only a load over HTTP has. Counted from the beginning of the measurement to its end. */
 export interface HttpLoad {
-  /** What sent the requests. */
+  /** The sender of the requests. */
   readonly engine: 'pool' | 'autocannon';
   /** Responses that iterations ended with, retries apart; the most frequent first. */
   readonly statuses: readonly StatusCount[];
-  /** Of the bodies of those; with autocannon all that came, headers included. */
+  /** Bytes of their bodies; with autocannon all that came, headers included. */
   readonly bytes: number;
   /** null with another engine than the pool. */
   readonly pool: HttpPoolLoad | null;
@@ -49,7 +49,7 @@ export interface HttpPoolLoad {
   /** The first so many. */
   readonly transitions: readonly BreakerTransition[];
   readonly transitionsInAll: number;
-  /** Of iterations that got a response: opening a connection, where one was opened, and TLS within that. */
+  /** Times of iterations that got a response: opening a connection, where one was opened, and TLS within that. */
   readonly connect: Distribution;
   readonly tls: Distribution;
   /** From sending to the first byte of the answer. */
@@ -63,7 +63,7 @@ export interface BreakerTransition {
   readonly to: BreakerState;
 }
 
-/** What autocannon says of the same run, beside our own figures. */
+/** Figures of autocannon for the same run, beside our own. */
 export interface AutocannonFigures {
   readonly connections: number;
   readonly completed: number;

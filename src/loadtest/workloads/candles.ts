@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.js';
 import { formatCount } from '../../base/units.js';
 import { parseScript, type Script } from './script.js';
 
-/** Which of the built-in queries to run. */
+/** The built-in queries to run. */
 export type QueryType = 'simple' | 'complex' | 'mixed';
 
 /** Made-up minute candles, the kind of data that the systems that poolctl came from are about. */
@@ -78,7 +78,7 @@ export function candleScripts(
   return byType(type, on(SIMPLE), on(COMPLEX));
 }
 
-/** What an iteration of each type does. */
+/** The work of an iteration of each type. */
 export const CANDLE_WORDS: Readonly<Record<QueryType, string>> = {
   simple: 'the latest 20 candles of one symbol, by index',
   complex: `${formatCount(CANDLES_PER_SYMBOL)} candles of one symbol as 15-minute bars with moving averages`,

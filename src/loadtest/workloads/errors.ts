@@ -7,7 +7,7 @@ export type WorkloadErrorCode =
   | 'ERR_OPEN_TRANSACTION'
   /** A statement would write, and that was not allowed. */
   | 'ERR_WRITES'
-  /** What the target names takes connections, and is no database. */
+  /** The target accepts connections, but is no database. */
   | 'ERR_NO_DATABASE'
   /** The server takes connections, and then says nothing. */
   | 'ERR_NO_ANSWER'

@@ -1,7 +1,7 @@
 import type { Random } from '../../base/random.js';
 import { ValueError } from '../../base/units.js';
 
-/** What a variable of a script can hold, and a statement can be given. */
+/** A value that a variable of a script can hold, and a statement can be given. */
 export type Value = string | number | null;
 
 export interface Scope {

@@ -1,7 +1,7 @@
 import { asError } from '../../base/promises.js';
 import { PoolError } from '../../pool/errors.js';
 
-/** What could not be seen, and why: each kind of thing once. */
+/** Figures that could not be read, and why: each kind once. */
 export class Gaps {
   readonly #reasons = new Map<string, string>();
 

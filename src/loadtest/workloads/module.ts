@@ -18,7 +18,7 @@ const CLOSE_MS = 10_000;
 type Step = (typeof FUNCTIONS)[number] | 'stats';
 
 /**
- * What a function of the target threw. It is counted by the code of that error, and its message names the function, so
+ * An error that a function of the target threw. It is counted by the code of that error, and its message names the function, so
  * that the user's own faults are not taken for poolctl's.
  */
 export class TargetError extends CodedError {
@@ -128,7 +128,7 @@ function startRun(
         const released = attempt('release', () =>
           thrown === null ? target.release(lease, pool) : target.release(lease, pool, thrown.cause),
         );
-        // What the work threw says more.
+        // The error of the work says more.
         await (thrown === null ? released : released.catch(() => {}));
       }
     },

@@ -138,7 +138,7 @@ async function parse(
   }
 }
 
-/** What a function has left behind in the session, which then is not lent again. */
+/** State that a function left in the session, which is then not lent again. */
 async function traceOf(session: Session, options: { readonly signal?: AbortSignal }): Promise<Inspected> {
   if (!(await isReadOnly(session, options))) {
     await session.exec('SET SESSION TRANSACTION READ ONLY');

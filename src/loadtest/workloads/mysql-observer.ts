@@ -53,7 +53,7 @@ export interface WatchOptions {
   readonly onClose?: (connection: MysqlConnection) => void;
 }
 
-/** Has the statements of every connection of a database counted together, whoever opens it. */
+/** Has the statements of every connection of a database counted together, whatever opens it. */
 export function countStatements(
   tally: QuestionTally,
   database: Database,

@@ -12,7 +12,7 @@ export async function queriesFor(type: QueryType, session: Session): Promise<Bui
     : generatedWork(type, GENERATED_SIMPLE, GENERATED_COMPLEX);
 }
 
-/** Those of the candles; none where there is no such table, or no database. */
+/** Queries on the candles; none where there is no such table, or no database. */
 async function findSymbols(session: Session): Promise<string[]> {
   const { rowCount } = await session.query(
     'SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?',

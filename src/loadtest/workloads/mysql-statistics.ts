@@ -88,7 +88,7 @@ interface ThreadRow {
   readonly trx: string | null;
 }
 
-/** What the connections of the load do: those with these numbers, or, where a proxy hides them, those of the user. */
+/** The activity of the connections of the load: those with these numbers, or, where a proxy hides them, those of the user. */
 export async function readThreads(
   session: Session,
   ids: readonly number[] | null,

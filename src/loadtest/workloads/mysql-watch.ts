@@ -10,15 +10,15 @@ import { countStatements, type MysqlObserver } from './mysql-observer.js';
 import { type Counters, readCounters, readLimits, readThreads, untilGone } from './mysql-statistics.js';
 import { type Repeated, repeat } from './repeat.js';
 
-/** What the target tells its watch. */
+/** Facts that the target gives its watch. */
 export interface MysqlWatch extends ServerWatch {
-  /** To be called when the pool is closed, or `atOnce` when that is to be done with. Never rejects. */
+  /** Call it when the pool is closed, or with `atOnce` to end it without a wait. Never rejects. */
   finish(options: { readonly atOnce: boolean }): Promise<void>;
 }
 
 /** A look costs the server about as much as one simple query. */
 const LOOK_MS = 200;
-/** What the server has to say at the end is not waited for any longer. */
+/** The last figures of the server are no longer awaited. */
 const FINISH_MS = 3000;
 /** So many of those that have left are waited for. */
 const MOST_LEAVING = 500;
@@ -59,7 +59,7 @@ export async function watchMysql(
   if (observer.proxied) gaps.add('statements: a proxy is between, whose connections others use too');
   const before = observer.proxied ? null : await ask('statements', readAll);
   const openedAt = clock.now();
-  // From here on an end is orderly: what has been seen by then is told.
+  // From here on an end is orderly: it reports the figures until then.
   stopListening();
 
   const samples = new BackendSamples();
@@ -139,7 +139,7 @@ function difference(
     spanMs,
     counted: of('questions') - (after.own - before.own),
     own: tally.questions,
-    // Those of the observer are few, and not told apart.
+    // Statements of the observer are few, and are included.
     selects: of('com_select'),
     connections: of('connections'),
     abortedClients: of('aborted_clients'),

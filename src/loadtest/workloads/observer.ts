@@ -15,7 +15,7 @@ export function answerLimit({ connectTimeoutMs }: { readonly connectTimeoutMs?: 
 export function observerOptions(answerMs: number) {
   return {
     ...{ name: 'poolctl observer', size: 1, maxOverflow: 0, createTimeoutMs: answerMs, timeoutMs: null },
-    // Whoever asks a server that may not answer has a limit of their own, and a ping would only add another.
+    // Callers that ask a server that may not answer have a limit of their own, and a ping would only add another.
     prePing: false,
   };
 }
@@ -24,13 +24,13 @@ export interface FirstLook {
   readonly url: string;
   /** In milliseconds. */
   readonly answerMs: number;
-  /** What to do where there is no answer. */
+  /** The hint for a server that does not answer. */
   readonly hint: string;
   readonly stop: AbortSignal;
 }
 
 /**
- * What the first look at a server shows. Rejects as a connect does, or with ERR_NO_ANSWER; the database is closed then.
+ * The result of the first look at a server. Rejects as a connect does, or with ERR_NO_ANSWER; the database is closed then.
  */
 export async function firstLook<T>(
   database: Database,
@@ -51,14 +51,14 @@ export async function firstLook<T>(
         { hint },
       );
     }
-    // That the pool could open nothing is told by what the server said.
+    // A pool that could open nothing is reported by the server's error.
     throw error instanceof PoolError && error.cause instanceof Error && 'hint' in error.cause
       ? error.cause
       : error;
   }
 }
 
-/** Tells of every connection of a database, whoever opens it. */
+/** Reports every connection of a database, whatever opens it. */
 export function watchConnections(
   database: Database,
   told: { opened(connection: Connection): void; closed(connection: Connection): void },

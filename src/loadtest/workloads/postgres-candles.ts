@@ -53,7 +53,7 @@ export function removeCandleTable(database: Database, signal: AbortSignal = NEVE
   });
 }
 
-/** Where nobody else makes or removes the table; each step can be given up, also if the server says nothing any more. */
+/** Works where nobody else makes or removes the table; each step can be given up, also if the server says nothing any more. */
 function inTransaction<T>(
   database: Database,
   signal: AbortSignal,

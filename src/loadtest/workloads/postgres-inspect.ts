@@ -22,7 +22,7 @@ export async function inspect(
   if (COPY_TO_SERVER.test(sql) || TWO_PHASE.test(sql)) return { writes: true };
   if (TRANSACTION_CONTROL.test(sql) || NOT_UNDONE.test(sql)) return { writes: false };
   const isWithin = session.inTransaction;
-  // Of a savepoint, read-only cannot be taken back: not by SET TRANSACTION READ WRITE, in whatever function.
+  // Read-only cannot be undone below a savepoint: not by SET TRANSACTION READ WRITE, in whatever function.
   await session.exec(`${isWithin ? '' : 'BEGIN; '}SAVEPOINT poolctl_inspect; SET TRANSACTION READ ONLY`);
   try {
     await session.query(sql, values, signal === undefined ? {} : { signal });
@@ -54,7 +54,7 @@ export async function tryWriting(session: Session): Promise<void> {
   });
 }
 
-/** What outlives its session. */
+/** State that outlives its session. */
 const TWO_PHASE = /^(?:prepare\s+transaction|(?:commit|rollback)\s+prepared)\b/i;
 
 const TRANSACTION_CONTROL =
@@ -63,7 +63,7 @@ const TRANSACTION_CONTROL =
 /** Nothing of it is written, and to roll it back brings nothing back: it could not be run a second time. */
 const NOT_UNDONE = /^(?:close|deallocate|discard|prepare)\b/i;
 
-/** What would write a file of the server's, which PostgreSQL does not count as writing. */
+/** Functions that would write a file of the server, which PostgreSQL does not count as writing. */
 const COPY_TO_SERVER = /^copy\b[\s\S]*\bto\s+(?:program\b|e?')/i;
 
 const COPY_OVER_CONNECTION = /^copy\b[\s\S]*\b(?:from\s+stdin|to\s+stdout)\b/i;

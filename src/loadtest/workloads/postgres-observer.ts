@@ -59,7 +59,7 @@ export interface CountOptions {
   readonly onClose?: (connection: PgConnection) => void;
 }
 
-/** Has the transactions of every connection of a database counted together, whoever opens it. */
+/** Has the transactions of every connection of a database counted together, whatever opens it. */
 export function countInto(
   tally: Tally,
   database: Database,

@@ -12,7 +12,7 @@ export async function queriesFor(type: QueryType, session: Session): Promise<Bui
     : generatedWork(type, GENERATED_SIMPLE, GENERATED_COMPLEX);
 }
 
-/** Those of the candles; none where there is no such table, or it may not be read. */
+/** Queries on the candles; none where there is no such table, or it may not be read. */
 async function findSymbols(session: Session): Promise<string[]> {
   const { rows: found } = await session.query<{ readable: boolean | null }>(
     "SELECT has_table_privilege(to_regclass($1), 'SELECT') AS readable",

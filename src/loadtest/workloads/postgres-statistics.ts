@@ -3,7 +3,7 @@ import type { Tally } from '../../db/drivers/pg-connection.js';
 import type { ConnectionLimits } from '../result.js';
 import type { BackendRow } from '../server-figures.js';
 
-/** What a server says of itself before the load. */
+/** Facts of a server about itself before the load. */
 export interface ServerState {
   readonly version: string;
   readonly limits: ConnectionLimits;

@@ -12,9 +12,9 @@ import { countInto, type Observer } from './postgres-observer.js';
 import { type Counters, readBackends, readCounters, readLimits, untilGone } from './postgres-statistics.js';
 import { type Repeated, repeat } from './repeat.js';
 
-/** What the target tells its watch. */
+/** Facts that the target gives its watch. */
 export interface PostgresWatch extends ServerWatch {
-  /** To be called when the pool is closed, or `atOnce` when that is to be done with. Never rejects. */
+  /** Call it when the pool is closed, or with `atOnce` to end it without a wait. Never rejects. */
   finish(options: { readonly atOnce: boolean }): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface PostgresWatch extends ServerWatch {
 const LOOK_MS = 200;
 /** Through a pooler each look takes a connection from the load for that time. */
 const POOLED_LOOK_MS = 500;
-/** What the server has to say at the end is not waited for any longer. */
+/** The last figures of the server are no longer awaited. */
 const FINISH_MS = 3000;
 /** So many of those that have left are remembered, until the server has seen them off too. */
 const MOST_LEAVING = 500;
@@ -63,7 +63,7 @@ export async function watchPostgres(
   const readAll = (session: Session) => readCounters(session, observer.tally, signal);
   const before = isTold ? await ask('transactions', readAll) : null;
   const openedAt = clock.now();
-  // From here on an end is orderly: what has been seen by then is told.
+  // From here on an end is orderly: it reports the figures until then.
   stopListening();
 
   const samples = new BackendSamples();

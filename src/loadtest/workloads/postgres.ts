@@ -48,7 +48,7 @@ export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
         inspect,
         tryWriting,
         async close({ atOnce }) {
-          // What the server still has to say comes after the last connection, if there is time for it at all.
+          // The last figures of the server come after the last connection, if there is time for it at all.
           if (atOnce) await Promise.all([database.close({ graceMs: 0 }), watch?.finish({ atOnce })]);
           else await database.close().then(() => watch?.finish({ atOnce }));
         },

@@ -10,16 +10,16 @@ import { WorkloadError } from './errors.js';
 import { renderStatement, type Script, type Statement, statementsOf } from './script.js';
 import type { Inspected, OpenTarget, SqlWork, SqlWorkloadOptions } from './sql-target.js';
 
-/** What will run, tried out, with its SQL as the database wants it. */
+/** The statements that will run, tried out, in the SQL of the database. */
 export interface Prepared {
   readonly scripts: readonly Script[];
-  /** What one iteration does, in words. */
+  /** The work of one iteration, in words. */
   readonly work: string;
   readonly sqlOf: (statement: Statement) => string;
   readonly bindings: (seq: number, random: Random) => Bindings;
 }
 
-/** For connections that get things ready. The pool's own time-out is part of the test, and may be short. */
+/** For connections that get things ready. The pool's own timeout is part of the test, and may be short. */
 export const SET_UP_MS = 30_000;
 
 /** A statement of the trial that takes longer is canceled. A cold cache may make the first run slow. */
@@ -153,7 +153,7 @@ function refusedWrite({ text }: Statement, { does = 'writes' }: Partial<Inspecte
 }
 
 function statementError(script: Script, line: number, statement: Statement | null, cause: unknown): Error {
-  // What the pool or the connection has to say is no fault of the statement.
+  // An error of the pool or the connection is no fault of the statement.
   if (!(cause instanceof ValueError) && !isStatementFault(cause))
     return trialError(script, line, cause as Error);
   const said = statement === null ? '' : `: ${oneLine(statement.text)}`;

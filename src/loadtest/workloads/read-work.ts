@@ -9,7 +9,7 @@ import { checkParameters, parseRows, type Row } from './parameters.js';
 import { parseScript, type Script } from './script.js';
 import type { SqlWork } from './sql-target.js';
 
-/** What a user says is to be run. */
+/** The work that a user describes. */
 export interface WorkSource {
   readonly queryType: QueryType;
   readonly sql: readonly string[];
@@ -18,7 +18,7 @@ export interface WorkSource {
   readonly params: string | null;
   readonly paramsFile: string | null;
   readonly defined: ReadonlyMap<string, Value>;
-  /** What relative paths are relative to. */
+  /** The folder that relative paths start from. */
   readonly folder: string;
 }
 

@@ -12,7 +12,7 @@ import type { Observer } from './postgres-observer.js';
 import type { SqlTarget } from './sql-target.js';
 import { type PoolSize, sqliteFile, temporarySqlite } from './sqlite.js';
 
-/** What a load can be sent to, as it is named. */
+/** The targets of a load, by their names. */
 export type Target =
   | { readonly kind: 'temporary' }
   | { readonly kind: 'sqlite'; readonly url: string }
@@ -94,9 +94,9 @@ function sqliteTarget(text: string): Target {
 export interface TargetOptions {
   readonly pool: PoolSize;
   readonly allowWrites: boolean;
-  /** What relative paths are relative to. */
+  /** The folder that relative paths start from. */
   readonly folder: string;
-  /** Where temporary data may be put. */
+  /** The folder for temporary data. */
   readonly tempFolder: string;
   readonly clock: Clock;
   readonly onOpen: (database: Database) => void;

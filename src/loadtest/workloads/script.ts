@@ -1,7 +1,7 @@
 import { parseDuration, ValueError } from '../../base/units.js';
 import { type Expression, parseExpression } from './expression.js';
 
-/** What one iteration does: its steps, in order, on one connection. */
+/** The work of one iteration: its steps, in order, on one connection. */
 export interface Script {
   readonly name: string;
   /** How often it is chosen, among others. */
@@ -136,7 +136,7 @@ function readStatement(
   return { statement: text === '' ? null : { line, text, pieces, parameters }, end: at + 1 };
 }
 
-/** Where a string, a quoted name, a comment or a dollar-quoted text that begins here ends; `at` if none does. */
+/** The end of a string, a quoted name, a comment or a dollar-quoted text that begins here; `at` if none does. */
 function endOfQuoted(source: string, at: number): number {
   const char = source[at];
   if (char === "'" && /(?<!\w)e$/i.test(source.slice(Math.max(0, at - 2), at)))

@@ -33,7 +33,7 @@ export interface OpenTarget {
 
 export interface Inspected {
   readonly writes: boolean;
-  /** What it does that a load test does not do unasked, as a verb. Left out: it writes. */
+  /** A verb for the effect that a load test avoids by default. Left out: it writes. */
   readonly does?: string;
 }
 
@@ -42,7 +42,7 @@ export interface BuiltIn {
   readonly work: string;
 }
 
-/** What is run: a built-in kind of query, or the user's own scripts. */
+/** The work: a built-in kind of query, or the user's own scripts. */
 export type SqlWork =
   | { readonly kind: 'built-in'; readonly type: QueryType }
   | {

@@ -112,7 +112,7 @@ function sessionPerIteration(database: Database): Borrow {
 }
 
 /**
- * What an application without a pool does. Where a connection is a thread of ours (SQLite), the thread is still
+ * The work of an application without a pool. Where a connection is a thread of ours (SQLite), the thread is still
  * borrowed, and only the database is opened anew on it: to start a thread is nothing that such an application does.
  */
 function connectionPerIteration({ pool, dialect }: Database, ended: AbortSignal): Borrow {
@@ -179,7 +179,7 @@ function sleeper(clock: Clock): { sleep(ms: number): Promise<void>; end(): void 
   };
 }
 
-/** That nothing could be opened is told by what the database said, which knows why and what to do. */
+/** A failed open is reported by the database's error, which says why and what to do. */
 function openError(error: unknown): unknown {
   const isCreate = error instanceof Error && 'code' in error && error.code === 'ERR_POOL_CREATE';
   return isCreate && error.cause instanceof Error && 'hint' in error.cause ? error.cause : error;

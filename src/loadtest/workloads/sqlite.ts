@@ -64,7 +64,7 @@ export function temporarySqlite(options: SqliteTargetOptions & { readonly tempFo
 export interface SqliteFileOptions extends SqliteTargetOptions {
   /** `sqlite:FILE`; the file must be there. */
   readonly url: string;
-  /** What a relative FILE is relative to. Default: the current directory. */
+  /** The folder that a relative FILE starts from. Default: the current directory. */
   readonly folder?: string;
   readonly allowWrites: boolean;
 }
@@ -96,7 +96,7 @@ export function sqliteFile({ url, folder, allowWrites, pool, onOpen }: SqliteFil
 
 function inFolder(url: string, folder: string): string {
   const [, rest = ''] = /^sqlite:([^?]*)/i.exec(url) ?? [];
-  // What names no file, or has a % too many, is for the driver to complain about.
+  // The driver complains about a URL that names no file, or has a stray %.
   if (rest === '' || rest.startsWith('/') || /%(?![\da-f]{2})/i.test(rest)) return url;
   return isAbsolute(percentDecoded(rest))
     ? url

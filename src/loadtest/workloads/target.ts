@@ -22,7 +22,7 @@ import type { Random } from '../../base/random.js';
 export interface TargetDefinition<Pool, Lease> {
   /** Names it in reports. Default: the file. */
   readonly name?: string;
-  /** What one iteration does, in words. */
+  /** The work of one iteration, in words. */
   readonly work?: string;
   /** Makes the pool. If it throws, there is no load test. */
   open(context: TargetContext): Promise<Pool> | Pool;

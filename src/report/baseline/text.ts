@@ -8,7 +8,7 @@ import { COLUMNS, rowsOf, sentenceOf } from './words.js';
 
 const WIDEST = 100;
 
-/** What the pool is worth, for people. */
+/** The gain of a pool, for people. */
 export function renderText(result: BaselineResult, options: RenderOptions): string {
   const paint = palette(options);
   const width = Math.min(options.width, WIDEST);

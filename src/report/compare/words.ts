@@ -7,7 +7,7 @@ export const SHIFT_WORDS: Readonly<Record<Shift, string>> = {
   same: 'none shown',
 };
 
-/** What the comparison comes to, in a sentence. */
+/** The result of a comparison, in a sentence. */
 export function reasonOf({ metrics, regressions, tolerance }: Comparison): string {
   const allowed = `tolerance of ${formatShare(tolerance, Number.isInteger(tolerance * 100) ? 0 : 1)}`;
   if (regressions.length > 0) {

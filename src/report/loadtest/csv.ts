@@ -15,7 +15,7 @@ const COLUMNS: readonly (readonly [name: string, value: (row: TimelineRow) => nu
   ['waiting', (row) => row.waiting],
 ];
 
-/** What was seen of the server in that stretch, on average. */
+/** Averages of the server in that stretch. */
 const SERVER_COLUMNS: readonly (readonly [name: string, value: (sample: ServerSample) => number | null])[] = [
   ['backends_active', ({ active }) => active],
   ['backends_idle', ({ idle }) => idle],

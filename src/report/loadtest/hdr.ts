@@ -5,7 +5,7 @@ import type { Interval, LoadResult } from '../../loadtest/result.js';
 /** As the tools that read these logs expect: values in nanoseconds, the maximum in milliseconds. */
 const NS_PER_US = 1000;
 const NS_PER_MS = 1e6;
-/** What poolctl's own histograms tell apart. */
+/** The resolution of poolctl's own histograms. */
 const DIGITS = 2;
 /** The same range for all, so that any two can be added: two hours, more than poolctl tells apart. */
 const HIGHEST_NS = 2 * 3_600_000 * NS_PER_MS;

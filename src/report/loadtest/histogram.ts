@@ -59,7 +59,7 @@ export function histogramRows(
   return edges.map((upToMs, at) => ({ upToMs, count: counts[at] ?? 0 }));
 }
 
-/** Where there begins to be more than a few: the quickest half percent share a row. The slow end is told in full. */
+/** The first row with more than a few: the quickest half percent share a row. The slow end is shown in full. */
 function startOf(bucketsUs: Distribution['bucketsUs'], total: number): number {
   let seen = 0;
   for (const [upToUs, count] of bucketsUs) {

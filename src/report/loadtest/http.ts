@@ -9,7 +9,7 @@ import { counted } from './words.js';
 const STATUSES_SHOWN = 6;
 const TRANSITIONS_SHOWN = 6;
 
-/** What a load over HTTP has beyond others: statuses, connections and whether they were used again, retries, the breaker. */
+/** The section that only a load over HTTP has: statuses, connections and whether they were used again, retries, the breaker. */
 export function httpLines(result: LoadResult, { paint, width, unicode }: Sheet): string[] {
   const facts = httpFacts(result);
   if (facts.length === 0) return [];
@@ -41,7 +41,7 @@ export function httpFacts(result: LoadResult): (readonly [label: string, text: s
           [
             'autocannon says',
             `${counted(autocannon.completed, 'request')}, ${formatRate(autocannon.requestsPerSecond)}; ` +
-              `${counted(autocannon.errors, 'error')}, ${counted(autocannon.timeouts, 'time-out')}`,
+              `${counted(autocannon.errors, 'error')}, ${counted(autocannon.timeouts, 'timeout')}`,
           ] as const,
         ]),
   ];

@@ -10,7 +10,7 @@ import { printable, wrap } from '../text.js';
 import type { Sheet } from './sheet.js';
 import { counted } from './words.js';
 
-/** What the server said, fact by fact: the same in every format. Nothing where there was no server. */
+/** The figures of the server, fact by fact: the same in every format. Nothing where there was no server. */
 export function serverFacts({ server }: LoadResult): readonly (readonly [label: string, text: string])[] {
   if (server === null) return [];
   const { product = 'PostgreSQL', version, connections, backends, transactions, pgbouncer, gaps } = server;

@@ -1,7 +1,7 @@
 import { type Palette, palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 
-/** What a section of the report needs to be drawn. */
+/** The inputs of a section of the report. */
 export interface Sheet {
   readonly paint: Palette;
   readonly width: number;

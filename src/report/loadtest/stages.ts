@@ -9,7 +9,7 @@ export interface StageColumn {
   readonly cell: (row: StageRow) => string;
 }
 
-/** What matters most; the rest is for wide places. */
+/** The most important columns; the rest is for wide places. */
 export const STAGE_COLUMNS: readonly (StageColumn & { readonly wide: boolean })[] = [
   { title: 'rate', wide: false, cell: ({ targetPerSecond }) => formatRate(targetPerSecond) },
   { title: 'served', wide: false, cell: ({ throughputPerSecond }) => formatRate(throughputPerSecond) },

@@ -49,7 +49,7 @@ export function renderText(result: LoadResult, options: RenderOptions): string {
   ]);
 }
 
-/** Where each burst has its row, the seconds between them say nothing more. */
+/** The seconds between bursts add nothing, since each burst has its row. */
 function course({ measurements: { bursts, timeline } }: LoadResult, sheet: Sheet): string[][] {
   const isTold = bursts !== null && bursts.length <= BURSTS_SHOWN;
   return [isTold ? [] : timelineLines(timeline, sheet), burstLines(bursts, sheet)];
@@ -115,7 +115,7 @@ function headlineLines(
     : [paint(headline), ...labelled('', lines, paint)];
 }
 
-/** What it took to be good. */
+/** The criteria of a good verdict. */
 function barsOf({ criteria }: LoadResult['verdict']): string {
   const judged = criteria.filter(({ band }) => band !== null);
   return `good is ${judged.map(({ title, good }) => `${title} ${good}`).join(', ')}`;

@@ -12,7 +12,7 @@ interface Course {
   readonly label: string;
   readonly value: (row: TimelineRow) => number | null;
   readonly format: (value: number) => string;
-  /** What several stretches drawn as one are shown as. */
+  /** The value for several stretches drawn as one. */
   readonly merge: 'mean' | 'most';
 }
 

@@ -10,7 +10,7 @@ export function headlineOf({ band, notJudged }: Verdict): string {
   return band !== null ? BAND_WORDS[band] : notJudged === undefined ? 'NONE' : 'NOT JUDGED';
 }
 
-/** What came of a threshold: the word, and the figure. */
+/** The result of a threshold: the word, and the figure. */
 export function thresholdWords({ actual, passed, notJudged, ...rest }: ThresholdResult) {
   const word = passed ? 'passed' : notJudged === undefined ? 'FAILED' : 'not judged';
   const figure = actual === null ? null : boundedFigure({ ...rest, value: actual });
@@ -22,7 +22,7 @@ export function timeWords(distribution: Distribution, name: FigureName): string 
   return `${distribution.atLeast?.figures.includes(name) ? '>=' : ''}${formatMs(distribution[name])}`;
 }
 
-/** What `>=` stands for; null where every time is exact. */
+/** The meaning of `>=`; null where every time is exact. */
 export function atLeastWords({ response }: LoadResult['measurements']): string | null {
   const { atLeast } = response;
   if (atLeast === undefined) return null;
@@ -35,7 +35,7 @@ export const PARTIAL_WORDS: Readonly<Record<NonNullable<LoadResult['partial']>, 
   aborted: 'aborted; what was under way was abandoned.',
 };
 
-/** What was done, and how much of it, in a line; `emphasis` marks the figure that counts. */
+/** The work that was done, and its amount, in a line; `emphasis` marks the figure that counts. */
 export function summaryWords(
   { measurements, model }: LoadResult,
   emphasis: (text: string) => string = (text) => text,
@@ -53,7 +53,7 @@ export function summaryWords(
   ].join(', ');
 }
 
-/** Whether the drain is told apart: workers and bursts always take one response time more. */
+/** Whether the drain has a line of its own: workers and bursts always take one response time more. */
 function isLongDrain(
   { drainMs, arrivalsMs, response, abandoned }: LoadResult['measurements'],
   { kind }: LoadResult['model'],
@@ -81,12 +81,12 @@ export function poolInfoWords(options: PoolInfo): string {
     const retries = http.retries === null ? 'no retries' : counted(http.retries, 'retry', 'retries');
     return (
       `${counted(size, 'connection')}, ${http.maxKeepalive} kept for ${formatDuration(http.keepaliveExpiryMs)} when idle, ` +
-      `time-out ${formatDuration(timeoutMs)}, ${retries}, ${http.breaker ? '' : 'no '}circuit breaker${http.http2 ? ', HTTP/2' : ''}${from}`
+      `timeout ${formatDuration(timeoutMs)}, ${retries}, ${http.breaker ? '' : 'no '}circuit breaker${http.http2 ? ', HTTP/2' : ''}${from}`
     );
   }
   const overflow = maxOverflow < 0 ? 'unlimited' : maxOverflow;
   return (
-    `${size === 0 ? 'unlimited' : size} + ${overflow} overflow, time-out ${formatDuration(timeoutMs)}, recycle ${formatDuration(recycleMs)}, ` +
+    `${size === 0 ? 'unlimited' : size} + ${overflow} overflow, timeout ${formatDuration(timeoutMs)}, recycle ${formatDuration(recycleMs)}, ` +
     `${prePing ? '' : 'no '}pre-ping${from}`
   );
 }

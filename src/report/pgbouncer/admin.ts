@@ -7,7 +7,7 @@ import type { RenderOptions } from '../render-options.js';
 import { tableLines } from '../table.js';
 import { printable } from '../text.js';
 
-/** What a command to the console came to. */
+/** The result of a command to the console. */
 export type AdminResult =
   | ({ readonly schema: 1; readonly kind: 'pause' } & PauseResult)
   | ({ readonly schema: 1; readonly kind: 'reload' } & ReloadResult)

@@ -4,14 +4,14 @@ import { type Palette, palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { printable, widthOf, wrap } from '../text.js';
 
-/** What was written, without any secret. */
+/** The written files, without any secret. */
 export interface InitResult {
   readonly schema: 1;
   readonly target: TargetVersion;
   /** How the target was come by. */
   readonly targetBy: string;
   readonly files: readonly string[];
-  /** What is to be done now, in this order: commands for a shell. */
+  /** The next commands for a shell, in this order. */
   readonly next: readonly string[];
   readonly lines: readonly PlannedLine[];
   readonly adapted: readonly string[];

@@ -18,7 +18,7 @@ export function showLine(result: ShowResult): string {
   return `${JSON.stringify(objectOf(result))}\n`;
 }
 
-/** What `--format json` prints. */
+/** The document of `--format json`. */
 export interface ShowDocument {
   readonly schema: 1;
   readonly what: Shown;
@@ -31,7 +31,7 @@ function objectOf({ schema, what, columns, rows }: ShowResult): ShowDocument {
   return { schema, what, rows: named };
 }
 
-/** Which columns come first; the others follow as PgBouncer has them. */
+/** The columns that come first; the others follow as PgBouncer has them. */
 const FIRST: Readonly<Partial<Record<Shown, readonly string[]>>> = {
   pools: [
     'database',

@@ -3,7 +3,7 @@ import { palette } from '../color.js';
 import type { RenderOptions } from '../render-options.js';
 import { harmless, printable } from '../text.js';
 
-/** What was found, and each file as it would be. */
+/** The findings, and each file as it would be. */
 export function renderText({ found, files, notes, next }: SetupDocument, options: RenderOptions): string {
   const paint = palette(options);
   const facts = factsOf(found).map(([name, value]) => `  ${paint.faint(name.padEnd(17))}${printable(value)}`);

@@ -8,7 +8,7 @@ export interface SweepColumn {
   readonly cell: (row: SweepRow) => string;
 }
 
-/** What tells the rows apart in this sweep comes first; failures are shown where there are some. */
+/** The values that differ between rows come first; failures are shown where there are some. */
 export function columnsOf({ rows }: SweepResult): SweepColumn[] {
   const isOverflowing = rows.some(({ maxOverflow }) => maxOverflow !== 0);
   const isFailing = rows.some(({ failedShare }) => failedShare !== null && failedShare > 0);
