@@ -328,7 +328,7 @@ function ownerOf({ host, env, user }: Context['io']): SocketOwner {
   return { platform: host.platform, env, uid, userName, tempFolder };
 }
 
-/** Where other targets are named, an application that is missing does not hide them. */
+/** A missing application does not hide the other targets. */
 async function live({ io, warn }: Context, hasOthers: boolean): Promise<string[]> {
   const found = await findSockets(ownerOf(io), io.interrupts.abort);
   if (found.length > 0) return found.map(({ address }) => address);

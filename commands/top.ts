@@ -259,7 +259,7 @@ async function sourcesOf({
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
   const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
-  // Where other sources are named, an application that is missing does not hide them.
+  // A missing application does not hide the other sources.
   if (nobodyPublishes && addresses.length > 0)
     warn('pool: no application of this user publishes its pools; start one with: poolctl run -- node app.js');
   if (nobodyPublishes && addresses.length === 0) {

@@ -9,7 +9,7 @@ export class Alarm {
   #at = Number.POSITIVE_INFINITY;
   #isOff = false;
 
-  /** `ring` is told how late it is. A background alarm does not keep the process alive. */
+  /** `ring` receives its delay. A background alarm does not keep the process alive. */
   constructor(clock: Clock, ring: (lateMs: number) => void, options: { background: boolean }) {
     this.#clock = clock;
     this.#ring = ring;

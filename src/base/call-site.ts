@@ -50,7 +50,7 @@ export function isSameCall(one: Error | null, other: Error | null): boolean {
   return ones[0] !== undefined && ones[0] === others[0] && callerOf(ones) === callerOf(others);
 }
 
-/** Many stacks in a row are often of one line: whoever floods a pool does so from one place. */
+/** Many stacks in a row are often of one line: code that floods a pool does so from one place. */
 let latest: {
   readonly stack: string;
   readonly skipPackages: boolean;

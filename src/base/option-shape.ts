@@ -1,6 +1,6 @@
 import { closest } from './closest.js';
 
-/** The type of an option. Ranges and choices are checked by whoever reads the value. */
+/** The type of an option. Ranges and choices are checked where the value is read. */
 export type OptionKind =
   | 'number'
   | 'number or null'

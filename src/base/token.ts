@@ -19,7 +19,7 @@ export function parseToken(text: string): string {
   return token;
 }
 
-/** A number that is used once. Whoever claims to know the token signs it. */
+/** A number that is used once. A peer that claims to know the token signs it. */
 export function newChallenge(): string {
   return randomBytes(16).toString('base64url');
 }

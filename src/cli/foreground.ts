@@ -63,7 +63,7 @@ function signalsOf({ platform }: ForegroundHost): readonly NodeJS.Signals[] {
 /** These would leave another core dump behind. */
 const WITH_CORE_DUMP = ['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGSYS'];
 
-/** Ends this process by the same signal as the program, so that whoever waits for it sees no difference. */
+/** Ends this process by the same signal as the program, so that a waiting process sees no difference. */
 export function endBySignal(signal: string, host: ForegroundHost): void {
   if (host.platform === 'win32' || WITH_CORE_DUMP.includes(signal)) return;
   host.removeAllListeners(signal);

@@ -98,7 +98,7 @@ export interface HostCpuTime {
   readonly totalMs: number;
 }
 
-/** The Io of the real process. Registers nothing: signals are handled by whoever made `interrupts`. */
+/** The Io of the real process. Registers nothing: signals are handled by the owner of `interrupts`. */
 export function processIo(interrupts: Interrupts): Io {
   return {
     stdout: outputOf(process.stdout),
@@ -184,7 +184,7 @@ function outputOf(stream: NodeJS.WriteStream): Output {
 function listenToKeys(onText: (text: string) => void): () => void {
   const { stdin } = process;
   const onData = (chunk: string | Buffer) => onText(String(chunk));
-  // A terminal whose window was closed gives an error; that it is gone is told by a signal.
+  // A terminal whose window was closed gives an error; a signal reports that it is gone.
   const onError = () => {};
   stdin.setRawMode?.(true);
   stdin.setEncoding('utf8').on('data', onData).on('error', onError).resume();

@@ -161,7 +161,7 @@ function configPlace(line: ParsedLine, io: Io): ConfigPlace {
 const FOLDERS: ReadonlySet<string> = new Set(['PWD', 'OLDPWD']);
 
 /**
- * Registers all secrets that this run was given, so that no output shows one, whoever quotes it. A password that is also
+ * Registers all secrets that this run was given, so that no output shows one, even if a server quotes it. A password that is also
  * a name in the open stays visible.
  */
 function rememberSecrets(

@@ -256,7 +256,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     connection.wire.dispatch(parts, attempt);
   }
 
-  // What comes back
+  // The response that comes back
 
   headers(
     attempt: Attempt,

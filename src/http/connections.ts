@@ -319,7 +319,7 @@ export class Connections {
     });
   }
 
-  /** Nothing is sent over it until it has been looked at. `trusted`: it is then good for whoever waits. */
+  /** Nothing is sent over it until it has been looked at. `trusted`: any waiter can then have it. */
   #inspect(
     connection: PooledConnection,
     trusted: boolean,

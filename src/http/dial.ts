@@ -36,7 +36,7 @@ export class TlsSessions {
   }
 }
 
-/** Where connections lead: the address, and the name that TLS asks for. */
+/** The target of connections: the address, and the name that TLS asks for. */
 export interface Destination {
   readonly url: URL;
   readonly key: string;

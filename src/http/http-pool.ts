@@ -239,7 +239,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
       : dispatcher.compose(interceptors as Dispatcher.DispatcherComposeInterceptor[]);
   }
 
-  /** What an interceptor has made of a request of ours: another place, other headers. */
+  /** The request after an interceptor: another place, other headers. */
   #intercepted(request: PoolRequest): CallRequest {
     const { call, path, method, headers, body } = request;
     if (request.origin === undefined) return call;

@@ -41,7 +41,7 @@ export function advise(evidence: Evidence): Advice[] {
 
 type Rule = (evidence: Evidence) => Advice | null;
 
-/** A server that is gone is told before anything about the load: figures of the pool are those of waiting for it. */
+/** A server that is gone comes before anything about the load: figures of the pool are those of waiting for it. */
 const silent: Rule = ({ measurements }) => {
   const ending = endingWords(measurements);
   if (ending === null) return null;

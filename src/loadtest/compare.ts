@@ -310,7 +310,7 @@ function intervalOf(
   return [at(tail), at(1 - tail)];
 }
 
-/** As many values, drawn in blocks of neighbours; the end is joined to the beginning. */
+/** As many values, drawn in blocks of neighbors; the end is joined to the beginning. */
 function resample(values: readonly number[], random: Random): number[] {
   const { length } = values;
   const block = blockOf(length);

@@ -46,7 +46,7 @@ export interface LoadTestOptions {
   readonly iterationTimeoutMs?: number | null;
   /** Aborts when no new iteration may begin. */
   readonly stop?: AbortSignal;
-  /** Aborts when everything is to be dropped. */
+  /** Aborts to drop everything. */
   readonly abort?: AbortSignal;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Told of each stretch of the timeline, with its histograms, when it is over. */

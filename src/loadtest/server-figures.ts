@@ -71,7 +71,7 @@ export class GaugeRecorder {
 /** A run of any length keeps no more rows than this. */
 const MOST_ROWS = 600;
 
-/** The course of the samples. Once there are many, neighbours become one, and so do those that come after. */
+/** The course of the samples. Once there are many, neighbors become one, and so do those that come after. */
 export class SampleCourse {
   #rows: ServerSample[] = [];
   #together = 1;

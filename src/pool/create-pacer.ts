@@ -23,7 +23,7 @@ export interface Demand {
   readonly waiting: number;
   /** Leases are out, so that waiting may be enough. */
   readonly busy: boolean;
-  /** What would be opened now is overflow. */
+  /** A resource opened now would be overflow. */
   readonly overflow: boolean;
   /** Waiters served so far in the pool's life. */
   readonly served: number;

@@ -980,7 +980,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   // ---- watching ------------------------------------------------------------------------------------------------
 
-  /** Calls back at an event, in the same turn. What a listener throws is told as `listenerFailed`, and stops nothing. */
+  /** Calls back at an event, in the same turn. An error of a listener is reported as `listenerFailed`, and stops nothing. */
   on<E extends PoolEventName>(
     event: E,
     listener: (payload: PoolEvents<R>[E]) => void,

@@ -139,7 +139,7 @@ function reasonFor(condition: PoolCondition, nested: boolean, loopBlocked: boole
 }
 
 /**
- * What holds most of the places. Of as many, the lease comes last: whoever holds one will release it, while nobody knows
+ * The state that holds most of the places. With equal numbers, the lease comes last: a holder will release it, while nobody knows
  * when a server that hangs goes on.
  */
 function holdUpOf({ busy, inUse }: PoolCondition): TimeoutReason {

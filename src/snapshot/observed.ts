@@ -26,12 +26,12 @@ export const poolAddress = object({
 export const sessionState = object({
   /** As in `keeps` of a holder's session, or `LISTEN channel`. */
   what: text,
-  /** Where the first of them was sent, as far as it is known. */
+  /** Call site of the first of them, as far as it is known. */
   site: orNull(text),
   count: amount,
 });
 
-/** What a watcher inside the process sees of a pool beside its figures. null is not measured. */
+/** Observations of a pool by a watcher inside the process, beside its figures. null is not measured. */
 export const poolObserved = object({
   /** Time since the pool was made, in milliseconds. */
   ageMs: orNull(figure),
@@ -44,7 +44,7 @@ export const poolObserved = object({
   queryErrors: list(queryError),
   /** Statements sent with a name, so that the server keeps them. */
   namedStatements: orNull(amount),
-  /** Where the callers that wait now asked, the most frequent place first. */
+  /** Call sites of the callers that wait now, the most frequent first. */
   waiterSites: list(object({ site: text, count: amount })),
   /** Callers that wait while their own flow holds a lease of the same pool. */
   nestedWaiters: orNull(amount),
@@ -70,7 +70,7 @@ export const holderSession = object({
   inTransaction: orNull(flag),
   /** Channels of LISTEN. */
   listens: list(text),
-  /** What else outlives a transaction: `SET search_path`, `TEMPORARY TABLE t`, `ADVISORY LOCK`, `CURSOR c`, `REPLICATION`. */
+  /** Other state that outlives a transaction: `SET search_path`, `TEMPORARY TABLE t`, `ADVISORY LOCK`, `CURSOR c`, `REPLICATION`. */
   keeps: list(text),
 });
 

@@ -25,7 +25,7 @@ export interface MysqlSettings extends MysqlAccess {
   /** With several places, each attempt may take so long; null: as long as the caller waits. */
   readonly attemptMs: number | null;
   readonly readOnly: boolean;
-  /** Limits of the session in ms, and what else is to be set. */
+  /** Limits of the session in ms, and its other settings. */
   readonly session: MysqlSession;
   /** A statement that a connection runs more often than this is prepared. 0: none. */
   readonly prepareThreshold: number;
@@ -158,7 +158,7 @@ export class MysqlConnection implements Connection {
   /** Learns which server this is, and sets what the session is to have. */
   async setUp(signal?: AbortSignal): Promise<void> {
     const sql = 'select @@autocommit as autocommit, @@sql_mode as mode, @@hostname as host, @@port as port';
-    // A proxy may not know one of them: then nobody is told to stop a statement, and the rest is as usual.
+    // A proxy may not know one of them: then no request stops a statement, and the rest is as usual.
     const { rows } = await this.#runText(sql, sql, signal).catch((error: unknown) => {
       if (this.#broken !== null || signal?.aborted) throw error;
       return { rows: [] };
@@ -299,7 +299,7 @@ export class MysqlConnection implements Connection {
       } catch (error) {
         if (error instanceof DatabaseError) throw error;
         await this.#askStatus(sql);
-        // Made here, where the stack leads back to whoever asked.
+        // Made here, where the stack leads back to the caller.
         throw statementError(error, sql ?? '', this.isMariaDb);
       }
     } finally {
@@ -364,7 +364,7 @@ export class MysqlConnection implements Connection {
     await this.#send(text, (done) => this.#client.query({ sql: text }, done), undefined).catch(ignore);
   }
 
-  /** Leaves the running query to the server, which is told to stop it. */
+  /** Leaves the running query to the server, and asks it to stop. */
   #abandon(cause: Error): void {
     if (this.#broken !== null) return;
     this.#broken = cause;
@@ -418,7 +418,7 @@ export class MysqlConnection implements Connection {
     this.#broken = cause;
     const pending = this.#pending;
     this.#pending = null;
-    // Whoever runs a query hears of it that way, and tells the pool.
+    // A running query gets the error that way, and reports it to the pool.
     if (pending === null) this.#listener?.(cause);
     else pending.fail(cause);
     this.#client.stream.destroy();

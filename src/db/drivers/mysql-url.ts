@@ -279,7 +279,7 @@ const SPECIAL: ReadonlyMap<string, Special> = new Map<string, Special>([
   ['localinfile', (value) => (isOn(value) ? 'ignored' : [])],
 ]);
 
-/** MariaDB's connectors say in a parameter of its own that nothing is to be checked. */
+/** MariaDB's connectors turn all checks off with a parameter of its own. */
 function trusted(meaning: Meaning, { given }: Around): Meaning {
   return isOn(given.get('trustservercertificate') ?? 'false') ? [['ssl-mode', 'REQUIRED']] : meaning;
 }

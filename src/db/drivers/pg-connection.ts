@@ -236,7 +236,7 @@ export interface Tally {
 export class PgConnection implements Connection {
   /** The server's own words, as `16.3`; of PgBouncer's admin console, `1.18.0/bouncer`. */
   serverVersion: string | null = null;
-  /** Transactions that have ended here, as the server counts them; whoever adds several connections up puts its own. */
+  /** Transactions that have ended here, as the server counts them; code that adds several connections up puts its own. */
   tally: Tally = { transactions: 0 };
   readonly #pg: Pg;
   readonly #client: PgClient;
@@ -430,7 +430,7 @@ export class PgConnection implements Connection {
       (error: unknown) => {
         this.#turns.pass();
         if (this.#settings.watchesChanges) this.#session.failed(query.text);
-        // Made here, where the stack leads back to whoever asked.
+        // Made here, where the stack leads back to the caller.
         throw error instanceof DatabaseError ? error : statementError(error, query.text);
       },
     );
@@ -529,7 +529,7 @@ export class PgConnection implements Connection {
     this.#client.end(ignore);
   }
 
-  /** Leaves the running query to the server, which is told to stop it. */
+  /** Leaves the running query to the server, and asks it to stop. */
   #abandon(cause: Error): void {
     if (this.#broken !== null) return;
     this.#broken = cause;
@@ -562,7 +562,7 @@ export class PgConnection implements Connection {
     this.#broken = cause;
     const pending = this.#pending;
     this.#pending = null;
-    // Whoever runs a query hears of it that way, and tells the pool.
+    // A running query gets the error that way, and reports it to the pool.
     if (pending === null) this.#listener?.(cause);
     else pending.fail(cause);
     this.#client.connection.stream.destroy();

@@ -146,7 +146,7 @@ class ThreadConnection implements Connection {
   async #run(sql: string, request: Request, { signal }: QueryOptions = {}): Promise<Answer> {
     const reply = await this.#send(sql, request, signal);
     if (reply.length !== 2) return reply;
-    // Made here, where the stack leads back to whoever asked.
+    // Made here, where the stack leads back to the caller.
     throw sqliteError(reply[1], this.#facts, { sql, inTransaction: reply[0] });
   }
 
@@ -209,7 +209,7 @@ class ThreadConnection implements Connection {
         : undefined,
     );
     this.#broken = cause;
-    // Whoever runs a query hears of it that way, and tells the pool.
+    // A running query gets the error that way, and reports it to the pool.
     if (this.#pending.length === 0) this.#listener?.(cause);
     this.#terminate(cause);
   }

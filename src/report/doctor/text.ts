@@ -4,7 +4,7 @@ import type { RenderOptions } from '../render-options.js';
 import { printable, wrap } from '../text.js';
 import { countsWords, skippedByReason, stepGroups, verdictWord } from './words.js';
 
-/** What was looked at, then the worst first with its repair, what is fine in one line each, and the verdict. */
+/** The targets, then the worst first with its repair, what is fine in one line each, and the verdict. */
 export function renderText(result: DoctorResult, options: RenderOptions): string {
   const paint = palette(options);
   const { results } = result;
@@ -73,7 +73,7 @@ function problemLines(
   ];
 }
 
-/** What is to be typed stands on lines of its own, and is never broken. */
+/** Text to type stands on lines of its own, and is never broken. */
 function fixLines(fix: Fix, room: number, faint: (text: string) => string): string[] {
   return stepGroups(fix).flatMap(({ where, kind, lines }, at) => {
     const label = at === 0 ? faint('fix'.padEnd(LABEL)) : ' '.repeat(LABEL);

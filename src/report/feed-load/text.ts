@@ -254,7 +254,7 @@ const COURSES: readonly Course[] = [
   },
 ];
 
-/** The course of the run, a line for each figure; of neighbours that share a column the highest. */
+/** The course of the run, a line for each figure; of neighbors that share a column the highest. */
 function course({ measurements: { timeline } }: FeedLoadResult, { paint, width, unicode }: Sheet): string[] {
   const { rows, intervalMs } = timeline;
   const whole = rows.filter(({ lengthMs }, at) => at === 0 || lengthMs >= intervalMs / 2);

@@ -92,7 +92,7 @@ const FIGURES: readonly Column<IbRun>[] = [
   { title: 'loop', align: 'right', cell: ({ figures }) => formatMs(figures?.loopLag.max ?? null) },
 ];
 
-/** What is left of the limit; nothing where it is another one than the usual. */
+/** The rest of the limit; nothing where the limit is not the usual one. */
 function headroom(share: number | null): string {
   return share === null || share < -1 ? '-' : formatShare(share, 0);
 }

@@ -10,12 +10,12 @@ import type {
 /** The pool that this one replaces documented 3.2 s over one connection, 8.9 s with a connection per call. */
 const PREDECESSOR_SAVED = 0.64;
 
-/** What the result is called by, once in each report. */
+/** The name of the result, once in each report. */
 export function runLabel({ name, kind, topology }: IbRun): string {
   return kind === 'test' || topology === 'worker' ? `${name} (${topology})` : name;
 }
 
-/** What was run, and how long that took. */
+/** The runs, and their duration. */
 export function headline({ runs, gateway, elapsedMs, seed, partial }: IbStressResult): string {
   const where = gateway === null ? 'simulated gateways' : `the gateway at ${gateway}`;
   const interrupted = partial ? ' (interrupted)' : '';
