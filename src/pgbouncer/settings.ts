@@ -72,7 +72,7 @@ export const SETTINGS = {
   maxDbConnections: {
     ...{ key: 'max_db_connections', kind: 'count', group: POOL, fallback: '50' },
     summary: 'server connections per database, over all users; 0: no limit',
-    why: "Limit for all users of a database, reserve included. Keep it below max_connections of the server.",
+    why: 'Limit for all users of a database, reserve included. Keep it below max_connections of the server.',
   },
   serverConnectTimeout: {
     ...{ key: 'server_connect_timeout', kind: 'seconds', group: TIMES, fallback: '15' },
