@@ -47,12 +47,7 @@ describe('the verdict', () => {
     ['a p99 of 1 s', { times: { 5: 970, 1000: 30 } }, 'marginal', /^p99 1\.00 s/],
     ['a p99 above 1 s', { times: { 5: 970, 1020: 30 } }, 'bad', /^p99 1\.02 s .*bad above 1 s/],
     ['a slow max alone', { times: { 5: 995, 5000: 5 } }, 'good', /./],
-    [
-      'one timeout',
-      { times: { 5: 9999 }, errors: { ERR_POOL_TIMEOUT: 1 } },
-      'marginal',
-      /timeouts 0\.01 %/,
-    ],
+    ['one timeout', { times: { 5: 9999 }, errors: { ERR_POOL_TIMEOUT: 1 } }, 'marginal', /timeouts 0\.01 %/],
     ['1 % timeouts', { times: { 5: 990 }, errors: { ERR_POOL_TIMEOUT: 10 } }, 'bad', /timeouts 1\.00 %/],
   ])('on %s is %#', (_, load, band, reason) => {
     const verdict = judge({
