@@ -100,7 +100,7 @@ const METHOD = /^[!#$%&'*+.^_`|~\w-]+$/;
 const DEFAULT_GRACE_MS = 5000;
 /** URLs whose parts are kept in mind: to take one apart costs as much as all else that we do for a request. */
 const MOST_PLACES = 1000;
-/** More origins than that are not kept in mind if nothing is to be known of them. */
+/** Beyond this number, origins without state are forgotten. */
 const MOST_ORIGINS = 1000;
 
 /**
@@ -168,7 +168,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     }
     const { timing } = request.call;
     return new Promise((resolve, reject) => {
-      // undici's own: it makes a response of what a handler is told, here one of ours.
+      // undici's `request` makes a response of what its handler receives from this dispatcher.
       this.#dispatcher.request(request as never, (error, response) => {
         if (error !== null) {
           reject(error);
@@ -244,7 +244,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     const { call, path, method, headers, body } = request;
     if (request.origin === undefined) return call;
     const origin = this.#originFor(request);
-    // What it was made of may be a name that nobody connects to.
+    // The original name may be one that nobody connects to.
     if (origin !== call.origin && call.origin.forgettable) this.#connections.forget(call.origin);
     return { ...call, origin, parts: { path, method, headers, body } };
   }

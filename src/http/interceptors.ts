@@ -1,6 +1,6 @@
 import { interceptors as all } from 'undici';
 
-/** Sends a request, of which it is told by a handler. As a method, so that undici's own types fit. */
+/** Sends a request and reports to the handler. A method type, so that undici's own types fit. */
 export type HttpDispatch = { dispatch(options: object, handler: object): boolean }['dispatch'];
 
 /** An interceptor in undici's form, `Dispatcher.DispatcherComposeInterceptor`: it makes a dispatch of another. */

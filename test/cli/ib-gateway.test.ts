@@ -88,7 +88,7 @@ describe('poolctl ib gateway', () => {
     const { port } = server.address() as AddressInfo;
     const { io, finished } = start(['--port', '0', option, String(port)]);
     expect(await finished).toBe(3);
-    expect(io.err()).toContain(`cannot listen at 127.0.0.1:${port} (EADDRINUSE`);
+    expect(io.err()).toContain(`cannot listen at 127.0.0.1:${port}: the address is in use (EADDRINUSE`);
     expect(io.err()).toContain('hint: something listens there already');
     server.close();
   });
