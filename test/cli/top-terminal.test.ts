@@ -154,6 +154,8 @@ describe('poolctl top in a terminal', () => {
     const run = start(['--demo'], { env });
     expect(await run.ended).toBe(0);
     expect(run.output()).not.toContain(ENTER_ALTERNATE);
-    expect(run.output()).toContain('orders: exhausted; 3 of 15 leases held > 30 s in a transaction by src/orders.ts:88');
+    expect(run.output()).toContain(
+      'orders: exhausted; 3 of 15 leases held > 30 s in a transaction by src/orders.ts:88',
+    );
   });
 });
