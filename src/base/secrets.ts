@@ -298,7 +298,8 @@ function rest(text: string): number {
 /** The name of a secret, up to its value. Every part is bounded, so that the search takes linear time. */
 const KEY = new RegExp(
   [
-    '(?<key>pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key',
+    // The cause `wrong-password` is followed by words about it.
+    '(?<!wrong-)(?<key>pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key',
     '|private[_-]?key|account[_-]?key|credentials?|authorization|cookie|signature|jwt|(?<![a-z])(?:pass|pw))\\d{0,3}',
     '(?:(?<quote>\\\\?["\'`])?[ \\t]{0,4}(?:=>?|:=?|%3d)[ \\t]{0,4}',
     // SQL names a password without a sign between; a parser's "unexpected token ','" is none.

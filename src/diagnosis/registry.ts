@@ -1,5 +1,6 @@
 import { brokerLink, brokerPacing, brokerPoolTooSmall } from './causes/broker.js';
 import { CONNECTING } from './causes/connecting.js';
+import { statementsFail } from './causes/failing-statements.js';
 import { halfOpen, heldThroughOtherWork, leak, leftRunning, listenTakesAPlace } from './causes/leases.js';
 import {
   databaseLimit,
@@ -162,6 +163,7 @@ export const CAUSES: readonly Cause[] = [
   fanOut,
   poolMadeTwice,
   secondPool,
+  statementsFail,
   connectionChurn,
   zombies,
   poolerRecycles,

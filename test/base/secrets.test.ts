@@ -57,6 +57,7 @@ describe('masking secrets', () => {
     'postgres://h1:5432,h2:5433/d',
     'http://[::1]:8080/metrics',
     'password authentication failed for user "anna"',
+    'pg (app.mjs 10079): wrong-password: pg: cannot grow beyond 0',
     'Basic authentication is off',
     'git@github.com:org/repo.git',
     '{"email":"me@example.org"}',

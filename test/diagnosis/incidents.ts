@@ -900,6 +900,22 @@ export const INCIDENTS: readonly Incident[] = [
     ],
   },
   {
+    // Not of the catalog. pg.Pool closes the connection of each query that fails, which is no churn by idle times.
+    id: 'statements-fail',
+    sources: [
+      app({
+        ...failing('42P01', 'relation "missing" does not exist', 400),
+        counters: { ...pool().counters, created: 405, acquired: 480 },
+      }),
+    ],
+    says: /400 of 480 statements failed \(42P01 .*relation "missing".* at src\/db\.ts:7/,
+  },
+  {
+    id: 'ok-duplicate-keys',
+    cause: null,
+    sources: [app(failing('23505', 'duplicate key value violates unique constraint "users_email_key"', 400))],
+  },
+  {
     id: 'ok-old-connect-error',
     cause: null,
     sources: [

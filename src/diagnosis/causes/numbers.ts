@@ -327,7 +327,7 @@ export const connectionChurn: Cause = {
       // What is open now was opened once, as it must be.
       const again = created - (live ?? 0);
       const share = again / acquired;
-      if (share < CHURN || look.isExplained(fact.key)) return [];
+      if (share < CHURN || look.isExplained(fact.key) || look.isExplained(`churn ${fact.key}`)) return [];
       const rate =
         recent.acquiresPerSecond === null ? '' : ` at ${shortRate(recent.acquiresPerSecond)} acquires/s`;
       const kept = setup?.maxIdleMs;

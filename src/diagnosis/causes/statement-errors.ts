@@ -16,6 +16,8 @@ interface ErrorSum {
   readonly site: string | null;
   readonly message: string;
   readonly code: string;
+  /** Code, message and line of the first. */
+  readonly summary: string;
 }
 
 /** The errors of a pool that happen now, with one of these codes, or with such a text. */
@@ -32,6 +34,7 @@ export function errorsOf(
   const [first] = all;
   if (first === undefined) return null;
   const site = all.find((one) => one.site !== null)?.site ?? null;
+  const at = site === null ? '' : ` at ${printable(shortSite(site, cwd))}`;
   return {
     count: all.reduce((sum, { count }) => sum + count, 0),
     lines: all
@@ -43,6 +46,7 @@ export function errorsOf(
     site,
     message: first.message ?? '',
     code: first.code,
+    summary: `${printable(first.code)} ${quote(first.message ?? '', 70)}${at}`,
   };
 }
 

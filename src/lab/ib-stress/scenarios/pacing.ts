@@ -126,19 +126,22 @@ async function askTogether(trial: Trial, path: string): Promise<void> {
       return trial.pool({ clientId: trial.clientIdBase + at, pacer }).acquire();
     }),
   );
-  const timeoutMs = trial.real(20_000);
-  const demand = 60;
-  const outcomes = await Promise.all(
-    leases.flatMap(({ connection }) =>
-      Array.from({ length: demand }, () => trial.ask(() => connection.currentTime({ timeoutMs }))),
-    ),
-  );
-  trial.check('all are answered', answered(outcomes).length === 2 * demand, tally(outcomes));
-  const { messages, errors } = await trial.counts();
-  trial.check(
-    'never above the limit together',
-    messages.mostPerSecond <= LIMIT && (errors[100] ?? 0) === 0,
-    `${messages.mostPerSecond} in the busiest second, error 100 ${errors[100] ?? 0} times`,
-  );
-  for (const lease of leases) lease.release();
+  try {
+    const timeoutMs = trial.real(20_000);
+    const demand = 60;
+    const outcomes = await Promise.all(
+      leases.flatMap(({ connection }) =>
+        Array.from({ length: demand }, () => trial.ask(() => connection.currentTime({ timeoutMs }))),
+      ),
+    );
+    trial.check('all are answered', answered(outcomes).length === 2 * demand, tally(outcomes));
+    const { messages, errors } = await trial.counts();
+    trial.check(
+      'never above the limit together',
+      messages.mostPerSecond <= LIMIT && (errors[100] ?? 0) === 0,
+      `${messages.mostPerSecond} in the busiest second, error 100 ${errors[100] ?? 0} times`,
+    );
+  } finally {
+    for (const lease of leases) lease.release();
+  }
 }

@@ -88,26 +88,30 @@ export const waitersAtClose: Scenario = {
   async run(trial) {
     const pool = trial.pool({ topology: 'worker', workers: 1 });
     const lease = await pool.acquire();
-    await trial.inject({ kind: 'mute', requests: ['contractDetails'] });
-    const told: unknown[] = [];
-    const waits = (request: () => Promise<unknown>) =>
-      void trial.ask(request).then(
-        (outcome) => told.push(outcome),
-        (error: unknown) => told.push(error),
+    let closing = Promise.resolve();
+    try {
+      await trial.inject({ kind: 'mute', requests: ['contractDetails'] });
+      const told: unknown[] = [];
+      const waits = (request: () => Promise<unknown>) =>
+        void trial.ask(request).then(
+          (outcome) => told.push(outcome),
+          (error: unknown) => told.push(error),
+        );
+      for (let waiter = 0; waiter < WAITERS; waiter++) waits(() => pool.acquire());
+      waits(() => lease.connection.contractDetails(stock('AAPL'), { timeoutMs: 1e9 }));
+      await trial.until('they wait', () => pool.snapshot().waiting === WAITERS);
+      await trial.until('and the request is sent', async () => (await trial.counts()).messages.muted === 1);
+      closing = trial.close(pool);
+      const isClosed = (one: unknown) => one instanceof IbError && one.code === 'ERR_IB_CLOSED';
+      await trial.becomes(() => told.length === WAITERS + 1);
+      trial.check(
+        'all hear that the pool is closed',
+        told.filter(isClosed).length === WAITERS + 1,
+        `${told.filter(isClosed).length} of ${WAITERS + 1}`,
       );
-    for (let waiter = 0; waiter < WAITERS; waiter++) waits(() => pool.acquire());
-    waits(() => lease.connection.contractDetails(stock('AAPL'), { timeoutMs: 1e9 }));
-    await trial.until('they wait', () => pool.snapshot().waiting === WAITERS);
-    await trial.until('and the request is sent', async () => (await trial.counts()).messages.muted === 1);
-    const closing = trial.close(pool);
-    const isClosed = (one: unknown) => one instanceof IbError && one.code === 'ERR_IB_CLOSED';
-    await trial.becomes(() => told.length === WAITERS + 1);
-    trial.check(
-      'all hear that the pool is closed',
-      told.filter(isClosed).length === WAITERS + 1,
-      `${told.filter(isClosed).length} of ${WAITERS + 1}`,
-    );
-    lease.release();
+    } finally {
+      lease.release();
+    }
     await closing;
     await trial.fails('afterwards nobody is let in', 'ERR_IB_CLOSED', () => pool.acquire());
   },
