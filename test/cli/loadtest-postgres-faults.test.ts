@@ -107,8 +107,8 @@ describeWithPostgres('what goes wrong on PostgreSQL', () => {
     });
 
     it('a transaction that stands open for too long', async () => {
-      const sql = 'BEGIN;\n\\sleep 400ms\nSELECT 1;\nCOMMIT;';
-      const url = own.url({ params: '?idle_in_transaction_session_timeout=50ms' });
+      const sql = 'BEGIN;\n\\sleep 1500ms\nSELECT 1;\nCOMMIT;';
+      const url = own.url({ params: '?idle_in_transaction_session_timeout=400ms' });
       const result = await resultOf([url, ...FEW, '--num-queries=3', '--num-workers=1', '--sql', sql]);
       expect(errorsOf(result)).toEqual({ ERR_CONNECTION_LOST: 3 });
       expect(result.measurements.errors[0]?.example).toContain('25P03');

@@ -84,7 +84,7 @@ describe('the process', () => {
     async () => {
       const { code, stdout, stderr } = await run([...SMALL, '-o', '/dev/full']).finished;
       expect(code).toBe(3);
-      expect(stdout).toMatch(/^(GOOD|MARGINAL) /m);
+      expect(stdout).toMatch(/\d iterations in /);
       expect(stderr).toContain('hint: the result is on stdout instead');
     },
   );

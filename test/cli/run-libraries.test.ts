@@ -42,16 +42,19 @@ await hold();
 process.exit();
 `;
 const inMain = (text: string): string => `async function main() {${text}}\nmain();`;
-/** Says whether the statement that holds a lease runs. */
-const RUNNING =
-  "select 1 from pg_stat_activity where query like '%pg_sleep(60)%' and datname = current_database() and pid <> pg_backend_pid()";
+/**
+ * Tells whether the statement that holds a lease runs. Each program sleeps for another time, since the statement of one
+ * that has ended goes on.
+ */
+const running = (seconds: number): string =>
+  `select 1 from pg_stat_activity where query like '%pg_sleep(${seconds})%' and datname = current_database() and pid <> pg_backend_pid()`;
 const KNEX = `
 const db = knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 2 } });
 async function report() {
-  await db.select(db.raw('pg_sleep(60)')); // here
+  await db.select(db.raw('pg_sleep(61)')); // here
 }
 report().catch(() => {});
-while ((await db.raw(\`${RUNNING}\`)).rows.length === 0);
+while ((await db.raw(\`${running(61)}\`)).rows.length === 0);
 process.exit();
 `;
 const OBJECTION = `
@@ -59,10 +62,10 @@ const { Model } = objection;
 Model.knex(knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 2 } }));
 class Backend extends Model { static tableName = 'pg_database' }
 async function report() {
-  await Backend.query().select(Model.raw('pg_sleep(60)')); // here
+  await Backend.query().select(Model.raw('pg_sleep(62)')); // here
 }
 report().catch(() => {});
-while ((await Model.knex().raw(\`${RUNNING}\`)).rows.length === 0);
+while ((await Model.knex().raw(\`${running(62)}\`)).rows.length === 0);
 process.exit();
 `;
 const SEQUELIZE = `
@@ -70,11 +73,11 @@ const sequelize = new Sequelize(process.env.DATABASE_URL, { logging: false });
 const Place = sequelize.define('place', { datname: DataTypes.TEXT }, { timestamps: false, tableName: 'pg_database' });
 Place.removeAttribute('id');
 async function report() {
-  await Place.findAll({ where: sequelize.literal('pg_sleep(60) is not null') }); // here
+  await Place.findAll({ where: sequelize.literal('pg_sleep(63) is not null') }); // here
 }
 await sequelize.query('select 1');
 report().catch(() => {});
-while ((await sequelize.query(\`${RUNNING}\`))[0].length === 0);
+while ((await sequelize.query(\`${running(63)}\`))[0].length === 0);
 process.exit();
 `;
 const BUNDLED = `
