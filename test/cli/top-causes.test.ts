@@ -130,7 +130,7 @@ describeWithPgBouncer('poolctl top --once, of a real application whose pool has 
     );
   });
 
-  it('pool too small: tells how often its leases turn over', async () => {
+  it('pool too small: tells how often its leases turn over', { retry: 2 }, async () => {
     startIn('small', own.url());
     await says(
       'pool-too-small',
