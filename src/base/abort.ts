@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import { allowManyListeners } from './promises.js';
 
 /**
@@ -60,4 +61,18 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     watched.set(signal, watchers);
   }
   return watchers.add(callback);
+}
+
+/** Resolves after so many milliseconds, or at once when the signal aborts. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      stopWatching();
+      resolve();
+    };
+    const timer = clock.setTimer(end, ms);
+    const stopWatching = onAbort(signal, end);
+    if (signal.aborted) end();
+  });
 }

@@ -1,5 +1,4 @@
-import { onAbort } from '../base/abort.js';
-import type { Clock } from '../base/clock.js';
+import { pause } from '../base/abort.js';
 import { asError } from '../base/promises.js';
 import { findCauses } from '../diagnosis/diagnose.js';
 import { factsOf } from '../diagnosis/facts.js';
@@ -131,17 +130,4 @@ async function readAgain(
   } finally {
     await source[Symbol.asyncDispose]();
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      timer.cancel();
-      stopWatching();
-      resolve();
-    };
-    const timer = clock.setTimer(end, ms);
-    const stopWatching = onAbort(signal, end);
-    if (signal.aborted) end();
-  });
 }

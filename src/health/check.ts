@@ -1,4 +1,4 @@
-import { onAbort } from '../base/abort.js';
+import { onAbort, pause } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
@@ -161,19 +161,6 @@ interface Found {
   readonly mayBeEmpty: boolean;
   /** Why there are none. */
   readonly why: string;
-}
-
-function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      timer.cancel();
-      stopWatching();
-      resolve();
-    };
-    const timer = clock.setTimer(end, ms);
-    const stopWatching = onAbort(stop, end);
-    if (stop.aborted) end();
-  });
 }
 
 /** What the diagnosis finds beside the pools, poolers and servers that have a row: of a process, say. */

@@ -1,5 +1,6 @@
 import { printable } from '../../report/text.js';
 import { poolSubject } from '../look.js';
+import { quote } from '../phrases.js';
 import type { Cause, Found } from '../types.js';
 import { errorsOf } from './statement-errors.js';
 
@@ -32,7 +33,7 @@ export const statementsFail: Cause = {
           subject: poolSubject(fact),
           explains: [`errors ${fact.key}`, `churn ${fact.key}`],
           weight: errors.count,
-          words: `${printable(name)}: ${errors.count} of ${queries} statements failed (${errors.summary})`,
+          words: `${printable(name)}: ${errors.count} of ${queries} statements failed (${printable(errors.code)} ${quote(errors.message, 70)}${errors.at})`,
           evidence: errors.lines,
           ruledOut: ['errors of constraints, which applications expect'],
         },

@@ -1,7 +1,7 @@
 import { printable } from '../../report/text.js';
 import type { Group } from '../look.js';
 import { heldWords, ofPool } from '../phrases.js';
-import { END_TRANSACTION, OWN_SESSION, onlyAt } from '../repairs.js';
+import { OWN_SESSION, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
 import { counted } from '../words.js';
 import {
@@ -15,6 +15,7 @@ import {
   waitWords,
 } from './lock-cases.js';
 import { poolerName, queuedPools, queueWords } from './pooler.js';
+import { LEFT_OPEN } from './shared.js';
 
 const NO_GAIN = 'a bigger pool gains nothing';
 
@@ -252,15 +253,7 @@ export const ddlQueue: Cause = {
 };
 
 export const leakedLock: Cause = {
-  id: 'transaction-left-open',
-  title:
-    'One path begins a transaction and never ends it; it keeps a lease, its locks, and what vacuum could remove',
-  repair: END_TRANSACTION,
-  avoid: [
-    'a bigger pool',
-    'terminating the session as the only step',
-    'a statement_timeout: no statement runs',
-  ],
+  ...LEFT_OPEN,
   find(look) {
     return lockCases(look)
       .filter(({ root }) => isLeftOpen(root))

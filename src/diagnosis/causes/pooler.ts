@@ -5,6 +5,7 @@ import { LIVE_SHORTER_THAN_THE_CUT, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { connectFailures, foundOf } from './connecting.js';
+import { OLD_ADDRESS } from './shared.js';
 import { starvedPools } from './starved.js';
 
 const NO_SERVER = 'and the pooler has no server connection at all';
@@ -419,14 +420,7 @@ export const poolerRecycles: Cause = {
 };
 
 export const staleAddress: Cause = {
-  id: 'pooler-dns-stale',
-  title: 'The pooler still talks to the old address of the server',
-  repair: onlyAt({
-    app: 'nothing: clients of the pooler are not concerned',
-    pgbouncer:
-      'RECONNECT now; server_lifetime = 300 and dns_max_ttl = 5; a connect_query that fails on standbys',
-  }),
-  avoid: ['a restart of the clients'],
+  ...OLD_ADDRESS,
   find(look) {
     return connectFailures(look)
       .filter(({ fault }) => fault === 'pooler-dns')

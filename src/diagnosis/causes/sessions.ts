@@ -1,9 +1,10 @@
 import { printable } from '../../report/text.js';
 import type { PoolFact } from '../facts.js';
 import { isOfDatabase, poolerModeOf, poolSubject, serverSubject } from '../look.js';
-import { OWN_SESSION, onlyAt } from '../repairs.js';
+import { OWN_SESSION } from '../repairs.js';
 import type { Cause, Found, Look } from '../types.js';
 import { counted, shortSite } from '../words.js';
+import { OLD_ADDRESS } from './shared.js';
 import { errorsOf } from './statement-errors.js';
 
 /** Whether a pool connects to a pooler that is read, and that shares its servers between clients. */
@@ -102,14 +103,7 @@ export const sessionStateThroughPooler: Cause = {
 
 /** Writes that reach a standby although the clients themselves connect to the pooler. */
 export const poolerOnOldServer: Cause = {
-  id: 'pooler-dns-stale',
-  title: 'The pooler still talks to the old address of the server',
-  repair: onlyAt({
-    app: 'nothing: clients of the pooler are not concerned',
-    pgbouncer:
-      'RECONNECT now; server_lifetime = 300 and dns_max_ttl = 5; a connect_query that fails on standbys',
-  }),
-  avoid: ['a restart of the clients'],
+  ...OLD_ADDRESS,
   find(look) {
     return look.facts.pools.flatMap((fact): Found[] => {
       const errors = errorsOf(fact, ['25006'], null, look);

@@ -13,11 +13,10 @@ interface ErrorSum {
   readonly count: number;
   /** `42P05 42P05 x 145`, a line each. */
   readonly lines: readonly string[];
-  readonly site: string | null;
   readonly message: string;
   readonly code: string;
-  /** Code, message and line of the first. */
-  readonly summary: string;
+  /** ` at FILE:LINE` of the first; empty where it is not known. */
+  readonly at: string;
 }
 
 /** The errors of a pool that happen now, with one of these codes, or with such a text. */
@@ -43,10 +42,9 @@ export function errorsOf(
         ({ code, count, message, site: at }) =>
           `${printable(code)}: ${count} x ${quote(message ?? '', 120)}${at === null ? '' : ` at ${printable(shortSite(at, cwd))}`}`,
       ),
-    site,
     message: first.message ?? '',
     code: first.code,
-    summary: `${printable(first.code)} ${quote(first.message ?? '', 70)}${at}`,
+    at,
   };
 }
 
@@ -286,7 +284,6 @@ function causeOf({
         if (errors === null || errors.count < least || agrees?.(look, fact) === false) return [];
         const all = fact.pool.observed?.queries ?? null;
         const of = all === null || all < errors.count ? '' : ` of ${all}`;
-        const at = errors.site === null ? '' : ` at ${printable(shortSite(errors.site, look.cwd))}`;
         return [
           {
             severity: 'bad',
@@ -298,7 +295,7 @@ function causeOf({
                 : []),
             ],
             weight: errors.count,
-            words: `${printable(fact.pool.name)}: ${errors.count}${of} statements failed (${printable(errors.code)} ${quote(errors.message, 70)})${at}, ${clause}`,
+            words: `${printable(fact.pool.name)}: ${errors.count}${of} statements failed (${printable(errors.code)} ${quote(errors.message, 70)})${errors.at}, ${clause}`,
             evidence: [
               ...errors.lines,
               ...(isPooled(look)

@@ -20,6 +20,7 @@ import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
 import { keysOf, ofGroup, weightOf } from './locks.js';
 import { poolerName, queuedPools, queueWords } from './pooler.js';
+import { LEFT_OPEN } from './shared.js';
 
 const isOpen = (one: BackendFact | null): boolean =>
   one !== null && (activityOf(one) === 'idle in transaction' || activityOf(one) === 'aborted');
@@ -281,15 +282,7 @@ export const remoteCall: Cause = {
 };
 
 export const transactionLeftOpen: Cause = {
-  id: 'transaction-left-open',
-  title:
-    'One path begins a transaction and never ends it; it keeps a lease, its locks, and what vacuum could remove',
-  repair: END_TRANSACTION,
-  avoid: [
-    'a bigger pool',
-    'terminating the session as the only step',
-    'a statement_timeout: no statement runs',
-  ],
+  ...LEFT_OPEN,
   find(look) {
     const { facts } = look;
     const ofPools = facts.pools.flatMap((fact): Found[] => {

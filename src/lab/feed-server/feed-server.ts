@@ -2,9 +2,10 @@ import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Clock, Timer } from '../../base/clock.js';
+import type { Clock } from '../../base/clock.js';
 import { systemClock } from '../../base/clock.js';
 import { Feed, type FeedRules } from './feed.js';
+import { publishAt } from './publish-rate.js';
 
 export interface FeedServerOptions extends FeedRules {
   /** Default: any that is free. */
@@ -24,7 +25,6 @@ export interface FeedServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const PUBLISH_EVERY_MS = 20;
 /** What a client has not read yet; beyond it ticks are left out, as venues do. */
 const MAX_BUFFERED_BYTES = 4e6;
 
@@ -49,7 +49,8 @@ export async function startFeedServer(options: FeedServerOptions = {}): Promise<
     http.once('error', reject);
     http.listen(port, '127.0.0.1', resolve);
   });
-  const stop = ticksPerSecond > 0 ? publishAt(ticksPerSecond, feed, clock) : () => {};
+  const stop =
+    ticksPerSecond > 0 ? publishAt(ticksPerSecond, (count) => feed.publish(count), clock) : () => {};
   const { port: bound } = http.address() as AddressInfo;
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {
@@ -91,19 +92,4 @@ function serve(feed: Feed, socket: WebSocket): void {
   socket.on('close', () => session.detached());
   // Followed by `close`.
   socket.on('error', () => {});
-}
-
-/** By what should have been sent by now, so that late timers do not lower the rate. */
-function publishAt(perSecond: number, feed: Feed, clock: Clock): () => void {
-  const startedAt = clock.now();
-  let due = 0;
-  let timer: Timer | null = null;
-  const turn = (): void => {
-    const target = Math.floor(((clock.now() - startedAt) * perSecond) / 1000);
-    feed.publish(target - due);
-    due = target;
-    timer = clock.setTimer(turn, PUBLISH_EVERY_MS, { background: true });
-  };
-  turn();
-  return () => timer?.cancel();
 }

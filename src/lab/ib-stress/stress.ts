@@ -1,4 +1,4 @@
-import { onAbort } from '../../base/abort.js';
+import { onAbort, pause } from '../../base/abort.js';
 import type { Clock } from '../../base/clock.js';
 import { IbConnection } from '../../ib/connection.js';
 import { localLine } from '../../ib/link.js';
@@ -78,7 +78,9 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
       options.onRun?.(one.name, index, planned.length);
       runs[index] = await untilConclusive(one, gateways, { ...options, pacer });
       const isLast = begun === planned.length;
-      if (pacer !== null && !isLast && runs[index]?.outcome !== 'skipped') await pause(options);
+      if (pacer !== null && !isLast && runs[index]?.outcome !== 'skipped')
+        // A real gateway needs a moment to notice that clients have gone, and that their ids are free.
+        await pause(options.clock, NOTICE_MS, options.stop);
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, next));
@@ -229,19 +231,6 @@ async function carryOut(
     comparisons,
     figures,
   };
-}
-
-/** A real gateway needs a moment to notice that clients have gone, and that their ids are free. */
-function pause({ clock, stop }: IbStressOptions): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimer(done, NOTICE_MS);
-    const stopWatching = onAbort(stop, done);
-    function done(): void {
-      timer.cancel();
-      stopWatching();
-      resolve();
-    }
-  });
 }
 
 function skipped(about: Pick<IbRun, 'name' | 'kind' | 'title' | 'topology'>): IbRun {

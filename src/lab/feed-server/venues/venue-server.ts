@@ -2,7 +2,8 @@ import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type Clock, systemClock, type Timer } from '../../../base/clock.js';
+import { type Clock, systemClock } from '../../../base/clock.js';
+import { publishAt } from '../publish-rate.js';
 import { VenueMarket } from './venue-market.js';
 import type { VenueWire } from './venue-wire.js';
 
@@ -24,7 +25,6 @@ export interface VenueServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const PUBLISH_EVERY_MS = 20;
 const MAX_BUFFERED_BYTES = 4e6;
 
 /** Serves a venue on real sockets, on loopback. */
@@ -55,7 +55,8 @@ export async function startVenueServer(
     http.once('error', reject);
     http.listen(port, '127.0.0.1', resolve);
   });
-  const stop = eventsPerSecond > 0 ? publishAt(eventsPerSecond, market, clock) : () => {};
+  const stop =
+    eventsPerSecond > 0 ? publishAt(eventsPerSecond, (count) => market.publish(count), clock) : () => {};
   const { port: bound } = http.address() as AddressInfo;
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {
@@ -90,19 +91,4 @@ function serve(market: VenueMarket, url: URL, socket: WebSocket): void {
   socket.on('close', () => end.detached());
   // Followed by `close`.
   socket.on('error', () => {});
-}
-
-/** By what should have been sent by now, so that late timers do not lower the rate. */
-function publishAt(perSecond: number, market: VenueMarket, clock: Clock): () => void {
-  const startedAt = clock.now();
-  let due = 0;
-  let timer: Timer | null = null;
-  const turn = (): void => {
-    const target = Math.floor(((clock.now() - startedAt) * perSecond) / 1000);
-    market.publish(target - due);
-    due = target;
-    timer = clock.setTimer(turn, PUBLISH_EVERY_MS, { background: true });
-  };
-  turn();
-  return () => timer?.cancel();
 }
