@@ -7,7 +7,7 @@ import type { HttpError } from './errors.js';
 import type { HttpEvents } from './events.js';
 import { H1Connection } from './h1-connection.js';
 import { H2Connection } from './h2-connection.js';
-import type { HealthCheck } from './health-check.js';
+import { checkHealth, type HealthCheck } from './health-check.js';
 import type { HttpSettings } from './options.js';
 import {
   type Demand,
@@ -301,22 +301,18 @@ export class Connections {
   #prove(connection: PooledConnection, check: HealthCheck): void {
     const { clock } = this.#settings;
     const { origin, wire } = connection;
-    const startedAt = clock.now();
-    this.#inspect(connection, false, (done) => {
-      let isOver = false;
-      const end = (isAlive: boolean): void => {
-        if (isOver) return;
-        isOver = true;
-        timer.cancel();
-        const now = clock.now();
-        if (isAlive) connection.idleSince = now;
-        const figures = { isAlive, tookMs: now - startedAt };
-        this.#events.emit('healthCheck', { connectionId: wire.id, origin: origin.key, ...figures });
-        done(isAlive);
-      };
-      const timer = clock.setTimer(() => end(false), check.timeoutMs);
-      wire.prove(check, end);
-    });
+    this.#inspect(connection, false, (done) =>
+      checkHealth(
+        (answered) => wire.prove(check, answered),
+        check.timeoutMs,
+        clock,
+        (isAlive, tookMs) => {
+          if (isAlive) connection.idleSince = clock.now();
+          this.#events.emit('healthCheck', { connectionId: wire.id, origin: origin.key, isAlive, tookMs });
+          done(isAlive);
+        },
+      ),
+    );
   }
 
   /** Nothing is sent over it until it has been looked at. `trusted`: any waiter can then have it. */

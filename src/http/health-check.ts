@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.js';
 import type { OptionShape } from '../base/option-shape.js';
 import { HttpError } from './errors.js';
 
@@ -32,4 +33,23 @@ export function resolveHealthCheck(options: HealthCheckOptions): HealthCheck {
     throw wrong(`method is '${method}'; it must be HEAD, GET or OPTIONS`);
   if (!path.startsWith('/')) throw wrong(`path is '${path}'; it must begin with /`);
   return { idleMs, method, path, timeoutMs };
+}
+
+/** Asks for a sign of life, for so long. Calls back once, with the time that it took in milliseconds. */
+export function checkHealth(
+  prove: (done: (isAlive: boolean) => void) => void,
+  timeoutMs: number,
+  clock: Clock,
+  done: (isAlive: boolean, tookMs: number) => void,
+): void {
+  const startedAt = clock.now();
+  let isOver = false;
+  const end = (isAlive: boolean): void => {
+    if (isOver) return;
+    isOver = true;
+    timer.cancel();
+    done(isAlive, clock.now() - startedAt);
+  };
+  const timer = clock.setTimer(() => end(false), timeoutMs);
+  prove(end);
 }

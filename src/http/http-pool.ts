@@ -62,9 +62,9 @@ export interface HttpFetchInit
   extends RequestInit,
     Pick<HttpRequestOptions, 'timeouts' | 'retry' | 'idempotencyKey'> {}
 
-/** The platform's own `fetch`, with more options. */
 type FetchInput = Parameters<typeof fetch>[0];
 
+/** The platform's own `fetch`, with more options. */
 export type HttpFetch = (input: FetchInput, init?: HttpFetchInit) => Promise<Response>;
 
 /** A body that must be read, or given up with `dump` or `destroy`: until then it keeps its connection. */
