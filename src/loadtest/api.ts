@@ -30,6 +30,11 @@ export interface WorkloadRun {
    * only with an iteration timeout, aborts when the work must be canceled, on the server too where possible.
    */
   iterate(seq: number, probe: Probe, signal?: AbortSignal): Promise<void>;
+  /**
+   * Starts one unit of work without a promise, for engines whose work is shorter than one takes. It is called instead of
+   * `iterate`, and must not throw: the iteration is ended with what fails.
+   */
+  start?(iteration: Iteration): void;
   /** Called after the warm-up, when the measurement begins: peaks count from here. */
   begin?(): void;
   /** Figures of the pool under test; null if there is none. */
@@ -55,8 +60,20 @@ export interface ServerWatch {
 }
 
 export interface Probe {
-  /** The iteration has its connection: waiting ends and service begins. Later calls have no effect. */
-  acquired(): void;
+  /**
+   * The iteration has its connection: waiting ends and service begins. Later calls have no effect. `at` is a reading of
+   * the clock, for callers that have one; default now.
+   */
+  acquired(at?: number): void;
+}
+
+/** One unit of work that was started. */
+export interface Iteration extends Probe {
+  readonly seq: number;
+  /** Aborts when the work must be canceled; undefined without an iteration timeout. */
+  readonly signal: AbortSignal | undefined;
+  /** Ends it: it has succeeded if `error` is null. Later calls have no effect. `at` is a reading of the clock; default now. */
+  end(error: unknown, at?: number): void;
 }
 
 /**

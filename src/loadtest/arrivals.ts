@@ -22,8 +22,14 @@ export interface ArrivalContext {
   readonly onEnd: (arrivalsMs: number) => void;
   /** Told when measured iterations get under way, and when none is until the next is due. */
   readonly onActive: (active: boolean) => void;
-  /** Never rejects; gives back when the iteration ended. */
-  readonly iterate: (seq: number, dueAt: number, startedAt: number, measured: boolean) => Promise<number>;
+  /** Starts an iteration, and calls back once with the time at which it ended, perhaps before it returns. */
+  readonly iterate: (
+    seq: number,
+    dueAt: number,
+    startedAt: number,
+    measured: boolean,
+    onEnd: (at: number) => void,
+  ) => void;
 }
 
 export interface Arrivals {
@@ -90,38 +96,61 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
     return startedAt !== null && (next >= iterations || now - startedAt >= durationMs);
   }
 
-  async function work(): Promise<void> {
-    let freeAt = clock.now();
-    for (;;) {
-      if (startedAt === null && isWarm(freeAt, warmEnded)) {
-        freeAt = begin();
-        next = 0;
-      }
-      if (isOver(freeAt)) {
-        if (startedAt !== null) onEnd(Math.min(durationMs, freeAt - startedAt));
-        break;
-      }
-      const turn = turns.current(freeAt);
-      freeAt = await iterate(next++, freeAt, freeAt, startedAt !== null);
-      if (startedAt === null) warmEnded++;
-      const pause = turns.overdue(turn, freeAt);
-      if (pause === null) continue;
-      await pause;
-      freeAt = clock.now();
+  const all = new Promise<void>((resolve) => {
+    const leave = (): void => {
+      working--;
+      if (working > 0) return;
+      onActive(false);
+      resolve();
+    };
+    /** Goes on from one iteration to the next. Those that end at once are a loop, since as calls they would fill the stack. */
+    function work(): void {
+      let freeAt: number | null = clock.now();
+      let isLooping = false;
+      let turn = NO_TURN;
+      const take = (): number | null => {
+        const at = freeAt;
+        freeAt = null;
+        return at;
+      };
+      const ended = (at: number): void => {
+        if (startedAt === null) warmEnded++;
+        freeAt = at;
+        if (!isLooping) loop();
+      };
+      const loop = (): void => {
+        isLooping = true;
+        for (let at = take(); at !== null; at = take()) {
+          const pause = turns.overdue(turn, at);
+          if (pause !== null) {
+            void pause.then(() => {
+              freeAt = clock.now();
+              loop();
+            });
+            break;
+          }
+          if (startedAt === null && isWarm(at, warmEnded)) {
+            at = begin();
+            next = 0;
+          }
+          if (isOver(at)) {
+            if (startedAt !== null) onEnd(Math.min(durationMs, at - startedAt));
+            leave();
+            return;
+          }
+          turn = turns.current(at);
+          iterate(next++, at, at, startedAt !== null, ended);
+        }
+        isLooping = false;
+      };
+      loop();
     }
-    working--;
-    if (working === 0) onActive(false);
-  }
-
-  const all = Array.from({ length: Math.min(workers, plan.warmup === null ? iterations : workers) }, () => {
-    working++;
-    return work();
+    working = Math.min(workers, plan.warmup === null ? iterations : workers);
+    if (working === 0) resolve();
+    for (let started = working; started > 0; started--) work();
   });
   return {
-    drained: unlessAborted(
-      Promise.all(all).then(() => {}),
-      abort,
-    ),
+    drained: unlessAborted(all, abort),
     dropped: 0,
     get ended() {
       return working === 0 || isOver(clock.now());
@@ -173,6 +202,11 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
       settle();
     };
     const endEarly = () => end(clock.now() - startedAt);
+    const iterationEnded = () => {
+      inFlight--;
+      rest();
+      settle();
+    };
     const beginDue = () => {
       while (!ended) {
         const dueMs = model.dueAt(next);
@@ -195,11 +229,7 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
         }
         if (inFlight === 0) onActive(true);
         inFlight++;
-        void iterate(seq, dueAt, now, true).then(() => {
-          inFlight--;
-          rest();
-          settle();
-        });
+        iterate(seq, dueAt, now, true, iterationEnded);
       }
     };
     stop.addEventListener('abort', endEarly, { once: true });
@@ -231,8 +261,11 @@ function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> 
   });
 }
 
+/** The number of no turn. */
+const NO_TURN = -1;
+
 interface TurnWatch {
-  /** The number of the event loop's current turn. */
+  /** The number of the event loop's current turn; turns that follow each other quickly may share one. */
   current(now: number): number;
   /**
    * The end of the turn, to be waited for if an iteration that began in it has ended in it too, and it has gone on
@@ -242,14 +275,18 @@ interface TurnWatch {
   overdue(begunIn: number, now: number): Promise<void> | null;
 }
 
+/**
+ * The end of a turn is looked for only once in LONGEST_TURN_MS: a deferred call in each turn would keep the loop from
+ * sleeping until there is something to read.
+ */
 function watchTurns(clock: Clock): TurnWatch {
   let turn = 0;
-  let beganAt = 0;
+  let lookedForAt = clock.now();
   let end: Promise<void> | null = null;
   return {
     current(now) {
-      if (end === null) {
-        beganAt = now;
+      if (end === null && now - lookedForAt >= LONGEST_TURN_MS) {
+        lookedForAt = now;
         end = new Promise((resolve) => {
           clock.defer(() => {
             turn++;
@@ -260,6 +297,6 @@ function watchTurns(clock: Clock): TurnWatch {
       }
       return turn;
     },
-    overdue: (begunIn, now) => (begunIn === turn && now - beganAt > LONGEST_TURN_MS ? end : null),
+    overdue: (begunIn, now) => (begunIn === turn && now - lookedForAt > LONGEST_TURN_MS ? end : null),
   };
 }

@@ -5,6 +5,7 @@ import type { LoadPlan, LoadProgress, Phase, RunSnapshot, Sample, WorkloadRun } 
 import { arrive } from './arrivals.js';
 import { Patience } from './drain.js';
 import { codeOf, IterationTimeout, isPoolTimeout, messageOf } from './failures.js';
+import { type IterationHost, RunningIteration, starterOf, UnderWay } from './iterations.js';
 import type { Interruption, Interval, Measurements } from './result.js';
 
 const LOOK_MS = 100;
@@ -55,14 +56,6 @@ interface Start {
   readonly warmup: RunOutcome['warmup'];
 }
 
-/** An iteration under way. */
-interface UnderWay {
-  readonly dueAt: number;
-  readonly startedAt: number;
-  readonly measured: boolean;
-  acquiredAt: number | null;
-}
-
 export const DEFAULT_DRAIN_MS = 10_000;
 
 /** Drives an opened workload by a plan. Never rejects because an iteration failed: failures are counted. */
@@ -82,7 +75,7 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
   let waiting = 0;
   let endedMs = 0;
   let arrivalsMs: number | null = null;
-  const underWay = new Set<UnderWay>();
+  const underWay = new UnderWay();
   /** When the run ended for good; iterations that end later are not part of the result. */
   let sealedAt: number | null = null;
   onAbort(abort, () => {
@@ -99,56 +92,56 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     return start;
   }
 
-  async function iterate(seq: number, dueAt: number, startedAt: number, measured: boolean): Promise<number> {
-    const iteration: UnderWay = { dueAt, startedAt, measured, acquiredAt: null };
-    let isOver = false;
-    let error: unknown = null;
+  const host: IterationHost = {
+    clock,
+    acquired() {
+      waiting--;
+    },
+    ended(iteration, error, endedAt) {
+      const { start } = measurement;
+      const { dueAt, startedAt, acquiredAt } = iteration;
+      if (acquiredAt === null) waiting--;
+      // From then on those under way are counted as abandoned.
+      if (sealedAt !== null) return iteration.onEnd(endedAt);
+      underWay.remove(iteration);
+      if (error === null || isAnswer(error)) patience.answered(endedAt, endedAt - startedAt);
+      if (iteration.measured && start !== null) {
+        const { at } = start;
+        const sample: Sample = {
+          seq: iteration.seq,
+          dueMs: dueAt - at,
+          startedMs: startedAt - at,
+          acquiredMs: acquiredAt === null ? null : acquiredAt - at,
+          endedMs: endedAt - at,
+          errorCode: error === null ? null : codeOf(error),
+        };
+        endedMs = sample.endedMs;
+        aggregator.record(sample, error === null ? '' : messageOf(error));
+      } else if (start === null) {
+        warm.ended++;
+        if (error !== null) warm.failed++;
+      }
+      iteration.onEnd(endedAt);
+    },
+  };
+  const startWork = starterOf(run);
+
+  function iterate(
+    seq: number,
+    dueAt: number,
+    startedAt: number,
+    measured: boolean,
+    onEnd: (at: number) => void,
+  ): void {
+    const iteration = new RunningIteration(host, seq, dueAt, startedAt, measured, onEnd);
     underWay.add(iteration);
     if (measured) {
       started++;
       aggregator.begin(dueAt - (measurement.start?.at ?? dueAt));
     }
     waiting++;
-    const probe = {
-      acquired() {
-        if (iteration.acquiredAt !== null || isOver) return;
-        iteration.acquiredAt = clock.now();
-        waiting--;
-      },
-    };
-    try {
-      if (iterationTimeoutMs === null) await run.iterate(seq, probe);
-      else await within(iterationTimeoutMs, clock, (signal) => run.iterate(seq, probe, signal));
-    } catch (thrown) {
-      error = thrown ?? new Error('the iteration failed without an error');
-    }
-    const endedAt = clock.now();
-    isOver = true;
-    const { start } = measurement;
-    const { acquiredAt } = iteration;
-    if (acquiredAt === null) waiting--;
-    // From then on those under way are counted as abandoned.
-    if (sealedAt !== null) return endedAt;
-    underWay.delete(iteration);
-    if (!(error instanceof IterationTimeout) && !isPoolTimeout(codeOf(error)))
-      patience.answered(endedAt, endedAt - startedAt);
-    if (measured && start !== null) {
-      const { at } = start;
-      const sample: Sample = {
-        seq,
-        dueMs: dueAt - at,
-        startedMs: startedAt - at,
-        acquiredMs: acquiredAt === null ? null : acquiredAt - at,
-        endedMs: endedAt - at,
-        errorCode: error === null ? null : codeOf(error),
-      };
-      endedMs = sample.endedMs;
-      aggregator.record(sample, error === null ? '' : messageOf(error));
-    } else if (start === null) {
-      warm.ended++;
-      if (error !== null) warm.failed++;
-    }
-    return endedAt;
+    if (iterationTimeoutMs !== null) iteration.limitTo(iterationTimeoutMs);
+    startWork(iteration);
   }
 
   const settled = () => (run.snapshot()?.creating ?? 0) === 0;
@@ -205,12 +198,12 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
 
   // There is none yet if it was interrupted while it was warming up.
   const { at, wallMs, pool, warmup } = measurement.start ?? begin();
-  const abandoned = [...underWay].filter(({ measured }) => measured);
+  const abandoned = underWay.list().filter(({ measured }) => measured);
   for (const { dueAt, startedAt, acquiredAt } of abandoned) {
     const acquiredMs = acquiredAt === null ? null : acquiredAt - at;
     aggregator.abandon({ dueMs: dueAt - at, startedMs: startedAt - at, acquiredMs }, sealedAt - at);
   }
-  const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt, timesOf(underWay));
+  const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt, timesOf(underWay.list()));
   const elapsedMs = abandoned.length > 0 ? sealedAt - at : endedMs;
   return {
     warmup,
@@ -227,31 +220,13 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
 }
 
 /** When those got their connections that have one. */
-function timesOf(underWay: Iterable<UnderWay>): number[] {
-  return [...underWay].flatMap(({ acquiredAt }) => (acquiredAt === null ? [] : [acquiredAt]));
+function timesOf(underWay: readonly RunningIteration[]): number[] {
+  return underWay.flatMap(({ acquiredAt }) => (acquiredAt === null ? [] : [acquiredAt]));
 }
 
-/** Rejects with IterationTimeout after the limit, also if the work does not heed its signal. */
-async function within(
-  limitMs: number,
-  clock: Clock,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const late = new AbortController();
-  let timer: ReturnType<Clock['setTimer']> | null = null;
-  const timedOut = new Promise<never>((_, reject) => {
-    timer = clock.setTimer(() => {
-      const error = new IterationTimeout(limitMs);
-      // First, so that the error of the canceled work does not win.
-      reject(error);
-      late.abort(error);
-    }, limitMs);
-  });
-  try {
-    await Promise.race([work(late.signal), timedOut]);
-  } finally {
-    (timer as ReturnType<Clock['setTimer']> | null)?.cancel();
-  }
+/** Whether the target said that, and not poolctl: a limit that passed shows no sign of life. */
+function isAnswer(error: unknown): boolean {
+  return !(error instanceof IterationTimeout) && !isPoolTimeout(codeOf(error));
 }
 
 function phaseOf(start: Start | null, ended: boolean): Phase {
