@@ -19,9 +19,13 @@ export function isOut(state: State): boolean {
 
 /** The call's own result and the temporaries it was given are of no further use. */
 export function forget(state: State, call: Call): State {
+  return dropTemporaries(withoutResult(state, call), call);
+}
+
+/** Nothing is known of what a call gives. */
+export function withoutResult(state: State, call: Call): State {
   // The answer to a question stays the same: `als.getStore()`.
-  const isAnswer = call.to.endsWith('()');
-  return dropTemporaries(isAnswer ? state : assign(state, call.to, UNKNOWN, false, NONE), call);
+  return call.to.endsWith('()') ? state : assign(state, call.to, UNKNOWN, false, NONE);
 }
 
 const NONE: Knowledge = { releasers: new Set(), interest: () => 0, isOf: () => true };
@@ -65,12 +69,16 @@ export function withFewerFacts(state: State, keepsVariables: boolean, owning: Re
   return { ...state, facts: new Map(kept) };
 }
 
-/** What a function that is called cannot see is put aside, and brought back afterwards. */
+/**
+ * What a function that is called cannot see is put aside, and brought back afterwards. `makes`: it is a constructor, and
+ * `this` is the object that it makes.
+ */
 export function framed(
   state: State,
   args: readonly Place[],
   body: Body,
   program: Program,
+  makes = false,
 ): { readonly entry: State; readonly restore: (after: State) => State } {
   const around = new Set<string>();
   for (let at: ts.Node | undefined = body.parent; at !== undefined; at = at.parent) {
@@ -89,8 +97,9 @@ export function framed(
     entry: { ...state, facts: inside },
     restore(after) {
       if (!isOut(after) && after.holders.length === 0) return after;
-      // What it found out by itself about fields would only multiply the paths.
-      const learnt = [...after.facts].filter(([place]) => rootOf(place) !== 'this' || inside.has(place));
+      // What it found out by itself about fields would only multiply the paths. A constructor has set them.
+      const stays = (place: Place) => makes || rootOf(place) !== 'this' || inside.has(place);
+      const learnt = [...after.facts].filter(([place]) => stays(place));
       return { ...after, facts: new Map([...aside, ...learnt]) };
     },
   };

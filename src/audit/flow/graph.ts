@@ -39,6 +39,8 @@ export interface Call {
   readonly inline: ts.SignatureDeclaration | null;
   readonly to: Place;
   readonly mode: Mode;
+  /** What runs, where that is not the callee of the node: a function by name that was given to a promise. */
+  readonly handler?: ts.Expression;
 }
 
 export type Op =
@@ -48,7 +50,8 @@ export type Op =
   | { readonly kind: 'branch'; readonly test: Test }
   | { readonly kind: 'call'; readonly call: Call }
   | { readonly kind: 'await'; readonly from: Place }
-  | { readonly kind: 'dispose'; readonly place: Place }
+  /** The end of a `using` declaration; `given`: the functions that its value was made of, `using _ = defer(() => ...)`. */
+  | { readonly kind: 'dispose'; readonly place: Place; readonly given: readonly ts.SignatureDeclaration[] }
   | { readonly kind: 'return' }
   | { readonly kind: 'throw' }
   /** `reject(error)` of a promise's executor: the code goes on, and the promise has failed. */

@@ -1,10 +1,12 @@
 import { ts } from 'ts-morph';
 import { type Body, isFunction } from '../code/scope.js';
+import { hasStatic, nameOf } from '../code/syntax.js';
 import { type FlowNode, type Graph, type Op, RETURNED, START, THROWN } from './graph.js';
 import { bindParameter } from './lower/bindings.js';
+import { lowerValue } from './lower/expressions.js';
 import { Lowering, type Names } from './lower/lowering.js';
 import { lowerStatements, returnStatement } from './lower/statements.js';
-import { isPlace, type Place, UNKNOWN } from './place.js';
+import { isPlace, type Place, property, UNKNOWN } from './place.js';
 
 /** Turns the body of a function, or a whole file, into a graph of small steps. */
 export function lower(body: Body, names: Names): Graph {
@@ -14,6 +16,7 @@ export function lower(body: Body, names: Names): Graph {
   flow.tails = [{ node: START, way: 0 }];
   const params: Place[] = [];
   if (isFunction(body)) {
+    if (ts.isConstructorDeclaration(body)) initializeFlags(flow, body.parent);
     for (const parameter of body.parameters) params.push(bindParameter(flow, parameter));
     const code = 'body' in body ? body.body : undefined;
     if (code !== undefined && ts.isBlock(code)) lowerStatements(flow, code.statements);
@@ -30,6 +33,22 @@ export function lower(body: Body, names: Names): Graph {
     reassigned: reassigned(flow.nodes, params),
   };
 }
+
+/** `private completed = false`: what fields say from the start. Other values would only multiply the facts. */
+function initializeFlags(flow: Lowering, { members }: ts.ClassLikeDeclaration): void {
+  for (const member of members) {
+    if (!ts.isPropertyDeclaration(member) || member.initializer === undefined || hasStatic(member)) continue;
+    const name = nameOf(member);
+    if (name === null || !CONSTANTS.has(member.initializer.kind)) continue;
+    flow.copy(property('this', name), lowerValue(flow, member.initializer), member);
+  }
+}
+
+const CONSTANTS: ReadonlySet<ts.SyntaxKind> = new Set([
+  ts.SyntaxKind.TrueKeyword,
+  ts.SyntaxKind.FalseKeyword,
+  ts.SyntaxKind.NullKeyword,
+]);
 
 function usesOf(op: Op): readonly Place[] {
   switch (op.kind) {

@@ -2,6 +2,7 @@ import { ts } from 'ts-morph';
 import type { Body } from '../code/scope.js';
 import { acquireLease, callElsewhere } from './calls/acquiring.js';
 import { combinePromises } from './calls/combining.js';
+import { disposeOf } from './calls/disposing.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
 import { branchOfLender } from './calls/lenders.js';
 import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
@@ -241,9 +242,12 @@ export class Walk {
         else go(thrown, state.status === 'held' ? { ...state, trail: threw(state, ast) } : state);
         go(next[0], state);
         return;
-      case 'dispose':
-        go(next[0], isOut(state) && contains(state, op.place) ? asReleased(this, state, ast) : state);
+      case 'dispose': {
+        const outcome = disposeOf(this, state, op, ast, depth);
+        for (const one of outcome.thrown ?? []) go(thrown, one);
+        for (const one of outcome.next) go(next[0], one);
         return;
+      }
       case 'return': {
         const leaves = isOut(state) && state.trail.how === null;
         go(next[0], leaves ? { ...state, trail: { ...state.trail, bypass: ast, how: 'return' } } : state);

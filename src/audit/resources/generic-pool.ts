@@ -9,6 +9,7 @@ export const genericPool: ResourceSpec = {
       name: 'acquire',
       on: ['generic-pool#*', 'tarn#Pool', 'lightning-pool#*', 'sequelize-pool#*'],
       named: /pool$/i,
+      callback: { lease: 1 },
     },
     { kind: 'method', name: 'connect', on: [], named: /pool$/i },
     {

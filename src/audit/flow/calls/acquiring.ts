@@ -13,6 +13,7 @@ import {
   NO_TRAIL,
   type State,
   type Trail,
+  threw,
   withFact,
   withHolders,
   withoutLeaseFacts,
@@ -65,7 +66,8 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
         ...at.map((one) => within(call.to, one)),
       ]),
     ],
-    thrown: [state],
+    // Where a later round of a loop gets none, those of the rounds before are still out.
+    thrown: [isOut(state) ? { ...state, unlikely: true, trail: threw(state, call.node) } : state],
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../frames.js';
 import type { Call } from '../graph.js';
 import { isAssertion } from '../lower/calls.js';
-import { CALLS_BACK, isCloser, LISTENS, SCHEDULES, SUCCESS, saysItEnds } from '../names.js';
+import { CALLS_BACK, isCloser, LISTENS, RELEASING, SCHEDULES, SUCCESS, saysItEnds } from '../names.js';
 import {
   ELEMENT,
   functionOf,
@@ -100,7 +100,12 @@ export function bodyCalledBy(walk: Walk, state: State, call: Call): Body | null 
   const id = functionOf(isPlace(call.callee) ? factOf(state, call.callee) : null);
   const body = id === null ? null : walk.program.bodyOf(id);
   if (body !== null) return body;
-  return ts.isTaggedTemplateExpression(call.node) ? null : walk.program.entities.calledBy(call.node);
+  const { entities } = walk.program;
+  if (call.handler !== undefined) {
+    const named = entities.of(call.handler);
+    return named?.kind === 'function' ? named.node : null;
+  }
+  return ts.isTaggedTemplateExpression(call.node) ? null : entities.calledBy(call.node);
 }
 
 /** The function of the project that a call runs, where it can reach the lease. */
@@ -161,7 +166,7 @@ export function enterFunction(
     const handed = functionAt(walk, state, call, index) ?? walk.given.get(call.args[index] ?? '') ?? null;
     if (handed !== null) walk.given.set(param, handed);
   });
-  const { entry, restore } = framed(inside, args, body, walk.program);
+  const { entry, restore } = framed(inside, args, body, walk.program, call.isNew);
   const closes = closesWrapper(state, call);
   const outcome =
     closes === null
@@ -176,10 +181,11 @@ export function enterFunction(
   // A rejection that nobody awaits here leaves this function alone.
   const isFloating = isAsync && call.mode !== 'awaited';
   const opens = isProtocol(call, isOn, walk.site.spec.protocol);
+  const failsToEnd = (one: State) => isOut(one) && isFailureOfEnding(call, body, state, outcome, one);
   const thrown = (outcome.thrown ?? []).map((one) => ({
     ...back(one),
     trail: isOut(one) ? { ...threw(one, call.node), cause: one.trail.cause ?? one.trail.bypass } : one.trail,
-    unlikely: one.unlikely || opens,
+    unlikely: one.unlikely || opens || failsToEnd(one),
     pending: isFloating && call.mode === 'returned',
   }));
   return {
@@ -190,6 +196,29 @@ export function enterFunction(
     thrown: isFloating ? [] : thrown,
     detached: (outcome.detached ?? []).map(back),
   };
+}
+
+/**
+ * A helper that is named for it gives the lease back, but may fail before: where it looks for the pool, for example.
+ * Nobody guards against that. Work that it does on the lease is another matter.
+ */
+function isFailureOfEnding(
+  { name, args }: Call,
+  body: Body,
+  before: State,
+  { next }: Outcome,
+  { trail: { bypass, cause } }: State,
+): boolean {
+  if (!RELEASING.test(name) || !isFunction(body) || !next.some(({ status }) => status === 'released'))
+    return false;
+  const index = args.findIndex((arg) => isPlace(arg) && contains(before, arg));
+  const lease = body.parameters[index]?.name.getText();
+  const failed = (cause ?? bypass)?.getText();
+  return lease !== undefined && failed !== undefined && !new RegExp(`\\b${escaped(lease)}\\b`).test(failed);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** A return of what was called is none of the caller; one of a callback of the caller's is. */

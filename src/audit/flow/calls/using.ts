@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
-import { forget, isOut, keep } from '../frames.js';
+import { dropTemporaries, forget, isOut, keep, withoutResult } from '../frames.js';
 import type { Call } from '../graph.js';
+import { isValueOfUsing } from '../lower/statements.js';
 import { EACH, LISTENS, READS, READS_ALL, SAME_THING, STORES, saysItEnds, WRAPPING } from '../names.js';
 import { ELEMENT, isPlace, isTemporary, isWithin, type Place, property, UNKNOWN } from '../place.js';
 import { raiseOf } from '../raises.js';
@@ -182,6 +183,8 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
   const isReturned = call.mode === 'returned';
   if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];
   if (onLease && partOf(walk, armed, call) !== null) return [];
+  // `using _ = defer(() => ...)` only keeps what it is given.
+  if (isValueOfUsing(node)) return [];
   const raise = walk.program.acquires.has(node)
     ? 'protocol'
     : raiseOf(call, {
@@ -216,7 +219,21 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   }
   // `client.release.bind(client)`
   if (receiver !== null && name === 'bind') return assign(state, to, receiver, false, walk.knowledge);
-  const after = forget(state, call);
+  // The arguments count until what they are put into has them: `list.push({ client })`.
+  const after = withoutResult(state, call);
+  return dropTemporaries(storedBy(walk, state, after, call, isOn, isHanded), call);
+}
+
+/** What a call puts the lease into, by its name: a collection, an object, what it returns. */
+function storedBy(
+  walk: Walk,
+  state: State,
+  after: State,
+  call: Call,
+  isOn: boolean,
+  isHanded: boolean,
+): State {
+  const { receiver, args, to, name } = call;
   if (receiver !== null && STORES.has(name)) {
     // `cleanups.push(() => client.release())`
     const releases = functionArguments(walk, state, call).some(

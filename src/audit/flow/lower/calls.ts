@@ -70,6 +70,8 @@ export function calleePlace(flow: Lowering, callee: ts.Expression, receiver: Pla
   if (ts.isPropertyAccessExpression(callee)) return property(receiver ?? UNKNOWN, callee.name.text);
   if (ts.isIdentifier(callee)) return placeOf(flow, callee);
   if (ts.isElementAccessExpression(callee)) {
+    const name = calleeName(callee);
+    if (name.startsWith('[Symbol.')) return property(receiver ?? UNKNOWN, name);
     const key = lowerValue(flow, callee.argumentExpression);
     return property(receiver ?? UNKNOWN, keyName(key));
   }

@@ -120,6 +120,8 @@ export function elementAccess(
   { expression, argumentExpression }: ts.ElementAccessExpression,
 ): Place {
   const object = lowerValue(flow, expression);
+  const symbol = symbolOf(argumentExpression);
+  if (symbol !== null) return property(object, symbol);
   const key = lowerValue(flow, argumentExpression);
   return property(object, keyName(key));
 }
@@ -222,16 +224,27 @@ export function objectLiteral(flow: Lowering, literal: ts.ObjectLiteralExpressio
     if (ts.isPropertyAssignment(one)) {
       const name = one.name;
       if (ts.isComputedPropertyName(name)) lowerValue(flow, name.expression);
-      const key = ts.isIdentifier(name) || ts.isStringLiteralLike(name) ? name.text : ELEMENT;
+      const key = keyOf(name);
       const value = lowerValue(flow, one.initializer);
       flow.copy(property(to, key), value, one, value.includes('|%'));
     } else if (ts.isShorthandPropertyAssignment(one)) {
       flow.copy(property(to, one.name.text), placeOf(flow, one.name), one);
-    } else if (ts.isMethodDeclaration(one) && ts.isIdentifier(one.name)) {
-      flow.copy(property(to, one.name.text), functionValue(flow.names.idOf(one)), one);
+    } else if (ts.isMethodDeclaration(one) && keyOf(one.name) !== ELEMENT) {
+      flow.copy(property(to, keyOf(one.name)), functionValue(flow.names.idOf(one)), one);
     } else if (ts.isSpreadAssignment(one)) flow.copy(to, lowerValue(flow, one.expression), one);
   }
   return to;
+}
+
+/** The name of a property: of one that a well-known symbol names, `[Symbol.dispose]`. */
+function keyOf(name: ts.PropertyName): string {
+  if (ts.isIdentifier(name) || ts.isStringLiteralLike(name)) return name.text;
+  return ts.isComputedPropertyName(name) ? (symbolOf(name.expression) ?? ELEMENT) : ELEMENT;
+}
+
+function symbolOf(key: ts.Expression): string | null {
+  const text = key.getText();
+  return /^Symbol\.\w+$/.test(text) ? `[${text}]` : null;
 }
 
 /** The names of all properties, as a value; null where there may be others. */

@@ -97,6 +97,7 @@ export function callHandler(
     inline: isInline ? inner : null,
     to,
     mode: 'awaited',
+    handler: inner,
   };
   flow.emit({ kind: 'call', call }, inner);
   return to;

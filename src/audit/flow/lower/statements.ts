@@ -1,8 +1,9 @@
 import { ts } from 'ts-morph';
+import { isFunction } from '../../code/scope.js';
 import { ELEMENT, property, UNKNOWN } from '../place.js';
 import { assignTo, bindName, declare } from './bindings.js';
 import { conditionOf } from './conditions.js';
-import { lowerValue, placeOf } from './expressions.js';
+import { lowerValue, placeOf, withoutParentheses } from './expressions.js';
 import type { Frame, Lowering, Tail } from './lowering.js';
 
 export function lowerStatements(flow: Lowering, statements: readonly ts.Statement[]): void {
@@ -32,11 +33,21 @@ export function usingStatement(flow: Lowering, list: ts.VariableDeclarationList,
     },
     () => {
       for (const one of [...others].reverse()) {
-        if (ts.isIdentifier(one.name)) flow.emit({ kind: 'dispose', place: placeOf(flow, one.name) }, one);
+        if (ts.isIdentifier(one.name))
+          flow.emit({ kind: 'dispose', place: placeOf(flow, one.name), given: givenTo(one) }, one);
       }
-      flow.emit({ kind: 'dispose', place }, first);
+      flow.emit({ kind: 'dispose', place, given: givenTo(first) }, first);
     },
   );
+}
+
+/** The function literals that the value of a declaration is made of. */
+function givenTo({ initializer }: ts.VariableDeclaration): ts.SignatureDeclaration[] {
+  let at = initializer;
+  while (at !== undefined && (ts.isAwaitExpression(at) || ts.isParenthesizedExpression(at)))
+    at = at.expression;
+  if (at === undefined || !(ts.isCallExpression(at) || ts.isNewExpression(at))) return [];
+  return [...(at.arguments ?? [])].map((one): ts.Node => withoutParentheses(one)).filter(isFunction);
 }
 
 export function lowerStatement(flow: Lowering, statement: ts.Statement): void {
@@ -198,7 +209,7 @@ export function eachStatement(
     const place = placeOf(flow, list.name);
     flow.withFinally(
       () => lowerStatement(flow, statement.statement),
-      () => flow.emit({ kind: 'dispose', place }, list),
+      () => flow.emit({ kind: 'dispose', place, given: [] }, list),
     );
   } else lowerStatement(flow, statement.statement);
   flow.frames.pop();
@@ -246,6 +257,14 @@ export function labeledStatement(flow: Lowering, { label, statement }: ts.Labele
     flow.frames.pop();
     flow.tails.push(...frame.breaks);
   }
+}
+
+/** Whether a call gives the value of a `using` declaration. */
+export function isValueOfUsing(call: ts.Node): boolean {
+  const { parent } = call;
+  return (
+    ts.isVariableDeclaration(parent) && ts.isVariableDeclarationList(parent.parent) && isUsing(parent.parent)
+  );
 }
 
 export function isUsing(list: ts.VariableDeclarationList): boolean {
