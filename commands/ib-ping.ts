@@ -46,9 +46,9 @@ export const command = defineCommand({
   name: 'ib ping',
   summary: 'check whether a broker gateway (TWS) is usable',
   description:
-    'Connects as a pool would, asks for the time, and disconnects. Exits with 0 if the gateway is usable, 1 if it\n' +
-    'answers without its own connection to IB, and 3 otherwise: nothing or something else listens, it speaks\n' +
-    'another protocol version, does not answer, or the client id is in use. It places no orders and reads no data.',
+    'Connects as a pool would, asks for the time, and disconnects. It places no orders and reads no data.\n' +
+    'Exits with 0 if the gateway is usable, and with 1 if it answers but has no connection to IB. Any other\n' +
+    'problem exits with 3: no answer, another protocol or version, or a client id that is in use.',
   arguments: {},
   options,
   examples: [

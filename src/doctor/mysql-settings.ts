@@ -55,4 +55,4 @@ export function flushStep(target: MysqlTarget): FixStep {
 }
 
 /** What holds for SET GLOBAL in general. */
-export const NEW_SESSIONS = 'It holds for new connections: pools must replace theirs.';
+export const NEW_SESSIONS = 'The setting applies to new connections: pools must replace theirs.';

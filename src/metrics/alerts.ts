@@ -109,10 +109,10 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       forMs: 0,
       severity: 'critical',
       summary: `${ofPool} lets callers wait in vain`,
-      description: '{{ $value | humanize }} time-outs in five minutes: as many failed requests.',
+      description: '{{ $value | humanize }} timeouts in five minutes: as many failed requests.',
       runbook:
         'The error of the application says what held the connections: the longest lease and its line of code. Run\n' +
-        'poolctl top, and go on as for PoolSaturated. A time-out of the pool must be below that of the request.',
+        'poolctl top, and go on as for PoolSaturated. A timeout of the pool must be below that of the request.',
     },
     {
       alert: 'PoolConnectFailures',
@@ -139,7 +139,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       runbook:
         'After a restart or failover of the database this is right, and ends by itself. If it goes on, something between\n' +
         'closes idle connections: switch pre-ping on (DB_POOL_PRE_PING=true), and set pool_recycle below the shortest\n' +
-        'time-out on the way (server_idle_timeout, server_lifetime, firewalls).',
+        'timeout on the way (server_idle_timeout, server_lifetime, firewalls).',
     },
     {
       alert: 'PoolLeak',

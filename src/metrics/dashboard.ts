@@ -157,7 +157,7 @@ const SECTIONS: readonly Section[] = [
         columns: 24,
         queries: [
           { expr: byPool(rate(pool.invalidated.name, OF_POOL)), legend: `invalidations ${POOL_LEGEND}` },
-          { expr: byPool(rate(pool.timedOut.name, OF_POOL)), legend: `time-outs ${POOL_LEGEND}` },
+          { expr: byPool(rate(pool.timedOut.name, OF_POOL)), legend: `timeouts ${POOL_LEGEND}` },
           { expr: byPool(rate(pool.createFailed.name, OF_POOL)), legend: `failed connects ${POOL_LEGEND}` },
           { expr: byPool(rate(pool.leaked.name, OF_POOL)), legend: `leaks ${POOL_LEGEND}` },
         ],

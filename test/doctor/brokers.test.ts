@@ -63,7 +63,7 @@ describe('a check of connections to a broker', () => {
       'warn',
       broker(gateway, { pacing: { messagesPerSecond: 50 } }),
     );
-    expect(before.summary).toBe('broker: the pool may send 50 of 50 messages a second');
+    expect(before.summary).toBe('broker: the pool may send 50 of 50 messages per second');
   });
 
   it('ib-pacing: more was sent than is allowed', async () => {
@@ -77,8 +77,8 @@ describe('a check of connections to a broker', () => {
         }),
     );
     const [before, after] = await provesRepair('ib-pacing', 'fail', application);
-    expect(before.summary).toMatch(/^broker: \d+ messages in a second, where 5 are allowed$/);
-    expect(after.summary).toMatch(/^broker: at most [1-4] of 5 messages in a second$/);
+    expect(before.summary).toMatch(/^broker: \d+ messages in one second; the limit is 5$/);
+    expect(after.summary).toMatch(/^broker: at most [1-4] of 5 messages per second$/);
   });
 
   it('ib-pacing: two processes that may send too much together', async () => {
@@ -102,7 +102,7 @@ describe('a check of connections to a broker', () => {
     };
     const before = await look(45);
     expect(before.map(({ status, summary }) => `${status} ${summary.replace(/ #\d/, '')}`)).toEqual(
-      Array(2).fill('warn broker: 2 clients of the gateway may send 90 messages a second, of 50'),
+      Array(2).fill('warn broker: 2 clients of the gateway may send 90 messages per second; the limit is 50'),
     );
     const [, rate = ''] =
       /set pacing.messagesPerSecond: (\d+)$/.exec(before[0]?.fix?.steps[0]?.text ?? '') ?? [];

@@ -49,7 +49,9 @@ describe('a check of feeds', () => {
       await subscriber.subscribe(['one-more']).catch(() => {});
     });
     const [before, after] = await provesRepair('feed-capacity', 'fail', application);
-    expect(before.summary).toBe('quotes: 1 subscriptions found no room, 2 of 2 symbols (100 %)');
+    expect(before.summary).toBe(
+      'quotes: 1 subscriptions were refused for lack of room, 2 of 2 symbols (100 %)',
+    );
     expect(after.summary).toBe('quotes: 3 of 4 symbols (75 %)');
   });
 
@@ -82,7 +84,7 @@ describe('a check of feeds', () => {
         return { name: 'quotes', url: server.url, ...QUICK, well: true };
       },
     });
-    expect(before.summary).toMatch(/a connection was found stale|connections send nothing/);
+    expect(before.summary).toMatch(/connections were found stale|connections deliver nothing/);
   });
 
   it('feed-stale: nobody knows whether the market is open, and nothing has come for a long time', async () => {
@@ -105,7 +107,7 @@ describe('a check of feeds', () => {
       },
     });
     expect(before.summary).toBe(
-      'quotes: 1 of 1 connections are silent, which is right only while the market is closed',
+      'quotes: 1 of 1 connections are silent, which is normal only while the market is closed',
     );
     expect(before.evidence).toEqual(['connection 1: open, 3 symbols, last tick 45s ago']);
     expect(after.summary).toBe('quotes: 3 symbols on 1 connections');

@@ -33,12 +33,12 @@ it.skipIf(process.platform !== 'linux')('app-file-limit: more connections than f
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-doctor-'));
   try {
     const before = await look(500, folder);
-    expect(before).toMatchObject({ status: 'fail', summary: '564 files at most, of 200' });
+    expect(before).toMatchObject({ status: 'fail', summary: 'up to 564 files, limit 200' });
     expect(before?.evidence).toEqual(['shop: 500', expect.stringMatching(/^ulimit -n 200, \d+ open$/)]);
     const [, max = ''] = /set max: (\d+)$/.exec(before?.fix?.steps[0]?.text ?? '') ?? [];
     expect(await look(Number(max), folder)).toMatchObject({
       status: 'pass',
-      summary: '200 files at most, of 200',
+      summary: 'up to 200 files, limit 200',
     });
   } finally {
     await rm(folder, { recursive: true });

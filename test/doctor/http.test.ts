@@ -36,9 +36,9 @@ describe('a check of HTTP connections', () => {
       }
     });
     const [before, after] = await provesRepair('http-reuse', 'warn', application);
-    expect(before.summary).toBe(`${summary} of 30 attempts used a connection again`);
+    expect(before.summary).toBe(`${summary} of 30 attempts reused a connection`);
     expect(before.fix?.steps[0]?.text).toMatch(step);
-    expect(after.summary).toBe('llm: 66.7 % of 30 attempts used a connection again');
+    expect(after.summary).toBe('llm: 66.7 % of 30 attempts reused a connection');
   });
 
   it('http-timeouts: answers take longer than is waited for', async () => {
@@ -77,7 +77,7 @@ describe('a check of HTTP connections', () => {
         return application.start({ ...given, clock });
       },
     });
-    expect(before.evidence).toEqual(['idle connections are kept for 30s']);
+    expect(before.evidence).toEqual(['idle connections stay open for 30s']);
     expect(before.fix?.steps[0]?.text).toMatch(/set keepaliveExpiryMs: 15000$/);
   });
 

@@ -177,7 +177,7 @@ describeWithMariaDb('MariaDB', () => {
       }
       while (Number((await admin.ask("show global status like 'Aborted_clients'"))[0]?.Value) < 10);
       const [before] = await provesBothWays('mysql-aborted-clients', 'warn', patient());
-      expect(before.summary).toMatch(/connections were broken off/);
+      expect(before.summary).toMatch(/connections were aborted/);
     });
 
     it('mysql-prepared-statements', () =>
@@ -202,8 +202,8 @@ describeWithMariaDb('MariaDB', () => {
       withVariable('wait_timeout', 60, async () => {
         const [before, after] = await provesBothWays('mysql-wait-timeout', 'warn', patient());
         expect([before.summary, after.summary]).toEqual([
-          'idle connections end after 1m',
-          'idle connections end after 8h',
+          'the server ends idle connections after 1m',
+          'the server ends idle connections after 8h',
         ]);
       }));
 
@@ -211,7 +211,7 @@ describeWithMariaDb('MariaDB', () => {
       withVariable('wait_timeout', 600, async () => {
         const flags = ['--pool-recycle=1h'];
         const [before] = await provesBothWays('mysql-wait-timeout', 'fail', patient({ flags }));
-        expect(before.summary).toBe('idle connections end after 10m, and the pool keeps them 1h');
+        expect(before.summary).toBe('the server ends idle connections after 10m; the pool keeps them 1h');
         await admin.ask('set global wait_timeout = 28800');
         const env = { DB_POOL_RECYCLE: 'never' };
         const [kept, now] = await provesBothWays('mysql-wait-timeout', 'fail', patient({ env }));
@@ -228,15 +228,15 @@ describeWithMariaDb('MariaDB', () => {
     it('mysql-idle-transaction-timeout', () =>
       withVariable('idle_transaction_timeout', 0, async () => {
         const [, after] = await provesBothWays('mysql-idle-transaction-timeout', 'warn', patient());
-        expect(after.summary).toBe('it ends them after 5m');
+        expect(after.summary).toBe('the server ends them after 5m');
       }));
 
     it('mysql-lock-wait-timeout', () =>
       withVariable('innodb_lock_wait_timeout', 50, async () => {
         const [before, after] = await provesBothWays('mysql-lock-wait-timeout', 'warn', patient());
         expect([before.summary, after.summary]).toEqual([
-          'a row is waited for up to 50s, a connection 30s',
-          'a row is waited for up to 10s',
+          'a statement waits up to 50s for a row, a caller 30s for a connection',
+          'a statement waits up to 10s for a row',
         ]);
       }));
 

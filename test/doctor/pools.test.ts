@@ -141,12 +141,12 @@ describe('a check of an application’s pools', () => {
       repair(texts) {
         expect(texts).toHaveLength(1);
         expect(texts[0]).toMatch(
-          /^release what is acquired at .*pools\.test\.ts:\d+:\d+ on every path: with `using`/,
+          /^release the lease acquired at .*pools\.test\.ts:\d+:\d+ on every path: with `using`/,
         );
         return { name: 'orders', size: 3, leakWatch: { thresholdMs: 1 }, careful: true };
       },
     });
-    expect(before.summary).toMatch(/^orders: 2 of 2 leases out for too long, the oldest for /);
+    expect(before.summary).toMatch(/^orders: 2 of 2 leases held too long, the oldest for /);
     expect(before.evidence).toEqual([expect.stringMatching(/^2 acquired at .*pools\.test\.ts:\d+/)]);
     expect(after.summary).toBe('orders: 0 lent, none for longer than 1ms');
   });
@@ -166,7 +166,7 @@ describe('a check of an application’s pools', () => {
       start: (given) => (given.flat === true ? flat.start(without(given, 'flat')) : nested.start(given)),
       repair: () => ({ name: 'orders', flat: true }),
     });
-    expect(before.summary).toBe('orders: 1 acquires waited for what their own flow held');
+    expect(before.summary).toBe('orders: 1 acquires waited while their own flow held a lease');
   });
 
   it('pool-timeouts: acquires that got nothing', async () => {
@@ -207,17 +207,17 @@ describe('a check of an application’s pools', () => {
 
   it.each<[string, 'warn' | 'fail', Application, RegExp]>([
     [
-      'pool-acquire-timeout: pg.Pool as it comes waits for ever',
+      'pool-acquire-timeout: pg.Pool as it comes waits forever',
       'fail',
       pgPool({}),
-      /^shop: an acquire waits for ever$/,
+      /^shop: an acquire waits forever$/,
     ],
-    ['pool-acquire-timeout: ours may be told to', 'fail', ours({ timeoutMs: null }), /waits for ever/],
+    ['pool-acquire-timeout: ours may be told to', 'fail', ours({ timeoutMs: null }), /waits forever/],
     [
       'pool-acquire-timeout: longer than any caller',
       'warn',
       pgPool({ connectionTimeoutMillis: 120_000 }),
-      /up to 2m, when its caller has gone/,
+      /up to 2m; most callers give up earlier/,
     ],
     [
       'pool-acquire-timeout: longer than a statement may take',
@@ -241,7 +241,7 @@ describe('a check of an application’s pools', () => {
           return { pools: [db], end: () => db.destroy() };
         },
       },
-      /up to 1m, when its caller has gone/,
+      /up to 1m; most callers give up earlier/,
     ],
     [
       'pool-acquire-timeout: Sequelize, where it was set too high',
@@ -255,14 +255,14 @@ describe('a check of an application’s pools', () => {
           return { pools: [db], end: () => db.close() };
         },
       },
-      /up to 1m, when its caller has gone/,
+      /up to 1m; most callers give up earlier/,
     ],
-    ['pool-recycle: pg.Pool as it comes', 'warn', pgPool({}), /^shop: connections live for ever$/],
+    ['pool-recycle: pg.Pool as it comes', 'warn', pgPool({}), /^shop: connections live forever$/],
     [
       'pool-pre-ping: pg.Pool that keeps idle ones',
       'warn',
       pgPool({ idleTimeoutMillis: 0 }),
-      /lent untried, however long/,
+      /lent untested, after any idle time/,
     ],
     [
       'pool-pre-ping: mysql2 as it comes',
@@ -274,7 +274,7 @@ describe('a check of an application’s pools', () => {
           return { pools: [pool], end: () => pool.end(() => {}) };
         },
       },
-      /lent untried, however long/,
+      /lent untested, after any idle time/,
     ],
     [
       'pool-pre-ping: generic-pool as it comes',
@@ -287,9 +287,9 @@ describe('a check of an application’s pools', () => {
           return { pools: [pool], end: () => pool.drain() };
         },
       },
-      /lent untried/,
+      /lent untested/,
     ],
-    ['pool-leak-watch: it is off', 'warn', ours({ leakWatch: false }), /^orders: its leak watch is off$/],
+    ['pool-leak-watch: it is off', 'warn', ours({ leakWatch: false }), /^orders: leak detection is off$/],
   ])('%s', async (name, status, application, summary) => {
     const [check = ''] = name.split(':');
     const [before] = await provesRepair(check, status, application);
@@ -331,7 +331,7 @@ describeWithPostgres('a check of an application’s pools on a real server', () 
     const [before, after] = await provesRepair('pool-acquire-timeout', 'warn', application);
     await ask(`alter database ${own.name} reset statement_timeout`);
     expect(before.evidence).toEqual(['a statement may take 4s']);
-    expect(after.summary).toBe('orders: an acquire waits for up to 4s');
+    expect(after.summary).toBe('orders: an acquire waits up to 4s');
   });
 
   it('pool-invalidations: connections that were cut while they were idle', async () => {
@@ -350,7 +350,7 @@ describeWithPostgres('a check of an application’s pools on a real server', () 
     const [before, after] = await provesRepair('pool-invalidations', 'warn', application);
     network.close();
     expect(before.summary).toBe('orders: 4 of 8 leases ended with a broken connection');
-    expect(before.evidence).toEqual(['pre-ping off, 0 found dead before they were lent']);
+    expect(before.evidence).toEqual(['pre-ping off, 0 found dead before lending']);
     expect(after.summary).toBe('orders: 0 of 8 leases ended with a broken connection');
   });
 });

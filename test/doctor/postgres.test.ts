@@ -40,14 +40,14 @@ describeWithPostgres('a check of PostgreSQL', () => {
   it('server-keepalives: a dead client would stay for two hours', () =>
     withSetting('tcp_keepalives_idle', '7200', async () => {
       const [before, after] = await provesBothWays('server-keepalives', 'warn', patient());
-      expect(before.summary).toMatch(/^a dead client is noticed after 2h/);
-      expect(after.summary).toBe('a dead client is noticed after 1m50s');
+      expect(before.summary).toMatch(/^the server detects a dead client after 2h/);
+      expect(after.summary).toBe('the server detects a dead client after 1m50s');
     }));
 
   it('idle-session-timeout: connections are cut in the pool', () =>
     withSetting('idle_session_timeout', '5min', async () => {
       const [before] = await provesBothWays('idle-session-timeout', 'fail', patient());
-      expect(before.summary).toBe('idle connections are ended after 5m');
+      expect(before.summary).toBe('the server ends idle connections after 5m');
     }));
 
   it('idle-session-timeout: that of the database alone is taken back there', async () => {
@@ -78,8 +78,8 @@ describeWithPostgres('a check of PostgreSQL', () => {
   it('work-memory: all connections together need more than there is', () =>
     withSetting('work_mem', '100MB', async () => {
       const [before, after] = await provesBothWays('work-memory', 'fail', patient(['--memory=1GiB']));
-      expect(before.summary).toMatch(/^128MB \+ 20 x 100MB = 2.08GB, of 1GB$/);
-      expect(after.summary).toMatch(/of 1GB$/);
+      expect(before.summary).toMatch(/^128MB \+ 20 x 100MB = 2.08GB, memory 1GB$/);
+      expect(after.summary).toMatch(/memory 1GB$/);
     }));
 
   it('cache-size: the planner believes in memory that is not there', async () => {
@@ -186,7 +186,7 @@ describeWithPostgres('a check of PostgreSQL', () => {
       await server.stop();
       await server.start();
       const [before, after] = await provesBothWays(check, 'fail', { server, pooler, targets });
-      expect(before.summary).toMatch(/^40 connections at most, of 1\d that the server has$/);
+      expect(before.summary).toMatch(/^up to 40 connections; the server has 1\d$/);
       expect(after.evidence).toContain('10 further databases: 20');
     }
     await pooler.stop();
@@ -198,8 +198,8 @@ describeWithPostgres('a check of PostgreSQL', () => {
     await server.stop();
     await server.start();
     const [before, after] = await provesBothWays('reserved-connections', 'fail', patient());
-    expect(before.summary).toBe('only 0 are kept for superusers');
-    expect(after.summary).toBe('5 are kept for superusers');
+    expect(before.summary).toBe('only 0 are reserved for superusers');
+    expect(after.summary).toBe('5 are reserved for superusers');
   });
 
   it('connection-headroom: pools have nearly all, then all', async () => {
@@ -210,7 +210,7 @@ describeWithPostgres('a check of PostgreSQL', () => {
     await fill().catch(() => {});
     const full = await examine([urlOf(server, { user: 'app', password: 'x' }), '--only=connection-headroom']);
     expect(full.results).toMatchObject([
-      { status: 'fail', summary: 'all connections are in use: it takes no more' },
+      { status: 'fail', summary: 'all connections are in use: the server accepts no more' },
     ]);
     expect(full).toMatchObject({ code: 1, targets: [{ problem: { code: '53300' } }] });
     // A superuser still gets in, by what is reserved.

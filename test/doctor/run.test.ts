@@ -147,7 +147,7 @@ describe('poolctl doctor', () => {
     const { code, out, err } = await doctor(['--list']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out.trim().split('\n')).toHaveLength(CHECKS.length + 1);
-    expect(out).toMatch(/^fleet-sum +postgres +all pools together/m);
+    expect(out).toMatch(/^fleet-sum +postgres +the sum of all pools/m);
   });
 
   it.each(CHECKS.map(({ id }) => [id]))('explains %s', async (id) => {
@@ -207,7 +207,7 @@ describe('poolctl doctor', () => {
     const argv = ['--only=stale-connections', '--no-pre-ping', '--format=junit', `--output=${path}`];
     expect(await doctor(argv)).toEqual({ code: 1, out: '', err: '' });
     expect(await readFile(path, 'utf8')).toContain(
-      '<failure message="connections are not tried before they are used">',
+      '<failure message="connections are not tested before use">',
     );
   });
 });

@@ -40,7 +40,7 @@ describe('a check of a SQLite file', () => {
 
   it.each([
     ['?busyTimeout=0ms', 'fail', 'a statement that meets a writer fails at once'],
-    ['?busyTimeout=200ms', 'warn', 'a statement waits for a writer for 200ms at most'],
+    ['?busyTimeout=200ms', 'warn', 'a statement waits at most 200ms for a writer'],
   ])('sqlite-busy-timeout: %s', async (query, status, summary) => {
     const file = join(folder, 'busy.db');
     new Sqlite(file).close();
@@ -49,7 +49,7 @@ describe('a check of a SQLite file', () => {
     const [, url = ''] = /(sqlite:\S+)$/.exec(before.fix?.steps[0]?.text ?? '') ?? [];
     expect(await look('sqlite-busy-timeout', url)).toMatchObject({
       status: 'pass',
-      summary: 'waits for up to 5s',
+      summary: 'waits up to 5s',
     });
   });
 

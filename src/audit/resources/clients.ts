@@ -55,7 +55,7 @@ export const pgCursor: ResourceSpec = {
   release: { methods: ['close'], takes: [], ofParent: ['end'] },
   protocol: ['read'],
   docs: {
-    why: 'A client with an open cursor runs no other query. One that goes back to the pool like that blocks whoever gets it.',
+    why: 'A client with an open cursor runs no other query. If it returns to the pool that way, it blocks the next borrower.',
     leaks: `import type { PoolClient } from 'pg';
 import Cursor from 'pg-cursor';
 export async function first(client: PoolClient, use: (rows: unknown[]) => Promise<void>) {

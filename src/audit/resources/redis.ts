@@ -53,6 +53,6 @@ export async function count(key: string) {
   }
 }`,
     exceptions:
-      'A client that the function never closes is taken for one of the whole process. pool.execute(work) lends a client and takes it back; what a generic-pool of clients lends is a pool-lease.',
+      'A client that the function never closes counts as a client of the whole process. pool.execute(work) lends a client and takes it back. A client lent by generic-pool is a pool-lease.',
   },
 };

@@ -131,14 +131,14 @@ const SORTS: readonly Sort[] = [
   {
     id: 'slow-dns',
     fault: 'dns',
-    title: 'The resolver loses or throttles look-ups of names',
+    title: 'The resolver loses or throttles lookups of names',
     clause: "the server's name cannot be looked up in time",
     ruledOut: ['a server that is down: it was not asked yet'],
     repair: {
-      app: 'a full name with a final dot (or ndots:1), a local cache of names, longer-lived connections; UV_THREADPOOL_SIZE where look-ups block each other',
+      app: 'a full name with a final dot (or ndots:1), a local cache of names, longer-lived connections; UV_THREADPOOL_SIZE where lookups block each other',
       pgbouncer: 'an address in place of the name, or dns_max_ttl',
     },
-    avoid: ['pool sizes', 'pinning an address without a plan for fail-over'],
+    avoid: ['pool sizes', 'pinning an address without a plan for failover'],
   },
   {
     id: 'host-unknown',
@@ -157,9 +157,9 @@ const SORTS: readonly Sort[] = [
     ruledOut: ['a server that is down: its machine would refuse at once'],
     missing: 'where packets are lost: try the same host and port from another machine',
     repair: {
-      app: 'open the port in the firewall or security group, or correct host and route; a connect time-out of seconds bounds the wait',
+      app: 'open the port in the firewall or security group, or correct host and route; a connect timeout of seconds bounds the wait',
     },
-    avoid: ['pool sizes', 'longer connect time-outs'],
+    avoid: ['pool sizes', 'longer connect timeouts'],
   },
   {
     id: 'server-down',
@@ -182,7 +182,7 @@ const SORTS: readonly Sort[] = [
     fault: 'tls',
     title: 'The two sides do not agree on TLS, or the certificate is not trusted',
     clause: 'TLS with the server fails',
-    ruledOut: ['a wrong password: the log-in has not begun'],
+    ruledOut: ['a wrong password: the login has not begun'],
     repair: {
       pg: 'ssl: { ca: readFileSync(...) } (not rejectUnauthorized: false for good); ssl: false where the server has none',
       'postgres.js': "ssl: 'verify-full' with the ca, or 'require'",
@@ -238,7 +238,7 @@ const SORTS: readonly Sort[] = [
     fault: 'database-missing',
     title: 'The server has no database of that name',
     clause: 'there is no database of that name',
-    ruledOut: ['a wrong password: the log-in succeeded before'],
+    ruledOut: ['a wrong password: the login succeeded before'],
     repair: onlyAt({
       app: 'correct the database in the address, or run the migrations that create it',
       postgres: 'CREATE DATABASE',
@@ -278,7 +278,7 @@ const SORTS: readonly Sort[] = [
     ruledOut: ['a wrong password: the whole host is refused'],
     repair: onlyAt({
       mysql:
-        'FLUSH HOSTS; then find what breaks off its handshakes: health checks of a load balancer, connect time-outs',
+        'FLUSH HOSTS; then find what breaks off its handshakes: health checks of a load balancer, connect timeouts',
     }),
     avoid: ['max_connect_errors up as the repair'],
   },
@@ -309,8 +309,8 @@ const SORTS: readonly Sort[] = [
   {
     id: 'startup-parameter-refused',
     fault: 'pooler-startup',
-    title: 'The client sends a start-up parameter that the pooler does not take',
-    clause: 'the pooler refuses a start-up parameter of the client',
+    title: 'The client sends a startup parameter that the pooler does not take',
+    clause: 'the pooler refuses a startup parameter of the client',
     ruledOut: ['the server: it was not asked', 'a wrong password: parameters come before it'],
     repair: {
       pg: 'leave out the option that sends it (options: "-c ...", search_path, statement_timeout); ALTER ROLE app SET ... in its place',

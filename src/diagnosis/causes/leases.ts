@@ -122,9 +122,9 @@ function isDeaf({ backend, chain, holder }: HolderFact, { app }: PoolFact, { fac
 
 export const leftRunning: Cause = {
   id: 'query-left-by-client-timeout',
-  title: 'A time-out of the client gave statements up, and the server still runs them',
+  title: 'A timeout of the client gave statements up, and the server still runs them',
   repair: BOUND_STATEMENTS,
-  avoid: ['a bigger pool: it starts more of them', 'a shorter client time-out'],
+  avoid: ['a bigger pool: it starts more of them', 'a shorter client timeout'],
   find(look) {
     const { facts } = look;
     if (facts.pools.length === 0 || facts.poolers.length > 0) return [];

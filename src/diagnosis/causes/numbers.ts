@@ -93,7 +93,7 @@ export const poolPerRequest: Cause = {
   id: 'pool-per-request',
   title: 'The code makes a pool for each call and never ends it',
   repair: ONE_POOL,
-  avoid: ['raising max_connections', 'smaller idle time-outs as the repair'],
+  avoid: ['raising max_connections', 'smaller idle timeouts as the repair'],
   find(look) {
     return repeatedPools(look)
       .filter(({ pools }) => pools.filter(isUsedOnce).length * 2 >= pools.length)
@@ -436,10 +436,10 @@ export const zombies: Cause = {
     'postgres.js': 'a longer connect_timeout',
     mysql2: 'a longer connectTimeout',
     knex: 'acquireConnectionTimeout above createTimeoutMillis',
-    app: 'a longer connect time-out',
+    app: 'a longer connect timeout',
     postgres: 'idle_session_timeout for that role as a stop-gap; end those with query_start IS NULL',
   },
-  avoid: ['shorter connect time-outs'],
+  avoid: ['shorter connect timeouts'],
   find(look) {
     const { facts } = look;
     if (facts.poolers.length > 0) return [];

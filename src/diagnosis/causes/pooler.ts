@@ -210,7 +210,7 @@ export const authSecretMismatch: Cause = {
       .map((failure): Found => {
         const isPooler = failure.fault === 'pooler-auth';
         return {
-          ...foundOf(failure, look, 'the log-in through the pooler is refused', [
+          ...foundOf(failure, look, 'the login through the pooler is refused', [
             isPooler
               ? 'the server: the words are those of the pooler'
               : 'a server that is down: it answers poolctl',
@@ -260,7 +260,7 @@ export const serverLoginRetry: Cause = {
   repair: onlyAt({
     app: 'retry with a backoff longer than server_login_retry (15 s unless set)',
     pgbouncer:
-      'look into its log for the words of the server; server_login_retry = 1 where fail-overs are quick',
+      'look into its log for the words of the server; server_login_retry = 1 where a failover is quick',
     postgres: 'repair what it says to a direct log-in of the same user',
   }),
   avoid: ['pool sizes', 'restarting the pooler in a loop'],

@@ -10,12 +10,12 @@ const STEP_MS = 1500;
 
 export const clockStep: Cause = {
   id: 'pooler-clock-jump',
-  title: 'The wall clock jumped, and the pooler measures all of its time-outs by it',
+  title: 'The wall clock jumped, and the pooler measures all of its timeouts by it',
   repair: {
     app: 'nothing: timers of Node are monotonic',
     pgbouncer: 'slew the clock instead of stepping it; restart PgBouncer after a large step back',
   },
-  avoid: ['changing time-outs'],
+  avoid: ['changing timeouts'],
   find({ clockStepMs, facts }) {
     if (clockStepMs === null || Math.abs(clockStepMs) < STEP_MS) return [];
     const way = clockStepMs > 0 ? 'forward' : 'back';
@@ -45,7 +45,7 @@ export const frozenProcess: Cause = {
   repair: {
     app: 'close the pool before a suspend; test connections that were idle meanwhile; look for SIGSTOP, a paused container, a suspended virtual machine, or throttled CPU',
   },
-  avoid: ['a bigger pool', 'longer time-outs'],
+  avoid: ['a bigger pool', 'longer timeouts'],
   find({ facts }) {
     return facts.processes.flatMap(({ source, process }): Found[] => {
       const { frozenMs, frozenAgoMs } = process;

@@ -243,8 +243,8 @@ export const acquireLimitNone: Cause = {
           severity: 'warn',
           subject: poolSubject(fact),
           explains: [`acquire ${fact.key}`],
-          words: `${printable(pool.name)}: callers have waited for up to ${shortTime(wait)} and no acquire time-out ends it`,
-          evidence: [`acquire time-out: never; timed out: ${pool.counters.timedOut ?? '?'}`],
+          words: `${printable(pool.name)}: callers have waited for up to ${shortTime(wait)} and no acquire timeout ends it`,
+          evidence: [`acquire timeout: never; timed out: ${pool.counters.timedOut ?? '?'}`],
         },
       ];
     });
@@ -254,9 +254,9 @@ export const acquireLimitNone: Cause = {
 /** A statement that runs longer than the limit of its own pool: the limit is not in force. */
 export const limitSwallowed: Cause = {
   id: 'startup-parameter-swallowed',
-  title: 'statement_timeout never reached the server: the pooler drops the start-up parameter',
+  title: 'statement_timeout never reached the server: the pooler drops the startup parameter',
   repair: onlyAt({
-    app: 'no start-up parameter for it: it does not get through',
+    app: 'no startup parameter for it: it does not get through',
     pgbouncer:
       'take it out of ignore_startup_parameters, so that clients learn that it is not taken; query_timeout as the last resort',
     postgres: "ALTER ROLE app SET statement_timeout = '30s'",

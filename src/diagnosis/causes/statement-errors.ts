@@ -99,7 +99,7 @@ const SORTS: readonly Sort[] = [
   },
   {
     id: 'fail-over-read-only',
-    title: 'Writes reach a server that is read-only: a standby, or the old primary after a fail-over',
+    title: 'Writes reach a server that is read-only: a standby, or the old primary after a failover',
     codes: ['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE'],
     text: /read-only transaction|--(?:super-)?read-only/i,
     clause: 'since the server is read-only',
@@ -330,13 +330,13 @@ const LATE: readonly Sort[] = [
   },
   {
     id: 'slow-query',
-    title: 'Statements run into their time-out',
+    title: 'Statements run into their timeout',
     codes: ['57014', 'ER_QUERY_TIMEOUT', 'ER_STATEMENT_TIMEOUT', 'PROTOCOL_SEQUENCE_TIMEOUT'],
     text: /due to statement timeout|query read timeout|max_statement_time|maximum statement execution time/i,
-    clause: 'since they ran into their time-out',
+    clause: 'since they ran into their timeout',
     missing: 'what they waited for: add the address of the server while it happens',
     repair: { app: 'EXPLAIN (ANALYZE, BUFFERS) of the statement' },
-    avoid: ['raising all time-outs'],
+    avoid: ['raising all timeouts'],
   },
   {
     id: 'pooler-queue-timeout',
@@ -345,7 +345,7 @@ const LATE: readonly Sort[] = [
     text: /query_wait_timeout/i,
     clause: 'since they waited in the queue of the pooler until query_wait_timeout',
     missing: 'what its servers do meanwhile: add its pgbouncer:// address, and that of the server',
-    repair: { app: 'an acquire time-out below query_wait_timeout' },
+    repair: { app: 'an acquire timeout below query_wait_timeout' },
     avoid: ['a longer query_wait_timeout'],
   },
 ];

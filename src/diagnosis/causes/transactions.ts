@@ -28,7 +28,7 @@ const isOpen = (one: BackendFact | null): boolean =>
 export const poisonedConnection: Cause = {
   id: 'poisoned-connection',
   title:
-    'A connection was returned to the pool with its transaction still open; whoever borrows it next runs inside it',
+    'A connection was returned to the pool with its transaction still open; the next borrower runs inside it',
   repair: {
     ...END_TRANSACTION,
     pg: 'ROLLBACK in the catch; client.release(error) where ROLLBACK fails, so that it is closed; no release() before the await of COMMIT',

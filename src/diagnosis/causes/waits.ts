@@ -217,7 +217,7 @@ export const ioSaturated: Cause = {
   repair: {
     ...FEWER_AT_ONCE,
     postgres:
-      'pg_prewarm after a fail-over, more memory (shared_buffers), more provisioned IOPS; wal_buffers and commit_delay where WALSync waits',
+      'pg_prewarm after a failover, more memory (shared_buffers), more provisioned IOPS; wal_buffers and commit_delay where WALSync waits',
     mysql: 'a larger innodb_buffer_pool_size, more provisioned IOPS',
   },
   avoid: ['a bigger pool'],

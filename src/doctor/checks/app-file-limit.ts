@@ -12,13 +12,15 @@ const FILES_OF_SQLITE = 3;
 
 export const appFileLimit: Check = {
   id: 'app-file-limit',
-  title: 'all pools of an application fit into the files that it may have open',
+  title: "all pools of an application fit within the process's limit on open files",
   needs: ['pool'],
   why:
-    'Each connection is an open file. When the limit is reached nothing can be opened any more ("too many open ' +
-    'connections", EMFILE): no connection, no request of a client, no log file.',
-  details: `Adds up what the pools of a process may open, with ${RESERVE} for all else, and compares it with its ulimit -n. Linux \
-only, and for processes of this machine. A pool without limit warns.`,
+    'Each connection is an open file. At the limit, the process cannot open anything (EMFILE, "too many ' +
+    'open files"): no connection, no client request, no log file.',
+  details:
+    `Adds up the connections that the pools of a process may open, plus ${RESERVE} for everything else, and ` +
+    'compares the sum with ulimit -n. Works on Linux, for processes on this machine. A pool without a limit ' +
+    'is a warning.',
   run: ({ targets }) =>
     Promise.all(targets.pool.map(async (target) => about([target], await judged(() => judge(target))))),
 };
@@ -27,7 +29,7 @@ async function judge({ reading: { pools } }: PoolTarget): Promise<Finding> {
   const [app] = pools.flatMap(({ app: one }) => one ?? []);
   if (app === undefined) return skip('no application has a pool');
   const files = await processFiles(app);
-  if (files === null) return skip('the system does not tell what its process may open');
+  if (files === null) return skip('the system does not report the file limit of its process');
   const open = pools.filter(({ closed }) => !closed);
   const unlimited = open.filter((pool) => capacityOf(pool) === null && pool.ib === undefined);
   const sum = open.reduce((all, pool) => all + filesOf(pool), RESERVE);
@@ -35,7 +37,7 @@ async function judge({ reading: { pools } }: PoolTarget): Promise<Finding> {
     ...open.map((pool) => `${pool.name}: ${capacityOf(pool) ?? 'no limit'}`),
     `ulimit -n ${files.limit}${files.open === null ? '' : `, ${formatCount(files.open)} open`}`,
   ];
-  const summary = `${formatCount(sum)} files at most, of ${formatCount(files.limit)}`;
+  const summary = `up to ${formatCount(sum)} files, limit ${formatCount(files.limit)}`;
   if (sum > files.limit) return fail(summary, evidence, fixOf(open, sum, files));
   if (unlimited.length > 0) {
     const names = unlimited.map(({ name }) => `'${name}'`).join(', ');
@@ -46,8 +48,8 @@ async function judge({ reading: { pools } }: PoolTarget): Promise<Finding> {
 }
 
 const RISK =
-  'A smaller pool serves fewer at once. Where that is too few, raise the limit in its place: ulimit -n before the start, ' +
-  'LimitNOFILE= of systemd, ulimits of compose.';
+  'A smaller pool serves fewer requests at once. If that is too few, raise the limit instead: ulimit -n ' +
+  'before the start, LimitNOFILE= in systemd, or ulimits in compose.';
 
 /** The largest pool gives up what is too much. */
 function fixOf(pools: readonly PoolReading[], sum: number, { limit }: ProcessFiles): Fix {
@@ -57,7 +59,7 @@ function fixOf(pools: readonly PoolReading[], sum: number, { limit }: ProcessFil
   const size = Math.floor(room / each) - (largest?.maxOverflow ?? 0);
   const step = largest === undefined || size < 1 ? null : setOption(largest, 'size', size);
   return {
-    steps: [step ?? codeStep(`allow it more files: ulimit -n ${sum} before it is started`)],
+    steps: [step ?? codeStep(`raise the limit: run ulimit -n ${sum} before you start it`)],
     risk: RISK,
   };
 }

@@ -12,10 +12,11 @@ export const cacheSize: Check = {
   title: "effective_cache_size tells the planner about the server's memory",
   needs: ['postgres'],
   why:
-    'The planner weighs index scans by it. A wrong value makes queries slower than they need to be, and slow queries keep ' +
-    'connections.',
-  details: `It reserves nothing. Half to three quarters of the memory is the usual value; it passes from \
-${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}.`,
+    'The planner uses this value to weigh index scans. A wrong value makes queries slower, and slow ' +
+    'queries hold connections longer.',
+  details:
+    'The setting reserves no memory. The usual value is between half and three quarters of the memory. The ' +
+    `check passes from ${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}.`,
   run: forEach('postgres', (target, { options }) => {
     const memory = memoryOf(target, options);
     const bytes = settingBytes(target, NAME);
@@ -27,7 +28,7 @@ ${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}.`,
       steps: alterSystem(target, {
         [NAME]: `${Math.max(1, Math.round((memory.bytes * WANTED) / 1024 ** 2))}MB`,
       }),
-      risk: 'Plans of queries may change.',
+      risk: 'Query plans may change.',
     });
   }),
 };

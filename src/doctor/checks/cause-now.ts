@@ -4,18 +4,19 @@ import type { Check, FixStep, Outcome } from '../types.js';
 
 export const causeNow: Check = {
   id: 'cause-now',
-  title: 'nothing suffers at this moment; where something does, its cause is named',
+  title: 'nothing is failing or waiting at this moment; otherwise the cause is named',
   needs: [],
   uses: ['pool', 'postgres', 'mysql', 'pgbouncer'],
   judgesUnreadable: true,
   why:
-    'Many causes look alike: a pool that runs dry, and callers that wait. The first that explains the others is the one ' +
-    'to repair; repairs of look-alikes change nothing, or do harm.',
+    'Many causes look alike, for example a pool that is empty and callers that wait. Repair the first ' +
+    'cause that explains the others. The repair of a look-alike changes nothing, or does harm.',
   details:
-    'Joins all targets that can be read, from the line of code to the backend and to those that block it, and tries the ' +
-    'causes in order: the observation, the process, whether connections can be opened and in whose words they fail, the ' +
-    'pooler, statements that fail, what each backend does, the numbers, and only then the size. poolctl top and poolctl ' +
-    'health name the same cause. Where something waits, it looks twice, a second apart.',
+    'Joins all readable targets: the line of code, the pooler, the backend and the sessions that block it. ' +
+    'Then it tries the causes in a fixed order. The order is: the observation itself, the process, failed ' +
+    'connects, the pooler, failing statements, the state of each backend, counters, and last the size. ' +
+    'poolctl top and poolctl health name the same cause. If something waits, the check reads twice, one ' +
+    'second apart.',
   run({ targets }) {
     const { diagnosis, unreadable } = targets;
     const read = [...targets.pool, ...targets.postgres, ...targets.mysql, ...targets.pgbouncer];

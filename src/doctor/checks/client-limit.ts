@@ -8,14 +8,16 @@ const FAILS_AT = 0.95;
 
 export const clientLimit: Check = {
   id: 'client-limit',
-  title: 'PgBouncer has room for the clients that may come',
+  title: 'PgBouncer has room for all expected clients',
   needs: ['pgbouncer'],
   uses: ['settings'],
   why:
-    'Beyond max_client_conn it refuses new clients ("no more connections allowed"), also where there are idle servers. ' +
-    'Pools of applications keep their connections, so those that come last get none.',
-  details: `Clients now against max_client_conn: warns from ${formatShare(WARNS_AT, 0)}, fails from ${formatShare(FAILS_AT, 0)}. \
-With the application's settings: (pool size + overflow) x instances must fit too.`,
+    'Above max_client_conn, PgBouncer refuses new clients ("no more connections allowed"), even if servers ' +
+    'are idle. Application pools keep their connections, so the clients that come last get none.',
+  details:
+    `Compares the current clients with max_client_conn. Warns from ${formatShare(WARNS_AT, 0)} and fails ` +
+    `from ${formatShare(FAILS_AT, 0)}. If the application's settings are known, (pool size + overflow) x ` +
+    'instances must fit too.',
   run: forEach('pgbouncer', (target, { targets, options }) => {
     const most = configNumber(target, 'max_client_conn');
     const used = figureOf(known(target.lists).find(({ list }) => list === 'used_clients')?.items);
@@ -38,11 +40,11 @@ With the application's settings: (pool size + overflow) x instances must fit too
     const summary = `${formatCount(used)} of ${formatCount(most)} clients (${formatShare(share, 0)})`;
     const fix = {
       steps: changeIni(target, { max_client_conn: Math.ceil(Math.max(used * 2, wanted * 1.25, 100)) }),
-      risk: 'Each client is an open file: look at the check file-limit afterwards.',
+      risk: 'Each client is an open file. Run the check file-limit afterwards.',
     };
     if (wanted > most)
       return fail(
-        `the application alone may have ${formatCount(wanted)} clients, of ${formatCount(most)}`,
+        `the application alone may open ${formatCount(wanted)} clients; the limit is ${formatCount(most)}`,
         evidence,
         fix,
       );

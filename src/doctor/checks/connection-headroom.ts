@@ -9,15 +9,17 @@ const FAILS_AT = 0.95;
 
 export const connectionHeadroom: Check = {
   id: 'connection-headroom',
-  title: 'PostgreSQL has connections left',
+  title: 'PostgreSQL has free connections',
   needs: ['postgres'],
   judgesUnreadable: true,
   why:
-    'When they are used up, every new connection fails ("too many clients already"), also that of whoever wants to ' +
-    'look. Pools then fail to grow, and applications that start anew do not come up.',
-  details: `Counts client connections of all databases against max_connections less superuser_reserved_connections and \
-reserved_connections (from PostgreSQL 16), which ordinary roles cannot use. Warns from ${formatShare(WARNS_AT, 0)}, fails from \
-${formatShare(FAILS_AT, 0)}, and where the server took no connection at all for that reason.`,
+    'When all connections are in use, every new one fails with "too many clients already", including the ' +
+    'one you need to investigate. Pools cannot grow, and restarted applications do not start.',
+  details:
+    'Counts client connections of all databases. Ordinary roles can use max_connections minus ' +
+    'superuser_reserved_connections and reserved_connections (PostgreSQL 16 and later). Warns from ' +
+    `${formatShare(WARNS_AT, 0)} and fails from ${formatShare(FAILS_AT, 0)}. Also fails if the server ` +
+    'refused the connection for this reason.',
   async run(context) {
     const full = context.targets.unreadable
       .filter(({ kind, problem }) => kind === 'postgres' && problem.code === '53300')
@@ -36,8 +38,8 @@ function judge(target: PostgresTarget): Finding {
   const fix = {
     steps: alterSystem(target, { max_connections: String(Math.ceil((most * 2) / 10) * 10) }),
     risk:
-      'The restart ends all sessions. Each connection costs memory, and work_mem counts for each: look at the check ' +
-      'work-memory. If most of them are idle, a pooler or smaller pools are the better repair.',
+      'The restart ends all sessions. Each connection costs memory, and work_mem counts per connection: ' +
+      'run the check work-memory. If most connections are idle, use a pooler or smaller pools instead.',
   };
   return share < FAILS_AT ? warn(summary, [text], fix) : fail(summary, [text], fix);
 }
@@ -50,7 +52,7 @@ function refused({
   readonly label: string;
   readonly problem: { readonly message: string };
 }): Finding {
-  return fail('all connections are in use: it takes no more', [problem.message], {
+  return fail('all connections are in use: the server accepts no more', [problem.message], {
     steps: [
       {
         kind: 'sql',
@@ -61,7 +63,7 @@ function refused({
       },
     ],
     risk:
-      'As a superuser, for whom connections are reserved. Pools that do not try their connections before use (pre-ping) ' +
-      'see errors once. Then lower the sizes of pools, or raise max_connections and restart.',
+      'Run it as a superuser, for whom connections are reserved. Pools without pre-ping see one error per ' +
+      'connection. Then make the pools smaller, or raise max_connections and restart.',
   });
 }

@@ -13,11 +13,13 @@ export const doublePooling: Check = {
   needs: ['pgbouncer'],
   uses: ['settings', 'pool'],
   why:
-    "In session mode every connection that idles in the application's pool keeps a server of PgBouncer's: the second pool " +
-    'shares nothing, and clients beyond its size wait until others disconnect, which pools never do.',
+    "In session mode, each idle connection in the application's pool occupies a server of PgBouncer. The " +
+    'second pool then shares nothing. Clients beyond its size wait until others disconnect, and pools ' +
+    'never disconnect.',
   details:
-    'Session mode passes only without a pool before it. In transaction mode one process should not be able to take all ' +
-    `servers of a database: pool size + overflow must not be above the pool size of PgBouncer (${SIZE} + ${OVERFLOW} before 25 is usual).`,
+    'Session mode passes only if no application pool is in front of it. In transaction mode, one process ' +
+    'must not be able to take all servers of a database. Its pool size + overflow must not exceed the pool ' +
+    `size of PgBouncer (${SIZE} + ${OVERFLOW} in front of 25 is usual).`,
   run: forEach('pgbouncer', judge),
 };
 
@@ -41,7 +43,8 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
         : null;
   if (each === null)
     throw new Unknowable(
-      'nothing is known of the application: say --pool-size and --max-overflow, or name pool:',
+      "the size of the application's pool is not known: pass --pool-size and --max-overflow, or a pool: " +
+        'target',
     );
   const all =
     published.length > 0 && settings?.poolSize == null
@@ -57,8 +60,8 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
   const toTransaction = {
     steps: changeIni(target, { pool_mode: 'transaction' }),
     risk:
-      'What lives in a session does not outlive a transaction any more: SET, LISTEN, advisory locks, temporary tables, ' +
-      'cursors WITH HOLD, and before 1.21 named statements. A database with a mode of its own keeps it.',
+      'State of a session no longer outlives a transaction: SET, LISTEN, advisory locks, temporary tables, ' +
+      'cursors WITH HOLD, and named statements before 1.21. A database with its own pool_mode keeps it.',
   };
   if (databases.length === 0 ? evidence[0]?.endsWith('session') : sessions.length > 0) {
     const size = Math.min(...sessions.map(({ size: one }) => one));
@@ -70,7 +73,7 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
           evidence,
           toTransaction,
         )
-      : warn(`${where} behind a pool, which shares nothing`, evidence, toTransaction);
+      : warn(`${where} behind an application pool, so it shares nothing`, evidence, toTransaction);
   }
   const least = Math.min(...databases.map(({ size, reserve }) => size + reserve), Number.POSITIVE_INFINITY);
   if (each > least)
@@ -82,7 +85,9 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
           envStep(`DB_POOL_SIZE=${Math.max(1, Math.min(SIZE, Math.floor(least / 3)))}`),
           envStep(`DB_MAX_OVERFLOW=${Math.max(0, Math.min(OVERFLOW, Math.floor((least * 2) / 3)))}`),
         ],
-        risk: 'Under load, queries wait in the application instead of in PgBouncer, where other processes get their turn.',
+        risk:
+          'Under load, queries wait in the application instead of in PgBouncer, where other processes get ' +
+          'their turn.',
       },
     );
   return pass(

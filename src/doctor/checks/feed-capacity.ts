@@ -12,9 +12,13 @@ export const feedCapacity: Check = {
   id: 'feed-capacity',
   title: 'feeds have room for more symbols',
   needs: ['pool'],
-  why: 'A symbol for which there is no room is refused, and whoever wanted it gets no prices, while all else looks well.',
-  details: `Fails where a subscription found no room, warns above ${formatShare(WARNS_ABOVE, 0)} of what all connections may have: \
-MAX_SYMBOLS_PER_WEBSOCKET times MAX_WEBSOCKET_CONNECTIONS, as far as the application takes its settings from there.`,
+  why:
+    'A feed refuses a symbol for which it has no room. The subscriber then gets no prices, while everything ' +
+    'else looks healthy.',
+  details:
+    `Fails if a subscription was refused for lack of room. Warns if more than ${formatShare(WARNS_ABOVE, 0)} ` +
+    'of the capacity is in use. The capacity is MAX_SYMBOLS_PER_WEBSOCKET times MAX_WEBSOCKET_CONNECTIONS, ' +
+    'if the application uses these settings.',
   run: forEachPool(
     (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
     'no application has a feed',
@@ -27,7 +31,7 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
   const evidence = [`${pool.size ?? '-'} connections at most, ${pool.live} open`];
   if (exhausted !== null && exhausted > 0)
     return fail(
-      `${formatCount(exhausted)} subscriptions found no room, ${summary}`,
+      `${formatCount(exhausted)} subscriptions were refused for lack of room, ${summary}`,
       evidence,
       fixOf(pool, feed),
     );
@@ -45,6 +49,6 @@ function fixOf(pool: PoolReading, { symbols, capacity, exhausted }: FeedReading)
   const step = setOption(pool, 'size', wanted);
   return {
     steps: step === null ? [] : [step],
-    risk: 'The venue may allow fewer connections, or count symbols over all of them: its limits come first.',
+    risk: 'The venue may allow fewer connections, or count symbols across all of them. Check its limits first.',
   };
 }

@@ -12,10 +12,11 @@ export const feedDrops: Check = {
   title: 'subscribers keep up with the feed',
   needs: ['pool'],
   why:
-    'Ticks that a slow subscriber was not given are gone. For quotes the latest is enough (conflate); who counts trades ' +
-    'or keeps a book has wrong figures from then on.',
-  details: `Fails where ticks were dropped, or a subscriber was disconnected since it was too slow. Warns where \
-${formatShare(WARNS_FROM, 0)} of all ticks or more were replaced by newer ones of their symbol.`,
+    'Ticks that a slow subscriber did not receive are lost. For quotes the latest tick is enough ' +
+    '(conflate). A trade counter or an order book has wrong figures from then on.',
+  details:
+    'Fails if ticks were dropped, or if a slow subscriber was disconnected. Warns if newer ticks of the same ' +
+    `symbol replaced ${formatShare(WARNS_FROM, 0)} or more of all ticks.`,
   run: forEachPool(
     (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
     'no application has a feed',
@@ -34,10 +35,11 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
   const fix: Fix = {
     steps: [
       codeStep(
-        `feed '${pool.name}': do less for each tick (no await per tick; write in batches, or in a worker), or give the slow subscriber { policy: 'conflate' }; then start the application anew`,
+        `feed '${pool.name}': do less work per tick (no await per tick; write in batches, or in a worker), ` +
+          "or give the slow subscriber { policy: 'conflate' }; then restart the application",
       ),
     ],
-    risk: 'With conflate a subscriber sees the latest tick of each symbol, and not all of them.',
+    risk: 'With conflate, a subscriber sees only the latest tick of each symbol.',
   };
   if (dropped > 0) return fail(`${formatCount(dropped)} ticks were dropped`, evidence, fix);
   if (slowDisconnects > 0) return fail(`${slowDisconnects} subscribers were too slow`, evidence, fix);

@@ -9,12 +9,12 @@ import type { Check } from '../types.js';
 
 export const feedReconnects: Check = {
   id: 'feed-reconnects',
-  title: 'connections to feeds last',
+  title: 'connections to feeds stay open',
   needs: ['pool'],
   why:
-    'Each reconnect is a gap: ticks of all its symbols are missing until they are subscribed again, and venues count ' +
-    'dials, and shut out who dials too often.',
-  details: `Warns where connections are opened again and again. ${STORM_TEXT}`,
+    'Each reconnect is a gap: ticks of all its symbols are missing until the feed has subscribed again. ' +
+    'Venues also count dials, and block clients that dial too often.',
+  details: `Warns if connections reopen again and again. ${STORM_TEXT}`,
   run: forEachPool(
     (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
     'no application has a feed',
@@ -33,9 +33,11 @@ function judge(pool: PoolReading, { connections, gaps }: FeedReading): Finding {
   return warn(summary, evidence, {
     steps: [
       codeStep(
-        `feed '${pool.name}': see the event 'lost' for why; a server that ends connections after a while, a proxy that cuts idle ones (lower pingIntervalMs), messages that are too large (maxMessageBytes); then start the application anew`,
+        `feed '${pool.name}': the event 'lost' tells why. Typical causes: a server that limits the age of ` +
+          'connections, a proxy that cuts idle ones (lower pingIntervalMs), or messages that are too large ' +
+          '(maxMessageBytes). Then restart the application.',
       ),
     ],
-    risk: 'More pings are a little more traffic.',
+    risk: 'More pings cause slightly more traffic.',
   });
 }

@@ -9,12 +9,13 @@ const SILENT_MS = 30_000;
 
 export const feedStale: Check = {
   id: 'feed-stale',
-  title: 'feeds that are open send data',
+  title: 'open feeds deliver data',
   needs: ['pool'],
-  why: 'A connection that is open and mute looks well from everywhere, and the last price stands as if it were of now.',
-  details: `Fails where a connection is degraded or was given up, or the server refuses the credentials. Warns where one was \
-found stale since the start, where one with symbols has said nothing for ${formatDuration(SILENT_MS)}, and where symbols are wanted \
-that the server has not confirmed.`,
+  why: 'A connection that is open but silent looks healthy everywhere, and the last price looks current.',
+  details:
+    'Fails if a connection is degraded or was given up, or if the server refuses the credentials. Warns if a ' +
+    'connection was found stale since the start, or if one with symbols has been silent for ' +
+    `${formatDuration(SILENT_MS)}. Also warns about symbols that the server has not confirmed.`,
   run: forEachPool(
     (pool) => (pool.feed === undefined ? null : judge(pool, pool.feed)),
     'no application has a feed',
@@ -34,21 +35,23 @@ function judge(pool: PoolReading, feed: FeedReading): Finding {
   const fix: Fix = {
     steps: [
       codeStep(
-        `feed '${pool.name}': look at the venue's status and at the credentials; give the pool isMarketOpen, so that it replaces a mute connection by itself; then start the application anew`,
+        `feed '${pool.name}': check the venue's status and the credentials. Give the pool isMarketOpen, so ` +
+          'that it replaces silent connections itself. Then restart the application.',
       ),
     ],
-    risk: 'Where isMarketOpen says yes while the market is closed, connections are replaced for nothing.',
+    risk: 'If isMarketOpen returns true while the market is closed, the pool replaces connections for no reason.',
   };
   if (bad.length > 0)
-    return fail(`${bad.length} of ${connections.length} connections send nothing`, evidence, fix);
+    return fail(`${bad.length} of ${connections.length} connections deliver nothing`, evidence, fix);
   if (silent.length > 0)
     return warn(
-      `${silent.length} of ${connections.length} connections are silent, which is right only while the market is closed`,
+      `${silent.length} of ${connections.length} connections are silent, which is normal only while the ` +
+        'market is closed',
       evidence,
       fix,
     );
-  if (stale !== null && stale > 0) return warn(`${stale} times a connection was found stale`, evidence, fix);
+  if (stale !== null && stale > 0) return warn(`connections were found stale ${stale} times`, evidence, fix);
   if (refused !== null && refused > 0) return warn(`the server refused ${refused} symbols`, evidence, fix);
-  if (live < symbols) return warn(`${symbols - live} of ${symbols} symbols are not confirmed`, evidence, fix);
+  if (live < symbols) return warn(`${symbols - live} of ${symbols} symbols are unconfirmed`, evidence, fix);
   return pass(`${live} symbols on ${connections.length} connections`);
 }

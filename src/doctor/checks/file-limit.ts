@@ -8,15 +8,16 @@ const BESIDES = 20;
 
 export const fileLimit: Check = {
   id: 'file-limit',
-  title: 'PgBouncer may open as many files as it may have connections',
+  title: 'PgBouncer may open enough files for all its connections',
   needs: ['pgbouncer'],
   why:
-    'Each client and each server is an open file. When there are no more, PgBouncer accepts nobody, and cannot reach the ' +
-    'server either: new clients hang, with room left in max_client_conn.',
+    'Each client and each server is an open file. At the limit, PgBouncer accepts no client and cannot ' +
+    'reach the server. New clients hang, although max_client_conn is not reached.',
   details:
-    'max_client_conn + (pool size + reserve) x users x databases must be below the limit (ulimit -n) of the process. ' +
-    'That is read from the system where PgBouncer is on this machine and has a pidfile, else it is --file-limit. SHOW ' +
-    'FDS would tell how many are open, but stops all work for as long.',
+    'max_client_conn + (pool size + reserve) x users x databases must be below the limit (ulimit -n) of ' +
+    'the process. The check reads the limit from the system if PgBouncer runs on this machine with a ' +
+    'pidfile; otherwise pass --file-limit. It does not use SHOW FDS, which stops all work of PgBouncer ' +
+    'while it runs.',
   run: forEach('pgbouncer', (target, { options }) => {
     const limit = options.fileLimit ?? known(target.fileLimit);
     const clients = configNumber(target, 'max_client_conn');
@@ -24,16 +25,17 @@ export const fileLimit: Check = {
     const needed = clients + servers + BESIDES;
     const evidence = [
       configLine(target, 'max_client_conn'),
-      `${formatCount(servers)} servers at most, by the databases and users that it knows now`,
-      `${formatCount(limit)} open files at most`,
+      `up to ${formatCount(servers)} servers, for the databases and users known now`,
+      `limit of ${formatCount(limit)} open files`,
     ];
-    const summary = `up to ${formatCount(needed)} files, of ${formatCount(limit)} that it may open`;
+    const summary = `up to ${formatCount(needed)} files, limit ${formatCount(limit)}`;
     if (needed <= limit) return pass(summary, evidence);
     return fail(summary, evidence, {
       steps: changeIni(target, { max_client_conn: Math.max(1, limit - servers - BESIDES) }),
       risk:
-        'Further clients are refused at once ("no more connections allowed") instead of hanging. To have as many as now, ' +
-        `raise the limit instead: LimitNOFILE=${needed} in its systemd unit, ulimits.nofile in compose; and restart it.`,
+        'PgBouncer then refuses further clients at once ("no more connections allowed") instead of letting ' +
+        `them hang. To keep the current number, raise the limit instead: LimitNOFILE=${needed} in its ` +
+        'systemd unit, or ulimits.nofile in compose. Then restart it.',
     });
   }),
 };

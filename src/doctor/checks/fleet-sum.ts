@@ -18,16 +18,17 @@ import type {
 
 export const fleetSum: Check = {
   id: 'fleet-sum',
-  title: 'all pools together, filled to the brim, fit into max_connections',
+  title: 'the sum of all pools, when full, fits within max_connections',
   needs: ['postgres'],
   uses: ['pgbouncer', 'pool', 'settings'],
   why:
-    'Each pool is small, and nobody adds them up: with the next instance, or the first day on which all are busy, ' +
-    'connections are refused ("too many clients already") to whoever asks last.',
+    'Each pool is small, but nobody adds them up. With one more instance, or on the first day when all ' +
+    'pools are busy, the server refuses connections ("too many clients already").',
   details:
-    'Adds up what may come to the server: of each PgBouncer the sum of its pools; of applications that connect directly ' +
-    '(pool size + overflow) x instances, by the settings and --instances, or else by the pools that they publish. The sum ' +
-    'must not be above max_connections less superuser_reserved_connections and reserved_connections.',
+    'Adds up the connections that may reach the server. For each PgBouncer it is the sum of its pools. For ' +
+    'applications that connect directly it is (pool size + overflow) x instances, from the settings and ' +
+    '--instances, or from the pools they publish. The sum must not exceed max_connections minus ' +
+    'superuser_reserved_connections and reserved_connections.',
   run: (context) =>
     Promise.all(
       context.targets.postgres.map(async (target) => {
@@ -51,9 +52,7 @@ function judge(server: PostgresTarget, context: CheckContext): Finding {
   const pooled = poolers.map((one) => pooledBy(one, server, poolers.length > 1));
   const direct = directDemands(server, context);
   if (pooled.length + direct.length === 0)
-    return skip(
-      'nothing is known that connects to it: name its PgBouncer, or say --pool-size and --instances',
-    );
+    return skip('nothing is known to connect to it: name its PgBouncer, or pass --pool-size and --instances');
   const evidence = [
     ...pooled.flatMap(({ texts }) => texts),
     ...direct.map((one) => one.text),
@@ -64,8 +63,8 @@ function judge(server: PostgresTarget, context: CheckContext): Finding {
   const forPoolers = pooled.reduce((all, { count }) => all + count, 0);
   const sum = direct.reduce((all, { count }) => all + (count ?? 0), forPoolers);
   const summary = unlimited
-    ? `connections without limit, of ${formatCount(usable)} that the server has`
-    : `${formatCount(sum)} connections at most, of ${formatCount(usable)} that the server has`;
+    ? `unlimited connections; the server has ${formatCount(usable)}`
+    : `up to ${formatCount(sum)} connections; the server has ${formatCount(usable)}`;
   if (!unlimited && sum <= usable) return pass(summary, evidence);
   return fail(summary, evidence, {
     steps: [
@@ -75,8 +74,9 @@ function judge(server: PostgresTarget, context: CheckContext): Finding {
         : directSteps(direct, context, usable - Math.min(forPoolers, Math.floor(usable / 2)))),
     ],
     risk:
-      'Where all connections are busy, further queries wait in the pool instead of failing at the server: see that their ' +
-      'time-outs fit. Raising max_connections instead costs memory, and a restart.',
+      'When all connections are busy, further queries wait in the pool instead of failing at the server. ' +
+      'Check that their timeouts allow that. The alternative, a higher max_connections, costs memory and a ' +
+      'restart.',
   });
 }
 
@@ -116,7 +116,7 @@ function directDemands(server: PostgresTarget, { targets, options }: CheckContex
 
 function settingsDemand({ poolSize, maxOverflow }: AppSettings, instances: number | null): Demand {
   const [size, overflow, count] = [poolSize ?? 0, maxOverflow ?? 0, instances ?? 1];
-  const extra = maxOverflow === null ? 'not said' : overflow === -1 ? 'without limit' : String(overflow);
+  const extra = maxOverflow === null ? 'not given' : overflow === -1 ? 'without limit' : String(overflow);
   const each = `(pool size ${size} + overflow ${extra})`;
   const text = `application: ${each} x ${count} ${count === 1 ? 'instance' : 'instances'}`;
   return overflow === -1
@@ -145,7 +145,7 @@ function poolDemands(
     if (!isSeen && !(isOnly && known.length === 0 && speaksPostgres(driver))) return [];
     const count = size === null || maxOverflow === null ? null : size + maxOverflow;
     const limit = `${size ?? 'no limit'}${maxOverflow === 0 ? '' : ` + ${maxOverflow ?? 'no limit'}`}`;
-    const text = `${label}, pool ${name}: ${limit}${isSeen ? '' : ', taken for one of this server'}`;
+    const text = `${label}, pool ${name}: ${limit}${isSeen ? '' : ', assumed to use this server'}`;
     return [{ count, text, pool }];
   });
 }
@@ -191,7 +191,7 @@ function poolSteps(pool: PoolReading, most: number): readonly FixStep[] {
   const overflow = Math.min(pool.maxOverflow ?? 0, Math.max(0, most - 1));
   const size = Math.max(1, most - overflow);
   const step =
-    setOption(pool, 'size', size) ?? codeStep(`pool '${pool.name}': have at most ${size} connections`);
+    setOption(pool, 'size', size) ?? codeStep(`pool '${pool.name}': limit it to ${size} connections`);
   const wasMore = pool.maxOverflow === null || pool.maxOverflow > overflow;
   return wasMore
     ? [step, codeStep(`pool '${pool.name}', in the same options: set maxOverflow: ${overflow}`)]

@@ -4,10 +4,10 @@ import type { Check } from '../types.js';
 
 export const httpCircuits: Check = {
   id: 'http-circuits',
-  title: 'no server is left alone for its failures',
+  title: 'no circuit breaker is open',
   needs: ['pool'],
-  why: 'While a circuit is open all requests to that server are refused here, without being sent.',
-  details: 'Fails where the circuit of an origin is open or half-open at this moment.',
+  why: 'While a circuit is open, the pool refuses all requests to that server without sending them.',
+  details: 'Fails if the circuit of an origin is open or half-open.',
   run: forEachPool(({ http }) => {
     if (http === undefined) return null;
     const open = http.origins.filter(({ breaker }) => breaker === 'open' || breaker === 'half-open');
@@ -21,7 +21,8 @@ export const httpCircuits: Check = {
       {
         steps: open.map(({ origin }) =>
           codeStep(
-            `repair ${origin}: at least half of the last requests failed; the circuit closes by itself when one succeeds`,
+            `repair ${origin}: at least half of the latest requests failed. The circuit closes by itself ` +
+              'when one succeeds.',
           ),
         ),
         risk: 'None.',

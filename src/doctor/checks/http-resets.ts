@@ -10,13 +10,15 @@ const LEAST = 3;
 
 export const httpResets: Check = {
   id: 'http-resets',
-  title: 'HTTP connections are not reset after idling',
+  title: 'no request meets a connection that the server has closed',
   needs: ['pool'],
   why:
-    'A server that closes idle connections sooner than the pool does resets the request that comes at that moment ' +
-    '("connection reset by peer"). What may not be sent twice fails.',
-  details: `Counts requests that met a connection which had died while idle. Warns from ${LEAST} on, if they are \
-${formatShare(WARNS_FROM, 0)} of all attempts or more. The repair halves how long idle connections are kept.`,
+    'A server may close idle connections sooner than the pool does. A request sent at that moment fails ' +
+    'with "connection reset by peer". Requests that must not be sent twice are lost.',
+  details:
+    `Counts requests that met a connection which died while idle. Warns from ${LEAST} such requests, if they ` +
+    `are ${formatShare(WARNS_FROM, 0)} or more of all attempts. The repair halves the idle time of ` +
+    'connections.',
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
     'no application has an HTTP pool',
@@ -26,13 +28,13 @@ ${formatShare(WARNS_FROM, 0)} of all attempts or more. The repair halves how lon
 function judge(pool: PoolReading, { retries, sent }: HttpReading): Finding {
   const { stale } = retries;
   if (stale === null) return skip('its version of poolctl does not report retries');
-  const summary = `${formatCount(stale)} of ${formatCount(sent)} attempts met a connection that had died while idle`;
+  const summary = `${formatCount(stale)} of ${formatCount(sent)} attempts met a connection that died while idle`;
   if (stale < LEAST || stale / Math.max(1, sent) < WARNS_FROM) return pass(summary);
   const kept = pool.setup?.maxIdleMs ?? null;
   const wanted = typeof kept === 'number' ? Math.max(1000, Math.floor(kept / 2)) : 15_000;
   const step = setOption(pool, 'maxIdleMs', wanted);
-  return warn(summary, [`idle connections are kept for ${limitText(kept)}`], {
+  return warn(summary, [`idle connections stay open for ${limitText(kept)}`], {
     steps: step === null ? [] : [step],
-    risk: 'After a pause a connection has to be opened again. If it is not enough, halve it again.',
+    risk: 'After a pause, the pool opens a new connection. If resets go on, halve the time again.',
   });
 }

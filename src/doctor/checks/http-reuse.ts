@@ -12,23 +12,22 @@ const EXPIRY_MS = 60_000;
 
 export const httpReuse: Check = {
   id: 'http-reuse',
-  title: 'HTTP connections are used again',
+  title: 'the pool reuses HTTP connections',
   needs: ['pool'],
   why:
-    'A connection for each request costs two or three round trips before the first byte, and with TLS most of the ' +
-    'processor time; and the ports of those that were closed run out (too many open connections).',
-  details: `Warns where fewer than ${formatShare(WARNS_BELOW, 0)} of at least ${LEAST} attempts went over a connection that had been \
-used before.`,
+    'A new connection costs two or three round trips before the first byte, and most of the CPU time with ' +
+    'TLS. Closed connections also use up local ports.',
+  details: `Warns if fewer than ${formatShare(WARNS_BELOW, 0)} of at least ${LEAST} attempts reused a connection.`,
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
-    'no application has an HTTP pool that has sent enough',
+    'no application has an HTTP pool with enough requests',
   ),
 };
 
 function judge(pool: PoolReading, http: HttpReading): Finding | null {
   const { reuseRatio, sent, closed } = http;
   if (reuseRatio === null || sent < LEAST) return null;
-  const summary = `${formatShare(reuseRatio)} of ${formatCount(sent)} attempts used a connection again`;
+  const summary = `${formatShare(reuseRatio)} of ${formatCount(sent)} attempts reused a connection`;
   if (reuseRatio >= WARNS_BELOW) return pass(summary);
   const reasons = Object.entries(closed).filter(([, count]) => count !== null && count > 0);
   const evidence = [

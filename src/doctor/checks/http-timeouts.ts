@@ -13,10 +13,12 @@ export const httpTimeouts: Check = {
   id: 'http-timeouts',
   title: 'HTTP requests do not time out',
   needs: ['pool'],
-  why: 'A request that was given up is often still worked on by the server, and a retry does the same work again.',
-  details: `Counts time-outs of connecting, reading, writing and of whole requests since the application was started; those of \
-waiting for a connection are in pool-timeouts. Fails from ${formatShare(FAILS_FROM, 0)} of all attempts, warns before. Answers of \
-language models take up to a minute: the repair is ${formatDuration(READ_MS)} between two pieces of an answer.`,
+  why: 'The server often still works on a request that timed out, and a retry does the same work again.',
+  details:
+    'Counts timeouts of connecting, reading, writing and whole requests since the application started. ' +
+    `Timeouts of waiting for a connection belong to pool-timeouts. Fails from ${formatShare(FAILS_FROM, 0)} ` +
+    'of all attempts, and warns below that. Language models may take up to a minute, so the repair allows ' +
+    `${formatDuration(READ_MS)} between two parts of an answer.`,
   run: forEachPool(
     (pool) => (pool.http === undefined ? null : judge(pool, pool.http)),
     'no application has an HTTP pool',
@@ -42,8 +44,8 @@ function judge(pool: PoolReading, { timeouts, sent }: HttpReading): Finding {
 }
 
 const RISK =
-  'A server that hangs is noticed later, and its requests hold connections for longer: bound the whole of a request ' +
-  '(timeouts.totalMs), and look at pool-room.';
+  'The pool detects a hung server later, and its requests hold connections longer. Limit the whole request ' +
+  '(timeouts.totalMs), and run the check pool-room.';
 
 function stepsFor(pool: PoolReading, timeouts: HttpReading['timeouts']): readonly FixStep[] {
   return [

@@ -10,13 +10,14 @@ const RANGE = 32;
 
 export const ibClientIds: Check = {
   id: 'ib-client-ids',
-  title: 'each connection to a gateway has a client id of its own',
+  title: 'each connection to a gateway has its own client id',
   needs: ['pool'],
   why:
-    'A gateway hangs up on the second client with the same id (error 326). Two applications with the same first id ' +
-    'take turns in being shut out, whichever reconnects last.',
-  details: `Looks at what the gateway refused, and at all pools of the same gateway together. A pool takes its ids from its \
-clientId on, ${RANGE} at most. Warns where the pool has no id left, or the gateway no place.`,
+    'A gateway disconnects the second client with the same id (error 326). Two applications with the same ' +
+    'first id then block each other in turn.',
+  details:
+    'Looks at the refusals of the gateway, and at all pools of the same gateway together. A pool uses up to ' +
+    `${RANGE} ids, starting with its clientId. Warns if the pool has no id left, or the gateway no place.`,
   run: forEachPool(
     (pool, context) => (pool.ib === undefined ? null : judge(pool, pool.ib, context)),
     'no application has a pool of a broker',
@@ -41,12 +42,11 @@ function judge(pool: PoolReading, ib: IbReading, context: CheckContext): Finding
     return fail(`client id ${refused[1]} is in use at ${ib.host}:${ib.port}`, evidence, fix);
   if (collisions !== null && collisions > 0)
     return fail(`the gateway refused an id ${collisions} times (326)`, evidence, fix);
-  if (shared.length > 0)
-    return fail(`client id ${shared.join(', ')} is that of another pool too`, evidence, fix);
+  if (shared.length > 0) return fail(`another pool uses client id ${shared.join(', ')} too`, evidence, fix);
   if (ib.clientIdsFree === 0)
     return warn('no client id is left', evidence, {
       steps: fix.steps,
-      risk: 'The limit is that of the gateway: more pools with ids of their own share its 32 places.',
+      risk: 'The gateway sets the limit: more pools with their own ids share its 32 places.',
     });
   return pass(`${ib.clientIds.length} in use, ${ib.clientIdsFree ?? '-'} free`);
 }
@@ -65,6 +65,8 @@ function fixOf(pool: PoolReading, known: readonly IbReading[], refused: readonly
   const step = setOption(pool, 'clientId', first);
   return {
     steps: step === null ? [] : [step],
-    risk: 'Orders belong to the id that placed them: open ones are seen and changed only by that id, or by the master client.',
+    risk:
+      'Orders belong to the id that placed them. Only that id or the master client can see and change open ' +
+      'orders.',
   };
 }

@@ -11,14 +11,16 @@ const LONG_WAIT_MS = 1000;
 
 export const ibPacing: Check = {
   id: 'ib-pacing',
-  title: 'messages stay below the limit of the gateway',
+  title: 'messages stay below the rate limit of the gateway',
   needs: ['pool'],
   why:
-    'Above 50 messages in a second a gateway answers with error 100, and hangs up if that goes on. All clients of one ' +
-    'gateway count together.',
-  details: `Fails where more was sent in one second than the gateway allows. Warns where the pool may send more than \
-${formatShare(1 - HEADROOM, 0)} of it, and where messages have waited for more than ${formatMs(LONG_WAIT_MS)}: then more is asked than may be. \
-Processes that use the same gateway are counted together; pools of one process that share a pacer are one.`,
+    'Above 50 messages per second, a gateway answers with error 100, and disconnects if that goes on. All ' +
+    'clients of a gateway count together.',
+  details:
+    'Fails if one second had more messages than the gateway allows. Warns if the pool may use more than ' +
+    `${formatShare(1 - HEADROOM, 0)} of the limit, and if messages waited for more than ` +
+    `${formatMs(LONG_WAIT_MS)}, because demand then exceeds the limit. Processes on the same gateway count ` +
+    'together. Pools that share a pacer count as one.',
   run: forEachPool((pool, context) => {
     const pacing = pool.ib?.pacing;
     return pacing == null ? null : judge(pool, pacing, budgetsAt(pool, context));
@@ -39,24 +41,25 @@ function budgetsAt({ ib }: PoolReading, { targets }: CheckContext): readonly num
 
 function judge(pool: PoolReading, pacing: IbPacingReading, budgets: readonly number[]): Finding {
   const { limitPerSecond, messagesPerSecond, peakSecond, waiting, longestWaitMs } = pacing;
-  const peak = `at most ${peakSecond} of ${limitPerSecond} messages in a second`;
-  const evidence = [peak, `the pool sends up to ${messagesPerSecond} a second`];
+  const peak = `at most ${peakSecond} of ${limitPerSecond} messages per second`;
+  const evidence = [peak, `the pool sends up to ${messagesPerSecond} per second`];
   if (peakSecond > limitPerSecond)
     return fail(
-      `${peakSecond} messages in a second, where ${limitPerSecond} are allowed`,
+      `${peakSecond} messages in one second; the limit is ${limitPerSecond}`,
       evidence,
       slower(pool, limitPerSecond),
     );
   const together = budgets.reduce((sum, one) => sum + one, 0);
   if (budgets.length > 1 && together > limitPerSecond)
     return warn(
-      `${budgets.length} clients of the gateway may send ${together} messages a second, of ${limitPerSecond}`,
+      `${budgets.length} clients of the gateway may send ${together} messages per second; the limit is ` +
+        `${limitPerSecond}`,
       evidence,
       slower(pool, limitPerSecond / budgets.length),
     );
   if (messagesPerSecond > limitPerSecond * (1 - HEADROOM))
     return warn(
-      `the pool may send ${messagesPerSecond} of ${limitPerSecond} messages a second`,
+      `the pool may send ${messagesPerSecond} of ${limitPerSecond} messages per second`,
       evidence,
       slower(pool, limitPerSecond),
     );
@@ -64,7 +67,8 @@ function judge(pool: PoolReading, pacing: IbPacingReading, budgets: readonly num
     return warn(`${waiting} messages wait, the longest for ${formatMs(longestWaitMs)}`, evidence, {
       steps: [
         codeStep(
-          `pool '${pool.name}': ask for less: subscribe once in the place of asking again, share one request for the same history, and spread what is not urgent`,
+          `pool '${pool.name}': send fewer requests. Subscribe once instead of polling, share one request ` +
+            'for the same history, and spread requests that are not urgent.',
         ),
       ],
       risk: 'None for the gateway.',
@@ -76,6 +80,6 @@ function slower(pool: PoolReading, limit: number): Fix {
   const step = setOption(pool, 'messagesPerSecond', Math.max(1, Math.floor(limit * (1 - HEADROOM))));
   return {
     steps: step === null ? [] : [step],
-    risk: 'Bursts take a little longer. Other clients of the same gateway count too: share the pacer with them.',
+    risk: 'Bursts take slightly longer. Other clients of the same gateway count too: share the pacer with them.',
   };
 }

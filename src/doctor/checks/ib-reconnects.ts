@@ -11,13 +11,14 @@ const MOST_ATTEMPTS = 5;
 
 export const ibReconnects: Check = {
   id: 'ib-reconnects',
-  title: 'connections to the gateway last',
+  title: 'connections to the gateway stay open',
   needs: ['pool'],
   why:
-    'While a connection is down no data come and no order goes out, and each reconnect subscribes everything anew, which ' +
-    'counts against the pacing: a storm of them keeps itself alive.',
-  details: `Warns where connections are lost again and again. ${STORM_TEXT} Fails where one does not come up, or the \
-gateway has lost its own way to the broker. A gateway restarts once a day by itself.`,
+    'While a connection is down, no data arrives and no order leaves. Each reconnect repeats all ' +
+    'subscriptions, which count against the rate limit. A storm of reconnects therefore keeps itself going.',
+  details:
+    `Warns if connections are lost again and again. ${STORM_TEXT} Fails if a connection does not come up, or ` +
+    'if the gateway has lost its own connection to the broker. A gateway restarts once a day by itself.',
   run: forEachPool(
     (pool) => (pool.ib === undefined ? null : judge(pool, pool.ib)),
     'no application has a pool of a broker',
@@ -34,17 +35,15 @@ function judge(pool: PoolReading, ib: IbReading): Finding {
   );
   const cutOff = connections.filter(({ upstream }) => upstream === 'down');
   const summary =
-    lost === null ? 'losses not known' : `lost ${reconnectText(lost, pool.app, pool.takenAtMs)}`;
+    lost === null ? 'losses are unknown' : `lost ${reconnectText(lost, pool.app, pool.takenAtMs)}`;
   const evidence = [
     summary,
-    ...(missed === null || missed === 0
-      ? []
-      : [`${missed} of them since the gateway did not answer a heartbeat`]),
+    ...(missed === null || missed === 0 ? [] : [`${missed} of them after a missed heartbeat`]),
     ...down.map(
       ({ clientId, attempts, state }) => `client id ${clientId}: ${state}, tried ${attempts} times`,
     ),
   ];
-  const fix = { steps: stepsFor(ib), risk: 'Counts begin anew with the application.' };
+  const fix = { steps: stepsFor(ib), risk: 'Counts start again with the application.' };
   if (down.length > 0)
     return fail(`${down.length} of ${connections.length} connections do not come up`, evidence, fix);
   if (cutOff.length > 0) return fail('the gateway has no connection to the broker', evidence, fix);
@@ -55,7 +54,8 @@ function judge(pool: PoolReading, ib: IbReading): Finding {
 function stepsFor({ host, port }: IbReading): readonly FixStep[] {
   return [
     codeStep(
-      `repair the gateway at ${host}:${port} or the way to it (poolctl ib ping ${host}:${port} says whether it is usable), then start the application anew`,
+      `repair the gateway at ${host}:${port} or the network path to it (run poolctl ib ping ` +
+        `${host}:${port} to see whether it is usable), then restart the application`,
     ),
   ];
 }

@@ -6,15 +6,16 @@ import type { Check } from '../types.js';
 
 export const idleTransactionsNow: Check = {
   id: 'idle-transactions-now',
-  title: 'nobody holds a transaction open without working on it, at this moment',
+  title: 'no transaction is open and idle at this moment',
   needs: ['postgres'],
   why:
-    'Such a session keeps its locks and its place in the pool: it is the most frequent way in which a pool runs dry. ' +
-    'It comes from a COMMIT or ROLLBACK that some path of the code leaves out, or from work done in between.',
+    'Such a session keeps its locks and its place in the pool. This is the most frequent reason for an ' +
+    'empty pool. The cause is a code path without COMMIT or ROLLBACK, or other work done inside the ' +
+    'transaction.',
   details:
-    'Sessions that are "idle in transaction", also after an error, for longer than --idle-transaction. Those of other ' +
-    'roles are seen with pg_monitor only. poolctl audit-leaks finds such paths in source code; poolctl top shows the ' +
-    'line of code that holds a connection.',
+    'Lists sessions that are "idle in transaction", also after an error, for longer than ' +
+    '--idle-transaction. Sessions of other roles need pg_monitor. poolctl audit-leaks finds such paths in ' +
+    'source code, and poolctl top shows the line that holds a connection.',
   run: forEach('postgres', (target, { options }) => {
     const { backends } = known(target.reading);
     const limitMs = options.idleTransactionMs;
@@ -27,12 +28,13 @@ export const idleTransactionsNow: Check = {
       return fail(`${many} idle in a transaction, for ${formatMs(oldest.stateMs)}`, shownOf(held), {
         steps: [sqlStep(target, endSessions(held.map(({ pid }) => pid)))],
         risk:
-          'The numbers are of this moment. Their transactions are rolled back, and their clients see a broken connection. It is over only when the ' +
-          'code that forgets is repaired; idle_in_transaction_session_timeout bounds it until then.',
+          'The pids are those of this moment. The server rolls back their transactions, and their clients ' +
+          'see a broken connection. Repair the code that forgets. Until then, ' +
+          'idle_in_transaction_session_timeout limits the damage.',
       });
     }
     if (!target.seesAll && backends.some(({ state, user }) => state === null && user !== target.role))
-      return skip(`${target.role} does not see the sessions of others: see the check pg-monitor`);
+      return skip(`${target.role} cannot see the sessions of others: see the check pg-monitor`);
     return pass(
       `none for longer than ${formatDuration(limitMs)}, of ${backends.length} other ${backends.length === 1 ? 'session' : 'sessions'}`,
     );

@@ -7,14 +7,15 @@ import type { Check, FixStep, PostgresTarget } from '../types.js';
 
 export const lockWaitsNow: Check = {
   id: 'lock-waits-now',
-  title: 'no session waits for the lock of another one for long, at this moment',
+  title: 'no session waits long for a lock at this moment',
   needs: ['postgres'],
   why:
-    'Those who wait hold a connection of their pool each. A pool that runs dry for that reason does not get better by ' +
-    'being bigger: only more of them wait then.',
+    'Each waiting session holds a connection of its pool. A larger pool does not help: more sessions would ' +
+    'wait.',
   details:
-    'Sessions that have waited for another one for longer than --queue-wait, by pg_blocking_pids, which is asked for ' +
-    'those alone that wait for a lock. The repair ends the session at the root: the one that blocks and waits for nobody.',
+    'Lists sessions that have waited for another one for longer than --queue-wait, by pg_blocking_pids. ' +
+    'The check calls it only for sessions that wait for a lock. The repair ends the session at the root, ' +
+    'which blocks others and waits for nobody.',
   run: forEach('postgres', (target, { options, targets }) => {
     const { backends } = known(target.reading);
     const limitMs = options.queueWaitMs;
@@ -23,7 +24,7 @@ export const lockWaitsNow: Check = {
     );
     const hidden = backends.some(({ blockedBy, queryMs }) => blockedBy.length > 0 && queryMs === null);
     if (waiting.length === 0 && hidden)
-      return skip(`${target.role} does not see for how long others wait: see the check pg-monitor`);
+      return skip(`${target.role} cannot see how long others wait: see the check pg-monitor`);
     if (waiting.length === 0) return pass(`none for longer than ${formatDuration(limitMs)}`);
     const waiters = new Set(backends.filter(({ blockedBy }) => blockedBy.length > 0).map(({ pid }) => pid));
     const all = new Set(waiting.flatMap(({ blockedBy }) => blockedBy));
@@ -50,7 +51,9 @@ export const lockWaitsNow: Check = {
     const many = waiting.length === 1 ? '1 session waits' : `${waiting.length} sessions wait`;
     return fail(`${many} for locks, for ${formatMs(longest)}`, evidence, {
       steps: stepsFor(target, roots, backends, rooted),
-      risk: 'The number is of this moment. What it has done in its transaction is rolled back, and its client sees a broken connection.',
+      risk:
+        'The pid is that of this moment. The server rolls back its transaction, and its client sees a broken ' +
+        'connection.',
     });
   }),
 };

@@ -7,15 +7,15 @@ const MOST_SHOWN = 10;
 
 export const longQueriesNow: Check = {
   id: 'long-queries-now',
-  title: 'no query has been running for very long, at this moment',
+  title: 'no query has run for very long at this moment',
   needs: ['postgres'],
   why:
-    'Each keeps a connection of its pool, and mostly the processor or the disk too. A few of them are enough to have ' +
-    'everybody else wait, with nothing wrong in the pool.',
+    'Each long query holds a connection of its pool, and mostly a CPU core or the disk too. A few are ' +
+    'enough to make all others wait, although the pool is healthy.',
   details:
-    'Sessions that are active for longer than --long-query, but for those that wait for a lock (lock-waits-now). ' +
-    'Backups, migrations and reports may have good reasons: give them roles of their own, and leave the check out ' +
-    'meanwhile. Those of other roles are seen with pg_monitor only.',
+    'Lists sessions that have been active for longer than --long-query, except those that wait for a lock ' +
+    '(see lock-waits-now). Backups, migrations and reports may have good reasons: give them their own ' +
+    'roles, and skip the check meanwhile. Sessions of other roles need pg_monitor.',
   run: forEach('postgres', (target, { options }) => {
     const { backends } = known(target.reading);
     const limitMs = options.longQueryMs;
@@ -28,7 +28,7 @@ export const longQueriesNow: Check = {
     const longest = long[0];
     if (longest === undefined) {
       if (!target.seesAll && backends.some(({ state, user }) => state === null && user !== target.role))
-        return skip(`${target.role} does not see the sessions of others: see the check pg-monitor`);
+        return skip(`${target.role} cannot see the sessions of others: see the check pg-monitor`);
       return pass(`none for longer than ${formatDuration(limitMs)}`);
     }
     const many = long.length === 1 ? '1 query runs' : `${long.length} queries run`;
@@ -50,8 +50,8 @@ export const longQueriesNow: Check = {
         ),
       ],
       risk:
-        'The numbers are of this moment. What they have done is lost, and their clients see an error. statement_timeout ' +
-        'bounds the next ones.',
+        'The pids are those of this moment. The work of these queries is lost, and their clients see an ' +
+        'error. statement_timeout limits the next ones.',
     });
   }),
 };

@@ -10,29 +10,34 @@ const NAMES = ['Aborted_clients', 'Aborted_connects', 'Connections'];
 
 export const mysqlAbortedClients: Check = {
   id: 'mysql-aborted-clients',
-  title: 'clients of MySQL say goodbye',
+  title: 'clients of MySQL close their connections properly',
   needs: ['mysql'],
   why:
-    'A client that goes without a word was killed, lost its network, or was asleep for longer than wait_timeout: then its ' +
-    'pool hands out a connection that is dead. Connections that break off while they log in are wrong passwords, probes ' +
-    'of ports, or time-outs.',
-  details: `Aborted_clients and Aborted_connects, of all Connections. Passes below ${formatShare(MOST, 0)}, or below \
-${LEAST_COUNT}. They count since the server was started, or since FLUSH STATUS.`,
+    'A client that vanishes was killed, lost its network, or slept longer than wait_timeout. In the last ' +
+    'case its pool lends a dead connection. Connections that break during login are wrong passwords, port ' +
+    'scans or timeouts.',
+  details:
+    'Compares Aborted_clients and Aborted_connects with all Connections. Passes below ' +
+    `${formatShare(MOST, 0)}, or below ${LEAST_COUNT}. The counters start with the server, or with FLUSH ` +
+    'STATUS.',
   run: forEach('mysql', (target) => {
     const aborted = statusNumber(target, 'Aborted_clients') + statusNumber(target, 'Aborted_connects');
     const all = statusNumber(target, 'Connections');
     const evidence = NAMES.map((name) => statusText(target, name));
     const share = all === 0 ? 0 : aborted / all;
-    const words = `${formatCount(aborted)} of ${formatCount(all)} connections were broken off (${formatShare(share, 1)})`;
+    const words = `${formatCount(aborted)} of ${formatCount(all)} connections were aborted (${formatShare(share, 1)})`;
     if (aborted < LEAST_COUNT || share < MOST) return pass(words, evidence);
     return warn(words, evidence, {
       steps: [
         codeStep(
-          'end connections with end() instead of destroy() or exit, and let pools replace them before wait_timeout',
+          'close connections with end() instead of destroy() or exit, and let pools replace them before ' +
+            'wait_timeout',
         ),
         flushStep(target),
       ],
-      risk: 'FLUSH STATUS sets most counters of the server to 0, also for those who graph them: it shows whether it goes on.',
+      risk:
+        'FLUSH STATUS resets most counters of the server, also for dashboards. It shows whether the problem ' +
+        'goes on.',
     });
   }),
 };

@@ -8,13 +8,14 @@ const FAILS_AT = 0.95;
 
 export const mysqlConnectionHeadroom: Check = {
   id: 'mysql-connection-headroom',
-  title: 'MySQL has connections left',
+  title: 'MySQL has free connections',
   needs: ['mysql'],
   why:
-    'When they are used up, every new connection fails with "Too many connections" (1040). Pools then fail to grow, and ' +
-    'applications that start anew do not come up.',
-  details: `Counts Threads_connected against max_connections. Warns from ${formatShare(WARNS_AT, 0)}, fails from \
-${formatShare(FAILS_AT, 0)}. One more connection is left for administrators.`,
+    'When all connections are in use, every new one fails with "Too many connections" (1040). Pools cannot ' +
+    'grow, and restarted applications do not start.',
+  details:
+    `Compares Threads_connected with max_connections. Warns from ${formatShare(WARNS_AT, 0)} and fails from ` +
+    `${formatShare(FAILS_AT, 0)}. The server reserves one more connection for administrators.`,
   run: forEach('mysql', (target): Finding => {
     const used = statusNumber(target, 'Threads_connected');
     const most = variableNumber(target, 'max_connections');
@@ -26,8 +27,8 @@ ${formatShare(FAILS_AT, 0)}. One more connection is left for administrators.`,
     return judge(words, evidence, {
       steps: setGlobal(target, 'max_connections', Math.max(most * 2, Math.ceil(used / 0.5))),
       risk:
-        'Each connection takes memory: up to the sum of sort_buffer_size, join_buffer_size and the like. Smaller pools ' +
-        'are the better repair where most connections are asleep.',
+        'Each connection needs memory: up to the sum of sort_buffer_size, join_buffer_size and similar ' +
+        'buffers. If most connections sleep, make the pools smaller instead.',
     });
   }),
 };

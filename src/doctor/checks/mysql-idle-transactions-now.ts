@@ -6,16 +6,16 @@ import type { Check } from '../types.js';
 
 export const mysqlIdleTransactionsNow: Check = {
   id: 'mysql-idle-transactions-now',
-  title: 'nobody holds a transaction of MySQL open without working on it, at this moment',
+  title: 'no transaction of MySQL is open and idle at this moment',
   needs: ['mysql'],
   why:
-    'Such a session keeps its locks, and InnoDB keeps old versions of all rows for it. It comes from a COMMIT or ROLLBACK ' +
-    'that some path of the code leaves out, or from work done in between.',
+    'Such a session keeps its locks, and InnoDB keeps old row versions for it. The cause is a code path ' +
+    'without COMMIT or ROLLBACK, or other work done inside the transaction.',
   details:
-    'Sessions that sleep and have a transaction in information_schema.innodb_trx, for longer than --idle-transaction. ' +
-    'Transactions that have touched no table of InnoDB are not in it.',
+    'Lists sleeping sessions with a transaction in information_schema.innodb_trx that is older than ' +
+    '--idle-transaction. Transactions that have not touched an InnoDB table are not listed there.',
   run: forEach('mysql', (target, { options }) => {
-    if (!target.seesAll) return skip('needs the right PROCESS: see the check mysql-process-right');
+    if (!target.seesAll) return skip('needs the privilege PROCESS: see the check mysql-process-right');
     const { backends } = known(target.reading);
     const held = backends
       .filter(
@@ -34,8 +34,9 @@ export const mysqlIdleTransactionsNow: Check = {
       {
         steps: held.map(({ pid }) => mysqlStep(target, `KILL ${pid}`)),
         risk:
-          'The numbers are of this moment. Their transactions are rolled back, and their clients see a broken connection. It ' +
-          'is over only when the code that forgets is repaired; idle_transaction_timeout of MariaDB bounds it until then.',
+          'The ids are those of this moment. The server rolls back their transactions, and their clients ' +
+          'see a broken connection. Repair the code that forgets. Until then, idle_transaction_timeout of ' +
+          'MariaDB limits the damage.',
       },
     );
   }),

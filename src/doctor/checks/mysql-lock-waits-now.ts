@@ -9,14 +9,15 @@ const LEAST_MS = 1000;
 
 export const mysqlLockWaitsNow: Check = {
   id: 'mysql-lock-waits-now',
-  title: 'nobody waits for a row that another session has locked, at this moment',
+  title: 'no session waits for a locked row at this moment',
   needs: ['mysql'],
-  why: 'Those who wait hold their connections. A pool fills up behind one transaction that does not end.',
+  why: 'Waiting sessions hold their connections. A pool fills up behind one transaction that does not end.',
   details:
-    'Row locks of InnoDB, from innodb_lock_waits or data_lock_waits, of waits longer than 1 s. The session to look at is the ' +
-    'one that waits for nobody. Locks of tables and those of GET_LOCK are seen in the states of sessions only.',
+    'Lists row locks of InnoDB, from innodb_lock_waits or data_lock_waits, with waits longer than 1 s. ' +
+    'Look at the session that waits for nobody. Table locks and GET_LOCK appear only in the states of ' +
+    'sessions.',
   run: forEach('mysql', (target) => {
-    if (!target.seesAll) return skip('needs the right PROCESS: see the check mysql-process-right');
+    if (!target.seesAll) return skip('needs the privilege PROCESS: see the check mysql-process-right');
     const { backends } = known(target.reading);
     const waiting = backends.filter(
       ({ blockedBy, queryMs }) => blockedBy.length > 0 && (queryMs ?? 0) >= LEAST_MS,
@@ -37,8 +38,8 @@ export const mysqlLockWaitsNow: Check = {
       {
         steps: heads.map((pid) => mysqlStep(target, `KILL ${pid}`)),
         risk:
-          'The numbers are of this moment. What those sessions have not committed is rolled back, and their clients see a ' +
-          'broken connection.',
+          'The ids are those of this moment. The server rolls back uncommitted work of these sessions, and ' +
+          'their clients see a broken connection.',
       },
     );
   }),

@@ -6,10 +6,13 @@ import type { Check } from '../types.js';
 
 export const mysqlLongQueriesNow: Check = {
   id: 'mysql-long-queries-now',
-  title: 'no query of MySQL has been running for very long, at this moment',
+  title: 'no query of MySQL has run for very long at this moment',
   needs: ['mysql'],
-  why: 'Each keeps a connection of a pool, and often its caller has long given up: MySQL does not notice that.',
-  details: 'Statements that run for longer than --long-query, of the sessions that the account sees.',
+  why:
+    'Each long query holds a connection of a pool. Often its caller has given up long ago, and MySQL does ' +
+    'not notice.',
+  details:
+    'Lists statements that have run for longer than --long-query, in the sessions that the account can see.',
   run: forEach('mysql', (target, { options }) => {
     const { backends } = known(target.reading);
     const long = backends
@@ -23,7 +26,9 @@ export const mysqlLongQueriesNow: Check = {
       long.slice(0, 10).map((one) => `${backendText(one)}, for ${formatMs(one.queryMs)}: ${queryText(one)}`),
       {
         steps: long.map(({ pid }) => mysqlStep(target, `KILL QUERY ${pid}`)),
-        risk: 'The numbers are of this moment. What the statements have done is lost, and their clients see an error.',
+        risk:
+          'The ids are those of this moment. The work of these statements is lost, and their clients see an ' +
+          'error.',
       },
     );
   }),

@@ -10,9 +10,9 @@ export const mysqlPreparedStatements: Check = {
   title: 'MySQL has room for prepared statements',
   needs: ['mysql'],
   why:
-    'The limit is one for all connections, and drivers keep a statement for each text on each connection. When it is ' +
-    'reached, preparing fails with 1461, for everybody.',
-  details: `Prepared_stmt_count against max_prepared_stmt_count. Warns from ${formatShare(WARNS_AT, 0)}.`,
+    'One limit applies to all connections, and drivers keep a statement per text and connection. At the ' +
+    'limit, preparing fails with 1461 for everybody.',
+  details: `Compares Prepared_stmt_count with max_prepared_stmt_count. Warns from ${formatShare(WARNS_AT, 0)}.`,
   run: forEach('mysql', (target) => {
     const used = statusNumber(target, 'Prepared_stmt_count');
     const most = variableNumber(target, 'max_prepared_stmt_count');
@@ -24,7 +24,9 @@ export const mysqlPreparedStatements: Check = {
     if (used < WARNS_AT * most) return pass(words, evidence);
     return warn(words, evidence, {
       steps: setGlobal(target, 'max_prepared_stmt_count', Math.max(16_382, used * 4)),
-      risk: 'Each takes memory. Where texts differ by values, bind those as parameters instead.',
+      risk:
+        'Each statement needs memory. If the texts differ only by values, bind the values as parameters ' +
+        'instead.',
     });
   }),
 };

@@ -5,15 +5,15 @@ import type { Check } from '../types.js';
 
 export const mysqlStatementTimeout: Check = {
   id: 'mysql-statement-timeout',
-  title: 'something bounds how long a query of MySQL may run',
+  title: 'a limit exists for the run time of queries on MySQL',
   needs: ['mysql'],
   uses: ['settings'],
   why:
-    'A query that runs away keeps its connection, and its retries take the others. Clients that gave up long ago do not ' +
-    'end it: the server goes on.',
+    'A runaway query holds its connection, and its retries take the others. The server goes on even if the ' +
+    'client gave up.',
   details:
-    'Passes with max_statement_time of MariaDB, or max_execution_time of MySQL, which bounds SELECT alone; or with ' +
-    '--statement-timeout, what the application asks for when it connects.',
+    'Passes with max_statement_time of MariaDB, or with max_execution_time of MySQL, which limits only ' +
+    'SELECT. Also passes with --statement-timeout, if the application asks for it on connect.',
   run: forEach('mysql', (target, { targets }) => {
     const [name, unitMs] = target.isMariaDb
       ? (['max_statement_time', 1000] as const)
@@ -23,9 +23,11 @@ export const mysqlStatementTimeout: Check = {
     if (limitMs > 0) return pass(`${name} is ${formatDuration(limitMs)}`, evidence);
     const asked = targets.settings?.statementTimeoutMs ?? null;
     if (asked !== null) return pass(`the application asks for ${formatDuration(asked)}`, evidence);
-    return warn('a query may run for ever', evidence, {
+    return warn('a query may run forever', evidence, {
       steps: setGlobal(target, name, 60_000 / unitMs),
-      risk: `${NEW_SESSIONS} Dumps and migrations need a longer one. Choose a time that no honest query of yours takes.`,
+      risk:
+        `${NEW_SESSIONS} Dumps and migrations need a longer limit. Choose a time that no regular query ` +
+        'reaches.',
     });
   }),
 };

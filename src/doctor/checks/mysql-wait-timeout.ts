@@ -9,32 +9,34 @@ const USUAL_S = 28_800;
 
 export const mysqlWaitTimeout: Check = {
   id: 'mysql-wait-timeout',
-  title: 'MySQL keeps idle connections for longer than pools do',
+  title: 'MySQL keeps idle connections longer than pools do',
   needs: ['mysql'],
   uses: ['settings'],
   why:
-    'wait_timeout ends idle connections without a word. A pool that keeps them for longer hands out dead ones: "MySQL server ' +
-    'has gone away", PROTOCOL_CONNECTION_LOST, ECONNRESET.',
-  details: `Without settings wait_timeout must be ${LEAST_S} s at least. With --pool-recycle it must be longer than that, \
-unless connections are tried before use (--pre-ping). interactive_timeout counts for the mysql client only.`,
+    'wait_timeout ends idle connections silently. A pool that keeps them longer lends dead ones: "MySQL ' +
+    'server has gone away", PROTOCOL_CONNECTION_LOST, ECONNRESET.',
+  details:
+    `Without settings of the application, wait_timeout must be at least ${LEAST_S} s. With --pool-recycle it ` +
+    'must be longer than that, unless the pool tests connections before use (--pre-ping). ' +
+    'interactive_timeout applies only to the mysql client.',
   run: forEach('mysql', (target, { targets }): Finding => {
     const seconds = variableNumber(target, 'wait_timeout');
     const evidence = [variableText(target, 'wait_timeout')];
-    const words = `idle connections end after ${formatDuration(seconds * 1000)}`;
+    const words = `the server ends idle connections after ${formatDuration(seconds * 1000)}`;
     const { poolRecycleMs = null, prePing = null } = targets.settings ?? {};
     const steps = setGlobal(target, 'wait_timeout', USUAL_S);
     if (poolRecycleMs !== null && prePing !== true && poolRecycleMs >= seconds * 1000) {
-      const kept = Number.isFinite(poolRecycleMs) ? formatDuration(poolRecycleMs) : 'for ever';
+      const kept = Number.isFinite(poolRecycleMs) ? formatDuration(poolRecycleMs) : 'forever';
       const isUsual = seconds >= USUAL_S;
-      return fail(`${words}, and the pool keeps them ${kept}`, evidence, {
+      return fail(`${words}; the pool keeps them ${kept}`, evidence, {
         steps: isUsual ? [envStep(`DB_POOL_RECYCLE=${Math.floor(seconds / 2)}`)] : steps,
-        risk: isUsual ? 'Connections are replaced more often.' : NEW_SESSIONS,
+        risk: isUsual ? 'The pool replaces connections more often.' : NEW_SESSIONS,
       });
     }
     if (seconds >= LEAST_S || prePing === true) return pass(words, evidence);
     return warn(words, evidence, {
       steps,
-      risk: `${NEW_SESSIONS} Connections that are forgotten stay for longer.`,
+      risk: `${NEW_SESSIONS} Forgotten connections stay open longer.`,
     });
   }),
 };

@@ -6,12 +6,15 @@ const NAME = 'password_encryption';
 
 export const passwordEncryption: Check = {
   id: 'password-encryption',
-  title: 'PostgreSQL stores new passwords by SCRAM',
+  title: 'PostgreSQL stores new passwords with SCRAM',
   needs: ['postgres'],
   why:
-    'An md5 secret is as good as the password to whoever reads it, from a backup say, and PostgreSQL 18 warns that it will ' +
-    'be gone. PgBouncer can pass SCRAM logins through only where its secrets are those of the server.',
-  details: `${NAME} must be scram-sha-256. It holds for passwords that are set from then on: those that are stored stay.`,
+    'Anyone who reads an md5 secret, for example in a backup, can log in with it. PostgreSQL 18 warns ' +
+    'about its removal. PgBouncer can pass SCRAM logins through only if its secrets equal those of the ' +
+    'server.',
+  details:
+    `${NAME} must be scram-sha-256. It applies to passwords that are set from now on. Stored passwords stay ` +
+    'as they are.',
   run: forEach('postgres', (target) => {
     const { value } = settingOf(target, NAME);
     const evidence = [settingText(target, NAME)];
@@ -19,8 +22,8 @@ export const passwordEncryption: Check = {
     return warn(`${NAME} is ${value}`, evidence, {
       steps: alterSystem(target, { [NAME]: 'scram-sha-256' }),
       risk:
-        'Drivers from before 2018 do not know SCRAM. Passwords that are set anew need pg_hba.conf to allow it (md5 there ' +
-        'does too), and the userlist of PgBouncer to be written again.',
+        'Drivers older than 2018 do not support SCRAM. New passwords need a pg_hba.conf that allows it ' +
+        '(md5 does too), and a new userlist for PgBouncer.',
     });
   }),
 };

@@ -11,17 +11,18 @@ const WANTED_MS = 10_000;
 
 export const poolAcquireTimeout: Check = {
   id: 'pool-acquire-timeout',
-  title: 'an acquire gives up, and does so before its caller',
+  title: 'an acquire times out, and does so before its caller',
   needs: ['pool'],
   uses: ['postgres', 'settings'],
   why:
-    'Without a limit a pool that runs dry hangs every request for ever, and nothing is ever logged. One that is longer ' +
-    'than the caller waits does the work for nobody.',
-  details: `Fails where an acquire waits for ever, which is the default of pg.Pool and generic-pool. Warns above \
-${formatDuration(LONGEST_MS)}, after which most callers have gone, and where it is longer than a statement may take: the pool's own \
-statement or query time-out, --statement-timeout, or statement_timeout of the PostgreSQL where that is the only one. mysql2 has no such \
-limit, and is left out.`,
-  run: forEachPool(judge, 'no pool tells'),
+    'Without a limit, an empty pool makes every request hang forever, and nothing is logged. With a limit ' +
+    'longer than the caller waits, the work is done for nobody.',
+  details:
+    'Fails if an acquire waits forever, the default of pg.Pool and generic-pool. Warns above ' +
+    `${formatDuration(LONGEST_MS)}, when most callers have given up. Also warns if the limit is longer than ` +
+    "a statement may take. That time is the pool's own statement or query timeout, --statement-timeout, or " +
+    'statement_timeout of a single PostgreSQL target. mysql2 has no such limit and is skipped.',
+  run: forEachPool(judge, 'no pool reports it'),
 };
 
 function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
@@ -34,9 +35,9 @@ function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
   const step = setOption(pool, 'acquireTimeoutMs', wanted);
   if (step === null) return null;
   const fix = fixWith(step);
-  if (limit === 'never') return fail('an acquire waits for ever', [], fix);
-  const summary = `an acquire waits for up to ${formatDuration(limit)}`;
-  if (limit > LONGEST_MS) return warn(`${summary}, when its caller has gone`, [], fix);
+  if (limit === 'never') return fail('an acquire waits forever', [], fix);
+  const summary = `an acquire waits up to ${formatDuration(limit)}`;
+  if (limit > LONGEST_MS) return warn(`${summary}; most callers give up earlier`, [], fix);
   if (statement !== null && limit > statement) {
     const evidence = [`a statement may take ${formatDuration(statement)}`];
     return warn(`${summary}, longer than a statement may take`, evidence, fix);
@@ -57,6 +58,6 @@ function serverLimit({ driver }: PoolReading, { postgres }: CheckContext['target
 function fixWith(step: FixStep): Fix {
   return {
     steps: [step],
-    risk: 'Requests that were served late now fail with a time-out: they must be handled, or tried again by the caller.',
+    risk: 'Requests that were served late now fail with a timeout. Handle the error, or let the caller retry.',
   };
 }

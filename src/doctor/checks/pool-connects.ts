@@ -7,10 +7,11 @@ export const poolConnects: Check = {
   id: 'pool-connects',
   title: 'pools can open connections',
   needs: ['pool'],
-  why: 'What a pool cannot open it cannot lend: its users see time-outs, and the reason is told to nobody.',
+  why: 'A pool cannot lend what it cannot open. Its users see timeouts, and nothing tells them the reason.',
   details:
-    'Fails where the last connect failed and the pool has no connection left. Warns where it has some, and somebody waits ' +
-    'or the failure is of the last minute. An older one passes: no other connect was needed since.',
+    'Fails if the last connect failed and the pool has no connection left. Warns if connections are left, ' +
+    'and callers wait or the failure is less than a minute old. An older failure passes, because no other ' +
+    'connect was needed since.',
   run: forEachPool(judge),
 };
 
@@ -26,11 +27,11 @@ function judge(pool: PoolReading): Finding | null {
   if (isOld) return pass(`${live} open; a connect failed before, and none was needed since`);
   const fix = {
     steps: [stepFor(createError, pool)],
-    risk: 'None for the pool, which tries again by itself.',
+    risk: 'None for the pool, which retries by itself.',
   };
   const evidence = [createError];
   return live === 0
-    ? fail('it cannot open any connection', evidence, fix)
+    ? fail('the pool cannot open a connection', evidence, fix)
     : warn(`the last connect failed; ${live} are open`, evidence, fix);
 }
 
@@ -40,14 +41,14 @@ function stepFor(error: string, pool: PoolReading): FixStep {
     return setOption(pool, 'size', half) ?? codeStep(`open fewer connections to '${pool.name}'`);
   }
   if (/ECONNREFUSED|ENOENT|shutting down|starting up/i.test(error))
-    return codeStep(`start the server of '${pool.name}': nothing listens where the pool connects`);
+    return codeStep(`start the server of '${pool.name}': nothing listens at the address of the pool`);
   if (/password|authentication|28P01|28000/i.test(error))
-    return codeStep(`give '${pool.name}' the password that the server has for its user`);
+    return codeStep(`correct the password of '${pool.name}': the server refuses it`);
   if (/ENOTFOUND|EAI_AGAIN/i.test(error))
-    return codeStep(`correct the host name of '${pool.name}', or the name server: the name is not found`);
+    return codeStep(`correct the host name of '${pool.name}', or the name server: the name does not resolve`);
   if (/time-?d? ?out|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i.test(error))
-    return codeStep(`let the network through to the server of '${pool.name}': no answer came`);
+    return codeStep(`allow network traffic to the server of '${pool.name}': it does not answer`);
   return codeStep(
-    `see to it that '${pool.name}' can connect: poolctl doctor with the server's address says more`,
+    `make '${pool.name}' able to connect: run poolctl doctor with the server's address for details`,
   );
 }

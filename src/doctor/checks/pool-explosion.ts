@@ -7,16 +7,16 @@ import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
 
 export const poolExplosion: Check = {
   id: 'pool-explosion',
-  title: 'the pools of PgBouncer cannot multiply beyond what the server has',
+  title: 'the pools of PgBouncer cannot grow beyond the limit of the server',
   needs: ['pgbouncer'],
   uses: ['postgres'],
   why:
-    'default_pool_size is for each pair of database and user. A third user or a second database multiplies what the server ' +
-    'gets, and one day all of them are busy at once.',
+    'default_pool_size applies to each pair of database and user. A third user or a second database ' +
+    'multiplies the connections to the server, and one day all of them are busy at once.',
   details:
-    'Counts (pool size + reserve) x users x databases, by the users and databases that PgBouncer knows at the moment, ' +
-    'with max_db_connections and max_user_connections. With the server at hand it must have room for the sum; without, ' +
-    'several users of one database need a max_db_connections.',
+    'Counts (pool size + reserve) x users x databases, for the users and databases that PgBouncer knows ' +
+    'now. max_db_connections and max_user_connections limit the sum. If the server is a target too, it ' +
+    'must have room for the sum. Otherwise, a database with several users needs max_db_connections.',
   run: ({ targets, ...context }) =>
     Promise.all(
       targets.pgbouncer.map(async (target) =>
@@ -27,7 +27,7 @@ export const poolExplosion: Check = {
 
 function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
   const databases = pooledDatabases(target);
-  if (databases.length === 0) return pass('no database is in use yet');
+  if (databases.length === 0) return pass('no database has been used yet');
   const evidence = [...databaseTexts(databases), ...sharesPort(target)];
   const open = databases.filter(({ cap, users }) => cap === null && users > 1);
   const server = targets.postgres.find((one) => databases.some((database) => isOn(one, target, database)));
@@ -44,13 +44,15 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
         : there.length > capacity.usable * 0.9
           ? raiseSteps(server, sum)
           : capSteps(target, there, capacity.usable),
-    risk: 'All users of a database share these connections then: one of them can use them up, and the others wait.',
+    risk:
+      'All users of a database then share these connections. One user can take all of them, and the others ' +
+      'wait.',
   };
   if (capacity !== null) {
-    const summary = `${formatCount(sum)} connections at most, of ${formatCount(capacity.usable)} that the server has`;
+    const summary = `up to ${formatCount(sum)} connections; the server has ${formatCount(capacity.usable)}`;
     const lines = [...evidence, capacity.text];
     return sum <= capacity.usable ? pass(summary, lines) : fail(summary, lines, fix);
   }
-  if (open.length === 0) return pass(`${formatCount(sum)} connections at most`, evidence);
-  return warn(`${formatCount(sum)} connections at most, with no limit for a database`, evidence, fix);
+  if (open.length === 0) return pass(`up to ${formatCount(sum)} connections`, evidence);
+  return warn(`up to ${formatCount(sum)} connections, with no limit per database`, evidence, fix);
 }

@@ -11,15 +11,16 @@ const RECYCLE_MS = 900_000;
 
 export const poolInvalidations: Check = {
   id: 'pool-invalidations',
-  title: 'connections do not break in use',
+  title: 'connections do not break while in use',
   needs: ['pool'],
   why:
-    'A connection that breaks in use takes a request with it. Many of them point to a server that restarts, a network ' +
-    'that cuts idle connections, or a server that ends sessions after a time.',
-  details: `Counts connections given up as broken since the application was started. Warns from ${LEAST} on, if they are \
-${formatShare(WARNS_FROM, 0)} of all leases or more. Connections that were found dead before they were lent do not count: that \
-is what pre-ping is for.`,
-  run: forEachPool(judge, 'no pool tells'),
+    'A connection that breaks in use fails a request. Many such failures point to a server that restarts, ' +
+    'a network that cuts idle connections, or a server that limits the age of sessions.',
+  details:
+    `Counts connections that broke since the application started. Warns from ${LEAST} such connections, if ` +
+    `they are ${formatShare(WARNS_FROM, 0)} or more of all leases. Connections that pre-ping found dead do ` +
+    'not count.',
+  run: forEachPool(judge, 'no pool reports it'),
 };
 
 function judge(pool: PoolReading): Finding | null {
@@ -34,12 +35,12 @@ function judge(pool: PoolReading): Finding | null {
   );
   return warn(
     summary,
-    [`pre-ping ${isTried ? 'on' : 'off'}, ${formatCount(pingFailed)} found dead before they were lent`],
+    [`pre-ping ${isTried ? 'on' : 'off'}, ${formatCount(pingFailed)} found dead before lending`],
     {
       steps,
       risk:
-        'A round trip before the use of a connection that has been idle for a while. Connections that break while a ' +
-        'query runs are not helped: look into the log of the server.',
+        'Costs a round trip before the use of a connection that was idle. It does not help connections ' +
+        'that break during a query: read the log of the server.',
     },
   );
 }

@@ -5,22 +5,24 @@ import type { Check } from '../types.js';
 
 export const poolLeakWatch: Check = {
   id: 'pool-leak-watch',
-  title: 'somebody looks out for leaks',
+  title: 'leak detection is on',
   needs: ['pool'],
-  why: 'Without it nobody learns which line of code keeps a lease, when the pool runs dry some night.',
+  why: 'Without it, nobody learns which line of code keeps a lease when the pool runs empty.',
   details:
-    'Warns where the leak watch of a pool of ours is off. Those of other libraries are watched by poolctl itself. It ' +
-    'costs about 1 % of a core at most.',
+    'Warns if leak detection is off in a pool of poolctl. poolctl watches pools of other libraries itself. ' +
+    'The cost is at most about 1 % of a core.',
   run: forEachPool((pool) => {
     const limit = pool.setup?.leakAfterMs ?? null;
     if (limit === null) return null;
-    if (limit !== 'never') return pass(`leases out for longer than ${formatDuration(limit)} are told`);
+    if (limit !== 'never') return pass(`reports leases held longer than ${formatDuration(limit)}`);
     const step = setOption(pool, 'leakWatch', true);
     return step === null
       ? null
-      : warn('its leak watch is off', [], {
+      : warn('leak detection is off', [], {
           steps: [step],
-          risk: 'About a microsecond for each acquire, up to 1,000 of them in a second; beyond that a sample.',
+          risk:
+            'About a microsecond per acquire, for up to 1,000 acquires per second. Above that, only a sample ' +
+            'is watched.',
         });
-  }, 'no pool tells'),
+  }, 'no pool reports it'),
 };

@@ -8,28 +8,28 @@ const MOST_SITES = 5;
 
 export const poolLeaks: Check = {
   id: 'pool-leaks',
-  title: 'no lease is out for too long',
+  title: 'no lease is held for too long',
   needs: ['pool'],
   why:
-    'A lease that is never given back makes the pool smaller by one for good. When the last is gone, every request ' +
-    'waits until it times out, and only a restart helps.',
+    'A lease that never comes back makes the pool smaller for good. When the last one is gone, every ' +
+    'request waits until it times out, and only a restart helps.',
   details:
-    'Fails where leases are out past the threshold of the leak watch, and do nothing: one whose query still runs is slow, ' +
-    'not lost. Warns where leases were found by the garbage collector, which gave them back late. The threshold is ' +
-    'leakWatch of a pool of ours, and --leak-after of poolctl run.',
+    'Fails if leases are held beyond the threshold and do nothing. A lease with a running query is slow, ' +
+    'not lost. Warns if the garbage collector found dropped leases, which came back late. The threshold is ' +
+    'leakWatch in a pool of poolctl, and --leak-after of poolctl run.',
   run: forEachPool(judge),
 };
 
 function judge(pool: PoolReading): Finding | null {
   if (!lendsLeases(pool)) return null;
-  if (pool.setup?.leakAfterMs === 'never') return skip('its leak watch is off');
+  if (pool.setup?.leakAfterMs === 'never') return skip('leak detection is off');
   const leaks = leaksOf(pool);
   const collected = pool.counters.collected ?? 0;
   if (leaks.length === 0 && collected === 0)
     return pass(
       `${formatCount(pool.inUse)} lent, none for longer than ${limit(pool.setup?.leakAfterMs ?? null)}`,
     );
-  const sites = countBy(leaks.map(({ site }) => site ?? 'a place that was not sampled'));
+  const sites = countBy(leaks.map(({ site }) => site ?? 'a place without a sampled stack'));
   const shown = sites.slice(0, MOST_SITES);
   const oldest = Math.max(0, ...leaks.map(({ ageMs }) => ageMs ?? 0));
   const evidence = [
@@ -37,11 +37,11 @@ function judge(pool: PoolReading): Finding | null {
     ...(sites.length > shown.length ? [`${sites.length - shown.length} more places`] : []),
   ];
   const steps = shown.map(
-    ([site]): FixStep => codeStep(`release what is acquired at ${site} on every path: ${howFor(pool)}`),
+    ([site]): FixStep => codeStep(`release the lease acquired at ${site} on every path: ${howFor(pool)}`),
   );
   if (leaks.length > 0) {
     const age = oldest === 0 ? '' : `, the oldest for ${formatMs(oldest)}`;
-    const summary = `${leaks.length} of ${pool.inUse ?? 'the'} leases out for too long${age}`;
+    const summary = `${leaks.length} of ${pool.inUse ?? 'the'} leases held too long${age}`;
     return fail(summary, evidence, { steps, risk: RISK });
   }
   const step = codeStep(`find where leases of pool '${pool.name}' are dropped: poolctl audit-leaks`);
@@ -62,7 +62,7 @@ const HOW: ReadonlyMap<string, string> = new Map([
 ]);
 
 const RISK =
-  'None, where the work is over by then; a transaction that goes on in the background needs a lease of its own.';
+  'None, if the work is finished by then. A transaction that goes on in the background needs its own lease.';
 
 function limit(ms: number | null | 'never'): string {
   return ms === null || ms === 'never' ? 'the threshold' : formatDuration(ms);

@@ -10,14 +10,15 @@ const WANTED_IDLE_MS = 60_000;
 
 export const poolPrePing: Check = {
   id: 'pool-pre-ping',
-  title: 'no connection is lent that has died while it was idle',
+  title: 'the pool does not lend connections that died while idle',
   needs: ['pool'],
   why:
-    'After a restart of the server, a fail-over or a quiet night, all idle connections of a pool are dead, and each ' +
-    'fails one request before it is thrown away.',
-  details: `Passes where idle connections are tried before they are lent, or are closed before anybody cuts them, within \
-${formatDuration(SAFE_IDLE_MS)}. Warns otherwise. SQLite is left out.`,
-  run: forEachPool(judge, 'no pool tells'),
+    'After a server restart, a failover or a quiet night, all idle connections of a pool are dead. Each ' +
+    'one fails a request before the pool discards it.',
+  details:
+    'Passes if the pool tests idle connections before it lends them, or closes them within ' +
+    `${formatDuration(SAFE_IDLE_MS)}, before anything else cuts them. Warns otherwise. SQLite is skipped.`,
+  run: forEachPool(judge, 'no pool reports it'),
 };
 
 function judge(pool: PoolReading): Finding | null {
@@ -25,7 +26,7 @@ function judge(pool: PoolReading): Finding | null {
   if (setup === undefined || !isOfConnections(pool) || pool.driver === 'sqlite') return null;
   const { prePing, maxIdleMs } = setup;
   if (prePing === null && maxIdleMs === null) return null;
-  if (prePing === true) return pass('tried before they are lent');
+  if (prePing === true) return pass('tested before lending');
   if (maxIdleMs !== null && maxIdleMs !== 'never' && maxIdleMs <= SAFE_IDLE_MS)
     return pass(`closed after ${formatDuration(maxIdleMs)} without use`);
   const ping = setOption(pool, 'prePing', true);
@@ -34,14 +35,15 @@ function judge(pool: PoolReading): Finding | null {
     setOption(pool, 'maxIdleMs', WANTED_IDLE_MS),
   ].filter((step) => step !== null);
   return warn(
-    `idle connections are lent untried, ${maxIdleMs === 'never' ? 'however long they were idle' : `after up to ${limitText(maxIdleMs)}`}`,
+    'idle connections are lent untested, ' +
+      `${maxIdleMs === 'never' ? 'after any idle time' : `after up to ${limitText(maxIdleMs)}`}`,
     [],
     {
       steps: ping === null ? idle : [ping],
       risk:
         ping === null
-          ? 'After a quiet time connections have to be opened again.'
-          : 'A round trip before the use of a connection that has been idle for a while.',
+          ? 'After a quiet period, the pool opens new connections.'
+          : 'Costs a round trip before the use of a connection that was idle.',
     },
   );
 }

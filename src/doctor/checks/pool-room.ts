@@ -12,15 +12,15 @@ const OF_SIZE: ReadonlySet<string> = new Set(['pool-too-small', 'unclear', 'limi
 
 export const poolRoom: Check = {
   id: 'pool-room',
-  title: 'pools have room, and nobody waits',
+  title: 'pools have free leases, and no caller waits',
   needs: ['pool'],
   why:
-    'Whoever finds the pool empty waits, and the time-outs of all callers run on meanwhile. From the outside that looks ' +
-    'like a slow database.',
+    'Callers wait while the pool is empty, and their timeouts keep running. From outside, that looks like ' +
+    'a slow database.',
   details:
-    'Fails where all of a pool is lent and somebody waits, warns where somebody waits though it could open more. A wait ' +
-    'below 50 ms is a burst. A full pool in which nobody waits has just the right size. Where another cause is named (see ' +
-    'cause-now), its repair stands in the place of a larger pool.',
+    'Fails if all leases are out and callers wait. Warns if callers wait although the pool may open more ' +
+    'connections. A wait below 50 ms is a burst. A full pool without waiting callers has the right size. ' +
+    'If another cause is named (see cause-now), its repair replaces a larger pool.',
   run: forEachPool(judge),
 };
 
@@ -38,14 +38,14 @@ function judge(pool: PoolReading, { targets }: CheckContext, { label }: PoolTarg
     targets.diagnosis?.pressed.has(key) === false;
   const capacity = capacityOf(pool);
   if (capacity === null || capacity === 0) return waiting === 0 ? null : pass(`${waiting} waiting, no limit`);
-  if (inUse === null) return skip('nothing reports how many are lent');
+  if (inUse === null) return skip('nothing reports how many leases are out');
   const waits = waiting === 0 ? '' : `, ${waiting} waiting${waitText(longestWaitMs)}`;
   const summary = `${inUse} of ${capacity} lent${waits}`;
   if (isBurst || (waiting === 0 && inUse <= capacity)) return pass(summary);
   const leaked = leaksOf(pool).length;
   const evidence = [
     `size ${pool.size} + ${pool.maxOverflow} overflow, ${pool.idle} idle`,
-    ...(leaked === 0 ? [] : [`${leaked} of them out for too long: first look at pool-leaks`]),
+    ...(leaked === 0 ? [] : [`${leaked} of them held too long: run the check pool-leaks first`]),
   ];
   const cause = targets.diagnosis?.findings.find(
     ({ explains, cause: id }) => explains.includes(key) && !OF_SIZE.has(id),
@@ -59,10 +59,11 @@ function judge(pool: PoolReading, { targets }: CheckContext, { label }: PoolTarg
 }
 
 const RISK =
-  'More connections are more load on the server, and it must have room for them: look at fleet-sum. Where queries wait ' +
-  'for locks or for the processor, more of them gain nothing: poolctl top shows what they wait for.';
+  'More connections put more load on the server, which needs room for them: run the check fleet-sum. If ' +
+  'queries wait for locks or for the CPU, a larger pool gains nothing. poolctl top shows what they wait ' +
+  'for.';
 
-const RISK_OF_GIVING_BACK = 'None, where the work is over by then.';
+const RISK_OF_GIVING_BACK = 'None, if the work is finished by then.';
 
 /** How much larger a pool is made at once: a queue has grown for as long as it stands, and says little of what is needed. */
 const MOST_GROWTH = 4;
@@ -78,7 +79,8 @@ function steps(pool: PoolReading): readonly FixStep[] {
   if (size > (pool.size ?? 0)) return [setOption(pool, 'size', size)].filter((step) => step !== null);
   return [
     codeStep(
-      `pool '${name}': see why connections take long to open (pool-connects); ${creating ?? 'some'} are being opened`,
+      `pool '${name}': find out why connects are slow (pool-connects); ${creating ?? 'some'} are in ` +
+        'progress',
     ),
   ];
 }

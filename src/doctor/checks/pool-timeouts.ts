@@ -11,9 +11,10 @@ export const poolTimeouts: Check = {
   id: 'pool-timeouts',
   title: 'acquires do not time out',
   needs: ['pool'],
-  why: 'Each time-out is a request that failed although the database may be well, after waiting for nothing.',
-  details: `Counts since the application was started. Fails from ${formatShare(FAILS_FROM, 0)} of all acquires, warns \
-before. It passes again when the application was started anew and none has timed out.`,
+  why: 'Each timeout is a failed request, although the database may be healthy.',
+  details:
+    `Counts since the application started. Fails from ${formatShare(FAILS_FROM, 0)} of all acquires, and ` +
+    'warns below that. It passes again after a restart without timeouts.',
   run: forEachPool(judge),
 };
 
@@ -26,8 +27,9 @@ function judge(pool: PoolReading): Finding | null {
   const summary = `${formatCount(timedOut)} of ${formatCount(all)} acquires timed out (${formatShare(share)})`;
   const capacity = capacityOf(pool);
   const evidence = [
-    `size ${pool.size ?? 'without limit'} + ${pool.maxOverflow ?? 0} overflow, at most ${pool.peakInUse ?? '-'} lent and ${pool.peakWaiting ?? '-'} waiting at once`,
-    `acquire time-out ${limitText(pool.setup?.acquireTimeoutMs)}`,
+    `size ${pool.size ?? 'without limit'} + ${pool.maxOverflow ?? 0} overflow, at most ` +
+      `${pool.peakInUse ?? '-'} lent and ${pool.peakWaiting ?? '-'} waiting at once`,
+    `acquire timeout ${limitText(pool.setup?.acquireTimeoutMs)}`,
   ];
   // Where nobody kept count, half as many again is a first try.
   const wanted =
@@ -38,8 +40,8 @@ function judge(pool: PoolReading): Finding | null {
   const fix = {
     steps: step === null ? [] : [step],
     risk:
-      'First look at pool-leaks and at poolctl top: a larger pool does not help against leaks, locks and slow queries, ' +
-      'and the server must have room for it (fleet-sum). A longer time-out only makes the queue longer.',
+      'Run pool-leaks and poolctl top first. A larger pool does not help against leaks, locks and slow ' +
+      'queries, and the server needs room for it (fleet-sum). A longer timeout only makes the queue longer.',
   };
   return share < FAILS_FROM ? warn(summary, evidence, fix) : fail(summary, evidence, fix);
 }

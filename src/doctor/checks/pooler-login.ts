@@ -15,15 +15,15 @@ import type { Check, FixStep, PgBouncerTarget, PoolerLogin, PostgresTarget } fro
 
 export const poolerLogin: Check = {
   id: 'pooler-login',
-  title: 'PgBouncer lets the application in, and reaches the server as its user',
+  title: 'PgBouncer accepts the application, and can log in to the server as its user',
   needs: ['postgres', 'pgbouncer'],
   why:
-    'PgBouncer can be up and well, and still let nobody through: its userlist.txt has another secret than the server, or ' +
-    'none, after a password was changed on one side.',
+    'PgBouncer can run and still let nobody through. After a password change on one side, its userlist.txt ' +
+    'has another secret than the server, or none.',
   details:
-    'With --try-login it logs in through PgBouncer, with the user and the password of the postgres:// target, to the ' +
-    'database that leads there. That opens a connection of that pool, and with min_pool_size further ones: without the ' +
-    'flag nothing is tried. For SCRAM both sides need the very same secret, not only the same password.',
+    'With --try-login, the check logs in through PgBouncer, with the user and password of the postgres:// ' +
+    'target. That opens a connection of that pool, and more with min_pool_size, so the flag is required. ' +
+    'For SCRAM, both sides need the very same secret, not only the same password.',
   run: ({ targets }) =>
     Promise.all(
       targets.pgbouncer.flatMap((pooler) =>
@@ -41,33 +41,34 @@ function judge(
   server: PostgresTarget | undefined,
   login: PoolerLogin | null,
 ): Finding {
-  if (login === null || server === undefined) return skip('is not tried without --try-login');
+  if (login === null || server === undefined) return skip('needs --try-login');
   const { role, database, problem } = login;
-  if (problem === null) return pass(`${role} reaches the server by way of ${database}`);
+  if (problem === null) return pass(`${role} reaches the server through ${database}`);
   if (problem.code === null && /password/.test(problem.message) && /none was given/.test(problem.message))
-    return skip('no password for it is given');
+    return skip('no password for it is known');
   const file = knownOrNull(pooler.config)?.get('auth_file') ?? '';
   const isSecret = /auth|password|secret|no such user/i.test(problem.message);
   const retry = knownOrNull(pooler.config)?.get('server_login_retry') ?? '15';
   return fail(
-    `${role} cannot log in by way of ${database}`,
+    `${role} cannot log in through ${database}`,
     [problem.message],
     isSecret
       ? {
           steps: secretSteps(pooler, server, role, file),
           risk:
-            'Whoever else logs in as that user with another password cannot do so any more. The line holds a secret: ' +
-            'userlist.txt is for the user of PgBouncer alone (mode 0600).',
+            'Clients that log in as that user with another password no longer can. The line is a secret: ' +
+            'only the user of PgBouncer may read userlist.txt (mode 0600).',
         }
       : {
           steps: [
             codeStep(
-              'Look into its log for what it says of the server, and at the checks pooler-queue and pooler-paused. After a ' +
-                `login that failed it tries the server again only after server_login_retry = ${retry} seconds.`,
+              'Read its log for messages about the server, and run the checks pooler-queue and ' +
+                'pooler-paused. After a failed login, it retries the server only after server_login_retry = ' +
+                `${retry} seconds.`,
               pooler,
             ),
           ],
-          risk: 'None: that is to look only.',
+          risk: 'None: these steps only read.',
         },
   );
 }
@@ -82,10 +83,7 @@ function secretSteps(
   const line = `'"' || replace(rolname, '"', '""') || '" "' || rolpassword || '"'`;
   return [
     sqlStep(server, `SELECT ${line} AS line FROM pg_authid WHERE rolname = ${sqlText(role)}`),
-    codeStep(
-      `Put that line into ${file === '' ? 'auth_file' : file}, in the place of the one of that user.`,
-      pooler,
-    ),
+    codeStep(`Replace that user's line in ${file === '' ? 'auth_file' : file} by this line.`, pooler),
     consoleStep(pooler, 'RELOAD'),
   ];
 }

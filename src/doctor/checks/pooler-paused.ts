@@ -5,14 +5,14 @@ import type { Check } from '../types.js';
 
 export const poolerPaused: Check = {
   id: 'pooler-paused',
-  title: 'PgBouncer is not paused, and refuses no database',
+  title: 'PgBouncer is not paused, and no database is disabled',
   needs: ['pgbouncer'],
   why:
-    'A PAUSE that nobody took back, from a script that was killed say, makes every query wait with nothing else to be ' +
-    'seen; a database that was disabled refuses new clients.',
+    'A forgotten PAUSE, for example from a killed script, makes every query wait without another symptom. ' +
+    'A disabled database refuses new clients.',
   details:
-    'Looks at paused and disabled of SHOW DATABASES, and from 1.19 at SHOW STATE. Before 1.19 nothing shows that all of ' +
-    'it was paused by PAUSE without a database.',
+    'Reads paused and disabled from SHOW DATABASES, and SHOW STATE from 1.19. Before 1.19, nothing shows a ' +
+    'PAUSE without a database.',
   run: forEach('pgbouncer', (target) => {
     const databases = known(target.databases);
     const paused = databases.filter((row) => figureOf(row.paused) === 1).map(({ name }) => textOf(name));
@@ -27,17 +27,17 @@ export const poolerPaused: Check = {
     if (commands.length === 0)
       return pass(
         state === null
-          ? `no database is, and PgBouncer ${target.version} does not tell of itself`
-          : 'nothing is',
+          ? `no database is paused; PgBouncer ${target.version} does not report a global PAUSE`
+          : 'nothing is paused',
       );
     const found = [
-      ...(isPaused ? ['all of it is paused'] : []),
+      ...(isPaused ? ['PgBouncer is paused'] : []),
       ...paused.map((name) => `${name} is paused`),
       ...disabled.map((name) => `${name} is disabled`),
     ];
     return fail(found.join(', '), [], {
       steps: commands.map((text) => consoleStep(target, text)),
-      risk: 'If somebody works on the server at this moment, queries reach it in the middle of that: ask first.',
+      risk: 'If somebody is working on the server now, queries reach it in the middle of that work. Ask first.',
     });
   }),
 };

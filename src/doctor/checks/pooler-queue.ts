@@ -6,16 +6,16 @@ import type { Check, CheckContext, ConsoleRow, FixStep, PgBouncerTarget } from '
 
 export const poolerQueue: Check = {
   id: 'pooler-queue',
-  title: 'no client waits long for a server of PgBouncer, at this moment',
+  title: 'no client waits long for a server of PgBouncer at this moment',
   needs: ['pgbouncer'],
   uses: ['postgres'],
   why:
-    'Queries wait here before the database has even seen them, so the database looks calm. Applications run into their ' +
-    'time-outs, and their own pools dry up in turn.',
+    'Queries wait here before the database sees them, so the database looks idle. Applications reach their ' +
+    'timeouts, and their own pools run empty.',
   details:
-    'The oldest client that waits (maxwait and maxwait_us of SHOW POOLS) against --queue-wait. In session mode a client ' +
-    'waits until another one disconnects. With the server at hand the cause is looked at first: where servers are idle in ' +
-    'a transaction or wait for locks, more of them would wait as well.',
+    'Compares the longest wait (maxwait and maxwait_us of SHOW POOLS) with --queue-wait. In session mode, ' +
+    'a client waits until another one disconnects. If the server is a target too, the check looks for the ' +
+    'cause first. If servers are idle in a transaction or wait for locks, more servers would wait as well.',
   run: forEach('pgbouncer', judge),
 };
 
@@ -28,9 +28,7 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
   const clients = waiting.reduce((all, row) => all + figureOf(row.cl_waiting), 0);
   if (longest === undefined || (starved.length === 0 && waitOf(longest) <= options.queueWaitMs)) {
     const limit = formatDuration(options.queueWaitMs);
-    return pass(
-      clients === 0 ? 'nobody waits' : `${formatCount(clients)} wait, none for longer than ${limit}`,
-    );
+    return pass(clients === 0 ? 'nobody waits' : `${formatCount(clients)} wait, none longer than ${limit}`);
   }
   const database = pooledDatabases(target).find(({ name }) => name === textOf(longest.database));
   const backends = behind(
@@ -59,8 +57,8 @@ function judge(target: PgBouncerTarget, { targets, options }: CheckContext): Fin
   return fail(summary, [...waiting.map(poolText), ...causes], {
     steps: stepsFor(target, database, causes),
     risk:
-      'The server gets more connections: look at fleet-sum first. Where it is at its limits already (CPU, disk), more at ' +
-      'once make each slower.',
+      'The server gets more connections: run the check fleet-sum first. If the CPU or the disk is at its ' +
+      'limit, more connections make each one slower.',
   });
 }
 
@@ -71,7 +69,8 @@ function stepsFor(
 ): readonly FixStep[] {
   const advice = causes.map((cause) =>
     codeStep(
-      `Do this first, since ${cause}: ${/locks/.test(cause) ? 'see the check lock-waits-now' : 'see the check idle-transactions-now'}.`,
+      `Do this first, because ${cause}: ` +
+        `${/locks/.test(cause) ? 'see the check lock-waits-now' : 'see the check idle-transactions-now'}.`,
     ),
   );
   const standard = configNumber(target, 'default_pool_size');
@@ -79,7 +78,8 @@ function stepsFor(
     return [
       ...advice,
       codeStep(
-        `In the line of database ${database.name}, section [databases]: pool_size=${database.size * 2}; then RELOAD.`,
+        `In the line of database ${database.name}, section [databases]: pool_size=${database.size * 2}; ` +
+          'then RELOAD.',
         target,
       ),
     ];

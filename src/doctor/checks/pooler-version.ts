@@ -16,12 +16,12 @@ interface Hole {
 const HOLES: readonly Hole[] = [
   {
     ...{ id: 'CVE-2026-107350', since: '1.17.0', fixed: '1.26.1' },
-    what: 'who knows one password can log in as any other user that has SCRAM, administrators too',
+    what: 'a user with SCRAM can be impersonated by anyone who knows one password',
     isOpen: (config) => ['scram-sha-256', 'md5', 'hba'].includes(config('auth_type')),
   },
   {
     ...{ id: 'CVE-2026-107349', since: '1.20.0', fixed: '1.26.1' },
-    what: 'anybody can make it spin for ever by a start-up parameter',
+    what: 'anybody can put it into an endless loop with a startup parameter',
     isOpen: (config) => {
       const ignored = config('ignore_startup_parameters').split(/[,\s]+/);
       return ignored.some((name) => name !== '') && !ignored.includes('options');
@@ -29,7 +29,7 @@ const HOLES: readonly Hole[] = [
   },
   {
     ...{ id: 'CVE-2026-6664', since: null, fixed: '1.25.2' },
-    what: 'anybody can crash it by a malformed SCRAM message',
+    what: 'anybody can crash it with a malformed SCRAM message',
   },
   {
     ...{ id: 'CVE-2026-6665', since: null, fixed: '1.25.2' },
@@ -41,35 +41,35 @@ const HOLES: readonly Hole[] = [
   },
   {
     ...{ id: 'CVE-2026-6667', since: '1.24.0', fixed: '1.25.2' },
-    what: 'users in stats_users can end clients by KILL_CLIENT',
+    what: 'users in stats_users can disconnect clients with KILL_CLIENT',
     isOpen: (config) => config('stats_users') !== '',
   },
   {
     ...{ id: 'CVE-2025-12819', since: '1.20.0', fixed: '1.25.1' },
-    what: 'anybody can run SQL as auth_user by a search_path',
+    what: 'anybody can run SQL as auth_user with a search_path',
     isOpen: (config) => config('auth_user') !== '' && /search_path/i.test(config('track_extra_parameters')),
   },
   {
     ...{ id: 'CVE-2025-2291', since: null, fixed: '1.24.1' },
-    what: 'passwords that have expired (VALID UNTIL) still work',
+    what: 'expired passwords (VALID UNTIL) still work',
     isOpen: (config) => config('auth_user') !== '' && !/valuntil/i.test(config('auth_query')),
   },
   {
     ...{ id: 'CVE-2021-3935', since: null, fixed: '1.16.1' },
-    what: 'somebody between can put SQL in front of a connection with a certificate',
+    what: 'an attacker on the network can inject SQL into a connection with a certificate',
     isOpen: (config) => config('auth_type') === 'cert',
   },
 ];
 
 export const poolerVersion: Check = {
   id: 'pooler-version',
-  title: 'this version of PgBouncer has no hole that its configuration is open to',
+  title: 'this version of PgBouncer has no known vulnerability that its configuration exposes',
   needs: ['pgbouncer'],
-  why: 'A pooler stands before every database, and some holes need no password.',
+  why: 'A pooler stands in front of every database, and some vulnerabilities need no password.',
   details:
-    `Known are ${HOLES.map(({ id, fixed }) => `${id} (repaired in ${fixed})`).join(', ')}. Those that a setting opens are ` +
-    'told only where it is set so. It is a warning, since distributions repair packages without changing their number: ' +
-    'look into the changelog of the package.',
+    `The list has ${HOLES.length} vulnerabilities: ${HOLES.map(({ id }) => id).join(', ')}. If a setting ` +
+    'exposes one, it is reported only with that setting. The result is a warning, because distributions ' +
+    "repair packages without a new version number: read the package's changelog.",
   run: forEach('pgbouncer', (target) => versionFinding(target)),
 };
 
@@ -86,19 +86,20 @@ export function versionFinding(target: Pick<PgBouncerTarget, 'version' | 'config
   if (open.length === 0) return pass(`PgBouncer ${version}`);
   const wanted = open.reduce((most, { fixed }) => (compareVersions(fixed, most) > 0 ? fixed : most), '0.0.0');
   return warn(
-    `PgBouncer ${version} may have ${open.length} known ${open.length === 1 ? 'hole' : 'holes'}`,
-    open.map(({ id, what, fixed }) => `${id}: ${what} (repaired in ${fixed})`),
+    `PgBouncer ${version} may have ${open.length} known ` +
+      `${open.length === 1 ? 'vulnerability' : 'vulnerabilities'}`,
+    open.map(({ id, what, fixed }) => `${id}: ${what} (fixed in ${fixed})`),
     {
       steps: [
         codeStep(
-          `Bring PgBouncer to ${wanted} or newer, or to a package of your distribution whose changelog names these ` +
-            'numbers. Until then let nobody but the applications reach its port.',
+          `Upgrade PgBouncer to ${wanted} or later, or to a package of your distribution whose changelog ` +
+            'lists these numbers. Until then, let only the applications reach its port.',
           target,
         ),
       ],
       risk:
-        'The restart ends all clients, unless it is done by rolling restarts (from 1.23). From 1.24 on named statements ' +
-        'are on by default (max_prepared_statements = 200).',
+        'The restart disconnects all clients, unless you use rolling restarts (1.23 and later). From 1.24, ' +
+        'named statements are on by default (max_prepared_statements = 200).',
     },
   );
 }

@@ -7,15 +7,17 @@ const KEY = 'max_prepared_statements';
 
 export const preparedStatements: Check = {
   id: 'prepared-statements',
-  title: 'named statements work through PgBouncer, or the application has none',
+  title: 'named statements work through PgBouncer, or the application uses none',
   needs: ['pgbouncer'],
   uses: ['settings'],
   why:
-    'In transaction mode the next query may go to another server, which has never heard of the statement ("prepared ' +
-    'statement does not exist"), or has another one of that name ("already exists"). It shows under load only.',
-  details: `Passes in session mode; with ${KEY} above 0, which PgBouncer has from 1.21 (200 by default from 1.24); or where \
-the application's settings say DB_PREPARE_THRESHOLD=0. Before 1.21 there is no other way than to name none. Only \
-statements of the protocol are followed: PREPARE in SQL never works in transaction mode.`,
+    'In transaction mode, the next query may use another server. That server does not know the statement ' +
+    '("prepared statement does not exist"), or has a different one of that name ("already exists"). The ' +
+    'error appears only under load.',
+  details:
+    `Passes in session mode, or with ${KEY} above 0 (1.21 and later; 200 by default from 1.24). Also passes ` +
+    "with DB_PREPARE_THRESHOLD=0 in the application's settings. Before 1.21, the application must not use " +
+    'named statements. PREPARE in SQL never works in transaction mode.',
   run: forEach('pgbouncer', (target, { targets }) => preparedFinding(target, targets.settings)),
 };
 
@@ -36,26 +38,27 @@ export function preparedFinding(
   const isAble = compareVersions(target.version, SINCE) >= 0;
   if (isAble) evidence.push(configLine(target as PgBouncerTarget, KEY));
   if (isAble && Number(config?.get(KEY) ?? 0) > 0)
-    return pass(`PgBouncer follows ${config?.get(KEY)} statements for each client`, evidence);
+    return pass(`PgBouncer tracks ${config?.get(KEY)} statements per client`, evidence);
   const threshold = settings?.prepareThreshold ?? null;
-  if (threshold === 0) return pass('the application names no statements (DB_PREPARE_THRESHOLD=0)', evidence);
+  if (threshold === 0)
+    return pass('the application uses no named statements (DB_PREPARE_THRESHOLD=0)', evidence);
   const steps: readonly FixStep[] = isAble
     ? changeIni(target, { [KEY]: 200 })
     : [envStep('DB_PREPARE_THRESHOLD=0')];
   const fix = {
     steps,
     risk: isAble
-      ? 'PgBouncer keeps the texts of statements in memory, and parses more of the protocol. Statements whose tables change ' +
-        'need RECONNECT after a migration ("cached plan must not change result type").'
-      : 'The server parses and plans each query anew. That setting is of applications that read it: in other drivers it ' +
-        'is prepareThreshold=0 (JDBC), prepare_threshold=None (psycopg), statement_cache_size=0 (asyncpg), and no `name` ' +
-        'in the queries of node-postgres.',
+      ? 'PgBouncer keeps the texts of statements in memory, and parses more of the protocol. After a ' +
+        'migration, statements on changed tables need RECONNECT ("cached plan must not change result type").'
+      : 'The server parses and plans each query again. Only some applications read that setting. Other ' +
+        'drivers use prepareThreshold=0 (JDBC), prepare_threshold=None (psycopg), statement_cache_size=0 ' +
+        '(asyncpg), or no `name` in queries (node-postgres).',
   };
   if (threshold !== null && settings?.usePgbouncer !== false)
     return fail(
-      `the application names statements (after ${threshold} runs), which PgBouncer does not follow`,
+      `the application names statements (after ${threshold} runs), and PgBouncer does not track them`,
       evidence,
       fix,
     );
-  return warn('named statements would fail, and nothing says that the application has none', evidence, fix);
+  return warn('named statements would fail, and nothing shows that the application uses none', evidence, fix);
 }

@@ -4,15 +4,15 @@ import type { Check } from '../types.js';
 
 export const resetQuery: Check = {
   id: 'reset-query',
-  title: 'servers are cleared between clients where that is needed, and only there',
+  title: 'PgBouncer resets servers between clients where necessary, and only there',
   needs: ['pgbouncer'],
   why:
-    'In session mode the next client gets the connection of the last one: with its temporary tables, its settings, its ' +
-    'role and its locks, unless they are discarded. In transaction mode discarding costs a round trip each time and is of ' +
-    'no use, as clients may not rely on such state there.',
+    'In session mode, the next client inherits temporary tables, settings, role and locks of the last one, ' +
+    'unless a reset discards them. In transaction mode, a reset costs a round trip each time and has no ' +
+    'use, because clients cannot rely on such state.',
   details:
-    'server_reset_query must not be empty where a pool is in session mode; DISCARD ALL is the default. ' +
-    'server_reset_query_always must be 0 where none is: PgBouncer then leaves the query out by itself.',
+    'server_reset_query must not be empty if a pool is in session mode; the default is DISCARD ALL. ' +
+    'server_reset_query_always must be 0 if no pool is in session mode.',
   run: forEach('pgbouncer', (target) => {
     const query = configText(target, 'server_reset_query');
     const always = configNumber(target, 'server_reset_query_always') === 1;
@@ -28,13 +28,13 @@ export const resetQuery: Check = {
     if (modes.has('session') && query === '')
       return fail('session mode without a server_reset_query: clients inherit from each other', evidence, {
         steps: changeIni(target, { server_reset_query: 'DISCARD ALL' }),
-        risk: 'A round trip to the server whenever a client leaves; what it has prepared there is gone.',
+        risk: 'Costs a round trip whenever a client leaves, and discards its prepared statements.',
       });
     if (always && !modes.has('session') && query !== '')
-      return warn(`${query} is sent after each transaction, and is of no use there`, evidence, {
+      return warn(`${query} runs after each transaction, where it has no use`, evidence, {
         steps: changeIni(target, { server_reset_query_always: 0 }),
-        risk: 'An application that relies on state being cleared after each transaction is wrong in other ways too.',
+        risk: 'An application that relies on a reset after each transaction has other bugs too.',
       });
-    return pass(modes.has('session') ? query : 'left out, as transaction mode needs none', evidence);
+    return pass(modes.has('session') ? query : 'not needed in transaction mode', evidence);
   }),
 };

@@ -9,30 +9,35 @@ const LONGEST_MS = 300_000;
 
 export const serverKeepalives: Check = {
   id: 'server-keepalives',
-  title: 'PostgreSQL notices clients that are gone without a word',
+  title: 'PostgreSQL detects dead clients',
   needs: ['postgres'],
   why:
-    'A client whose machine or network went away never says goodbye: its session keeps its locks and its connection, by ' +
-    "the system's defaults for more than two hours. Firewalls forget quiet connections long before.",
-  details: `tcp_keepalives_idle must be ${formatDuration(LONGEST_MS)} at most. Where it is 0 the server has the system's \
-value, which it shows to clients over TCP; over a Unix socket it shows none, and the check is skipped.`,
+    'A client whose machine or network fails never closes its session. The session keeps its locks and its ' +
+    "connection, for more than two hours with the system's defaults. Firewalls drop quiet connections much " +
+    'earlier.',
+  details:
+    `tcp_keepalives_idle must be at most ${formatDuration(LONGEST_MS)}. With 0, the system's value applies, ` +
+    'which the server shows only over TCP. Over a Unix socket the check is skipped.',
   run: forEach('postgres', (target) => {
     const idleMs = settingMs(target, 'tcp_keepalives_idle');
     const evidence = NAMES.map((name) => settingText(target, name));
     if (idleMs === 0 && target.host.startsWith('/'))
-      return skip('over a Unix socket the server does not tell: name it by a host');
+      return skip('the server does not report it over a Unix socket: connect through a host name');
     const [intervalMs, count] = [settingMs(target, NAMES[1] ?? ''), settingNumber(target, NAMES[2] ?? '')];
     if (idleMs > 0 && idleMs <= LONGEST_MS)
-      return pass(`a dead client is noticed after ${formatDuration(idleMs + intervalMs * count)}`, evidence);
+      return pass(
+        `the server detects a dead client after ${formatDuration(idleMs + intervalMs * count)}`,
+        evidence,
+      );
     const found =
       idleMs === 0 ? 'by the system alone' : `after ${formatDuration(idleMs + intervalMs * count)}`;
-    return warn(`a dead client is noticed ${found}`, evidence, {
+    return warn(`the server detects a dead client ${found}`, evidence, {
       steps: alterSystem(target, {
         tcp_keepalives_idle: '60',
         tcp_keepalives_interval: '10',
         tcp_keepalives_count: '5',
       }),
-      risk: 'A packet a minute for each quiet connection. It holds for new connections.',
+      risk: 'One packet per minute and quiet connection. It applies to new connections.',
     });
   }),
 };

@@ -29,15 +29,16 @@ export const OUTLIVES: readonly (readonly [pattern: RegExp, what: string])[] = [
 
 export const sessionState: Check = {
   id: 'session-state',
-  title: 'nobody leaves the state of a session behind on servers that clients share',
+  title: 'no client leaves session state on shared servers',
   needs: ['postgres', 'pgbouncer'],
   why:
-    'In transaction mode the next transaction may be on another server: LISTEN hears nothing, an advisory lock is never ' +
-    'released by the one who took it, and what was SET holds for strangers.',
+    'In transaction mode, the next transaction may run on another server. LISTEN then receives nothing, an ' +
+    'advisory lock is never released by its owner, and a SET affects other clients.',
   details:
-    'Looks at the servers of PgBouncer in transaction or statement mode: whether one that is idle still holds an advisory ' +
-    'lock, and whether the last thing that it was told is LISTEN, SET, PREPARE, a temporary table or a cursor WITH HOLD. ' +
-    'It is a look at one moment, so passing proves nothing. The locks are seen by every role, the queries with pg_monitor.',
+    'Looks at the servers of PgBouncer in transaction or statement mode. It reports idle servers that hold ' +
+    'an advisory lock. It also reports servers whose last statement was LISTEN, SET, PREPARE, a temporary ' +
+    'table or a cursor WITH HOLD. A pass proves nothing, since the check sees one moment. Every role sees ' +
+    'the locks; the queries need pg_monitor.',
   run: ({ targets }) =>
     Promise.all(
       targets.postgres.flatMap((server) =>
@@ -61,7 +62,7 @@ function judge(server: PostgresTarget, pooler: PgBouncerTarget): Finding {
     const what = leftBehind(backend, lockers);
     return what === null ? [] : [{ backend, what }];
   });
-  if (found.length === 0) return pass(`nothing is seen on ${servers.length} shared servers`);
+  if (found.length === 0) return pass(`${servers.length} shared servers hold no session state`);
   const all = [...new Set(found.map(({ what }) => what))].join(', ');
   return fail(
     `left behind on shared servers: ${all}`,
@@ -69,12 +70,14 @@ function judge(server: PostgresTarget, pooler: PgBouncerTarget): Finding {
     {
       steps: [
         codeStep(
-          'Take locks by pg_advisory_xact_lock, set by SET LOCAL within the transaction or for the role (ALTER ROLE ... SET), ' +
-            'and give LISTEN a connection of its own, past PgBouncer.',
+          'Use pg_advisory_xact_lock for locks. Use SET LOCAL within the transaction, or ALTER ROLE ... ' +
+            'SET. Give LISTEN its own direct connection that bypasses PgBouncer.',
         ),
         sqlStep(server, endSessions(found.map(({ backend }) => backend.pid))),
       ],
-      risk: 'The numbers are of this moment: a query that runs on such a server now is cut off. PgBouncer opens new ones.',
+      risk:
+        'The pids are those of this moment: a query that runs on such a server now is canceled. PgBouncer ' +
+        'opens new servers.',
     },
   );
 }

@@ -7,14 +7,16 @@ const LEAST = 5;
 
 export const sessionsAbandoned: Check = {
   id: 'sessions-abandoned',
-  title: 'clients close their sessions instead of vanishing',
+  title: 'clients close their sessions',
   needs: ['postgres'],
   why:
-    'An abandoned session is one whose client was gone without closing it: an application that is killed or crashes, ' +
-    'a pool that nobody closes, a network that cuts. Until the server notices, it holds locks and a connection.',
-  details: `sessions_abandoned of pg_stat_database (from PostgreSQL 14) must be below ${formatShare(SHARE, 0)} of the \
-sessions since the counters were reset, or below ${LEAST}. Sessions that an administrator ended, and those that ended \
-with an error of the server's, are told beside it.`,
+    'A session is abandoned if its client vanished: a killed or crashed application, a pool that nobody ' +
+    'closed, or a network failure. Until the server notices, the session keeps its locks and its ' +
+    'connection.',
+  details:
+    `sessions_abandoned of pg_stat_database (PostgreSQL 14 and later) must be below ${formatShare(SHARE, 0)} ` +
+    `of the sessions since the reset of the counters, or below ${LEAST}. The evidence also has sessions ` +
+    'ended by an administrator or by a server error.',
   run: forEach('postgres', (target) => {
     const counters = known(target.counters).filter(({ sessions }) => (sessions ?? 0) > 0);
     if (counters.length === 0) {
@@ -32,14 +34,16 @@ with an error of the server's, are told beside it.`,
     return fail(`${formatCount(sum(bad))} sessions were abandoned`, evidence, {
       steps: [
         codeStep(
-          'Close the pool when the application ends, also on SIGTERM; see that its container is not killed before it is ' +
-            'done; and set keepalives on both sides, where it is the network.',
+          'Close the pool when the application ends, also on SIGTERM. Give its container time to finish. ' +
+            'If the network is the cause, set keepalives on both sides.',
         ),
         ...bad.map(({ name }) =>
           sqlStep({ ...target, label: withDatabase(target.label, name) }, 'SELECT pg_stat_reset()'),
         ),
       ],
-      risk: 'The reset clears all counters of that database, so that only new sessions count; monitors see them begin at 0.',
+      risk:
+        'The reset clears all counters of that database, so that only new sessions count. Monitoring sees ' +
+        'them restart at 0.',
     });
   }),
 };

@@ -11,10 +11,12 @@ export const sharedBuffers: Check = {
   title: "shared_buffers fits the server's memory",
   needs: ['postgres'],
   why:
-    'Too small, and every query fetches its pages from the system anew, which keeps connections busy for longer. Too ' +
-    "large, and connections and the system's cache have no room left.",
-  details: `A quarter of the memory is the usual value; it passes from ${formatShare(LEAST, 0)} to ${formatShare(MOST, 0)}. The \
-default of 128 MB is for no server of today. The memory is that of --memory, or of this machine where the server is on it.`,
+    'If the value is too small, queries fetch pages from the system again and hold connections longer. If ' +
+    "it is too large, connections and the system's cache have no room.",
+  details:
+    `The usual value is a quarter of the memory. The check passes from ${formatShare(LEAST, 0)} to ` +
+    `${formatShare(MOST, 0)}. The default of 128 MB is too small for current servers. The memory is ` +
+    '--memory, or that of this machine if the server runs on it.',
   run: forEach('postgres', (target, { options }) => {
     const memory = memoryOf(target, options);
     const bytes = settingBytes(target, 'shared_buffers');
@@ -25,7 +27,9 @@ default of 128 MB is for no server of today. The memory is that of --memory, or 
     const megabytes = Math.max(1, Math.round((memory.bytes * WANTED) / 1024 ** 2));
     return warn(summary, evidence, {
       steps: alterSystem(target, { shared_buffers: `${megabytes}MB` }),
-      risk: 'The restart ends all sessions, and caches are cold afterwards. Where other services share the machine, take less.',
+      risk:
+        'The restart ends all sessions, and caches are cold afterwards. If other services share the machine, ' +
+        'use less.',
     });
   }),
 };

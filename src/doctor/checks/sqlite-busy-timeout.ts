@@ -7,23 +7,25 @@ const WANTED = '5s';
 
 export const sqliteBusyTimeout: Check = {
   id: 'sqlite-busy-timeout',
-  title: 'SQLite waits for a writer in the place of failing',
+  title: 'SQLite waits for a writer instead of failing',
   needs: ['sqlite'],
-  why: 'There is one writer at a time. Without a busy time-out the second fails at once with SQLITE_BUSY, under any load.',
-  details: `A busy time-out belongs to a connection, and not to the file: looked at is what the URL of the target asks for, \
-which should be that of the application. Fails without one, warns below ${formatDuration(LEAST_MS)}. Other libraries have their own: \
-PRAGMA busy_timeout on each of their connections.`,
+  why:
+    'Only one writer can work at a time. Without a busy timeout, the second one fails at once with ' +
+    'SQLITE_BUSY.',
+  details:
+    "A busy timeout belongs to a connection, not to the file. The check reads it from the target's URL, " +
+    'which should be that of the application. Fails without a timeout, and warns below ' +
+    `${formatDuration(LEAST_MS)}. Other libraries set it themselves: PRAGMA busy_timeout on each connection.`,
   run: forEach('sqlite', async (target) => {
     const [row] = await target.ask('PRAGMA busy_timeout');
     const ms = Number(Object.values(row ?? {})[0] ?? 0);
     const fix: Fix = {
-      steps: [codeStep(`name the database by ${withTimeout(target.url)}`)],
+      steps: [codeStep(`use the URL ${withTimeout(target.url)}`)],
       risk: 'A statement that meets a writer takes longer, up to that time, and then still fails.',
     };
     if (ms === 0) return fail('a statement that meets a writer fails at once', [], fix);
-    if (ms < LEAST_MS)
-      return warn(`a statement waits for a writer for ${formatDuration(ms)} at most`, [], fix);
-    return pass(`waits for up to ${formatDuration(ms)}`);
+    if (ms < LEAST_MS) return warn(`a statement waits at most ${formatDuration(ms)} for a writer`, [], fix);
+    return pass(`waits up to ${formatDuration(ms)}`);
   }),
 };
 

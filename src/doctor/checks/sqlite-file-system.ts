@@ -4,27 +4,26 @@ import type { Check } from '../types.js';
 
 export const sqliteFileSystem: Check = {
   id: 'sqlite-file-system',
-  title: 'SQLite is on a disk of its own machine',
+  title: 'SQLite uses a local disk',
   needs: ['sqlite'],
   why:
-    'On a network file system locks are not kept as SQLite needs them, and the shared memory of WAL mode does not reach ' +
-    'other machines: files get corrupted.',
+    'Network file systems do not keep locks as SQLite needs them, and other machines do not see the shared ' +
+    'memory of WAL mode. Files become corrupt.',
   details:
-    'Asks the system (Linux) for the kind of file system: NFS, SMB, CIFS, AFS, Ceph, 9p, GlusterFS and the like fail.',
+    'Asks the system (Linux) for the type of the file system. NFS, SMB, CIFS, AFS, Ceph, 9p, GlusterFS and ' +
+    'similar types fail.',
   run: forEach('sqlite', async (target) => {
     const { path, network, fileSystem } = await sqliteFile(target);
     if (network === null)
       return skip(
         fileSystem === null
-          ? 'the system does not tell the kind of file system'
-          : `what is behind ${fileSystem} is not known`,
+          ? 'the system does not report the type of the file system'
+          : `the storage behind ${fileSystem} is unknown`,
       );
     if (!network) return pass(fileSystem ?? 'a local file system');
     return fail(`the file is on ${fileSystem}`, [path], {
-      steps: [
-        codeStep(`move ${path} to a local disk, or use PostgreSQL where several machines need the data`),
-      ],
-      risk: 'Copy it while nobody uses it, -wal and -shm included.',
+      steps: [codeStep(`move ${path} to a local disk, or use PostgreSQL if several machines need the data`)],
+      risk: 'Copy it while nobody uses it, including -wal and -shm.',
     });
   }),
 };

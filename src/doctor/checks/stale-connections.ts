@@ -7,16 +7,16 @@ import type { Check, CheckContext } from '../types.js';
 
 export const staleConnections: Check = {
   id: 'stale-connections',
-  title: 'the application does not use connections that were ended behind its back',
+  title: 'the application does not use connections that something else has closed',
   needs: ['settings'],
   uses: ['pgbouncer', 'postgres'],
   why:
-    'A restart of the pooler, a fail-over or a limit on idle connections ends connections while they lie in the pool. The ' +
-    'next query on each of them fails, though the database is well.',
+    'A restart of the pooler, a failover or an idle limit ends connections while they are in the pool. The ' +
+    'next query on each of them fails, although the database is healthy.',
   details:
-    'Pre-ping (DB_POOL_PRE_PING) must be on. DB_POOL_RECYCLE should be below whatever ends connections: client_idle_timeout ' +
-    'and server_lifetime of PgBouncer, idle_session_timeout of PostgreSQL. server_lifetime ends no client by itself, but ' +
-    'a pool that outlives it piles up on what was fresh before.',
+    'Pre-ping (DB_POOL_PRE_PING) must be on. DB_POOL_RECYCLE should be below every limit on the age of ' +
+    'connections: client_idle_timeout and server_lifetime of PgBouncer, idle_session_timeout of ' +
+    'PostgreSQL. The limit server_lifetime ends no client by itself, but a pool that recycles later defeats it.',
   run: async (context) => [about([{ label: SETTINGS_LABEL }], await judged(() => judge(context)))],
 };
 
@@ -35,8 +35,8 @@ function judge({ targets }: CheckContext): Finding {
     null,
   );
   const evidence = [
-    `DB_POOL_PRE_PING = ${prePing === null ? 'not known' : prePing ? 'on' : 'off'}`,
-    `DB_POOL_RECYCLE = ${poolRecycleMs === null ? 'not known' : Number.isFinite(poolRecycleMs) ? formatDuration(poolRecycleMs) : 'never'}`,
+    `DB_POOL_PRE_PING = ${prePing === null ? 'unknown' : prePing ? 'on' : 'off'}`,
+    `DB_POOL_RECYCLE = ${poolRecycleMs === null ? 'unknown' : Number.isFinite(poolRecycleMs) ? formatDuration(poolRecycleMs) : 'never'}`,
     ...limits.map(({ name, ms }) => `${name} = ${formatDuration(ms)}`),
   ];
   const recycles =
@@ -50,14 +50,14 @@ function judge({ targets }: CheckContext): Finding {
   ];
   const fix = {
     steps,
-    risk: 'Pre-ping costs a round trip for a connection that was idle; recycling costs a login now and then.',
+    risk: 'Pre-ping costs a round trip for a connection that was idle. Recycling costs a login now and then.',
   };
   if (prePing !== true && (prePing === false || !recycles))
-    return fail('connections are not tried before they are used', evidence, fix);
+    return fail('connections are not tested before use', evidence, fix);
   if (!recycles && shortest !== null)
-    return warn(`connections are kept for longer than ${shortest.name} allows`, evidence, fix);
+    return warn(`the pool keeps connections longer than ${shortest.name} allows`, evidence, fix);
   return pass(
-    prePing === true ? 'connections are tried before they are used' : 'connections are replaced in time',
+    prePing === true ? 'connections are tested before use' : 'the pool replaces connections in time',
     evidence,
   );
 }

@@ -27,15 +27,17 @@ const LIMITS: Readonly<Record<string, string>> = {
 
 export const startupParameters: Check = {
   id: 'startup-parameters',
-  title: 'PgBouncer drops no start-up parameter that applications rely on',
+  title: 'PgBouncer drops no startup parameter that applications rely on',
   needs: ['pgbouncer'],
   uses: ['postgres', 'settings'],
   why:
-    'What stands in ignore_startup_parameters is dropped without a word: an application that asks for a statement_timeout ' +
-    'of 5 s believes that it has one, and its queries run for ever. What does not stand there is refused.',
-  details: `Looks for ${RELIED_ON.join(', ')}. A time-out passes where the server has one by itself, for itself, the \
-database or a role. extra_float_digits changes no more than how digits are written, and application_name is passed on \
-by PgBouncer even where it is listed.`,
+    'PgBouncer silently drops the parameters listed in ignore_startup_parameters. An application that asks ' +
+    'for a statement_timeout of 5 s believes it has one, but its queries run without a limit. PgBouncer ' +
+    'refuses parameters that are not listed.',
+  details:
+    `Looks for ${RELIED_ON.join(', ')}. A timeout passes if the server itself sets one, for the server, the ` +
+    'database or a role. extra_float_digits only changes the format of digits. PgBouncer passes ' +
+    'application_name on even if it is listed.',
   run: forEach('pgbouncer', judge),
 };
 
@@ -50,29 +52,28 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
     return fail('PgBouncer refuses the statement_timeout that the application asks for', evidence, {
       steps: [
         ...(server === undefined ? [] : [limitStep(server, 'statement_timeout', `${statementTimeoutMs}ms`)]),
-        codeStep('Take statement_timeout out of the settings of its connections: the database has it then.'),
+        codeStep('Remove statement_timeout from the connection settings. The database then sets it.'),
       ],
-      risk: 'The limit holds for all new connections to this database, those of people too.',
+      risk: "The limit applies to all new connections to this database, including people's.",
     });
   }
   const dropped = ignored.filter((name) => RELIED_ON.includes(name) && !isSetBy(server, name));
   if (dropped.length === 0)
     return pass(
-      ignored.length === 0
-        ? 'it drops none'
-        : `of what it drops (${ignored.join(', ')}) nothing is relied on`,
+      ignored.length === 0 ? 'it drops none' : `it drops only unimportant parameters (${ignored.join(', ')})`,
       evidence,
     );
   const limits = dropped.filter((name) => LIMITS[name] !== undefined);
   const kept = ignored.filter((name) => !dropped.includes(name));
-  return fail(`it drops ${dropped.join(', ')} in silence`, evidence, {
+  return fail(`it silently drops ${dropped.join(', ')}`, evidence, {
     steps: [
       ...(server === undefined ? [] : limits.map((name) => limitStep(server, name, LIMITS[name] ?? ''))),
       ...changeIni(target, { ignore_startup_parameters: kept.join(', ') }),
     ],
     risk:
-      'Applications that still send them are then refused ("unsupported startup parameter"): have them stop first. The ' +
-      'limits of a database hold for all new connections to it; choose what fits, or give them to a role: ALTER ROLE ... SET.',
+      'PgBouncer then refuses applications that still send them ("unsupported startup parameter"): change ' +
+      'the applications first. A limit on a database applies to all new connections to it. Choose a ' +
+      'suitable value, or set it for a role: ALTER ROLE ... SET.',
   });
 }
 

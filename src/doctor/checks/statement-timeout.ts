@@ -9,16 +9,17 @@ const NAMES = ['statement_timeout', 'transaction_timeout'];
 
 export const statementTimeout: Check = {
   id: 'statement-timeout',
-  title: 'something bounds how long a query may run',
+  title: 'a limit exists for the run time of queries',
   needs: ['postgres'],
   uses: ['pgbouncer', 'settings'],
   why:
-    'A query that runs away keeps its connection, and its retries take the others. Clients that gave up long ago do not ' +
-    'end it: the server goes on.',
+    'A runaway query holds its connection, and its retries take the others. The server goes on even if the ' +
+    'client gave up.',
   details:
-    'Passes with statement_timeout or transaction_timeout (from PostgreSQL 17) of the server, of this database or of a ' +
-    "role; with query_timeout of PgBouncer; or with a statement_timeout in the application's settings that reaches the " +
-    'server, which PgBouncer lets none. PostgreSQL advises against a limit for the whole server, since it would hit dumps.',
+    'Passes with statement_timeout or transaction_timeout (PostgreSQL 17 and later) on the server, this ' +
+    'database or a role. Also passes with query_timeout of PgBouncer, or with a statement_timeout in the ' +
+    "application's settings. PgBouncer does not pass the latter to the server. PostgreSQL advises against " +
+    'a limit for the whole server, since it would affect dumps.',
   run: forEach('postgres', (target, { targets }) => {
     const names = NAMES.filter((name) => target.settings.has(name));
     const set = names.filter((name) => settingMs(target, name) > 0);
@@ -48,11 +49,11 @@ export const statementTimeout: Check = {
     const { statementTimeoutMs = null, usePgbouncer = null } = targets.settings ?? {};
     if (statementTimeoutMs !== null && usePgbouncer !== true && targets.pgbouncer.length === 0)
       return pass(`the application asks for ${formatDuration(statementTimeoutMs)}`, evidence);
-    return warn('a query may run for ever', evidence, {
+    return warn('a query may run forever', evidence, {
       steps: [sqlStep(target, `ALTER DATABASE ${sqlName(target.database)} SET statement_timeout = '60s'`)],
       risk:
-        'It holds for new connections to this database, dumps and migrations too, which need SET statement_timeout = 0. ' +
-        'Choose a time that no honest query of yours takes.',
+        'The limit applies to new connections to this database, including dumps and migrations, which need ' +
+        'SET statement_timeout = 0. Choose a time that no regular query reaches.',
     });
   }),
 };

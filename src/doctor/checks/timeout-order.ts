@@ -7,17 +7,17 @@ import type { Check, CheckContext, FixStep, PgBouncerTarget } from '../types.js'
 
 export const timeoutOrder: Check = {
   id: 'timeout-order',
-  title: 'time-outs are in order: those who wait give up before what they wait for is taken from them',
+  title: 'timeouts are in order: the layer that can report the cause times out first',
   needs: ['pgbouncer'],
   uses: ['settings', 'postgres'],
   why:
-    'In the wrong order the layer that can explain itself never gets to: PgBouncer closes a connection under an ' +
-    'application that still waits for it, and a clear "pool timed out" becomes "connection terminated unexpectedly".',
+    'In the wrong order, the layer with the clear error never reports it. PgBouncer closes a connection ' +
+    'while the application still waits, and "pool timed out" becomes "connection terminated unexpectedly".',
   details:
-    'Waiting, application before pooler: DB_POOL_TIMEOUT < query_wait_timeout, which must not be 0, and ' +
-    'DB_CONNECT_TIMEOUT < server_connect_timeout. Idle connections, pooler before server: server_idle_timeout < ' +
-    'idle_session_timeout. Running queries, server before pooler, as PgBouncer itself advises: statement_timeout < ' +
-    'query_timeout, so that a query is cancelled at the server instead of being left to run there. What is 0 is off.',
+    'Waiting: DB_POOL_TIMEOUT < query_wait_timeout, which must not be 0, and DB_CONNECT_TIMEOUT < ' +
+    'server_connect_timeout. Idle connections: server_idle_timeout < idle_session_timeout. Running ' +
+    'queries: statement_timeout < query_timeout, as PgBouncer advises, so that the server cancels the ' +
+    'query. 0 means off.',
   run: forEach('pgbouncer', judge),
 };
 
@@ -40,7 +40,7 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
   evidence.push(configLine(target, 'query_wait_timeout'));
   if (waitMs === 0) {
     wrong.push({
-      what: 'a query may wait in PgBouncer for ever (query_wait_timeout is 0)',
+      what: 'a query may wait in PgBouncer forever (query_wait_timeout is 0)',
       steps: changeIni(target, { query_wait_timeout: 120 }),
     });
   }
@@ -49,7 +49,9 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
     const limitMs = waitMs === 0 ? 120_000 : waitMs;
     if (poolTimeoutMs >= limitMs)
       wrong.push({
-        what: `the application waits for ${shown(poolTimeoutMs)}, PgBouncer cuts it off after ${shown(limitMs)}`,
+        what:
+          `the application waits ${shown(poolTimeoutMs)}, but PgBouncer disconnects it after ` +
+          `${shown(limitMs)}`,
         steps: [envStep(`DB_POOL_TIMEOUT=${Math.min(10, seconds(limitMs / 2))}`)],
       });
   }
@@ -61,7 +63,9 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
     );
     if (connectMs > 0 && connectTimeoutMs >= connectMs)
       wrong.push({
-        what: `the application takes ${shown(connectTimeoutMs)} to connect, PgBouncer to the server ${shown(connectMs)}`,
+        what:
+          `the application allows ${shown(connectTimeoutMs)} to connect, PgBouncer allows ` +
+          `${shown(connectMs)} for the server`,
         steps: [envStep(`DB_CONNECT_TIMEOUT=${Math.min(10, seconds(connectMs / 2))}`)],
       });
   }
@@ -73,7 +77,9 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
       evidence.push(configLine(target, 'query_timeout'), settingText(server, 'statement_timeout'));
       if (statementMs === 0 || statementMs >= queryMs)
         wrong.push({
-          what: `PgBouncer cuts a query off after ${shown(queryMs)}, and the server lets it run ${statementMs === 0 ? 'on' : `for ${shown(statementMs)}`}`,
+          what:
+            `PgBouncer ends a query after ${shown(queryMs)}, but the server lets it run ` +
+            `${statementMs === 0 ? 'on' : `for ${shown(statementMs)}`}`,
           steps: [
             sqlStep(
               server,
@@ -90,20 +96,21 @@ function judge(target: PgBouncerTarget, { targets }: CheckContext): Finding {
       evidence.push(configLine(target, 'server_idle_timeout'), settingText(server, 'idle_session_timeout'));
       if (idleMs === 0 || idleMs >= sessionMs)
         wrong.push({
-          what: `the server ends idle connections after ${shown(sessionMs)}, while PgBouncer keeps them`,
+          what: `the server ends idle connections after ${shown(sessionMs)}, but PgBouncer keeps them`,
           steps: changeIni(target, { server_idle_timeout: seconds(sessionMs / 2) }),
         });
     }
   }
-  if (wrong.length === 0) return pass('in order, as far as they are known', evidence);
+  if (wrong.length === 0) return pass('in order, as far as known', evidence);
   return fail(wrong.map(({ what }) => what).join('; '), evidence, {
     steps: wrong.flatMap(({ steps }) => steps),
     risk:
-      'Whoever gives up earlier sees more errors in a bad moment, and sooner: they were there before, but worse to ' +
-      'understand. A limit of a database holds for new connections, dumps and migrations too.',
+      'A shorter timeout reports errors earlier, and more of them, in a bad moment. They existed before, ' +
+      'but were harder to understand. A limit on a database applies to new connections, including dumps ' +
+      'and migrations.',
   });
 }
 
 function shown(ms: number): string {
-  return Number.isFinite(ms) ? formatDuration(ms) : 'ever';
+  return Number.isFinite(ms) ? formatDuration(ms) : 'forever';
 }

@@ -364,7 +364,7 @@ check('pool-leaks', [
   [
     'of unknown age',
     of({ holders: [leaked(null, null)] }),
-    { summary: /^(?!.*oldest)/, evidence: /not sampled/ },
+    { summary: /^(?!.*oldest)/, evidence: /without a sampled stack/ },
   ],
   [
     'found by the garbage collector',
@@ -385,7 +385,7 @@ check('pool-leak-watch', [
 check('pool-nested', [
   ['not counted', of(counters({ nested: null })), { status: 'skipped' }],
   ['none', of(counters({ nested: 0 })), { status: 'pass' }],
-  ['one', of(counters({ nested: 1 })), { status: 'fail', steps: /hand the lease down/ }],
+  ['one', of(counters({ nested: 1 })), { status: 'fail', steps: /pass the lease to the called function/ }],
 ]);
 const idleFor = (maxIdleMs: number | 'never' | null, prePing: boolean | null, driver = 'pg', size = 10) =>
   of({ driver, size, ...setup({ maxIdleMs, prePing }) });
@@ -443,7 +443,7 @@ check('pool-room', [
   [
     'enough room, and still a queue',
     lent(1, 1, { creating: 3 }),
-    { status: 'warn', steps: /3 are being opened/ },
+    { status: 'warn', steps: /3 are in progress/ },
   ],
   ['a feed', lent(4, 9, feed()), { status: 'skipped' }],
   ['nobody reports how many', of({ inUse: null, waiting: 3 }), { status: 'skipped' }],
