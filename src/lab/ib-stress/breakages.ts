@@ -21,7 +21,7 @@ export interface Breakage {
 }
 
 /** Pool options whose connections have a place that can be looked at. */
-type Sound = IbPoolOptions & { readonly line: () => Line };
+export type Sound = IbPoolOptions & { readonly line: () => Line };
 
 /** For each scenario the pool that it has to fail on. Made anew for each run. */
 export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
@@ -120,6 +120,26 @@ export const BREAKAGES: Readonly<Record<ScenarioName, () => Breakage>> = {
     }),
   }),
   listeners: () => ({ what: 'lets one listener that throws stop the others', made: chainListeners }),
+  'replay-requests': () => ({
+    what: 'loses every tenth message',
+    pool: withLine((line) => {
+      let calls = 0;
+      return withoutCalls(() => ++calls % 10 === 0)(line);
+    }),
+  }),
+  'replay-pacing': () => ({ what: 'allows one message more', pacing: { limitPerSecond: 51 } }),
+  'replay-connections': () => ({
+    what: 'waits a millisecond longer for a handshake',
+    pool: (options) => ({ ...options, handshakeTimeoutMs: (options.handshakeTimeoutMs ?? 10_000) + 1 }),
+  }),
+  'replay-pool': () => ({
+    what: 'lets its callers wait a millisecond longer',
+    pool: (options) => ({ ...options, acquireTimeoutMs: (options.acquireTimeoutMs ?? 30_000) + 1 }),
+  }),
+  'replay-orders': () => ({
+    what: 'sends an order again that had no answer',
+    pool: withLine(repeatingOrders),
+  }),
   advisories: () => ({
     what: 'takes an advisory for a refusal',
     pool: withLine((line) =>

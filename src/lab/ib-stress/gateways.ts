@@ -43,3 +43,12 @@ export function liveGateway(host: string, port: number): Gateways {
     [Symbol.asyncDispose]: close,
   };
 }
+
+/** For runs that have no gateway. */
+export const nowhere: StressGateway = {
+  host: '127.0.0.1',
+  port: 1,
+  control: null,
+  stalledMs: async () => null,
+  async [Symbol.asyncDispose]() {},
+};

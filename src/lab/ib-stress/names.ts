@@ -30,5 +30,12 @@ export const SCENARIO_NAMES = [
   'listeners',
   'advisories',
   'shared-budget',
+  'replay-requests',
+  'replay-pacing',
+  'replay-connections',
+  'replay-pool',
+  'replay-orders',
 ] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
+/** Those that play scripts on a clock of their own, without a gateway. */
+export type ReplayName = Extract<ScenarioName, `replay-${string}`>;

@@ -27,8 +27,29 @@ interface Awaited {
   reject(error: GatewayError): void;
 }
 
-/** Starts a process for gateways, so that their work is not counted as ours. It ends when this process does. */
+/** Gateways in a process of their own, so that their work is not counted as ours. The first one starts it. */
 export function spawnGateways(): Gateways {
+  let started: Gateways | null = null;
+  let isKilled = false;
+  return {
+    place: null,
+    async start(wish) {
+      if (isKilled) throw gone();
+      started ??= startProcess();
+      return started.start(wish);
+    },
+    kill() {
+      isKilled = true;
+      started?.kill();
+    },
+    async [Symbol.asyncDispose]() {
+      await started?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** It ends when this process does. */
+function startProcess(): Gateways {
   const child = fork(fileURLToPath(new URL('./gateways-process.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     // The flags of this process are not for it.

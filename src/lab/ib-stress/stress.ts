@@ -7,7 +7,7 @@ import type { Topology } from '../../snapshot/broker.js';
 import { measureBaseline } from './baseline.js';
 import { basicTests } from './basic-tests.js';
 import { BREAKAGES, type Breakage } from './breakages.js';
-import type { Gateways } from './gateways.js';
+import { type Gateways, nowhere } from './gateways.js';
 import type { BasicTest, ScenarioName } from './names.js';
 import { SCENARIOS } from './scenarios/index.js';
 import type { Scenario } from './scenarios/scenario.js';
@@ -132,7 +132,7 @@ interface Planned {
   readonly name: BasicTest | ScenarioName;
   readonly kind: IbRun['kind'];
   readonly topology: Topology;
-  readonly work: Pick<Scenario, 'title' | 'speed' | 'lastsMs' | 'gateway' | 'pacing' | 'run'>;
+  readonly work: Pick<Scenario, 'title' | 'speed' | 'lastsMs' | 'gateway' | 'pacing' | 'offline' | 'run'>;
   readonly breakage: (() => Breakage) | null;
 }
 
@@ -206,7 +206,7 @@ async function carryOut(
   const marginMs = isFast ? FAST_MARGIN_MS * speed * patience : REAL_MARGIN_MS * patience;
   const breakage = breaks?.() ?? null;
   const since = clock.now();
-  await using gateway = await gateways.start({ ...work.gateway, seed, speed });
+  await using gateway = work.offline === true ? nowhere : await gateways.start({ ...work.gateway, seed, speed });
   const outcome = await runTrial(work.run, work.lastsMs / speed + (topology === 'worker' ? THREADS_MS : 0), {
     ...options,
     gateway,

@@ -147,6 +147,11 @@ export class Trial {
     this.meter = new Meter(this.clock);
   }
 
+  /** How its pools are broken on purpose; null where they are not. */
+  get breakage(): Breakage | null {
+    return this.#options.breakage;
+  }
+
   /** The checks so far that did not hold. */
   get failed(): readonly IbCheck[] {
     return this.#checks.filter(({ ok }) => !ok);

@@ -4,6 +4,7 @@ import { clientCap, connectStorm, idCollision, idReconnect, silentHandshake } fr
 import { orderLife, orderRestart } from './orders.js';
 import { historyPacing, messagePacing, sharedBudget } from './pacing.js';
 import { advisories, freshHistory, listeners, urgentFirst, waitersAtClose } from './promises.js';
+import { replays } from './replays.js';
 import { bigHistory, requestTimeout, slowGateway } from './requests.js';
 import type { Scenario } from './scenario.js';
 import { subscriptionLeak } from './subscriptions.js';
@@ -36,6 +37,7 @@ const byName: Readonly<Record<ScenarioName, Scenario>> = {
   listeners,
   advisories,
   'shared-budget': sharedBudget,
+  ...replays,
 };
 
 /** All scenarios, in their order. */

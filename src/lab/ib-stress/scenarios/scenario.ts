@@ -19,6 +19,8 @@ export interface Scenario {
   readonly pacing?: PacingOptions;
   /** Whether it only reads, and needs nothing of the gateway but that it is there. */
   readonly live?: true;
+  /** It has no gateway: it plays the gateway's part itself. */
+  readonly offline?: true;
   run(trial: Trial): Promise<void>;
 }
 
