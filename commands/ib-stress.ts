@@ -66,6 +66,7 @@ const options = {
     config: false,
     group: WHAT,
   }),
+  bail: flag({ summary: 'stop at the first failure', config: false, group: RUN }),
   seed: value({
     summary: 'seed of requests, faults and delays',
     type: count({ most: 2 ** 32 - 1 }),
@@ -204,6 +205,7 @@ export const command = defineCommand({
       negativeControls: given.negativeControls,
       baselineCalls: given.baseline === null ? 0 : isLive ? BASELINE_CALLS.live : BASELINE_CALLS.simulated,
       jobs: given.jobs,
+      bail: given.bail,
       patience: given.patience,
       clock: io.clock,
       stop: io.interrupts.stop,

@@ -15,7 +15,8 @@ for (const [scenario, acts] of Object.entries(ACTS)) {
   const sections = [];
   for (const act of acts) {
     const transcript = await play(act);
-    sections.push(`# ${act.name}\n${transcript.join('\n')}\n`);
+    // A storm is too long to read: its digests alone are kept.
+    if (act.isStorm !== true) sections.push(`# ${act.name}\n${transcript.join('\n')}\n`);
     digests.push(`  ${JSON.stringify(`${scenario}: ${act.name}`)}:\n    '${digestOf(transcript)}',\n`);
   }
   writeFileSync(join(TEXTS, `${scenario}.txt`), sections.join('\n'));

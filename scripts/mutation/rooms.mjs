@@ -53,7 +53,7 @@ export const ROOMS = {
   'src/ws': { mutate: ['src/ws'], tests: ['test/ws'], without: ['test/ws/planted-defects.test.ts'] },
   'src/ib': {
     mutate: ['src/ib/pool.ts', 'src/ib/requests.ts', 'src/ib/pacing.ts', 'src/ib/supervisor.ts'],
-    tests: ['test/ib'],
+    tests: ['test/ib', 'test/lab/ib-stress/replay.test.ts'],
     without: ['test/ib/connection.test.ts', 'test/ib/ending.test.ts', 'test/ib/planted-defects.test.ts'],
   },
   'src/watch': { mutate: ['src/watch'], tests: ['test/watch'], postgres: true },

@@ -35,7 +35,7 @@ describe('poolctl ib stress', () => {
     expect(out.split('\n').flatMap((line) => /^\S+/.exec(line) ?? [])).toEqual([...SCENARIO_NAMES]);
     const json = JSON.parse((await run('--list', '-f', 'json')).out);
     expect(json).toMatchObject({ schema: 1, kind: 'ib-stress-scenarios' });
-    expect(json.scenarios).toHaveLength(26);
+    expect(json.scenarios).toHaveLength(31);
   });
 
   it.each([

@@ -35,6 +35,8 @@ export interface IbStressOptions {
   readonly baselineCalls: number;
   /** How many runs may be under way at once. */
   readonly jobs: number;
+  /** Begins no other run after one that failed; a replay ends with the first act that differs. Default false. */
+  readonly bail?: boolean;
   /** How many times longer than usual a slow machine is waited for. */
   readonly patience: number;
   readonly clock: Clock;
@@ -70,9 +72,13 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
   // A real gateway counts what came before, too.
   const pacer = gateways.place === null ? null : createPacer({ clock });
   const runs: (IbRun | null)[] = planned.map(() => null);
+  const wanted: IbRun['outcome'] = negativeControls ? 'failed' : 'passed';
+  const isOver = (): boolean =>
+    options.bail === true &&
+    runs.some((run) => run !== null && run.outcome !== wanted && run.outcome !== 'skipped');
   let begun = 0;
   const next = async (): Promise<void> => {
-    while (begun < planned.length && !stop.aborted) {
+    while (begun < planned.length && !stop.aborted && !isOver()) {
       const index = begun++;
       const one = planned[index] as Planned;
       options.onRun?.(one.name, index, planned.length);
@@ -95,7 +101,6 @@ export async function runIbStress(gateways: Gateways, options: IbStressOptions):
       : null;
   stopWatching();
   const done = runs.filter((run) => run !== null);
-  const wanted: IbRun['outcome'] = negativeControls ? 'failed' : 'passed';
   const partial = done.length < planned.length;
   return {
     schema: 1,
@@ -206,7 +211,8 @@ async function carryOut(
   const marginMs = isFast ? FAST_MARGIN_MS * speed * patience : REAL_MARGIN_MS * patience;
   const breakage = breaks?.() ?? null;
   const since = clock.now();
-  await using gateway = work.offline === true ? nowhere : await gateways.start({ ...work.gateway, seed, speed });
+  await using gateway =
+    work.offline === true ? nowhere : await gateways.start({ ...work.gateway, seed, speed });
   const outcome = await runTrial(work.run, work.lastsMs / speed + (topology === 'worker' ? THREADS_MS : 0), {
     ...options,
     gateway,

@@ -37,6 +37,8 @@ export interface TrialOptions {
   /** That of a real gateway, which all runs share. Default: one of its own, made of `pacing`. */
   readonly pacer: Pacer | null;
   readonly breakage: Breakage | null;
+  /** Nothing that comes after a failure is of interest. Default false. */
+  readonly bail?: boolean;
   /** The machine's clock. */
   readonly clock: Clock;
   readonly stop: AbortSignal;
@@ -150,6 +152,10 @@ export class Trial {
   /** How its pools are broken on purpose; null where they are not. */
   get breakage(): Breakage | null {
     return this.#options.breakage;
+  }
+
+  get bails(): boolean {
+    return this.#options.bail === true;
   }
 
   /** The checks so far that did not hold. */

@@ -68,6 +68,23 @@ describe('a pool that is broken on purpose', () => {
     ['listeners', 'lets one listener that throws stop the others', 'the others receive ticks'],
     ['shared-budget', 'paces each process by itself', 'never above the limit together'],
     ['advisories', 'takes an advisory for a refusal', 'ticks follow an advisory'],
+    ['replay-requests', 'loses every tenth message', 'every kind of read has its answer'],
+    ['replay-pacing', 'allows one message more', 'requests wait for the window, in their order'],
+    [
+      'replay-connections',
+      'waits a millisecond longer for a handshake',
+      'the first connect: what each way to fail is told as',
+    ],
+    [
+      'replay-pool',
+      'lets its callers wait a millisecond longer',
+      'a connection for each worker: those beyond wait, in their order',
+    ],
+    [
+      'replay-orders',
+      'sends an order again that had no answer',
+      'ids and references: each once, known ones are not sent again',
+    ],
   ] as const)('fails %s where it %s', (name, broken, check) => {
     const run = runs.get(name);
     expect(run).toMatchObject({ outcome: 'failed', broken });

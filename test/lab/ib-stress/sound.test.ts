@@ -6,10 +6,13 @@ import { runsOf } from './runs.js';
 /** It blocks this process's loop, which is none of the others' business. */
 const ALONE = 'big-history';
 
+/** Those that have a gateway. */
+const SCENARIOS = SCENARIO_NAMES.filter((name) => !name.startsWith('replay-'));
+
 describe('a sound pool', () => {
   let runs: ReadonlyMap<string, IbRun>;
   beforeAll(async () => {
-    const together = SCENARIO_NAMES.filter((name) => name !== ALONE);
+    const together = SCENARIOS.filter((name) => name !== ALONE);
     const patience = 4;
     const some = await Promise.all([
       runsOf({ scenarios: together, jobs: together.length, patience }),
@@ -19,7 +22,7 @@ describe('a sound pool', () => {
     runs = new Map([...some, await runsOf({ scenarios: [ALONE], patience })].flatMap((each) => [...each]));
   }, 180_000);
 
-  it.each([...SCENARIO_NAMES, ...BASIC_TESTS.flatMap((name) => [`${name} shared`, `${name} worker`])])(
+  it.each([...SCENARIOS, ...BASIC_TESTS.flatMap((name) => [`${name} shared`, `${name} worker`])])(
     'passes %s, and the gateway has counted the same',
     (name) => {
       const run = runs.get(name);

@@ -1,10 +1,11 @@
-import type { Contract, Order } from '../../../ib/contracts.js';
 import type { IbConnection } from '../../../ib/connection.js';
+import type { Contract, Order } from '../../../ib/contracts.js';
 import { render, type Stage } from './stage.js';
 
 export const AAPL: Contract = { symbol: 'AAPL', secType: 'STK', exchange: 'SMART', currency: 'USD' };
 export const MSFT: Contract = { ...AAPL, symbol: 'MSFT' };
 export const LIMIT: Order = { action: 'BUY', orderType: 'LMT', totalQuantity: 100, lmtPrice: 10, tif: 'DAY' };
+export const MARKET: Order = { action: 'SELL', orderType: 'MKT', totalQuantity: 100 };
 /** IB's word for a number that is not set. */
 export const UNSET = Number.MAX_VALUE;
 export const DAYS = { contract: AAPL, duration: '2 D', barSize: '1 day' };

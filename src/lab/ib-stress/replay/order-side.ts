@@ -19,7 +19,12 @@ interface Told {
 }
 
 export interface Lists {
-  readonly open?: readonly { readonly id: number; readonly word?: string; readonly filled?: number; readonly order?: object }[];
+  readonly open?: readonly {
+    readonly id: number;
+    readonly word?: string;
+    readonly filled?: number;
+    readonly order?: object;
+  }[];
   readonly executions?: readonly object[];
   readonly completed?: readonly { readonly order: object; readonly state?: object }[];
 }
@@ -27,14 +32,35 @@ export interface Lists {
 export function orderSide(s: Stage, clientId = 1): OrderSide {
   const answered = new WeakMap<object, number>();
   const side: OrderSide = {
-    status(id, word, filled = 0, remaining = 100, { permId = 0, average = 0, client = clientId, whyHeld = '' } = {}) {
+    status(
+      id,
+      word,
+      filled = 0,
+      remaining = 100,
+      { permId = 0, average = 0, client = clientId, whyHeld = '' } = {},
+    ) {
       s.say('orderStatus', id, word, filled, remaining, average, permId, 0, average, client, whyHeld, 0);
     },
     open(id, word, order = {}, state = {}) {
-      s.say('openOrder', id, AAPL, { ...LIMIT, orderId: id, clientId, permId: 0, ...order }, { status: word, ...state });
+      s.say(
+        'openOrder',
+        id,
+        AAPL,
+        { ...LIMIT, orderId: id, clientId, permId: 0, ...order },
+        { status: word, ...state },
+      );
     },
     fill(id, execId, shares, more = {}, reqId = -1) {
-      s.say('execDetails', reqId, AAPL, { orderId: id, clientId, execId, shares, price: 10, permId: 0, side: 'BOT', ...more });
+      s.say('execDetails', reqId, AAPL, {
+        orderId: id,
+        clientId,
+        execId,
+        shares,
+        price: 10,
+        permId: 0,
+        side: 'BOT',
+        ...more,
+      });
     },
     commission(execId, amount) {
       s.say('commissionReport', { execId, commission: amount, currency: 'USD' });
@@ -49,15 +75,20 @@ export function orderSide(s: Stage, clientId = 1): OrderSide {
         if (method === 'reqAllOpenOrders' || method === 'reqOpenOrders') {
           for (const { id, word = 'Submitted', filled = 0, order = {} } of open) {
             side.open(id, word, order);
-            const { permId = 0, clientId: client = clientId } = order as { permId?: number; clientId?: number };
+            const { permId = 0, clientId: client = clientId } = order as {
+              permId?: number;
+              clientId?: number;
+            };
             side.status(id, word, filled, 100 - filled, { permId, client });
           }
           link.say('openOrderEnd');
         } else if (method === 'reqExecutions') {
-          for (const one of executions) s.say('execDetails', args?.[0], AAPL, { clientId, price: 10, side: 'BOT', ...one });
+          for (const one of executions)
+            s.say('execDetails', args?.[0], AAPL, { clientId, price: 10, side: 'BOT', ...one });
           link.say('execDetailsEnd', args?.[0]);
         } else if (method === 'reqCompletedOrders') {
-          for (const { order, state = { status: 'Cancelled' } } of completed) link.say('completedOrder', AAPL, { ...LIMIT, ...order }, state);
+          for (const { order, state = { status: 'Cancelled' } } of completed)
+            link.say('completedOrder', AAPL, { ...LIMIT, ...order }, state);
           link.say('completedOrdersEnd');
         } else continue;
         count++;

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../../base/random.js';
-import { IbConnection } from '../../../ib/connection.js';
 import type { ConnectionOptions } from '../../../ib/connection.js';
+import { IbConnection } from '../../../ib/connection.js';
 import { IbError } from '../../../ib/errors.js';
 import { formatIbLog, type IbLog } from '../../../ib/log.js';
 import type { OrderHandle } from '../../../ib/orders/handle.js';
@@ -10,11 +10,13 @@ import { createIbPool, type IbPool, type IbPoolOptions } from '../../../ib/pool.
 import type { ConnectionState } from '../../../ib/supervisor.js';
 import { VirtualClock } from '../../virtual-clock.js';
 import type { Breakage } from '../breakages.js';
-import { type LinkManners, type ScriptedLink, ScriptedLine } from './scripted-line.js';
+import { type LinkManners, ScriptedLine, type ScriptedLink } from './scripted-line.js';
 
 /** One script: what the program and the gateway do, on a clock that only the script moves. */
 export interface Act {
   readonly name: string;
+  /** It is made of random steps, and too long to be read. */
+  readonly isStorm?: true;
   play(stage: Stage): Promise<void>;
 }
 
@@ -114,7 +116,10 @@ export class Stage {
     const connection = this.connection(wanted);
     this.watch('ready', connection.ready());
     await this.pass();
-    this.welcome({ ...(version !== undefined && { version }), ...(nextOrderId !== undefined && { nextOrderId }) });
+    this.welcome({
+      ...(version !== undefined && { version }),
+      ...(nextOrderId !== undefined && { nextOrderId }),
+    });
     await this.pass();
     return connection;
   }
@@ -149,10 +154,7 @@ export class Stage {
   }
 
   /** All that makes a connection ready. */
-  welcome(
-    { accounts = 'DU1', nextOrderId = 5, version = 193 } = {},
-    link: ScriptedLink = this.link,
-  ): void {
+  welcome({ accounts = 'DU1', nextOrderId = 5, version = 193 } = {}, link: ScriptedLink = this.link): void {
     link.say('tcp');
     link.say('connected');
     link.say('server', version, 'now');

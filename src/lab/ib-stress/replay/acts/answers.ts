@@ -21,7 +21,15 @@ export const answers: readonly Act[] = [
       s.say('contractDetailsEnd', s.idOf('reqContractDetails'));
       s.watch('history', c.historicalData(DAYS));
       s.watch('the same history', c.historicalData(DAYS));
-      s.watch('midpoints', c.historicalData({ ...DAYS, end: '20260105 16:00:00 UTC', whatToShow: 'MIDPOINT', regularHoursOnly: false }));
+      s.watch(
+        'midpoints',
+        c.historicalData({
+          ...DAYS,
+          end: '20260105 16:00:00 UTC',
+          whatToShow: 'MIDPOINT',
+          regularHoursOnly: false,
+        }),
+      );
       await s.pass(10);
       bars(s, s.idOf('reqHistoricalData'), 2);
       bars(s, s.idOf('reqHistoricalData') - 1, 1);
@@ -75,13 +83,44 @@ export const answers: readonly Act[] = [
       order(5, 'Submitted', { permId: 0, clientId: 9, lmtPrice: 11 });
       s.say('openOrderEnd');
       await s.pass(10);
-      s.watch('executions', c.executions({ clientId: 2, account: 'DU1', since: '20260105-09:30:00', symbol: 'AAPL', secType: 'STK', exchange: 'SMART', side: 'BUY' }));
+      s.watch(
+        'executions',
+        c.executions({
+          clientId: 2,
+          account: 'DU1',
+          since: '20260105-09:30:00',
+          symbol: 'AAPL',
+          secType: 'STK',
+          exchange: 'SMART',
+          side: 'BUY',
+        }),
+      );
       await s.pass(10);
       const id = s.idOf('reqExecutions');
       const execution = (execId: string, shares: number, more: object = {}): void =>
-        s.say('execDetails', id, AAPL, { execId, shares, price: 10, orderId: 1, clientId: 2, acctNumber: 'DU1', time: 'T', exchange: 'X', side: 'BOT', cumQty: shares, avgPrice: 10, permId: 7, orderRef: 'r', ...more });
+        s.say('execDetails', id, AAPL, {
+          execId,
+          shares,
+          price: 10,
+          orderId: 1,
+          clientId: 2,
+          acctNumber: 'DU1',
+          time: 'T',
+          exchange: 'X',
+          side: 'BOT',
+          cumQty: shares,
+          avgPrice: 10,
+          permId: 7,
+          orderRef: 'r',
+          ...more,
+        });
       execution('0000e.1.2.01', 10);
-      s.say('commissionReport', { execId: '0000e.1.2.01', commission: 1, currency: 'USD', realizedPNL: UNSET });
+      s.say('commissionReport', {
+        execId: '0000e.1.2.01',
+        commission: 1,
+        currency: 'USD',
+        realizedPNL: UNSET,
+      });
       execution('0000e.1.2.02', 12);
       execution('0000e.1.2.01', 10);
       execution('0000e.1.3.01', 20);
@@ -92,7 +131,12 @@ export const answers: readonly Act[] = [
       s.watch('completed', c.completedOrders());
       s.watch('of the API', c.completedOrders({ apiOnly: true }));
       await s.pass(10);
-      s.say('completedOrder', AAPL, { ...LIMIT, permId: 9, orderRef: 'x', filledQuantity: 100 }, { status: 'Filled', completedStatus: 'Filled Size: 100', completedTime: 'T' });
+      s.say(
+        'completedOrder',
+        AAPL,
+        { ...LIMIT, permId: 9, orderRef: 'x', filledQuantity: 100 },
+        { status: 'Filled', completedStatus: 'Filled Size: 100', completedTime: 'T' },
+      );
       s.say('completedOrdersEnd');
       await s.pass(10);
       s.say('completedOrdersEnd');
@@ -120,12 +164,37 @@ export const answers: readonly Act[] = [
       const c = await s.ready();
       s.watch('what if', c.whatIf(AAPL, { ...LIMIT, transmit: false }));
       await s.pass(10);
-      s.say('openOrder', 5, AAPL, { ...LIMIT, whatIf: true }, { status: 'PreSubmitted', initMarginChange: UNSET, warningText: 'first' });
+      s.say(
+        'openOrder',
+        5,
+        AAPL,
+        { ...LIMIT, whatIf: true },
+        { status: 'PreSubmitted', initMarginChange: UNSET, warningText: 'first' },
+      );
       figures(s, c);
-      s.say('openOrder', 5, AAPL, { ...LIMIT, whatIf: true }, {
-        status: 'PreSubmitted', initMarginBefore: '1', initMarginChange: '2', initMarginAfter: '3', maintMarginBefore: 4, maintMarginChange: 5, maintMarginAfter: 6,
-        equityWithLoanBefore: 7, equityWithLoanChange: 8, equityWithLoanAfter: 9, commission: 1, minCommission: UNSET, maxCommission: 2, commissionCurrency: 'USD', warningText: 'w',
-      });
+      s.say(
+        'openOrder',
+        5,
+        AAPL,
+        { ...LIMIT, whatIf: true },
+        {
+          status: 'PreSubmitted',
+          initMarginBefore: '1',
+          initMarginChange: '2',
+          initMarginAfter: '3',
+          maintMarginBefore: 4,
+          maintMarginChange: 5,
+          maintMarginAfter: 6,
+          equityWithLoanBefore: 7,
+          equityWithLoanChange: 8,
+          equityWithLoanAfter: 9,
+          commission: 1,
+          minCommission: UNSET,
+          maxCommission: 2,
+          commissionCurrency: 'USD',
+          warningText: 'w',
+        },
+      );
       await s.pass();
       s.watch('refused', c.whatIf(AAPL, LIMIT));
       s.watch('without a change', c.whatIf(MSFT, LIMIT));

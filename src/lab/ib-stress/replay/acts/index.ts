@@ -1,9 +1,13 @@
 import type { ReplayName } from '../../names.js';
 import type { Act } from '../stage.js';
 import { answers } from './answers.js';
+import { orderRules } from './order-rules.js';
+import { orderStorms } from './order-storms.js';
 import { orders } from './orders.js';
 import { pacing } from './pacing.js';
+import { pacingStorms } from './pacing-storms.js';
 import { pools } from './pool.js';
+import { poolStorms } from './pool-storms.js';
 import { reconnects } from './reconnects.js';
 import { requests } from './requests.js';
 import { streams } from './streams.js';
@@ -12,8 +16,8 @@ import { supervisor } from './supervisor.js';
 /** The acts of each scenario of this kind, in their order. */
 export const ACTS: Readonly<Record<ReplayName, readonly Act[]>> = {
   'replay-requests': [...answers, ...requests, ...streams],
-  'replay-pacing': pacing,
+  'replay-pacing': [...pacing, ...pacingStorms],
   'replay-connections': supervisor,
-  'replay-pool': pools,
-  'replay-orders': [...orders, ...reconnects],
+  'replay-pool': [...pools, ...poolStorms],
+  'replay-orders': [...orders, ...orderRules, ...reconnects, ...orderStorms],
 };

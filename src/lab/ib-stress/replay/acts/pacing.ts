@@ -1,16 +1,6 @@
-import { seededRandom } from '../../../../base/random.js';
-import type { HistoryFacts } from '../../../../ib/history-log.js';
-import { createPacer, type Paced, type Pacer, type PacingOptions } from '../../../../ib/pacing.js';
-import { type Act, render, type Stage } from '../stage.js';
-
-const REQUEST: Paced = { kind: 'request' };
-const URGENT: Paced = { kind: 'urgent' };
-const UPKEEP: Paced = { kind: 'upkeep' };
-const SMALL: PacingOptions = { limitPerSecond: 4, messagesPerSecond: 2, urgentPerSecond: 3 };
-
-function history(identity: string, more: Partial<HistoryFacts> = {}): Paced {
-  return { kind: 'history', history: { identity, series: identity, weight: 1, smallBars: true, ...more } };
-}
+import { createPacer, type Paced, type PacingOptions } from '../../../../ib/pacing.js';
+import { history, REQUEST, SMALL, sender, show, UPKEEP, URGENT } from '../pacing-kit.js';
+import { type Act, render } from '../stage.js';
 
 /** What may be sent, and when. */
 export const pacing: readonly Act[] = [
@@ -18,12 +8,27 @@ export const pacing: readonly Act[] = [
     name: 'the limits that the options make',
     async play(s) {
       const options: readonly PacingOptions[] = [
-        {}, { limitPerSecond: 100 }, { limitPerSecond: 1 }, { limitPerSecond: 10, urgentPerSecond: 5 }, { messagesPerSecond: 60 },
-        { limitPerSecond: 7, messagesPerSecond: 4 }, { marginMs: 0 }, { limitPerSecond: 0 }, { messagesPerSecond: 1.5 }, { urgentPerSecond: -1 },
-        { marginMs: -1 }, { marginMs: Number.NaN }, { history: { identicalMs: -1 } }, { history: { perSeries: 0 } }, { history: { perTenMinutes: 0 } },
-        { history: { open: 0 } }, { history: { identicalMs: 0, perSeries: 1, perTenMinutes: 1, open: 1 } }, { enabled: false },
+        {},
+        { limitPerSecond: 100 },
+        { limitPerSecond: 1 },
+        { limitPerSecond: 10, urgentPerSecond: 5 },
+        { messagesPerSecond: 60 },
+        { limitPerSecond: 7, messagesPerSecond: 4 },
+        { marginMs: 0 },
+        { limitPerSecond: 0 },
+        { messagesPerSecond: 1.5 },
+        { urgentPerSecond: -1 },
+        { marginMs: -1 },
+        { marginMs: Number.NaN },
+        { history: { identicalMs: -1 } },
+        { history: { perSeries: 0 } },
+        { history: { perTenMinutes: 0 } },
+        { history: { open: 0 } },
+        { history: { identicalMs: 0, perSeries: 1, perTenMinutes: 1, open: 1 } },
+        { enabled: false },
       ];
-      for (const one of options) s.attempt(render(one), () => createPacer({ ...one, clock: s.clock }).budgets);
+      for (const one of options)
+        s.attempt(render(one), () => createPacer({ ...one, clock: s.clock }).budgets);
       s.attempt('an unknown option', () => createPacer({ maxPerSecond: 3 } as PacingOptions));
     },
   },
@@ -145,7 +150,10 @@ export const pacing: readonly Act[] = [
   {
     name: 'histories that are forgotten when they are many',
     async play(s) {
-      const pacer = s.pacer({ limitPerSecond: 100_000, history: { identicalMs: 10, perTenMinutes: 100_000, open: 100_000 } });
+      const pacer = s.pacer({
+        limitPerSecond: 100_000,
+        history: { identicalMs: 10, perTenMinutes: 100_000, open: 100_000 },
+      });
       let went = 0;
       for (let at = 0; at < 1200; at++) {
         void pacer.send(history(`h${at}`), () => void went++).then((sent) => sent.over());
@@ -243,11 +251,16 @@ export const pacing: readonly Act[] = [
     async play(s) {
       const pacer = s.pacer({ ...SMALL, history: { open: 1 } });
       const fail = (name: string, message: Paced, afterMs: number | null): void =>
-        s.watch(name, pacer.send(message, () => {
-          s.note(`${name} goes`);
-          if (afterMs === null) throw new Error('at once');
-          return new Promise((_, reject) => void s.clock.setTimer(() => reject(new Error('later')), afterMs));
-        }));
+        s.watch(
+          name,
+          pacer.send(message, () => {
+            s.note(`${name} goes`);
+            if (afterMs === null) throw new Error('at once');
+            return new Promise(
+              (_, reject) => void s.clock.setTimer(() => reject(new Error('later')), afterMs),
+            );
+          }),
+        );
       fail('a', REQUEST, null);
       fail('b', history('b'), null);
       fail('c', history('c'), 50);
@@ -266,17 +279,38 @@ export const pacing: readonly Act[] = [
       const aborts = [0, 1, 2, 3, 4].map(() => new AbortController());
       const leave = (at: number): void => aborts[at]?.abort(new Error(`left ${at}`));
       leave(4);
-      s.watch('left before', pacer.send(REQUEST, () => s.note('must not go'), aborts[4]?.signal));
+      s.watch(
+        'left before',
+        pacer.send(REQUEST, () => s.note('must not go'), aborts[4]?.signal),
+      );
       const asked = (name: string, at: number) => (): AbortSignal => {
         s.note(`${name} has to wait`);
         return (aborts[at] as AbortController).signal;
       };
-      s.watch('free', pacer.send(REQUEST, () => s.note('free goes'), asked('free', 0)));
-      s.watch('free too', pacer.send(REQUEST, () => s.note('free too goes'), aborts[3]?.signal));
-      s.watch('queued', pacer.send(REQUEST, () => s.note('queued goes'), asked('queued', 0)));
-      s.watch('urgent', pacer.send(URGENT, () => s.note('urgent goes'), asked('urgent', 1)));
-      s.watch('urgent queued', pacer.send(URGENT, () => s.note('urgent queued goes'), asked('urgent queued', 1)));
-      s.watch('history', pacer.send(history('a'), () => s.note('history goes'), asked('history', 2)));
+      s.watch(
+        'free',
+        pacer.send(REQUEST, () => s.note('free goes'), asked('free', 0)),
+      );
+      s.watch(
+        'free too',
+        pacer.send(REQUEST, () => s.note('free too goes'), aborts[3]?.signal),
+      );
+      s.watch(
+        'queued',
+        pacer.send(REQUEST, () => s.note('queued goes'), asked('queued', 0)),
+      );
+      s.watch(
+        'urgent',
+        pacer.send(URGENT, () => s.note('urgent goes'), asked('urgent', 1)),
+      );
+      s.watch(
+        'urgent queued',
+        pacer.send(URGENT, () => s.note('urgent queued goes'), asked('urgent queued', 1)),
+      );
+      s.watch(
+        'history',
+        pacer.send(history('a'), () => s.note('history goes'), asked('history', 2)),
+      );
       send('behind', REQUEST);
       show(s, pacer);
       await s.pass(100);
@@ -296,16 +330,22 @@ export const pacing: readonly Act[] = [
     async play(s) {
       const pacer = s.pacer({ limitPerSecond: 4, messagesPerSecond: 4, urgentPerSecond: 4 });
       const send = sender(s, pacer);
-      s.watch('outer', pacer.send(REQUEST, () => {
-        s.note('outer goes');
-        send('inner request', REQUEST);
-        send('inner urgent', URGENT);
-      }));
+      s.watch(
+        'outer',
+        pacer.send(REQUEST, () => {
+          s.note('outer goes');
+          send('inner request', REQUEST);
+          send('inner urgent', URGENT);
+        }),
+      );
       for (let at = 0; at < 4; at++) send(`after ${at}`, REQUEST);
-      s.watch('queued outer', pacer.send(REQUEST, () => {
-        s.note('queued outer goes');
-        send('queued inner', URGENT);
-      }));
+      s.watch(
+        'queued outer',
+        pacer.send(REQUEST, () => {
+          s.note('queued outer goes');
+          send('queued inner', URGENT);
+        }),
+      );
       await s.pass(10_000);
       show(s, pacer);
     },
@@ -322,93 +362,4 @@ export const pacing: readonly Act[] = [
       show(s, pacer);
     },
   },
-  ...[1, 2, 3, 4].map(
-    (seed): Act => ({
-      name: `a storm of messages, seed ${seed}`,
-      play: (s) => storm(s, seed),
-    }),
-  ),
 ];
-
-/** Anything that may be sent, at any time, with callers that leave and rests between. */
-async function storm(s: Stage, seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const pick = (count: number): number => Math.floor(random() * count);
-  const pacer = s.pacer({ limitPerSecond: 6 + pick(5), marginMs: pick(3) * 40, history: { identicalMs: 3000, perSeries: 2, perTenMinutes: 40, open: 4 } });
-  const went: string[] = [];
-  const flush = (): void => {
-    for (let at = 0; at < went.length; at += 12) s.note(went.slice(at, at + 12).join(' '));
-    went.length = 0;
-  };
-  for (let at = 0; at < 400; at++) {
-    const kind = pick(8);
-    const message: Paced =
-      kind < 3 ? REQUEST
-      : kind < 5 ? URGENT
-      : kind === 5 ? UPKEEP
-      : history(`h${pick(6)}`, { series: `s${pick(3)}`, weight: pick(5) === 0 ? 2 : 1, smallBars: pick(4) > 0 });
-    const abort = new AbortController();
-    const name = `${at}${message.kind[0]}`;
-    const slowMs = pick(4) === 0 ? pick(500) : null;
-    const fails = pick(15) === 0;
-    const stamp = (what: string): void => void went.push(`${what}${name}@${Math.round(s.clock.now())}`);
-    const transmit = (): void | Promise<void> => {
-      stamp('');
-      if (slowMs === null) {
-        if (fails) throw new Error('fails');
-        return;
-      }
-      return new Promise((resolve, reject) => void s.clock.setTimer(() => (fails ? reject(new Error('fails')) : resolve()), slowMs));
-    };
-    const openMs = pick(3000);
-    pacer.send(message, transmit, pick(2) === 0 ? abort.signal : () => abort.signal).then(
-      (sent) => {
-        if (sent.waitedMs > 0) went.push(`(${Math.round(sent.waitedMs)})`);
-        s.clock.setTimer(() => sent.over(), openMs);
-      },
-      () => stamp('!'),
-    );
-    if (pick(6) === 0) s.clock.setTimer(() => abort.abort(new Error('left')), pick(800));
-    if (pick(40) === 0) pacer.backOff?.(pick(2) === 0 ? 'all' : 'history', pick(1500));
-    if (pick(3) === 0) await s.pass(pick(5) === 0 ? pick(4000) : pick(300));
-    if (at % 80 === 79) {
-      flush();
-      show(s, pacer);
-    }
-  }
-  await s.pass(200_000);
-  flush();
-  show(s, pacer);
-}
-
-interface Sender {
-  (name: string, message: Paced, slowMs?: number): void;
-  /** The request for history is over. */
-  over(name: string): void;
-}
-
-function sender(s: Stage, pacer: Pacer): Sender {
-  const open = new Map<string, () => void>();
-  const send = (name: string, message: Paced, slowMs: number | null = null): void => {
-    const sent = pacer.send(message, () => {
-      s.note(`${name} goes`);
-      if (slowMs !== null) return new Promise((resolve) => void s.clock.setTimer(resolve, slowMs));
-    });
-    s.watch(name, sent.then(({ waitedMs, over }) => {
-      if (open.get(name) === over) over();
-      open.set(name, over);
-      return waitedMs;
-    }));
-  };
-  return Object.assign(send, {
-    over(name: string): void {
-      s.note(`${name} is over${open.has(name) ? '' : ', and was not sent'}`);
-      open.get(name)?.();
-    },
-  });
-}
-
-function show(s: Stage, pacer: Pacer): void {
-  const { wait, ...rest } = pacer.snapshot() ?? {};
-  s.note(`pacing: ${render({ ...rest, waits: wait?.count, waitedUs: wait })}`);
-}

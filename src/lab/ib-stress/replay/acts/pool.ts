@@ -1,8 +1,8 @@
-import { seededRandom } from '../../../../base/random.js';
 import { ClientIds } from '../../../../ib/client-ids.js';
-import { createIbPool, type IbLease, type IbPool, type IbPoolOptions } from '../../../../ib/pool.js';
+import { createIbPool, type IbPoolOptions } from '../../../../ib/pool.js';
 import { AAPL, bars, DAYS, LIMIT } from '../contracts.js';
-import { type Act, render, type Stage } from '../stage.js';
+import { leasesOf, show } from '../pool-kit.js';
+import { type Act, render } from '../stage.js';
 
 /** Leases, waiters, connections that come and go. */
 export const pools: readonly Act[] = [
@@ -25,8 +25,14 @@ export const pools: readonly Act[] = [
       show(s, pool);
       leases.give('a');
       leases.give('a');
-      s.watch('work', pool.withIb((ib) => ib.clientId));
-      s.watch('work that fails', pool.withIb(() => Promise.reject(new Error('its own'))));
+      s.watch(
+        'work',
+        pool.withIb((ib) => ib.clientId),
+      );
+      s.watch(
+        'work that fails',
+        pool.withIb(() => Promise.reject(new Error('its own'))),
+      );
       await s.pass(60_000);
       show(s, pool);
       leases.give('b');
@@ -156,7 +162,11 @@ export const pools: readonly Act[] = [
   {
     name: 'a first connect that fails: told, its id is free, and the next one waiting tries',
     async play(s) {
-      const pool = s.pool({ topology: 'worker', workers: 1, clientIds: new ClientIds({ base: 40, most: 1 }) });
+      const pool = s.pool({
+        topology: 'worker',
+        workers: 1,
+        clientIds: new ClientIds({ base: 40, most: 1 }),
+      });
       const leases = leasesOf(s, pool);
       for (const name of ['a', 'b', 'c']) leases.take(name);
       await s.pass(10);
@@ -356,9 +366,22 @@ export const pools: readonly Act[] = [
     name: 'options that make no sense',
     async play(s) {
       const wrong: readonly object[] = [
-        { workers: 0 }, { workers: 1.5 }, { port: 0 }, { port: 65_536 }, { port: 65_535 }, { port: 1.5 }, { max: 3 }, { marketDataType: 'late' },
-        { clientId: -1 }, { clientId: 2 ** 31 - 32 }, { clientId: 2 ** 31 - 31 }, { heartbeatMs: '1' }, { pacing: { limitPerSecond: 0 } }, { line: 1 },
-        { acquireTimeoutMs: 'never' }, { topology: 'shared', workers: 4 },
+        { workers: 0 },
+        { workers: 1.5 },
+        { port: 0 },
+        { port: 65_536 },
+        { port: 65_535 },
+        { port: 1.5 },
+        { max: 3 },
+        { marketDataType: 'late' },
+        { clientId: -1 },
+        { clientId: 2 ** 31 - 32 },
+        { clientId: 2 ** 31 - 31 },
+        { heartbeatMs: '1' },
+        { pacing: { limitPerSecond: 0 } },
+        { line: 1 },
+        { acquireTimeoutMs: 'never' },
+        { topology: 'shared', workers: 4 },
       ];
       for (const options of wrong) {
         s.attempt(render(options), () => {
@@ -368,75 +391,10 @@ export const pools: readonly Act[] = [
         });
       }
       s.attempt('by default', () => createIbPool().snapshot().ib);
-      s.attempt('its setup', () => createIbPool({ acquireTimeoutMs: null, idleMs: 5, leakMs: 7 }).snapshot().setup);
+      s.attempt(
+        'its setup',
+        () => createIbPool({ acquireTimeoutMs: null, idleMs: 5, leakMs: 7 }).snapshot().setup,
+      );
     },
   },
-  ...[1, 2, 3].map((seed): Act => ({ name: `a storm of callers, seed ${seed}`, play: (s) => storm(s, seed) })),
 ];
-
-/** Callers that come, wait, give up and return, while connections fail, are lost and come back. */
-async function storm(s: Stage, seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const pick = (count: number): number => Math.floor(random() * count);
-  const pool = s.pool({ topology: seed === 3 ? 'shared' : 'worker', workers: 1 + pick(4), acquireTimeoutMs: 400, idleMs: seed === 2 ? 300 : null });
-  const held: IbLease[] = [];
-  const said: string[] = [];
-  for (let at = 0; at < 250; at++) {
-    const what = pick(10);
-    if (what < 4) {
-      const abort = new AbortController();
-      if (pick(4) === 0) s.clock.setTimer(() => abort.abort(new Error('left')), pick(300));
-      const timeoutMs = pick(3) === 0 ? pick(200) : undefined;
-      pool.acquire({ signal: abort.signal, ...(timeoutMs !== undefined && { timeoutMs }) }).then(
-        (lease) => {
-          held.push(lease);
-          said.push(`${at}=${lease.connection.clientId}`);
-        },
-        (error: { code?: string; message: string }) => said.push(`${at}!${error.code ?? error.message}`),
-      );
-    } else if (what < 7) held.splice(pick(held.length), 1)[0]?.release();
-    else if (what < 9) {
-      const link = s.lines[pick(s.lines.length)]?.links.at(-1);
-      if (link?.isClosed === false) {
-        if (pick(4) === 0) link.say('disconnected');
-        else s.welcome({}, link);
-      }
-    }
-    await s.pass(pick(3) === 0 ? pick(200) : 0);
-    if (at % 25 === 24) {
-      s.note(said.splice(0).join(' '));
-      show(s, pool);
-    }
-  }
-  for (const lease of held.splice(0)) lease.release();
-  await s.pass(1000);
-  s.note(said.splice(0).join(' '));
-  show(s, pool);
-}
-
-function leasesOf(s: Stage, pool: IbPool) {
-  const held = new Map<string, IbLease>();
-  return {
-    take(name: string, options?: Parameters<IbPool['acquire']>[0]): void {
-      s.watch(name, pool.acquire(options).then((lease) => {
-        held.set(name, lease);
-        return { id: lease.id, clientId: lease.connection.clientId };
-      }));
-    },
-    give: (name: string): void => held.get(name)?.release(),
-    get(name: string): IbLease {
-      const lease = held.get(name);
-      if (lease === undefined) throw new TypeError(`no lease '${name}'`);
-      return lease;
-    },
-  };
-}
-
-/** The snapshot, but for what differs between processes. */
-function show(s: Stage, pool: IbPool): void {
-  const { wait, hold, holders, ib, ...rest } = pool.snapshot();
-  const out = holders.map(({ leaseId, ageMs, leaked, site, stack }) => ({ leaseId, ageMs, leaked, hasSite: site !== null && site !== '', frames: stack !== null }));
-  const { pacing, connections, ...broker } = ib;
-  s.note(`pool: ${render({ ...rest, waits: wait?.count, waitUs: wait, holds: hold?.count, holdUs: hold, holders: out })}`);
-  s.note(`broker: ${render({ ...broker, sent: pacing?.sent, states: connections.map(({ state }) => state) })}`);
-}

@@ -1,8 +1,6 @@
-import { seededRandom } from '../../../../base/random.js';
-import type { OrderHandle } from '../../../../ib/orders/handle.js';
 import { AAPL, figures, LIMIT } from '../contracts.js';
 import { type Lists, orderSide } from '../order-side.js';
-import { type Act, render, type Stage } from '../stage.js';
+import { type Act, render } from '../stage.js';
 
 /** Orders over drops, restarts, and messages in any order. */
 export const reconnects: readonly Act[] = [
@@ -29,11 +27,23 @@ export const reconnects: readonly Act[] = [
       const next = s.follow('next', c.placeOrder(AAPL, LIMIT));
       await s.pass(50);
       const answer: Lists = {
-        open: [{ id: 5, order: { permId: 105 } }, { id: 7, filled: 30, order: { permId: 107 } }],
-        executions: [{ orderId: 6, execId: 'a', shares: 100, permId: 106, avgPrice: 9, orderRef: 'filled' }, { orderId: 7, execId: 'b', shares: 30, cumQty: 30, permId: 107 }],
+        open: [
+          { id: 5, order: { permId: 105 } },
+          { id: 7, filled: 30, order: { permId: 107 } },
+        ],
+        executions: [
+          { orderId: 6, execId: 'a', shares: 100, permId: 106, avgPrice: 9, orderRef: 'filled' },
+          { orderId: 7, execId: 'b', shares: 30, cumQty: 30, permId: 107 },
+        ],
         completed: [
-          { order: { permId: 108, orderRef: 'completed', filledQuantity: 0 }, state: { status: 'Cancelled', completedStatus: 'Cancelled by Trader' } },
-          { order: { permId: 109, orderRef: 'rejected' }, state: { status: 'Inactive', completedStatus: 'Rejected' } },
+          {
+            order: { permId: 108, orderRef: 'completed', filledQuantity: 0 },
+            state: { status: 'Cancelled', completedStatus: 'Cancelled by Trader' },
+          },
+          {
+            order: { permId: 109, orderRef: 'rejected' },
+            state: { status: 'Inactive', completedStatus: 'Rejected' },
+          },
           { order: { permId: 999, orderRef: 'foreign', filledQuantity: 5 }, state: { status: 'Filled' } },
         ],
       };
@@ -157,22 +167,40 @@ export const reconnects: readonly Act[] = [
       await s.pass(20);
       await g.lists({
         open: [
-          { id: 8, order: { permId: 1, orderRef: 'app-8', lmtPrice: 4, volatility: 1, filledQuantity: 3, faGroup: '?', x: 'None' } },
-          { id: 9, order: { permId: 2, orderRef: 'other', clientId: 4 } }, { id: 0, order: { permId: 5, clientId: 0 } }, { id: -3, order: { permId: 6 } },
+          {
+            id: 8,
+            order: {
+              permId: 1,
+              orderRef: 'app-8',
+              lmtPrice: 4,
+              volatility: 1,
+              filledQuantity: 3,
+              faGroup: '?',
+              x: 'None',
+            },
+          },
+          { id: 9, order: { permId: 2, orderRef: 'other', clientId: 4 } },
+          { id: 0, order: { permId: 5, clientId: 0 } },
+          { id: -3, order: { permId: 6 } },
           { id: 31, order: { permId: 31, orderRef: 'b-1' } },
         ],
         executions: [
-          { orderId: 7, execId: 'e', shares: 100, permId: 3, orderRef: 'app-7' }, { orderId: 40, execId: 'f', shares: 10, permId: 4, orderRef: 'app-40', clientId: 2 },
+          { orderId: 7, execId: 'e', shares: 100, permId: 3, orderRef: 'app-7' },
+          { orderId: 40, execId: 'f', shares: 10, permId: 4, orderRef: 'app-40', clientId: 2 },
           { orderId: 41, execId: 'g', shares: 10, permId: 14, orderRef: 'b-41' },
         ],
         completed: [
-          { order: { permId: 3, orderRef: 'app-7', filledQuantity: 100, totalQuantity: 0 }, state: { status: 'Filled' } },
+          {
+            order: { permId: 3, orderRef: 'app-7', filledQuantity: 100, totalQuantity: 0 },
+            state: { status: 'Filled' },
+          },
           { order: { permId: 12, orderRef: 'app-12', totalQuantity: 0 }, state: { status: 'Cancelled' } },
           { order: { permId: 13, orderRef: 'x-13' }, state: { status: 'Cancelled' } },
         ],
       });
       await s.pass();
-      for (const ref of ['app-8', 'app-7', 'app-12', 'app-40', 'other', 'b-1', 'b-41', 'x-13', 'app-1']) s.show(ref, c.order(ref));
+      for (const ref of ['app-8', 'app-7', 'app-12', 'app-40', 'other', 'b-1', 'b-41', 'x-13', 'app-1'])
+        s.show(ref, c.order(ref));
       const again = c.placeOrder(AAPL, { ...LIMIT, orderRef: 'app-8' });
       s.note(`again ${again.id} ${again.state}`);
       const twelve = c.placeOrder(AAPL, { ...LIMIT, orderRef: 'app-12' });
@@ -247,7 +275,9 @@ export const reconnects: readonly Act[] = [
       g.fill(88, 'q', 5);
       await s.pass();
       s.show('a', a);
-      s.attempt('orders', () => c.orders().map(({ id, permId, state, orderRef }) => [id, permId, state, orderRef]));
+      s.attempt('orders', () =>
+        c.orders().map(({ id, permId, state, orderRef }) => [id, permId, state, orderRef]),
+      );
       s.watch('next id', c.nextOrderId());
       stop();
       g.open(1, 'Submitted', { clientId: 3 });
@@ -256,7 +286,9 @@ export const reconnects: readonly Act[] = [
       await s.pass(10);
       g.open(5, 'Submitted', { permId: 55 });
       await s.pass(10);
-      s.attempt('orders', () => c.orders().map(({ id, permId, state, messages }) => [id, permId, state, messages.length]));
+      s.attempt('orders', () =>
+        c.orders().map(({ id, permId, state, messages }) => [id, permId, state, messages.length]),
+      );
       s.show('a', a);
       figures(s, c);
     },
@@ -275,7 +307,12 @@ export const reconnects: readonly Act[] = [
         if (id !== 8) g.commission(`e${id}`, 1);
         g.status(id, 'Filled', 100, 0);
         await s.pass();
-        s.note(`after ${id}: ${c.orders().map((o) => o.id).join(' ')}`);
+        s.note(
+          `after ${id}: ${c
+            .orders()
+            .map((o) => o.id)
+            .join(' ')}`,
+        );
       }
       for (const ref of ['r5', 'r6', 'r11']) s.show(ref, c.order(ref));
       g.commission('e5', 2);
@@ -316,13 +353,22 @@ export const reconnects: readonly Act[] = [
       g.status(5, 'Cancelled', 0, 100);
       await s.pass();
       s.watch('c', read('c', 100));
-      s.watch('finally', o.finally(() => s.note('finally')));
-      s.watch('caught', o.catch(() => 'caught'));
+      s.watch(
+        'finally',
+        o.finally(() => s.note('finally')),
+      );
+      s.watch(
+        'caught',
+        o.catch(() => 'caught'),
+      );
       await s.pass();
       const p = c.placeOrder(AAPL, LIMIT);
-      s.watch('open at the end', (async () => {
-        for await (const { kind } of p) s.note(`p ${kind}`);
-      })());
+      s.watch(
+        'open at the end',
+        (async () => {
+          for await (const { kind } of p) s.note(`p ${kind}`);
+        })(),
+      );
       await s.pass();
       s.watch('close', c.close());
       await s.pass();
@@ -359,81 +405,4 @@ export const reconnects: readonly Act[] = [
       s.show('a', a);
     },
   },
-  ...Array.from({ length: 8 }, (_, at): Act => ({ name: `orders in a storm, seed ${at + 1}`, play: (s) => storm(s, at + 1) })),
 ];
-
-const WORDS = ['PendingSubmit', 'PreSubmitted', 'Submitted', 'Submitted', 'PendingCancel', 'Cancelled', 'ApiCancelled', 'Filled', 'Inactive', ''];
-const CODES = [110, 201, 202, 399, 10_349, 103, 104, 105, 161, 10_147, 10_148, 98_765, 2109, 200, 100, 321];
-
-/** A few orders, and a gateway that says anything of them, in any order, over drops. */
-async function storm(s: Stage, seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const pick = (count: number): number => Math.floor(random() * count);
-  const c = await s.ready({ reconnectMs: 100, orders: { recheckMs: 700, ...(seed % 3 === 0 && { orderRefPrefix: 'app' }) } });
-  const g = orderSide(s);
-  const handles: OrderHandle[] = [];
-  const place = (): void => {
-    const terms = { ...LIMIT, totalQuantity: [10, 100][pick(2)], ...(pick(3) === 0 && { orderRef: `app-${pick(5)}` }), ...(pick(7) === 0 && { transmit: false }) };
-    const o = pick(6) === 0 ? c.placeOrder(5 + pick(12), AAPL, terms) : c.placeOrder(AAPL, terms, pick(4) === 0 ? { timeoutMs: 200 } : {});
-    handles.push(o);
-    s.watch(`placed ${o.id}`, o.accepted);
-    if (pick(3) === 0) s.watch(`done ${o.id}`, o.done);
-  };
-  c.onOrder((o, event) => s.note(`${o.id} ${event.kind === 'state' ? `${event.before} -> ${event.state}` : render(event).slice(0, 160)}`));
-  const steps: readonly (() => void | Promise<unknown>)[] = [
-    place,
-    place,
-    () => {
-      const o = handles[pick(handles.length)];
-      if (o !== undefined) s.watch(`modify ${o.id}`, o.modify({ lmtPrice: 10 + pick(3) }));
-    },
-    () => {
-      const o = handles[pick(handles.length)];
-      if (o !== undefined) s.watch(`cancel ${o.id}`, o.cancel(pick(3) === 0 ? { timeoutMs: 100 } : {}));
-    },
-    ...Array.from({ length: 4 }, () => () => {
-      const filled = pick(3) === 0 ? 10 * pick(11) : 0;
-      g.status(idOf(), WORDS[pick(WORDS.length)] ?? '', filled, 100 - filled, { permId: permOf(), average: filled > 0 ? 10 : 0 });
-    }),
-    ...Array.from({ length: 3 }, () => () => {
-      const id = idOf();
-      g.open(id, WORDS[pick(WORDS.length)] ?? '', { permId: pick(2) * (100 + id), lmtPrice: 10 + pick(3), ...(pick(4) === 0 && { orderRef: `app-${pick(5)}` }), ...(pick(9) === 0 && { clientId: 2 }) });
-    }),
-    ...Array.from({ length: 2 }, () => () => g.fill(idOf(), `e${pick(9)}.1.1.0${pick(3)}`, 10 * (1 + pick(6)), { permId: permOf(), ...(pick(3) === 0 && { orderRef: `app-${pick(5)}` }) })),
-    () => g.commission(`e${pick(9)}.1.1.0${pick(3)}`, pick(3) - 1),
-    ...Array.from({ length: 3 }, () => () => s.error(idOf(), CODES[pick(CODES.length)] ?? 0, pick(4) === 0 ? 'Warning: text' : 'text')),
-    () => g.lists(someLists()),
-    () => g.lists(someLists()),
-    () => g.lists({}),
-    () => {
-      if (pick(4) === 0) s.info([1100, 1102, 1101, 100, 321][pick(5)] ?? 0, pick(2) === 0 ? 'Read-Only' : 'text');
-    },
-    async () => {
-      if (pick(3) > 0) return;
-      s.drop();
-      await s.pass(pick(150));
-    },
-    () => {
-      if (c.state.kind === 'connecting') s.welcome({ nextOrderId: pick(30) });
-    },
-    () => {
-      if (c.state.kind === 'connecting') s.welcome({ nextOrderId: pick(30) });
-    },
-  ];
-  const idOf = (): number => 5 + pick(Math.min(10, handles.length + 2));
-  const permOf = (): number => (pick(2) === 0 ? 0 : 105 + pick(8));
-  const someLists = (): Lists => ({
-    open: Array.from({ length: pick(4) }, () => ({ id: idOf(), filled: 10 * pick(4), order: { permId: permOf() } })),
-    executions: Array.from({ length: pick(3) }, () => ({ orderId: idOf(), execId: `e${pick(9)}.1.1.0${pick(3)}`, shares: 10, permId: permOf(), orderRef: `app-${pick(5)}` })),
-    completed: Array.from({ length: pick(3) }, () => ({ order: { permId: permOf(), orderRef: `app-${pick(5)}`, filledQuantity: 10 * pick(2) }, state: { status: ['Cancelled', 'Filled', 'Inactive'][pick(3)], completedStatus: ['', 'Filled Size: 10', 'Rejected'][pick(3)] } })),
-  });
-  for (let at = 0; at < 140; at++) {
-    await steps[pick(steps.length)]?.();
-    await s.pass(pick(3) === 0 ? pick(400) : 0);
-    if (at % 35 !== 34) continue;
-    for (const o of c.orders()) s.show(`${o.id}`, o);
-    figures(s, c);
-  }
-  await s.pass(30_000);
-  for (const o of c.orders()) s.note(`${o.id} ${o.state} ${render(o.outcome)} ${o.fills.length} ${render(o.commissions)}`);
-}

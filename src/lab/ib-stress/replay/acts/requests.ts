@@ -38,7 +38,10 @@ export const requests: readonly Act[] = [
     async play(s) {
       const c = await s.ready({ pacing: { limitPerSecond: 2, messagesPerSecond: 1, urgentPerSecond: 2 } });
       const [early, queued, sent, listed] = [0, 1, 2, 3].map(() => new AbortController()) as [
-        AbortController, AbortController, AbortController, AbortController,
+        AbortController,
+        AbortController,
+        AbortController,
+        AbortController,
       ];
       early.abort(new Error('gave up before'));
       s.watch('early', c.contractDetails(AAPL, { signal: early.signal }));
@@ -105,7 +108,10 @@ export const requests: readonly Act[] = [
   {
     name: 'what waits for the pacing when the session ends waits again in the next, and has used up no retry',
     async play(s) {
-      const c = await s.ready({ reconnectMs: 10, pacing: { limitPerSecond: 2, messagesPerSecond: 2, urgentPerSecond: 2 } });
+      const c = await s.ready({
+        reconnectMs: 10,
+        pacing: { limitPerSecond: 2, messagesPerSecond: 2, urgentPerSecond: 2 },
+      });
       await s.pass(1100);
       for (const name of ['a', 'b', 'c', 'd']) s.watch(name, c.contractDetails({ ...AAPL, symbol: name }));
       for (let round = 0; round < 5; round++) {
@@ -117,7 +123,8 @@ export const requests: readonly Act[] = [
       figures(s, c);
       for (let at = 0; at < 8; at++) {
         await s.pass(1100);
-        for (const [method, [id]] of s.link.calls) if (method === 'reqContractDetails') s.say('contractDetailsEnd', id);
+        for (const [method, [id]] of s.link.calls)
+          if (method === 'reqContractDetails') s.say('contractDetailsEnd', id);
       }
       await s.pass();
       figures(s, c);
@@ -144,7 +151,8 @@ export const requests: readonly Act[] = [
       figures(s, c);
       await s.pass(6000);
       figures(s, c);
-      for (const [method, [id]] of s.link.calls) if (method === 'reqContractDetails') s.say('contractDetailsEnd', id);
+      for (const [method, [id]] of s.link.calls)
+        if (method === 'reqContractDetails') s.say('contractDetailsEnd', id);
       s.say('currentTime', 5);
       await s.pass(1);
       figures(s, c);
@@ -159,7 +167,11 @@ export const requests: readonly Act[] = [
       for (let round = 0; round < 5; round++) {
         await s.pass();
         s.error(s.idOf('reqContractDetails'), 100, 'rate');
-        s.error(s.idOf('reqHistoricalData'), 162, 'Historical Market Data Service error message:Historical data request pacing violation');
+        s.error(
+          s.idOf('reqHistoricalData'),
+          162,
+          'Historical Market Data Service error message:Historical data request pacing violation',
+        );
         await s.pass(100_000);
       }
       figures(s, c);
@@ -222,7 +234,10 @@ export const requests: readonly Act[] = [
       };
       ask();
       await s.pass();
-      s.info(321, "Error validating request:-'bW' : cause - The API interface is currently in Read-Only mode.");
+      s.info(
+        321,
+        "Error validating request:-'bW' : cause - The API interface is currently in Read-Only mode.",
+      );
       await s.pass();
       figures(s, c);
       ask();
@@ -251,9 +266,20 @@ export const requests: readonly Act[] = [
     async play(s) {
       const c = await s.ready();
       const codes: readonly (readonly [number, string])[] = [
-        [200, 'No security definition'], [321, 'account is wrong'], [2104, 'farm'], [1100, 'lost'], [165, 'query'],
-        [399, 'Warning: something'], [326, 'id'], [202, 'canceled'], [98_765, 'odd'], [98_766, 'Warning: odd'], [2150, 'pnl'],
-        [10_197, 'session'], [162, 'no data'], [322, 'Only 50 simultaneous API historical data requests'],
+        [200, 'No security definition'],
+        [321, 'account is wrong'],
+        [2104, 'farm'],
+        [1100, 'lost'],
+        [165, 'query'],
+        [399, 'Warning: something'],
+        [326, 'id'],
+        [202, 'canceled'],
+        [98_765, 'odd'],
+        [98_766, 'Warning: odd'],
+        [2150, 'pnl'],
+        [10_197, 'session'],
+        [162, 'no data'],
+        [322, 'Only 50 simultaneous API historical data requests'],
       ];
       for (const [code, text] of codes) {
         s.watch(`details ${code}`, c.contractDetails(AAPL));

@@ -178,7 +178,13 @@ export const supervisor: readonly Act[] = [
     name: 'the port moves',
     async play(s) {
       const c = await s.ready({ reconnectMs: 10 });
-      for (const text of ['moved to 7', 'moved to 99999', 'moved', 'TWS socket port has been reset: port 4002.', 'to 65535']) {
+      for (const text of [
+        'moved to 7',
+        'moved to 99999',
+        'moved',
+        'TWS socket port has been reset: port 4002.',
+        'to 65535',
+      ]) {
         s.info(1300, text);
         s.attempt(`port after '${text}'`, () => c.figures().port);
       }
@@ -216,7 +222,11 @@ export const supervisor: readonly Act[] = [
   {
     name: 'heartbeats by default, and while the pacing holds them back',
     async play(s) {
-      const c = await s.ready({ heartbeatMs: 5000, heartbeatTimeoutMs: 5000, pacing: { limitPerSecond: 1, messagesPerSecond: 1, urgentPerSecond: 1 } });
+      const c = await s.ready({
+        heartbeatMs: 5000,
+        heartbeatTimeoutMs: 5000,
+        pacing: { limitPerSecond: 1, messagesPerSecond: 1, urgentPerSecond: 1 },
+      });
       await s.pass(4500);
       for (let at = 0; at < 4; at++) s.watch(`time ${at}`, c.currentTime({ timeoutMs: 500 }));
       await s.pass(12_000);
