@@ -153,7 +153,7 @@ const options = {
   format: formatOption(['text', 'json']),
 };
 
-/** What `--format json` prints when the gateway listens. */
+/** Output of `--format json` once the gateway listens. */
 export interface GatewayDocument {
   readonly schema: 1;
   readonly host: string;
@@ -214,7 +214,7 @@ export const command = defineCommand({
       ...(given.controlToken !== null && { token: given.controlToken }),
     });
     const { host, port, serverVersion } = gateway;
-    // Whoever chose the token knows it. A random one is printed once, since nobody else can know it.
+    // A token from --token is known to the caller. A random one is printed once, since nobody else can know it.
     const controlToken = given.controlToken === null ? control.token : null;
     const document: GatewayDocument = {
       schema: 1,

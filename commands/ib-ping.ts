@@ -91,7 +91,7 @@ function lineOf(target: Target, ping: Ping): string {
 
 type Answer = Omit<Extract<Ping, { kind: 'answered' }>, 'kind'>;
 
-/** What `--format json` prints. */
+/** Output of `--format json`. */
 export type PingDocument = { readonly schema: 1 } & Target &
   (
     | ({ readonly usable: boolean; readonly error: null } & Answer)

@@ -18,7 +18,7 @@ const WHAT = 'What is run';
 const GATEWAY = 'A gateway of your own';
 const RUN = 'Run';
 
-/** Of the comparison with a connection for each call. */
+/** Results of the comparison with a connection for each call. */
 const BASELINE_CALLS = { simulated: 100, live: 10 };
 const MOST_CLIENTS = 32;
 
@@ -246,7 +246,7 @@ async function isLocal(host: string): Promise<boolean> {
   }
 }
 
-/** What `--list --format json` prints. */
+/** Output of `--list --format json`. */
 export interface ScenarioListDocument {
   readonly schema: 1;
   readonly kind: 'ib-stress-scenarios';

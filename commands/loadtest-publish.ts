@@ -4,8 +4,7 @@ import { Watcher } from '../src/watch/watcher.js';
 import type { LoadContext } from './loadtest-options.js';
 
 /**
- * Does the work with the pools that it opens published for `poolctl top`, where --publish was given. It is told of
- * each by what `work` is handed.
+ * Runs the work. With --publish, its pools are published for `poolctl top`: `work` passes each pool to its argument.
  */
 export async function withPublished<T>(
   { options, io, log }: LoadContext,

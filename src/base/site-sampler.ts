@@ -12,7 +12,7 @@ export class SiteSampler {
   #seen = 0;
   #looked = 0;
 
-  /** `widened` is told whenever it begins, or goes on, to pass some over. */
+  /** Calls `widened` whenever it begins to skip some, and while it goes on. */
   constructor(perSecond: number, widened: () => void = () => {}) {
     this.#budget = perSecond;
     this.#widened = widened;

@@ -2,7 +2,7 @@ import type { Backend } from '../snapshot/server.js';
 
 const MOST_SQL = 200;
 
-/** What it last did, cut to a length that can be read. */
+/** The last statement of a backend, cut to a readable length. */
 export function queryText({ query }: Backend): string {
   if (query === null) return '?';
   const line = query.replace(/\s+/g, ' ');
@@ -16,7 +16,7 @@ export function endSessions(pids: readonly number[]): string {
   return `SELECT pid, pg_terminate_backend(pid) FROM unnest(ARRAY[${pids.join(', ')}]) AS pid`;
 }
 
-/** Who that is: `pid 4711, app@shop, 'web' from 10.0.0.5:40312`. */
+/** Names the backend: `pid 4711, app@shop, 'web' from 10.0.0.5:40312`. */
 export function backendText({
   pid,
   user,

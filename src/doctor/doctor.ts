@@ -21,7 +21,7 @@ export interface DoctorRequest extends Partial<DoctorOptions> {
   readonly signal?: AbortSignal;
 }
 
-/** What nobody said otherwise. */
+/** The defaults. */
 export const DEFAULT_OPTIONS: DoctorOptions = {
   instances: null,
   memoryBytes: null,
@@ -33,9 +33,9 @@ export const DEFAULT_OPTIONS: DoctorOptions = {
 };
 
 /**
- * Reads all targets side by side, and runs the checks on them. It only reads. A target that cannot be reached is told in
- * the result. Throws a SourceError or a DatabaseError where an address is wrong, before anything is opened, and the
- * signal's reason where it aborts.
+ * Reads all targets in parallel, and runs the checks on them. It never writes. A target that cannot be reached
+ * appears in the result. Throws a SourceError or a DatabaseError for a wrong address before it opens anything, and
+ * the signal's reason if it aborts.
  */
 export async function doctor(request: DoctorRequest): Promise<DoctorResult> {
   const {

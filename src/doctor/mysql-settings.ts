@@ -54,5 +54,5 @@ export function flushStep(target: MysqlTarget): FixStep {
   return mysqlStep(target, isNew ? 'FLUSH GLOBAL STATUS' : 'FLUSH STATUS');
 }
 
-/** What holds for SET GLOBAL in general. */
+/** The risk of SET GLOBAL in general. */
 export const NEW_SESSIONS = 'The setting applies to new connections: pools must replace theirs.';

@@ -12,7 +12,7 @@ import type {
 } from './types.js';
 import { Unknowable } from './unknowable.js';
 
-/** What was read; throws its Unknowable where it was not. */
+/** The value that was read. Throws an Unknowable if it was not read. */
 export function known<T>(part: Part<T>): T {
   if (part instanceof Unknowable) throw part;
   return part.value;
@@ -60,7 +60,7 @@ export function forEach<Kind extends ListedKind>(
   };
 }
 
-/** What was found; where that cannot be known, the reason. */
+/** The finding, or the reason why it cannot be known. */
 export async function judged(judge: () => Finding | Promise<Finding>): Promise<Finding> {
   try {
     return await judge();
@@ -70,7 +70,7 @@ export async function judged(judge: () => Finding | Promise<Finding>): Promise<F
   }
 }
 
-/** What is needed of a database to say where, and by whom, it is to be repaired; SQLite knows no roles. */
+/** The parts of a database target that name where, and by which role, to repair it. SQLite has no roles. */
 type Place = Pick<PostgresTarget, 'label'> & Partial<Pick<PostgresTarget, 'isSuperuser'>>;
 
 /**

@@ -45,7 +45,7 @@ export async function readPgBouncer(
 type Shown = Omit<PgBouncerTarget, 'kind' | 'label' | 'host' | 'port' | 'user' | 'fileLimit' | 'logins'>;
 
 async function readShown(ask: Ask, signal: AbortSignal): Promise<Shown> {
-  // Whatever goes wrong with the first answer is told as the target's problem; later, what was read still counts.
+  // A failure before the first answer is the target's problem. After it, the parts that were read still count.
   const version = versionOf(await ask('SHOW VERSION'));
   let gone: string | null = null;
   const show = async (what: string): Promise<Part<readonly ConsoleRow[]>> => {
@@ -89,7 +89,7 @@ async function fileLimitOf(host: string, pidfile: string): Promise<Part<number>>
     if (soft === 'unlimited') return { value: Number.POSITIVE_INFINITY };
     if (soft !== undefined) return { value: Number(soft) };
   } catch {
-    // Of another user, in a container, or on a system without /proc.
+    // The process belongs to another user, runs in a container, or the system has no /proc.
   }
   return new Unknowable(`its limit of open files cannot be read: ${advice}`);
 }

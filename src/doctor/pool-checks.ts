@@ -26,7 +26,7 @@ import { sqliteJournalMode } from './checks/sqlite-journal-mode.js';
 import { sqliteWalSize } from './checks/sqlite-wal-size.js';
 import type { Check } from './types.js';
 
-/** What is looked at in running applications, and in SQLite files. */
+/** Checks of running applications and of SQLite files. */
 export const POOL_CHECKS: readonly Check[] = [
   // Any pool.
   poolConnects,

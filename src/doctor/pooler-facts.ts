@@ -45,7 +45,7 @@ export interface PooledDatabase {
   readonly size: number;
   /** And so many more, where clients wait. */
   readonly reserve: number;
-  /** Those that may have a pool here: one, where the database has a user of its own. */
+  /** The users that may have a pool here: one, if the database has its own user. */
   readonly users: number;
   /** max_db_connections: of all users together; null for no limit. */
   readonly cap: number | null;

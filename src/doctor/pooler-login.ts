@@ -6,7 +6,7 @@ import { knownOrNull } from './outcome.js';
 import { isOn, textOf } from './pooler-facts.js';
 import type { PgBouncerTarget, PostgresTarget } from './types.js';
 
-/** What a pooler calls the database of a target on that server; null where it has none. */
+/** The pooler's name for the database of a target on that server; null if it has none. */
 export function databaseBehind(pooler: PgBouncerTarget, server: PostgresTarget): string | null {
   const rows = knownOrNull(pooler.databases) ?? [];
   const found = rows.find((row) => {

@@ -3,7 +3,7 @@ import type { PoolReading } from '../snapshot/reading.js';
 import { codeStep, type Finding, judged, skip } from './outcome.js';
 import type { Check, CheckContext, FixStep, Outcome, PoolTarget, Status } from './types.js';
 
-/** What there is to say of one pool; null where the check is not about such a one. */
+/** The finding for one pool; null if the check does not apply to it. */
 export type JudgePool = (
   pool: PoolReading,
   context: CheckContext,
@@ -11,8 +11,9 @@ export type JudgePool = (
 ) => Finding | null | Promise<Finding | null>;
 
 /**
- * The `run` of a check that judges each pool of each application: an outcome for each application, as bad as its worst
- * pool, with what is said of each that does not pass. Where no pool is one that it is about, the reason is `noneSuch`.
+ * The `run` of a check that judges each pool of each application. It gives one outcome per application, as bad as
+ * its worst pool, with a line for each pool that does not pass. If the check applies to no pool, the reason is
+ * `noneSuch`.
  */
 export function forEachPool(judge: JudgePool, noneSuch = 'no application has a pool'): Check['run'] {
   return async (context) => {
@@ -56,7 +57,7 @@ function together(findings: readonly { readonly pool: PoolReading; readonly find
   };
 }
 
-/** What can be set on pools; each library has names of its own for them. */
+/** The options of pools; each library has its own names for them. */
 export type PoolOption =
   | 'size'
   | 'acquireTimeoutMs'
@@ -65,20 +66,20 @@ export type PoolOption =
   | 'prePing'
   | 'leakWatch'
   | 'keptIdle'
-  /** Of brokers: the first client id, and messages in a second. */
+  /** Brokers: the first client id, and messages per second. */
   | 'clientId'
   | 'messagesPerSecond'
-  /** Of feeds: the length of a subscriber's queue. */
+  /** Feeds: the length of a subscriber's queue. */
   | 'limit'
-  /** Of HTTP: how long a server may say nothing. */
+  /** HTTP: how long a server may stay silent. */
   | 'readTimeoutMs'
   | 'connectTimeoutMs';
 
 interface OptionNames {
-  /** What has the options: they are given to the library in different places. */
+  /** The object that takes the options: each library takes them in a different place. */
   readonly place: string;
   readonly names: { readonly [Option in PoolOption]?: string };
-  /** Those that are in seconds there. */
+  /** Options that take seconds in that library. */
   readonly seconds?: readonly PoolOption[];
 }
 
@@ -206,7 +207,7 @@ export function leaksOf({ holders }: PoolReading): PoolReading['holders'] {
   return holders.filter(({ leaked, busy }) => leaked && busy !== true);
 }
 
-/** What helps a pool whose leases are out for too long, in the place of a larger one; null where none is. */
+/** The step that helps a pool with leases held too long, instead of a larger pool; null if none is. */
 export function giveBack(pool: PoolReading): FixStep | null {
   const { length } = leaksOf(pool);
   if (length === 0) return null;

@@ -34,7 +34,7 @@ export async function readPostgres(
 type Facts = Omit<PostgresTarget, 'kind' | 'label' | 'host' | 'port' | 'reading'>;
 
 async function readFacts(ask: Ask, signal: AbortSignal): Promise<Facts> {
-  /** What one question fails with is the reason of that part, if the server still answers others. */
+  /** The error of one query is the reason why that part is missing, if the server still answers others. */
   const part = async <T>(what: string, read: () => Promise<T>): Promise<Part<T>> => {
     try {
       return { value: await read() };

@@ -9,7 +9,7 @@ export interface ProcessFiles {
   readonly open: number | null;
 }
 
-/** What Linux tells of a process of this machine; null elsewhere, and where it has ended. */
+/** Linux's facts on a process of this machine; null on other systems, and if it has ended. */
 export async function processFiles({ pid, host }: AppReading): Promise<ProcessFiles | null> {
   // In a container its number is one of another count.
   if (host !== hostname()) return null;

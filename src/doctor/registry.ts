@@ -52,7 +52,7 @@ import type { Check } from './types.js';
 
 /** All checks, in the order of the report. */
 export const CHECKS: readonly Check[] = [
-  // What suffers now, and why.
+  // Checks of the current state and its cause.
   causeNow,
   // PostgreSQL: whether anything can be seen, what is wrong at this moment, then how it is set up.
   pgMonitor,
@@ -100,7 +100,7 @@ export const CHECKS: readonly Check[] = [
   poolerKeepalives,
   poolerAuth,
   poolerVersion,
-  // What lies between them.
+  // Checks of the path between the two.
   fleetSum,
   timeoutOrder,
   doublePooling,

@@ -3,10 +3,10 @@ import { platform } from 'node:os';
 import type { SqliteTarget } from './types.js';
 import { Unknowable } from './unknowable.js';
 
-/** What the system says of a database file. */
+/** The system's facts on a database file. */
 export interface SqliteFile {
   readonly path: string;
-  /** Of the write-ahead log; null where there is none. */
+  /** Size of the write-ahead log; null if there is none. */
   readonly walBytes: number | null;
   /** Whether the file system is that of another machine, as far as it is known which it is; null where it is not. */
   readonly network: boolean | null;

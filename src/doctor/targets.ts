@@ -40,7 +40,7 @@ export interface TargetOptions extends SourceOptions {
   readonly cwd?: string;
 }
 
-/** All targets, read side by side; and what is to be closed. */
+/** All targets after reading, and the connections to close. */
 export interface OpenTargets extends AsyncDisposable {
   readonly targets: Targets;
   readonly examined: readonly ExaminedTarget[];
@@ -89,7 +89,7 @@ const KINDS: ReadonlyMap<string, TargetAddress['kind']> = new Map([
   ['sqlite', 'sqlite'],
 ]);
 
-/** Reads all targets. One that cannot be read is told among the others. Rejects only where the signal aborts. */
+/** Reads all targets. A target that cannot be read is listed among the others. Rejects only if the signal aborts. */
 export async function openTargets(
   addresses: readonly TargetAddress[],
   options: TargetOptions,
@@ -148,7 +148,7 @@ export async function openTargets(
   };
 }
 
-/** What the application's settings are called among the targets. */
+/** The label of the application's settings among the targets. */
 export const SETTINGS_LABEL = 'settings';
 
 /** The poolers with what became of logging in through them to the servers behind. */
@@ -266,7 +266,7 @@ function problemOf(error: Error): Problem {
   return { message: told.join(': '), hint: find('hint'), code: find('code') };
 }
 
-/** What was read before stays good for something. */
+/** The parts that were read stay usable. */
 function goneProblem(target: AnyTarget | null): Problem | null {
   if (target?.kind !== 'pgbouncer' || target.gone === null) return null;
   const message = `it went away before all was read: ${target.gone}`;

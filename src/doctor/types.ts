@@ -3,7 +3,7 @@ import type { Reading } from '../snapshot/reading.js';
 import type { DatabaseReading } from '../snapshot/server.js';
 import type { Unknowable } from './unknowable.js';
 
-/** What a check can look at. `settings` are those of the application: its pool's size, its time-outs. */
+/** The targets of a check. `settings` are those of the application: its pool's size and its timeouts. */
 export type TargetKind = 'postgres' | 'mysql' | 'pgbouncer' | 'pool' | 'sqlite' | 'settings';
 
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
@@ -12,7 +12,7 @@ export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 export interface Check {
   /** Stable, in lower case with hyphens: scripts name it. */
   readonly id: string;
-  /** What holds when it passes: a clause without a full stop. */
+  /** The state in which it passes: a clause without a full stop. */
   readonly title: string;
   /** The kinds of targets without which it has nothing to say: one of each must have been named. */
   readonly needs: readonly TargetKind[];
@@ -20,7 +20,7 @@ export interface Check {
   readonly uses?: readonly TargetKind[];
   /** Looks at targets that could not be read as well (`targets.unreadable`), and is run where there are only such. */
   readonly judgesUnreadable?: boolean;
-  /** What happens to whoever ignores it: a sentence or a few. */
+  /** The consequence of ignoring it, in a few sentences. */
   readonly why: string;
   /** Further words for `--explain`: what is looked at, where the limits come from, what passes. */
   readonly details: string;
@@ -37,13 +37,13 @@ export interface CheckContext {
   readonly signal: AbortSignal;
 }
 
-/** What the user knows and no target tells. null: not said. */
+/** Facts that the user knows and no target reports. null: not given. */
 export interface DoctorOptions {
   /** The processes that run the application, each with the pools of the settings. */
   readonly instances: number | null;
   /** The memory of the database server, in bytes. */
   readonly memoryBytes: number | null;
-  /** That of this machine: the server's, where it runs here. */
+  /** Memory of this machine, which is the server's if it runs here. */
   readonly ownMemoryBytes: number | null;
   /** The open files that PgBouncer may have. */
   readonly fileLimit: number | null;
@@ -55,32 +55,32 @@ export interface DoctorOptions {
   readonly queueWaitMs: number;
 }
 
-/** What one check found at one target, or at some together. */
+/** The result of one check for one target, or for several together. */
 export interface Outcome {
   readonly status: Status;
   /** The labels of the targets that it is about; empty where it is about none that is there. */
   readonly subjects: readonly string[];
-  /** What was found, in one clause with the figures that decide; for `skipped` the reason. */
+  /** The finding, in one clause with the decisive figures; for `skipped` the reason. */
   readonly summary: string;
-  /** What the summary rests on, a line each, as the targets said it: not to be shown without `printable`. */
+  /** The evidence for the summary, a line each, in the words of the targets: use `printable` to show it. */
   readonly evidence: readonly string[];
-  /** What makes it pass; null where it passes, or was skipped. */
+  /** The repair; null if the check passes or was skipped. */
   readonly fix: Fix | null;
 }
 
 export interface Fix {
   /** In this order. */
   readonly steps: readonly FixStep[];
-  /** What the repair may do besides. */
+  /** Side effects of the repair. */
   readonly risk: string;
 }
 
 /** One step of a repair: applied as printed it works. */
 export interface FixStep {
   readonly kind: FixKind;
-  /** Where to do it: the label of a target; null where that is the application, or goes without saying. */
+  /** The place for the step: the label of a target; null for the application, or if it is obvious. */
   readonly at: string | null;
-  /** Who may do it, where the user of the target's label may not: `a superuser`. */
+  /** The role that may do it, if the user of the target's label may not: `a superuser`. */
   readonly as?: string;
   /** One statement, one line of a file, one command, or a sentence for people. */
   readonly text: string;
@@ -109,13 +109,13 @@ export interface Targets {
   readonly sqlite: readonly SqliteTarget[];
   /** null: nothing is known of the application's settings. */
   readonly settings: AppSettings | null;
-  /** Those that could not be read, of whatever kind; they are not among the others. */
+  /** Targets of any kind that could not be read. They are not among the others. */
   readonly unreadable: readonly UnreadableTarget[];
   /** The causes of what suffers, from all targets together. Absent where nobody looked. */
   readonly diagnosis?: Diagnosed;
 }
 
-/** What is wrong at this moment, and whose callers wait for longer than a burst makes them. */
+/** The causes at this moment, and the pools whose callers wait longer than a burst explains. */
 export interface Diagnosed {
   readonly findings: readonly Finding[];
   /** Keys of pools and of poolers' pools. */
@@ -193,7 +193,7 @@ export interface PostgresSetting {
   readonly value: string;
   /** `8kB`, `ms`, `s`, `kB`; null for none. */
   readonly unit: string | null;
-  /** Where it comes from: `default`, `configuration file`, `command line`, `database`, `user`, `client`, ... */
+  /** The origin of the value: `default`, `configuration file`, `command line`, `database`, `user`, `client`, ... */
   readonly source: string;
   /** `postmaster` needs a restart, `sighup` a reload. */
   readonly context: string;
@@ -222,7 +222,7 @@ export interface PgBouncerTarget {
   readonly port: number;
   /** `1.18.0`, or whatever it says. */
   readonly version: string;
-  /** Who asks. */
+  /** The role that asks. */
   readonly user: string;
   readonly config: Part<ReadonlyMap<string, string>>;
   /** Without that of the console itself. */
@@ -235,7 +235,7 @@ export interface PgBouncerTarget {
   readonly stats: Part<readonly ConsoleRow[]>;
   /** From 1.19. */
   readonly state: Part<readonly ConsoleRow[]>;
-  /** What became of logging in through it; null where that was not to be tried. */
+  /** The result of the login through it; null if it was not tried. */
   readonly logins: readonly PoolerLogin[] | null;
   /** How many files its process may have open; known where it runs on this machine and has a pidfile. */
   readonly fileLimit: Part<number>;
@@ -287,11 +287,11 @@ export interface AppSettings {
   /** 0 names no statements. */
   readonly prepareThreshold: number | null;
   readonly usePgbouncer: boolean | null;
-  /** What it asks of the server when it connects, in milliseconds. */
+  /** The limit that the application sends to the server on connect, in milliseconds. */
   readonly statementTimeoutMs: number | null;
 }
 
-/** What a run of the doctor found. */
+/** The result of a run of the doctor. */
 export interface DoctorResult {
   readonly schema: 1;
   readonly kind: 'doctor';
@@ -308,7 +308,7 @@ export interface ExaminedTarget {
   readonly label: string;
   /** null where it was read. */
   readonly problem: Problem | null;
-  /** What was read, in a few words: `PostgreSQL 18.4, as app`; null where it was not. */
+  /** The target in a few words: `PostgreSQL 18.4, as app`; null if it was not read. */
   readonly what: string | null;
 }
 

@@ -20,7 +20,7 @@ export interface HealthReport {
   readonly schema: 1;
   /** Milliseconds since the epoch. */
   readonly taken_at_ms: number;
-  /** That of the pool that is worst off. */
+  /** The status of the worst pool. */
   readonly status: HealthStatus;
   readonly pools: readonly SourceHealth[];
 }
@@ -36,7 +36,7 @@ export interface HealthCheckOptions {
   readonly cwd?: string;
 }
 
-/** What there is to say where no source is left. */
+/** The report if no source is left. */
 export const NOBODY = 'no application of this user publishes its pools';
 
 /** Reads sources and judges their pools, again and again; the sources stay the caller's. */
@@ -57,7 +57,7 @@ export class HealthCheck {
     const { clock, secondLookMs = null } = this.#options;
     let states = await this.#readAll(sources, stop);
     let judgment = this.#judge(states);
-    // What waits, or fails, at one look may be gone at the next: rates need two.
+    // A wait or failure of one reading may be gone in the next: rates need two readings.
     if (secondLookMs !== null && judgment.isSuspect && this.#looks < 2) {
       await pause(clock, secondLookMs, stop);
       states = await this.#readAll(sources, stop);
@@ -148,7 +148,7 @@ export class HealthCheck {
   }
 }
 
-/** What is looked at. */
+/** The subject of the row. */
 interface Checked {
   readonly sources: ReadonlyMap<string, StatsSource>;
   /** Live applications were meant, and there is none. */
@@ -163,7 +163,7 @@ interface Found {
   readonly why: string;
 }
 
-/** What the diagnosis finds beside the pools, poolers and servers that have a row: of a process, say. */
+/** Findings without a row of a pool, pooler or server, for example of a process. */
 function elsewhere(findings: readonly Finding[], rows: readonly SourceHealth[]): readonly SourceHealth[] {
   const told = new Set(rows.flatMap(({ reasons }) => reasons));
   return findings

@@ -20,7 +20,7 @@ export interface PoolHealth {
   readonly utilization_percent: number | null;
   /** The most that can be lent at once; null if unlimited, or not known. */
   readonly total_capacity: number | null;
-  /** Those who wait to be lent one; null where nobody can tell. */
+  /** Callers that wait for a lease; null if unknown. */
   readonly waiting: number | null;
   /** How long the one waits who waits longest, in milliseconds; null where nobody does. */
   readonly longest_wait_ms: number | null;
@@ -28,7 +28,7 @@ export interface PoolHealth {
   readonly leaked: number | null;
   /** Acquires that timed out since the reading before; null where there is none. */
   readonly timed_out: number | null;
-  /** What speaks against `healthy`, the worst first. */
+  /** The reasons against `healthy`, the worst first. */
   readonly reasons: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export const HEALTH_LIMITS: HealthLimits = {
   timedOut: { warning: 0, critical: null },
 };
 
-/** What is looked at: every snapshot of a pool has it, of our own and of watched ones. */
+/** The fields that are read. Every snapshot of a pool has them, of our own and of watched pools. */
 export type HealthFigures = Pick<
   WatchedSnapshot,
   'name' | 'size' | 'maxOverflow' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed'
@@ -70,12 +70,12 @@ export type HealthFigures = Pick<
   readonly counters: Pick<WatchedSnapshot['counters'], 'timedOut'>;
   readonly holders: readonly (Pick<WatchedHolder, 'leaked'> & Partial<Pick<WatchedHolder, 'busy'>>)[];
   readonly setup?: Pick<PoolSetup, 'leakAfterMs'>;
-  /** Of a feed: what is lent there are places for symbols. */
+  /** Feed: the leases are places for symbols. */
   readonly feed?: Pick<FeedFigures, 'symbols' | 'capacity'>;
 };
 
 export interface HealthOptions {
-  /** Those that are left out are HEALTH_LIMITS'. */
+  /** Omitted limits are those of HEALTH_LIMITS. */
   readonly limits?: Partial<HealthLimits>;
   /** An earlier snapshot of the same pool: what has timed out since is counted. */
   readonly before?: HealthFigures | null;
@@ -147,7 +147,7 @@ function leakedOf({ holders, setup, feed }: HealthFigures): number | null {
 
 export type Figures = Omit<PoolHealth, 'status' | 'utilization_percent' | 'reasons'>;
 
-/** What is wrong beside the figures. */
+/** Problems beside the figures. */
 export interface Trouble {
   readonly status: HealthStatus;
   readonly reason: string;
@@ -178,7 +178,7 @@ export function judge(figures: Figures, limits: HealthLimits, trouble: readonly 
   };
 }
 
-/** Of several the worst; `error` is worse than all: of what cannot be read nothing is known. */
+/** The worst of several; `error` is worst of all, because an unreadable source is unknown. */
 export function worstStatus(all: readonly { readonly status: HealthStatus }[]): HealthStatus {
   return all.reduce<HealthStatus>(
     (worst, { status }) => (rankOf(status) > rankOf(worst) ? status : worst),
@@ -201,7 +201,7 @@ function troubleOf({ closed, createError, live }: HealthFigures): readonly Troub
 
 function overLimits(figures: Figures, utilization: number | null, limits: HealthLimits): readonly Trouble[] {
   const { checked_out, total_capacity, waiting, longest_wait_ms, leaked, timed_out } = figures;
-  // Where nobody can say whether anybody waits, as of a server, the limit is all there is.
+  // If nothing reports waiters, as for a server, the limit is the only fact.
   const used = waiting === 0 ? { ...limits.utilization, critical: null } : limits.utilization;
   const usedWarning = limits.utilization.warning ?? limits.utilization.critical;
   return [

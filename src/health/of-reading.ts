@@ -22,7 +22,7 @@ export interface SourceHealth extends PoolHealth {
   readonly cause: string | null;
 }
 
-/** What the diagnosis says beside the figures of one reading. */
+/** The diagnosis's findings that are not figures of one reading. */
 export interface Judgment {
   readonly findings: readonly Finding[];
   /** Whether callers of that pool wait for longer than a burst makes them. */
@@ -86,12 +86,12 @@ function withCauses(
   };
 }
 
-/** How a finding is told as a reason. */
+/** Turns a finding into a reason. */
 export function reasonOf({ cause, words }: Finding): string {
   return `${cause}: ${words}`;
 }
 
-/** What is said of a source that cannot be read, or that tells of no pool. */
+/** The report on a source that cannot be read, or that has no pool. */
 export function unreadable(source: string, reason: string): SourceHealth {
   const unknown = { size: null, checked_out: null, checked_in: null, overflow: null, total_capacity: null };
   const figures = { ...unknown, waiting: null, longest_wait_ms: null, leaked: null, timed_out: null };
@@ -110,7 +110,7 @@ function healthOfPool(
 ): PoolHealth {
   const same = before?.pools.find((one) => one.name === pool.name && one.app?.pid === pool.app?.pid);
   if (kind !== 'prometheus') return healthOf(pool, { limits, before: same ?? null, isCalm });
-  // What no metric tells is not "unlimited": then the overflow that is open is the best that is known of it.
+  // A missing metric does not mean "unlimited". The open overflow is then the best known value.
   const known = { ...pool, maxOverflow: pool.maxOverflow ?? Math.max(0, pool.overflow ?? 0) };
   return { ...healthOf(known, { limits, before: same ?? null, isCalm }), leaked: null };
 }
@@ -170,7 +170,7 @@ function healthOfPoolerPool(
       longest_wait_ms: clientsWaiting === 0 ? null : longestWaitMs,
       ...{ leaked: null, timed_out: null },
     },
-    // That clients queue is what a pause is.
+    // Queued clients are the purpose of a pause.
     paused ? { ...limits, waiting: never, waitMs: never } : limits,
     trouble,
   );

@@ -45,8 +45,8 @@ export interface Destination {
 }
 
 /**
- * Opens a socket, through a proxy if there is one, TLS included, within the timeout. Returns the way to give up, after
- * which nothing is told.
+ * Opens a socket, through a proxy if there is one, TLS included, within the timeout. Returns a function that gives
+ * up; after that, no callback runs.
  */
 export function dial(
   to: Destination,

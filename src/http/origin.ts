@@ -233,9 +233,9 @@ export class Waiter extends Queued {
   }
 
   /**
-   * Whether it has waited so long that its answer would come too late. To send it all the same costs those behind it
-   * their time too: first come, first served with a deadline then serves nearly nobody in time. Whoever had no time from
-   * the outset is not judged by this.
+   * Whether a request has waited so long that its answer would come too late. Sending it anyway would delay the
+   * requests behind it: first come, first served with a deadline then serves almost nobody in time. Requests that
+   * had no time from the outset are exempt.
    */
   isHopeless(now: number): boolean {
     const { serviceMs } = this.origin;

@@ -21,13 +21,12 @@ export interface RunTotals {
 }
 
 /**
- * Adds iterations up as they end, so that the length of a run costs no memory.
- *
- * The response time of an iteration counts from when it was due, not from when it was started: what a busy
- * generator or a stalled target held back stays visible. It is the sum of how late it was started (nothing in a closed
- * load), waiting for the pool (started to acquired) and being served (acquired to ended). The figures are those of iterations that succeeded; the time
- * that failed ones took is kept apart, since a refusal in 1 ms would flatter them and a timeout of 10 s is told by
- * its count. An iteration whose workload has no pool has a response time, but no parts.
+ * Adds up iterations as they end, so the length of a run costs no memory. The response time of an iteration starts
+ * when it was due, not when it started. Delays from a busy generator or a stalled target therefore stay visible. It
+ * is the sum of the late start (zero in a closed load), waiting for the pool (started to acquired) and service
+ * (acquired to ended). The figures cover iterations that succeeded. Times of failed ones are kept apart: a refusal
+ * in 1 ms would improve the figures, and the count of timeouts already covers 10 s timeouts. An iteration without a
+ * pool has a response time, but no parts.
  */
 export class Aggregator {
   readonly #response = new Histogram();

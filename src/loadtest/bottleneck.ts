@@ -34,7 +34,7 @@ export function judgeBottleneck(run: Observed): Bottleneck | null {
   const crowd = crowdOf(run);
   const isStarved = isStarvedOf(client);
   const isFull = loopBusy >= LOOP_FULL && !isStarved;
-  // Where nobody tells whether the loop ran or waited: a database in this very process that fills the cores.
+  // Nothing reports whether the loop ran or waited: the database may run in this process and use all cores.
   const isCrowdedOut = loopQueued === null && workload.inProcess && crowd.length > 0;
   if (isFull && !isCrowdedOut) {
     return {

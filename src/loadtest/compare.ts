@@ -134,10 +134,10 @@ const METRICS: readonly Metric[] = [
 ];
 
 /**
- * Compares two runs. A figure's change is that of the whole runs; how far it can be trusted is learnt from the
- * stretches of their timelines, by a block bootstrap (Künsch 1989): stretches are drawn again and again in blocks,
- * since one slow stretch is seldom alone. The usual spread between runs is added. All ranges hold together with the
- * confidence of the comparison (Bonferroni), so that two runs of the same work seldom differ in any figure.
+ * Compares two runs. The change of a figure is that of the whole runs. Its uncertainty comes from the segments of
+ * their timelines, by a block bootstrap (Künsch 1989): segments are redrawn in blocks, because slow segments rarely
+ * come alone. The usual spread between runs is added. All intervals hold together with the confidence of the
+ * comparison (Bonferroni), so two runs of the same work rarely differ in any figure.
  */
 export function compareRuns(
   before: LoadResult,
@@ -263,7 +263,7 @@ function valuesOf(
 interface Scale {
   /** The change on that scale; not finite where there is none. */
   between(before: number, after: number): number;
-  /** As it is told. */
+  /** The format of the report. */
   toChange(onScale: number): number;
 }
 

@@ -7,13 +7,13 @@ import { poolerDatabases, poolerPools, pooler as poolers, pools, server, sources
  * callers fail from there on; above 90 % of max_connections the next deployment may be refused.
  */
 export interface AlertLimits {
-  /** Of what a pool may have: a share of 1. */
+  /** Share of the capacity of a pool, from 0 to 1. */
   readonly utilization: number;
   /** The 99th percentile of the time from asking a pool for a connection to having it. */
   readonly checkoutMs: number;
   /** How long the oldest client of PgBouncer may wait. */
   readonly maxWaitMs: number;
-  /** Of the connections of PostgreSQL that are not kept back: a share of 1. */
+  /** Share of the unreserved connections of PostgreSQL, from 0 to 1. */
   readonly connections: number;
 }
 
@@ -32,7 +32,7 @@ export interface AlertRule {
   readonly severity: 'warning' | 'critical';
   readonly summary: string;
   readonly description: string;
-  /** What to do about it. */
+  /** The steps to take. */
   readonly runbook: string;
 }
 
@@ -54,7 +54,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
   const { metrics: postgres } = server;
   const share = (value: number) => String(Number(value.toPrecision(6)));
   const percent = (value: number) => `${Number((value * 100).toPrecision(6))} %`;
-  /** What waits then is meant to. */
+  /** Waiting is intended at that time. */
   const unlessPaused = `unless ${SAME_DATABASE} (${database.paused.name} == 1)`;
   const ofPool = 'Pool {{ $labels.pool_name }}{{ with $labels.app }} of {{ . }}{{ end }}';
   const ofPair = 'PgBouncer ({{ $labels.source }}), database {{ $labels.database }}, user {{ $labels.user }}';

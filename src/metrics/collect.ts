@@ -42,7 +42,7 @@ export function collectPoolMetrics(
   return () => void set.delete(pool);
 }
 
-/** Those whose metrics a registry has. The registry may have been cleared since, which takes them all out. */
+/** Pools whose metrics a registry has. The registry may have been cleared since, which removes them all. */
 const sets = new WeakMap<MetricsRegistry, { readonly pools: Set<Measurable>; readonly first: Collected }>();
 
 function setOf(registry: MetricsRegistry, options: CollectOptions): Set<Measurable> {
@@ -91,7 +91,7 @@ function refreshing(metric: Collected, refresh: () => void): Collected {
 
 function readingOf(measured: ReadonlySet<Measurable>): Reading {
   const pools = [...measured].flatMap(snapshotsOf).map(
-    // Who holds their leases no metric tells.
+    // Metrics do not name the holders of leases.
     (figures): PoolReading => ({ ...figures, ...partsOf({ ...figures }), app: null, holders: [] }),
   );
   return {

@@ -9,7 +9,7 @@ interface Panel {
   readonly queries: readonly Query[];
   /** From where on it is yellow, and red. */
   readonly limits?: readonly [warning: number, critical: number];
-  /** Of the 24 that there are. Default 12. */
+  /** Width of a panel, of 24 columns. Default 12. */
   readonly columns?: number;
 }
 
@@ -286,7 +286,7 @@ const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** Where the dashboard is: /d/connection-pool-monitoring. */
+/** Path of the dashboard: /d/connection-pool-monitoring. */
 export const DASHBOARD_UID = 'connection-pool-monitoring';
 
 /** For Grafana: to be imported, or provisioned from a file. */

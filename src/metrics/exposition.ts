@@ -6,7 +6,7 @@ import type { AnyFamily, Compat, Labelled, Metric } from './metric.js';
 import { type SourceHealth, sources as sourceFamily, TABLE } from './table.js';
 import { Together } from './together.js';
 
-/** What prom-client's Registry keeps, of whichever version and copy: it is asked for its values at each scrape. */
+/** The part of prom-client's Registry that is used, for all versions and copies. Each scrape reads its values. */
 export interface Collected {
   name: string;
   readonly help: string;
@@ -169,7 +169,7 @@ export class Exposition {
   }
 }
 
-/** What is remembered of a source from scrape to scrape. */
+/** State of a source between scrapes. */
 type Book = Map<AnyFamily, FamilyBook>;
 
 interface FamilyBook {
@@ -195,7 +195,7 @@ interface Keyed {
   readonly subject: unknown;
 }
 
-/** Those that have series of their own, and the rest. No two have the same labels. */
+/** Sources with their own series, and the rest. No two have the same labels. */
 function split(
   subjects: readonly Labelled<unknown>[],
   slots: LabelSlots,
@@ -225,7 +225,10 @@ function split(
   return { own, rest };
 }
 
-/** What a pool is called may be the URL that it was made with. Half of a character would be written as the sign for what cannot be read, as would any other half. */
+/**
+ * The name of a pool may be the URL that it was made with. Half of a surrogate pair would be written as the
+ * replacement character, like any other half.
+ */
 function tidy(given: string): string {
   const head = given.slice(0, 5 * MOST_LABEL);
   const label = /[=@]/.test(head) ? maskSecrets(head) : head;
@@ -233,7 +236,7 @@ function tidy(given: string): string {
   return text.replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
-/** Of a histogram: how many there are up to each of BUCKETS, how many in all, and their sum in seconds. */
+/** A histogram: the cumulative counts of BUCKETS, the total count, and the sum in seconds. */
 type Value = number | readonly number[];
 
 function readValue(read: number | HistogramSnapshot | null): Value | null {

@@ -5,7 +5,7 @@
 export class Instances {
   readonly #taken = new Map<string, { readonly app: string; readonly number: number }>();
 
-  /** Of the process at this address. Its application is null as long as it has not been read. */
+  /** The process at this address. Its application is null until it has been read. */
   labelOf(address: string, app: string | null): string {
     let known = this.#taken.get(address);
     if (known === undefined || (app !== null && known.app === UNKNOWN)) {

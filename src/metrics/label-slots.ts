@@ -1,9 +1,9 @@
-/** What has been gone for so long gives its place to another: Prometheus has put its series away by then. */
+/** A label that has been gone for this long gives up its place. Prometheus has marked its series stale by then. */
 const KEPT_MS = 3_600_000;
 
 /**
- * Who has series of its own: the first ones that came, up to a bound. They keep their places while they are there and
- * for an hour after, so that nothing moves to and fro between its own series and those of the rest.
+ * Chooses the labels with their own series: the first ones, up to a bound. They keep their places while they exist
+ * and for an hour after, so no series moves back and forth between itself and the rest.
  */
 export class LabelSlots {
   readonly #most: number;

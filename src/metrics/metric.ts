@@ -14,7 +14,7 @@ export interface Metric<Subject> {
   readonly help: string;
   /** Its name for those who ask for it. */
   readonly alias?: { readonly compat: Compat; readonly name: string };
-  /** What the value is of things that are counted together, because there are too many. Default: sum. */
+  /** How values combine if things are counted together, because there are too many. Default: sum. */
   readonly together?: 'sum' | 'max';
   /** null: not measured, so there is no series. */
   read(subject: Subject): number | HistogramSnapshot | null;

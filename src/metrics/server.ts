@@ -11,14 +11,14 @@ export interface MetricsServerOptions {
   /** 0 is any free port. */
   readonly port: number;
   readonly contentType: string;
-  /** Gives the metrics; `mostMs` is how long whoever asks will wait, if that is known. */
+  /** Returns the metrics; `mostMs` is how long the scraper will wait, if known. */
   scrape(mostMs?: number): Promise<string>;
 }
 
 export interface MetricsServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** Of the metrics. */
+  /** The endpoint of the metrics. */
   readonly url: string;
 }
 
@@ -50,7 +50,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');
       server.close();
-      // Those who wait for an answer, and those who say nothing.
+      // Requests that wait for an answer, and silent connections.
       server.closeAllConnections();
       await closed;
     },

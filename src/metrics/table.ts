@@ -414,14 +414,14 @@ export const databases = {
   },
 } satisfies Family<DatabaseReading>;
 
-/** How reading a source went, which is told of those that cannot be read too. */
+/** The result of reading a source, also for unreadable ones. */
 export interface SourceHealth {
   readonly kind: Reading['kind'];
   readonly up: boolean;
   readonly readMs: number | null;
 }
 
-/** Has no readings to look into: whoever scrapes knows. */
+/** Has no readings to show: the scraper knows them. */
 export const sources = {
   labels: ['kind'],
   subjectsOf: (): readonly Labelled<SourceHealth>[] => [],
@@ -460,7 +460,7 @@ const ofPools = {
   httpTimeouts,
 } satisfies Record<string, AnyFamily>;
 
-/** What an application can tell of its own pools. */
+/** The facts that an application reports about its own pools. */
 export const POOL_FAMILIES = Object.values<AnyFamily>(ofPools);
 
 /** All of it, in the order in which it is written. */
@@ -478,7 +478,7 @@ export const TABLE = {
   sources,
 } satisfies Record<string, AnyFamily>;
 
-/** Who holds or waits for nothing has no age, unless nobody measures it. */
+/** Without holders or waiters there is no age, unless nobody measures it. */
 function ageOf(ms: number | null, count: number | null): number | null {
   if (ms !== null) return ms / 1000;
   return count === 0 ? 0 : null;

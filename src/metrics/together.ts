@@ -35,7 +35,7 @@ export class Together {
 
 interface Counted {
   readonly total: readonly number[];
-  /** Of those that were there last. */
+  /** Values of the labels in the last scrape. */
   readonly last: ReadonlyMap<string, readonly number[]>;
 }
 

@@ -31,8 +31,8 @@ export interface PoolHooks<R> {
   /** After the reset, before the next borrower or the idle queue; a throw closes it. */
   release(resource: R, context: HookContext): void;
   /**
-   * Judges an error: true says that the connection is gone, false that it is not and stays in the pool, nothing leaves
-   * it as judged. `unfit` says that the connection works, but is to be closed when it comes back.
+   * Judges an error. true: the connection is gone. false: it works and stays in the pool. undefined: keep the
+   * previous verdict. `unfit`: the connection works, but the pool closes it when it comes back.
    */
   error(error: unknown, judged: ErrorJudgment): boolean | undefined;
 }

@@ -103,9 +103,9 @@ export class LeakWatch<R> {
   }
 
   /**
-   * Finds the leases, given oldest first, that have passed the threshold, and the sites to report. A site is reported
-   * once for all that are found together, and again when their number has doubled: a line that leaks all day long
-   * is told of some ten times.
+   * Finds the leases, given oldest first, that have passed the threshold, and the sites to report. A site is
+   * reported once for all leases found together, and again when their number has doubled. A line that leaks all day
+   * is therefore reported about ten times.
    */
   sweep(holders: readonly Slot<R>[], now: number): LeakSweep {
     const { thresholdMs } = this;

@@ -1130,7 +1130,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 }
 
-/** What the driver itself advises is nearer to the point. */
+/** The driver's own advice is more specific. */
 function adviceOf(error: Error): string | null {
   return 'hint' in error && typeof error.hint === 'string' ? error.hint : null;
 }

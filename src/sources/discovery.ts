@@ -31,12 +31,12 @@ export async function findSockets(owner: SocketOwner, signal: AbortSignal): Prom
 
 async function isLive(path: string, signal: AbortSignal): Promise<boolean> {
   const failure = await knock(path, signal);
-  // Of a process that is stopped or busy the system takes connections, until there are many: EAGAIN.
+  // The system accepts connections for a stopped or busy process until the backlog is full: EAGAIN.
   if (failure === 'ECONNREFUSED') await unlink(path).catch(ignore);
   return failure === null || failure === 'EAGAIN';
 }
 
-/** What the system says to a connection; null where it is taken. */
+/** The system's error for a connection; null if it was accepted. */
 function knock(path: string, signal: AbortSignal): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({ path });

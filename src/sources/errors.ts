@@ -7,7 +7,7 @@ export type SourceErrorCode =
   | 'ERR_SOURCE_ADDRESS'
   /** Nobody is there, or it has gone. */
   | 'ERR_SOURCE_UNREACHABLE'
-  /** What answered speaks something else, or too much. */
+  /** The peer speaks another protocol, or sends too much. */
   | 'ERR_SOURCE_ANSWER'
   /** An application asks for a token that is missing or wrong. */
   | 'ERR_SOURCE_TOKEN'

@@ -81,7 +81,7 @@ function numberOf(text: string): number | null {
   if (/^[-+]?inf$/i.test(text))
     return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (/^[-+]?nan$/i.test(text)) return Number.NaN;
-  // Of what Number takes beside: no empty text, no 0x10.
+  // Excludes texts that Number accepts too: an empty text, 0x10.
   const value = /^[-+]?\.?\d/.test(text) && !/x/i.test(text) ? Number(text) : Number.NaN;
   return Number.isNaN(value) ? null : value;
 }

@@ -14,9 +14,9 @@ export interface Chain {
   readonly hops: readonly Hop[];
   /** The backend that serves it; null where the hops end before. */
   readonly backend: FoundBackend | null;
-  /** Those that its backend waits for. */
+  /** The backends that block it. */
   readonly blockedBy: readonly Blocking[];
-  /** Those that wait for its backend. */
+  /** The backends that it blocks. */
   readonly blocks: readonly Blocking[];
 }
 
@@ -32,10 +32,13 @@ export type Hop =
   | { readonly kind: 'client'; readonly source: string; readonly client: PoolerClient }
   | { readonly kind: 'server'; readonly source: string; readonly server: PoolerServer }
   | { readonly kind: 'backend'; readonly source: string; readonly backend: Backend; readonly by: JoinedBy }
-  /** What comes next is not known. */
+  /** The rest of the path is unknown. */
   | { readonly kind: 'broken'; readonly to: 'client' | 'server' | 'backend'; readonly why: string };
 
-/** What led to the backend: its pid, the port at the client's end, or a name to which PgBouncer has added that port. */
+/**
+ * The key that led to the backend: its pid, the port at the client's end, or a name to which PgBouncer has added
+ * that port.
+ */
 export type JoinedBy = 'pid' | 'port' | 'name';
 
 export interface FoundBackend {
@@ -51,11 +54,14 @@ export interface Blocking {
   readonly backend: Backend | null;
   /** The lease that it serves; null where no application tells of one. */
   readonly lease: HeldLease | null;
-  /** What is not known of it, and why; null where all is. */
+  /** The unknown part, and why; null if everything is known. */
   readonly gap: string | null;
 }
 
-/** Follows each lease of each pool in these readings, in their order. Nothing is guessed: what is not plain is said. */
+/**
+ * Follows each lease of each pool through these readings, in their order. It never guesses: an unclear match is
+ * reported as such.
+ */
 export function joinReadings(readings: readonly Reading[]): readonly Chain[] {
   const index = indexOf(readings);
   const routes = readings.flatMap(({ source, pools }) =>
@@ -197,8 +203,8 @@ function clientOf({ holder, pool }: HeldLease, index: Index): Found<PoolerClient
 }
 
 /**
- * Over a Unix socket PgBouncer knows the process alone: it is told apart from others, but not one of its connections
- * from another. null where no client is of that process.
+ * Over a Unix socket, PgBouncer knows only the process. That separates it from other processes, but not its
+ * connections from each other. null if the process has no client.
  */
 function clientOfProcess({ app }: PoolReading, { clientsOfPid }: Index): Found<PoolerClient> | Broken | null {
   const all = app === null ? [] : (clientsOfPid.get(app.pid) ?? []);
@@ -261,7 +267,7 @@ function backendOf(server: PoolerServer, index: Index): Found<Backend> | Broken 
     return brokenAt('backend', 'no PostgreSQL server is watched: add its postgres:// address');
   const { backendPid, localPort } = server;
   if (backendPid === null) return brokenAt('backend', 'PgBouncer does not know the pid of its backend yet');
-  // Of two servers with that pid, it is the one that has PgBouncer at that port.
+  // Of two servers with that pid, it is the one to which PgBouncer connects from that port.
   const same = (index.byPid.get(backendPid) ?? []).filter(({ found }) => mayBe(found.clientPort, localPort));
   const [only, second] = distinct(same);
   if (only !== undefined && second === undefined) return only;

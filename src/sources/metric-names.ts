@@ -1,7 +1,7 @@
 /** SQLAlchemy's prefix for the metrics of pools, beside our own. The names behind it are the same. */
 export const SQLALCHEMY_PREFIX = 'sqlalchemy_pool_';
 
-/** Which driver a pool is of: always 1, with the driver as a label. */
+/** The driver of a pool: always 1, with the driver as a label. */
 export const POOL_INFO = 'info';
 
 /** A column of one of PgBouncer's SHOW commands. */
@@ -9,7 +9,7 @@ export interface PgBouncerColumn {
   /** As the newest version calls it. */
   readonly column: string;
   readonly name: string;
-  /** What the exporter of the Prometheus community calls it; null where it has none, or the same. */
+  /** The name in the exporter of the Prometheus community; null if it has none, or the same. */
   readonly community: string | null;
   /** From the column's unit to the metric's. */
   readonly factor: number;

@@ -1,7 +1,7 @@
 import type { Gap, Reading } from '../snapshot/reading.js';
 import type { Backend } from '../snapshot/server.js';
 
-/** What the server was asked, as it answered. */
+/** The queries to the server, and their answers. */
 export interface MysqlRows {
   readonly settings: MysqlSettingsRow;
   readonly threads: readonly ThreadRow[];
@@ -36,7 +36,7 @@ export interface ThreadRow {
   readonly transaction_ms: number | string | null;
 }
 
-/** Who waits for whom. */
+/** Pairs of waiting and blocking sessions. */
 export interface BlockerRow {
   readonly waiter: number;
   readonly blocker: number;
@@ -52,7 +52,7 @@ export function toReading(rows: MysqlRows, source: string, takenAtMs: number): R
     server: {
       version: settings.version,
       maxConnections: settings.max_connections,
-      // One more, for whoever administers the server, is beyond the limit.
+      // One more connection, for administrators, is beyond the limit.
       reservedConnections: 0,
       usedConnections: settings.used,
       databases: [],
@@ -77,7 +77,7 @@ function toBackend(row: ThreadRow, blockers: readonly BlockerRow[]): Backend {
     application: null,
     clientAddress: address === '' ? null : address,
     clientPort: port === null ? null : Number(port),
-    // In the words of PostgreSQL, which whoever reads it compares with.
+    // The terms of PostgreSQL, so that readers can compare.
     state: isIdle ? (trx === null ? 'idle' : 'idle in transaction') : 'active',
     stateMs: timeMs,
     transactionMs: age(row.transaction_ms),

@@ -40,7 +40,7 @@ async function readServer(ask: Ask) {
       : [];
     return { settings: { ...settings, used, status }, threads, blockers, seesAll: true };
   } catch (error) {
-    // Of its own user it sees the connections, and of no user the transactions.
+    // The account sees the connections of its own user, and no transactions.
     if (!(error instanceof DatabaseError) || error.code !== 'ER_SPECIFIC_ACCESS_DENIED_ERROR') throw error;
     const threads = await ask<ThreadRow>(threadsWith(isMariaDb, false));
     return { settings: { ...settings, used, status }, threads, blockers: [], seesAll: false };

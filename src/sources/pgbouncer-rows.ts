@@ -11,7 +11,7 @@ import type { Gap, Reading } from '../snapshot/reading.js';
 /** By their names: columns differ from version to version. Figures come as numbers or as text. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What the console was asked, as it answered; null where it refused. */
+/** The queries to the console, and their answers; null if it refused. */
 export interface PgBouncerRows {
   readonly version: string;
   readonly pools: readonly Row[] | null;
@@ -32,7 +32,7 @@ export interface StatsAt {
   readonly totals: ReadonlyMap<string, Totals>;
 }
 
-/** Of one database, since PgBouncer was started. Times are in milliseconds. */
+/** Totals of one database since the start of PgBouncer. Times are in milliseconds. */
 interface Totals {
   readonly transactions: number;
   readonly queries: number;
@@ -115,7 +115,7 @@ function toPool(row: Row, databases: readonly Row[], config: Config): PoolerPool
   };
 }
 
-/** Of each user's pool; the database's own limit, if it is lower, counts for all users together. */
+/** The limit of each user's pool. A lower limit of the database counts for all users together. */
 function sizeOf(database: Row): number | null {
   const [size, most] = [figure(database.pool_size), figure(database.max_connections)];
   if (size === null || most === null || most <= 0) return size;

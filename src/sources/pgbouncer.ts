@@ -70,7 +70,7 @@ async function readAll(
   { clock, signal }: ReadContext,
 ): Promise<{ readonly reading: Reading; readonly stats: StatsAt }> {
   const gaps: Gap[] = [];
-  /** What one question fails with is a gap, if the console still answers others. */
+  /** The error of one query is a gap, if the console still answers others. */
   const show = async (what: string): Promise<readonly Row[] | null> => {
     try {
       return await ask(`SHOW ${what}`);

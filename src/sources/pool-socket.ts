@@ -12,7 +12,7 @@ import { addressError, SourceError } from './errors.js';
 import { malformed, toApp, toReading } from './published.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
-/** Where a published application listens: a Unix socket or named pipe, or a port. */
+/** The address of a published application: a Unix socket or named pipe, or a port. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** More than pools with thousands of leases need; what sends on and on is not an application. */
@@ -176,7 +176,7 @@ class Line {
   }
 }
 
-/** What the application asks to be signed; null where it says hello at once. */
+/** The challenge of the application that must be signed; null if it says hello at once. */
 function challengeIn(line: string): string | null {
   const { challenge } = fieldsOf(line);
   return typeof challenge === 'string' ? challenge.slice(0, 200) : null;
@@ -186,7 +186,7 @@ function isRefusal(line: string): boolean {
   return fieldsOf(line).refused === true;
 }
 
-/** None where it is no object; whoever reads a greeting says what is wrong with it. */
+/** Empty if the line is no object. The reader of a greeting says what is wrong with it. */
 function fieldsOf(line: string): Fields {
   try {
     const value: unknown = JSON.parse(line);

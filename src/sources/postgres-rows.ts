@@ -1,18 +1,18 @@
 import type { Gap, Reading } from '../snapshot/reading.js';
 import type { Backend, DatabaseReading, ServerReading } from '../snapshot/server.js';
 
-/** What the server was asked, as it answered. */
+/** The queries to the server, and their answers. */
 export interface PostgresRows {
   readonly settings: SettingsRow;
   readonly backends: readonly BackendRow[];
   readonly databases: readonly DatabaseRow[];
   /** null where the server did not answer it, as an old version does not. */
   readonly facts?: FactsRow | null;
-  /** What backends wait for; asked only where one does. */
+  /** The waits of backends; queried only if one waits. */
   readonly locks?: readonly LockRow[];
 }
 
-/** What decides about backends beside their own rows. */
+/** The facts about backends that are not in their own rows. */
 export interface FactsRow {
   readonly in_recovery: boolean;
   readonly read_only: boolean;
@@ -70,7 +70,7 @@ export interface DatabaseRow {
   readonly columns: Readonly<Record<string, unknown>>;
 }
 
-/** What the server puts in the place of a query that the role may not see. */
+/** The server's placeholder for a query that the role may not see. */
 const HIDDEN = '<insufficient privilege>';
 
 export function toReading(rows: PostgresRows, source: string, takenAtMs: number): Reading {

@@ -34,7 +34,7 @@ export function openPostgresSource(address: string, { env, clock }: SourceOption
 async function readSettings(ask: Ask): Promise<SettingsRow> {
   const [row] = await ask<SettingsRow>(SETTINGS).catch((error: unknown) => {
     const cause = asError(error);
-    // What is no SHOW it calls a failure, and hangs up.
+    // Anything but SHOW is an error for it, and it disconnects.
     if (!/invalid command|connection: failure \(08P01\)/.test(cause.message)) throw cause;
     throw new SourceError('ERR_SOURCE_ANSWER', "that is PgBouncer's admin console, and no PostgreSQL", {
       cause,
@@ -45,7 +45,7 @@ async function readSettings(ask: Ask): Promise<SettingsRow> {
   return row;
 }
 
-/** What it cannot answer is not known, and hides nothing else. */
+/** An answer that it cannot give is unknown, and hides nothing else. */
 async function readFacts(ask: Ask): Promise<FactsRow | null> {
   try {
     const [row] = await ask<FactsRow>(FACTS);
@@ -84,7 +84,7 @@ WHERE datid IS NOT NULL AND usesysid IS NOT NULL
 ORDER BY backend_start, pid`;
 
 const BACKENDS = backendsWith("wait_event_type = 'Lock'");
-/** What they wait for is hidden, but the list of locks is not. */
+/** Their wait events are hidden, but the list of locks is not. */
 const BACKENDS_WITHOUT_RIGHTS = backendsWith('pid IN (SELECT pid FROM pg_locks WHERE NOT granted)');
 
 /** By way of JSON, since not every version has every column. */
@@ -123,7 +123,9 @@ SELECT pg_is_in_recovery() AS in_recovery,
       CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 END))
     FROM pg_replication_slots) AS slots`;
 
-/** What is waited for, and who holds advisory locks. Relations of other databases have no name here. */
+/**
+ * The locks that are waited for, and the holders of advisory locks. Relations of other databases have no name here.
+ */
 const LOCKS = `
 SELECT DISTINCT l.pid, l.mode, NOT l.granted AS is_waiting,
   CASE WHEN l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT l.granted

@@ -105,7 +105,7 @@ interface Family {
   /** In seconds. */
   readonly wait: readonly string[];
   readonly hold: readonly string[];
-  /** Whose label `driver` names the driver of a pool. */
+  /** The metric whose label `driver` names the driver of a pool. */
   readonly info?: string;
 }
 
@@ -255,7 +255,7 @@ function figureOf(metric: Metric, ofPool: ByName): number | null {
   return sample === undefined || !Number.isFinite(sample.value) ? null : sample.value;
 }
 
-/** Of an endpoint that collects those of several processes, each pool is one of them. */
+/** On an endpoint that collects several processes, each pool belongs to one of them. */
 function nameOf({ labels }: MetricSample, { label }: Family): string {
   const pool = label.map((one) => labels[one]).find((one) => one !== undefined) ?? 'default';
   const place = ['application', 'app', 'job', 'instance', 'pid']
@@ -302,7 +302,7 @@ function bucketsOf(samples: readonly MetricSample[]): readonly (readonly [upToUs
   return buckets;
 }
 
-/** What the exporters of PgBouncer tell, as if its console had: its columns, under both sets of names. */
+/** The metrics of PgBouncer exporters, as rows of its console: its columns, under both sets of names. */
 function pgbouncerRows(byName: ByName): PgBouncerRows | null {
   const ofPgbouncer = [...byName].filter(([name]) => name.startsWith('pgbouncer_'));
   if (ofPgbouncer.length === 0) return null;
@@ -322,7 +322,7 @@ function pgbouncerRows(byName: ByName): PgBouncerRows | null {
     pools,
     databases: rows(DATABASE_COLUMNS, ['name']).map((row) => ({
       ...row,
-      // Which mode decides what the waits are counted by; ours tells it of the pools.
+      // The pool mode decides what the waits count. Our exporter reports the mode of the pools.
       pool_mode: row.pool_mode ?? pools.find(({ database }) => database === row.name)?.pool_mode ?? null,
     })),
     stats: rows(STATS_COLUMNS, ['database']),

@@ -14,7 +14,7 @@ import type { SourceOptions, StatsSource } from './types.js';
 export const SOURCE_FORMS =
   'pool:PATH, pool:HOST:PORT, postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, prometheus:URL';
 
-/** What opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
+/** Opens an address of one scheme. Throws a SourceError if it is wrong, and connects to nothing. */
 type OpenSource = (address: string, options: SourceOptions) => StatsSource;
 
 /** Addresses of these have many forms, which the drivers read. */

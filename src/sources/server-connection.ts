@@ -24,7 +24,7 @@ export class ServerConnection {
     return this.#target.label;
   }
 
-  /** What `work` throws that is no more than an error of a statement leaves the connection as it is. */
+  /** A mere statement error thrown by `work` leaves the connection as it is. */
   async use<T>(work: (ask: Ask) => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const connection = this.#open ?? (await this.#connect(signal));

@@ -4,18 +4,21 @@ import type { SocketOwner } from '../watch/directory.js';
 
 /** Something that can be asked, again and again, how pools and what is behind them are doing. */
 export interface StatsSource extends AsyncDisposable {
-  /** What the user called it, without a password. */
+  /** The user's name for it, without a password. */
   readonly label: string;
   readonly kind: SourceKind;
   /** Rejects where it cannot be reached; what it may only not tell is a gap of the reading. */
   read(signal: AbortSignal): Promise<Reading>;
 }
 
-/** What a source is given beside its address. */
+/** Parameters of a source beside its address. */
 export interface SourceOptions {
   /** PGHOST, PGPASSWORD and the like fill up what an address leaves out. POOLCTL_TOKEN opens ports. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Whose applications keep the tokens of their ports. Default: nobody's; then POOLCTL_TOKEN must hold the token. */
+  /**
+   * The user whose applications keep the tokens of their ports. Default: none; then POOLCTL_TOKEN must hold the
+   * token.
+   */
   readonly owner?: SocketOwner;
 }

@@ -8,7 +8,7 @@ export interface Keyboard {
 }
 
 export interface KeyInput {
-  /** Where Ink reads keys from, one key a chunk. */
+  /** The stream from which Ink reads keys, one key per chunk. */
   readonly stdin: NodeJS.ReadStream;
   /** Ends raw mode. */
   close(): void;

@@ -1,4 +1,4 @@
-/** What a key does, wherever no text is being typed. */
+/** The action of a key while no text is being typed. */
 export type KeyCommand =
   | { readonly do: 'view'; readonly at: number }
   | { readonly do: 'nextView'; readonly by: 1 | -1 }

@@ -4,7 +4,7 @@ export type ViewName = (typeof VIEWS)[number] | 'help';
 export const GROUPINGS = ['application', 'user', 'database', 'site'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
-/** What is looked at. */
+/** The current view. */
 export type Place =
   | { readonly kind: 'view'; readonly view: ViewName }
   | { readonly kind: 'pool'; readonly pool: string }
@@ -25,7 +25,7 @@ export interface Spot {
   readonly place: Place;
   /** The row that was moved to; null follows the first row, whichever that is. */
   readonly row: string | null;
-  /** Where the row was last seen, for when it has gone. */
+  /** The last position of the row, in case it disappears. */
   readonly index: number;
   /** `text` keeps the rows that have it, `!text` those that do not. */
   readonly filter: string;

@@ -51,7 +51,7 @@ export function parseRecording(text: string): Recording {
 
 export interface ReplayOptions {
   readonly clock: Clock;
-  /** Of one tick after the other; that at which it was recorded plays no part. */
+  /** Time between two ticks, whatever their recorded times. */
   readonly intervalMs: number;
 }
 

@@ -8,12 +8,12 @@ import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from '.
 import { bodyRows } from './sizes.js';
 import { here, INTERVALS_MS, type ScreenEvent, type Size, type State } from './state.js';
 
-/** What happens to the screen. */
+/** The events of the screen. */
 export type Message =
   | { readonly type: 'tick'; readonly tick: Tick }
   | { readonly type: 'key'; readonly key: string }
   | { readonly type: 'resize'; readonly size: Size }
-  /** What became of the action that was asked for. */
+  /** The result of the requested action. */
   | { readonly type: 'acted'; readonly done: boolean; readonly words: string }
   | { readonly type: 'mode'; readonly mode: string | null };
 
@@ -312,7 +312,7 @@ function sortByNext(state: State, by: 1 | -1): State {
   const next = at < 0 ? (by === 1 ? 0 : columns.length - 1) : (at + by + columns.length) % columns.length;
   const column = columns[next];
   if (column === undefined) return state;
-  // Of figures the largest are looked for, of words the first.
+  // Sorts figures in descending order, and words in ascending order.
   return {
     ...state,
     sorts: { ...state.sorts, [name]: { column: column.id, descending: column.align === 'right' } },

@@ -90,14 +90,14 @@ function backendSummary(backends: Facts['backends']): string[] {
   return ['', `Backends: ${states}; oldest transaction ${shortTime(oldest)}`];
 }
 
-/** What `--json` prints, a line for each tick. */
+/** A line of `--json`, one per tick. */
 export interface TopLine extends Tick {
   readonly schema: 1;
   readonly diagnosis: Pick<Moment['diagnosis'], 'severity' | 'cause' | 'words'>;
   readonly rates: readonly PoolRates[];
 }
 
-/** What the ticks so far say of a pool. */
+/** The summary of a pool over the ticks so far. */
 export interface PoolRates extends Recent {
   readonly source: string;
   readonly pid: number | null;

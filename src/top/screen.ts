@@ -11,7 +11,7 @@ export interface Terminal {
 }
 
 export interface Screen {
-  /** Where Ink writes its frames. Emits `resize`. */
+  /** The stream to which Ink writes its frames. Emits `resize`. */
   readonly stdout: NodeJS.WriteStream;
   /** Gives the terminal back as it was. To be called in any case, and may be called again. */
   close(): void;
@@ -95,7 +95,7 @@ export function sizeOf({ columns, rows }: Size): Size {
   return { columns, rows };
 }
 
-/** What to write so that a screen that shows `before` shows `after`. Equal lines are left alone. */
+/** The bytes that turn a screen with `before` into one with `after`. Equal lines are left alone. */
 function changesOf(before: readonly string[], after: readonly string[]): string {
   let text = '';
   for (let row = 0; row < Math.max(before.length, after.length); row++) {

@@ -31,7 +31,7 @@ export interface SelectOptions {
   readonly cwd: string;
 }
 
-/** What to show at the current place. The state keeps it: sorting thousands of rows for each key would be slow. */
+/** The rows of the current view. The state keeps them: sorting thousands of rows for each key would be slow. */
 export function contentOf(state: Omit<State, 'content'>, options: SelectOptions): Content {
   const { facts = NO_FACTS, history = NO_HISTORY } = state.shown ?? {};
   const spot = here(state);
@@ -113,7 +113,7 @@ export function contentOf(state: Omit<State, 'content'>, options: SelectOptions)
   }
 }
 
-/** Which row the selection is on; where the row has gone, the one that has its place. */
+/** The index of the selected row; if the row has gone, the one at its place. */
 export function selectedIndex(table: Table, { row, index }: Spot): number {
   const last = Math.max(0, table.keys.length - 1);
   if (row === null) return Math.min(index, last);

@@ -6,7 +6,7 @@ import { openScreen, sizeOf, type Terminal } from './screen.js';
 import type { BackendAction, State } from './state.js';
 import type { ScreenDrawing, Store } from './store.js';
 
-/** Where ticks come from: sources that are read, or a recording. */
+/** The origin of ticks: live sources, or a recording. */
 export interface Feed extends AsyncDisposable {
   /** Begins; ticks come from now on. A recording ends. */
   start(onTick: (tick: Tick) => void, onEnd?: () => void): void;

@@ -6,7 +6,7 @@ export type Prompt =
   | { readonly kind: 'filter'; readonly text: string; readonly before: string }
   | { readonly kind: 'confirm'; readonly action: BackendAction };
 
-/** What is asked of a server about one backend. */
+/** An action on one backend of a server. */
 export interface BackendAction {
   readonly verb: 'cancel' | 'terminate';
   readonly source: string;

@@ -1,7 +1,7 @@
 import type { Place, Sort } from './place.js';
 import type { Tone } from './spans.js';
 
-/** What a value or a text is compared and searched by; null (not measured) comes last in either order. */
+/** The key for sorting and search; null (not measured) comes last in either order. */
 export type Value = string | number | null;
 
 /** How cells that draw are to be drawn. */
@@ -15,14 +15,14 @@ export interface Column<Row> {
   readonly title: string;
   /** Figures go right, words left. Default left. */
   readonly align?: 'left' | 'right';
-  /** Where there is no room for all, those with the highest rank go first; 1 stays to the end. */
+  /** If there is no room for all, the columns with the highest rank are dropped first; 1 stays to the end. */
   readonly rank: number;
   /** Columns of the terminal; the least, if it grows. */
   readonly width: number;
   /** Its share of the room that is left; without it, it has none. */
   readonly grow?: number;
   value(row: Row): Value;
-  /** What the cell shows; without it, the value as it is. */
+  /** The text of the cell; default: the value itself. */
   text?(row: Row, width: number, drawing: Drawing): string;
   tone?(row: Row): Tone | null;
 }
@@ -36,7 +36,7 @@ export interface TableSpec<Row> {
   /** null: in the order of the rows. */
   readonly sort: Sort | null;
   key(row: Row): string;
-  /** Where Enter leads; null where it leads nowhere. */
+  /** The view that Enter opens; null if none. */
   open?(row: Row): Place | null;
   /** Said where there are no rows at all. */
   readonly empty: string;

@@ -232,7 +232,10 @@ export class MysqlConnection implements Connection {
     );
   }
 
-  /** COM_RESET_CONNECTION: variables, temporary tables, locks and prepared statements are gone, and what is to be set is not. */
+  /**
+   * COM_RESET_CONNECTION drops variables, temporary tables, locks and prepared statements, so the settings must be
+   * applied again.
+   */
   async #discard(): Promise<void> {
     await this.#run(null, (done) => this.#client.reset((error) => done(error, [])));
     this.#inTransaction = false;

@@ -23,7 +23,7 @@ export const causeNow: Check = {
     if (read.length + unreadable.length === 0 || diagnosis === undefined)
       return [{ ...skip('needs a running application, a server or a pooler'), subjects: [] }];
     const [first] = diagnosis.findings;
-    // What cannot be read at all is told as the problem of that target.
+    // A target that cannot be read at all is reported as a problem of that target.
     if (read.length === 0) {
       const why = first === undefined ? '' : `; ${first.cause}: ${first.words}`;
       return [{ ...skip(`no target could be read${why}`), subjects: [] }];

@@ -4,7 +4,7 @@ import { configLine, pooledDatabases, speaksPostgres } from '../pooler-facts.js'
 import type { Check, CheckContext, PgBouncerTarget } from '../types.js';
 import { Unknowable } from '../unknowable.js';
 
-/** Of the pool before a pooler: 5 + 10 (the profile `pgbouncer`). */
+/** The usual pool in front of a pooler: 5 + 10 (the profile `pgbouncer`). */
 const [SIZE, OVERFLOW] = [5, 10];
 
 export const doublePooling: Check = {

@@ -42,7 +42,7 @@ interface Demand {
   /** null: without limit. */
   readonly count: number | null;
   readonly text: string;
-  /** Where it is a pool that an application publishes. */
+  /** The address of a pool that an application publishes. */
   readonly pool?: PoolReading;
 }
 
@@ -150,7 +150,7 @@ function poolDemands(
   });
 }
 
-/** What the application keeps, after its own steps, of the connections. */
+/** The connections that the application keeps after its own steps. */
 function directLeast(direct: readonly Demand[], { options }: CheckContext, usable: number): number {
   if (direct.length === 0) return 0;
   const sum = direct.reduce((all, { count }) => all + (count ?? usable), 0);

@@ -5,7 +5,9 @@ import { codeStep, type Finding, fail, pass, warn } from '../outcome.js';
 import { forEachPool, setOption } from '../pools.js';
 import type { Check, CheckContext, Fix } from '../types.js';
 
-/** Of the gateway's limit so much is left free: for cancels, and for seconds that the gateway counts otherwise. */
+/**
+ * This part of the gateway's limit stays free: for cancels, and because the gateway may count seconds differently.
+ */
 const HEADROOM = 0.1;
 const LONG_WAIT_MS = 1000;
 
@@ -27,13 +29,13 @@ export const ibPacing: Check = {
   }, 'no application has a pool of a broker that has sent anything'),
 };
 
-/** What each of those who use the gateway of this pool may send in a second. */
+/** The messages that each user of this pool's gateway may send per second. */
 function budgetsAt({ ib }: PoolReading, { targets }: CheckContext): readonly number[] {
   const budgets = new Map<string, number>();
   for (const { app, ib: other } of targets.pool.flatMap(({ reading }) => reading.pools)) {
     if (other?.pacing == null || other.host !== ib?.host || other.port !== ib.port) continue;
     const { messagesPerSecond, sent, peakSecond } = other.pacing;
-    // Of one process those that have counted the same have counted together.
+    // Entries of one process with equal counts share one pacer.
     budgets.set(`${app?.host} ${app?.pid} ${sent} ${peakSecond}`, messagesPerSecond);
   }
   return [...budgets.values()];

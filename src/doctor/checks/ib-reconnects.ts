@@ -6,7 +6,7 @@ import { forEachPool } from '../pools.js';
 import { isStorm, reconnectText, STORM_TEXT } from '../reconnects.js';
 import type { Check, FixStep } from '../types.js';
 
-/** A connection that was tried so often in vain does not come up by itself. */
+/** After so many failed attempts, a connection does not come up by itself. */
 const MOST_ATTEMPTS = 5;
 
 export const ibReconnects: Check = {

@@ -70,7 +70,9 @@ const LOCK_CAUSES: ReadonlySet<string> = new Set([
   'lock-chain-row',
 ]);
 
-/** What ends the wait. A prepared transaction has no session, and a process of the server must not be ended. */
+/**
+ * The steps that end the wait. A prepared transaction has no session, and a process of the server must not be ended.
+ */
 function stepsFor(
   target: PostgresTarget,
   roots: readonly number[],

@@ -3,7 +3,7 @@ import { NEW_SESSIONS, setGlobal, variableNumber, variableText } from '../mysql-
 import { forEach, pass, warn } from '../outcome.js';
 import type { Check } from '../types.js';
 
-/** What callers wait for a connection by default. */
+/** The usual time that callers wait for a connection. */
 const USUAL_POOL_MS = 30_000;
 
 export const mysqlLockWaitTimeout: Check = {

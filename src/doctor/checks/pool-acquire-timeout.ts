@@ -45,7 +45,7 @@ function judge(pool: PoolReading, { targets }: CheckContext): Finding | null {
   return pass(summary);
 }
 
-/** What the server itself allows a statement; null: no limit, or not known. */
+/** The server's own limit for a statement; null: no limit, or unknown. */
 function serverLimit({ driver }: PoolReading, { postgres }: CheckContext['targets']): number | null {
   const [server] = postgres;
   if (server === undefined || postgres.length > 1 || !['pg', 'postgresql'].includes(driver)) return null;

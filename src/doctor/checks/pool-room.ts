@@ -7,7 +7,7 @@ import type { Check, CheckContext, FixStep, PoolTarget } from '../types.js';
 
 /** A wait for no longer is a burst, which a pool that is used well has, too. */
 const BURST_MS = 50;
-/** What a larger pool may help against. */
+/** The situations in which a larger pool helps. */
 const OF_SIZE: ReadonlySet<string> = new Set(['pool-too-small', 'unclear', 'limit-not-in-force']);
 
 export const poolRoom: Check = {
@@ -25,7 +25,7 @@ export const poolRoom: Check = {
 };
 
 function judge(pool: PoolReading, { targets }: CheckContext, { label }: PoolTarget): Finding | null {
-  // That all connections of a feed are in use is how it should be: feed-capacity counts its symbols.
+  // A feed with all connections in use is healthy: feed-capacity counts its symbols.
   if (pool.feed !== undefined) return null;
   const { inUse, longestWaitMs } = pool;
   const waiting = pool.waiting ?? 0;

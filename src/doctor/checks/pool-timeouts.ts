@@ -4,7 +4,7 @@ import { type Finding, fail, pass, warn } from '../outcome.js';
 import { capacityOf, forEachPool, giveBack, limitText, roomFor, setOption } from '../pools.js';
 import type { Check } from '../types.js';
 
-/** From here on time-outs are many, as for the verdict of a load test. */
+/** From this share, timeouts count as many, as in the verdict of a load test. */
 const FAILS_FROM = 0.01;
 
 export const poolTimeouts: Check = {
@@ -31,7 +31,7 @@ function judge(pool: PoolReading): Finding | null {
       `${pool.peakInUse ?? '-'} lent and ${pool.peakWaiting ?? '-'} waiting at once`,
     `acquire timeout ${limitText(pool.setup?.acquireTimeoutMs)}`,
   ];
-  // Where nobody kept count, half as many again is a first try.
+  // Without a count of peak waiters, half as many again is a first try.
   const wanted =
     pool.peakWaiting === null
       ? Math.max((capacity ?? 0) * 1.5, (pool.inUse ?? 0) + (pool.waiting ?? 0))

@@ -14,7 +14,7 @@ import {
 import { figureOf, pooledDatabases, textOf } from '../pooler-facts.js';
 import type { Check, PgBouncerTarget, PostgresTarget } from '../types.js';
 
-/** What outlives a transaction. SET LOCAL does not, nor does SET TRANSACTION. */
+/** State that outlives a transaction. SET LOCAL and SET TRANSACTION do not. */
 export const OUTLIVES: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^\s*listen\b/i, 'LISTEN'],
   [

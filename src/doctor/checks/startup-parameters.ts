@@ -4,7 +4,7 @@ import { settingMs } from '../postgres-settings.js';
 import { sqlName } from '../sql-text.js';
 import type { Check, CheckContext, PgBouncerTarget, PostgresTarget } from '../types.js';
 
-/** With them a client asks for something that it relies on; node-postgres sends the first four when it is told to. */
+/** Parameters on which a client relies. node-postgres sends the first four if configured. */
 const RELIED_ON = [
   'statement_timeout',
   'lock_timeout',
@@ -17,7 +17,7 @@ const RELIED_ON = [
   'default_transaction_isolation',
   'default_transaction_read_only',
 ];
-/** Where the server has one by itself, what is dropped is no loss. */
+/** A dropped limit is no loss if the server sets one itself. */
 const LIMITS: Readonly<Record<string, string>> = {
   statement_timeout: '60s',
   lock_timeout: '10s',

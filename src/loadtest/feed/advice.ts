@@ -11,7 +11,7 @@ export interface FeedEvidence extends FeedJudged {
 /** More than this many would not be read. */
 const MOST = 3;
 
-/** What to do, or to try next, most important first. */
+/** The next steps, most important first. */
 export function adviseFeed(evidence: FeedEvidence): Advice[] {
   return [unconfirmed, silent, drops, clocks, busyServer, full, slowStart]
     .flatMap((rule) => rule(evidence) ?? [])

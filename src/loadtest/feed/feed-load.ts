@@ -31,7 +31,7 @@ export interface FeedLoadOptions {
   readonly placement?: PlacementStrategy;
   /** Subscribe messages that one connection sends in a second. Default 4. */
   readonly batchesPerSecond?: number;
-  /** Of the opening request. Default none. */
+  /** Headers of the opening request. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number | null;
@@ -41,7 +41,7 @@ export interface FeedLoadOptions {
   readonly warmupMs?: number;
   /** How often a slow consumer takes what is there for it, so that its ticks are conflated. Default null: there is none. */
   readonly refreshMs?: number | null;
-  /** Where ticks carry the time at which they were made. Default null: found out. */
+  /** The field with the time of the tick. Default null: detected. */
   readonly stampField?: string | null;
   readonly thresholds?: readonly FeedThreshold[];
   readonly environment?: Environment;
@@ -51,7 +51,7 @@ export interface FeedLoadOptions {
   readonly server?: FeedHandle | null;
   /** Aborts when the measurement is to end. */
   readonly stop?: AbortSignal;
-  /** Aborts when everything is to be dropped. */
+  /** Aborts to drop everything. */
   readonly abort?: AbortSignal;
   readonly onOpen?: (pool: SubscriptionPool) => void;
   readonly onProgress?: (progress: FeedLoadProgress) => void;
@@ -71,7 +71,7 @@ const CONFIRM_MS = 30_000;
 const LOOK_MS = 100;
 /** Drawn as a line, more rows than this would be merged anyway. */
 const MOST_ROWS = 100;
-/** What the feed has sent reaches us within this time, or never. */
+/** Data that the feed has sent arrives within this time, or never. */
 const LAST_TICKS_MS = 2000;
 const REFUSALS_SHOWN = 5;
 
@@ -228,7 +228,7 @@ class FeedRun {
       this.#options.onProgress?.({ phase: 'subscribing', fraction: live / asked, live, ticks: 0 });
     });
     const over = new Promise<'late'>((resolve) => onAbort(late.signal, () => resolve('late')));
-    // Not by the pool's own time-out: that would take back the symbols that were confirmed.
+    // The pool's own timeout would take back the confirmed symbols, so it is not used.
     const all = begin(null, this.#stop);
     try {
       const outcome = await Promise.race([all, first, over]);

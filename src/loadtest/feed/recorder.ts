@@ -11,7 +11,7 @@ export interface SlowCounts {
   readonly taken: number;
 }
 
-/** Where the counters of a pool stand at one moment. */
+/** The counters of a pool at one moment. */
 interface Mark {
   readonly atMs: number;
   readonly snapshot: FeedSnapshot;
@@ -144,7 +144,7 @@ export class FeedRecorder {
     };
   }
 
-  /** What comes late, since the loop was blocked, counts when it comes. */
+  /** Late ticks of a blocked loop count at their arrival. */
   #endRows(nowMs: number): void {
     while (nowMs >= this.#rowEndsAt) {
       this.#endRow(this.#intervalMs);

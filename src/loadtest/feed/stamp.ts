@@ -1,13 +1,13 @@
 import type { StampFacts, StampUnit } from './types.js';
 
-/** Where feeds put the time of a tick, in the order in which they are looked for. */
+/** The usual fields for the time of a tick, in order of search. */
 export const STAMP_FIELDS = ['time', 'timestamp', 'ts', 't', 'T', 'E'] as const;
 
 const UNIT_MS: Readonly<Record<Exclude<StampUnit, 'text'>, number>> = { s: 1000, ms: 1, us: 1e-3, ns: 1e-6 };
 
 /**
- * Reads the stamps of ticks. Field and unit are those of the first tick that has one: a number is told by its size,
- * which for any day of this century is one of seconds, milliseconds, microseconds or nanoseconds since 1970.
+ * Reads the timestamps of ticks. Field and unit are those of the first tick that has one. The size of a number gives
+ * its unit: for any day of this century, it is in seconds, milliseconds, microseconds or nanoseconds since 1970.
  */
 export class StampReader {
   readonly #wanted: string | null;
@@ -37,7 +37,7 @@ export class StampReader {
     return 0;
   }
 
-  /** What was found; null if no tick had a stamp. */
+  /** The detected field; null if no tick had a timestamp. */
   facts(): StampFacts | null {
     if (this.#field === null) return null;
     return {

@@ -18,7 +18,7 @@ export interface FeedLoadResult {
   /** ISO 8601, when the measurement began. */
   readonly startedAt: string;
   readonly environment: Environment;
-  /** Where the feed is, without what may be secret in its URL. */
+  /** The feed's URL without secret parts. */
   readonly target: string;
   readonly settings: FeedLoadSettings;
   /** Why the run ended before its time; null if it did not. */
@@ -29,7 +29,7 @@ export interface FeedLoadResult {
   readonly measurements: FeedMeasurements;
   /** As they were when the measurement was over. */
   readonly connections: readonly ConnectionSnapshot[];
-  /** What the feed itself counted; null where it cannot be asked. */
+  /** The feed's own counters; null if it has none. */
   readonly server: FeedServerFigures | null;
   readonly client: ClientFigures & { readonly bottleneck: Bottleneck | null };
   readonly advice: readonly Advice[];
@@ -103,7 +103,7 @@ export interface FeedMeasurements {
   readonly timeline: FeedTimeline;
 }
 
-/** What was found of the stamps on ticks. */
+/** The result of the search for timestamps. */
 export interface StampFacts {
   readonly field: string;
   readonly unit: StampUnit;

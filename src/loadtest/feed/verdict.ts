@@ -3,7 +3,7 @@ import type { Criterion, Verdict } from '../result.js';
 import { criterion, worstBand } from '../verdict.js';
 import type { FeedMeasurements, FeedServerFigures, Subscribing } from './types.js';
 
-/** What the verdict rests on. */
+/** The facts behind the verdict. */
 export interface FeedJudged {
   readonly measurements: FeedMeasurements;
   readonly subscribing: Subscribing;

@@ -101,8 +101,8 @@ export interface Counters {
 }
 
 /**
- * A backend tells its counts when a transaction ends, but once a second at most: what the observer has done so far is
- * told before, so that it is known what of it is in the counters.
+ * A backend publishes its counters when a transaction ends, at most once per second. The observer's own counters are
+ * flushed first, so its share of the counters is known.
  */
 export async function readCounters(
   session: Session,

@@ -48,7 +48,7 @@ export function countBy(
   return [...counts].sort(([a, first], [b, second]) => second - first || (a < b ? -1 : 1));
 }
 
-/** What is said about how sure the analyser is; nothing where it is. */
+/** A sentence on the confidence of the analyzer; empty if it is certain. */
 export function confidenceWords({ confidence }: Finding): string {
   return confidence === 'high' ? '' : `${confidence} confidence`;
 }

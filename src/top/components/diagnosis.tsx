@@ -11,7 +11,7 @@ interface DiagnosisProps {
   readonly rows: number;
 }
 
-/** What is wrong, and why, in a fixed number of rows. */
+/** The problem and its cause, in a fixed number of rows. */
 export function Diagnosis({ diagnosis, rows }: DiagnosisProps) {
   const { width } = usePen();
   const { severity, words } = diagnosis ?? NOTHING_READ;

@@ -14,7 +14,7 @@ export function brokerRows(fact: PoolFact): BrokerRow[] {
   return (fact.pool.ib?.connections ?? []).map((connection) => ({ fact, connection }));
 }
 
-/** Where it leads, what is left of the ids, and the pacing that all its connections share. */
+/** The address of the gateway, the free ids, and the pacing that all its connections share. */
 export function brokerWords({ pool, stale }: PoolFact): string {
   const { ib } = pool;
   if (ib === undefined) return `Pool ${pool.name}`;

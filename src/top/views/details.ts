@@ -11,7 +11,7 @@ interface Place {
   readonly cwd: string;
 }
 
-/** Everything about one lease, and the way from its line of code to the backend and whoever waits for it. */
+/** Everything about one lease, and its path from the line of code to the backend and its waiters. */
 export function leaseLines(fact: HolderFact, { cwd }: Place): Line[] {
   const { holder, pool, suspect, doing, chain } = fact;
   return [
@@ -85,7 +85,7 @@ export function helpLines({ allowActions }: Pick<State, 'allowActions'>): Line[]
   return [...keys, ...actions];
 }
 
-/** What is too long goes on below; below its second part, where a line has two. */
+/** Long lines continue below; below the second part, if a line has two. */
 export function wrapLines(lines: readonly Line[], width: number): Line[] {
   return lines.flatMap((line): Line[] => {
     const [first, second] = line;
