@@ -7,6 +7,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, share, text, type ValueType } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
+import { settingsIn } from '../src/diagnosis/moment.js';
 import { HealthCheck, type HealthReport, NOBODY } from '../src/health/check.js';
 import { HEALTH_LIMITS, type HealthLimits, type HealthStatus } from '../src/health/health.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
@@ -111,6 +112,7 @@ export const command = defineCommand({
     const check = new HealthCheck({
       cwd: io.cwd,
       secondLookMs: SECOND_LOOK_MS,
+      settings: settingsIn(io.env),
       clock: io.clock,
       limits: limitsOf(given),
       timeoutMs: given.timeout,

@@ -5,6 +5,7 @@ import { UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { list, value } from '../src/cli/options.js';
 import { choice, count, duration, text } from '../src/cli/value-types.js';
+import { settingsIn } from '../src/diagnosis/moment.js';
 import { type Discovery, Exporter } from '../src/metrics/exporter.js';
 import { COMPATS } from '../src/metrics/metric.js';
 import { serveMetrics } from '../src/metrics/server.js';
@@ -103,7 +104,7 @@ export const command = defineCommand({
     const { sources, discovery } = sourcesOf(context);
     await using exporter = new Exporter(sources, {
       ...{ clock: io.clock, compat: given.compat, maxPools: given.maxPools, limitMs: given.timeout },
-      discovery,
+      ...{ discovery, settings: settingsIn(io.env) },
       log: (message) => context.warn(printable(message)),
     });
     await using server = await serveMetrics({

@@ -1,4 +1,5 @@
-import { delimiter } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
@@ -6,6 +7,7 @@ import { defineCommand, restArguments } from '../src/cli/command.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import type { ExitCode } from '../src/cli/exit-codes.js';
 import { codeOfSignal } from '../src/cli/foreground.js';
+import type { Io } from '../src/cli/io.js';
 import { value } from '../src/cli/options.js';
 import { duration, text, type ValueType } from '../src/cli/value-types.js';
 import { metricsUrl } from '../src/watch/otel/otlp.js';
@@ -79,7 +81,8 @@ export const command = defineCommand({
   description:
     'Runs a command and watches the pools of every Node process in it (pg, postgres, mysql2, mariadb, mssql, mongodb,\n' +
     'knex, tarn, generic-pool, TypeORM, Sequelize), without changes to the code. poolctl top shows them. Input, output, signals and the exit\n' +
-    'code are those of the command. A process that exits with leases still held reports where they were acquired.',
+    'code are those of the command. A process that exits with leases still held reports where they were acquired, and\n' +
+    'the causes that the diagnosis finds in the last readings of all processes follow, with what ends each.',
   arguments: programArguments,
   options,
   endsByInterrupt: true,
@@ -115,14 +118,52 @@ export const command = defineCommand({
       ...(otlp === null ? {} : { POOLCTL_OTLP: otlp }),
       ...(verbose ? { POOLCTL_VERBOSE: '1' } : {}),
     };
-    const end = await io.foreground({ command: first, args, cwd: io.cwd, env }).catch((error: unknown) => {
-      throw notStarted(first, error, io.env.PATH ?? '');
-    });
+    const folder = await mkdtemp(join(io.user.tempFolder, 'poolctl-exit-')).catch(() => null);
+    const end = await io
+      .foreground({
+        ...{ command: first, args, cwd: io.cwd },
+        env: folder === null ? env : { ...env, POOLCTL_EXIT_FOLDER: folder },
+      })
+      .catch((error: unknown) => {
+        throw notStarted(first, error, io.env.PATH ?? '');
+      })
+      .finally(async () => {
+        if (folder === null) return;
+        io.stderr.tell(await causesAtExit(folder, io));
+        await rm(folder, { recursive: true, force: true });
+      });
     if (end.signal !== null) io.endBy(end.signal);
     // The exit code of the command, whatever it means.
     return (end.code ?? codeOfSignal(end.signal ?? '')) as ExitCode;
   },
 });
+
+/** The diagnosis of what the processes of the command left behind when they exited. A fault of ours is no fault of theirs. */
+async function causesAtExit(
+  folder: string,
+  { clock, cwd, env }: Pick<Io, 'clock' | 'cwd' | 'env'>,
+): Promise<string> {
+  try {
+    const { readLeftBehind } = await import('../src/sources/left-behind.js');
+    const readings = await readLeftBehind(folder);
+    if (readings.length === 0) return '';
+    const [{ momentOf, settingsIn }, { exitReport }, { maskSecrets }] = await Promise.all([
+      import('../src/diagnosis/moment.js'),
+      import('../src/report/run/exit-report.js'),
+      import('../src/base/secrets.js'),
+    ]);
+    const sources = readings.map((reading) => {
+      const { source: label, kind } = reading;
+      return { label, kind, reading, stale: null, readMs: null };
+    });
+    const { diagnosis } = momentOf({ atMs: clock.wallTime(), sources }, null, {
+      ...{ cwd, settings: settingsIn(env) },
+    });
+    return maskSecrets(exitReport(diagnosis.findings));
+  } catch {
+    return '';
+  }
+}
 
 /** Beside this file in the build, and made from CommonJS, which is what --require takes. */
 const PRELOAD = fileURLToPath(new URL('../src/watch/preload.cjs', import.meta.url));

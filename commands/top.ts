@@ -8,6 +8,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
 import { duration, path, text } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
+import { type Moment, type MomentOptions, momentOf, settingsIn } from '../src/diagnosis/moment.js';
 import { printable } from '../src/report/text.js';
 import type { Tick } from '../src/snapshot/reading.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
@@ -15,7 +16,6 @@ import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
-import { type Moment, momentOf } from '../src/top/moment.js';
 import {
   parseRecording,
   type Recording,
@@ -168,7 +168,7 @@ async function showScreen(
       keyboard: io.keyboard,
       feed,
       clock,
-      drawing: { color: context.render.color, unicode: io.stdout.unicode, cwd: io.cwd },
+      drawing: { color: context.render.color, unicode: io.stdout.unicode, ...optionsOf(io) },
       state: {
         intervalMs: given.interval,
         allowActions: given.allowActions,
@@ -196,7 +196,7 @@ async function print(
   if (given.once || !given.json) {
     const ticks = recording === null ? await readOnce(sources, timing, stop) : lastTicks(recording);
     for (const tick of ticks) recorder?.write(tick);
-    const moment = ticks.reduce<Moment | null>((before, tick) => momentOf(tick, before, io), null);
+    const moment = ticks.reduce<Moment | null>((before, tick) => momentOf(tick, before, optionsOf(io)), null);
     if (moment === null) throw new Error('there is at least one tick, in a recording too');
     await context.write(given.json ? jsonLine(moment) : onceReport(moment, drawing));
     return exitCodeOf(moment.tick);
@@ -205,7 +205,7 @@ async function print(
     let moment: Moment | null = null;
     for (const tick of ticksOf(recording)) {
       if (stop.aborted || io.stdout.closed) break;
-      moment = momentOf(tick, moment, io);
+      moment = momentOf(tick, moment, optionsOf(io));
       await context.write(jsonLine(moment));
     }
     return ExitCode.Ok;
@@ -218,6 +218,10 @@ async function print(
   }
   const interruption = io.interrupts.interruption();
   return interruption === null || interruption.signal === 'SIGINT' ? ExitCode.Ok : interruption.exitCode;
+}
+
+function optionsOf({ cwd, env }: Context['io']): MomentOptions {
+  return { cwd, settings: settingsIn(env) };
 }
 
 /** The end of a recording, as far back as rates are told from at the usual interval. */
@@ -235,7 +239,7 @@ function printLines(context: Context, feed: Feed): Promise<void> {
     if (stop.aborted) return end();
     let moment: Moment | null = null;
     feed.start((tick) => {
-      moment = momentOf(tick, moment, io);
+      moment = momentOf(tick, moment, optionsOf(io));
       context.write(jsonLine(moment)).then(() => {
         if (io.stdout.closed) end();
       }, reject);

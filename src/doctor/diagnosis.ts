@@ -1,11 +1,7 @@
 import { pause } from '../base/abort.js';
 import { asError } from '../base/promises.js';
-import { findCauses } from '../diagnosis/diagnose.js';
-import { factsOf } from '../diagnosis/facts.js';
-import { type History, NO_HISTORY, nextHistory } from '../diagnosis/history.js';
-import { isPressed, isQueueLong } from '../diagnosis/look.js';
-import { NO_SERVER_HISTORY, nextServerHistory, type ServerHistory } from '../diagnosis/server-history.js';
-import type { Reading, SourceState, Tick } from '../snapshot/reading.js';
+import { isSuspect, type Moment, momentOf, pressedKeys } from '../diagnosis/moment.js';
+import type { Reading, SourceState } from '../snapshot/reading.js';
 import { type Row, statsAt, toReading } from '../sources/pgbouncer-rows.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
@@ -20,12 +16,6 @@ export interface DiagnosisOptions extends SourceOptions {
   readonly cwd: string;
 }
 
-interface Seen extends Diagnosed {
-  readonly history: History;
-  readonly servers: ServerHistory;
-  readonly isSuspect: boolean;
-}
-
 /**
  * The diagnosis of all targets together, from what has been read of them; where something waits or fails, from a second
  * look as well, since rates need two. Never throws: a target that does not answer again stays as it was.
@@ -36,35 +26,30 @@ export async function diagnoseTargets(
   options: DiagnosisOptions,
   signal: AbortSignal,
 ): Promise<Diagnosed> {
-  const { clock, secondLookMs } = options;
-  const states = statesOf(targets, clock.wallTime());
-  const first = judge(states, null, targets, options);
-  if (secondLookMs === null || !first.isSuspect) return first;
-  await pause(clock, secondLookMs, signal);
-  const again = await Promise.all(states.map((state) => readAgain(state, addresses, options, signal)));
-  return judge(again, first, targets, options);
+  const states = statesOf(targets, options.clock.wallTime());
+  const again = (): Promise<readonly SourceState[]> =>
+    Promise.all(states.map((state) => readAgain(state, addresses, options, signal)));
+  return diagnoseStates(states, again, targets, options, signal);
 }
 
-function judge(
-  sources: readonly SourceState[],
-  before: Seen | null,
+/** The diagnosis of these sources; `again` reads them for the second look. */
+export async function diagnoseStates(
+  states: readonly SourceState[],
+  again: () => Promise<readonly SourceState[]>,
   { settings }: Pick<Targets, 'settings'>,
-  { clock, cwd }: DiagnosisOptions,
-): Seen {
-  const tick: Tick = { atMs: clock.wallTime(), sources };
-  const facts = factsOf(tick);
-  const history = nextHistory(before?.history ?? NO_HISTORY, facts.pools);
-  const servers = nextServerHistory(before?.servers ?? NO_SERVER_HISTORY, facts.servers, tick.atMs);
-  const findings = findCauses(facts, { history, servers, cwd, settings });
-  const pressed = new Set([
-    ...facts.pools.filter(isPressed).map(({ key }) => key),
-    ...facts.poolerPools.filter(isQueueLong).map(({ key }) => key),
-  ]);
-  const waits =
-    facts.pools.some(({ pool }) => (pool.waiting ?? 0) > 0) ||
-    facts.poolerPools.some(({ pool }) => pool.clientsWaiting > 0);
-  const isSuspect = waits || findings.some(({ severity }) => severity === 'bad');
-  return { findings, pressed, history, servers, isSuspect };
+  { clock, secondLookMs, cwd }: Pick<DiagnosisOptions, 'clock' | 'secondLookMs' | 'cwd'>,
+  signal: AbortSignal,
+): Promise<Diagnosed> {
+  const judge = (sources: readonly SourceState[], before: Moment | null): Moment =>
+    momentOf({ atMs: clock.wallTime(), steadyMs: clock.now(), sources }, before, { cwd, settings });
+  const first = judge(states, null);
+  if (secondLookMs === null || !isSuspect(first)) return diagnosedOf(first);
+  await pause(clock, secondLookMs, signal);
+  return diagnosedOf(judge(await again(), first));
+}
+
+function diagnosedOf(moment: Moment): Diagnosed {
+  return { findings: moment.diagnosis.findings, pressed: pressedKeys(moment) };
 }
 
 /** Each target as a source that has been read, or that cannot be. */

@@ -2,13 +2,9 @@ import { onAbort, pause } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { asError, invoke, untilAborted } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
-import { findCauses } from '../diagnosis/diagnose.js';
-import { factsOf } from '../diagnosis/facts.js';
-import { type History, NO_HISTORY, nextHistory } from '../diagnosis/history.js';
-import { isPressed } from '../diagnosis/look.js';
-import { NO_SERVER_HISTORY, nextServerHistory, type ServerHistory } from '../diagnosis/server-history.js';
+import { isSuspect, type Moment, type MomentOptions, momentOf, pressedKeys } from '../diagnosis/moment.js';
 import type { Finding } from '../diagnosis/types.js';
-import type { Reading, SourceState, Tick } from '../snapshot/reading.js';
+import type { Reading, SourceState } from '../snapshot/reading.js';
 import { LIVE } from '../sources/addresses.js';
 import { SourceError } from '../sources/errors.js';
 import type { StatsSource } from '../sources/types.js';
@@ -34,6 +30,8 @@ export interface HealthCheckOptions {
   readonly secondLookMs?: number | null;
   /** Sites in reasons are shown relative to it. Default: as they are. */
   readonly cwd?: string;
+  /** The setup of the application, where it is known. */
+  readonly settings?: MomentOptions['settings'];
 }
 
 /** The report if no source is left. */
@@ -44,8 +42,7 @@ export class HealthCheck {
   readonly #options: HealthCheckOptions;
   /** The last reading of each source, by its label. */
   readonly #before = new Map<string, Reading>();
-  #history: History = NO_HISTORY;
-  #servers: ServerHistory = NO_SERVER_HISTORY;
+  #moment: Moment | null = null;
   #looks = 0;
 
   constructor(options: HealthCheckOptions) {
@@ -97,18 +94,16 @@ export class HealthCheck {
 
   /** The diagnosis of these sources together, with what earlier looks tell of rates. */
   #judge(sources: readonly SourceState[]): Judgment & { readonly isSuspect: boolean } {
-    const { clock, cwd = '' } = this.#options;
-    const tick: Tick = { atMs: clock.wallTime(), steadyMs: clock.now(), sources };
-    const facts = factsOf(tick);
+    const { clock, cwd = '', settings } = this.#options;
     this.#looks++;
-    this.#history = nextHistory(this.#history, facts.pools);
-    this.#servers = nextServerHistory(this.#servers, facts.servers, tick.atMs);
-    const findings = findCauses(facts, { history: this.#history, servers: this.#servers, cwd });
-    const waits = facts.pools.some(({ pool }) => (pool.waiting ?? 0) > 0);
+    const tick = { atMs: clock.wallTime(), steadyMs: clock.now(), sources };
+    const moment = momentOf(tick, this.#moment, { cwd, settings });
+    this.#moment = moment;
+    const pressed = pressedKeys(moment);
     return {
-      findings,
-      isPressed: (key) => facts.pools.some((fact) => fact.key === key && isPressed(fact)),
-      isSuspect: waits || findings.some(({ severity }) => severity === 'bad'),
+      findings: moment.diagnosis.findings,
+      isPressed: (key) => pressed.has(key),
+      isSuspect: isSuspect(moment),
     };
   }
 

@@ -1,4 +1,5 @@
 import { formatDuration } from '../base/units.js';
+import { causes } from './causes.js';
 import { poolerDatabases, poolerPools, pooler as poolers, pools, server, sources } from './table.js';
 
 /**
@@ -58,7 +59,33 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
   const unlessPaused = `unless ${SAME_DATABASE} (${database.paused.name} == 1)`;
   const ofPool = 'Pool {{ $labels.pool_name }}{{ with $labels.app }} of {{ . }}{{ end }}';
   const ofPair = 'PgBouncer ({{ $labels.source }}), database {{ $labels.database }}, user {{ $labels.user }}';
+  const { diagnosis } = causes.metrics;
+  const ofCause =
+    'poolctl names {{ $labels.cause }}{{ with $labels.pool_name }} of pool {{ . }}{{ end }}{{ with $labels.app }} of {{ . }}{{ end }}' +
+    '{{ with $labels.database }} of database {{ . }}{{ end }}';
+  const explained =
+    "Run poolctl explain with the alert's label cause: it says what the cause means, what ends it in each library and\n" +
+    'server, and what to avoid. poolctl top, health and doctor show the figures behind it, and the line of code.';
   return [
+    {
+      alert: 'PoolCauseCritical',
+      expr: `${diagnosis.name}{severity="critical"} == 1`,
+      forMs: MINUTE,
+      severity: 'critical',
+      summary: `${ofCause}: callers suffer`,
+      description: 'The diagnosis of all sources together ({{ $labels.source }}) has named it for a minute.',
+      runbook: explained,
+    },
+    {
+      alert: 'PoolCauseWarning',
+      expr: `${diagnosis.name}{severity="warning"} == 1`,
+      forMs: 5 * MINUTE,
+      severity: 'warning',
+      summary: `${ofCause}: nobody suffers yet`,
+      description:
+        'The diagnosis of all sources together ({{ $labels.source }}) has named it for five minutes.',
+      runbook: explained,
+    },
     {
       alert: 'PoolSaturated',
       expr: [

@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.js';
 import { asError, ignore, invoke, untilAborted } from '../base/promises.js';
 import { maskSecrets } from '../base/secrets.js';
 import { formatDuration } from '../base/units.js';
-import type { Reading } from '../snapshot/reading.js';
+import { type Moment, type MomentOptions, momentOf } from '../diagnosis/moment.js';
+import type { Reading, SourceState } from '../snapshot/reading.js';
 import { SourceError } from '../sources/errors.js';
 import type { StatsSource } from '../sources/types.js';
 import { Exposition, type SourceReading } from './exposition.js';
@@ -19,6 +20,8 @@ export interface ExporterOptions {
   readonly limitMs: number;
   /** Finds sources that come and go, by their addresses; null looks for none. */
   readonly discovery: Discovery | null;
+  /** The setup of the application, for the diagnosis. Default: not known. */
+  readonly settings?: MomentOptions['settings'];
   /** Told once when a source cannot be read, when that changes, and when it can be read again. */
   readonly log: (message: string) => void;
 }
@@ -39,6 +42,7 @@ export class Exporter implements AsyncDisposable {
   /** By address. */
   readonly #found = new Map<string, Target>();
   readonly #instances = new Instances();
+  #moment: Moment | null = null;
   #findProblem: string | null = null;
   #underWay: Promise<string> | null = null;
 
@@ -69,11 +73,29 @@ export class Exporter implements AsyncDisposable {
   async #scrape(limitMs: number): Promise<string> {
     await this.#discover();
     const targets = [...this.#targets, ...this.#found.values()];
-    const readings = await Promise.all(targets.map((target) => target.read(limitMs)));
-    this.#exposition.update(readings, this.#options.clock.now());
+    const read = await Promise.all(targets.map((target) => target.read(limitMs)));
+    this.#exposition.update(this.#diagnosed(read), this.#options.clock.now());
     this.#registry.clear();
     for (const metric of this.#exposition.measured()) this.#registry.registerMetric(metric as never);
     return this.#registry.metrics();
+  }
+
+  /** The readings, each with the causes that the diagnosis of all sources together names for it. */
+  #diagnosed(read: readonly TargetReading[]): readonly SourceReading[] {
+    const { clock, settings } = this.#options;
+    const tick = { atMs: clock.wallTime(), steadyMs: clock.now(), sources: read.map(({ state }) => state) };
+    this.#moment = momentOf(tick, this.#moment, { cwd: '', settings });
+    const { findings } = this.#moment.diagnosis;
+    const of = (label: string) => findings.filter(({ subject }) => subject.source === label);
+    const labels = new Set(read.map(({ state }) => state.label));
+    // Some are of no source, as a step of the clock is.
+    const others = new Set(
+      findings.flatMap(({ subject }) => (labels.has(subject.source) ? [] : subject.source)),
+    );
+    return [
+      ...read.map(({ state, shown }) => ({ ...shown, findings: of(state.label) })),
+      ...[...others].map((source) => ({ source, health: null, reading: null, findings: of(source) })),
+    ];
   }
 
   async #discover(): Promise<void> {
@@ -105,6 +127,13 @@ export class Exporter implements AsyncDisposable {
   }
 }
 
+interface TargetReading {
+  /** As it is exported, under its label there. */
+  readonly shown: SourceReading;
+  /** As the diagnosis reads it, under a label of its own. */
+  readonly state: SourceState;
+}
+
 /** One source, and what was said of it last. */
 class Target {
   readonly #source: StatsSource;
@@ -132,7 +161,7 @@ class Target {
     this.#shownAs = shownAs;
   }
 
-  async read(limitMs: number): Promise<SourceReading> {
+  async read(limitMs: number): Promise<TargetReading> {
     const { kind } = this.#source;
     const startedAt = this.#clock.now();
     let reading: Reading | null = null;
@@ -149,8 +178,15 @@ class Target {
       );
     this.#problem = problem;
     const readMs = reading === null ? null : this.#clock.now() - startedAt;
-    const source = this.#shownAs(reading);
-    return { source, health: { kind, up: reading !== null, readMs }, reading };
+    const label = this.#label;
+    const stale =
+      problem === null
+        ? null
+        : { sinceMs: this.#clock.wallTime(), why: problem, hint: null, failures: 1, retryMs: 0 };
+    return {
+      shown: { source: this.#shownAs(reading), health: { kind, up: reading !== null, readMs }, reading },
+      state: { label, kind, reading: reading === null ? null : { ...reading, source: label }, stale, readMs },
+    };
   }
 
   async end(): Promise<void> {

@@ -1,6 +1,8 @@
 import type { HistogramSnapshot } from '../base/histogram.js';
 import { maskSecrets } from '../base/secrets.js';
+import type { Finding } from '../diagnosis/types.js';
 import type { Reading } from '../snapshot/reading.js';
+import { causes as causeFamily, labelledCauses } from './causes.js';
 import { LabelSlots } from './label-slots.js';
 import type { AnyFamily, Compat, Labelled, Metric } from './metric.js';
 import { type SourceHealth, sources as sourceFamily, TABLE } from './table.js';
@@ -53,6 +55,8 @@ export interface SourceReading {
   readonly source: string | null;
   readonly health: SourceHealth | null;
   readonly reading: Reading | null;
+  /** The causes that the diagnosis names for it. Default: none. */
+  readonly findings?: readonly Finding[];
 }
 
 /** In seconds: from what no dashboard tells from at once up to what nobody waits for. */
@@ -94,14 +98,22 @@ export class Exposition {
   update(readings: readonly SourceReading[], nowMs: number): void {
     const books = new Map<string, Book>();
     const samples = new Map<string, Sample[]>();
-    for (const { source, health, reading } of readings) {
+    for (const { source, health, reading, findings = [] } of readings) {
       const key = source ?? '';
       const book = this.#books.get(key) ?? new Map<AnyFamily, FamilyBook>();
       books.set(key, book);
       for (const family of this.#families) {
-        const isOfSource = family === sourceFamily;
-        if (!isOfSource && reading === null) continue;
-        const subjects = isOfSource ? healthOf(health) : reading === null ? [] : family.subjectsOf(reading);
+        // A source that cannot be read has these two all the same.
+        const given = family === sourceFamily || family === causeFamily;
+        if (!given && reading === null) continue;
+        const subjects =
+          family === sourceFamily
+            ? healthOf(health)
+            : family === causeFamily
+              ? labelledCauses(findings, reading)
+              : reading === null
+                ? []
+                : family.subjectsOf(reading);
         this.#add(samples, family, source, subjects, bookOf(book, family, this.#options.maxPools), nowMs);
       }
     }

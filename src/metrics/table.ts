@@ -14,6 +14,7 @@ import {
   type PgBouncerColumn,
   POOL_INFO,
 } from '../sources/metric-names.js';
+import { causes } from './causes.js';
 import type { MeteredPool } from './metered-pool.js';
 import { type AnyFamily, counter, type Family, gauge, type Labelled, type Metric } from './metric.js';
 import { metricsOf, through } from './of-schema.js';
@@ -475,6 +476,7 @@ export const TABLE = {
   server,
   backends,
   databases,
+  causes,
   sources,
 } satisfies Record<string, AnyFamily>;
 

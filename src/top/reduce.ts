@@ -1,8 +1,8 @@
 import { type Facts, NO_FACTS } from '../diagnosis/facts.js';
+import { type Moment, momentOf } from '../diagnosis/moment.js';
 import { counted, shortSite, shortTime } from '../diagnosis/words.js';
 import type { Tick } from '../snapshot/reading.js';
 import { bindingOf, type KeyCommand } from './keys.js';
-import { type Moment, momentOf } from './moment.js';
 import { GROUPINGS, type Spot, spotAt, VIEWS } from './place.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
 import { bodyRows } from './sizes.js';
@@ -98,8 +98,8 @@ function step(state: State, message: Message, options: SelectOptions): State {
   }
 }
 
-function onTick(state: State, tick: Tick, { cwd }: SelectOptions): State {
-  const latest = momentOf(tick, state.latest, { cwd });
+function onTick(state: State, tick: Tick, { cwd, settings }: SelectOptions): State {
+  const latest = momentOf(tick, state.latest, { cwd, settings });
   const events = withEvents(state.events, happened(state.latest, latest, cwd));
   return { ...state, latest, shown: state.paused ? state.shown : latest, events };
 }

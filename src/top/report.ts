@@ -1,10 +1,10 @@
 import type { Facts } from '../diagnosis/facts.js';
 import { type Recent, recentOf } from '../diagnosis/history.js';
+import type { Moment } from '../diagnosis/moment.js';
 import { counted, shortTime } from '../diagnosis/words.js';
 import { palette } from '../report/color.js';
 import type { Tick } from '../snapshot/reading.js';
 import { headLine, layoutOf, rowLine } from './layout.js';
-import type { Moment } from './moment.js';
 import { colorsOf, fitLine, type Line, paintLine } from './spans.js';
 import { type Drawing, type Table, type TableSpec, tableOf } from './table.js';
 import { blockTable } from './views/backends.js';

@@ -7,6 +7,7 @@ import {
   NO_FACTS,
 } from '../diagnosis/facts.js';
 import { NO_HISTORY } from '../diagnosis/history.js';
+import type { MomentOptions } from '../diagnosis/moment.js';
 import type { Content } from './content.js';
 import type { Grouping, Place, Spot } from './place.js';
 import type { Line } from './spans.js';
@@ -26,10 +27,7 @@ import { type HolderGroup, holderGroupTable, holderTable } from './views/holders
 import { clientTable, poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
 
-export interface SelectOptions {
-  /** Sites are shown relative to it. */
-  readonly cwd: string;
-}
+export type SelectOptions = MomentOptions;
 
 /** The rows of the current view. The state keeps them: sorting thousands of rows for each key would be slow. */
 export function contentOf(state: Omit<State, 'content'>, options: SelectOptions): Content {

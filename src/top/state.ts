@@ -1,5 +1,5 @@
+import type { Moment } from '../diagnosis/moment.js';
 import type { Content } from './content.js';
-import type { Moment } from './moment.js';
 import { type Grouping, type Sort, type Spot, spotAt } from './place.js';
 
 export type Prompt =

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -27,6 +27,8 @@ export interface WatchedProcess {
   onExit(callback: () => void): void;
   /** Writes to stderr at once, whatever it is, and never throws. */
   tell(text: string): void;
+  /** Writes a file of its own into a folder, synchronously, and never throws. */
+  leave(folder: string, text: string): void;
 }
 
 export function thisProcess(): WatchedProcess {
@@ -63,6 +65,13 @@ export function thisProcess(): WatchedProcess {
         writeSync(2, text);
       } catch {
         // Nobody is there to read it, or the pipe is full.
+      }
+    },
+    leave(folder, text) {
+      try {
+        writeFileSync(join(folder, `${pid}-${threadId}`), text, { flag: 'wx', mode: 0o600 });
+      } catch {
+        // The folder is gone: nobody waits for it any more.
       }
     },
   };

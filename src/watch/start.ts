@@ -13,6 +13,7 @@ import { isOwnPool } from './own-pool.js';
 import { watchPostgresJs } from './postgres-js/load.js';
 import { thisProcess, type WatchedProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
+import type { Hello } from './protocol.js';
 import { parsePublishPort } from './publish-port.js';
 import { publishProcess } from './publish-process.js';
 import { summaryOf } from './summary.js';
@@ -28,7 +29,8 @@ const STARTED = Symbol.for('poolctl.started');
  * reports what it could not watch. From the environment: POOLCTL_NAME (the application's
  * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
  * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), POOLCTL_OTLP (where metrics are sent if the
- * application has no meter provider of OpenTelemetry), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
+ * application has no meter provider of OpenTelemetry), POOLCTL_EXIT_FOLDER (where the last reading is left at exit, for
+ * `poolctl run` to diagnose), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
  * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
  * us.
  */
@@ -86,7 +88,14 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
       watcher.gap(bundled);
       self.tell(`poolctl: ${bundled}\n`);
     }
-    self.onExit(() => self.tell(maskSecrets(summaryOf(watcher.read().pools, self.thread))));
+    self.onExit(() => {
+      const last = watcher.read();
+      self.tell(maskSecrets(summaryOf(last.pools, self.thread)));
+      const { POOLCTL_EXIT_FOLDER: folder } = self.env;
+      if (!folder || last.pools.length === 0) return;
+      const hello: Hello = { schema: 1, app: self.app(name || null) };
+      self.leave(folder, `${JSON.stringify(hello)}\n${JSON.stringify(last)}\n`);
+    });
   } catch (error) {
     self.tell(`poolctl: the pools of this process are not watched: ${asError(error).message}\n`);
   }

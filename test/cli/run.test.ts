@@ -333,6 +333,22 @@ describe('poolctl run', () => {
     expect(stderr).not.toContain('poolctl:');
   });
 
+  it('names the cause, and its repair, when the application has exited', async () => {
+    const path = await script(`
+      const pool = new (require('pg').Pool)({ host: '127.0.0.1', port: 1 });
+      pool.query('select 1').catch(() => pool.query('select 1').catch(() => process.exit(4)));
+    `);
+    const { code, stderr } = await run(['--', process.execPath, path], {
+      NODE_PATH: join(root, 'node_modules'),
+      TMPDIR: folder,
+    }).finished;
+    expect(code).toBe(4);
+    expect(stderr).toMatch(
+      /^poolctl: server-down: .*ECONNREFUSED.*\n {2}in the application: start the server.*\n {2}details: poolctl explain server-down$/m,
+    );
+    expect((await readdir(folder)).filter((name) => name.startsWith('poolctl-exit-'))).toEqual([]);
+  });
+
   it('says so where a pool is used whose rejection nobody handles: that stays unhandled', async () => {
     const path = await script("new (require('pg').Pool)({ host: '127.0.0.1', port: 1 }).connect();");
     const { code, stderr } = await run(['--', process.execPath, path], {

@@ -115,6 +115,24 @@ const CASES: readonly (readonly [what: string, changed: Values, firing: readonly
     },
     [],
   ],
+  [
+    'a cause that callers suffer from, and another one that they do not yet',
+    {
+      [`poolctl_diagnosis{cause="slow-query",severity="critical",pool_name="orders",source="pool:a"}`]:
+        still(1),
+      [`poolctl_diagnosis{cause="connection-churn",severity="warning",pool_name="orders",source="pool:a"}`]:
+        still(1),
+    },
+    ['PoolCauseCritical', 'PoolCauseWarning'],
+  ],
+  [
+    'a cause that was found at one look',
+    {
+      [`poolctl_diagnosis{cause="slow-query",severity="critical",source="pool:a"}`]:
+        '_x4 1 stale _x4 1 stale',
+    },
+    [],
+  ],
   ['a leak', { [`poolctl_pool_leaks_total${POOL}`]: '0+0x5 1+0x90' }, ['PoolLeak']],
   [
     'a full pool of PgBouncer while nobody waits',

@@ -10,7 +10,7 @@ import {
   type IbReading,
 } from '../../src/snapshot/broker.js';
 import type { PoolReading } from '../../src/snapshot/reading.js';
-import { momentOf } from '../../src/top/moment.js';
+import { momentOf } from '../../src/diagnosis/moment.js';
 import { onceReport } from '../../src/top/report.js';
 import { read } from '../helpers/snapshots.js';
 import { holder, keys, pool, screenAfter, source, tick, ticked } from './helpers.js';

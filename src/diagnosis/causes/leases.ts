@@ -194,6 +194,9 @@ export const leak: Cause = {
       const also =
         blocked === 0 ? '' : `; they block ${counted(blocked, 'backend')}, where a bigger pool gains nothing`;
       const idle = lost.filter(({ backend }) => backend?.backend.state === 'idle').length;
+      const isSeen = lost.some(
+        ({ backend, holder }) => backend !== null || holder.session?.inTransaction != null,
+      );
       return [
         {
           severity: isPressed(fact) ? 'bad' : 'warn',
@@ -206,7 +209,11 @@ export const leak: Cause = {
             ...(idle > 0 ? [`${idle} of their backends idle without a transaction`] : []),
           ],
           ruledOut: ['a subscription: none of them listens', 'a slow query: none of them runs one'],
-          confidence: 'certain',
+          confidence: isSeen || !isOfDatabase(fact) ? 'certain' : 'likely',
+          missing:
+            isSeen || !isOfDatabase(fact)
+              ? null
+              : 'whether they have a transaction open: add the address of the server',
         },
       ];
     });

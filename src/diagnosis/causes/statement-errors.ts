@@ -99,6 +99,7 @@ const SORTS: readonly Sort[] = [
   },
   {
     id: 'fail-over-read-only',
+    missing: 'which server it is, and whether a pooler keeps it: add their addresses',
     title: 'Writes reach a server that is read-only: a standby, or the old primary after a failover',
     codes: ['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE'],
     text: /read-only transaction|--(?:super-)?read-only/i,
@@ -306,7 +307,8 @@ function causeOf({
                 : []),
             ],
             ruledOut: ruledOut ?? [],
-            missing: missing ?? null,
+            confidence: missing === undefined || look.facts.servers.length > 0 ? 'certain' : 'likely',
+            missing: look.facts.servers.length > 0 ? null : (missing ?? null),
           },
         ];
       });
