@@ -81,8 +81,8 @@ export const command = defineCommand({
   description:
     'Runs a command and watches the pools of every Node process in it (pg, postgres, mysql2, mariadb, mssql, mongodb,\n' +
     'knex, tarn, generic-pool, TypeORM, Sequelize), without changes to the code. poolctl top shows them. Input, output, signals and the exit\n' +
-    'code are those of the command. A process that exits with leases still held reports where they were acquired, and\n' +
-    'the causes that the diagnosis finds in the last readings of all processes follow, with what ends each.',
+    'code are those of the command. A process that exits with leases still held reports where they were acquired.\n' +
+    'When the command ends, the causes that the last readings of its processes show follow, with their repairs.',
   arguments: programArguments,
   options,
   endsByInterrupt: true,
