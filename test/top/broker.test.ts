@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/diagnosis/diagnose.js';
 import { factsOf } from '../../src/diagnosis/facts.js';
+import { momentOf } from '../../src/diagnosis/moment.js';
 import {
   brokerConnection,
   brokerFigures,
@@ -10,7 +11,6 @@ import {
   type IbReading,
 } from '../../src/snapshot/broker.js';
 import type { PoolReading } from '../../src/snapshot/reading.js';
-import { momentOf } from '../../src/diagnosis/moment.js';
 import { onceReport } from '../../src/top/report.js';
 import { read } from '../helpers/snapshots.js';
 import { holder, keys, pool, screenAfter, source, tick, ticked } from './helpers.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { momentOf } from '../../src/diagnosis/moment.js';
 import { widthOf } from '../../src/report/text.js';
 import type { Tick } from '../../src/snapshot/reading.js';
-import { momentOf } from '../../src/diagnosis/moment.js';
 import { reduce } from '../../src/top/reduce.js';
 import { onceReport } from '../../src/top/report.js';
 import type { Size } from '../../src/top/state.js';
