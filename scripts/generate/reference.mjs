@@ -178,7 +178,17 @@ const PLACES = {
   pgbouncer: 'In PgBouncer',
   postgres: 'In PostgreSQL',
   mysql: 'In MySQL',
+  mariadb: 'In MariaDB',
 };
+
+/** With names in the place of those that are known when a cause is found. @param {string} text */
+function named(text) {
+  return text
+    .replaceAll('{role}', 'app')
+    .replaceAll('{user}', 'app')
+    .replaceAll('{account}', "'app'@'%'")
+    .replaceAll('{database}', 'shop');
+}
 
 /** @param {readonly Cause[]} causes */
 function causePage(causes) {
@@ -198,7 +208,11 @@ function causePage(causes) {
 function causeBlocks({ title, repair, avoid }) {
   const steps = Object.entries(PLACES).flatMap(([place, words]) => {
     const text = repair[/** @type {keyof typeof repair} */ (place)];
-    return text === undefined ? [] : [`- ${words}: ${prose(text)}`];
+    const sql = repair.sql?.[/** @type {'postgres'} */ (place)] ?? [];
+    return [
+      ...sql.map((one) => `- ${words}: ${code(named(one))}`),
+      ...(typeof text === 'string' ? [`- ${words}: ${prose(named(text))}`] : []),
+    ];
   });
   return [
     sentence(prose(title)),

@@ -124,7 +124,7 @@ const RULES: readonly Rule[] = [
   },
   {
     fault: 'password',
-    text: /password authentication failed|access denied for user|authentication failed for user|login failed for user|invalid authorization|password has expired/i,
+    text: /password authentication failed|access denied for user(?!.* to database)|authentication failed for user|login failed for user|invalid authorization|password has expired/i,
     codes: ['28P01', 'ER_ACCESS_DENIED_ERROR', 'ER_MUST_CHANGE_PASSWORD_LOGIN', 'P1000'],
   },
   {

@@ -201,15 +201,19 @@ export function poolerModeOf({ backend }: BackendFact, { poolers, poolerPools }:
 }
 
 /** Holders whose connection is lent for a purpose that lasts: a subscription, replication, a session lock. */
-export function isSubscription({ holder, backend }: HolderFact): boolean {
+export function isSubscription({ holder, backend, doing }: HolderFact): boolean {
   const { session, lastSql } = holder;
   if ((session?.listens.length ?? 0) > 0) return true;
   if (session?.keeps.some((what) => /^(?:ADVISORY LOCK|REPLICATION|GET_LOCK)/i.test(what)) === true)
     return true;
   if (backend?.backend.holdsAdvisoryLock === true) return true;
   const sql = lastSql ?? backend?.backend.query ?? '';
-  return SUBSCRIBES.test(sql);
+  // A statement that still runs waits for the lock that it asks for.
+  const isRunning = doing === 'query' || doing === 'lock wait' || doing === 'queued';
+  return SUBSCRIBES.test(sql) && !(isRunning && LOCKS.test(sql));
 }
+
+const LOCKS = /advisory_lock|get_lock/i;
 
 const SUBSCRIBES =
   /^\s*(?:(?:--[^\n]*\n|\/\*.*?\*\/)\s*)*(?:LISTEN\b|UNLISTEN\b|START_REPLICATION\b|select\s+pg_(?:try_)?advisory_lock(?:_shared)?\s*\(|select\s+get_lock\s*\()/is;

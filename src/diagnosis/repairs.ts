@@ -28,15 +28,17 @@ export const END_TRANSACTION: Repair = {
   poolctl: 'using lease = ..., pool.use(), or withSession()',
   app: 'end every transaction in COMMIT or ROLLBACK, on every path',
   pgbouncer: 'as a bound: idle_transaction_timeout, above what honest work takes',
-  postgres: "as a bound: ALTER ROLE app SET idle_in_transaction_session_timeout = '60s'",
-  mysql: 'as a bound (MariaDB): SET GLOBAL idle_transaction_timeout = 60',
+  sql: {
+    postgres: ["ALTER ROLE {role} SET idle_in_transaction_session_timeout = '60s'"],
+    mariadb: ['SET GLOBAL idle_transaction_timeout = 60'],
+  },
 };
 
 export const BOUND_STATEMENTS: Repair = {
   pg: 'statement_timeout in the options of the pool where it connects directly, and query_timeout somewhat above it',
   'postgres.js': 'connection: { statement_timeout: 30000 } where it connects directly; query.cancel()',
   mysql2:
-    'SET SESSION max_execution_time; the timeout option of a query alone leaves it running on the server',
+    'a limit in the session (MySQL: SET SESSION max_execution_time = 30000, MariaDB: SET SESSION max_statement_time = 30); the timeout option of a query alone leaves it running on the server',
   knex: '.timeout(ms, { cancel: true })',
   sequelize: 'dialectOptions: { statement_timeout }',
   typeorm: 'extra: { statement_timeout }',
@@ -45,8 +47,11 @@ export const BOUND_STATEMENTS: Repair = {
   app: 'a limit on the server for every statement',
   pgbouncer:
     'start-up parameters do not get through it: ALTER ROLE; query_timeout above that as the last resort',
-  postgres: "ALTER ROLE app SET statement_timeout = '30s'",
-  mysql: 'SET GLOBAL max_execution_time = 30000 (MariaDB: max_statement_time = 30)',
+  sql: {
+    postgres: ["ALTER ROLE {role} SET statement_timeout = '30s'"],
+    mysql: ['SET GLOBAL max_execution_time = 30000'],
+    mariadb: ['SET GLOBAL max_statement_time = 30'],
+  },
 };
 
 export const SMALLER_POOLS: Repair = {
@@ -78,8 +83,8 @@ export const ONE_POOL: Repair = {
   poolctl: 'getDb() of one module; await using where a pool is short-lived',
   app: 'make the pool once for the process',
   pgbouncer: 'caps the harm: max_db_connections',
-  postgres: 'caps the harm: ALTER ROLE app CONNECTION LIMIT n',
-  mysql: "caps the harm: ALTER USER 'app'@'%' WITH MAX_USER_CONNECTIONS n",
+  postgres: 'caps the harm: ALTER ROLE {role} CONNECTION LIMIT n',
+  mysql: 'caps the harm: ALTER USER {account} WITH MAX_USER_CONNECTIONS n',
 };
 
 export const LIVE_SHORTER_THAN_THE_CUT: Repair = {
@@ -136,6 +141,13 @@ export const NAMED_STATEMENTS: Repair = {
   poolctl: 'DB_PREPARE_THRESHOLD=0',
   app: 'send no named statements',
   pgbouncer: 'from 1.21: max_prepared_statements = 200; before, it cannot follow them in transaction mode',
+};
+
+/** What shows the statements of deadlocks. */
+export const SHOW_DEADLOCKS: NonNullable<Repair['sql']> = {
+  postgres: ['ALTER SYSTEM SET log_lock_waits = on', 'SELECT pg_reload_conf()'],
+  mysql: ['SET GLOBAL innodb_print_all_deadlocks = ON', 'SHOW ENGINE INNODB STATUS'],
+  mariadb: ['SET GLOBAL innodb_print_all_deadlocks = ON', 'SHOW ENGINE INNODB STATUS'],
 };
 
 /** For faults that no library can repair. */

@@ -9,7 +9,7 @@ export type Severity = 'bad' | 'warn';
 export type Confidence = 'certain' | 'likely' | 'possible';
 
 /** What a repair is written for: a library of the application, or a server. */
-export type Place = Library | 'pgbouncer' | 'postgres' | 'mysql';
+export type Place = Library | 'pgbouncer' | 'postgres' | 'mysql' | 'mariadb';
 export type Library =
   | 'pg'
   | 'postgres.js'
@@ -21,8 +21,14 @@ export type Library =
   | 'generic-pool'
   | 'poolctl';
 
-/** What ends a cause, in the words of each place. `app` is for libraries that have no words of their own. */
-export type Repair = { readonly [At in Place | 'app']?: string };
+/**
+ * What ends a cause, in the words of each place. `app` is for libraries that have no words of their own. `{role}` and
+ * `{database}` stand for the role and the database of whoever suffers, as the server writes them.
+ */
+export type Repair = { readonly [At in Place | 'app']?: string } & {
+  /** Statements that the server takes as they are. */
+  readonly sql?: { readonly [At in 'postgres' | 'mysql' | 'mariadb']?: readonly string[] };
+};
 
 /** One step: a statement of SQL, a line of pgbouncer.ini, a command of its console, or an instruction. */
 export interface Step {

@@ -93,6 +93,8 @@ interface Found<T> {
 interface Index {
   readonly hasServer: boolean;
   readonly hasPooler: boolean;
+  /** The sources that are MySQL or MariaDB. */
+  readonly mysql: ReadonlySet<string>;
   /** By source, by pid. */
   readonly backends: ReadonlyMap<string, ReadonlyMap<number, Backend>>;
   readonly byPid: ReadonlyMap<number, readonly Found<Backend>[]>;
@@ -112,6 +114,7 @@ function indexOf(readings: readonly Reading[]): Index {
   return {
     hasServer: readings.some(({ server }) => server !== null),
     hasPooler: poolers.length > 0,
+    mysql: new Set(readings.flatMap(({ source, kind }) => (kind === 'mysql' ? [source] : []))),
     backends: new Map(
       readings.map(({ source, backends: all }) => [source, new Map(all.map((one) => [one.pid, one]))]),
     ),
@@ -129,14 +132,16 @@ function indexOf(readings: readonly Reading[]): Index {
 function routeOf(lease: HeldLease, index: Index): Route {
   const start: Hop = { kind: 'lease', lease };
   const { driver } = lease.pool;
+  const direct = directBackend(lease, index);
+  if (direct !== null) return { lease, ...endingAt([start], direct.at, direct.by) };
+  if (MYSQL.test(driver))
+    return { lease, hops: [start, brokenAt('backend', whyNoThread(lease, index))], backend: null };
   if (OTHER_DATABASES.test(driver))
     return {
       lease,
-      hops: [start, brokenAt('backend', `PostgreSQL has no part in a pool of ${driver}`)],
+      hops: [start, brokenAt('backend', `neither PostgreSQL nor MySQL has a part in a pool of ${driver}`)],
       backend: null,
     };
-  const direct = directBackend(lease, index);
-  if (direct !== null) return { lease, ...endingAt([start], direct.at, direct.by) };
   const client = clientOf(lease, index);
   if ('found' in client) return { lease, ...throughPooler([start], client, index) };
   const named = namedBackend(lease, index);
@@ -144,8 +149,23 @@ function routeOf(lease: HeldLease, index: Index): Route {
   return { lease, hops: [start, client], backend: null };
 }
 
+const MYSQL = /mysql|mariadb/i;
 /** Their connections have numbers and ports too, which mean nothing here. */
-const OTHER_DATABASES = /mysql|mariadb|sqlite|mssql|oracle/i;
+const OTHER_DATABASES = /sqlite|mssql|oracle|mongo/i;
+const POSTGRES = /^(?:pg|postgres)/i;
+
+/** Servers of another kind have numbers and ports too. Of a pool of tarn or generic-pool the kind is not known. */
+function isOfKind({ source }: Found<Backend>, driver: string, { mysql }: Index): boolean {
+  if (OTHER_DATABASES.test(driver)) return false;
+  if (MYSQL.test(driver)) return mysql.has(source);
+  return !POSTGRES.test(driver) || !mysql.has(source);
+}
+
+function whyNoThread({ holder: { backendPid } }: HeldLease, { mysql }: Index): string {
+  if (mysql.size === 0) return 'no MySQL server is watched: add its mysql:// address';
+  if (backendPid === null) return 'its connection does not tell its number';
+  return `no connection of the server has the number ${backendPid}: it may have ended, or a proxy is between`;
+}
 
 interface DirectBackend {
   readonly at: Found<Backend>;
@@ -156,17 +176,20 @@ interface DirectBackend {
  * The backend at the other end of the lease's own connection. The pid that the server said at the start is that of the
  * backend, or a random number that a pooler has made up: where both pid and port are known, both must agree.
  */
-function directBackend({ holder }: HeldLease, index: Index): DirectBackend | null {
+function directBackend({ holder, pool }: HeldLease, index: Index): DirectBackend | null {
   const { backendPid, localPort } = holder;
   if (backendPid !== null) {
     const same = (index.byPid.get(backendPid) ?? []).filter(
-      ({ found }) => localPort === null || mayBeAt(localPort, found, index),
+      (one) =>
+        isOfKind(one, pool.driver, index) && (localPort === null || mayBeAt(localPort, one.found, index)),
     );
     const [only, second] = distinct(same);
     return only === undefined || second !== undefined ? null : { at: only, by: 'pid' };
   }
   if (localPort === null) return null;
-  const [only, second] = distinct(index.byClientPort.get(localPort) ?? []);
+  const [only, second] = distinct(
+    (index.byClientPort.get(localPort) ?? []).filter((one) => isOfKind(one, pool.driver, index)),
+  );
   const isPooled = (index.clients.get(localPort) ?? []).length > 0;
   return only === undefined || second !== undefined || isPooled ? null : { at: only, by: 'port' };
 }

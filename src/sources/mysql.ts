@@ -1,9 +1,10 @@
 import { ValueError } from '../base/units.js';
 import { cutUrl } from '../db/database.js';
 import { mysqlDriver } from '../db/drivers/mysql.js';
-import { DatabaseError } from '../db/errors.js';
+import { DatabaseError, isConnectionLost } from '../db/errors.js';
 import { locateMysql, mysqlServerUrl } from '../db/mysql-place.js';
 import { addressError } from './errors.js';
+import { metadataBlockers, userLockOf, waitsForMetadata } from './mysql-locks.js';
 import { type BlockerRow, type MysqlSettingsRow, type ThreadRow, toReading } from './mysql-rows.js';
 import { type Ask, ServerConnection } from './server-connection.js';
 import type { SourceOptions, StatsSource } from './types.js';
@@ -35,9 +36,7 @@ async function readServer(ask: Ask) {
   const used = status.threads_connected ?? null;
   try {
     const threads = await ask<ThreadRow>(threadsWith(isMariaDb, true));
-    const blockers = threads.some(({ trx_state: trx }) => trx === 'LOCK WAIT')
-      ? await ask<BlockerRow>(isMariaDb ? BLOCKERS_MARIADB : BLOCKERS_MYSQL)
-      : [];
+    const blockers = await blockersOf(threads, isMariaDb, ask);
     return { settings: { ...settings, used, status }, threads, blockers, seesAll: true };
   } catch (error) {
     // The account sees the connections of its own user, and no transactions.
@@ -45,6 +44,47 @@ async function readServer(ask: Ask) {
     const threads = await ask<ThreadRow>(threadsWith(isMariaDb, false));
     return { settings: { ...settings, used, status }, threads, blockers: [], seesAll: false };
   }
+}
+
+/** Who waits for whom, by kind of lock; each kind is asked for only where somebody waits for it. */
+async function blockersOf(
+  threads: readonly ThreadRow[],
+  isMariaDb: boolean,
+  ask: Ask,
+): Promise<readonly BlockerRow[]> {
+  const rows = threads.some(({ trx_state: trx }) => trx === 'LOCK WAIT')
+    ? await ask<BlockerRow>(isMariaDb ? BLOCKERS_MARIADB : BLOCKERS_MYSQL)
+    : [];
+  const tables = threads.some(waitsForMetadata) ? await metadataBlockersOf(threads, ask) : [];
+  const names = new Set(threads.flatMap((thread) => userLockOf(thread) ?? []));
+  const locks = new Map<string, number>();
+  for (const name of names) {
+    const [row] = await ask<{ holder: number | null }>(
+      `SELECT IS_USED_LOCK('${name.replace(/['\\]/g, '$&$&')}') AS holder`,
+    );
+    if (row?.holder != null) locks.set(name, Number(row.holder));
+  }
+  const users = threads.flatMap((thread): BlockerRow[] => {
+    const blocker = locks.get(userLockOf(thread) ?? '');
+    return blocker === undefined ? [] : [{ waiter: thread.id, blocker }];
+  });
+  return [...rows, ...tables, ...users];
+}
+
+/** From the server's own list of metadata locks; where it keeps none, from what the threads do. */
+async function metadataBlockersOf(threads: readonly ThreadRow[], ask: Ask): Promise<readonly BlockerRow[]> {
+  try {
+    const rows = await ask<BlockerRow>(METADATA_BLOCKERS);
+    const waiting = new Set(threads.filter(waitsForMetadata).map(({ id }) => id));
+    // Whoever waits behind a schema change waits for that, and not for those that it waits for itself.
+    if (rows.length > 0)
+      return [...rows].sort(
+        (one, other) => Number(waiting.has(other.blocker)) - Number(waiting.has(one.blocker)),
+      );
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || isConnectionLost(error)) throw error;
+  }
+  return metadataBlockers(threads);
 }
 
 const SETTINGS = `
@@ -81,6 +121,17 @@ SELECT r.trx_mysql_thread_id AS waiter, b.trx_mysql_thread_id AS blocker
 FROM performance_schema.data_lock_waits AS w
 JOIN information_schema.innodb_trx AS r ON r.trx_id = w.requesting_engine_transaction_id
 JOIN information_schema.innodb_trx AS b ON b.trx_id = w.blocking_engine_transaction_id`;
+
+/** As in MySQL's sys.schema_table_lock_waits. Empty where the Performance Schema is off. */
+const METADATA_BLOCKERS = `
+SELECT DISTINCT wt.PROCESSLIST_ID AS waiter, ht.PROCESSLIST_ID AS blocker
+FROM performance_schema.metadata_locks AS w
+JOIN performance_schema.metadata_locks AS h ON h.OBJECT_TYPE = w.OBJECT_TYPE
+  AND h.OBJECT_SCHEMA = w.OBJECT_SCHEMA AND h.OBJECT_NAME = w.OBJECT_NAME
+  AND h.LOCK_STATUS = 'GRANTED' AND h.OWNER_THREAD_ID <> w.OWNER_THREAD_ID
+JOIN performance_schema.threads AS wt ON wt.THREAD_ID = w.OWNER_THREAD_ID
+JOIN performance_schema.threads AS ht ON ht.THREAD_ID = h.OWNER_THREAD_ID
+WHERE w.LOCK_STATUS = 'PENDING' AND ht.PROCESSLIST_ID IS NOT NULL`;
 
 /**
  * The server that a `mysql://` URL means, filled up from the environment. Throws a SourceError that names all that is

@@ -142,11 +142,19 @@ function hookCommands(connection: object): void {
   );
 }
 
+/** In the answer to a statement that gives no rows. */
+const SERVER_STATUS_IN_TRANS = 1;
+
 function hearOutcome(command: { onResult?: unknown }, note: Note): void {
   const { onResult } = command;
   if (typeof onResult !== 'function') return;
   command.onResult = function onResultWatched(this: unknown, ...args: unknown[]): unknown {
-    const [error] = args;
+    const [error, result] = args;
+    note.readyAt = note.book?.clock.now() ?? null;
+    const status = isObject(result)
+      ? (result as { readonly serverStatus?: unknown }).serverStatus
+      : undefined;
+    if (typeof status === 'number') note.status = (status & SERVER_STATUS_IN_TRANS) === 0 ? 'I' : 'T';
     const code = codeOf(error);
     if (code !== null) note.book?.statementFailed(note, code, messageOf(error));
     return (onResult as (...args: unknown[]) => unknown).apply(this, args);

@@ -147,7 +147,21 @@ describe('the join', () => {
       { ...mysql, pools: pool === undefined ? [] : [{ ...pool, driver: 'mysql2' }] },
       server({ pid: 7, clientPort: 4001 }),
     ]);
-    expect(chains[0]?.hops.at(-1)).toMatchObject({ kind: 'broken', why: expect.stringContaining('mysql2') });
+    expect(chains[0]?.hops.at(-1)).toMatchObject({
+      kind: 'broken',
+      why: expect.stringContaining('no MySQL server is watched'),
+    });
+  });
+
+  it('follows a lease of mysql2 to the connection of MySQL, whatever PostgreSQL has that number', () => {
+    const mysql = application({ holder: { backendPid: 7, localPort: 4001 } });
+    const [pool] = mysql.pools;
+    const chains = joinReadings([
+      { ...mysql, pools: pool === undefined ? [] : [{ ...pool, driver: 'mysql2' }] },
+      server({ pid: 7, clientPort: 4001 }),
+      { ...server({ pid: 7, clientPort: 4001 }), source: 'mysql://db/', kind: 'mysql' },
+    ]);
+    expect(chains[0]).toMatchObject({ backend: { source: 'mysql://db/' } });
   });
 
   it('names the leases at both ends of a wait, and what is not known of an end', () => {

@@ -18,8 +18,12 @@ export const roleLimit: Cause = {
   title: 'The limit of one role is reached, not that of the server',
   repair: {
     ...SMALLER_POOLS,
-    postgres: 'ALTER ROLE app CONNECTION LIMIT n, if the server has room for n; -1 is no limit',
-    mysql: "ALTER USER 'app'@'%' WITH MAX_USER_CONNECTIONS n; max_user_connections of the server",
+    postgres: 'ALTER ROLE {role} CONNECTION LIMIT n, if the server has room for n; -1 is no limit',
+    mysql: 'ALTER USER {account} WITH MAX_USER_CONNECTIONS n; 0 takes max_user_connections of the server',
+    sql: {
+      mysql: ["SELECT host, max_user_connections FROM mysql.user WHERE user = '{user}'"],
+      mariadb: ["SELECT host, max_user_connections FROM mysql.user WHERE user = '{user}'"],
+    },
   },
   avoid: ['max_connections: it is not the limit that is reached'],
   find: (look) => limitFound(look, 'role-limit', 'role'),
@@ -30,7 +34,7 @@ export const databaseLimit: Cause = {
   title: 'The limit of one database is reached, not that of the server',
   repair: {
     ...SMALLER_POOLS,
-    postgres: 'ALTER DATABASE shop CONNECTION LIMIT n, if the server has room for n; -1 is no limit',
+    postgres: 'ALTER DATABASE {database} CONNECTION LIMIT n, if the server has room for n; -1 is no limit',
   },
   avoid: ['max_connections: it is not the limit that is reached'],
   find: (look) => limitFound(look, 'database-limit', 'database'),

@@ -1,7 +1,7 @@
 import { printable } from '../../report/text.js';
 import type { Group } from '../look.js';
 import { heldWords, ofPool } from '../phrases.js';
-import { OWN_SESSION, onlyAt } from '../repairs.js';
+import { OWN_SESSION, onlyAt, SHOW_DEADLOCKS } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
 import { counted } from '../words.js';
 import {
@@ -135,8 +135,8 @@ export const wraparoundVacuum: Cause = {
   title: 'An autovacuum against wraparound holds its lock until it is done, and a schema change waits for it',
   repair: onlyAt({
     app: "run migrations with SET lock_timeout = '2s' and retry them later",
-    postgres:
-      'let the vacuum finish, faster: autovacuum_vacuum_cost_delay = 0; VACUUM (FREEZE) by hand at a quiet time',
+    postgres: 'let the vacuum finish; VACUUM (FREEZE) by hand at a quiet time',
+    sql: { postgres: ['ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0', 'SELECT pg_reload_conf()'] },
   }),
   avoid: ['terminating the autovacuum worker: it starts again, and wraparound comes nearer'],
   find(look) {
@@ -225,7 +225,7 @@ export const ddlQueue: Cause = {
     app: "run migrations with SET lock_timeout = '2s' and retry them; no long transactions beside them",
     postgres:
       'cancel the schema change; end what it waits for, if that is a transaction that nobody goes on with',
-    mysql: 'KILL the ALTER; SET lock_wait_timeout = 2 for migrations',
+    mysql: 'KILL the schema change; SET SESSION lock_wait_timeout = 2 in migrations',
   }),
   avoid: ['a bigger pool', 'terminating those who wait behind it'],
   find(look) {
@@ -287,8 +287,7 @@ export const lockRing: Cause = {
   repair: {
     app: 'lock in one order everywhere (SELECT ... ORDER BY id FOR UPDATE), and retry on 40P01 (MySQL: 1213)',
     prisma: 'one order of locking, and retry on P2034',
-    postgres: 'log_lock_waits = on shows the statements',
-    mysql: 'SHOW ENGINE INNODB STATUS shows the last one; innodb_print_all_deadlocks = ON',
+    sql: SHOW_DEADLOCKS,
   },
   avoid: ['a shorter deadlock_timeout as the repair', 'a bigger pool'],
   find(look) {

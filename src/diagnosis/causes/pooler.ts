@@ -196,7 +196,7 @@ export const authSecretMismatch: Cause = {
     app: 'nothing, where the direct log-in with the same password works',
     pgbouncer:
       'copy rolpassword of pg_authid into userlist.txt, RELOAD; with user= in [databases] a plain password',
-    postgres: 'ALTER ROLE app PASSWORD ... once, then copy the new secret',
+    postgres: 'ALTER ROLE {role} PASSWORD ... once, then copy the new secret',
   }),
   avoid: ['auth_type = trust', 'password_encryption = md5'],
   find(look) {
@@ -237,7 +237,8 @@ export const wrongPassword: Cause = {
     app: 'the new password',
     pgbouncer: 'userlist.txt, RELOAD',
     postgres: 'a second role while passwords rotate',
-    mysql: 'ALTER USER ... RETAIN CURRENT PASSWORD (MySQL 8) while passwords rotate',
+    mysql: 'ALTER USER ... RETAIN CURRENT PASSWORD (from 8.0.14) while passwords rotate',
+    mariadb: 'a second account while passwords rotate',
   },
   avoid: ['restart loops: they lock the account or storm the server'],
   find(look) {

@@ -81,7 +81,7 @@ export const sessionStateThroughPooler: Cause = {
   repair: {
     ...OWN_SESSION,
     app: 'SET LOCAL and ON COMMIT DROP inside a transaction, pg_advisory_xact_lock(); ALTER ROLE app SET ... for what always holds',
-    postgres: 'ALTER ROLE app SET search_path = ... for what always holds',
+    postgres: 'ALTER ROLE {role} SET search_path = ... for what always holds',
   },
   avoid: ['server_reset_query_always = 1 as the repair', 'session mode for all'],
   find(look) {
@@ -145,7 +145,7 @@ export const proxyPins: Cause = {
     prisma: 'pgbouncer=true in the URL',
     poolctl: 'no settings at connect, DB_PREPARE_THRESHOLD=0',
     app: 'no SET and no named statements at connect',
-    postgres: 'ALTER ROLE app SET ... in place of SET at connect',
+    postgres: 'ALTER ROLE {role} SET ... in place of SET at connect',
   },
   avoid: ['a bigger proxy'],
   find(look) {

@@ -259,7 +259,7 @@ export const limitSwallowed: Cause = {
     app: 'no startup parameter for it: it does not get through',
     pgbouncer:
       'take it out of ignore_startup_parameters, so that clients learn that it is not taken; query_timeout as the last resort',
-    postgres: "ALTER ROLE app SET statement_timeout = '30s'",
+    sql: { postgres: ["ALTER ROLE {role} SET statement_timeout = '30s'"] },
   }),
   avoid: ['more entries in ignore_startup_parameters'],
   find(look) {

@@ -2,7 +2,13 @@ import { printable } from '../../report/text.js';
 import type { PoolFact } from '../facts.js';
 import { poolSubject, serverSubject } from '../look.js';
 import { quote } from '../phrases.js';
-import { END_TRANSACTION, LIVE_SHORTER_THAN_THE_CUT, NAMED_STATEMENTS, onlyAt } from '../repairs.js';
+import {
+  END_TRANSACTION,
+  LIVE_SHORTER_THAN_THE_CUT,
+  NAMED_STATEMENTS,
+  onlyAt,
+  SHOW_DEADLOCKS,
+} from '../repairs.js';
 import type { Cause, Found, Look, Repair } from '../types.js';
 import { shortSite } from '../words.js';
 
@@ -111,7 +117,8 @@ const SORTS: readonly Sort[] = [
       mysql2: 'close connections that get ER_OPTION_PREVENTS_STATEMENT (connection.destroy())',
       app: "connect to the writer's name, and replace connections that get 25006",
       pgbouncer: 'RECONNECT; a short server_lifetime and dns_max_ttl; a connect_query that fails on standbys',
-      postgres: 'SELECT pg_promote() where no primary is left',
+      postgres: 'SELECT pg_promote() on the standby, only where no primary is left',
+      mysql: 'SET GLOBAL read_only = OFF, only where no other server takes writes',
     },
     avoid: ['default_transaction_read_only = off on a standby', 'retrying on the same connection'],
   },
@@ -126,7 +133,8 @@ const SORTS: readonly Sort[] = [
       app: 'stop retrying writes until there is space',
       postgres:
         'free space outside PGDATA, drop the replication slot that nobody reads, repair archive_command; never delete files of pg_wal by hand',
-      mysql: 'PURGE BINARY LOGS; free space outside datadir',
+      mysql:
+        'free space outside datadir; PURGE BINARY LOGS BEFORE NOW() - INTERVAL 1 DAY once all replicas have read them',
     }),
     avoid: ['VACUUM FULL', 'deleting WAL files', 'changing the pool'],
   },
@@ -155,7 +163,8 @@ const SORTS: readonly Sort[] = [
     ruledOut: ['open transactions: that is 25P03'],
     repair: {
       ...LIVE_SHORTER_THAN_THE_CUT,
-      postgres: 'ALTER ROLE app SET idle_session_timeout = 0',
+      sql: { postgres: ['ALTER ROLE {role} SET idle_session_timeout = 0'] },
+      postgres: 'new connections have it; those that are open keep their limit',
       pgbouncer: 'server_idle_timeout below it',
     },
     avoid: ['retries as the repair'],
@@ -193,8 +202,7 @@ const SORTS: readonly Sort[] = [
     repair: {
       app: 'lock in one order everywhere (SELECT ... ORDER BY id FOR UPDATE), and retry on 40P01 (MySQL: 1213)',
       prisma: 'one order of locking, and retry on P2034',
-      postgres: 'log_lock_waits = on shows the statements',
-      mysql: 'SHOW ENGINE INNODB STATUS; innodb_print_all_deadlocks = ON',
+      sql: SHOW_DEADLOCKS,
     },
     avoid: ['a shorter deadlock_timeout as the repair', 'a bigger pool'],
   },
@@ -218,7 +226,7 @@ const SORTS: readonly Sort[] = [
     repair: {
       mysql2: 'maxPreparedStatements smaller, or query() for statements whose text varies',
       app: 'parameters instead of texts that vary',
-      mysql: 'max_prepared_stmt_count as a stop-gap',
+      mysql: 'as a stop-gap: SET GLOBAL max_prepared_stmt_count = 65536',
     },
     avoid: ['a bigger pool'],
   },
