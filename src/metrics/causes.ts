@@ -4,7 +4,7 @@ import type { Reading } from '../snapshot/reading.js';
 import { type Family, gauge, type Labelled } from './metric.js';
 import { POOL_LABELS, poolLabels } from './pool-labels.js';
 
-/** The causes that the diagnosis of all sources together names. Whoever scrapes knows them, not a single reading. */
+/** The causes that the diagnosis of all sources together names. The scraper knows them, a single reading does not. */
 export const causes = {
   labels: ['cause', 'severity', ...POOL_LABELS, 'database', 'user'],
   subjectsOf: (): readonly Labelled<Finding>[] => [],

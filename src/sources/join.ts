@@ -290,7 +290,7 @@ function backendOf(server: PoolerServer, index: Index): Found<Backend> | Broken 
     return brokenAt('backend', 'no PostgreSQL server is watched: add its postgres:// address');
   const { backendPid, localPort } = server;
   if (backendPid === null) return brokenAt('backend', 'PgBouncer does not know the pid of its backend yet');
-  // Of two servers with that pid, it is the one to which PgBouncer connects from that port.
+  // The one server with that pid to which PgBouncer connects from that port.
   const same = (index.byPid.get(backendPid) ?? []).filter(({ found }) => mayBe(found.clientPort, localPort));
   const [only, second] = distinct(same);
   if (only !== undefined && second === undefined) return only;

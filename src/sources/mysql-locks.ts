@@ -6,8 +6,8 @@ export function waitsForMetadata({ state }: ThreadRow): boolean {
 }
 
 /**
- * Who holds up those that wait for a metadata lock, where the server does not tell: whoever comes after a schema change
- * of the same table waits for it, and the schema change waits for the transactions that were open before it.
+ * The blockers of sessions that wait for a metadata lock, for servers that do not report them. Sessions that come after
+ * a schema change of the same table wait for it. The schema change waits for the transactions that were open before it.
  */
 export function metadataBlockers(threads: readonly ThreadRow[]): readonly BlockerRow[] {
   const waiting = threads.filter(waitsForMetadata);
@@ -22,7 +22,7 @@ export function metadataBlockers(threads: readonly ThreadRow[]): readonly Blocke
     );
     const [change] = changes.sort((one, other) => Number(other.time_ms) - Number(one.time_ms));
     if (change !== undefined) return [{ waiter: waiter.id, blocker: change.id }];
-    // A transaction is told in whole seconds.
+    // The server reports the age of a transaction in whole seconds.
     const older = threads.filter(
       (other) =>
         other.id !== waiter.id &&

@@ -46,7 +46,7 @@ async function readServer(ask: Ask) {
   }
 }
 
-/** Who waits for whom, by kind of lock; each kind is asked for only where somebody waits for it. */
+/** Pairs of waiting and blocking sessions, by kind of lock. Each kind is queried only if a session waits for it. */
 async function blockersOf(
   threads: readonly ThreadRow[],
   isMariaDb: boolean,
@@ -76,7 +76,7 @@ async function metadataBlockersOf(threads: readonly ThreadRow[], ask: Ask): Prom
   try {
     const rows = await ask<BlockerRow>(METADATA_BLOCKERS);
     const waiting = new Set(threads.filter(waitsForMetadata).map(({ id }) => id));
-    // Whoever waits behind a schema change waits for that, and not for those that it waits for itself.
+    // A session behind a schema change waits for the change, not for the sessions that the change waits for.
     if (rows.length > 0)
       return [...rows].sort(
         (one, other) => Number(waiting.has(other.blocker)) - Number(waiting.has(one.blocker)),

@@ -1,6 +1,6 @@
 import type { Frame } from './frames.js';
 
-/** Who is responsible for a lease. */
+/** The frame that is responsible for a lease. */
 export interface Blame {
   /** The line to repair; null where the stack is not known. */
   readonly site: string | null;
@@ -10,18 +10,18 @@ export interface Blame {
   readonly calls: readonly Frame[];
 }
 
-/** What becomes of the leases that are acquired along the same way. */
+/** The fate of leases acquired along the same call path. */
 interface Way {
   readonly frames: readonly Frame[];
   held: number;
   returned: number;
 }
 
-/** Where a function was seen to work with leases that were acquired in it. */
+/** How a function used leases that were acquired in it. */
 interface Use {
   /** It sent statements itself. */
   direct: number;
-  /** What it called did. */
+  /** A function that it called sent statements. */
   below: number;
   /** A function did that its caller had passed to it. */
   lent: number;
@@ -69,7 +69,7 @@ export class BlameBook {
     else use.below++;
   }
 
-  /** Who is responsible for each of the leases that are out now, in their order. */
+  /** The responsible frame for each lease that is out now, in their order. */
   of(held: readonly (readonly Frame[])[]): Blame[] {
     for (const way of this.#ways.values()) way.held = 0;
     for (const frames of held) if (frames.length > 0) this.#wayOf(frames).held++;

@@ -16,7 +16,7 @@ export function onBehalfOf<T>(site: Error, work: () => T): T {
   }
 }
 
-/** On whose behalf is acquired now, if that is said; else null. */
+/** The caller for whom a lease is acquired now, if given; else null. */
 export function siteOnBehalf(): Error | null {
   return behalf;
 }
@@ -54,7 +54,7 @@ const STACK_FRAMES = 30;
 const SITES_PER_SECOND = 100;
 const sampler = new SiteSampler(SITES_PER_SECOND);
 
-/** Where `above` was called; null where its turn to be recorded has not come. */
+/** The call site of `above`; null if its turn to be recorded has not come. */
 export function sampledSite(above: (...args: never[]) => unknown): Error | null {
   return sampler.turn(performance.now()) ? captureSite(above, STACK_FRAMES) : null;
 }

@@ -2,7 +2,7 @@ import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { CodedError } from '../base/coded-error.js';
 
-/** Whose sockets are meant, and where such a thing lies on this system. */
+/** The user whose sockets are meant, and the place for them on this system. */
 export interface SocketOwner {
   readonly platform: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,11 +21,11 @@ export class SocketFolderError extends CodedError<'ERR_SOCKET_FOLDER'> {
   }
 }
 
-/** Where the sockets of that user's published applications are; on Windows, where the pipes of all are. */
+/** The folder for the sockets of that user's published applications; on Windows, the pipes of all users. */
 export function socketFolder(owner: SocketOwner): string {
   if (owner.platform === 'win32') return '\\\\.\\pipe\\';
   const { XDG_RUNTIME_DIR: runtime } = owner.env;
-  // A relative one is to be ignored, says the standard.
+  // The XDG standard requires that a relative path is ignored.
   return runtime?.startsWith('/')
     ? posix.join(runtime, 'poolctl')
     : posix.join(owner.tempFolder, `poolctl-${owner.uid}`);
@@ -39,7 +39,7 @@ export function socketPath(owner: SocketOwner, pid: number, n: number): string {
     : posix.join(folder, `${pid}-${n}.sock`);
 }
 
-/** Of which process a name in that folder is a socket; null if it is none of ours. */
+/** The process whose socket has that name; null if the name is not one of ours. */
 export function socketPid(owner: SocketOwner, name: string): number | null {
   if (owner.platform !== 'win32') return pidOf(/^(\d{1,10})-\d{1,10}\.sock$/.exec(name));
   const prefix = pipePrefix(owner);

@@ -34,6 +34,6 @@ function meet(prototype: object, watcher: Watcher): void {
   try {
     watcher.addPrototype(prototype);
   } catch {
-    // Whatever class it is, it is none of the program's concern that we looked.
+    // A class of any kind must not notice the look.
   }
 }

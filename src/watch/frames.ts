@@ -15,7 +15,7 @@ export interface Frame {
   readonly fn: string;
   /** The place of the call in the code that runs, before source maps. */
   readonly place: Place;
-  /** Where the function that makes the call begins in that code; null where V8 does not tell. */
+  /** The start of the calling function in that code; null if V8 does not report it. */
   readonly start: Pick<Place, 'line' | 'column'> | null;
 }
 
@@ -41,7 +41,7 @@ export function framesOf(site: Error | null): readonly Frame[] {
   return frames;
 }
 
-/** Where its own calls are all in packages, those for which it was made tell more. */
+/** If all of its own calls are in packages, the calls that created it tell more. */
 function framesWithin(site: Error): readonly Frame[] {
   const frames = rawFrames(site).flatMap(toFrame);
   const own = frames.filter(isUsers);
@@ -135,7 +135,7 @@ function functionOf(call: NodeJS.CallSite): Pick<RawFrame, 'fn' | 'start'> {
     : { fn: `${file}:${line}:${column}`, start: { line, column } };
 }
 
-/** Of a stack that is text already. */
+/** The frames of a stack that is text already. */
 function fromLine(line: string): RawFrame {
   const text = pathsIn(line);
   const [, name, file, at, column] = /^at (?:async )?(.*?)\(?([^\s(]*):(\d+):(\d+)\)?$/.exec(text) ?? [];

@@ -69,7 +69,7 @@ export class Heartbeat {
     };
   }
 
-  /** Of the time since the oldest of the last beats, so that loading the program does not count for long. */
+  /** Covers the time since the oldest of the last beats, so that loading the program does not count for long. */
   #busy(): number | null {
     const [then] = this.#used;
     return then === undefined ? null : performance.eventLoopUtilization(then).utilization;
@@ -99,7 +99,7 @@ export class Heartbeat {
     if (elapsedMs >= BEAT_MS + FROZEN_MS && usedMs < elapsedMs * FROZEN_CPU_SHARE) {
       this.#frozen.push({ ms: elapsedMs, endedAt: now });
     }
-    // What a program does to load itself is no delay of its work.
+    // The time that a program takes to load is no delay of its work.
     if (this.#delays.enable()) this.#windowAt = now;
     if (now - this.#windowAt < WINDOW_MS) return;
     this.#before = this.#current();

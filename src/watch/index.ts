@@ -13,7 +13,7 @@ export type { Hello, PublishedPools } from './protocol.js';
 export type { Published } from './publish.js';
 
 export interface WatchOptions extends LeaseBookOptions {
-  /** What it is called in snapshots. Default: the place and database that it connects to. */
+  /** Name in snapshots. Default: the address and database of its connections. */
   readonly name?: string;
 }
 
@@ -35,7 +35,7 @@ export function watch(pool: object, { name, ...options }: WatchOptions = {}): Wa
 }
 
 export interface PublishWatchedOptions {
-  /** What the application is called. Default: the name of its package, or its script. */
+  /** Name of the application. Default: the name of its package, or its script. */
   readonly name?: string;
   /** A port of this machine, in place of a socket in the user's own folder. */
   readonly port?: number;

@@ -39,7 +39,7 @@ export interface WaiterSight {
 
 /** With the frames of object mappers and drivers in between, the user's own are further off than in our own pool. */
 const STACK_FRAMES = 30;
-/** Of the last SQL so many characters are told. */
+/** Length in characters of the reported last SQL. */
 export const MOST_SQL = 1000;
 /** Stacks that are remembered between two readings, to learn which functions work with their leases. */
 const REMEMBERED = 32;
@@ -67,7 +67,7 @@ export class LeaseBook implements ConnectionBook {
   #created = 0;
   #createFailed = 0;
   #timedOut = 0;
-  /** Of leases that have ended. */
+  /** Leases that were held too long and have ended. */
   #leaked = 0;
   #peakInUse = 0;
   #createError: string | null = null;
@@ -85,7 +85,7 @@ export class LeaseBook implements ConnectionBook {
     return this.#peakInUse;
   }
 
-  /** Of the last create that failed, until one succeeds. */
+  /** The error of the last failed create, until one succeeds. */
   get createError(): string | null {
     return this.#createError;
   }
@@ -198,7 +198,7 @@ export class LeaseBook implements ConnectionBook {
     this.observed.connectFailed(error);
   }
 
-  /** Of these resources those that are lent, oldest lease first. */
+  /** The lent ones among these resources, oldest lease first. */
   holders(resources: Iterable<object>, stateOf: (resource: object) => ResourceState): WatchedHolder[] {
     const now = this.clock.now();
     this.#sampler.rested(now);
@@ -233,7 +233,7 @@ export class LeaseBook implements ConnectionBook {
     });
   }
 
-  /** Where these callers asked, and which of them wait for what their own flow holds. */
+  /** The call sites of these waiters, and how many of them wait for a lease of their own flow. */
   waiters(waiting: Iterable<Asked>, resources: Iterable<object>): WaiterSight {
     const asked = [...waiting].map(({ since, site }) => ({ since, frames: framesOf(site) }));
     const counts = new Map<string, number>();
@@ -268,7 +268,7 @@ export class LeaseBook implements ConnectionBook {
     this.#timedOut++;
   }
 
-  /** What is counted of a foreign pool. Of its acquires `pending` have no outcome yet; null: time-outs are told. */
+  /** The counters of a foreign pool. `pending` acquires have no outcome yet; null: the pool reports its timeouts. */
   counters(holders: readonly WatchedHolder[], pending: number | null): Partial<PoolCounters> {
     const unanswered = this.#asked - this.#acquired - this.#createFailed;
     return {
@@ -276,7 +276,7 @@ export class LeaseBook implements ConnectionBook {
       released: this.#released,
       created: this.#created,
       createFailed: this.#createFailed,
-      // Who has got neither a resource nor an error that was seen, and waits no more, has timed out.
+      // A caller without a resource or a known error that no longer waits has timed out.
       timedOut: pending === null ? this.#timedOut : Math.max(0, unanswered - pending),
       leaked: this.#leaked + holders.filter(({ leaked }) => leaked).length,
     };

@@ -35,7 +35,10 @@ export function watchKnexClient(client: object): void {
   );
 }
 
-/** All clients of a class, each as its pool is made: the dialects have a `transaction` of their own. `met` is told of the pool. */
+/**
+ * All clients of a class, each when its pool is created: the dialects have their own `transaction`. Calls `met` with
+ * the pool.
+ */
 export function watchKnexClass(prototype: object, met: (pool: object) => void): void {
   hook(
     prototype,

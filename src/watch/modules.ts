@@ -14,9 +14,8 @@ const KNOWN: Readonly<Record<string, string>> = {
 const UNKNOWN = ['oracledb'];
 
 /**
- * Looks at each CommonJS module as it is loaded, whoever asks for it (an ES module too), for classes of pools, by their
- * structure: every copy of a library is found, under whatever name. Their prototypes are patched before the program
- * has them.
+ * Looks at each CommonJS module when it is loaded, also by an ES module, for classes of pools, by their structure.
+ * It finds every copy of a library under any name. Their prototypes are patched before the program has them.
  */
 export function watchModules(watcher: Watcher): void {
   const loader = Module as unknown as { _load(...args: unknown[]): unknown };
@@ -32,13 +31,13 @@ export function watchModules(watcher: Watcher): void {
       }
       noteGaps(args[0], watcher);
     } catch {
-      // Whatever a module exports, it is none of the program's concern that we looked.
+      // The module must not notice the look at its exports.
     }
     return exports;
   };
 }
 
-/** What may be a class of pools: the exports, or what they call so. Getters are left alone. */
+/** Candidates for a class of pools: the exports, or their properties. Getters are left alone. */
 function candidates(exports: unknown): object[] {
   if (!isObject(exports)) return [];
   const named = ['Pool', 'default', 'QueryBuilder'].map(

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { SessionNote } from './session-note.js';
 
-/** What is told of a connection, to the book of the pool that lent it. */
+/** The observations of a connection, for the book of the pool that lent it. */
 export interface ConnectionBook {
   readonly clock: Clock;
   /** From now on its statements are seen. */
@@ -17,9 +17,9 @@ export interface ConnectionBook {
   lost(note: Note): void;
 }
 
-/** What a watcher notes on a resource of a foreign pool. Made once for each, so that lending allocates nothing. */
+/** A watcher's note on a resource of a foreign pool. Created once per resource, so that lending allocates nothing. */
 export class Note {
-  /** Of the pool that lent it last. */
+  /** The pool that lent it last. */
   book: ConnectionBook | null = null;
   /** The lease that is out, or 0. */
   leaseId = 0;
@@ -32,7 +32,10 @@ export class Note {
   sql: string | null = null;
   /** When its last statement ended; null where its library does not tell. */
   readyAt: number | null = null;
-  /** What PostgreSQL reports with each end of a statement: `I`dle, in a `T`ransaction, or in a failed one (`E`). */
+  /**
+   * The transaction status that PostgreSQL reports after each statement: `I`dle, in a `T`ransaction, or in a failed
+   * one (`E`).
+   */
   status: string | null = null;
   /** null while no statement has left anything in the session. */
   session: SessionNote | null = null;
@@ -45,7 +48,7 @@ export function noteOn(resource: object): Note | null {
   return (resource as { readonly [NOTE]?: Note })[NOTE] ?? null;
 }
 
-/** Where it can be seen by nobody: an application may list the properties of its clients. */
+/** Hidden from the application, which may list the properties of its clients. */
 export function newNote(resource: object): Note {
   const note = new Note();
   Object.defineProperty(resource, NOTE, { value: note, configurable: true });

@@ -24,7 +24,7 @@ const MOST_MESSAGE = 300;
 const FORMATS_PER_SECOND = 20;
 const MINUTE_MS = 60_000;
 
-/** What is seen of a foreign pool beside its leases: failed statements, the state of its sessions, its connects. */
+/** Observations of a foreign pool beside its leases: failed statements, the state of its sessions, its connects. */
 export class Observations {
   /** Statements, and those that have a name. null until a kind of connection is met whose statements can be seen. */
   queries: number | null = null;

@@ -3,7 +3,7 @@ import { captureSite } from '../base/call-site.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { hook } from './hooking.js';
 
-/** Where a connection leads, and the package that opened it. */
+/** The peer of a connection, and the package that opened it. */
 interface Opened {
   readonly place: string;
   readonly port: number | null;
@@ -59,7 +59,7 @@ export class OpenedConnections {
     );
   }
 
-  /** What could not be watched, why, and what to do about it. `pools` are those that are watched. */
+  /** The gaps: what is not watched, why, and what to do. `pools` are the watched ones. */
   gaps(pools: readonly WatchedSnapshot[]): string[] {
     const known = new Set(pools.map(({ observed }) => observed?.address?.port ?? null));
     return [...this.#opened.values()].flatMap(({ place, port, by }) => {
@@ -84,12 +84,12 @@ export class OpenedConnections {
       const place = `${target.host}${target.port === null ? '' : `:${target.port}`}`;
       this.#opened.set(`${by} ${place}`, { place, port: target.port, by });
     } catch {
-      // What the program connects to is none of its concern that we looked.
+      // The program must not notice the look at its connections.
     }
   }
 }
 
-/** Of the packages in a stack the outermost one whose pools are not known, else the outermost one. */
+/** The outermost package in a stack whose pools are unknown, else the outermost package. */
 function packageIn(stack: string): string | null {
   const names = [...stack.matchAll(PACKAGE)].map(([, name]) => name?.replace('\\', '/') ?? '');
   return names.findLast((name) => UNKNOWN.has(name)) ?? names[names.length - 1] ?? null;

@@ -77,7 +77,7 @@ export function thisProcess(): WatchedProcess {
   };
 }
 
-/** Of the nearest package around the script, else the script itself. */
+/** The name of the nearest package around the script, else the script itself. */
 function nameOf(script: string | null): string {
   if (script === null) return 'node';
   for (let folder = dirname(script); ; folder = dirname(folder)) {

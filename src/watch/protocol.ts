@@ -12,9 +12,9 @@ export interface Challenge {
 }
 
 /**
- * What is spoken on the socket of a published application: lines of JSON. The application says hello once; then, for
- * each line that comes in (its text does not matter), answers one PublishedPools. Nothing is sent unasked, so a reader
- * that is slow or stands still costs the application nothing.
+ * The protocol on the socket of a published application: lines of JSON. The application says hello once. Then it
+ * answers each incoming line, whatever its text, with one PublishedPools. It sends nothing unasked, so a slow reader
+ * costs the application nothing.
  */
 export interface Hello {
   readonly schema: 1;
@@ -24,7 +24,7 @@ export interface Hello {
 export interface PublishedPools {
   readonly takenAtMs: number;
   readonly pools: readonly WatchedSnapshot[];
-  /** What could not be watched, and why: a bundled copy of a driver, say. */
+  /** A gap and its reason, for example a bundled copy of a driver. */
   readonly gaps: readonly string[];
   /** Absent where nobody looks at the process itself. */
   readonly process?: ProcessSight;

@@ -9,7 +9,7 @@ import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js
 import type { Challenge, Hello, PublishedPools } from './protocol.js';
 import { dropToken, keepToken, type TokenPlace } from './token-file.js';
 
-/** Where pools are published: at the user's own place, or on a port of this machine. */
+/** The place of publication: the user's own folder, or a port of this machine. */
 export type PublishAt =
   | {
       readonly kind: 'socket';
@@ -26,7 +26,7 @@ export type PublishAt =
       readonly further?: number;
       /** Readers must know it: any user of the machine reaches a port. Default: a new random one. */
       readonly token?: string | null;
-      /** Whose readers find the token by themselves. Default: nobody's, and readers must be given the token. */
+      /** The user whose readers find the token by themselves. Default: none, and readers must be given the token. */
       readonly owner?: SocketOwner;
     };
 
@@ -38,7 +38,7 @@ export interface PublishOptions {
   readonly clock: Clock;
 }
 
-/** What is published until it is closed. It never keeps the process alive. */
+/** The published application until it is closed. It never keeps the process alive. */
 export interface Published {
   /** As `poolctl top` takes it: a path, or `HOST:PORT`. */
   readonly address: string;
@@ -63,7 +63,7 @@ const PROOF_MS = 5000;
 const MOST_PROOF_BYTES = 256;
 /** More readers than that at once: the one that has been silent longest makes way. */
 const MOST_READERS = 16;
-/** Requests that came in one piece; whoever sends more has not waited for answers and is cut off. */
+/** Limit of requests in one chunk. A peer that sends more has not waited for answers and is disconnected. */
 const MOST_ASKED = 64;
 /** The pools are looked at no oftener than this, however many ask, and a reader gets one answer in that time. */
 const FRESH_MS = 50;
@@ -93,12 +93,12 @@ export async function publish(options: PublishOptions): Promise<Published> {
   const token = at.kind === 'port' ? (at.token ?? newToken()) : null;
   const gate = token === null ? null : new Gate(token, options.clock, admit);
   const server = createServer((socket) => {
-    // Whatever happens to a reader is nothing to the application.
+    // Errors of a reader do not concern the application.
     socket.unref().on('error', () => {});
     if (gate === null) admit(socket);
     else gate.challenge(socket);
   });
-  // Of a cluster's workers each has its own: without `exclusive` the primary would listen in their place.
+  // Each worker of a cluster has its own: without `exclusive`, the primary would listen for them.
   if (at.kind === 'port') await listeningFrom(server, at);
   else await listening(server, { path: path as string, exclusive: true });
   if (file !== null) chmodSync(file, 0o600);
@@ -121,8 +121,8 @@ export async function publish(options: PublishOptions): Promise<Published> {
 }
 
 /**
- * Lets in whoever proves that it knows the token. Any user of the machine reaches a port: until then a peer learns
- * nothing, has little time, may send little, and makes no reader leave.
+ * Admits peers that prove to know the token. Any user of the machine reaches a port. Until then a peer learns
+ * nothing, has little time, may send little, and displaces no reader.
  */
 class Gate {
   readonly #token: string;
@@ -153,7 +153,7 @@ class Gate {
       if (end < 0 && heard.length <= MOST_PROOF_BYTES) return;
       socket.off('data', hear);
       const isKnown = end >= 0 && isSameSecret(heard.slice(0, end).trim(), proofOf(this.#token, challenge));
-      // What follows a proof at once has not waited for the answer.
+      // Data right after a proof did not wait for the answer.
       if (isKnown && end === heard.length - 1) {
         leave();
         this.#admit(socket);

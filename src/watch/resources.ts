@@ -5,10 +5,10 @@ import { type Note, noteOn } from './note.js';
 import { codeOf } from './observations.js';
 import { connectionState } from './postgres-js/connection-state.js';
 
-/** What can be seen of a resource while it is lent. */
+/** The observable state of a resource while it is lent. */
 export type ResourceState = Pick<WatchedHolder, 'busy' | 'localPort' | 'backendPid'>;
 
-/** What can be seen of a lent resource: a connection of pg or mysql2 says more than others. */
+/** Observers of a lent resource: connections of pg or mysql2 show more than others. */
 export function stateOf(resource: object): ResourceState {
   try {
     if (isPgClient(resource)) return pgState(resource);
@@ -89,7 +89,7 @@ function ownerOf(resource: object, name: string): object | null {
   return owner;
 }
 
-/** What the connection of a pg client emits for each message of the server. */
+/** The event of a pg client's connection for each message of the server. */
 interface PgEvents {
   prependListener(
     event: 'readyForQuery',
@@ -126,7 +126,7 @@ function hearServer(client: PgClient, note: Note): void {
   note.readyAt = note.book?.clock.now() ?? null;
 }
 
-/** Of mysql2 each command has the outcome: its callback is called with the error. */
+/** Each command of mysql2 has the outcome: its callback receives the error. */
 function hookCommands(connection: object): void {
   const owner = ownerOf(connection, 'addCommand');
   if (owner === null) return;

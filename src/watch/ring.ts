@@ -13,7 +13,7 @@ export class Ring<T> {
     this.#next = (this.#next + 1) % this.#size;
   }
 
-  /** What is in it, and empties it. */
+  /** Returns the entries, and empties the ring. */
   drain(): readonly T[] {
     const items = this.#items;
     this.#items = [];

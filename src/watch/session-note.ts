@@ -7,7 +7,7 @@ interface Cursor {
   readonly state?: unknown;
 }
 
-/** What the statements of a connection have left in its session. */
+/** The session state that the statements of a connection have left. */
 export class SessionNote {
   readonly #listens = new Set<string>();
   readonly #keeps = new Set<string>();

@@ -52,7 +52,7 @@ export function originalPlace({ file, line, column }: Place): Place | null {
   }
 }
 
-/** What Node has loaded, with the sources of transpilers that keep their output in memory. */
+/** The modules that Node has loaded, with the sources of transpilers that keep their output in memory. */
 function nodesMap(file: string): KnownMap | null {
   const map = findSourceMap(file);
   return map === undefined ? null : { map, folder: dirname(file), changed: null };

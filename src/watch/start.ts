@@ -25,14 +25,18 @@ const PORT_AFTER_MS = 10_000;
 const STARTED = Symbol.for('poolctl.started');
 
 /**
- * Watches whatever pools this process, or thread, will have, and publishes them. A process is published without pools too: it
- * reports what it could not watch. From the environment: POOLCTL_NAME (the application's
- * name), POOLCTL_PUBLISH (`off`, or `127.0.0.1:PORT`, that or the next free port above; else a socket in the user's own
- * folder), POOLCTL_TOKEN (what readers of that port must know; else a random one), POOLCTL_LEAK_AFTER (`60s`), POOLCTL_OTLP (where metrics are sent if the
- * application has no meter provider of OpenTelemetry), POOLCTL_EXIT_FOLDER (where the last reading is left at exit, for
- * `poolctl run` to diagnose), and POOLCTL_VERBOSE (`1`: each step in the life of our own pools, those of brokers
- * included, is a line on stderr). Never throws, and whatever goes wrong is told on stderr: the program has not asked for
- * us.
+ * Watches all pools that this process, or thread, will have, and publishes them. A process without pools is published
+ * too: it reports its gaps. Never throws. It reports its failures on stderr, because the program has not asked for it.
+ *
+ * Environment:
+ * - POOLCTL_NAME: the application's name.
+ * - POOLCTL_PUBLISH: `off`, or `127.0.0.1:PORT` for that port or the next free one above. Default: a socket in the
+ *   user's own folder.
+ * - POOLCTL_TOKEN: the token that readers of that port need. Default: a random one.
+ * - POOLCTL_LEAK_AFTER: age of a leak, such as `60s`.
+ * - POOLCTL_OTLP: target of metrics if the application has no meter provider of OpenTelemetry.
+ * - POOLCTL_EXIT_FOLDER: folder for the last reading at exit, which `poolctl run` diagnoses.
+ * - POOLCTL_VERBOSE: `1` prints each step in the life of our own pools, including broker pools, on stderr.
  */
 export function startWatching(self: WatchedProcess = thisProcess()): void {
   try {
@@ -62,7 +66,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
       const at = port === null ? null : { ...port, further: FURTHER_PORTS };
       publishProcess({ name: name || null, port: at }).then(
         ({ address, token, tokenFile }) => {
-          // Where the token is neither in a file nor given, this is the only place to learn it.
+          // If the token is neither in a file nor given, this is the only place to learn it.
           if (token !== null && tokenFile === null && !self.env.POOLCTL_TOKEN)
             self.tell(`poolctl: readers of ${address} need POOLCTL_TOKEN=${token}\n`);
           if (port !== null && !address.endsWith(`:${port.port}`))

@@ -1,4 +1,4 @@
-/** What a statement does to the session beyond its transaction. */
+/** The effect of a statement on the session beyond its transaction. */
 export interface SessionEffect {
   readonly kind:
     | 'set'
@@ -18,8 +18,8 @@ export interface SessionEffect {
 const MOST_SCANNED = 2000;
 
 /**
- * What a statement changes in its session that outlives the transaction; null for all others, which are nearly all. Runs
- * for each statement: the first letter decides whether more is looked at.
+ * The change of a statement to its session that outlives the transaction; null for nearly all statements. Runs for
+ * each statement: the first letter decides whether it looks further.
  */
 export function sessionEffect(sql: string): SessionEffect | null {
   const start = firstLetter(sql);

@@ -37,7 +37,7 @@ function siteLine(holders: readonly WatchedHolder[]): string {
   return `    ${holders.length} acquired at ${site}${helper}${age}${purposeOf(oldest)}${sql}`;
 }
 
-/** What the lease is kept for, if it is out on purpose. */
+/** The purpose of the lease, if it is out on purpose. */
 function purposeOf(holder: WatchedHolder | undefined): string {
   const { listens = [], keeps = [] } = holder?.session ?? {};
   const kept = [

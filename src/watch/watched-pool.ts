@@ -10,7 +10,7 @@ import { stateOf } from './resources.js';
 
 /** A pool that can be asked how it is doing. */
 export interface WatchedPool {
-  /** Given by whoever watches it, or found by itself; unique within its watcher. */
+  /** Given by the caller of watch(), or derived; unique within its watcher. */
   readonly name: string;
   /** Closed, and empty. Throws as `snapshot` does. */
   readonly over: boolean;

@@ -23,7 +23,7 @@ import { isSpeakingPool, type SpeakingPool, speakingPool } from './speaking-pool
 import { poolsWithin } from './unwrap.js';
 import { type WatchedPool, watchedPool } from './watched-pool.js';
 
-/** What a pool carries that is watched; the same for all copies of poolctl in a process. */
+/** The mark of a watched pool; the same for all copies of poolctl in a process. */
 interface Watch {
   /** null for our own pools, which keep their own. */
   readonly book: LeaseBook | null;
@@ -34,9 +34,9 @@ interface Watch {
 
 const WATCH = Symbol.for('poolctl.watch');
 
-/** The pools that are watched, and what cannot be. Whoever owns a pool may forget it: the watcher does not hold it. */
+/** The watched pools, and the gaps. The owner of a pool may forget it: the watcher does not hold it. */
 export class Watcher {
-  /** Where they are published, if they are. */
+  /** The place of publication, if any. */
   published: Promise<Published> | null = null;
   /** How pools are watched that nobody has said anything else of. */
   defaults: LeaseBookOptions = {};
@@ -243,11 +243,11 @@ function isOver({ pool }: Watch): boolean {
   }
 }
 
-/** Of a process that is watched from its start on. */
+/** Settings of a process that is watched from its start. */
 const NO_POOL =
   'no pool was found in this process: it has made none yet, or one of a library that poolctl does not know; such a pool can be named with watch() of poolctl/watch';
 
-/** What such a pool carries that cannot be watched: it is asked for no more. */
+/** The mark of a pool that cannot be watched: it is not read again. */
 const NOT_WATCHED: Watch = {
   book: null,
   name: null,

@@ -8,7 +8,7 @@ import type { FeedSettings } from './options.js';
 import type { Seat } from './subscription.js';
 import type { Position, Seq } from './venue.js';
 
-/** What a connection needs of its pool. */
+/** The interface of a connection to its pool. */
 export interface ConnectionHost<Connection> {
   readonly settings: FeedSettings;
   readonly events: Emitter<FeedEvents>;
@@ -33,7 +33,7 @@ export interface ConnectionHost<Connection> {
   failed(connection: Connection, error: FeedError): void;
   /** The venue has no room for so many sockets. */
   quotaReached(connection: Connection): void;
-  /** Whether one more empty connection is to be kept open. */
+  /** Whether to keep one more empty connection open. */
   keepsIdle(connection: Connection): boolean;
   /** Its socket ends soon: the symbols are to move. */
   rotate(connection: Connection, why: MoveCause): void;

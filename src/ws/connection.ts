@@ -14,7 +14,7 @@ import type { Ending, Position, Verdict } from './venue.js';
 import { judgeEnding } from './verdicts.js';
 import { type Watched, Watches } from './watches.js';
 
-/** What a connection needs of its pool. */
+/** The interface of a connection to its pool. */
 export interface ConnectionHost extends Host<FeedConnection> {}
 
 /**
@@ -162,7 +162,7 @@ export class FeedConnection {
     return this.#bytes;
   }
 
-  /** Of the message that is being read. */
+  /** Bytes of the message that is being read. */
   get messageBytes(): number {
     return this.#messageBytes;
   }
@@ -183,7 +183,7 @@ export class FeedConnection {
     }
   }
 
-  /** What is wanted of it has changed: nobody wants it, somebody does again, or in another mode. */
+  /** Reacts to a changed demand for a seat: none, some again, or in another mode. */
   reconsider(seat: Seat): void {
     // While a request is on its way, the reply decides.
     if (seat.request !== null) return;
@@ -449,7 +449,7 @@ export class FeedConnection {
     this.#host.events.emit('connectFailed', { connectionId: this.id, error, failures, retryInMs });
   }
 
-  // What a socket tells
+  // Events of the socket
 
   #tick(line: Line, symbol: string, data: unknown, at: Position | undefined): void {
     if (this.#line !== line || !this.isOpen) return;

@@ -34,7 +34,7 @@ const KINDS: { readonly [Code in FeedErrorCode]?: ErrorKind } = {
   ERR_FEED_ABORTED: 'aborted',
 };
 
-/** What went wrong with a feed; what the network or the library said is its `cause`. */
+/** An error of a feed. The error of the network or the library is its `cause`. */
 export class FeedError extends CodedError<FeedErrorCode> {
   constructor(code: FeedErrorCode, message: string, options: CodedErrorOptions = {}) {
     super(code, message, { kind: KINDS[code] ?? 'unavailable', ...options });
@@ -45,7 +45,7 @@ export class FeedError extends CodedError<FeedErrorCode> {
 /** The figures of a pool that has no room for what was asked. All are numbers of symbols but for `connections`. */
 export interface ExhaustedFacts {
   readonly pool: string;
-  /** What fits on all connections together. */
+  /** The capacity of all connections together. */
   readonly capacity: number;
   /** Places taken: subscribed, being subscribed, and being unsubscribed until the server has confirmed that. */
   readonly used: number;

@@ -18,7 +18,7 @@ export type LossCause =
   /** Messages of the connection are missing. */
   | 'hole';
 
-/** What a subscription pool tells its listeners. `...AtMs` are milliseconds since the epoch. */
+/** The events of a subscription pool. `...AtMs` are milliseconds since the epoch. */
 export interface FeedEvents extends EmitterEvents {
   /** The socket is open and the login done. */
   open: { connectionId: number; epoch: number; tookMs: number };

@@ -34,7 +34,7 @@ export class Heartbeat {
     this.#heardAt = now;
   }
 
-  /** What was asked last is answered. */
+  /** Records the answer to the last ping. */
   answered(now: number): void {
     if (this.#askedAt !== null) this.#rttMs = now - this.#askedAt;
     this.#askedAt = null;
@@ -49,7 +49,7 @@ export class Heartbeat {
     this.#timer = this.#owner.clock.setTimer(callback, ms, { background: true });
   }
 
-  /** Where the event loop stood still, what was sent may lie there unread. */
+  /** If the event loop was blocked, data may lie unread. */
   #onceRead(callback: () => void): void {
     this.#owner.clock.defer(() => {
       if (!this.#isOver) callback();

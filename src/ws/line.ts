@@ -22,7 +22,7 @@ import type {
   Target,
 } from './venue.js';
 
-/** What a socket needs of its connection. */
+/** The interface of a socket to its connection. */
 export interface LineOwner {
   readonly settings: FeedSettings;
   readonly budgets: SocketBudgets;
@@ -286,7 +286,7 @@ export class Line {
     this.#requests?.messageRead();
   }
 
-  /** What the session answers through. Functions of their own, since adapters take them apart. */
+  /** The answers of the session. They are separate functions, since adapters destructure them. */
   #answers(): SessionOut {
     const owner = this.#owner;
     const { clock } = owner.settings;

@@ -38,7 +38,7 @@ export class Lingering {
     this.#alarm.turnOff();
   }
 
-  /** Those that were wanted again meanwhile have another time, or none. */
+  /** Symbols that were wanted again meanwhile have another time, or none. */
   #end(): void {
     const now = this.#clock.now();
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {

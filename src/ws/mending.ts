@@ -81,7 +81,7 @@ export class Mending {
     const now = clock.now();
     const before = this.#tries.get(subscription);
     const count = before === undefined || now - before.at > APART_MS ? 0 : before.count;
-    // What five tries did not mend, a sixth does not: the holes are reported and nothing else.
+    // A sixth try does not help after five: the holes are reported, and nothing else happens.
     if (count >= TRIES) return;
     this.#tries.set(subscription, { count: count + 1, at: now });
     const timer = clock.setTimer(

@@ -8,8 +8,8 @@ export interface HeldTick {
 }
 
 /**
- * What to do with a tick of the new connection: hand over and deliver it, hand over and drop it since the old connection
- * has delivered it, or hold it.
+ * The verdict on a tick of the new connection: hand over and deliver it, hand over and drop it because the old
+ * connection has delivered it, or hold it.
  */
 export type MergeStep = 'deliver' | 'drop' | 'hold';
 

@@ -6,7 +6,7 @@ import type { FeedSettings } from './options.js';
 import { Seat, type SeatConnection, type Subscription } from './subscription.js';
 import type { Position } from './venue.js';
 
-/** What moves need of their pool. */
+/** The interface of moves to their pool. */
 export interface MoveHost {
   readonly settings: FeedSettings;
   connections(): readonly FeedConnection[];

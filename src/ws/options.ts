@@ -73,8 +73,8 @@ export interface SubscriptionPoolOptions {
   /** A connection without data for so long, while the market is open, is stale. Default 30 s. */
   readonly staleAfterMs?: number;
   /**
-   * Whether data is to be expected now. Default: what the venue says of its markets. Where it says nothing, silence counts
-   * only if other connections have data, or data stopped with a reconnect; see also the event `silent`.
+   * Whether data is expected now. Default: the venue's own market hours. Without them, silence counts only if other
+   * connections have data, or if data stopped with a reconnect; see also the event `silent`.
    */
   readonly isMarketOpen?: () => boolean;
   /** The age at which the venue ends a socket; it is replaced before. Default: the venue's, or never. */
@@ -96,7 +96,7 @@ export interface SubscriptionPoolOptions {
   readonly minConnections?: number;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** What opens sockets. Default: the package `ws`. */
+  /** Opens sockets. Default: the package `ws`. */
   readonly dial?: DialSocket;
 }
 
@@ -181,7 +181,7 @@ const SHAPE = {
   dial: 'function',
 } as const satisfies OptionShape & Record<keyof SubscriptionPoolOptions, unknown>;
 
-/** What other WebSocket clients call their options. */
+/** Option names of other WebSocket clients. */
 const FOREIGN_NAMES: ForeignNames = {
   handshakeTimeout: 'connectTimeoutMs',
   connectionTimeout: 'connectTimeoutMs',

@@ -1,7 +1,7 @@
 /**
- * Which connection a new symbol goes to.
- * - `first-fit`: the first with room, so that there are as few connections as possible; venues count those.
- * - `least-loaded`: the one with the fewest symbols, so that messages are spread; opens all connections.
+ * The connection for a new symbol. - `first-fit`: the first with room, so that there are few connections, which
+ * venues count. - `least-loaded`: the one with the fewest symbols, so that messages are spread; opens all
+ * connections.
  */
 export type PlacementStrategy = 'first-fit' | 'least-loaded';
 
@@ -16,7 +16,7 @@ export interface PlacementRoom {
   readonly unusable: number;
 }
 
-/** Where to put new symbols. */
+/** Plans the connections for new symbols. */
 export interface Placement {
   /** Per symbol the connection: its id, or for one that has yet to be opened -1, -2, ...; null where none has room. */
   readonly targets: readonly (number | null)[];
@@ -41,7 +41,7 @@ export function placeSymbols(count: number, room: PlacementRoom): Placement {
   for (let i = 0; i < count; i++) {
     let target: { id: number; used: number } | undefined;
     if (strategy === 'first-fit') {
-      // Those before `first` are full, and stay so while this plan is made.
+      // Connections before `first` are full, and stay full while this plan is made.
       while (first < loads.length && (loads[first]?.used ?? 0) >= capacity) first++;
       target = loads[first] ?? (opened < mayOpen ? open() : undefined);
     } else {

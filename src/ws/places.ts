@@ -4,10 +4,10 @@ import { type Placement, placeSymbols } from './placement.js';
 import type { PoolCounts } from './pool-counts.js';
 import { type AskedTopic, roomForMode } from './topics.js';
 
-/** Where new topics go; nothing has been opened yet. */
+/** The places for new topics; nothing has been opened yet. */
 export interface PlacePlan {
   readonly lanes: readonly (Placement & { readonly lane: string; readonly topics: readonly AskedTopic[] })[];
-  /** Those that there is no room for. */
+  /** Topics without room. */
   readonly without: readonly AskedTopic[];
   /** Connections that have to be opened. */
   readonly opens: number;

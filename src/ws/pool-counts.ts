@@ -2,7 +2,7 @@ import type { Emitter } from '../base/emitter.js';
 import type { FeedError } from './errors.js';
 import type { FeedEvents } from './events.js';
 
-/** What a pool has counted. Most of it is kept like anybody else's counts: by listening. */
+/** The counters of a pool. Most of them listen to events, as any user could. */
 export class PoolCounts {
   openFailed = 0;
   replaced = 0;
@@ -20,10 +20,10 @@ export class PoolCounts {
   slow = 0;
   aborted = 0;
   timedOut = 0;
-  /** Of subscribers that are closed. */
+  /** Counts of closed subscribers. */
   conflated = 0;
   dropped = 0;
-  /** Of connections that are gone. */
+  /** Counts of closed connections. */
   readonly retired = { opened: 0, ended: 0, repeated: 0, messages: 0, ticks: 0, bytes: 0 };
   lastError: FeedError | null = null;
 

@@ -12,7 +12,7 @@ export interface FeedProtocol {
   /** The message that subscribes these symbols. The reply has to name the request again. */
   subscribe(symbols: readonly string[], requestId: number): string;
   unsubscribe(symbols: readonly string[], requestId: number): string;
-  /** What a message of the server says. May throw: the message is counted as not understood, and skipped. */
+  /** Reads a message of the server. May throw: the message then counts as not understood, and is skipped. */
   parse(data: string): FeedMessage;
 }
 

@@ -7,7 +7,7 @@ export interface RedialOwner {
   readonly settings: Pick<FeedSettings, 'backoff' | 'random' | 'renewCredentials'>;
   /** Dials after so long. */
   wait(ms: number): void;
-  /** Which dial was the last; null if the connection does not wait for another. */
+  /** The last dial; null if the connection does not wait for another. */
   epoch(): number | null;
   /** Nobody dials for so long. */
   pauseDials(ms: number): void;

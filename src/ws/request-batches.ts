@@ -14,11 +14,11 @@ export interface Batch {
 export interface FittedBatch {
   readonly fitting: Batch;
   readonly frames: readonly Outgoing[];
-  /** What is too much for one request. */
+  /** Topics beyond the limit of one request. */
   readonly rest: Batch | null;
 }
 
-/** The seats that wait to be asked for, by what is to be done with them. */
+/** The waiting seats, by their next request. */
 export class SeatQueues {
   readonly #queues = {
     unsubscribe: new Set<Seat>(),

@@ -5,7 +5,7 @@ import { asked, type Batch, type FittedBatch, fitBatch, halves, SeatQueues } fro
 import type { Seat } from './subscription.js';
 import type { Confirmation, FeedSession, Outgoing, Refusal, VenueLimits } from './venue.js';
 
-/** What the requests of a socket need of its connection. */
+/** The interface of a socket's requests to its connection. */
 export interface RequestOwner {
   readonly clock: Clock;
   readonly limits: VenueLimits;
@@ -22,7 +22,7 @@ export interface RequestOwner {
   roomAt(now: number, frames: number): number;
   send(frames: readonly Outgoing[]): void;
   seatOf(symbol: string): Seat | undefined;
-  /** Those that the server has confirmed. */
+  /** Topics that the server has confirmed. */
   liveSeats(): Iterable<Seat>;
   setUpstream(seat: Seat, upstream: Seat['upstream']): void;
   /** It is live, and wanted. `assumed`: nothing has said so. */
@@ -41,7 +41,7 @@ export interface RequestOwner {
 interface InFlight {
   readonly id: number;
   readonly batch: Batch;
-  /** Those that have not been settled one by one. */
+  /** Topics that have not been settled one by one. */
   readonly pending: Set<Seat>;
   readonly timer: Timer;
   readonly messagesBefore: number;
@@ -93,7 +93,7 @@ export class Requests {
     return this.#repeated;
   }
 
-  // What is to be done
+  // The requested changes
 
   /** Puts a seat where it belongs, after what is wanted or what is known of it has changed. */
   consider(seat: Seat): void {
@@ -271,7 +271,7 @@ export class Requests {
     this.#settleOneByOne(settled);
   }
 
-  /** What is not in the state after the last reply to its request is asked for once more, and then refused. */
+  /** A topic that is missing after the last reply to its request is requested once more, and then refused. */
   state(symbols: readonly string[]): void {
     const all = new Set(symbols);
     for (const seat of this.#owner.liveSeats()) {
@@ -380,7 +380,7 @@ export class Requests {
 
   #refusedAlone(batch: Batch, seat: Seat, reason: string, kind: Refusal['kind']): void {
     if (batch.kind === 'unsubscribe') {
-      // What the server does not want to let go, it does not have.
+      // A topic that the server refuses to release is not subscribed there.
       this.#settle([seat], 'unsubscribe', false);
       return;
     }

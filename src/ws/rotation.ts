@@ -2,7 +2,7 @@ import type { Random } from '../base/random.js';
 
 const MARGIN_MS = 120_000;
 const SPREAD_MS = 30 * 60_000;
-/** Of the age: short-lived sockets have a smaller margin. */
+/** Share of the age: short-lived sockets have a smaller margin. */
 const SHARE = 0.1;
 
 /**

@@ -30,7 +30,7 @@ export class Seats {
     return [...this.#seats.values()];
   }
 
-  /** Those that the server has confirmed. */
+  /** Topics that the server has confirmed. */
   get live(): Seat[] {
     return this.all.filter(({ upstream }) => upstream === 'live');
   }
@@ -42,7 +42,7 @@ export class Seats {
     return liveSet(wanted);
   }
 
-  /** Where modes are topics of their own: the one of the symbol that a request waits for. */
+  /** If modes are separate topics: the topic of the symbol that a request waits for. */
   of(symbol: string): Seat | undefined {
     const { modes = [], modeChange } = this.#venue;
     if (modeChange !== 'separate') return this.#seats.get(symbol);

@@ -1,6 +1,6 @@
 import type { Position, Seq, SequenceRule } from './venue.js';
 
-/** What a number says about the one before it. */
+/** The relation of a number to the one before it. */
 export type Judged =
   | { readonly kind: 'next' }
   /** It was there already. */

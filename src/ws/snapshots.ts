@@ -152,7 +152,7 @@ export class Snapshots {
     }
   }
 
-  /** Those that no snapshot has come for. */
+  /** Topics without a snapshot. */
   #again(job: Job, left: readonly Subscription[], problem: unknown): void {
     const { clock } = this.#owner.settings;
     const overflowed = left.filter(({ hold }) => hold?.overflowed);

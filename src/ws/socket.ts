@@ -4,7 +4,10 @@ import type { FeedError } from './errors.js';
 /** Text goes in a text frame, bytes in a binary frame. */
 export type Outgoing = string | Uint8Array;
 
-/** What a connection needs of a WebSocket: the wire under the pool, `ws` but for tests on a virtual clock. */
+/**
+ * The interface of a connection to a WebSocket: the wire under the pool. It is `ws`, except in tests on a virtual
+ * clock.
+ */
 export interface FeedSocket {
   /** Text goes in a text frame, bytes in a binary frame. */
   send(frame: Outgoing): void;
@@ -15,7 +18,7 @@ export interface FeedSocket {
   terminate(): void;
 }
 
-/** What a socket tells. Nothing after `closed`, which comes exactly once, whether or not it was ever open. */
+/** The events of a socket. Nothing follows `closed`, which comes exactly once, even if the socket was never open. */
 export interface SocketListener {
   opened(): void;
   /** A string if the frame was text, else the bytes; and the size of the frame. */
@@ -28,7 +31,7 @@ export interface SocketListener {
 /** How a socket came to its end. */
 export interface SocketEnd {
   readonly error: FeedError;
-  /** What the server asks us to wait before the next try (Retry-After); null where it says nothing. */
+  /** The server's delay before the next try (Retry-After); null if it gives none. */
   readonly retryAfterMs: number | null;
   /** The HTTP status that refused the upgrade. */
   readonly httpStatus?: number | null;
@@ -68,5 +71,5 @@ export interface TlsOptions {
   readonly passphrase?: string;
 }
 
-/** Begins to open a socket. Never throws: what fails is told by `closed`, in a later turn of the event loop. */
+/** Starts to open a socket. Never throws: a failure is reported by `closed`, in a later turn of the event loop. */
 export type DialSocket = (target: DialTarget, listener: SocketListener) => FeedSocket;

@@ -1,7 +1,7 @@
 import type { Timer } from '../base/clock.js';
 import type { FeedError } from './errors.js';
 
-/** What became of one symbol of a subscribe. */
+/** The outcome of one symbol of a subscribe. */
 export interface SubscribeResult {
   readonly symbol: string;
   /**

@@ -33,7 +33,7 @@ export interface SubscribeOptions {
   readonly mode?: string;
 }
 
-/** What a subscriber needs of its pool. */
+/** The interface of a subscriber to its pool. */
 export interface SubscriberOwner {
   subscribe(
     subscriber: Subscriber,
@@ -119,7 +119,7 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
     return this.#owner.subscribe(this, typeof symbols === 'string' ? [symbols] : symbols, options);
   }
 
-  /** Takes effect at once here; the server is told after the pool's linger time. Unknown symbols are passed over. */
+  /** Takes effect at once here. The server hears of it after the pool's linger time. Unknown symbols are ignored. */
   unsubscribe(symbols: string | readonly string[], options: { readonly mode?: string } = {}): void {
     this.#owner.unsubscribe(this, typeof symbols === 'string' ? [symbols] : symbols, options.mode);
   }
@@ -133,7 +133,7 @@ export class Subscriber implements AsyncIterable<Tick>, Disposable {
     return new Promise((resolve, reject) => void this.#waiting.push({ resolve, reject }));
   }
 
-  /** What is queued now, oldest first, at most `most`. */
+  /** The queued ticks, oldest first, at most `most`. */
   take(most = Number.POSITIVE_INFINITY): Tick[] {
     const ticks: Tick[] = [];
     while (ticks.length < most) {

@@ -154,7 +154,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   subscriber(options: SubscriberOptions = {}): Subscriber {
     this.#mustBeOpen();
     const name = options.name ?? `subscriber-${++this.#subscribersMade}`;
-    // Where each mode of a symbol is a topic of its own, a tick of one is no newer tick of the other.
+    // If each mode of a symbol is a topic of its own, a tick of one does not replace a tick of the other.
     const isSeparate = this.settings.venue.modeChange === 'separate';
     const keyOf = isSeparate ? ({ symbol, mode }: Tick) => topicKey(symbol, mode) : undefined;
     const subscriber = new Subscriber(this.#owner, name, this.capacity, options, keyOf);
@@ -256,7 +256,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     return call.promise;
   }
 
-  /** Where new topics go, by key. Connections that are needed exist when it returns. */
+  /** The places for new topics, by key. The connections exist when it returns. */
   #place(topics: readonly AskedTopic[], atomic: boolean): ReadonlyMap<string, FeedConnection> {
     const plan = this.#places.plan(topics);
     const [first] = plan.without;
@@ -395,7 +395,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
     successor?.connection.reconsider(successor);
   }
 
-  // What connections tell
+  // Events of connections
 
   #live(seat: Seat, assumed: boolean): void {
     const { subscription } = seat;

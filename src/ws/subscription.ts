@@ -104,7 +104,7 @@ export interface SeatConnection {
   readonly lane: string;
   readonly epoch: number;
   readonly state: ConnectionState;
-  /** What is wanted of the seat has changed. */
+  /** Reacts to a changed demand for the seat. */
   reconsider(seat: Seat): void;
   /** Subscribes it again. */
   renew(seat: Seat): void;
@@ -112,7 +112,7 @@ export interface SeatConnection {
   release(seat: Seat): void;
 }
 
-/** What is missing since a connection was lost. */
+/** The topics that are missing since a connection was lost. */
 export interface Gap {
   readonly connectionId: number;
   readonly cause: LossCause;

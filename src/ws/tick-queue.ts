@@ -20,10 +20,9 @@ export interface Tick {
 }
 
 /**
- * What happens when a subscriber is slower than the feed.
- * - `conflate`: of each symbol the latest tick is kept, at the place of the first. For quotes; the default.
- * - `drop-oldest`: the oldest tick makes room.
- * - `disconnect`: the subscriber is closed with ERR_FEED_SLOW. For those who must miss nothing.
+ * The policy for a subscriber that is slower than the feed. - `conflate`: keeps the latest tick of each symbol, at
+ * the place of the first. For quotes; the default. - `drop-oldest`: the oldest tick makes room. - `disconnect`:
+ * closes the subscriber with ERR_FEED_SLOW, for subscribers that must miss nothing.
  */
 export type SlowPolicy = 'conflate' | 'drop-oldest' | 'disconnect';
 

@@ -6,7 +6,7 @@ export type { Outgoing } from './socket.js';
 /** A running number. Venues whose numbers exceed 2^53 pass a bigint. */
 export type Seq = number | bigint;
 
-/** What is subscribed: a symbol in a mode. The mode is '' where the venue has none. */
+/** A topic: a symbol in a mode. The mode is '' if the venue has none. */
 export interface Topic {
   readonly symbol: string;
   readonly mode: string;
@@ -40,7 +40,7 @@ export interface FeedVenue {
   target(dial: Dial): Target | Promise<Target>;
   /** The state of one socket, from its opening to its end. */
   session(context: SessionContext): FeedSession;
-  /** What an end means; null leaves it to the default table. */
+  /** Judges an end; null leaves it to the default table. */
   judge?(end: Ending): Verdict | null;
   /** Called after a (re)subscribe or a hole. Ticks of these symbols are held until it resolves. */
   snapshot?(request: SnapshotRequest): Promise<void>;
@@ -57,7 +57,7 @@ export interface Dial {
   readonly signal: AbortSignal;
 }
 
-/** Where and how a socket is opened. URL and headers appear in no error, event or snapshot: only the origin does. */
+/** The URL and headers for a socket. They appear in no error, event or snapshot: only the origin does. */
 export interface Target {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -136,7 +136,7 @@ export interface SessionOut {
 
 export type FailureKind = 'auth' | 'plan' | 'quota' | 'rate' | 'protocol';
 
-/** Where a tick stands among the others. */
+/** The position of a tick in its sequence. */
 export interface Position {
   /** The mode that it belongs to, where it is not the one that was subscribed. */
   readonly mode?: string;
@@ -158,8 +158,8 @@ export interface Refusal {
 }
 
 /**
- * How success is told: a reply to the request; topic by topic; the whole state; the first tick; not at all.
- * With 'data' a topic that is neither refused nor ticking after limits.assumeMs is taken for subscribed.
+ * How a venue reports success: a reply to the request; topic by topic; the whole state; the first tick; not at all.
+ * With 'data', a topic that is neither refused nor ticking after limits.assumeMs counts as subscribed.
  */
 export type Confirmation = 'reply' | 'topic' | 'state' | 'data' | 'none';
 
@@ -225,7 +225,7 @@ export interface SequenceRule {
   readonly scope: 'connection' | 'topic';
   /** seq = last + 1; from <= last + 1 <= seq (overlap is allowed); prev = last; seq > last. */
   readonly rule: 'increment' | 'range' | 'link' | 'rising';
-  /** What follows the event `hole`: nothing; the topic is subscribed again; `snapshot` is called; the socket is replaced. */
+  /** The reaction to the event `hole`: nothing; subscribe the topic again; call `snapshot`; replace the socket. */
   readonly mend: 'report' | 'resubscribe' | 'snapshot' | 'replace';
 }
 
@@ -242,12 +242,12 @@ export interface Ending {
   readonly failure: { readonly kind: FailureKind; readonly message: string } | null;
   /** How long the socket was open. */
   readonly openMs: number;
-  /** What the pool tells of it. */
+  /** The pool's facts about it. */
   readonly error: FeedError;
 }
 
 /**
- * What to do after an end: dial again after the back-off, at once, with new credentials, after a time, or never until
+ * The action after an end: dial again after the backoff, at once, with new credentials, after a time, or never until
  * `pool.reconnect()`.
  */
 export type Verdict =

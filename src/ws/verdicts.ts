@@ -21,7 +21,7 @@ export interface Streak {
   readonly capMs: number;
 }
 
-/** What an end means where the venue does not say. */
+/** The default verdict on an end. */
 export function judgeEnding(end: Ending, { inARow, capMs }: Streak): Verdict {
   const wait = (baseMs: number): Verdict =>
     waitFor(Math.min(MOST_WAIT_MS, baseMs * 2 ** Math.min(inARow, 20)));

@@ -20,7 +20,7 @@ export interface Watched {
   rotate(): void;
 }
 
-/** What is watched while a connection is open: whether it is stable, whether data comes, how old it is. */
+/** The watches of an open connection: whether it is stable, whether data comes, how old it is. */
 export class Watches {
   readonly #watched: Watched;
   #stable: Timer | null = null;

@@ -11,8 +11,9 @@ const LOOK_MS = 1000;
 const INTERVAL_MS = 10_000;
 
 /**
- * Exports the metrics of the watched pools by OpenTelemetry: into the meter provider of the application as soon as it has
- * one, else to `url` by OTLP over HTTP. Without both it only looks for a provider. Each failure is told once.
+ * Exports the metrics of the watched pools by OpenTelemetry: into the meter provider of the application as soon as
+ * it has one, else to `url` by OTLP over HTTP. Without both it only waits for a provider. Each failure is reported
+ * once.
  */
 export function exportMetrics(
   watcher: Watcher,

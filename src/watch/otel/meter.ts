@@ -30,7 +30,7 @@ interface Result {
   observe(instrument: Instrument, value: number, attributes: Attributes): void;
 }
 
-/** Where @opentelemetry/api keeps what an application registers. */
+/** The global in which @opentelemetry/api keeps the registered providers. */
 const API = Symbol.for('opentelemetry.js.api.1');
 
 /** The provider that the application has registered; null while it has none. */

@@ -5,7 +5,7 @@ import type { WatchedSnapshot } from '../../snapshot/pool.js';
 import type { App } from '../../snapshot/reading.js';
 import { BOUNDS, isDatabasePool, POOL_METRICS, type PoolMetric } from './points.js';
 
-/** Whose metrics they are, and since when they are counted. */
+/** The resource of the metrics, and the start of their counters. */
 export interface OtlpResource {
   readonly app: App;
   /** Overrides the application's name: OTEL_SERVICE_NAME. */
@@ -101,7 +101,7 @@ function nanos(ms: number): string {
   return `${BigInt(Math.round(ms * 1000)) * 1000n}`;
 }
 
-/** Where metrics are sent: the URL itself where it has a path, else the place for metrics of a collector. */
+/** The target of metrics: the URL itself if it has a path, else the collector's default path. */
 export function metricsUrl(text: string): URL {
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')

@@ -12,7 +12,7 @@ export interface PoolMetric {
   readonly description: string;
   /** `upDownCounter` may fall, `counter` only grows, `histogram` is in seconds. */
   readonly kind: 'upDownCounter' | 'counter' | 'histogram';
-  /** What a pool says of it. A figure that is null is not measured, and has no point. */
+  /** Reads the value of a pool. A null value is not measured, and gives no point. */
   read(pool: WatchedSnapshot): readonly Point[];
 }
 

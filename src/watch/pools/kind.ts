@@ -5,7 +5,7 @@ import type { Asked, LeaseBook } from '../lease-book.js';
 
 export type PoolAddress = Made<typeof poolAddress>;
 
-/** A kind of pool, as data and three functions: how it is told from others, what it says of itself, where it is hooked. */
+/** A kind of pool, as data and three functions: how to recognize it, what it reports, and where to hook it. */
 export interface PoolKind<P extends object> {
   /** As the snapshots have it. */
   readonly driver: string;
@@ -18,13 +18,13 @@ export interface PoolKind<P extends object> {
    * (null: not watched) when they are called.
    */
   hook(target: P, bookOf: (pool: P) => LeaseBook | null): void;
-  /** What it is called if its user gives it no name; never holds a password. */
+  /** Default name of the pool; never contains a password. */
   nameOf(pool: P): string;
   /** Read now, and not counted: what events tell misses waiters, and mixes pools up. */
   read(pool: P, book: LeaseBook): PoolFacts;
 }
 
-/** What a pool itself says. What it does not is null. */
+/** The pool's own figures. null: it does not report them. */
 export interface PoolFacts {
   readonly size: number | null;
   readonly live: number;
@@ -35,7 +35,7 @@ export interface PoolFacts {
   /** Since when its longest waiter waits, by the book's clock; null if nobody does, or that is not known. */
   readonly waitingSince: number | null;
   readonly closed: boolean;
-  /** Whatever may be lent. */
+  /** Any lent resource. */
   readonly resources: Iterable<object>;
   /** How it is set up, as far as it is known; what is left out is not. */
   readonly setup?: Partial<PoolSetup>;
@@ -43,6 +43,6 @@ export interface PoolFacts {
   readonly waiters?: Iterable<Asked>;
   /** The server that it connects to; left out where it is not known. */
   readonly address?: PoolAddress;
-  /** Acquires without an outcome as yet, so that the rest has timed out; null: time-outs are told by themselves. */
+  /** Acquires without an outcome yet; the rest has timed out. null: the pool reports its timeouts itself. */
   readonly pending: number | null;
 }

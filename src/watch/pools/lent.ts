@@ -1,6 +1,6 @@
 const LENT = Symbol('poolctl.lent');
 
-/** What a pool has lent, where the pool itself keeps that to itself. */
+/** The lent resources of a pool that does not list them. */
 export function lentBy(pool: object): Set<object> {
   const carrier = pool as { [LENT]?: Set<object> };
   let lent = carrier[LENT];

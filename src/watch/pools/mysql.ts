@@ -88,7 +88,7 @@ export const mysqlPool: PoolKind<MysqlPool> = {
       resources: all,
       waiters: itemsOf(pool._connectionQueue).flatMap((callback) => callback[ASKED] ?? []),
       address: addressOf(pool.config.connectionConfig),
-      // It has no time-out: whoever gets none has been refused, or its connect failed.
+      // mysql2 has no timeout: a caller without a connection was refused, or its connect failed.
       pending: null,
       setup: {
         acquireTimeoutMs: 'never',

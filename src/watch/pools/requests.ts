@@ -2,9 +2,9 @@ import type { Asked, LeaseBook } from '../lease-book.js';
 import type { PoolAddress } from './kind.js';
 
 /**
- * Pools that hand over by resolving a record of the request: the record is told apart by what it carries, and its own
- * `resolve` tells when it is served. Promises are left alone: to listen to one is to handle its rejection, which would
- * then no longer be reported as unhandled.
+ * Pools that serve a request by resolving its record. The record is recognized by its fields, and its own `resolve`
+ * shows when it is served. Promises are not used: listening to one would handle its rejection, which Node would then
+ * no longer report as unhandled.
  */
 export interface Request {
   resolve(resource: object): unknown;
@@ -21,7 +21,7 @@ export function askedSince(request: unknown): number | null {
     : null;
 }
 
-/** Those of these requests that were seen coming, as they asked. */
+/** The known ones among these requests, in their order of arrival. */
 export function askedIn(requests: Iterable<unknown>): Asked[] {
   return [...requests].flatMap((request) =>
     typeof request === 'object' && request !== null ? ((request as Request)[ASKED] ?? []) : [],
@@ -41,7 +41,7 @@ export function follow(request: Request, asked: Asked, book: LeaseBook): void {
   });
 }
 
-/** The book is told as well where a request is rejected: it has waited too long, or nothing could be made for it. */
+/** Records rejected requests too: they waited too long, or nothing could be created for them. */
 export function followRejection(request: Request, book: LeaseBook): void {
   const { reject } = request;
   if (reject === undefined) return;
@@ -58,7 +58,7 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && /time(d )?[ -]?out/i.test(`${error.name} ${error.message}`);
 }
 
-/** What a pool whose user gives it no name is called by its configuration, or by one of its connections. */
+/** Default name of a pool, from its configuration or from one of its connections. */
 export function placeOf(subject: unknown, otherwise: string): string {
   const { host, port, database } = addressOf(subject);
   const place = host === null ? '' : `${host}${port === null ? '' : `:${port}`}`;

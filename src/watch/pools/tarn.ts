@@ -40,7 +40,7 @@ export const tarnPool: PoolKind<TarnPool> = {
           // It is served in a later turn at the earliest.
           if (book !== null && asked !== null && hasMethods(request, ['resolve'])) {
             follow(request as Request, asked, book);
-            // Only a failed create comes this way, and the end of the pool; a time-out is what is left.
+            // Only a failed create and the end of the pool come this way. The rest are timeouts.
             followRejection(request as Request, book);
           }
           return request;

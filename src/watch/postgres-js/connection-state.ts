@@ -1,4 +1,4 @@
-/** What is noted on a connection of postgres.js, which says nothing of itself. */
+/** The note on a connection of postgres.js, which has no state of its own to read. */
 export interface ConnectionState {
   /** Queries that it has sent, and that have no answer yet. */
   running: number;
@@ -10,7 +10,7 @@ export interface ConnectionState {
 
 export const STATE = Symbol('poolctl.state');
 
-/** Of a connection what is seen while it is lent; null where it is none of postgres.js. */
+/** The observed state of a lent connection; null if it does not belong to postgres.js. */
 export function connectionState(resource: object): { busy: boolean; backendPid: number | null } | null {
   const state = (resource as { readonly [STATE]?: ConnectionState })[STATE];
   if (state === undefined) return null;

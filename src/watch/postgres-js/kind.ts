@@ -7,7 +7,7 @@ import { codeOf } from '../observations.js';
 import type { PoolKind } from '../pools/kind.js';
 import { type ConnectionState, STATE } from './connection-state.js';
 
-/** What a pool of postgres.js consists of. */
+/** The parts of a pool of postgres.js. */
 export interface Insides {
   readonly queries: Queue<Query>;
   readonly queues: Readonly<Record<QueueName, Queue<Connection>>>;
@@ -293,7 +293,7 @@ function onAssignment(object: object, property: string, told: () => void): void 
   });
 }
 
-/** The methods of `sql` whose caller is to be known. */
+/** The methods of `sql` whose caller is recorded. */
 export function watchSql(sql: object, bookOf: () => LeaseBook | null): void {
   if (hasMethods(sql, ['unsafe'])) {
     hook(

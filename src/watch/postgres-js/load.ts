@@ -40,7 +40,7 @@ function withTap(content: unknown, watcher: Watcher): unknown {
 
 const OTHER_VERSION = 'postgres is of a version that poolctl does not know: its pools are not watched';
 
-/** What the changed code calls. It never throws into it. */
+/** The functions that the changed code calls. They never throw into it. */
 function tapOf(watcher: Watcher): object {
   return {
     queues(queues: Insides['queues'], queries: Insides['queries']) {

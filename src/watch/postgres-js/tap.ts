@@ -1,4 +1,4 @@
-/** Where code that was tapped finds us, whichever module it is in. */
+/** The global through which tapped code finds this module. */
 export const TAP = Symbol.for('poolctl.postgres.js');
 
 /** Text that all copies of postgres.js have, in whatever bundle. Cheap to look for. */
@@ -11,15 +11,12 @@ export interface Insertion {
 }
 
 /**
- * What is put into the code of postgres.js, or of a bundle with postgres.js in it, in order; null where it is not there, or is of
- * a version with other insides. Its queues are variables of a function, which nothing outside of it can reach:
- *
- * - `queues = { connecting, reserved, closed, ended, open, busy, full }` is passed through `tap.queues`, with its queue of
- *   waiting queries, which is the first of its variables;
- * - `Object.assign(sql, { get parameters() ...` gets its first argument through `tap.sql`.
- *
- * The names may be those of a minifier. Must not use anything outside of itself: the text of this function is run by a
- * thread of Node's that loads modules.
+ * The insertions into the code of postgres.js, or of a bundle that contains it, in order; null if it is not there,
+ * or has different internals. Its queues are variables of a function that nothing outside can reach: - `queues = {
+ * connecting, reserved, closed, ended, open, busy, full }` passes through `tap.queues`, with its queue of waiting
+ * queries, which is the first of its variables; - `Object.assign(sql, { get parameters() ...` gets its first
+ * argument through `tap.sql`. The names may be those of a minifier. The function must not use anything outside of
+ * itself, because Node's loader thread runs its text.
  */
 export function insertions(code: string): readonly Insertion[] | null {
   const name = '[\\w$]+';

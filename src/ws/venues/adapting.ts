@@ -1,6 +1,6 @@
 import type { Heartbeat, VenueLimits } from '../venue.js';
 
-/** What every adapter takes: venues change their limits, and tests have servers of their own. */
+/** The options of every adapter: venues change their limits, and tests have their own servers. */
 export interface AdapterOptions {
   /** The address of the venue, or of a server that speaks like it. */
   readonly url?: string;

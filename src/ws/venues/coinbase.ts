@@ -63,7 +63,7 @@ function sessionOf(channels: readonly string[], jwt: (() => string) | undefined)
       ),
     );
   return {
-    // Whoever subscribes nothing within 5 s is disconnected.
+    // The server disconnects clients that subscribe nothing within 5 s.
     opened: (out) => out.send(say('subscribe', 'heartbeats', [])),
     subscribe: (topics) => sayAll('subscribe', topics),
     unsubscribe: (topics) => sayAll('unsubscribe', topics),
