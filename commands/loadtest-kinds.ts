@@ -2,7 +2,7 @@ import { flag, list, value } from '../src/cli/options.js';
 import { choice, count, duration, durationOrNever, path, rate, text } from '../src/cli/value-types.js';
 import { BUILT_IN_FEED } from '../src/loadtest/workloads/registry.js';
 import { HTTP_PROFILES } from './loadtest-profiles.js';
-import { DATABASES, ENGINES, on, POOLED, SERVERS } from './loadtest-scope.js';
+import { DATABASES, on, POOLED, SERVERS } from './loadtest-scope.js';
 import { definitionType, headerType, LONGEST_MS, MOST_AT_ONCE, scriptFileType } from './loadtest-values.js';
 
 export const databaseOptions = {
@@ -78,7 +78,21 @@ export const databaseOptions = {
     env: 'DB_PREPARE_THRESHOLD',
     advanced: true,
     group: 'Database targets',
-    appliesTo: on({ target: SERVERS }),
+    appliesTo: on({ target: SERVERS, engine: ['pool'] }),
+  }),
+  pipeline: value({
+    summary: 'wire: iterations under way at once on each connection',
+    type: count({ least: 1, most: 10_000 }),
+    default: 1,
+    advanced: true,
+    group: 'Database targets',
+    appliesTo: on({ target: ['postgres'], engine: ['wire'] }),
+  }),
+  batch: flag({
+    summary: 'wire: one Sync, so one transaction, for each pipeline',
+    advanced: true,
+    group: 'Database targets',
+    appliesTo: on({ target: ['postgres'], engine: ['wire'] }),
   }),
   connectTimeout: value({
     summary: 'maximum time to open a connection; a bare number is in seconds',
@@ -215,14 +229,6 @@ export const httpOptions = {
     advanced: true,
     group: 'HTTP targets',
     config: false,
-    appliesTo: on({ target: ['http'] }),
-  }),
-  engine: value({
-    summary: 'pool: the pool of poolctl; autocannon: one socket per worker',
-    type: choice(ENGINES),
-    default: 'pool',
-    advanced: true,
-    group: 'HTTP targets',
     appliesTo: on({ target: ['http'] }),
   }),
   readTimeout: value({

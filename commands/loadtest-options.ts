@@ -8,7 +8,7 @@ import { BUILT_IN_FEED, TARGET_FORMS } from '../src/loadtest/workloads/registry.
 import { formatsOf } from '../src/report/registry.js';
 import { databaseOptions, feedOptions, httpOptions } from './loadtest-kinds.js';
 import { PROFILES } from './loadtest-profiles.js';
-import { DATABASES, LOADED, on, POOLED, SERVERS, TEST_TYPES } from './loadtest-scope.js';
+import { DATABASES, ENGINES, LOADED, MODELED, on, POOLED, SERVERS, TEST_TYPES } from './loadtest-scope.js';
 import {
   LONGEST_MS,
   MOST_AT_ONCE,
@@ -53,7 +53,7 @@ export const options = {
     default: DEFAULT_DRAIN_MS as number | null,
     advanced: true,
     group: 'Load',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: LOADED, engine: MODELED }),
   }),
   iterationTimeout: value({
     summary: 'cancel an iteration after this time, on the server too',
@@ -62,7 +62,7 @@ export const options = {
     defaultText: 'none',
     advanced: true,
     group: 'Load',
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: LOADED, engine: MODELED }),
   }),
   burstSize: value({
     summary: 'burst: iterations that start at once',
@@ -174,6 +174,15 @@ export const options = {
     appliesTo: on({ target: [...SERVERS, 'http', 'feed'] }),
   }),
 
+  engine: value({
+    summary: 'pool; wire: PostgreSQL at the speed of pgbench; autocannon: HTTP without a pool',
+    type: choice(ENGINES),
+    default: 'pool',
+    advanced: true,
+    group: 'Load',
+    appliesTo: on({ target: ['postgres', 'http'] }),
+  }),
+
   module: value({
     summary: 'load-test any pool, as FILE defines it (defineTarget)',
     type: path('FILE'),
@@ -193,7 +202,7 @@ export const options = {
     default: null,
     defaultText: 'by target',
     group: 'Pool',
-    appliesTo: on({ target: POOLED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: MODELED }),
   }),
   poolSize: value({
     summary: 'connections to keep',
@@ -202,7 +211,7 @@ export const options = {
     defaultText: 'by profile',
     env: 'DB_POOL_SIZE',
     group: 'Pool',
-    appliesTo: on({ target: POOLED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: MODELED }),
   }),
   maxOverflow: value({
     summary: 'extra connections allowed when all are in use; -1: no limit',
@@ -211,7 +220,7 @@ export const options = {
     defaultText: 'by profile',
     env: 'DB_MAX_OVERFLOW',
     group: 'Pool',
-    appliesTo: on({ target: DATABASES }),
+    appliesTo: on({ target: DATABASES, engine: ['pool'] }),
   }),
   poolTimeout: value({
     summary: 'maximum wait for a connection; a bare number is in seconds',
@@ -220,7 +229,7 @@ export const options = {
     defaultText: 'by profile',
     env: 'DB_POOL_TIMEOUT',
     group: 'Pool',
-    appliesTo: on({ target: POOLED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: MODELED }),
   }),
   poolRecycle: value({
     summary: 'maximum age of a connection; a bare number is in seconds',
@@ -230,7 +239,7 @@ export const options = {
     env: 'DB_POOL_RECYCLE',
     advanced: true,
     group: 'Pool',
-    appliesTo: on({ target: DATABASES }),
+    appliesTo: on({ target: DATABASES, engine: ['pool'] }),
   }),
   prePing: flag({
     summary: 'test an idle connection before use',
@@ -240,14 +249,14 @@ export const options = {
     env: 'DB_POOL_PRE_PING',
     advanced: true,
     group: 'Pool',
-    appliesTo: on({ target: DATABASES }),
+    appliesTo: on({ target: DATABASES, engine: ['pool'] }),
   }),
 
   sweep: list({
     summary: 'compare pool sizes: pool-size=2,4,8 or max-overflow=0,10',
     type: sweepType,
     group: 'Pool',
-    appliesTo: on({ target: POOLED, engine: ['pool'] }),
+    appliesTo: on({ target: POOLED, engine: MODELED }),
   }),
   baseline: value({
     summary: 'unpooled: compare with one connection per iteration',
@@ -308,7 +317,7 @@ export const options = {
     advanced: true,
     group: 'Output',
     config: false,
-    appliesTo: on({ target: LOADED, engine: ['pool'] }),
+    appliesTo: on({ target: LOADED, engine: MODELED }),
   }),
   verbose: flag({
     summary: "print each step and the pool's life cycle on stderr",

@@ -56,6 +56,13 @@ const KIND_WORDS: Readonly<Record<TargetKind, string>> = {
   feed: 'feeds',
 };
 
+/** The one kind of target that an engine is for. */
+const ENGINE_TARGETS: Readonly<Record<Options['engine'], 'postgres' | 'http' | null>> = {
+  pool: null,
+  wire: 'postgres',
+  autocannon: 'http',
+};
+
 function kindWords(kinds: readonly TargetKind[]): string {
   const all = DATABASES.every((kind) => kinds.includes(kind)) ? ['databases'] : [];
   const words = kinds
@@ -109,6 +116,24 @@ export const rules: readonly LoadRule[] = [
     },
   },
   ...scopes.flatMap(([key, { engine }]) => (engine === undefined ? [] : [onlyForEngines(key, engine)])),
+  {
+    of: ['engine'],
+    check: ({ options: { engine }, arguments: { target }, hasFlag }) => {
+      const kind = target?.kind ?? 'temporary';
+      const only = ENGINE_TARGETS[engine];
+      // The rule for the targets of the option refuses all others.
+      if (!hasFlag('engine') || only === null || (kind !== 'postgres' && kind !== 'http')) return null;
+      return kind === only ? null : `--engine ${engine} is for ${KIND_WORDS[only]} only`;
+    },
+  },
+  notWith('batch', 'pipeline', ({ pipeline }) => pipeline === 1, 'needs --pipeline 2 or more'),
+  {
+    of: ['engine', 'sweep'],
+    check: ({ options: { engine, sweep } }) =>
+      engine === 'wire' && sweep.some(({ maxOverflow }) => maxOverflow.length > 0)
+        ? '--sweep max-overflow does not count with --engine wire'
+        : null,
+  },
   {
     of: ['engine', 'testType'],
     check: ({ options: { engine, testType } }) =>

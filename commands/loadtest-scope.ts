@@ -10,7 +10,9 @@ export const POOLED: readonly TargetKind[] = [...DATABASES, 'http'];
 export const LOADED: readonly TargetKind[] = [...POOLED, 'module'];
 
 export const TEST_TYPES = ['concurrent', 'burst', 'rate', 'ramp'] as const;
-export const ENGINES = ['pool', 'autocannon'] as const;
+export const ENGINES = ['pool', 'wire', 'autocannon'] as const;
+/** Engines that go through the load model of poolctl itself. */
+export const MODELED: readonly (typeof ENGINES)[number][] = ['pool', 'wire'];
 
 /** The targets of an option of the load test. Left out: all. */
 export interface LoadScope {

@@ -13,9 +13,16 @@ import type { Interval, LoadResult, ModelInfo } from '../src/loadtest/result.js'
 import { readResult } from '../src/loadtest/result-file.js';
 import { type PoolPoint, poolWords, runSweep } from '../src/loadtest/sweep.js';
 import { hasPassed } from '../src/loadtest/verdict.js';
+import { refuseScripts } from '../src/loadtest/wire/script.js';
+import { wireWorkload } from '../src/loadtest/wire/wire-workload.js';
 import { WorkloadError } from '../src/loadtest/workloads/errors.js';
 import { readWork } from '../src/loadtest/workloads/read-work.js';
-import { type DatabaseTarget, openTargetFor, type Target } from '../src/loadtest/workloads/registry.js';
+import {
+  type DatabaseTarget,
+  openTargetFor,
+  type ReachableTarget,
+  type Target,
+} from '../src/loadtest/workloads/registry.js';
 import { sqlWorkload } from '../src/loadtest/workloads/sql.js';
 import type { SqlWork } from '../src/loadtest/workloads/sql-target.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
@@ -56,6 +63,10 @@ export const command = defineCommand({
     {
       command: 'poolctl loadtest postgres://app@localhost/shop --query-type mixed',
       meaning: 'your own PostgreSQL, read only',
+    },
+    {
+      command: 'poolctl loadtest postgres://app@localhost/shop --engine wire --num-workers 8 --pool-size 8',
+      meaning: 'the limit of the server: messages without a driver, as fast as pgbench',
     },
     {
       command: 'poolctl loadtest mysql://app@localhost/shop --prepare-threshold 1',
@@ -140,6 +151,9 @@ interface Test extends LoadSubject {
 
 async function loadDatabase(context: LoadContext, target: DatabaseTarget): Promise<ExitCode> {
   const work = await workOf(context);
+  const { engine, pipeline } = context.options;
+  if (engine === 'wire' && target.kind === 'postgres' && work.kind === 'scripts')
+    refuseScripts(work.scripts, pipeline);
   try {
     return await withSubject(context, target, (subject) =>
       withPublished(context, (opened) => drive(context, { ...databaseTest(context, subject, work), opened })),
@@ -154,10 +168,12 @@ function databaseTest(
   { target, profile, pool, remark }: Subject,
   work: SqlWork,
 ): LoadSubject {
+  const wire = wireOptions(options, target);
   return {
-    pool,
-    workload: (size, unpooled, opened) =>
-      sqlWorkload({
+    // The wire engine has a fixed number of connections, which it keeps.
+    pool: wire === null ? pool : { ...pool, maxOverflow: 0, recycleMs: null, prePing: false },
+    workload(size, unpooled, opened) {
+      const common = {
         target: openTargetFor(target, {
           pool: size,
           allowWrites: options.allowWrites,
@@ -169,15 +185,23 @@ function databaseTest(
             opened(database.pool);
             if (options.verbose) logLifeCycle(database.pool, log);
           },
+          isRaw: wire !== null,
         }),
         work,
         profile,
-        unpooled,
         // Nobody's data is in a temporary file.
         allowWrites: options.allowWrites || target.kind === 'temporary',
         clock: io.clock,
-      }),
+      };
+      return wire === null ? sqlWorkload({ ...common, unpooled }) : wireWorkload({ ...common, ...wire });
+    },
   };
+}
+
+/** Settings of the wire engine; null if another one runs the load. */
+function wireOptions({ engine, pipeline, batch }: LoadContext['options'], target: ReachableTarget) {
+  if (engine !== 'wire' || target.kind !== 'postgres') return null;
+  return { pipeline, batch, pooled: target.access.pgbouncer };
 }
 
 function drive(context: LoadContext, test: Test): Promise<ExitCode> {

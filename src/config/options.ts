@@ -132,6 +132,8 @@ export interface PoolctlConfig {
     readonly seed?: number | string | undefined;
     /** allow a target on another machine */
     readonly allowRemote?: boolean | undefined;
+    /** pool; wire: PostgreSQL at the speed of pgbench; autocannon: HTTP without a pool (default: pool) */
+    readonly engine?: 'pool' | 'wire' | 'autocannon' | undefined;
     /** built-in queries: simple, complex, mixed (4 to 1) (default: simple) */
     readonly queryType?: 'simple' | 'complex' | 'mixed' | undefined;
     /** statements of an iteration, separated by semicolons */
@@ -150,6 +152,10 @@ export interface PoolctlConfig {
     readonly pgbouncer?: boolean | undefined;
     /** prepare a statement after N executions; 0: never (default: 0, env: DB_PREPARE_THRESHOLD) */
     readonly prepareThreshold?: number | string | undefined;
+    /** wire: iterations under way at once on each connection (default: 1) */
+    readonly pipeline?: number | string | undefined;
+    /** wire: one Sync, so one transaction, for each pipeline */
+    readonly batch?: boolean | undefined;
     /** maximum time to open a connection; a bare number is in seconds (default: 30s; HTTP and feeds: 10s, env: DB_CONNECT_TIMEOUT) */
     readonly connectTimeout?: number | string | undefined;
     /** symbol to subscribe to */
@@ -172,8 +178,6 @@ export interface PoolctlConfig {
     readonly refresh?: number | string | undefined;
     /** ticks sent by ws:built-in, over all symbols (default: 5000/s) */
     readonly tickRate?: number | string | undefined;
-    /** pool: the pool of poolctl; autocannon: one socket per worker (default: pool) */
-    readonly engine?: 'pool' | 'autocannon' | undefined;
     /** maximum wait for each part of a response; a bare number is in seconds (default: 30s) */
     readonly readTimeout?: number | string | undefined;
     /** maximum retries of 429, 500, 502, 503, 504 and unsent requests (default: 3) */

@@ -102,6 +102,8 @@ export interface DatabaseDriver {
 
 export interface ConnectOptions {
   readonly waitsForServer?: boolean;
+  /** PostgreSQL: the connection can be taken over as bytes. */
+  readonly isRaw?: boolean;
 }
 
 /** One database, as configured. */

@@ -6,6 +6,7 @@ import type { AcquireOptions } from '../pool/options.js';
 import { QueuePool } from '../pool/queue-pool.js';
 import type {
   Connection,
+  ConnectOptions,
   DatabaseDriver,
   DatabaseOptions,
   DatabaseTarget,
@@ -57,6 +58,11 @@ export interface Database extends AsyncDisposable {
  * ```
  */
 export function createDatabase(url: string, options: DatabaseOptions = {}): Database {
+  return makeDatabase(url, options, {});
+}
+
+/** The same, for callers within poolctl that connect in a way of their own. */
+export function makeDatabase(url: string, options: DatabaseOptions, connect: ConnectOptions): Database {
   // JavaScript passes whatever an unset variable of the environment gives.
   if (typeof url !== 'string') throw optionError(String(url), ['the URL is no text; is a variable not set?']);
   const problems = databaseOptionProblems(options);
@@ -68,7 +74,7 @@ export function createDatabase(url: string, options: DatabaseOptions = {}): Data
   problems.push(...foreignOptions(driver, options));
   const target = driver.configure(parts, options, problems);
   const resets = new Map<Connection, Promise<void>>();
-  const pool = makePool(target, driver.dialect, options, resets, problems);
+  const pool = makePool(poolDriver(target, driver.dialect, resets, connect), target, options, problems);
   if (pool === null || problems.length > 0) throw optionError(url, problems);
 
   const host: SessionHost = {
@@ -101,10 +107,9 @@ async function useSession<T>(session: Session, work: (session: Session) => Promi
 
 /** Collects the pool's complaints with the others instead of throwing them; null if there were any. */
 function makePool(
+  driver: Driver<Connection>,
   target: DatabaseTarget,
-  dialect: string,
   options: DatabaseOptions,
-  resets: Map<Connection, Promise<void>>,
   problems: string[],
 ): QueuePool<Connection> | null {
   // The problems of names and types have been found already.
@@ -114,7 +119,7 @@ function makePool(
       name: target.label,
       ...target.poolDefaults,
       ...Object.fromEntries(own),
-      driver: poolDriver(target, dialect, resets),
+      driver,
     });
   } catch (error) {
     if (!(error instanceof PoolError)) throw error;
@@ -128,10 +133,11 @@ function poolDriver(
   target: DatabaseTarget,
   dialect: string,
   resets: Map<Connection, Promise<void>>,
+  connect: ConnectOptions,
 ): Driver<Connection> {
   return {
     name: dialect,
-    create: (signal) => target.connect(signal, { waitsForServer: true }),
+    create: (signal) => target.connect(signal, { ...connect, waitsForServer: true }),
     destroy: (connection) => connection.close(),
     ping: (connection) => connection.ping(),
     reset(connection: Connection, mode: ResetMode): Promise<void> | void {

@@ -1,7 +1,7 @@
 import type { Random } from '../base/random.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { HttpLoad } from './http/types.js';
-import type { PoolInfo, RampLimits, ServerFigures, WorkloadDescription } from './result.js';
+import type { PoolInfo, RampLimits, ServerFigures, WireFigures, WorkloadDescription } from './result.js';
 
 /** The work that a load test repeats. Opened once per run; it touches nothing before that. */
 export interface Workload {
@@ -41,6 +41,8 @@ export interface WorkloadRun {
   snapshot(): RunSnapshot | null;
   /** Figures that only an HTTP load has, read before the run is closed. Left out by other workloads. */
   http?(): HttpLoad;
+  /** Figures of the wire engine, read before the run is closed. Left out by other workloads. */
+  wire?(): WireFigures;
   /** Observes the target's server during the run; left out if there is nothing to observe. */
   readonly server?: ServerWatch;
   /** Closes everything that `open` created, temporary data included. */
@@ -70,6 +72,8 @@ export interface Probe {
 /** One unit of work that was started. */
 export interface Iteration extends Probe {
   readonly seq: number;
+  /** A reading of the clock. */
+  readonly startedAt: number;
   /** Aborts when the work must be canceled; undefined without an iteration timeout. */
   readonly signal: AbortSignal | undefined;
   /** Ends it: it has succeeded if `error` is null. Later calls have no effect. `at` is a reading of the clock; default now. */

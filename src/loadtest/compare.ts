@@ -199,14 +199,21 @@ export function refuseIncomparable(
 }
 
 /** Settings that must be equal for figures to mean the same. */
-function workOf({ workload }: LoadResult): Facts {
+function workOf({ workload, wire, http }: LoadResult): Facts {
   const { name, statements } = workload;
   const numbered = statements.map((sql, at) => [`statement ${at + 1} of ${statements.length}`, sql] as const);
   // A single statement has no number, and neither has what is missing in the other run.
   return {
     workload: name,
+    engine: engineWords(wire, http),
     ...Object.fromEntries(statements.length === 1 ? [['statement', statements[0]]] : numbered),
   };
+}
+
+/** The engine that sent the work: figures with a driver and a pool say nothing beside those of an engine without them. */
+function engineWords(wire: LoadResult['wire'], http: LoadResult['http'] | undefined): string {
+  if (wire === undefined) return http?.engine ?? 'pool';
+  return wire.batch ? 'wire, in batches' : 'wire';
 }
 
 function changeOf(
@@ -348,6 +355,7 @@ function differencesOf(before: LoadResult, after: LoadResult): Difference[] {
     ...workOf(result),
     target: result.workload.target,
     load: result.model,
+    pipeline: result.wire?.pipeline ?? 1,
     'pool size': result.pool.options.size,
     'max overflow': result.pool.options.maxOverflow,
     'pool timeout in ms': result.pool.options.timeoutMs,

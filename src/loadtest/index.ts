@@ -12,6 +12,8 @@ export { type LoadTestOptions, runLoadTest } from './load-test.js';
 export type * from './result.js';
 export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
 export { hasPassed } from './verdict.js';
+export { WireError, type WireErrorCode } from './wire/errors.js';
+export { type WireWorkloadOptions, wireWorkload } from './wire/wire-workload.js';
 export type { QueryType } from './workloads/candles.js';
 export { WorkloadError } from './workloads/errors.js';
 export type { Value } from './workloads/expression.js';

@@ -16,6 +16,7 @@ import type {
   ModelInfo,
   PoolInfo,
   ServerFigures,
+  WireFigures,
 } from './result.js';
 import { type RunOutcome, runLoad } from './runner.js';
 import { judgeThresholds, type Threshold } from './thresholds.js';
@@ -68,6 +69,7 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
   let outcome: RunOutcome;
   let figures: ClientFigures;
   let http: HttpLoad | null = null;
+  let wire: WireFigures | undefined;
   try {
     const plan = {
       model: createModel(model),
@@ -88,12 +90,16 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
       ...(options.onInterval && { onInterval: options.onInterval }),
     });
     http = run.http?.() ?? null;
+    wire = run.wire?.();
   } finally {
     figures = meter?.stop() ?? NOT_MEASURED;
     run.server?.end();
     await run.close();
   }
-  return resultOf(options, run, outcome, figures, { server: run.server?.figures() ?? null, http });
+  return resultOf(options, run, outcome, figures, {
+    ...{ server: run.server?.figures() ?? null, http },
+    ...(wire && { wire }),
+  });
 }
 
 /** Puts everything together that is known after a run. */
@@ -102,7 +108,11 @@ export function resultOf(
   { description, pool: settings = NO_POOL }: Pick<WorkloadRun, 'description' | 'pool'>,
   outcome: RunOutcome,
   client: ClientFigures,
-  { server = null, http = null }: { server?: ServerFigures | null; http?: HttpLoad | null } = {},
+  {
+    server = null,
+    http = null,
+    wire,
+  }: { server?: ServerFigures | null; http?: HttpLoad | null; wire?: WireFigures } = {},
 ): LoadResult {
   const { model, workload, seed = 1, thresholds = [], environment = hostEnvironment() } = options;
   const { measurements, partial } = outcome;
@@ -129,6 +139,7 @@ export function resultOf(
     measurements,
     pool,
     http,
+    ...(wire && { wire }),
     server,
     client: judged.client,
     advice: advise(judged),

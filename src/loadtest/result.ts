@@ -27,6 +27,8 @@ export interface LoadResult {
   readonly pool: { readonly options: PoolInfo; readonly figures: PoolFigures | null };
   /** null unless the load is over HTTP. */
   readonly http: HttpLoad | null;
+  /** Figures of the wire engine; left out unless it ran the load. */
+  readonly wire?: WireFigures;
   /** null if the target has no server, or nothing observed it. */
   readonly server: ServerFigures | null;
   readonly client: ClientFigures & { readonly bottleneck: Bottleneck | null };
@@ -228,6 +230,21 @@ export interface PoolFigures {
   readonly pingFailed: number | null;
   readonly resetFailed: number | null;
   readonly leaked: number | null;
+}
+
+/** The wire engine, and what it counted during the measurement, the drain included. */
+export interface WireFigures {
+  readonly connections: number;
+  /** Iterations under way at once on each connection. */
+  readonly pipeline: number;
+  /** Whether one Sync ends all of them, so that the server runs them as one transaction. Otherwise each has its own. */
+  readonly batch: boolean;
+  readonly tls: boolean;
+  /** Statements that the server answered, with success or an error. */
+  readonly statements: number;
+  readonly rows: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
 }
 
 /** Load on poolctl's own process while iterations were in flight; null where not measured. */

@@ -42,6 +42,7 @@ import { parseRecording, recordingHeader, recordingLine, ticksOf } from '../../s
 import { parsePublishPort } from '../../src/watch/publish-port.js';
 import { jsonFeed } from '../../src/ws/json-feed.js';
 import { comparable } from '../loadtest/comparable.js';
+import { ANSWERS, eventsOf, readIn } from '../loadtest/wire/answers.js';
 import { poolReading } from '../metrics/readings.js';
 import { sampleOf, VERSIONS } from '../sources/pgbouncer-samples.js';
 import { type Parser, SECRET } from './fuzz.js';
@@ -61,6 +62,20 @@ const none = { env: {}, clock: systemClock };
 
 /** Every way in for bytes that somebody else wrote, by name. */
 export const PARSERS: Readonly<Record<string, Parser>> = {
+  'wire-answers': {
+    corpus: ANSWERS.map((bytes) => Buffer.from(bytes).toString('latin1')),
+    // Whole, byte by byte, and in two pieces: what was read must not depend on how it arrived.
+    parse(text) {
+      const bytes = Buffer.from(text, 'latin1');
+      const whole = eventsOf(bytes, [bytes.length]);
+      const pieces = [[1], [Math.ceil(bytes.length / 2)], [7, 64]];
+      for (const sizes of pieces) {
+        if (JSON.stringify(eventsOf(bytes, sizes)) !== JSON.stringify(whole))
+          throw new Error(`read in pieces of ${sizes} it is something else`);
+      }
+      return readIn(bytes, [bytes.length]);
+    },
+  },
   url: {
     corpus: [
       ...[`postgres://app:${SECRET}@db.example:5432/shop?sslmode=require&connect_timeout=5`],

@@ -17,6 +17,7 @@ import { Turns } from '../turns.js';
 import { connectError, lost, statementError } from './pg-errors.js';
 import { passwordFromFile } from './pg-pass.js';
 import { connectFirst, type PgPlace, type PlaceRules } from './pg-places.js';
+import { BufferedSocket, type PgRaw, type RawReader, readRaw } from './pg-raw.js';
 import { PgSessionState } from './pg-session-state.js';
 import {
   type AuthRules,
@@ -62,6 +63,8 @@ export interface PgSettings extends PlaceRules {
   readonly watchesChanges: boolean;
   /** A connect that is given up ends when the server has let go of it. */
   readonly waitsForServer: boolean;
+  /** The connection may be taken over as bytes. */
+  readonly isRaw: boolean;
 }
 
 type SessionLimit = 'statement_timeout' | 'lock_timeout' | 'idle_in_transaction_session_timeout';
@@ -113,7 +116,11 @@ async function open(
   mayBePlain = false,
 ): Promise<PgConnection> {
   signal.throwIfAborted();
-  const client = new pg.Client(configOf(pg, settings, place, ssl));
+  const socket = settings.isRaw ? new BufferedSocket() : null;
+  const client = new pg.Client({
+    ...configOf(pg, settings, place, ssl),
+    ...(socket && { stream: () => socket.socket }),
+  });
   if (mayBePlain) {
     goOnWithoutTls(client.connection, () => {
       // A request to cancel connects the same way.
@@ -123,7 +130,7 @@ async function open(
   }
   // Neither in the URL nor in the environment: then it is looked up, if the server asks for one.
   client.password ||= () => passwordFromFile(settings.passwordFile, client);
-  const connection = new PgConnection(pg, client, settings);
+  const connection = new PgConnection(pg, client, settings, socket);
   let refused: Error | null = null;
   guardAuth(client.connection, settings.auth, (error) => {
     refused = error;
@@ -241,6 +248,9 @@ export class PgConnection implements Connection {
   readonly #pg: Pg;
   readonly #client: PgClient;
   readonly #settings: PgSettings;
+  readonly #socket: BufferedSocket | null;
+  /** The reader that has taken it over; null while it runs queries. */
+  #reader: RawReader | null = null;
   readonly #turns = new Turns();
   readonly #ended: Promise<void>;
   #pending: Pending | null = null;
@@ -259,10 +269,11 @@ export class PgConnection implements Connection {
   /** The statement that began the transaction; null where none is open. */
   #begunBy: string | null = null;
 
-  constructor(pg: Pg, client: PgClient, settings: PgSettings) {
+  constructor(pg: Pg, client: PgClient, settings: PgSettings, socket: BufferedSocket | null) {
     this.#pg = pg;
     this.#client = client;
     this.#settings = settings;
+    this.#socket = socket;
     this.#prepareThreshold = settings.pgbouncer ? 0 : settings.prepareThreshold;
     this.#session = new PgSessionState(settings.isReadOnly);
     client.connection.on('parameterStatus', (status) => {
@@ -362,10 +373,34 @@ export class PgConnection implements Connection {
 
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#pending !== null)
+    if (this.#pending !== null || this.#reader?.isBusy === true)
       this.#abandon(connectionLost('the connection was closed under a running query'));
     else if (this.#broken === null) this.#hangUp();
     await this.#ended;
+  }
+
+  /**
+   * Hands the connection over as bytes: from now on it runs no queries of its own. It must be idle, and made with `isRaw`.
+   */
+  takeOver(reader: RawReader): PgRaw {
+    const { stream } = this.#client.connection;
+    if (this.#socket === null || this.#reader !== null || this.#pending !== null || this.inTransaction)
+      throw new Error('only an idle connection that was made for it can be taken over');
+    readRaw(this.#client.connection, this.#socket, reader);
+    this.#reader = reader;
+    this.#client.ref();
+    return {
+      tally: this.tally,
+      isTls: stream !== this.#socket.socket,
+      get isFlushed() {
+        return stream.writableLength === 0;
+      },
+      write: (bytes) => void stream.write(bytes),
+      cancel: () => this.#cancel(),
+      told: (error) => {
+        this.#lastError = error;
+      },
+    };
   }
 
   onBroken(listener: (cause: Error) => void): () => void {
@@ -384,6 +419,21 @@ export class PgConnection implements Connection {
     const { rows } = await this.#run({ text: 'select pg_backend_pid() as pid' }, undefined, lastResult);
     const [row] = rows as { pid: number }[];
     if (row?.pid !== this.processId) this.#prepareThreshold = 0;
+  }
+
+  /**
+   * Whether the server knows a prepared statement by the name that was given here. A pooler that follows prepared
+   * statements gives them names of its own.
+   */
+  async namesReachServer(signal: AbortSignal): Promise<boolean> {
+    const name = 'poolctl_probe';
+    const ask = (text: string, more = {}) => this.#run({ text, ...more }, signal, lastResult);
+    // One transaction, so that a pooler uses the same server for all of it.
+    await ask('begin');
+    await ask('select 1', { name, values: [] });
+    const { rows } = await ask(`select name from pg_prepared_statements where name = '${name}'`);
+    await ask('rollback');
+    return rows.length > 0;
   }
 
   get #isConsole(): boolean {
@@ -562,6 +612,7 @@ export class PgConnection implements Connection {
     this.#broken = cause;
     const pending = this.#pending;
     this.#pending = null;
+    this.#reader?.lost(cause);
     // A running query gets the error that way, and reports it to the pool.
     if (pending === null) this.#listener?.(cause);
     else pending.fail(cause);

@@ -32,6 +32,8 @@ export interface PgConfig {
   readonly keepAlive?: boolean;
   readonly keepAliveInitialDelayMillis?: number;
   readonly types?: PgTypes;
+  /** The socket to connect with, instead of one that `pg` makes. */
+  readonly stream?: () => Duplex;
 }
 
 export type TlsOptions = Pick<

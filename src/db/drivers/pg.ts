@@ -37,9 +37,9 @@ export const pgDriver: DatabaseDriver = {
           ? {}
           : { createTimeoutMs: asked.connectTimeoutMs * server.places.length }),
       },
-      async connect(signal, { waitsForServer = false } = {}) {
+      async connect(signal, { waitsForServer = false, isRaw = false } = {}) {
         const { connectPg } = await import('./pg-connection.js');
-        return connectPg({ ...settings, waitsForServer }, signal);
+        return connectPg({ ...settings, waitsForServer, isRaw }, signal);
       },
       isDisconnect: isConnectionLost,
       begin: ({ readOnly }) => (readOnly === true ? 'begin read only' : 'begin'),
@@ -231,7 +231,7 @@ function settingsOf(
   asked: Asked,
   options: DatabaseOptions,
   problems: string[],
-): Omit<PgSettings, 'waitsForServer'> {
+): Omit<PgSettings, 'waitsForServer' | 'isRaw'> {
   const { password = server.password, passwordFile = asked.passfile ?? null, onNotice = null } = options;
   const { pgbouncer = asked.pgbouncer ?? false, prepareThreshold = asked.prepareThreshold ?? 0 } = options;
   if (server.password !== null && options.password !== undefined) {

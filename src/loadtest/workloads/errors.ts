@@ -23,3 +23,12 @@ export class WorkloadError extends CodedError<WorkloadErrorCode> {
     this.name = 'WorkloadError';
   }
 }
+
+/** The transaction is rolled back before the connection is used again, so that nothing of what it did lasts: no success. */
+export function openTransaction(): WorkloadError {
+  return new WorkloadError(
+    'ERR_OPEN_TRANSACTION',
+    'the script leaves a transaction open, which is rolled back',
+    { hint: 'end it with COMMIT or ROLLBACK' },
+  );
+}

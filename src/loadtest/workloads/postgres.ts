@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../base/clock.js';
-import { createDatabase, type Database } from '../../db/database.js';
+import { type Database, makeDatabase } from '../../db/database.js';
 import { accessOptions, type PostgresAccess } from '../../db/postgres-place.js';
 import { tooManyConnections } from '../connection-limits.js';
 import { inspect, tryWriting } from './postgres-inspect.js';
@@ -16,6 +16,8 @@ export interface PostgresTargetOptions {
   /** Looks at the server meanwhile, and stays open. Default null: nobody looks. */
   readonly observer?: Observer | null;
   readonly clock?: Clock;
+  /** Connections can be taken over as bytes, for the wire engine. Default false. */
+  readonly isRaw?: boolean;
   /** Calls back with the database as soon as it is made: to watch its pool. */
   readonly onOpen?: (database: Database) => void;
   /** Told what the user should know before the load begins. */
@@ -24,15 +26,17 @@ export interface PostgresTargetOptions {
 
 /** A PostgreSQL database, direct or through PgBouncer; it is only read unless writes are allowed, see `inspect`. */
 export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
-  const { access, pool, allowWrites, observer = null, clock = systemClock } = options;
+  const { access, pool, allowWrites, observer = null, clock = systemClock, isRaw = false } = options;
   return {
     placeholder: (position) => `$${position}`,
     async open({ stop }) {
-      const database = createDatabase(access.url, {
+      const settings = {
         ...accessOptions(access),
         ...pool,
         ...(allowWrites || access.pgbouncer ? {} : { readOnly: true }),
-      });
+        ...(isRaw ? { leakWatch: false as const } : {}),
+      };
+      const database = makeDatabase(access.url, settings, { isRaw });
       options.onOpen?.(database);
       const watch =
         observer === null ? null : await watchPostgres(observer, database, access, { clock, stop });

@@ -102,6 +102,8 @@ export interface TargetOptions {
   readonly onOpen: (database: Database) => void;
   /** Told what the user should know before the load begins. */
   readonly onRemark: (text: string) => void;
+  /** PostgreSQL: connections can be taken over as bytes. */
+  readonly isRaw: boolean;
 }
 
 export function openTargetFor(target: ReachableTarget, options: TargetOptions): SqlTarget {

@@ -1,12 +1,12 @@
 import { onAbort } from '../../base/abort.js';
 import { type Clock, systemClock } from '../../base/clock.js';
-import { type Random, seededRandom } from '../../base/random.js';
 import type { QueryOptions } from '../../db/connection.js';
 import type { Database, Session } from '../../db/database.js';
 import type { Probe, Workload, WorkloadContext, WorkloadRun } from '../api.js';
 import { poolInfo } from '../pool-figures.js';
 import type { Bindings } from './bindings.js';
-import { WorkloadError } from './errors.js';
+import { openTransaction } from './errors.js';
+import { iterationWork } from './iteration-work.js';
 import { type Prepared, prepare } from './prepare.js';
 import { type Script, statementsOf } from './script.js';
 import type { OpenTarget, SqlWorkloadOptions } from './sql-target.js';
@@ -32,12 +32,12 @@ export function sqlWorkload(options: SqlWorkloadOptions): Workload {
 
 function startRun(
   { database, title, inProcess, server, close }: OpenTarget,
-  { scripts, work: words, sqlOf, bindings }: Prepared,
+  prepared: Prepared,
   { work, clock = systemClock, profile = null, unpooled = false }: SqlWorkloadOptions,
   context: WorkloadContext,
 ): WorkloadRun {
-  const seed = Math.floor(context.random() * 2 ** 32);
-  const pick = picker(scripts);
+  const { scripts, work: words, sqlOf } = prepared;
+  const workOf = iterationWork(prepared, context.random);
   const sleeps = sleeper(clock);
   const borrow = unpooled ? connectionPerIteration(database, context.signal) : sessionPerIteration(database);
   const run = async (
@@ -63,10 +63,7 @@ function startRun(
     },
     pool: poolInfo(database.pool.settings, profile),
     async iterate(seq, probe, signal) {
-      // A generator for each iteration, so that number n does the same in every run, in whatever order they go.
-      const random = seededRandom(seed ^ Math.imul(seq + 1, 0x9e3779b1));
-      const script = pick(random);
-      const bound = bindings(seq, random);
+      const { script, bound } = workOf(seq);
       const options = signal && { signal };
       await borrow(probe, (session) => run(script, session, bound, options), options);
     },
@@ -78,17 +75,6 @@ function startRun(
       await close({ atOnce: context.signal.aborted });
     },
   };
-}
-
-/** The pool rolls it back, so that nothing of what it did lasts: no success. */
-function openTransaction(): WorkloadError {
-  return new WorkloadError(
-    'ERR_OPEN_TRANSACTION',
-    'the script leaves a transaction open, which is rolled back',
-    {
-      hint: 'end it with COMMIT or ROLLBACK',
-    },
-  );
 }
 
 type Queries = Pick<Session, 'query'>;
@@ -140,22 +126,6 @@ function connectionPerIteration({ pool, dialect }: Database, ended: AbortSignal)
   };
 }
 
-/** Chooses among scripts by their weights. */
-function picker(scripts: readonly Script[]): (random: Random) => Script {
-  const [first] = scripts;
-  if (first === undefined) throw new Error('a workload has at least one script');
-  if (scripts.length === 1) return () => first;
-  const total = scripts.reduce((sum, { weight }) => sum + weight, 0);
-  return (random) => {
-    let left = random() * total;
-    for (const script of scripts) {
-      left -= script.weight;
-      if (left < 0) return script;
-    }
-    return first;
-  };
-}
-
 /** Pauses that can be cut short, so that a run can end while it sleeps. */
 function sleeper(clock: Clock): { sleep(ms: number): Promise<void>; end(): void } {
   const wakes = new Set<() => void>();
@@ -180,7 +150,7 @@ function sleeper(clock: Clock): { sleep(ms: number): Promise<void>; end(): void 
 }
 
 /** A failed open is reported by the database's error, which says why and what to do. */
-function openError(error: unknown): unknown {
+export function openError(error: unknown): unknown {
   const isCreate = error instanceof Error && 'code' in error && error.code === 'ERR_POOL_CREATE';
   return isCreate && error.cause instanceof Error && 'hint' in error.cause ? error.cause : error;
 }

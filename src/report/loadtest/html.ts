@@ -11,6 +11,7 @@ import { STYLE } from './style.js';
 import {
   atLeastWords,
   BAND_WORDS,
+  engineWords,
   headlineOf,
   isLate,
   loadWords,
@@ -73,10 +74,12 @@ function section(title: string, ...parts: readonly string[]): string {
 
 function facts(result: LoadResult): string {
   const { workload, environment } = result;
+  const engine = engineWords(result);
   const rows = [
     ['target', workload.target],
     ['work', workload.name === 'sql' ? workload.work : `${workload.name}: ${workload.work}`],
     ...workload.statements.map((sql, at) => [at === 0 ? 'statements' : '', sql]),
+    ...(engine === null ? [] : [['engine', engine]]),
     ['pool', poolWords(result)],
     ['load', loadWords(result)],
     ['on', [environment.platform, environment.node, cores(environment.cores)].filter(Boolean).join(', ')],

@@ -9,6 +9,7 @@ import { STAGE_COLUMNS, stageWord } from './stages.js';
 import {
   atLeastWords,
   BAND_WORDS,
+  engineWords,
   isLate,
   loadWords,
   PARTIAL_WORDS,
@@ -21,6 +22,7 @@ import {
 /** The result as a comment for a pull request. */
 export function renderMarkdown(result: LoadResult): string {
   const { verdict, workload, thresholds, client, partial, advice } = result;
+  const engine = engineWords(result);
   const band =
     verdict.band === null
       ? verdict.notJudged === undefined
@@ -58,6 +60,7 @@ export function renderMarkdown(result: LoadResult): string {
     [
       `Target: ${markdownText(workload.target)}`,
       `work: ${markdownText(workload.name === 'sql' ? workload.work : `${workload.name}, ${workload.work}`)}`,
+      ...(engine === null ? [] : [`engine: ${markdownText(engine)}`]),
       `pool: ${markdownText(poolWords(result))}`,
       `load: ${markdownText(loadWords(result))}.`,
     ].join('; '),

@@ -15,6 +15,7 @@ import { stageLines } from './stages.js';
 import { timelineLines } from './timeline.js';
 import {
   atLeastWords,
+  engineWords,
   headlineOf,
   isLate,
   loadWords,
@@ -68,6 +69,7 @@ function header(result: LoadResult, { paint, width, unicode }: Sheet): string[] 
   const { workload } = result;
   const own = workload.name === 'sql' ? workload.statements : [];
   const hidden = own.length - STATEMENTS_SHOWN;
+  const engine = engineWords(result);
   return [
     ...line('target', workload.target),
     ...line('work', workload.name === 'sql' ? workload.work : `${workload.name}: ${workload.work}`),
@@ -75,6 +77,7 @@ function header(result: LoadResult, { paint, width, unicode }: Sheet): string[] 
       .slice(0, STATEMENTS_SHOWN)
       .flatMap((sql) => labelled('', [truncate(printable(sql), room, { unicode })], paint.faint)),
     ...(hidden > 0 ? labelled('', [`and ${hidden} more`], paint.faint) : []),
+    ...(engine === null ? [] : line('engine', engine)),
     ...line('pool', poolWords(result)),
     ...line('load', loadWords(result)),
   ];

@@ -1,5 +1,5 @@
 import { boundedFigure } from '../../base/figure.js';
-import { formatCount, formatDuration, formatMs, formatRate } from '../../base/units.js';
+import { formatCount, formatDuration, formatMs, formatRate, formatSize } from '../../base/units.js';
 import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { Band, LoadResult, PoolInfo, ThresholdResult, Verdict } from '../../loadtest/result.js';
 
@@ -63,7 +63,25 @@ function isLongDrain(
   return isUnusual && drainMs >= 100 && drainMs >= 0.02 * arrivalsMs;
 }
 
-export function poolWords({ pool: { options, figures }, http, workload }: LoadResult): string {
+/** The engine that sent the load, and what it counted; null for the default one. */
+export function engineWords({ wire }: LoadResult): string | null {
+  if (wire === undefined) return null;
+  const { pipeline, batch, tls, statements, rows, bytesSent, bytesReceived } = wire;
+  const depth =
+    pipeline === 1
+      ? ''
+      : `, pipeline of ${formatCount(pipeline)} with ${batch ? 'one Sync (a transaction) for all' : 'a Sync for each'}`;
+  return (
+    `wire${depth}${tls ? ', TLS' : ''}: ${counted(statements, 'statement')}, ${counted(rows, 'row')} (not decoded), ` +
+    `${formatSize(bytesSent)} sent, ${formatSize(bytesReceived)} received`
+  );
+}
+
+export function poolWords({ pool: { options, figures }, http, workload, wire }: LoadResult): string {
+  if (wire !== undefined) {
+    const from = options.profile === null ? '' : ` (profile ${options.profile})`;
+    return `${counted(wire.connections, 'connection')} of the wire engine, timeout ${formatDuration(options.timeoutMs)}${from}`;
+  }
   // How it is set up is the target's own affair.
   if (workload.name === 'module') {
     const size = figures?.size ?? null;
