@@ -76,6 +76,8 @@ export default defineConfig({
   srcDir: 'pages',
   cleanUrls: false,
   lastUpdated: false,
+  // Browsers ask for /favicon.ico otherwise, which is not there.
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   // The repository has its own links; those of the site must all be there.
   ignoreDeadLinks: false,
   // `http(s)://` is no smiley.
