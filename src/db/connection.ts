@@ -74,6 +74,11 @@ export interface Connection {
   reopen?(): Promise<void>;
   /** Whether an error means that it works but must not be lent again: its server has become read-only. */
   isUnfit?(error: unknown): boolean;
+  /**
+   * How many connections the server allows this user at most, for an adaptive pool; null where it does not say, or a
+   * pooler is between.
+   */
+  capacity?(): Promise<number | null>;
   /** How it looks from outside while it is lent, for watchers; not there where nothing is known. */
   sight?(): ConnectionSight;
   /** Calls back once if the connection breaks while no query is running; those that run are rejected instead. */
@@ -118,6 +123,8 @@ export interface DatabaseTarget {
   connect(signal: AbortSignal, options?: ConnectOptions): Promise<Connection>;
   /** Whether an error means that the connection is gone. */
   isDisconnect(error: unknown): boolean;
+  /** Whether the server refused a connection because it has no more of them. */
+  isFull?(error: unknown): boolean;
   /** The statement that begins a transaction. */
   begin(options: TransactionOptions): string;
 }

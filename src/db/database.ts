@@ -149,6 +149,8 @@ function poolDriver(
     onBroken: (connection, listener) => connection.onBroken(listener),
     isDisconnect: (error) => target.isDisconnect(error),
     isUnfit: (error, connection) => connection.isUnfit?.(error) ?? false,
+    isFull: (error) => target.isFull?.(error) ?? false,
+    capacity: (connection) => connection.capacity?.() ?? Promise.resolve(null),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { FeedFigures } from '../snapshot/feed.js';
 import type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../snapshot/pool.js';
+import { sizingText } from '../snapshot/sizing.js';
 
 /** `error`: its figures could not be read, or it lends nothing any more. */
 export type HealthStatus = 'healthy' | 'warning' | 'critical' | 'error';
@@ -28,6 +29,8 @@ export interface PoolHealth {
   readonly leaked: number | null;
   /** Acquires that timed out since the reading before; null where there is none. */
   readonly timed_out: number | null;
+  /** The size that an adaptive pool has chosen, and why; absent where the size is fixed. */
+  readonly size_reason?: string;
   /** The reasons against `healthy`, the worst first. */
   readonly reasons: readonly string[];
 }
@@ -62,7 +65,7 @@ export const HEALTH_LIMITS: HealthLimits = {
 /** The fields that are read. Every snapshot of a pool has them, of our own and of watched pools. */
 export type HealthFigures = Pick<
   WatchedSnapshot,
-  'name' | 'size' | 'maxOverflow' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed'
+  'name' | 'size' | 'maxOverflow' | 'overflow' | 'longestWaitMs' | 'createError' | 'closed' | 'sizing'
 > & {
   /** null where nobody reports it, as some endpoints of metrics do not. */
   readonly [Field in keyof Pick<WatchedSnapshot, 'live' | 'idle' | 'inUse' | 'waiting'>]: number | null;
@@ -106,6 +109,7 @@ export function healthOf(
       longest_wait_ms: longestWaitMs,
       leaked: leakedOf(snapshot),
       timed_out: since(snapshot.counters.timedOut, before?.counters.timedOut ?? null),
+      ...(snapshot.sizing === undefined ? {} : { size_reason: sizingText(snapshot.sizing) }),
     },
     isCalm ? calmLimits({ ...HEALTH_LIMITS, ...limits }) : { ...HEALTH_LIMITS, ...limits },
     isCalm && snapshot.live !== 0 && !snapshot.closed ? [] : troubleOf(snapshot),
@@ -174,6 +178,7 @@ export function judge(figures: Figures, limits: HealthLimits, trouble: readonly 
     longest_wait_ms: figures.waiting === 0 ? null : figures.longest_wait_ms,
     leaked: figures.leaked,
     timed_out: figures.timed_out,
+    ...(figures.size_reason === undefined ? {} : { size_reason: figures.size_reason }),
     reasons: troubles.map(({ reason }) => reason),
   };
 }

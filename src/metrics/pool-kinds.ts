@@ -1,6 +1,8 @@
 import { BROKER_PREFIX, brokerFigures, brokerPacing, type IbReading } from '../snapshot/broker.js';
 import { FEED_PREFIX, feedFigures } from '../snapshot/feed.js';
 import { HTTP_PREFIX, httpFigures } from '../snapshot/http.js';
+import { POOL_PREFIX } from '../snapshot/pool.js';
+import { sizing } from '../snapshot/sizing.js';
 import { familyOf, labelledFamilyOf, metricsOf, through } from './of-schema.js';
 
 /** Subscriptions to WebSocket feeds (poolctl/ws). */
@@ -39,6 +41,16 @@ const asCounted = <Counts>(counts: Counts): Counts => counts;
 export const httpClosed = labelledFamilyOf(closed, HTTP_PREFIX, ({ http }) => http?.closed, asCounted);
 export const httpRetries = labelledFamilyOf(retries, HTTP_PREFIX, ({ http }) => http?.retries, asCounted);
 export const httpTimeouts = labelledFamilyOf(timeouts, HTTP_PREFIX, ({ http }) => http?.timeouts, asCounted);
+
+/** Pools that choose their size by measurement. */
+export const sizings = familyOf(sizing, POOL_PREFIX, (pool) => pool.sizing);
+
+export const sizingReasons = labelledFamilyOf(
+  sizing.entries.reason,
+  POOL_PREFIX,
+  (pool) => pool.sizing?.reason,
+  (reason) => ({ [reason]: 1 }),
+);
 
 function byState(connections: readonly { readonly state: string }[]): Readonly<Record<string, number>> {
   const counts = new Map<string, number>();

@@ -27,6 +27,8 @@ import {
   httpPools,
   httpRetries,
   httpTimeouts,
+  sizingReasons,
+  sizings,
 } from './pool-kinds.js';
 import { POOL_LABELS, poolLabels } from './pool-labels.js';
 
@@ -451,6 +453,8 @@ export const sources = {
 const ofPools = {
   pools,
   poolInfo,
+  sizings,
+  sizingReasons,
   feeds,
   feedConnections,
   brokers,

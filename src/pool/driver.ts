@@ -1,5 +1,6 @@
 /** Why the pool closes a resource. */
 export type DestroyReason =
+  | 'surplus' // idle, and more than the size that an adaptive pool has chosen
   | 'overflow' // returned while the pool already keeps `size` of them
   | 'recycled' // older than `recycleMs`
   | 'max-idle' // unused for longer than `maxIdleMs`
@@ -50,6 +51,13 @@ export interface Driver<R> {
    * has become read-only. The borrower keeps the resource, which is closed when it comes back.
    */
   isUnfit?(error: unknown, resource: R): boolean;
+  /** Whether a create failed because the server takes no more. An adaptive pool is then content with what it has. */
+  isFull?(error: unknown): boolean;
+  /**
+   * How many of them the server allows at most, by its own statement; null if it does not say. An adaptive pool asks the
+   * first resource, before it is lent.
+   */
+  capacity?(resource: R): Promise<number | null>;
 }
 
 /** Notes on the slot of a resource; they outlive the resource when that is replaced in place. */

@@ -1,4 +1,5 @@
 import type { ForeignNames, OptionShape } from '../base/option-shape.js';
+import { SIZING_SHAPE } from './size-bounds.js';
 
 /** Every option of a pool, by its type. */
 export const POOL_SHAPE = {
@@ -6,6 +7,7 @@ export const POOL_SHAPE = {
   name: 'text',
   size: 'any',
   maxOverflow: 'any',
+  sizing: SIZING_SHAPE,
   timeoutMs: 'any',
   recycleMs: 'any',
   recycleJitter: 'any',

@@ -6,6 +6,7 @@ import type { Driver, ResetMode } from './driver.js';
 import { PoolError } from './errors.js';
 import type { LeakWatchOptions } from './leak-watch.js';
 import { FOREIGN_NAMES, POOL_SHAPE } from './option-names.js';
+import { type AdaptiveSizing, type SizeBounds, sizeBounds } from './size-bounds.js';
 
 export interface AcquireOptions {
   /** How long to wait, in milliseconds; null waits for ever. Default: the pool's `timeoutMs`. */
@@ -23,6 +24,11 @@ export interface PoolOptions<R> {
   readonly size?: number;
   /** Extra resources allowed while all are in use, closed when they come back. Default 10; -1 is no limit. */
   readonly maxOverflow?: number;
+  /**
+   * 'adaptive' chooses the size by measurement, between 1 and `size` + `maxOverflow` or the bounds that are given, and
+   * begins with `size`. There is no overflow then. Default 'fixed'.
+   */
+  readonly sizing?: 'fixed' | 'adaptive' | AdaptiveSizing;
   /** How long an acquire waits. Default 30,000; null waits for ever. */
   readonly timeoutMs?: number | null;
   /** Resources older than this are replaced at their next acquire. Default null: never. */
@@ -74,7 +80,9 @@ export interface PoolSettings<R> {
   readonly name: string;
   readonly size: number;
   readonly maxOverflow: number;
-  /** size + maxOverflow; Infinity if there is no limit. */
+  /** null: the size is fixed. */
+  readonly sizing: SizeBounds | null;
+  /** size + maxOverflow, or the largest adaptive size; Infinity if there is no limit. */
   readonly limit: number;
   /** How many are kept idle; Infinity if there is no limit. */
   readonly keep: number;
@@ -124,7 +132,12 @@ export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
   const maxOverflow = number('maxOverflow', 10, { least: -1, whole: true }) ?? 10;
   const unlimited = size === 0 || maxOverflow === -1;
   const minIdle = number('minIdle', 0, { whole: true }) ?? 0;
-  if (size > 0 && minIdle > size) problems.push(`minIdle must not be above size (${size}), got ${minIdle}`);
+  const fixedLimit = unlimited ? Number.POSITIVE_INFINITY : size + maxOverflow;
+  const adaptive = sizeBounds(options.sizing, { size, limit: fixedLimit, least: minIdle });
+  if (typeof adaptive === 'string') problems.push(adaptive);
+  const sizing = typeof adaptive === 'string' ? null : adaptive;
+  if (size > 0 && minIdle > size && sizing === null)
+    problems.push(`minIdle must not be above size (${size}), got ${minIdle}`);
   const reset = resetModeOf(options.reset);
   if (reset === null) {
     problems.push(
@@ -141,8 +154,9 @@ export function resolveOptions<R>(given: PoolOptions<R>): PoolSettings<R> {
     name: options.name ?? options.driver?.name ?? 'unnamed',
     size,
     maxOverflow,
-    limit: unlimited ? Number.POSITIVE_INFINITY : size + maxOverflow,
-    keep: size === 0 ? Number.POSITIVE_INFINITY : size,
+    sizing,
+    limit: sizing?.max ?? fixedLimit,
+    keep: sizing?.max ?? (size === 0 ? Number.POSITIVE_INFINITY : size),
     timeoutMs: number('timeoutMs', 30_000, { orNull: true }),
     recycleMs: number('recycleMs', null),
     recycleJitter: number('recycleJitter', 0.025, { most: 1 }) ?? 0,
@@ -192,7 +206,7 @@ function unknownAcquire(options: object): string | null {
 /** Does not compile where an option has no type in the shape. */
 const SHAPE: OptionShape = POOL_SHAPE satisfies Record<keyof PoolOptions<unknown>, unknown>;
 
-const STEPS = ['ping', 'reset', 'onBroken', 'isDisconnect', 'isUnfit'] as const;
+const STEPS = ['ping', 'reset', 'onBroken', 'isDisconnect', 'isUnfit', 'isFull', 'capacity'] as const;
 
 function driverProblems(driver: unknown): string[] {
   if (typeof driver !== 'object' || driver === null) {

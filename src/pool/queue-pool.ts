@@ -6,6 +6,7 @@ import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { WaiterQueue } from '../base/waiter-queue.js';
 import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
+import { AdaptiveSize } from './adaptive-size.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
@@ -38,6 +39,8 @@ const EXPIRE_PORTION = 200;
 const EXPIRE_MS = 1;
 /** Idle resources that were lent are made up for after this long: a spike of short leases is over by then. */
 const REFILL_MS = 100;
+/** An adaptive pool closes idle resources beyond its size when that has been so for this long: it may need them again. */
+const SURPLUS_MS = 10_000;
 const HOLDERS_IN_ERRORS = 10;
 const DEFAULT_GRACE_MS = 5000;
 
@@ -72,6 +75,13 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   readonly #pacer: CreatePacer;
   readonly #leaks: LeakWatch<R> | null;
   readonly #minIdle: number;
+  /** null: the size is fixed. */
+  readonly #sizer: AdaptiveSize | null;
+  #resizedAt = 0;
+  /** Resources that may be open. */
+  #limit: number;
+  /** Leases that may be out: an adaptive pool lends fewer than are open while it tries a smaller size. */
+  #lendable = Number.POSITIVE_INFINITY;
   readonly #waitTimes: Histogram | null;
   readonly #holdTimes: Histogram | null;
   /** Whether lending and releasing read the clock at all. */
@@ -121,7 +131,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   constructor(options: PoolOptions<R>) {
     this.#options = options;
     this.settings = resolveOptions(options);
-    const { name, histograms, leakWatch, recycleMs, prePing, maxIdleMs, keepaliveMs, random, clock } =
+    const { name, histograms, leakWatch, recycleMs, prePing, maxIdleMs, keepaliveMs, random, clock, sizing } =
       this.settings;
     this.#events = newEvents(name);
     this.#life = new ResourceLife(this.settings, this.#hooks, this.#events);
@@ -130,6 +140,14 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#wake = new Alarm(clock, (lateMs) => this.#awake(lateMs), { background: false });
     this.#upkeep = new Alarm(clock, () => this.#lookAfter(), { background: true });
     this.#minIdle = this.settings.minIdle;
+    this.#limit = this.settings.limit;
+    this.#sizer = sizing === null ? null : new AdaptiveSize(sizing, clock.now());
+    if (this.#sizer !== null) {
+      const sizer = this.#sizer;
+      this.#adapt(sizer);
+      if (this.settings.driver.capacity !== undefined)
+        this.#life.beforeFirst = (resource) => this.#askCapacity(sizer, resource);
+    }
     this.#waitTimes = histograms ? new Histogram() : null;
     this.#holdTimes = histograms ? new Histogram() : null;
     this.#leaks =
@@ -137,7 +155,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
         ? null
         : new LeakWatch(name, leakWatch, (slot, leaseId) => this.#collect(slot, leaseId));
     this.#tendsIdle = maxIdleMs !== null || keepaliveMs !== null;
-    this.#timed = this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing;
+    this.#timed =
+      this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing || sizing !== null;
     this.#hooksChanged();
     if (opened.hasSubscribers) opened.publish({ pool: this });
   }
@@ -203,6 +222,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** An idle resource that can be lent as it is; null if there is none, or others wait for it. */
   #takeIdle(now: number): Slot<R> | null {
     if (this.#waiters.length > 0) return null;
+    if (this.#lentFully) return null;
     const slot = this.#nextIdle();
     if (slot === undefined) return null;
     const isFit = !this.#vets || (!this.#isTooOld(slot, now) && !this.#needsCheck(slot, now));
@@ -221,9 +241,10 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     watched: WatchedAcquire | null,
     calledAt: number,
   ): Promise<Lease<R>> {
-    const { limit, maxWaiting } = this.settings;
+    const { maxWaiting } = this.settings;
     // As many as there are places not lent can be served without a release, and are no crowd.
-    if (this.#waiters.length >= maxWaiting + limit - this.#inUse) return Promise.reject(this.#crowded());
+    if (this.#waiters.length >= maxWaiting + this.#limit - this.#inUse)
+      return Promise.reject(this.#crowded());
     const now = this.#timed ? calledAt : this.settings.clock.now();
     const timeoutMs = options?.timeoutMs === undefined ? this.settings.timeoutMs : options.timeoutMs;
     const waiter = new Waiter<R>(now, timeoutMs ?? Number.POSITIVE_INFINITY, watched);
@@ -234,7 +255,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (watched !== null && watched.nestedIn !== null) this.#nested.add(waiter, this.#counters.released, now);
     if (options?.signal) this.#watchAbort(waiter, options.signal);
     if (this.#events.wait.active) this.#events.wait.emit({ waiting });
-    if (this.#idle.length > 0 || this.#live < this.settings.limit) this.#pump(now);
+    if (this.#idle.length > 0 || this.#live < this.#limit) this.#pump(now);
     // A timer that is armed goes off within PROBE_MS anyway.
     if (this.#wake.at === Number.POSITIVE_INFINITY || waiter.timeoutMs < PROBE_MS)
       this.#armWake(waiter.deadline, now);
@@ -263,6 +284,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     slot.leaseId = ++this.#leasesMade;
     slot.acquiredAt = now;
     slot.fresh = false;
+    this.#sizer?.began(waitedMs);
     this.#counters.acquired++;
     if (++this.#inUse > this.#peakInUse) this.#peakInUse = this.#inUse;
     const lease = new Lease<R>(this, slot, slot.leaseId);
@@ -297,7 +319,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#idle.length > 0 && this.#waiters.length > this.#checking)
+      while (this.#idle.length > 0 && this.#waiters.length > this.#checking && !this.#lentFully)
         this.#offer(this.#nextIdle()!, now);
     } finally {
       this.#pumping = false;
@@ -314,6 +336,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** A good resource is free: it goes to the longest waiter, or is kept, or was one too many. */
   #place(slot: Slot<R>, now: number): void {
     if (this.#waiters.length === 0) this.#keep(slot, now);
+    else if (this.#lentFully) this.#keep(slot, now);
     else if (!this.#vets) this.#grant(slot, now);
     else if (this.#isTooOld(slot, now)) this.#recycle(slot);
     else if (this.#needsCheck(slot, now)) void this.#check(slot, false);
@@ -414,10 +437,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   // ---- opening -------------------------------------------------------------------------------------------------
 
   #openForWaiters(now: number): void {
-    const wanted = Math.min(
-      this.#waiters.length - this.#creating - this.#checking,
-      this.settings.limit - this.#live,
-    );
+    const wanted = Math.min(this.#waiters.length - this.#creating - this.#checking, this.#limit - this.#live);
     if (
       wanted > 0 &&
       this.#openSome(now, wanted, this.#inUse + this.#checking + this.#resetting > 0) < wanted
@@ -428,11 +448,11 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #openForMinIdle(now: number): void {
-    const { minIdle, keep, limit } = this.settings;
+    const { minIdle, keep } = this.settings;
     // While acquires wait, it is they who decide how many are opened.
     if (this.#closed || this.#waiters.length > 0) return;
     const ready = this.#idle.length + this.#creating + this.#checking;
-    const wanted = Math.min(minIdle - ready, Math.min(keep, limit) - this.#live);
+    const wanted = Math.min(minIdle - ready, Math.min(keep, this.#limit) - this.#live);
     if (wanted > 0 && this.#openSome(now, wanted, false) < wanted) this.#armUpkeep(this.#pacer.nextAt(now));
   }
 
@@ -523,6 +543,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#counters.createFailed++;
     this.#createError = error;
     const retryAt = this.#pacer.failed(now);
+    const isFull = this.#sizer !== null && this.#life.isFull(error);
+    if (isFull && this.#sizer?.refused(now, this.#live - this.#creating - 1)) this.#adapt(this.#sizer);
     const { failures } = this.#pacer;
     if (resource !== null) this.#retire(slot, 'hook-failed');
     else if (slot.opening !== null && !this.#closed) this.#abandon(slot, slot.opening, now);
@@ -531,7 +553,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       this.#events.createFailed.emit({ error, failures, retryInMs: retryAt - now });
     }
     // A lease that is out will come back and serve a waiter; with none out nothing else can.
-    if (this.#inUse === 0 && !this.#closed) this.#rejectForWantOf(error);
+    // So will the resources of an adaptive pool that has learned that there are no more.
+    const mayWait = isFull && this.#supply > 0;
+    if (this.#inUse === 0 && !this.#closed && !mayWait) this.#rejectForWantOf(error);
     if (this.#waiters.length > 0) this.#armWake(retryAt, now);
     if (this.settings.minIdle > 0) this.#armUpkeep(retryAt);
   }
@@ -547,9 +571,14 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     });
   }
 
+  /** Resources that will be free without a release. */
+  get #supply(): number {
+    return this.#creating + this.#checking + this.#resetting + this.#idle.length;
+  }
+
   /** One failed create, one disappointed waiter; when no other create is under way, all of them. */
   #rejectForWantOf(error: Error): void {
-    const supply = this.#creating + this.#checking + this.#resetting + this.#idle.length;
+    const supply = this.#supply;
     const disappointed = supply === 0 ? this.#waiters.length : this.#waiters.length > supply ? 1 : 0;
     for (let i = 0; i < disappointed; i++) {
       const message = `pool '${this.name}': opening a connection failed: ${error.message}`;
@@ -584,7 +613,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       slot.soft = true;
       return;
     }
-    this.#endLease(slot, this.#now());
+    this.#endLease(slot, this.#now(), false);
     slot.finalizers = null;
     this.#retire(slot, 'invalidated');
   }
@@ -628,12 +657,13 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     return 'cancelled';
   }
 
-  #endLease(slot: Slot<R>, now: number): void {
+  #endLease(slot: Slot<R>, now: number, wentWell = true): void {
     const { leaseId } = slot;
     slot.leaseId = 0;
     this.#inUse--;
     this.#counters.released++;
     this.#holdTimes?.recordMs(now - slot.acquiredAt);
+    if (this.#sizer !== null && wentWell) this.#measure(this.#sizer, now, now - slot.acquiredAt);
     if (this.#leaks !== null) this.#unwatchLease(this.#leaks, slot, leaseId, now);
     if (this.#events.release.active) this.#tellReleased(slot, leaseId, now);
   }
@@ -872,14 +902,14 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #timeoutErrors(now: number): ReturnType<typeof timeoutErrors> {
-    const { size, maxOverflow, keep, limit } = this.settings;
+    const { size, maxOverflow } = this.#sizes;
     return timeoutErrors({
       pool: this.name,
       size,
       maxOverflow,
-      full: this.#live >= limit,
+      full: this.#live >= this.#limit || this.#lentFully,
       inUse: this.#inUse,
-      overflow: Math.max(0, this.#live - keep),
+      overflow: Math.max(0, this.#live - this.settings.keep),
       busy: {
         creating: this.#busyState('creating', now),
         checking: this.#busyState('checking', now),
@@ -904,7 +934,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** Waiters that hold up themselves. */
   #reportNested(now: number): void {
-    const isFull = this.#inUse >= this.settings.limit;
+    const isFull = this.#inUse >= Math.min(this.#limit, this.#lendable);
     const reports = this.#nested.sweep(this.#counters.released, isFull, now);
     this.#counters.nested += reports.length;
     for (const report of reports) this.#events.nested.emit(report);
@@ -925,6 +955,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       this.#armUpkeep(nextAt);
     }
     this.#tendIdle(now);
+    if (this.#sizer !== null) this.#closeSurplus(this.#sizer, now);
     this.#openForMinIdle(now);
   }
 
@@ -952,6 +983,48 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (keepaliveMs !== null) {
       this.#armUpkeep(Math.max(slot.usedAt + keepaliveMs * 0.9, now + keepaliveMs / 20));
     }
+  }
+
+  // ---- adaptive size -------------------------------------------------------------------------------------------
+
+  /** Whether as many leases are out as the chosen size allows. */
+  get #lentFully(): boolean {
+    return this.#inUse + this.#checking >= this.#lendable;
+  }
+
+  /** A lease has ended, whose resource has not been placed yet. */
+  #measure(sizer: AdaptiveSize, now: number, heldMs: number): void {
+    if (sizer.ended(now, heldMs, this.#inUse + 1, this.#waiters.length)) this.#resize(sizer, now);
+  }
+
+  #resize(sizer: AdaptiveSize, now: number): void {
+    this.#adapt(sizer);
+    this.#resizedAt = now;
+    this.#armUpkeep(now + SURPLUS_MS);
+    if (this.#waiters.length > 0) this.#pump(now);
+  }
+
+  /** The server says how many it allows. If it does not, its refusals tell. */
+  async #askCapacity(sizer: AdaptiveSize, resource: R): Promise<void> {
+    const most = await this.#life.capacity(resource);
+    if (most !== null && sizer.allows(most)) this.#adapt(sizer);
+  }
+
+  #adapt(sizer: AdaptiveSize): void {
+    this.#limit = sizer.size;
+    this.#lendable = sizer.size;
+  }
+
+  #closeSurplus(sizer: AdaptiveSize, now: number): void {
+    const dueAt = this.#resizedAt + SURPLUS_MS;
+    if (now < dueAt) this.#armUpkeep(dueAt);
+    else
+      while (this.#live > sizer.settled && this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'surplus');
+  }
+
+  /** The size and the overflow as they are now. */
+  get #sizes(): { readonly size: number; readonly maxOverflow: number } {
+    return this.#sizer === null ? this.settings : { size: this.#sizer.size, maxOverflow: 0 };
   }
 
   // ---- leaks ---------------------------------------------------------------------------------------------------
@@ -1012,7 +1085,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** The pool's numbers at this moment. */
   snapshot(): PoolSnapshot {
-    const { clock, driver, size, maxOverflow, keep } = this.settings;
+    const { clock, driver, keep } = this.settings;
+    const { size, maxOverflow } = this.#sizes;
     const now = clock.now();
     const [oldest] = this.#leased();
     const first = this.#waiters.first;
@@ -1042,6 +1116,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       hold: this.#holdTimes?.snapshot() ?? null,
       holders: this.#holdersOf(this.#leased(), now),
       closed: this.#closed,
+      ...(this.#sizer === null ? {} : { sizing: this.#sizer.figures() }),
     };
   }
 

@@ -15,6 +15,8 @@ export class ResourceLife<R> {
   readonly #driverResets: boolean;
   readonly #hooks: Hooks<R>;
   readonly #events: Events<R>;
+  /** A step of the pool itself before the first-connect hooks. */
+  beforeFirst: ((resource: R) => Promise<void>) | null = null;
   /** Whether the first-connect hooks went well, as soon as that is known; null while nobody has run them. */
   #firstConnect: Promise<boolean> | null = null;
 
@@ -72,7 +74,8 @@ export class ResourceLife<R> {
       else if (slot.resource === resource) onBroken(cause);
     };
     slot.stopListening = driver.onBroken?.(resource, broken) ?? null;
-    if (this.#hooks.firstConnect.length > 0) await this.#runFirstConnect(slot, resource, signal);
+    if (this.beforeFirst !== null || this.#hooks.firstConnect.length > 0)
+      await this.#runFirstConnect(slot, resource, signal);
     signal.throwIfAborted();
     if (this.#hooks.connect.length > 0) await runHooks(this.#hooks.connect, resource, contextOf(slot));
     // Broken before anybody had it: a failed create, so that the next is put off and not tried in a hot loop.
@@ -84,7 +87,9 @@ export class ResourceLife<R> {
   async #runFirstConnect(slot: Slot<R>, resource: R, signal: AbortSignal): Promise<void> {
     while (this.#firstConnect !== null) if (await this.#firstConnect) return;
     signal.throwIfAborted();
-    const hooks = runHooks(this.#hooks.firstConnect, resource, contextOf(slot));
+    const hooks = (this.beforeFirst?.(resource) ?? Promise.resolve()).then(() =>
+      runHooks(this.#hooks.firstConnect, resource, contextOf(slot)),
+    );
     const run = untilAborted(hooks, signal, this.#settings.clock, null, ignore);
     this.#firstConnect = run.then(
       () => true,
@@ -208,6 +213,26 @@ export class ResourceLife<R> {
       });
     }
     return judged;
+  }
+
+  /** Whether a create failed because the server takes no more resources. */
+  isFull(error: unknown): boolean {
+    try {
+      return this.#settings.driver.isFull?.(error) ?? false;
+    } catch (failure) {
+      this.#events.listenerFailed.emit({ event: 'error', error: failure });
+      return false;
+    }
+  }
+
+  /** How many resources the server allows; null if it does not say, in time. */
+  async capacity(resource: R): Promise<number | null> {
+    const { driver } = this.#settings;
+    if (driver.capacity === undefined) return null;
+    return this.#within(
+      invoke(() => driver.capacity?.(resource) ?? Promise.resolve(null)),
+      'asking for the capacity',
+    ).catch(() => null);
   }
 
   /** Bounds an operation of the driver. One that is too slow goes on by itself; nobody waits for it any more. */

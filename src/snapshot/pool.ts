@@ -23,6 +23,7 @@ import {
   text,
   told,
 } from './schema.js';
+import { sizing } from './sizing.js';
 
 /** Prefix of the metrics that all pools have. */
 export const POOL_PREFIX = 'poolctl_pool_';
@@ -213,6 +214,8 @@ export const poolFields = {
   /** Oldest first. */
   holders: list(poolHolder),
   closed: isTrue,
+  /** The choice of an adaptive pool, whose `size` follows it. Absent where the size is fixed. */
+  sizing: optional(sizing),
   /** Absent where nothing is known of it. */
   setup: optional(poolSetup),
   /** Absent where no watcher inside the process looks. */

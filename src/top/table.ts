@@ -21,6 +21,8 @@ export interface Column<Row> {
   readonly width: number;
   /** Its share of the room that is left; without it, it has none. */
   readonly grow?: number;
+  /** Left out while no row has a value in it. */
+  readonly optional?: true;
   value(row: Row): Value;
   /** The text of the cell; default: the value itself. */
   text?(row: Row, width: number, drawing: Drawing): string;
@@ -66,7 +68,9 @@ export interface TableQuery {
 
 /** Filters and sorts rows. Cells are asked for later, of the rows that are seen only. */
 export function tableOf<Row>(spec: TableSpec<Row>, rows: readonly Row[], query: TableQuery): Table {
-  const { columns } = spec;
+  const columns = spec.columns.filter(
+    ({ optional, value }) => optional !== true || rows.some((row) => value(row) !== null),
+  );
   const sort = query.sort ?? spec.sort;
   const kept = filtered(rows, columns, query.filter);
   const column = sort === null ? undefined : columns.find(({ id }) => id === sort.column);

@@ -5,6 +5,7 @@ import type { Connection, ConnectionSight, QueryOptions, QueryParams, QueryResul
 import { connectionLost, DatabaseError, queryAborted } from '../errors.js';
 import { splitScript } from '../mysql-tokens.js';
 import { Turns } from '../turns.js';
+import { MYSQL_CAPACITY } from './mysql-capacity.js';
 import { isEnd, lost, statementError } from './mysql-errors.js';
 import { type Greeting, type MysqlAccess, type MysqlPlace, type Opened, openMysql } from './mysql-open.js';
 import { bindable, executable, headerOf, toResult, written } from './mysql-values.js';
@@ -189,6 +190,13 @@ export class MysqlConnection implements Connection {
     this.#lastSql = sql;
     const statements = splitScript(sql, this.#writing);
     for (const statement of statements) await this.#runText(statement, statement, signal);
+  }
+
+  async capacity(): Promise<number | null> {
+    const { rows } = await this.query<{ most: number | bigint | null }>(MYSQL_CAPACITY);
+    this.#lastSql = null;
+    const most = rows[0]?.most ?? null;
+    return most === null ? null : Number(most);
   }
 
   async ping(): Promise<boolean> {

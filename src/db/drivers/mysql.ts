@@ -8,6 +8,7 @@ import type {
   PoolDefaults,
 } from '../connection.js';
 import { isConnectionLost } from '../errors.js';
+import { isMysqlFull } from './mysql-capacity.js';
 import type { MysqlSettings } from './mysql-connection.js';
 import type { MysqlPlace, MysqlTlsMode, MysqlTlsSettings } from './mysql-open.js';
 import { PARAMETERS } from './mysql-url.js';
@@ -39,6 +40,7 @@ export const mysqlDriver: DatabaseDriver = {
         return connectMysql(settings, signal);
       },
       isDisconnect: isConnectionLost,
+      isFull: isMysqlFull,
       begin: ({ readOnly }) => (readOnly === true ? 'start transaction read only' : 'start transaction'),
     } satisfies DatabaseTarget;
   },

@@ -14,6 +14,7 @@ import type {
 } from '../connection.js';
 import { connectionLost, DatabaseError, queryAborted } from '../errors.js';
 import { Turns } from '../turns.js';
+import { PG_CAPACITY } from './pg-capacity.js';
 import { connectError, lost, statementError } from './pg-errors.js';
 import { passwordFromFile } from './pg-pass.js';
 import { connectFirst, type PgPlace, type PlaceRules } from './pg-places.js';
@@ -333,6 +334,13 @@ export class PgConnection implements Connection {
     refuseZeroBytes(sql);
     this.#lastSql = sql;
     await this.#run({ text: sql }, signal, ignore);
+  }
+
+  async capacity(): Promise<number | null> {
+    if (this.#settings.pgbouncer || this.#isConsole) return null;
+    const { rows } = await this.query<{ most: number | null }>(PG_CAPACITY);
+    this.#lastSql = null;
+    return rows[0]?.most ?? null;
   }
 
   async ping(): Promise<boolean> {

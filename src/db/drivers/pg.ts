@@ -8,6 +8,7 @@ import type {
   PoolDefaults,
 } from '../connection.js';
 import { isConnectionLost } from '../errors.js';
+import { isPostgresFull } from './pg-capacity.js';
 import type { PgSettings } from './pg-connection.js';
 import type { PgPlace } from './pg-places.js';
 import type { AuthRules, TlsSettings } from './pg-tls.js';
@@ -42,6 +43,7 @@ export const pgDriver: DatabaseDriver = {
         return connectPg({ ...settings, waitsForServer, isRaw }, signal);
       },
       isDisconnect: isConnectionLost,
+      isFull: isPostgresFull,
       begin: ({ readOnly }) => (readOnly === true ? 'begin read only' : 'begin'),
     } satisfies DatabaseTarget;
   },

@@ -74,6 +74,7 @@ const COLUMNS: readonly HealthColumn[] = [
   figure('overflow', (pool) => pool.overflow || null),
   figure('waiting', (pool) => pool.waiting),
   { title: 'longest', align: 'right', cell: (pool) => formatMs(pool.longest_wait_ms) },
+  { title: 'chosen size', cell: ({ size_reason }) => size_reason ?? '-' },
   { title: 'pool', cell: nameOf, always: true },
 ];
 
