@@ -145,8 +145,11 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#sizer !== null) {
       const sizer = this.#sizer;
       this.#adapt(sizer);
-      if (this.settings.driver.capacity !== undefined)
+      if (this.settings.driver.capacity !== undefined) {
         this.#life.beforeFirst = (resource) => this.#askCapacity(sizer, resource);
+        // Before the server has said how many it allows, one is opened.
+        this.#limit = 1;
+      }
     }
     this.#waitTimes = histograms ? new Histogram() : null;
     this.#holdTimes = histograms ? new Histogram() : null;
@@ -1007,7 +1010,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** The server says how many it allows. If it does not, its refusals tell. */
   async #askCapacity(sizer: AdaptiveSize, resource: R): Promise<void> {
     const most = await this.#life.capacity(resource);
-    if (most !== null && sizer.allows(most)) this.#adapt(sizer);
+    if (most !== null) sizer.allows(most);
+    this.#adapt(sizer);
   }
 
   #adapt(sizer: AdaptiveSize): void {

@@ -56,12 +56,12 @@ describe('an adaptive pool', () => {
   it('goes back to fewer where leases take longer the more there are, and closes the surplus later', async () => {
     const made = adaptivePool({ size: 12 });
     const { pool, clock } = made;
-    // Four are served side by side; more share that.
+    // Four are served side by side. More get in each other's way.
     const random = seededRandom(1);
     const stop = startCallers(made, 30, () => (5 + 10 * random()) * Math.max(1, pool.snapshot().inUse / 4));
     await clock.advance(8000);
     expect(pool.snapshot().sizing?.settled).toBeLessThanOrEqual(8);
-    await clock.advance(11_000);
+    await clock.advance(12_000);
     const { live, sizing } = pool.snapshot();
     expect(live).toBeLessThanOrEqual((sizing?.settled ?? 0) + 4);
     stop();
