@@ -39,7 +39,7 @@ const EXPIRE_PORTION = 200;
 const EXPIRE_MS = 1;
 /** Idle resources that were lent are made up for after this long: a spike of short leases is over by then. */
 const REFILL_MS = 100;
-/** An adaptive pool closes idle resources beyond its size when that has been so for this long: it may need them again. */
+/** An adaptive pool closes idle resources beyond the largest size of this time: it may need them again. */
 const SURPLUS_MS = 10_000;
 const HOLDERS_IN_ERRORS = 10;
 const DEFAULT_GRACE_MS = 5000;
@@ -77,7 +77,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   readonly #minIdle: number;
   /** null: the size is fixed. */
   readonly #sizer: AdaptiveSize | null;
-  #resizedAt = 0;
+  /** The largest adaptive size of late, which is forgotten then. */
+  #recent = { size: 0, until: 0 };
   /** Resources that may be open. */
   #limit: number;
   /** Leases that may be out: an adaptive pool lends fewer than are open while it tries a smaller size. */
@@ -1002,8 +1003,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #resize(sizer: AdaptiveSize, now: number): void {
     this.#adapt(sizer);
-    this.#resizedAt = now;
-    this.#armUpkeep(now + SURPLUS_MS);
+    if (sizer.size >= this.#recent.size) this.#recent = { size: sizer.size, until: now + SURPLUS_MS };
+    this.#armUpkeep(this.#recent.until);
     if (this.#waiters.length > 0) this.#pump(now);
   }
 
@@ -1020,10 +1021,12 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #closeSurplus(sizer: AdaptiveSize, now: number): void {
-    const dueAt = this.#resizedAt + SURPLUS_MS;
-    if (now < dueAt) this.#armUpkeep(dueAt);
-    else
-      while (this.#live > sizer.settled && this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'surplus');
+    if (now >= this.#recent.until) {
+      const size = Math.max(sizer.size, sizer.settled);
+      this.#recent = { size, until: now + SURPLUS_MS };
+      while (this.#live > size && this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'surplus');
+    }
+    if (this.#live > sizer.settled) this.#armUpkeep(this.#recent.until);
   }
 
   /** The size and the overflow as they are now. */
