@@ -22,6 +22,10 @@ export const commands: CommandTable = {
     summary: 'compare two load test results',
     load: async () => (await import('./compare.js')).command,
   },
+  merge: {
+    summary: 'merge the segments of a load test into one result',
+    load: async () => (await import('./merge.js')).command,
+  },
   top: {
     summary: 'show live who holds connections and what blocks them',
     load: async () => (await import('./top.js')).command,

@@ -9,6 +9,7 @@ import { formatsOf } from '../src/report/registry.js';
 import { databaseOptions, feedOptions, httpOptions } from './loadtest-kinds.js';
 import { PROFILES } from './loadtest-profiles.js';
 import { DATABASES, ENGINES, LOADED, MODELED, on, POOLED, SERVERS, TEST_TYPES } from './loadtest-scope.js';
+import { segmentOptions } from './loadtest-split.js';
 import {
   LONGEST_MS,
   MOST_AT_ONCE,
@@ -192,6 +193,7 @@ export const options = {
     appliesTo: on({ target: ['module'] }),
   }),
 
+  ...segmentOptions,
   ...databaseOptions,
   ...feedOptions,
   ...httpOptions,

@@ -1,5 +1,6 @@
 import { onlyWith, type Rule } from '../src/cli/command.js';
 import { flagOf } from '../src/cli/options.js';
+import type { Segment } from '../src/loadtest/api.js';
 import { FEED_METRICS } from '../src/loadtest/feed/thresholds.js';
 import { BUILT_IN_FEED, type TargetKind } from '../src/loadtest/workloads/registry.js';
 import { formatsOf, isFormatOf } from '../src/report/registry.js';
@@ -82,6 +83,22 @@ const hasSql = ({ sql, sqlFile }: Options) => sql.length + sqlFile.length > 0;
 function sizesIn(sweep: readonly Sweep[]): number {
   const sizes = (key: keyof Sweep) => Math.max(1, new Set(sweep.flatMap((each) => each[key])).size);
   return sizes('poolSize') * sizes('maxOverflow');
+}
+
+/** Why a load is too small to give each segment a part; null if it is not. */
+function tooFewFor({ count }: Segment, options: Options): string | null {
+  const { testType, numWorkers, numQueries, maxInFlight, burstSize, numBursts, duration } = options;
+  const amounts: readonly (readonly [flags: string, amount: number | null])[] = [
+    ['--num-workers', testType === 'concurrent' ? numWorkers : null],
+    ['--num-queries', testType === 'concurrent' || testType === 'rate' ? numQueries : null],
+    ['--max-in-flight', testType === 'rate' || testType === 'ramp' ? maxInFlight : null],
+    [
+      '--burst-size times --num-bursts',
+      testType === 'burst' && duration === null ? burstSize * numBursts : null,
+    ],
+  ];
+  const few = amounts.find(([, amount]) => amount !== null && amount < count);
+  return few === undefined ? null : `${few[0]} ${few[1]} cannot be split over ${count} segments`;
 }
 
 export const rules: readonly LoadRule[] = [
@@ -252,6 +269,16 @@ export const rules: readonly LoadRule[] = [
     (options) => isManyRuns(options) && !isFormatOf('sweep', options.format),
     `of --sweep and --baseline is one of ${formatsOf('sweep').join(', ')}`,
   ),
+  ...(['sweep', 'baseline', 'compareWith', 'init', 'cleanup'] as const).map((key) =>
+    notWith(key, 'segment', ({ segment }) => segment !== null, 'and --segment exclude each other'),
+  ),
+  ...(['runId', 'startAt'] as const).map((key) =>
+    notWith(key, 'segment', ({ segment }) => segment === null, 'needs --segment'),
+  ),
+  {
+    of: ['segment', 'testType', 'numWorkers', 'numQueries', 'maxInFlight', 'burstSize', 'numBursts'],
+    check: ({ options }) => (options.segment === null ? null : tooFewFor(options.segment, options)),
+  },
   notWith('queryType', 'sql', hasSql, 'and --sql or --sql-file exclude each other'),
   ...(['params', 'paramsFile', 'define'] as const).map((key) =>
     notWith(key, 'sql', (options) => !hasSql(options), 'needs --sql or --sql-file'),

@@ -4,13 +4,13 @@ import { defineCommand } from '../src/cli/command.js';
 import { UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { openResultOutput } from '../src/cli/output.js';
-import type { LoadProgress, WarmupPlan } from '../src/loadtest/api.js';
+import type { LoadProgress } from '../src/loadtest/api.js';
 import { runBaseline } from '../src/loadtest/baseline.js';
 import { compareRuns, refuseIncomparable } from '../src/loadtest/compare.js';
 import { type LoadTestOptions, runLoadTest } from '../src/loadtest/load-test.js';
-import { concurrencyOf } from '../src/loadtest/models.js';
-import type { Interval, LoadResult, ModelInfo } from '../src/loadtest/result.js';
+import type { Interval, LoadResult } from '../src/loadtest/result.js';
 import { readResult } from '../src/loadtest/result-file.js';
+import { partOf } from '../src/loadtest/segment.js';
 import { type PoolPoint, poolWords, runSweep } from '../src/loadtest/sweep.js';
 import { hasPassed } from '../src/loadtest/verdict.js';
 import { refuseScripts } from '../src/loadtest/wire/script.js';
@@ -28,22 +28,15 @@ import type { SqlWork } from '../src/loadtest/workloads/sql-target.js';
 import type { PoolSize } from '../src/loadtest/workloads/sqlite.js';
 import { logLifeCycle } from '../src/pool/life-cycle-log.js';
 import { type Format, isFormatOf, rendererOf, renderReport } from '../src/report/registry.js';
-import { isManyRuns, type LoadContext, options, targetArgument } from './loadtest-options.js';
+import { limitsOf, modelOf, warmupMs, warmupOf } from './loadtest-model.js';
+import { type LoadContext, options as optionTable, targetArgument } from './loadtest-options.js';
 import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
 import { rules } from './loadtest-rules.js';
+import { gateOf, segmentOf } from './loadtest-segments.js';
 import { surroundingsOf } from './loadtest-surroundings.js';
 import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
-import { MOST_AT_ONCE, type Warmup } from './loadtest-values.js';
 import { tellWaits } from './loadtest-waits.js';
-
-/** How long a load goes on where neither a number of queries nor a duration is given. */
-const DEFAULT_DURATION_MS = 5000;
-/** Each of the many runs of a sweep. */
-const SWEEP_DURATION_MS = 2000;
-
-/** An open load warms up with a closed one, of no more workers than connections; this if those are without limit. */
-const MOST_WARMING = 1000;
 
 export const command = defineCommand({
   name: 'loadtest',
@@ -56,7 +49,7 @@ export const command = defineCommand({
     "pauses. 'rate' starts them by the clock, however long earlier ones take. 'ramp' raises the rate until the target\n" +
     'breaks.',
   arguments: targetArgument,
-  options,
+  options: optionTable,
   rules,
   examples: [
     { command: 'poolctl loadtest', meaning: 'a pool under load, without any setup' },
@@ -180,6 +173,7 @@ function databaseTest(
           folder: io.cwd,
           tempFolder: tmpdir(),
           clock: io.clock,
+          ...(options.segment && { segment: options.segment }),
           onRemark: remark,
           onOpen: (database) => {
             opened(database.pool);
@@ -216,12 +210,16 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   // Loaded before the run, which may use up the file descriptors.
   const report = await rendererOf('loadtest', options.format);
   const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
+  const segment = await segmentOf(context, optionTable);
+  const gate = await gateOf(context, warmupMs(context, test.pool));
   try {
     const intervals: Interval[] = [];
     const result = await measure(context, test, test.pool, {
       onProgress: (state) =>
         context.progress.update({ label: LABELS[state.phase], share: state.fraction, note: noteOf(state) }),
       ...(hdrOutput && { onInterval: (interval) => intervals.push(interval) }),
+      ...(segment && { segment }),
+      ...(gate && { gate }),
     });
     if (hdrOutput !== null) {
       const { hdrLog } = await import('../src/report/loadtest/hdr.js');
@@ -240,7 +238,8 @@ async function compareWith(
   result: LoadResult,
   { options, render, ...context }: LoadContext,
 ): Promise<ExitCode> {
-  const passed = hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
+  // Only the whole can fail: a scheduler that stops at the first failure would end the other segments too.
+  const passed = result.segment !== undefined || hasPassed(result, options) ? ExitCode.Ok : ExitCode.Failed;
   if (earlier === null) return passed;
   // An interrupted run has its own exit code, and says itself that it is partial.
   if (result.partial !== null) return passed;
@@ -330,7 +329,9 @@ function measure(
   {
     unpooled = false,
     ...listeners
-  }: Pick<LoadTestOptions, 'onProgress' | 'onInterval'> & { readonly unpooled?: boolean },
+  }: Pick<LoadTestOptions, 'onProgress' | 'onInterval' | 'segment' | 'gate'> & {
+    readonly unpooled?: boolean;
+  },
 ): Promise<LoadResult> {
   const { options } = context;
   const model = modelOf(context);
@@ -339,7 +340,7 @@ function measure(
     workload: workload(pool, unpooled, opened),
     model,
     ...limitsOf(options, model),
-    warmup: warmupOf(options.warmup, model, pool),
+    warmup: warmupOf(options.warmup, options.segment === null ? model : partOf(model, options.segment), pool),
     seed: options.seed,
     thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
     drainTimeoutMs: options.drainTimeout,
@@ -365,52 +366,6 @@ async function workOf({ options, io }: LoadContext): Promise<SqlWork> {
   });
   if ('problems' in work) throw new UsageError(work.problems);
   return work;
-}
-
-function modelOf({ options, origins }: LoadContext): ModelInfo {
-  switch (options.testType) {
-    case 'concurrent':
-      return { kind: 'closed', workers: options.numWorkers };
-    case 'burst': {
-      const isEndless = options.duration !== null && origins.numBursts.kind === 'default';
-      const count = isEndless ? null : options.numBursts;
-      return { kind: 'burst', size: options.burstSize, count, intervalMs: options.burstInterval };
-    }
-    case 'rate':
-      return { kind: 'rate', perSecond: options.rate, maxInFlight: options.maxInFlight };
-    case 'ramp':
-      return {
-        kind: 'ramp',
-        fromPerSecond: options.rateFrom,
-        toPerSecond: options.rateTo,
-        stepPerSecond: options.rateStep,
-        stepMs: options.stepDuration,
-        limits: { p99Ms: options.breakP99, waitP99Ms: options.breakWait },
-        maxInFlight: options.maxInFlight,
-      };
-  }
-}
-
-function limitsOf(options: LoadContext['options'], model: ModelInfo) {
-  const { numQueries, duration } = options;
-  if (model.kind === 'ramp') return { iterations: null, durationMs: null };
-  if (model.kind === 'burst') return { iterations: null, durationMs: duration };
-  const unasked = isManyRuns(options) ? SWEEP_DURATION_MS : DEFAULT_DURATION_MS;
-  return { iterations: numQueries, durationMs: duration ?? (numQueries === null ? unasked : null) };
-}
-
-function warmupOf(
-  given: Warmup | null,
-  model: ModelInfo,
-  { size, maxOverflow }: PoolSize,
-): WarmupPlan | null {
-  // By itself it lasts until connections are no longer being opened, so that a start is not taken for the steady state.
-  const warmup = given ?? { durationMs: 1000, settleMs: 10_000 };
-  const limits = { iterations: null, durationMs: null, settleMs: null, ...warmup };
-  if (limits.iterations === 0 || limits.durationMs === 0) return null;
-  const places = maxOverflow < 0 ? MOST_AT_ONCE : size + maxOverflow;
-  const workers = model.kind === 'closed' ? model.workers : Math.min(concurrencyOf(model) ?? places, places);
-  return { workers: Math.min(workers, MOST_WARMING), ...limits };
 }
 
 const LABELS: Readonly<Record<LoadProgress['phase'], string>> = {

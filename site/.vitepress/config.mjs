@@ -14,6 +14,7 @@ const guides = [
     items: [
       guide('Find a leak', 'find-a-leak'),
       guide('Prove a pool', 'prove-a-pool'),
+      guide('Load from many machines', 'load-from-many-machines'),
       guide('Read a diagnosis', 'read-a-diagnosis'),
       guide('Watch production', 'watch-production'),
       guide('Set up PgBouncer', 'set-up-pgbouncer'),

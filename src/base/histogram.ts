@@ -21,6 +21,18 @@ export interface HistogramSnapshot {
   readonly buckets: readonly (readonly [upToUs: number, count: number])[];
 }
 
+/**
+ * A histogram for files and messages, from which an equal histogram can be made. `buckets` has a pair for each bucket
+ * that holds something, in order: the highest value of the bucket, a colon, and its count. Spaces separate the pairs.
+ */
+export interface HistogramText {
+  readonly count: number;
+  readonly sumUs: number;
+  readonly minUs: number | null;
+  readonly maxUs: number | null;
+  readonly buckets: string;
+}
+
 export class Histogram {
   readonly #counts = new Float64Array(BUCKETS);
   #count = 0;
@@ -53,6 +65,29 @@ export class Histogram {
     this.#sumUs += other.#sumUs;
     this.#minUs = Math.min(this.#minUs, other.#minUs);
     this.#maxUs = Math.max(this.#maxUs, other.#maxUs);
+  }
+
+  /** Adds what was written with `toText`. Throws a RangeError if the text is damaged. */
+  addText({ count, sumUs, minUs, maxUs, buckets }: HistogramText): void {
+    if (count === 0) return;
+    let sum = 0;
+    for (const pair of buckets.split(' ')) {
+      const [, upToUs, inBucket] = /^(\d+):(\d+)$/.exec(pair) ?? [];
+      if (upToUs === undefined) throw new RangeError(`'${pair}' is no bucket of a histogram`);
+      this.#counts[bucketOf(Number(upToUs))]! += Number(inBucket);
+      sum += Number(inBucket);
+    }
+    if (sum !== count || minUs === null || maxUs === null)
+      throw new RangeError(`the buckets of a histogram hold ${sum} values, and its count is ${count}`);
+    this.#count += count;
+    this.#sumUs += sumUs;
+    this.#minUs = Math.min(this.#minUs, minUs);
+    this.#maxUs = Math.max(this.#maxUs, maxUs);
+  }
+
+  toText(): HistogramText {
+    const { count, sumUs, minUs, maxUs, buckets } = this.snapshot();
+    return { count, sumUs, minUs, maxUs, buckets: buckets.map(([upToUs, n]) => `${upToUs}:${n}`).join(' ') };
   }
 
   reset(): void {

@@ -245,6 +245,17 @@ export interface PoolctlConfig {
     /** format of the result: text, json, markdown (default: text) */
     readonly format?: 'text' | 'json' | 'markdown' | undefined;
   } | undefined;
+  /** merge the segments of a load test into one result */
+  readonly merge?: CommonOptions & {
+    /** print each step on stderr */
+    readonly verbose?: boolean | undefined;
+    /** fail unless it holds for the whole: 'p99<250ms' */
+    readonly threshold?: string | readonly string[] | undefined;
+    /** fail on a marginal verdict too */
+    readonly strict?: boolean | undefined;
+    /** format of the result: text, json, markdown, html, junit, csv (default: text) */
+    readonly format?: 'text' | 'json' | 'markdown' | 'html' | 'junit' | 'csv' | undefined;
+  } | undefined;
   /** show live who holds connections and what blocks them */
   readonly top?: CommonOptions & {
     /** print each step on stderr */

@@ -12,6 +12,8 @@ export interface Evidence
     'measurements' | 'model' | 'pool' | 'http' | 'server' | 'client' | 'verdict' | 'partial'
   > {
   readonly workload: { readonly inProcess: boolean };
+  /** Pools of these options that the load had, one for each segment. Default 1. */
+  readonly pools?: number;
 }
 
 /** More than this many would not be read. */
@@ -86,21 +88,23 @@ const disturbed: Rule = (evidence) =>
     : null;
 
 /** More than the server has: under full load some could not have been opened. */
-const beyondLimits: Rule = ({ pool, server }) => {
-  const why = server && tooManyConnections(pool.options, server);
+const beyondLimits: Rule = ({ pool, server, pools = 1 }) => {
+  const why = server && tooManyConnections(pool.options, server, pools);
   if (server === null || why === null) return null;
-  const left = server.pgbouncer === null ? server.connections?.left : null;
+  const left = server.pgbouncer === null ? Math.floor((server.connections?.left ?? 0) / pools) : null;
   return {
     text: `${why.charAt(0).toUpperCase()}${why.slice(1)}. What cannot be opened fails, or waits for what is there.`,
     options: left ? `--pool-size ${left} --max-overflow 0` : null,
   };
 };
 
-/** The most connections that the target can serve; without limit where that is not known. */
-function leftFor({ server }: Evidence): number {
+/** The most connections that the target can serve for each pool; without limit where that is not known. */
+function leftFor({ server, pools = 1 }: Evidence): number {
   const clients = server?.pgbouncer?.clients;
-  if (clients) return clients.most - clients.used;
-  return server?.connections?.left ?? Number.POSITIVE_INFINITY;
+  const left = clients
+    ? clients.most - clients.used
+    : (server?.connections?.left ?? Number.POSITIVE_INFINITY);
+  return Math.floor(left / pools);
 }
 
 /** From this share of the time of being served on, waiting in the pooler is what it was. */
@@ -201,12 +205,12 @@ const rising: Rule = ({ verdict, model }) =>
     : null;
 
 /** Overflow is opened and closed again and again. */
-const churn: Rule = ({ pool }) => {
+const churn: Rule = ({ pool, pools = 1 }) => {
   const { figures, options } = pool;
   if (figures === null || figures.peakOverflow === null || figures.peakOverflow === 0) return null;
   const { destroyed, recycled, invalidated, pingFailed } = figures;
   const surplus = (destroyed ?? 0) - (recycled ?? 0) - (invalidated ?? 0) - (pingFailed ?? 0);
-  if (surplus <= 2 * figures.peakOverflow) return null;
+  if (surplus <= 2 * figures.peakOverflow * pools) return null;
   return {
     text: `${formatCount(surplus)} connections beyond the pool size were closed on return, and others opened. Keep them:`,
     options: `--pool-size ${options.size + figures.peakOverflow}`,

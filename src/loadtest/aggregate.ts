@@ -1,9 +1,11 @@
-import { Histogram } from '../base/histogram.js';
-import type { LoadModel, Sample } from './api.js';
+import { Histogram, type HistogramText } from '../base/histogram.js';
+import type { LoadModel, Sample, Segment } from './api.js';
 import { BurstRecorder } from './bursts.js';
 import { censoredDistribution, type Distribution, distributionOf } from './distribution.js';
 import { ITERATION_TIMEOUT } from './failures.js';
-import type { ErrorCount, Interval, Measurements } from './result.js';
+import { CENSORED, type ErrorCount, KINDS, type LoadRecord } from './record.js';
+import type { Interval, Measurements } from './result.js';
+import { WHOLE } from './segment.js';
 import { ServedWindow } from './served-window.js';
 import { StageRecorder } from './stages.js';
 import { TimelineRecorder } from './timeline.js';
@@ -20,6 +22,15 @@ export interface RunTotals {
   readonly silentFromMs?: number | null;
 }
 
+/** How an aggregator is used, beyond adding up a whole load. */
+export interface AggregatorOptions {
+  readonly onInterval?: (interval: Interval) => void;
+  /** The part of the load that is recorded. Default: the whole. */
+  readonly segment?: Segment;
+  /** Whether `record` will be asked for. Default false: a long run keeps figures only. */
+  readonly keep?: boolean;
+}
+
 /**
  * Adds up iterations as they end, so the length of a run costs no memory. The response time of an iteration starts
  * when it was due, not when it started. Delays from a busy generator or a stalled target therefore stay visible. It
@@ -34,6 +45,7 @@ export class Aggregator {
   readonly #service = new Histogram();
   readonly #failure = new Histogram();
   readonly #lag = new Histogram();
+  readonly #exact: Readonly<Record<(typeof KINDS)[number], Histogram>>;
   /** Iterations that were given up: the time until then. */
   readonly #censored = { response: new Histogram(), wait: new Histogram(), service: new Histogram() };
   readonly #window: ServedWindow;
@@ -42,13 +54,48 @@ export class Aggregator {
   readonly #bursts: BurstRecorder | null;
   readonly #stages: StageRecorder | null;
 
-  constructor(model: LoadModel, onInterval?: (interval: Interval) => void) {
-    this.#timeline = new TimelineRecorder(onInterval);
+  constructor(model: LoadModel, { onInterval, segment = WHOLE, keep = false }: AggregatorOptions = {}) {
+    this.#exact = {
+      ...{ response: this.#response, wait: this.#wait, service: this.#service },
+      ...{ failure: this.#failure, lag: this.#lag },
+    };
+    this.#timeline = new TimelineRecorder(onInterval, { keep });
     this.#window = new ServedWindow(model.kind === 'open' && model.burstSize === null ? 'steady' : 'other');
     const { burstSize, dueAt, ramp } =
       model.kind === 'open' ? model : { burstSize: null, dueAt: () => 0, ramp: null };
-    this.#bursts = burstSize === null ? null : new BurstRecorder(burstSize, dueAt);
-    this.#stages = ramp === null ? null : new StageRecorder(ramp);
+    this.#bursts = burstSize === null ? null : new BurstRecorder(burstSize, dueAt, { segment, keep });
+    this.#stages = ramp === null ? null : new StageRecorder(ramp, segment);
+  }
+
+  /** Everything that was recorded. Complete once it is finished; needs `keep`. */
+  loadRecord(): LoadRecord {
+    const timeline = this.#timeline.records();
+    if (timeline === null) throw new Error('the aggregator was not told to keep what it records');
+    const texts = <K extends string>(of: Readonly<Record<K, Histogram>>) =>
+      Object.fromEntries(Object.entries<Histogram>(of).map(([kind, one]) => [kind, one.toText()])) as Record<
+        K,
+        HistogramText
+      >;
+    return {
+      exact: texts(this.#exact),
+      censored: texts(this.#censored),
+      late: this.#window.late(),
+      errors: this.#errorCounts(),
+      timeline,
+      bursts: this.#bursts?.records() ?? null,
+      stages: this.#stages?.records() ?? null,
+    };
+  }
+
+  /** Takes in what a segment recorded that began `shiftMs` after the first one. Throws a RangeError if it is damaged. */
+  absorb(record: LoadRecord, shiftMs: number): void {
+    for (const kind of KINDS) this.#exact[kind].addText(record.exact[kind]);
+    for (const kind of CENSORED) this.#censored[kind].addText(record.censored[kind]);
+    this.#window.absorb(record.late);
+    for (const { code, count, example } of record.errors) this.#countError(code, example, count);
+    this.#bursts?.absorb(record.bursts ?? [], shiftMs);
+    this.#stages?.absorb(record.stages ?? []);
+    this.#timeline.absorb(record.timeline, shiftMs);
   }
 
   get ended(): number {
@@ -155,10 +202,10 @@ export class Aggregator {
     }
   }
 
-  #countError(code: string, message: string): void {
+  #countError(code: string, message: string, count = 1): void {
     const known = this.#errors.get(code);
-    if (known !== undefined) known.count++;
-    else this.#errors.set(code, { count: 1, example: message.split('\n', 1)[0] ?? '' });
+    if (known !== undefined) known.count += count;
+    else this.#errors.set(code, { count, example: message.split('\n', 1)[0] ?? '' });
   }
 
   /** The most frequent first. */

@@ -106,6 +106,16 @@ export interface RampPlan {
   readonly limits: RampLimits;
 }
 
+/**
+ * One of several parts of a load. The parts run side by side, in processes or on machines that know nothing of each
+ * other, and together are exactly the whole: the arithmetic is that of k6's execution segments.
+ */
+export interface Segment {
+  /** From 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
 /** How much load, and when it ends: at whichever limit comes first. null is no limit; at least one is set. */
 export interface LoadPlan {
   readonly model: LoadModel;
@@ -113,6 +123,21 @@ export interface LoadPlan {
   readonly durationMs: number | null;
   /** A closed load before the measurement; none of its samples count. */
   readonly warmup: WarmupPlan | null;
+  /**
+   * The part of the load that is run. Times, limits of time and `iterations` are those of the whole; the model's workers
+   * and its limit of iterations in flight are the part's own. Left out: the whole.
+   */
+  readonly segment?: Segment;
+}
+
+/** A start that several runs have in common. */
+export interface StartGate {
+  /** The run is warm and connected. Throws if it is too late for the start. Called once. */
+  ready(): void;
+  /** When the measurement begins, on the run's clock; null while it is not known. */
+  readonly startsAt: number | null;
+  /** Calls back once `startsAt` is known; at once if it is. */
+  onKnown(callback: () => void): void;
 }
 
 /** The warm-up ends at whichever limit comes first; at least one is set. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.js';
-import type { LoadModel, LoadPlan } from './api.js';
+import type { LoadModel, LoadPlan, StartGate } from './api.js';
+import { numberOf, shareOf, WHOLE } from './segment.js';
 
 /** Iterations that never wait for anything would never let a timer or Ctrl-C have its turn; after this long they do. */
 const LONGEST_TURN_MS = 5;
@@ -14,8 +15,15 @@ export interface ArrivalContext {
   readonly abort: AbortSignal;
   /** Whether the pool has come to rest, so that a warm-up that waits for that can end. */
   readonly settled: () => boolean;
-  /** Called once, when the warm-up is over; gives the time at which the measurement begins. */
-  readonly begin: () => number;
+  /** The start that the run has in common with others; null: it begins when it is ready. */
+  readonly gate: StartGate | null;
+  /** Told that the gate refused the run, which ends then. */
+  readonly onRefused: (error: unknown) => void;
+  /**
+   * Called once, when the warm-up is over; gives the time at which the measurement begins. `at` is that time, where it
+   * was set beforehand.
+   */
+  readonly begin: (at?: number) => number;
   /** Told of an arrival for which there is no place. */
   readonly onDrop: (dueAt: number) => void;
   /** Called when no iteration will begin any more, with the length of the arrivals; only the first call counts. */
@@ -44,14 +52,18 @@ export interface Arrivals {
 export function arrive(plan: LoadPlan, context: ArrivalContext): Arrivals {
   const { model, warmup } = plan;
   if (model.kind === 'closed') return closed(plan, model.workers, context);
-  if (warmup === null) return open(plan, model, context);
+  if (warmup === null && context.gate === null) return open(plan, model, context);
 
-  const warm = closed({ iterations: 0, durationMs: null, warmup }, warmup.workers, {
-    ...context,
-    begin: () => context.clock.now(),
-    onActive: () => {},
-    onEnd: () => {},
-  });
+  const warm =
+    warmup === null
+      ? { drained: Promise.resolve() }
+      : closed({ ...plan, iterations: 0, durationMs: null }, warmup.workers, {
+          ...context,
+          gate: null,
+          begin: () => context.clock.now(),
+          onActive: () => {},
+          onEnd: () => {},
+        });
   let after: Arrivals | null = null;
   return {
     get ended() {
@@ -60,11 +72,36 @@ export function arrive(plan: LoadPlan, context: ArrivalContext): Arrivals {
     get dropped() {
       return after?.dropped ?? 0;
     },
-    drained: warm.drained.then(() => {
-      after = open(plan, model, context);
-      return after.drained;
-    }),
+    drained: warm.drained
+      .then(() => throughGate(context))
+      .then(() => {
+        after = open(plan, model, context);
+        return after.drained;
+      }),
   };
+}
+
+/** Waits for the common start, or until the run ends before it. */
+function throughGate({ gate, clock, stop, abort, onRefused }: ArrivalContext): Promise<void> {
+  if (gate === null || stop.aborted || abort.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    let timer: Timer | null = null;
+    const done = () => {
+      timer?.cancel();
+      for (const signal of [stop, abort]) signal.removeEventListener('abort', done);
+      resolve();
+    };
+    for (const signal of [stop, abort]) signal.addEventListener('abort', done);
+    try {
+      gate.ready();
+    } catch (error) {
+      onRefused(error);
+      return done();
+    }
+    gate.onKnown(() => {
+      timer = clock.setTimer(done, (gate.startsAt ?? 0) - clock.now());
+    });
+  });
 }
 
 /**
@@ -72,8 +109,9 @@ export function arrive(plan: LoadPlan, context: ArrivalContext): Arrivals {
  * connections beyond the pool's size, and the measurement would begin with opening them again.
  */
 function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: ArrivalContext): Arrivals {
-  const { clock, stop, abort, iterate, onActive, onEnd } = context;
-  const iterations = plan.iterations ?? Number.POSITIVE_INFINITY;
+  const { clock, stop, abort, iterate, onActive, onEnd, gate } = context;
+  const { segment = WHOLE } = plan;
+  const iterations = plan.iterations === null ? Number.POSITIVE_INFINITY : shareOf(plan.iterations, segment);
   const durationMs = plan.durationMs ?? Number.POSITIVE_INFINITY;
   const isWarm = warmthOf(plan.warmup, context);
   const turns = watchTurns(clock);
@@ -89,7 +127,23 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
     if (plan.iterations === null && plan.durationMs !== null) onEnd(plan.durationMs);
     return startedAt;
   }
-  if (plan.warmup === null) begin();
+  if (plan.warmup === null && gate === null) begin();
+
+  let isReady = false;
+  let hasBegun = false;
+  /** Whether the common start has come. The workers go on warming up until then, which keeps all connections open. */
+  function mayBegin(now: number): boolean {
+    if (gate === null) return true;
+    if (!isReady) {
+      isReady = true;
+      try {
+        gate.ready();
+      } catch (error) {
+        context.onRefused(error);
+      }
+    }
+    return gate.startsAt !== null && now >= gate.startsAt;
+  }
 
   function isOver(now: number): boolean {
     if (stop.aborted || abort.aborted) return true;
@@ -129,7 +183,7 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
             });
             break;
           }
-          if (startedAt === null && isWarm(at, warmEnded)) {
+          if (startedAt === null && isWarm(at, warmEnded) && mayBegin(at)) {
             at = begin();
             next = 0;
           }
@@ -139,21 +193,31 @@ function closed(plan: Omit<LoadPlan, 'model'>, workers: number, context: Arrival
             return;
           }
           turn = turns.current(at);
-          iterate(next++, at, at, startedAt !== null, ended);
+          iterate(numberOf(segment, next++), at, at, startedAt !== null, ended);
         }
         isLooping = false;
       };
       loop();
     }
-    working = Math.min(workers, plan.warmup === null ? iterations : workers);
-    if (working === 0) resolve();
-    for (let started = working; started > 0; started--) work();
+    const workAll = (): void => {
+      hasBegun = true;
+      working = Math.min(workers, plan.warmup === null ? iterations : workers);
+      if (working === 0) resolve();
+      for (let started = working; started > 0; started--) work();
+    };
+    if (plan.warmup !== null || gate === null) workAll();
+    else {
+      void throughGate(context).then(() => {
+        if (!stop.aborted && !abort.aborted) begin();
+        workAll();
+      });
+    }
   });
   return {
     drained: unlessAborted(all, abort),
     dropped: 0,
     get ended() {
-      return working === 0 || isOver(clock.now());
+      return (hasBegun && working === 0) || isOver(clock.now());
     },
   };
 }
@@ -176,19 +240,30 @@ function warmthOf(
 
 function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: ArrivalContext): Arrivals {
   const { clock, stop, abort, iterate, onActive, onDrop, onEnd } = context;
+  const { segment = WHOLE } = plan;
   const iterations = plan.iterations ?? Number.POSITIVE_INFINITY;
   const durationMs = plan.durationMs ?? Number.POSITIVE_INFINITY;
   const maxInFlight = model.maxInFlight ?? Number.POSITIVE_INFINITY;
-  const startedAt = context.begin();
+  const startedAt = context.begin(context.gate?.startsAt ?? undefined);
   let next = 0;
   let inFlight = 0;
   let dropped = 0;
   let ended = false;
   let timer: Timer | null = null;
   const rest = () => {
-    const pauseMs = ended ? Number.POSITIVE_INFINITY : startedAt + model.dueAt(next) - clock.now();
+    const pauseMs = ended
+      ? Number.POSITIVE_INFINITY
+      : startedAt + model.dueAt(numberOf(segment, next)) - clock.now();
     if (inFlight === 0 && pauseMs >= LEAST_PAUSE_MS) onActive(false);
   };
+
+  /** When the last arrival of any segment is due, seen from the first of this one that does not begin. */
+  function lastDueMs(number: number): number {
+    for (let other = number - 1; other > number - segment.count && other >= 0; other--) {
+      if (other < iterations && model.dueAt(other) < durationMs) return model.dueAt(other);
+    }
+    return 0;
+  }
 
   const all = new Promise<void>((resolve) => {
     const settle = () => {
@@ -209,10 +284,14 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
     };
     const beginDue = () => {
       while (!ended) {
-        const dueMs = model.dueAt(next);
-        if (next >= iterations || dueMs >= durationMs) {
-          // A steady rate ends one distance after its last arrival, and a burst with itself.
-          const nominalMs = model.burstSize === null ? Math.min(dueMs, durationMs) : 0;
+        const number = numberOf(segment, next);
+        const dueMs = model.dueAt(number);
+        if (number >= iterations || dueMs >= durationMs) {
+          // A steady rate ends one distance after its last arrival, and a burst with itself: those of the whole load.
+          const nominalMs =
+            model.burstSize === null
+              ? Math.min(model.dueAt(Math.min(number, iterations)), durationMs)
+              : lastDueMs(number);
           return end(Math.max(nominalMs, clock.now() - startedAt));
         }
         const dueAt = startedAt + dueMs;
@@ -221,7 +300,7 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
           timer = clock.setTimer(beginDue, dueAt - now);
           return;
         }
-        const seq = next++;
+        next++;
         if (inFlight >= maxInFlight) {
           dropped++;
           onDrop(dueAt);
@@ -229,7 +308,7 @@ function open(plan: LoadPlan, model: LoadModel & { kind: 'open' }, context: Arri
         }
         if (inFlight === 0) onActive(true);
         inFlight++;
-        iterate(seq, dueAt, now, true, iterationEnded);
+        iterate(number, dueAt, now, true, iterationEnded);
       }
     };
     stop.addEventListener('abort', endEarly, { once: true });

@@ -1,15 +1,20 @@
 import { formatCount } from '../base/units.js';
 import type { PoolInfo, ServerFigures } from './result.js';
 
-/** Why a pool of that size is more than the server can serve, as a clause with the figures; null if it is not. */
+/**
+ * Why so many pools of that size, one by default, are more than the server can serve, as a clause with the figures; null
+ * if they are not.
+ */
 export function tooManyConnections(
   { size, maxOverflow }: Pick<PoolInfo, 'size' | 'maxOverflow'>,
   { connections, pgbouncer }: Pick<ServerFigures, 'connections' | 'pgbouncer'>,
+  pools = 1,
 ): string | null {
-  const wanted = size === 0 || maxOverflow < 0 ? Number.POSITIVE_INFINITY : size + maxOverflow;
+  const wanted = size === 0 || maxOverflow < 0 ? Number.POSITIVE_INFINITY : pools * (size + maxOverflow);
+  const which = pools === 1 ? 'the pool' : `the pools of ${formatCount(pools)} segments together`;
   const what = Number.isFinite(wanted)
-    ? `the pool may open ${formatCount(wanted)} connections`
-    : 'the pool may open any number of connections';
+    ? `${which} may open ${formatCount(wanted)} connections`
+    : `${which} may open any number of connections`;
   if (pgbouncer !== null) {
     const { clients } = pgbouncer;
     const left = clients === null ? Number.POSITIVE_INFINITY : Math.max(0, clients.most - clients.used);

@@ -73,6 +73,21 @@ export function distributionOf(histogram: Histogram): Distribution {
   };
 }
 
+/** The figures of several distributions together, exact to the bucket. None of them may have lower bounds. */
+export function mergedDistribution(parts: readonly Distribution[]): Distribution {
+  const all = new Histogram();
+  for (const { count, minMs, maxMs, meanMs, bucketsUs } of parts) {
+    all.addText({
+      count,
+      sumUs: Math.round((meanMs ?? 0) * 1000 * count),
+      minUs: minMs === null ? null : Math.round(minMs * 1000),
+      maxUs: maxMs === null ? null : Math.round(maxMs * 1000),
+      buckets: bucketsUs.map(([upToUs, n]) => `${upToUs}:${n}`).join(' '),
+    });
+  }
+  return distributionOf(all);
+}
+
 /** Any percentile (0 to 100) of a distribution, in ms; null if nothing was recorded. */
 export function percentileMs(distribution: Distribution, percent: number): number | null {
   const { count, minMs, maxMs, meanMs, bucketsUs } = distribution;

@@ -9,6 +9,7 @@ export type { ClientSource, ThreadTime } from './client-meter.js';
 export type { Distribution } from './distribution.js';
 export type * from './http/types.js';
 export { type LoadTestOptions, runLoadTest } from './load-test.js';
+export type * from './record.js';
 export type * from './result.js';
 export { type Measured, parseThreshold, type Threshold } from './thresholds.js';
 export { hasPassed } from './verdict.js';

@@ -2,7 +2,7 @@ import { arch, availableParallelism, platform } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.js';
 import { seededRandom } from '../base/random.js';
 import { advise } from './advice.js';
-import type { LoadProgress, WarmupPlan, Workload, WorkloadRun } from './api.js';
+import type { LoadProgress, StartGate, WarmupPlan, Workload, WorkloadRun } from './api.js';
 import { judgeBottleneck, ownLimit } from './bottleneck.js';
 import { type ClientSource, eventLoop, NOT_MEASURED, startClientMeter } from './client-meter.js';
 import type { HttpLoad } from './http/types.js';
@@ -15,12 +15,22 @@ import type {
   LoadResult,
   ModelInfo,
   PoolInfo,
+  SegmentPart,
   ServerFigures,
+  Verdict,
   WireFigures,
 } from './result.js';
 import { type RunOutcome, runLoad } from './runner.js';
+import { partOf } from './segment.js';
 import { judgeThresholds, type Threshold } from './thresholds.js';
 import { judge, unjudged } from './verdict.js';
+
+/** The part of a load that a run is, and what identifies the load. */
+export interface SegmentOptions
+  extends Pick<SegmentPart, 'index' | 'count' | 'runId' | 'optionsHash' | 'options' | 'host'> {
+  /** By how much the coordinator's clock is ahead of this machine's, in ms. Default null: not compared. */
+  readonly clockOffsetMs?: number | null;
+}
 
 export interface LoadTestOptions {
   readonly workload: Workload;
@@ -52,6 +62,13 @@ export interface LoadTestOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Told of each stretch of the timeline, with its histograms, when it is over. */
   readonly onInterval?: (interval: Interval) => void;
+  /**
+   * Runs only this part of the load. `model` and `iterations` describe the whole. The result has no verdict and no
+   * thresholds of its own, because `mergeSegments` judges the whole. Default: the whole load.
+   */
+  readonly segment?: SegmentOptions;
+  /** The start that the run has in common with others. Default: none. */
+  readonly gate?: StartGate;
 }
 
 /**
@@ -71,8 +88,10 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
   let http: HttpLoad | null = null;
   let wire: WireFigures | undefined;
   try {
+    const { segment } = options;
     const plan = {
-      model: createModel(model),
+      model: createModel(segment === undefined ? model : partOf(model, segment)),
+      ...(segment !== undefined && { segment }),
       iterations: least(options.iterations ?? null, iterationsOf(model)),
       durationMs: options.durationMs ?? null,
       warmup: options.warmup ?? null,
@@ -88,6 +107,7 @@ export async function runLoadTest(options: LoadTestOptions): Promise<LoadResult>
       onActive: (active) => (active ? meter?.resume() : meter?.pause()),
       ...(options.onProgress && { onProgress: options.onProgress }),
       ...(options.onInterval && { onInterval: options.onInterval }),
+      ...(options.gate && { gate: options.gate }),
     });
     http = run.http?.() ?? null;
     wire = run.wire?.();
@@ -116,12 +136,19 @@ export function resultOf(
 ): LoadResult {
   const { model, workload, seed = 1, thresholds = [], environment = hostEnvironment() } = options;
   const { measurements, partial } = outcome;
+  const segment = segmentPart(options, outcome);
+  const own = segment === null ? model : partOf(model, segment);
   const pool = { options: settings, figures: poolFigures(outcome.poolBefore, outcome.poolAfter) };
   const observed = { measurements, model, pool, http, server, workload: description, client };
   const bottleneck = judgeBottleneck(observed);
   const ownFault = ownLimit(observed, bottleneck);
-  const asMeasured = judge({ measurements, simple: description.simple, model });
-  const verdict = ownFault === null ? asMeasured : unjudged(asMeasured, ownFault);
+  const asMeasured = judge({ measurements, simple: description.simple, model: own });
+  const verdict =
+    segment !== null
+      ? ofSegment(asMeasured, segment)
+      : ownFault === null
+        ? asMeasured
+        : unjudged(asMeasured, ownFault);
   const judged = { ...observed, partial, verdict, client: { ...client, bottleneck } };
   return {
     schema: 1,
@@ -135,14 +162,42 @@ export function resultOf(
     seed,
     partial,
     verdict,
-    thresholds: judgeThresholds(thresholds, { measurements, pool }, ownFault),
+    thresholds: segment === null ? judgeThresholds(thresholds, { measurements, pool }, ownFault) : [],
     measurements,
     pool,
     http,
     ...(wire && { wire }),
     server,
     client: judged.client,
-    advice: advise(judged),
+    advice: segment === null ? advise(judged) : [],
+    ...(segment !== null && { segment }),
+  };
+}
+
+/** The criteria of a segment are shown, but they do not decide: only the whole can pass or fail. */
+function ofSegment(asMeasured: Verdict, { index, count }: SegmentPart): Verdict {
+  const notJudged = `this is segment ${index} of ${count}`;
+  const reason = `This is segment ${index} of ${count}: 'poolctl merge' judges the whole.`;
+  return { ...asMeasured, band: null, notJudged, reason };
+}
+
+/** The input of a merge; null if the run was the whole load. */
+function segmentPart(
+  { segment, thresholds = [] }: Pick<LoadTestOptions, 'segment' | 'thresholds'>,
+  { measurements: { arrivalsMs, elapsedMs }, record, startedAtMs, lateMs }: RunOutcome,
+): SegmentPart | null {
+  if (segment === undefined || record === null) return null;
+  const { clockOffsetMs = null } = segment;
+  const begunAtMs = startedAtMs + (clockOffsetMs ?? 0);
+  return {
+    ...segment,
+    thresholds: thresholds.map(({ expression }) => expression),
+    startedAtMs: begunAtMs,
+    arrivalsEndedAtMs: begunAtMs + arrivalsMs,
+    endedAtMs: begunAtMs + elapsedMs,
+    lateMs,
+    clockOffsetMs,
+    record,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Unit } from '../base/figure.js';
 import type { Distribution } from './distribution.js';
 import type { HttpLoad, HttpPoolInfo } from './http/types.js';
+import type { ErrorCount, LoadRecord } from './record.js';
 
 /** The result of one load test. Plain data: the JSON report is this object. */
 export interface LoadResult {
@@ -33,6 +34,74 @@ export interface LoadResult {
   readonly server: ServerFigures | null;
   readonly client: ClientFigures & { readonly bottleneck: Bottleneck | null };
   readonly advice: readonly Advice[];
+  /** Left out unless the run was one segment of a load: `poolctl merge` makes the whole of them. */
+  readonly segment?: SegmentPart;
+  /** Left out unless the result was merged from segments. */
+  readonly segments?: MergedSegments;
+}
+
+/** The input of a merge, for one segment. The verdict and the thresholds are those of the whole. */
+export interface SegmentPart {
+  /** The same for all segments of a load. */
+  readonly runId: string;
+  /** From 1. */
+  readonly index: number;
+  readonly count: number;
+  /** SHA-256 of `options`, in hex digits. */
+  readonly optionsHash: string;
+  /** Everything that decides what load is run and how it is judged, as text and without passwords. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Judged by the merge. */
+  readonly thresholds: readonly string[];
+  /** The machine. */
+  readonly host: string | null;
+  /** Start of the measurement, and end of the arrivals and of the last iteration: ms since the epoch. */
+  readonly startedAtMs: number;
+  readonly arrivalsEndedAtMs: number;
+  readonly endedAtMs: number;
+  /** How long after the common start the measurement began; null without one. */
+  readonly lateMs: number | null;
+  /** The clock of the machine by that of the coordinator, already taken into account; null if it was not compared. */
+  readonly clockOffsetMs: number | null;
+  /** Everything that was recorded. */
+  readonly record: LoadRecord;
+}
+
+/** The segments that a result was merged from. */
+export interface MergedSegments {
+  readonly runId: string;
+  readonly optionsHash: string;
+  /** Segments that the load consists of. */
+  readonly count: number;
+  /** Segments without a result: their part of the load is missing. */
+  readonly missing: readonly number[];
+  /** The time in which all segments had arrivals, as a share of the longest time of any, 0 to 1. */
+  readonly overlap: number;
+  readonly rows: readonly SegmentRow[];
+}
+
+/** One segment beside the whole. */
+export interface SegmentRow {
+  readonly index: number;
+  readonly host: string | null;
+  /** By which it began after the first one. */
+  readonly shiftMs: number;
+  readonly lateMs: number | null;
+  readonly clockOffsetMs: number | null;
+  readonly started: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly dropped: number;
+  readonly abandoned: number;
+  readonly throughputPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly waitP99Ms: number | null;
+  readonly loopBusy: number | null;
+  readonly cpuCores: number | null;
+  /** How poolctl itself was the limit of the segment; null if it was not. */
+  readonly ownLimit: string | null;
+  readonly partial: Interruption | null;
 }
 
 export interface WorkloadDescription {
@@ -82,13 +151,6 @@ export interface RampLimits {
   readonly p99Ms: number;
   /** Limit for the time spent waiting for the pool. */
   readonly waitP99Ms: number;
-}
-
-export interface ErrorCount {
-  readonly code: string;
-  readonly count: number;
-  /** The first line of the first such error's message. */
-  readonly example: string;
 }
 
 /** One interval of the run. An iteration counts in the interval in which it ends. */
@@ -286,6 +348,11 @@ export interface ServerFigures {
   /** One entry per sample; in a long run, neighboring samples are merged. */
   readonly course: readonly ServerSample[];
   readonly gaps: readonly string[];
+  /**
+   * In the result of a segment that does not observe the server, since one segment is enough: the transactions, or
+   * statements of MySQL, that poolctl counted. Left out otherwise.
+   */
+  readonly leftToSegment?: { readonly index: number; readonly own: number };
 }
 
 /** Connections that the server allows, and how many are left. */

@@ -1,12 +1,14 @@
 import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { Aggregator } from './aggregate.js';
-import type { LoadPlan, LoadProgress, Phase, RunSnapshot, Sample, WorkloadRun } from './api.js';
+import type { LoadPlan, LoadProgress, Phase, RunSnapshot, Sample, StartGate, WorkloadRun } from './api.js';
 import { arrive } from './arrivals.js';
 import { Patience } from './drain.js';
 import { codeOf, IterationTimeout, isPoolTimeout, messageOf } from './failures.js';
 import { type IterationHost, RunningIteration, starterOf, UnderWay } from './iterations.js';
+import type { LoadRecord } from './record.js';
 import type { Interruption, Interval, Measurements } from './result.js';
+import { shareOf, WHOLE } from './segment.js';
 
 const LOOK_MS = 100;
 
@@ -30,6 +32,8 @@ export interface RunOptions {
   readonly onInterval?: (interval: Interval) => void;
   /** Called ten times a second. */
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** The start that the run has in common with others. Default: none. */
+  readonly gate?: StartGate;
 }
 
 export interface RunOutcome {
@@ -40,9 +44,13 @@ export interface RunOutcome {
     readonly elapsedMs: number;
   } | null;
   readonly measurements: Measurements;
+  /** Everything that was recorded, for a merge; null unless the plan is that of a segment. */
+  readonly record: LoadRecord | null;
   readonly partial: Interruption | null;
   /** Wall clock, ms since the epoch. */
   readonly startedAtMs: number;
+  /** How long after the common start the measurement began; null without one. */
+  readonly lateMs: number | null;
   /** The pool when the measurement began, and when it was over. */
   readonly poolBefore: RunSnapshot | null;
   readonly poolAfter: RunSnapshot | null;
@@ -50,7 +58,9 @@ export interface RunOutcome {
 
 /** The moment at which the measurement begins, and what there was before. */
 interface Start {
+  /** All times of the measurement count from here. */
   readonly at: number;
+  readonly begunAt: number;
   readonly wallMs: number;
   readonly pool: RunSnapshot | null;
   readonly warmup: RunOutcome['warmup'];
@@ -58,7 +68,10 @@ interface Start {
 
 export const DEFAULT_DRAIN_MS = 10_000;
 
-/** Drives an opened workload by a plan. Never rejects because an iteration failed: failures are counted. */
+/**
+ * Drives an opened workload by a plan. Never rejects because an iteration failed: failures are counted. Rejects with the
+ * error of the gate if that refuses the run.
+ */
 export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOptions): Promise<RunOutcome> {
   const { clock, stop, onBegin = () => {}, onActive = () => {}, onProgress } = options;
   const { drainTimeoutMs = DEFAULT_DRAIN_MS, iterationTimeoutMs = null } = options;
@@ -66,7 +79,18 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
   const gaveUp = new AbortController();
   const abort = AbortSignal.any([options.abort, gaveUp.signal]);
   const openedAt = clock.now();
-  const aggregator = new Aggregator(plan.model, options.onInterval);
+  const { segment, model } = plan;
+  const aggregator = new Aggregator(model, {
+    keep: segment !== undefined,
+    ...(segment !== undefined && { segment }),
+    ...(options.onInterval && { onInterval: options.onInterval }),
+  });
+  const ownPlan = {
+    ...plan,
+    iterations: plan.iterations === null ? null : shareOf(plan.iterations, segment ?? WHOLE),
+  };
+  const gate = options.gate ?? null;
+  let refusal: { readonly error: unknown } | null = null;
   /** The run ends by itself where more load would show nothing new. */
   const enough = new AbortController();
   const warm = { ended: 0, failed: 0 };
@@ -82,11 +106,13 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     sealedAt ??= clock.now();
   });
 
-  function begin(): Start {
+  function begin(setAt?: number): Start {
     run.begin?.();
-    const at = clock.now();
-    const warmup = { iterations: warm.ended, failed: warm.failed, elapsedMs: at - openedAt };
-    const start = { at, wallMs: clock.wallTime(), pool: run.snapshot(), warmup: plan.warmup && warmup };
+    const now = clock.now();
+    const at = setAt ?? now;
+    const warmup = { iterations: warm.ended, failed: warm.failed, elapsedMs: now - openedAt };
+    const wallMs = clock.wallTime() - (now - at);
+    const start = { at, begunAt: now, wallMs, pool: run.snapshot(), warmup: plan.warmup && warmup };
     measurement.start = start;
     patience.begin();
     return start;
@@ -146,10 +172,14 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
 
   const settled = () => (run.snapshot()?.creating ?? 0) === 0;
   const arrivals = arrive(plan, {
-    ...{ clock, abort, iterate, settled, onActive },
+    ...{ clock, abort, iterate, settled, onActive, gate },
     stop: AbortSignal.any([stop, enough.signal]),
-    begin() {
-      const { at } = begin();
+    onRefused(error) {
+      refusal ??= { error };
+      enough.abort();
+    },
+    begin(setAt) {
+      const { at } = begin(setAt);
       onBegin();
       return at;
     },
@@ -175,7 +205,8 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
     }
     if (start !== null) {
       aggregator.gauge(elapsedMs, waiting);
-      if (aggregator.isBroken(elapsedMs)) enough.abort();
+      // No segment knows whether the whole has broken, and the others would go on without its part.
+      if (segment === undefined && aggregator.isBroken(elapsedMs)) enough.abort();
     }
     onProgress?.({
       phase: phaseOf(start, arrivals.ended),
@@ -183,7 +214,7 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
       fraction:
         start === null
           ? fractionOf(plan.warmup ?? plan, warm.ended, elapsedMs)
-          : fractionOf(plan, aggregator.ended, elapsedMs),
+          : fractionOf(ownPlan, aggregator.ended, elapsedMs),
       ended: start === null ? warm.ended : aggregator.ended,
       failed: start === null ? warm.failed : aggregator.failed,
       waiting,
@@ -195,9 +226,11 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
   await arrivals.drained;
   stopLooking();
   sealedAt ??= clock.now();
+  const refused = refusal as { readonly error: unknown } | null;
+  if (refused !== null) throw refused.error;
 
   // There is none yet if it was interrupted while it was warming up.
-  const { at, wallMs, pool, warmup } = measurement.start ?? begin();
+  const { at, begunAt, wallMs, pool, warmup } = measurement.start ?? begin();
   const abandoned = underWay.list().filter(({ measured }) => measured);
   for (const { dueAt, startedAt, acquiredAt } of abandoned) {
     const acquiredMs = acquiredAt === null ? null : acquiredAt - at;
@@ -205,13 +238,17 @@ export async function runLoad(run: WorkloadRun, plan: LoadPlan, options: RunOpti
   }
   const silentSince = underWay.size === 0 ? null : patience.silentSince(sealedAt, timesOf(underWay.list()));
   const elapsedMs = abandoned.length > 0 ? sealedAt - at : endedMs;
+  const measurements = aggregator.finish({
+    ...{ elapsedMs, started, abandoned: abandoned.length, dropped: arrivals.dropped },
+    arrivalsMs: arrivalsMs ?? elapsedMs,
+    silentFromMs: silentSince === null ? null : silentSince - at,
+  });
+  const startsAt = gate?.startsAt ?? null;
   return {
     warmup,
-    measurements: aggregator.finish({
-      ...{ elapsedMs, started, abandoned: abandoned.length, dropped: arrivals.dropped },
-      arrivalsMs: arrivalsMs ?? elapsedMs,
-      silentFromMs: silentSince === null ? null : silentSince - at,
-    }),
+    measurements,
+    record: segment === undefined ? null : aggregator.loadRecord(),
+    lateMs: startsAt === null ? null : begunAt - startsAt,
     partial: options.abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
     startedAtMs: wallMs,
     poolBefore: pool,

@@ -1,5 +1,6 @@
 import { Histogram } from '../base/histogram.js';
 import { type Distribution, percentileMs } from './distribution.js';
+import type { LateRecord } from './record.js';
 
 interface WindowTotals {
   readonly arrivalsMs: number;
@@ -39,6 +40,17 @@ export class ServedWindow {
     if (endedMs <= this.#closedMs) return;
     this.#lateEnds.recordMs(endedMs - this.#closedMs);
     if (succeeded) this.#lateSuccesses.recordMs(endedMs - this.#closedMs);
+  }
+
+  /** How long after the end of the arrivals iterations ended, for a merge. */
+  late(): LateRecord {
+    return { ends: this.#lateEnds.toText(), successes: this.#lateSuccesses.toText() };
+  }
+
+  /** Adds those of a segment. */
+  absorb({ ends, successes }: LateRecord): void {
+    this.#lateEnds.addText(ends);
+    this.#lateSuccesses.addText(successes);
   }
 
   finish(totals: WindowTotals): { throughputPerSecond: number; endedPerSecond: number } {

@@ -1,9 +1,11 @@
 import { Histogram } from '../base/histogram.js';
 import { formatCount, formatMs, formatShare } from '../base/units.js';
-import type { RampPlan, Sample } from './api.js';
+import type { RampPlan, Sample, Segment } from './api.js';
 import { distributionOf } from './distribution.js';
 import { arrivalsIn } from './models.js';
+import { STAGE_COUNTS, type StageRecord } from './record.js';
 import type { StageRow } from './result.js';
+import { shareBetween, WHOLE } from './segment.js';
 
 /** A p99 breaks with more slow ones than this; and no more than this may fail. */
 const FEW = 0.01;
@@ -13,6 +15,8 @@ interface Stage {
   readonly index: number;
   readonly response: Histogram;
   readonly wait: Histogram;
+  /** Arrivals of the whole step that belong here. */
+  readonly all: number;
   due: number;
   ended: number;
   failed: number;
@@ -29,12 +33,39 @@ export class StageRecorder {
   readonly #plan: RampPlan;
   readonly #stages: Stage[];
 
-  constructor(plan: RampPlan) {
+  constructor(plan: RampPlan, segment: Segment = WHOLE) {
     this.#plan = plan;
-    this.#stages = plan.rates.map((_, index) => ({
-      ...{ index, response: new Histogram(), wait: new Histogram() },
-      ...{ due: 0, ended: 0, failed: 0, dropped: 0, slow: 0, waitedLong: 0, served: 0 },
-    }));
+    let first = 0;
+    this.#stages = plan.rates.map((rate, index) => {
+      const all = shareBetween(first, first + arrivalsIn(rate, plan.stepMs), segment);
+      first += arrivalsIn(rate, plan.stepMs);
+      return {
+        ...{ index, all, response: new Histogram(), wait: new Histogram() },
+        ...{ due: 0, ended: 0, failed: 0, dropped: 0, slow: 0, waitedLong: 0, served: 0 },
+      };
+    });
+  }
+
+  /** The steps that were begun, for a merge. */
+  records(): StageRecord[] {
+    return this.#stages
+      .filter(({ due }) => due > 0)
+      .map(({ response, wait, all: _, ...counts }) => ({
+        ...counts,
+        response: response.toText(),
+        wait: wait.toText(),
+      }));
+  }
+
+  /** Adds what a segment recorded. */
+  absorb(records: readonly StageRecord[]): void {
+    for (const record of records) {
+      const stage = this.#stages[record.index];
+      if (stage === undefined) throw new RangeError(`the ramp has no step ${record.index + 1}`);
+      for (const count of STAGE_COUNTS) stage[count] += record[count];
+      stage.response.addText(record.response);
+      stage.wait.addText(record.wait);
+    }
   }
 
   begin(dueMs: number): void {
@@ -96,9 +127,8 @@ export class StageRecorder {
   }
 
   #verdictOf(stage: Stage, nowMs: number): Pick<StageRow, 'held' | 'why'> {
-    const { stepMs, rates, limits } = this.#plan;
-    const { index, due, ended, failed, dropped, slow, waitedLong } = stage;
-    const all = arrivalsIn(rates[index] ?? 0, stepMs);
+    const { stepMs, limits } = this.#plan;
+    const { index, all, due, ended, failed, dropped, slow, waitedLong } = stage;
     // Iterations that are still in progress this long after the step are slow.
     const isLate = nowMs >= (index + 1) * stepMs + limits.p99Ms;
     const late = isLate ? due - dropped - ended : 0;

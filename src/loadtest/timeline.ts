@@ -1,6 +1,7 @@
 import { Histogram } from '../base/histogram.js';
 import type { Sample } from './api.js';
 import { distributionOf } from './distribution.js';
+import type { StretchRecord, TimelineRecord } from './record.js';
 import type { Interval, Timeline, TimelineRow } from './result.js';
 
 /** Runs up to FINE_ROWS of these are told in them; longer ones by the second. */
@@ -27,10 +28,50 @@ export class TimelineRecorder {
   #open: Stretch[] = [];
   readonly #rows: TimelineRow[] = [];
   readonly #onInterval: (interval: Interval) => void;
+  readonly #records: StretchRecord[] | null;
 
-  /** `onInterval` receives each stretch when it is over. */
-  constructor(onInterval: (interval: Interval) => void = () => {}) {
+  /** `onInterval` receives each stretch when it is over. `keep` keeps the histograms of all of them, for a merge. */
+  constructor(
+    onInterval: (interval: Interval) => void = () => {},
+    { keep = false }: { readonly keep?: boolean } = {},
+  ) {
     this.#onInterval = onInterval;
+    this.#records = keep ? [] : null;
+  }
+
+  /** Everything that was recorded, once it is finished; null unless it was to be kept. */
+  records(): TimelineRecord | null {
+    return this.#records && { intervalMs: this.#intervalMs, stretches: this.#records };
+  }
+
+  /**
+   * Takes in what a segment recorded that began `shiftMs` after the first one. A stretch counts in the interval that its
+   * middle falls into, which is its own if all segments began at once.
+   */
+  absorb({ intervalMs, stretches }: TimelineRecord, shiftMs: number): void {
+    if (intervalMs === COARSE_MS && this.#intervalMs === FINE_MS) this.#coarsenAbsorbed();
+    for (const { atMs, response, wait, failed, waiting } of stretches) {
+      const stretch = this.#absorbedAt(atMs + shiftMs + intervalMs / 2);
+      stretch.response.addText(response);
+      stretch.wait.addText(wait);
+      stretch.failed += failed;
+      if (waiting !== null) stretch.waiting = (stretch.waiting ?? 0) + waiting;
+    }
+  }
+
+  #absorbedAt(atMs: number): Stretch {
+    if (this.#intervalMs === FINE_MS && atMs >= FINE_ROWS * FINE_MS) this.#coarsenAbsorbed();
+    const index = Math.floor(atMs / this.#intervalMs);
+    while (this.#open.length <= index) this.#open.push(newStretch(this.#open.length));
+    return this.#open[index] as Stretch;
+  }
+
+  /** Puts stretches together that may be of any number of segments: their waiters are added up already. */
+  #coarsenAbsorbed(): void {
+    const fine = this.#open;
+    this.#open = [];
+    this.#intervalMs = COARSE_MS;
+    for (const each of fine) addStretch(this.#absorbedAt(each.index * FINE_MS), each);
   }
 
   record(sample: Sample): void {
@@ -78,7 +119,7 @@ export class TimelineRecorder {
   }
 
   #begin(index: number): Stretch {
-    const stretch = { index, response: new Histogram(), wait: new Histogram(), failed: 0, waiting: null };
+    const stretch = newStretch(index);
     this.#open.push(stretch);
     return stretch;
   }
@@ -88,11 +129,7 @@ export class TimelineRecorder {
     this.#open = [];
     this.#intervalMs = COARSE_MS;
     for (const each of fine) {
-      const whole = this.#at(each.index * FINE_MS);
-      whole.response.add(each.response);
-      whole.wait.add(each.wait);
-      whole.failed += each.failed;
-      if (each.waiting !== null) whole.waiting = Math.max(whole.waiting ?? 0, each.waiting);
+      addStretch(this.#at(each.index * FINE_MS), each);
     }
   }
 
@@ -101,6 +138,10 @@ export class TimelineRecorder {
     const response = distributionOf(stretch.response);
     const wait = distributionOf(stretch.wait);
     const atMs = stretch.index * this.#intervalMs;
+    if (this.#records !== null && response.count + failed + (waiting ?? 0) > 0) {
+      const [responseText, waitText] = [stretch.response.toText(), stretch.wait.toText()];
+      this.#records.push({ atMs, response: responseText, wait: waitText, failed, waiting });
+    }
     this.#onInterval({ atMs, lengthMs, response, wait });
     this.#rows.push({
       atMs,
@@ -116,6 +157,17 @@ export class TimelineRecorder {
       waiting,
     });
   }
+}
+
+function newStretch(index: number): Stretch {
+  return { index, response: new Histogram(), wait: new Histogram(), failed: 0, waiting: null };
+}
+
+function addStretch(whole: Stretch, part: Stretch): void {
+  whole.response.add(part.response);
+  whole.wait.add(part.wait);
+  whole.failed += part.failed;
+  if (part.waiting !== null) whole.waiting = Math.max(whole.waiting ?? 0, part.waiting);
 }
 
 function lengthOf({ index }: Stretch, intervalMs: number, elapsedMs: number): number {

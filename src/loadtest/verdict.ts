@@ -1,5 +1,5 @@
 import { boundedFigure, formatFigure } from '../base/figure.js';
-import { formatCount, formatMs, formatRate } from '../base/units.js';
+import { formatCount, formatMs, formatRate, formatShare } from '../base/units.js';
 import { isAtLeast } from './distribution.js';
 import { timeoutsIn } from './failures.js';
 import { concurrencyOf } from './models.js';
@@ -8,6 +8,7 @@ import type {
   Criterion,
   LoadResult,
   Measurements,
+  MergedSegments,
   ModelInfo,
   StageRow,
   ThresholdResult,
@@ -250,6 +251,29 @@ export function unjudged(verdict: Verdict, why: string): Verdict {
   if (verdict.band === null || isBad || isSilent) return verdict;
   const reason = `${why}, so the figures do not show what the target can do. ${verdict.reason}`;
   return { ...verdict, band: null, notJudged: why, reason };
+}
+
+/** The verdict on a load of which segments are missing: it can never be good, since less load came than was asked for. */
+export function withMissing(verdict: Verdict, { missing, count }: MergedSegments): Verdict {
+  if (missing.length === 0) return verdict;
+  const there = count - missing.length;
+  const lack = formatShare(missing.length / count);
+  const whole = criterion({
+    id: 'segments',
+    title: 'segments there',
+    unit: 'share',
+    value: there / count,
+    good: 'at 100 %',
+    bad: 'if any is missing',
+    bandOf: () => 'bad',
+  });
+  const { notJudged: _, ...rest } = verdict;
+  return {
+    ...rest,
+    band: 'bad',
+    reason: `${there} of ${count} segments: ${lack} of the load is missing. ${verdict.reason}`,
+    criteria: [...verdict.criteria, whole],
+  };
 }
 
 interface Rule extends Pick<Criterion, 'id' | 'title' | 'unit' | 'value' | 'good'> {

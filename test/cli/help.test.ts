@@ -59,6 +59,7 @@ describe('poolctl loadtest --help', () => {
     expect(short.filter((line) => /^[A-Z].*:$/.test(line))).toEqual([
       'Arguments:',
       'Load:',
+      'Segments:',
       'Database targets:',
       'Feed targets:',
       'HTTP targets:',

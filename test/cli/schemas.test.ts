@@ -160,6 +160,10 @@ describe('the JSON of a command fits its schema, field by field', () => {
         EITHER,
       ),
     );
+    const part = await json(['loadtest', ...SHORT, '--segment=1/2']);
+    await fits('loadtest', part);
+    await writeFile(join(folder, 'part.json'), JSON.stringify(part));
+    await fits('loadtest', await json(['merge', join(folder, 'part.json'), '--format=json'], EITHER));
     await fits('loadtest-sweep', await json(['loadtest', ...SHORT, '--sweep=pool-size=1,2'], EITHER));
     await fits(
       'loadtest-baseline',

@@ -51,7 +51,10 @@ export async function runAutocannon(options: AutocannonOptions): Promise<LoadRes
   const warmup =
     warmupMs === null ? null : { iterations: warmed, failed: 0, elapsedMs: clock.now() - openedAt };
 
-  const aggregator = new Aggregator(createModel(model), options.onInterval);
+  const aggregator = new Aggregator(
+    createModel(model),
+    options.onInterval && { onInterval: options.onInterval },
+  );
   const statuses = new Map<number, number>();
   const meter = client === null ? null : startClientMeter(client, clock);
   meter?.resume();
@@ -103,6 +106,8 @@ export async function runAutocannon(options: AutocannonOptions): Promise<LoadRes
       // How long a request that failed has taken is not told.
       failure: distributionOf(new Histogram()),
     },
+    record: null,
+    lateMs: null,
     partial: abort.aborted ? 'aborted' : stop.aborted ? 'interrupted' : null,
     startedAtMs,
     poolBefore: null,

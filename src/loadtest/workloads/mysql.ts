@@ -1,11 +1,13 @@
 import { type Clock, systemClock } from '../../base/clock.js';
 import { createDatabase, type Database } from '../../db/database.js';
 import { type MysqlPlaceAccess, mysqlOptions } from '../../db/mysql-place.js';
+import type { Segment } from '../api.js';
 import { tooManyConnections } from '../connection-limits.js';
+import { leftWatch } from './left-watch.js';
 import { inspect, tryWriting } from './mysql-inspect.js';
-import type { MysqlObserver } from './mysql-observer.js';
+import { countStatements, type MysqlObserver } from './mysql-observer.js';
 import { queriesFor } from './mysql-queries.js';
-import { watchMysql } from './mysql-watch.js';
+import { type MysqlWatch, watchMysql } from './mysql-watch.js';
 import type { SqlTarget } from './sql-target.js';
 import type { PoolSize } from './sqlite.js';
 
@@ -15,6 +17,8 @@ export interface MysqlTargetOptions {
   readonly allowWrites: boolean;
   /** Looks at the server meanwhile, and stays open. Default null: nobody looks. */
   readonly observer?: MysqlObserver | null;
+  /** The part of the load that this pool is for: only the first observes the server. Default: the whole. */
+  readonly segment?: Segment;
   readonly clock?: Clock;
   /** Calls back with the database as soon as it is made: to watch its pool. */
   readonly onOpen?: (database: Database) => void;
@@ -24,7 +28,7 @@ export interface MysqlTargetOptions {
 
 /** A MySQL or MariaDB database; it is only read unless writes are allowed, see `inspect`. */
 export function mysqlDatabase(options: MysqlTargetOptions): SqlTarget {
-  const { access, pool, allowWrites, observer = null, clock = systemClock } = options;
+  const { access, pool, allowWrites, observer = null, segment, clock = systemClock } = options;
   return {
     placeholder: () => '?',
     async open({ stop }) {
@@ -34,8 +38,11 @@ export function mysqlDatabase(options: MysqlTargetOptions): SqlTarget {
         ...(allowWrites ? {} : { readOnly: true }),
       });
       options.onOpen?.(database);
-      const watch = observer === null ? null : await watchMysql(observer, database, { clock, stop });
-      const remark = watch && tooManyConnections(pool, watch.figures());
+      let watch: MysqlWatch | null = null;
+      if (observer !== null && (segment?.index ?? 1) === 1)
+        watch = await watchMysql(observer, database, { clock, stop });
+      else if (observer !== null) watch = countOnly(observer, database);
+      const remark = watch && tooManyConnections(pool, watch.figures(), segment?.count);
       if (remark !== null) options.onRemark?.(remark);
       if (observer?.proxied === true && !allowWrites) options.onRemark?.(PROXIED);
       const protocol = isPrepared(access) ? 'prepared statements' : 'text protocol';
@@ -55,6 +62,13 @@ export function mysqlDatabase(options: MysqlTargetOptions): SqlTarget {
       };
     },
   };
+}
+
+function countOnly(observer: MysqlObserver, database: Database): MysqlWatch {
+  const tally = { questions: 0 };
+  countStatements(tally, database);
+  const product = observer.isMariaDb ? 'MariaDB' : 'MySQL';
+  return leftWatch(product, () => tally.questions + observer.tally.questions);
 }
 
 const PROXIED =

@@ -1,11 +1,13 @@
 import { type Clock, systemClock } from '../../base/clock.js';
 import { type Database, makeDatabase } from '../../db/database.js';
 import { accessOptions, type PostgresAccess } from '../../db/postgres-place.js';
+import type { Segment } from '../api.js';
 import { tooManyConnections } from '../connection-limits.js';
+import { leftWatch } from './left-watch.js';
 import { inspect, tryWriting } from './postgres-inspect.js';
-import type { Observer } from './postgres-observer.js';
+import { countInto, type Observer } from './postgres-observer.js';
 import { queriesFor } from './postgres-queries.js';
-import { watchPostgres } from './postgres-watch.js';
+import { type PostgresWatch, watchPostgres } from './postgres-watch.js';
 import type { SqlTarget } from './sql-target.js';
 import type { PoolSize } from './sqlite.js';
 
@@ -15,6 +17,8 @@ export interface PostgresTargetOptions {
   readonly allowWrites: boolean;
   /** Looks at the server meanwhile, and stays open. Default null: nobody looks. */
   readonly observer?: Observer | null;
+  /** The part of the load that this pool is for: only the first observes the server. Default: the whole. */
+  readonly segment?: Segment;
   readonly clock?: Clock;
   /** Connections can be taken over as bytes, for the wire engine. Default false. */
   readonly isRaw?: boolean;
@@ -26,7 +30,7 @@ export interface PostgresTargetOptions {
 
 /** A PostgreSQL database, direct or through PgBouncer; it is only read unless writes are allowed, see `inspect`. */
 export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
-  const { access, pool, allowWrites, observer = null, clock = systemClock, isRaw = false } = options;
+  const { access, pool, allowWrites, observer = null, segment, clock = systemClock, isRaw = false } = options;
   return {
     placeholder: (position) => `$${position}`,
     async open({ stop }) {
@@ -38,9 +42,11 @@ export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
       };
       const database = makeDatabase(access.url, settings, { isRaw });
       options.onOpen?.(database);
-      const watch =
-        observer === null ? null : await watchPostgres(observer, database, access, { clock, stop });
-      const remark = watch && tooManyConnections(pool, watch.figures());
+      let watch: PostgresWatch | null = null;
+      if (observer !== null && (segment?.index ?? 1) === 1)
+        watch = await watchPostgres(observer, database, access, { clock, stop });
+      else if (observer !== null) watch = countOnly(observer, database);
+      const remark = watch && tooManyConnections(pool, watch.figures(), segment?.count);
       if (remark !== null) options.onRemark?.(remark);
       const between = access.pgbouncer ? ' through PgBouncer' : '';
       return {
@@ -59,4 +65,10 @@ export function postgresDatabase(options: PostgresTargetOptions): SqlTarget {
       };
     },
   };
+}
+
+function countOnly(observer: Observer, database: Database): PostgresWatch {
+  const tally = { transactions: 0 };
+  countInto(tally, database, { connects: !observer.pooled });
+  return leftWatch(undefined, () => tally.transactions + observer.tally.transactions);
 }

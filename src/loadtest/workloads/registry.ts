@@ -5,6 +5,7 @@ import { cutUrl, type Database } from '../../db/database.js';
 import { checkMysqlUrl, type MysqlPlaceAccess } from '../../db/mysql-place.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
 import { suggestUrl } from '../../db/suggest-url.js';
+import type { Segment } from '../api.js';
 import { mysqlDatabase } from './mysql.js';
 import type { MysqlObserver } from './mysql-observer.js';
 import { postgresDatabase } from './postgres.js';
@@ -99,6 +100,8 @@ export interface TargetOptions {
   /** The folder for temporary data. */
   readonly tempFolder: string;
   readonly clock: Clock;
+  /** Left out: the whole load. */
+  readonly segment?: Segment;
   readonly onOpen: (database: Database) => void;
   /** Told what the user should know before the load begins. */
   readonly onRemark: (text: string) => void;

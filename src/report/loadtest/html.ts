@@ -5,6 +5,7 @@ import type { LoadResult, ServerSample, TimelineRow } from '../../loadtest/resul
 import { columnChart, escapeXml, lineChart, type Series } from '../svg.js';
 import { histogramRows } from './histogram.js';
 import { httpFacts } from './http.js';
+import { SEGMENT_COLUMNS, segmentRemark, segmentWords } from './segments.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
 import { STYLE } from './style.js';
@@ -50,6 +51,7 @@ ${[
   section('Over time', ...course(result)),
   section('Steps', stages(result)),
   section('Bursts', bursts(result)),
+  section('Segments', segments(result)),
   section('Errors', errors(result)),
   section('Criteria', criteria(result)),
   section('Connections', connections(result)),
@@ -75,6 +77,7 @@ function section(title: string, ...parts: readonly string[]): string {
 function facts(result: LoadResult): string {
   const { workload, environment } = result;
   const engine = engineWords(result);
+  const where = segmentWords(result);
   const rows = [
     ['target', workload.target],
     ['work', workload.name === 'sql' ? workload.work : `${workload.name}: ${workload.work}`],
@@ -82,6 +85,7 @@ function facts(result: LoadResult): string {
     ...(engine === null ? [] : [['engine', engine]]),
     ['pool', poolWords(result)],
     ['load', loadWords(result)],
+    ...(where === null ? [] : [['segments', where]]),
     ['on', [environment.platform, environment.node, cores(environment.cores)].filter(Boolean).join(', ')],
   ];
   const cells = rows.map(([name = '', text = '']) => {
@@ -89,6 +93,14 @@ function facts(result: LoadResult): string {
     return `<tr><th>${escapeXml(name)}</th><td>${value}</td></tr>`;
   });
   return `<table class="facts">${cells.join('')}</table>`;
+}
+
+function segments({ segments }: LoadResult): string {
+  if (segments === undefined) return '';
+  return table(
+    [...SEGMENT_COLUMNS.map(({ title }) => title), ''],
+    segments.rows.map((row) => [...SEGMENT_COLUMNS.map(({ cell }) => cell(row)), segmentRemark(row) ?? '']),
+  );
 }
 
 function cores(count: number | null): string {

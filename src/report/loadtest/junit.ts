@@ -1,4 +1,5 @@
 import { formatFigure } from '../../base/figure.js';
+import { formatCount, formatMs } from '../../base/units.js';
 import type { LoadResult } from '../../loadtest/result.js';
 import { escapeXml } from '../svg.js';
 import { serverFacts } from './server.js';
@@ -19,6 +20,7 @@ export function renderJunit(result: LoadResult): string {
       const figure = actual === null ? 'was not measured' : `was ${formatFigure(actual, unit)}`;
       return testCase('threshold', expression, passed ? '' : failure(`${expression}: ${figure}`, figure));
     }),
+    ...segmentCases(result),
     ...(result.partial === null
       ? []
       : [testCase('run', 'ran to its end', failure(`the run was ${result.partial}`, summaryWords(result)))]),
@@ -34,6 +36,26 @@ ${properties(result)}${cases.join('\n')}
 </testsuite>
 </testsuites>
 `;
+}
+
+/** Every segment is a test case, so that one that is missing or was cut short is seen. */
+function segmentCases({ segments }: LoadResult): string[] {
+  if (segments === undefined) return [];
+  const { count, missing, rows } = segments;
+  return [
+    ...rows.map((row) => {
+      const { index, succeeded, failed, p99Ms, partial } = row;
+      const text = `${formatCount(succeeded)} succeeded, ${formatCount(failed)} failed, p99 ${formatMs(p99Ms)}`;
+      return testCase(
+        'segment',
+        `segment ${index} of ${count}`,
+        partial === null ? `<system-out>${escapeXml(text)}</system-out>` : failure(`it was ${partial}`, text),
+      );
+    }),
+    ...missing.map((index) =>
+      testCase('segment', `segment ${index} of ${count}`, failure('it is missing', 'no result was given')),
+    ),
+  ];
 }
 
 function properties(result: LoadResult): string {

@@ -4,6 +4,7 @@ import type { Distribution, FigureName } from '../../loadtest/distribution.js';
 import type { LoadResult } from '../../loadtest/result.js';
 import { markdownTable, markdownText } from '../markdown.js';
 import { httpFacts } from './http.js';
+import { SEGMENT_COLUMNS, segmentRemark, segmentWords, shownSegments } from './segments.js';
 import { serverFacts } from './server.js';
 import { STAGE_COLUMNS, stageWord } from './stages.js';
 import {
@@ -23,6 +24,7 @@ import {
 export function renderMarkdown(result: LoadResult): string {
   const { verdict, workload, thresholds, client, partial, advice } = result;
   const engine = engineWords(result);
+  const where = segmentWords(result);
   const band =
     verdict.band === null
       ? verdict.notJudged === undefined
@@ -51,6 +53,7 @@ export function renderMarkdown(result: LoadResult): string {
           }),
           [1],
         ),
+    segments(result),
     http(result),
     server(result),
     client.bottleneck === null ? '' : markdownText(client.bottleneck.sentence),
@@ -62,10 +65,25 @@ export function renderMarkdown(result: LoadResult): string {
       `work: ${markdownText(workload.name === 'sql' ? workload.work : `${workload.name}, ${workload.work}`)}`,
       ...(engine === null ? [] : [`engine: ${markdownText(engine)}`]),
       `pool: ${markdownText(poolWords(result))}`,
-      `load: ${markdownText(loadWords(result))}.`,
-    ].join('; '),
+      `load: ${markdownText(loadWords(result))}`,
+      ...(where === null ? [] : [`segments: ${markdownText(where)}`]),
+    ]
+      .join('; ')
+      .concat('.'),
   ];
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;
+}
+
+function segments({ segments }: LoadResult): string {
+  if (segments === undefined) return '';
+  return markdownTable(
+    [...SEGMENT_COLUMNS.map(({ title }) => title), ''],
+    shownSegments(segments.rows).map((row) => [
+      ...SEGMENT_COLUMNS.map(({ cell }) => markdownText(cell(row))),
+      markdownText(segmentRemark(row) ?? ''),
+    ]),
+    SEGMENT_COLUMNS.flatMap(({ title }, at) => (title === 'machine' ? [] : [at])),
+  );
 }
 
 function stages({ measurements }: LoadResult): string {

@@ -9,6 +9,7 @@ import { padEnd, printable, truncate, wrap } from '../text.js';
 import { BURSTS_SHOWN, burstLines } from './bursts.js';
 import { histogramLines } from './histogram.js';
 import { httpLines } from './http.js';
+import { segmentLines, segmentWords } from './segments.js';
 import { serverLines } from './server.js';
 import { NARROW, pageOf, type Sheet, sheetFor } from './sheet.js';
 import { stageLines } from './stages.js';
@@ -40,6 +41,7 @@ export function renderText(result: LoadResult, options: RenderOptions): string {
     times(result, sheet),
     errors(result, sheet),
     criteria(result, sheet),
+    segmentLines(result, sheet),
     pool(result, sheet),
     serverLines(result, sheet),
     histogramLines(result.measurements.response, sheet),
@@ -67,6 +69,7 @@ function header(result: LoadResult, { paint, width, unicode }: Sheet): string[] 
   const room = width - LABEL_WIDTH;
   const line = (label: string, text: string) => labelled(label, wrap(printable(text), room), paint.faint);
   const { workload } = result;
+  const segments = segmentWords(result);
   const own = workload.name === 'sql' ? workload.statements : [];
   const hidden = own.length - STATEMENTS_SHOWN;
   const engine = engineWords(result);
@@ -80,6 +83,7 @@ function header(result: LoadResult, { paint, width, unicode }: Sheet): string[] 
     ...(engine === null ? [] : line('engine', engine)),
     ...line('pool', poolWords(result)),
     ...line('load', loadWords(result)),
+    ...(segments === null ? [] : line('segments', segments)),
   ];
 }
 

@@ -77,7 +77,13 @@ export function engineWords({ wire }: LoadResult): string | null {
   );
 }
 
-export function poolWords({ pool: { options, figures }, http, workload, wire }: LoadResult): string {
+export function poolWords({
+  pool: { options, figures },
+  http,
+  workload,
+  wire,
+  segments,
+}: LoadResult): string {
   if (wire !== undefined) {
     const from = options.profile === null ? '' : ` (profile ${options.profile})`;
     return `${counted(wire.connections, 'connection')} of the wire engine, timeout ${formatDuration(options.timeoutMs)}${from}`;
@@ -89,7 +95,17 @@ export function poolWords({ pool: { options, figures }, http, workload, wire }: 
   }
   if (http?.autocannon)
     return `none: ${counted(http.autocannon.connections, 'connection')} of autocannon's own`;
-  return figures === null ? 'none' : poolInfoWords(options);
+  if (figures === null) return 'none';
+  const count = segments?.rows.length ?? 1;
+  return count === 1
+    ? poolInfoWords(options)
+    : `${poolInfoWords(options)}, in each of ${count} segments${totalWords(options, count)}`;
+}
+
+/** The connections that all pools may open together. */
+function totalWords({ size, maxOverflow, http }: PoolInfo, count: number): string {
+  if (size === 0 || maxOverflow < 0) return '';
+  return `: ${counted(count * (size + (http === undefined ? maxOverflow : 0)), 'connection')} in all`;
 }
 
 export function poolInfoWords(options: PoolInfo): string {

@@ -1,0 +1,87 @@
+import { ValueError } from '../src/base/units.js';
+import { value } from '../src/cli/options.js';
+import { text, type ValueType } from '../src/cli/value-types.js';
+import type { Segment } from '../src/loadtest/api.js';
+import { LOADED, MODELED, on } from './loadtest-scope.js';
+
+export const DAY_MS = 86_400_000;
+
+const MOST_SEGMENTS = 10_000;
+
+const segmentType: ValueType<Segment> = {
+  placeholder: 'I/N',
+  parse(source) {
+    const [, index, count] = /^(\d+)\/(\d+)$/.exec(source.trim()) ?? [];
+    if (index === undefined || count === undefined)
+      throw new ValueError(`'${source}' is not like 1/4, the first of four segments`);
+    const segment = { index: Number(index), count: Number(count) };
+    if (segment.count < 1 || segment.count > MOST_SEGMENTS)
+      throw new ValueError(`'${source}' has ${count} segments; 1 to ${MOST_SEGMENTS} are possible`);
+    if (segment.index < 1 || segment.index > segment.count)
+      throw new ValueError(`'${source}' is no segment: the first is 1/${count}, the last ${count}/${count}`);
+    return segment;
+  },
+  show: ({ index, count }) => `${index}/${count}`,
+};
+
+/** A moment. A time of day is the nearest such time, so that a segment that comes late notices it. */
+export const timeType: ValueType<(nowMs: number) => number> = {
+  placeholder: 'HH:MM:SSZ',
+  parse(source) {
+    const given = source.trim();
+    if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)$/.test(given) && !Number.isNaN(Date.parse(given))) {
+      return shown(given, () => Date.parse(given));
+    }
+    const [, hour, minute, second = '0'] = /^(\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?Z$/.exec(given) ?? [];
+    const inDayMs = Number(hour) * 3_600_000 + Number(minute) * 60_000 + Number(second) * 1000;
+    if (hour === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) >= 60) {
+      throw new ValueError(
+        `'${source}' is no time with a time zone, such as 12:30:00Z or 2026-05-01T12:30:00+02:00`,
+      );
+    }
+    return shown(given, (nowMs) => {
+      const dayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
+      return Math.round((nowMs - dayMs - inDayMs) / DAY_MS) * DAY_MS + dayMs + inDayMs;
+    });
+  },
+  show: (time) => shownTimes.get(time) ?? '',
+};
+
+/** The texts that times were read from. */
+const shownTimes = new WeakMap<(nowMs: number) => number, string>();
+
+function shown(source: string, time: (nowMs: number) => number) {
+  shownTimes.set(time, source);
+  return time;
+}
+
+export const segmentOptions = {
+  segment: value({
+    summary: 'run part I of N of the load; poolctl merge judges the whole',
+    type: segmentType,
+    default: null,
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  startAt: value({
+    summary: 'start all segments at this time: 12:30:00Z',
+    type: timeType,
+    default: null,
+    defaultText: 'as soon as warm',
+    advanced: true,
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  runId: value({
+    summary: 'name of the run, the same for all its segments',
+    type: text(),
+    default: null,
+    advanced: true,
+    defaultText: 'made from the options',
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+};
