@@ -6,6 +6,7 @@ import { type Maker, makerAround, prototypeOf } from './prototypes.js';
 import { bodyAround, isFunction, type Variable, variableOf } from './scope.js';
 import { loadedModules } from './specifiers.js';
 import {
+  alternativesOf,
   assignedFields,
   assignedMembers,
   assignmentsIn,
@@ -197,7 +198,8 @@ export class Entities {
     if (ts.isPropertyAccessExpression(expression)) {
       if (isModuleExports(expression) && variableOf(expression.expression as ts.Identifier) === null)
         return { kind: 'file', unit: this.#project.unitOf(expression) };
-      return this.#member(this.of(expression.expression, depth), expression.name.text, depth);
+      const found = this.#member(this.of(expression.expression, depth), expression.name.text, depth);
+      return found ?? this.#memberOfEither(expression, depth);
     }
     if (ts.isElementAccessExpression(expression)) {
       const key = expression.argumentExpression;
@@ -218,6 +220,21 @@ export class Entities {
     if (ts.isBinaryExpression(expression)) return this.#ofBinary(expression, depth);
     if (ts.isConditionalExpression(expression)) {
       return this.of(expression.whenTrue, depth) ?? this.of(expression.whenFalse, depth);
+    }
+    return null;
+  }
+
+  /** `transaction.commit`, where `const transaction = isOpen ? this.db : await this.db.begin()`: of the one that has it. */
+  #memberOfEither({ expression, name }: ts.PropertyAccessExpression, depth: number): Entity | null {
+    if (depth > DEPTH) return null;
+    const declaration = ts.isIdentifier(expression) ? variableOf(expression)?.declaration : undefined;
+    const value =
+      declaration !== undefined && ts.isVariableDeclaration(declaration)
+        ? declaration.initializer
+        : undefined;
+    for (const one of value === undefined ? [] : alternativesOf(value)) {
+      const found = this.#member(this.of(one, depth + 1), name.text, depth + 1);
+      if (found !== null) return found;
     }
     return null;
   }

@@ -87,6 +87,16 @@ export function assignedMembers({ name, declaration, owner }: Variable): Readonl
   return found;
 }
 
+/** The values that an expression may have: of `a ? b : c` and of `b ?? c` both, of others none. */
+export function alternativesOf(expression: ts.Expression): readonly ts.Expression[] {
+  const inner = bare(expression);
+  if (ts.isConditionalExpression(inner)) return [inner.whenTrue, inner.whenFalse];
+  if (!ts.isBinaryExpression(inner)) return [];
+  const { kind } = inner.operatorToken;
+  const isEither = kind === ts.SyntaxKind.QuestionQuestionToken || kind === ts.SyntaxKind.BarBarToken;
+  return isEither ? [inner.left, inner.right] : [];
+}
+
 /** What a function returns, in the order of its return statements. */
 export function resultsOf(node: ts.SignatureDeclaration): readonly ts.Expression[] {
   const body = 'body' in node ? node.body : undefined;

@@ -64,9 +64,17 @@ export function withLiveFacts(state: State, node: number, isLive: Liveness): Sta
  */
 export function withFewerFacts(state: State, keepsVariables: boolean, owning: ReadonlySet<Place>): State {
   const kept = [...state.facts].filter(
-    ([place]) => owning.has(place) || (keepsVariables && !place.includes('.')),
+    ([place, fact]) =>
+      owning.has(place) || isFlagBeside(place, fact, state) || (keepsVariables && !place.includes('.')),
   );
   return { ...state, facts: new Map(kept) };
+}
+
+/** `transaction.completed`, where `transaction.client` is the lease: says whether it is still to be released. */
+function isFlagBeside(place: Place, fact: string, { holders }: State): boolean {
+  if (fact !== '=true' && fact !== '=false') return false;
+  const object = place.slice(0, place.lastIndexOf('.') + 1);
+  return object !== '' && holders.some((one) => one.replace('!', '').startsWith(object));
 }
 
 /**
