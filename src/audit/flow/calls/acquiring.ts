@@ -1,5 +1,6 @@
 import { ts } from 'ts-morph';
-import { type Body, variableOf } from '../../code/scope.js';
+import { type Body, bodyAround, variableOf } from '../../code/scope.js';
+import { alternativesOf, bare } from '../../code/syntax.js';
 import { forget, isOut } from '../frames.js';
 import type { Call } from '../graph.js';
 import { withoutParentheses } from '../lower/expressions.js';
@@ -34,7 +35,7 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
     : state.status === 'released'
       ? []
       : state.holders;
-  if (call.receiver !== null) walk.parents.add(call.receiver);
+  for (const lender of lendersOf(walk, call.node, call.receiver)) walk.parents.add(lender);
   if (walk.owning.size < OWNING) for (const place of state.facts.keys()) walk.owning.add(place);
   const callback = pattern.callback === undefined ? null : callbackOf(walk, call);
   const isLazy = pattern.lazy === true || pattern.armedBy !== undefined;
@@ -71,6 +72,26 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
   };
 }
 
+/** What lends a lease, and what that was made by: the end of `browser` ends a page of `await browser.newContext()`. */
+function lendersOf(walk: Walk, node: ts.Node, receiver: Place | null): Place[] {
+  if (receiver === null) return [];
+  const callee = ts.isCallExpression(node) ? node.expression : undefined;
+  const lender =
+    callee !== undefined && ts.isPropertyAccessExpression(callee) ? bare(callee.expression) : undefined;
+  const declaration =
+    lender !== undefined && ts.isIdentifier(lender) ? variableOf(lender)?.declaration : undefined;
+  const made =
+    walk.site.spec.isPart === true && declaration !== undefined && ts.isVariableDeclaration(declaration)
+      ? declaration.initializer
+      : undefined;
+  if (declaration === undefined || made === undefined) return [receiver];
+  const call = bare(made);
+  const body = bodyAround(declaration);
+  const at = walk.program.nodeOfCall(body, call);
+  const op = at === null ? undefined : walk.program.graphOf(body).nodes[at]?.op;
+  return [receiver, ...(op?.kind === 'call' ? lendersOf(walk, call, op.call.receiver) : [])];
+}
+
 /** More conditions than an acquire call stands under. */
 const OWNING = 12;
 
@@ -93,13 +114,22 @@ export function callbackOf(walk: Walk, call: Call): { readonly body: Body | null
   if (given === undefined) return null;
   const argument = withoutParentheses(given);
   if (ts.isObjectLiteralExpression(argument)) return null;
+  const declaration = ts.isIdentifier(argument) ? variableOf(argument)?.declaration : undefined;
+  // A parameter: the lease goes to the caller's function.
+  if (declaration !== undefined && isOfCaller(declaration)) return { body: null };
   const entity = walk.program.entities.of(argument);
   if (entity?.kind === 'function') return { body: entity.node };
-  // A parameter: the lease goes to the caller's function.
-  if (!ts.isIdentifier(argument)) return null;
-  const declaration = variableOf(argument)?.declaration;
-  const isParameter = declaration !== undefined && ts.isParameter(declaration);
-  return isParameter || CALLBACK.test(argument.text) ? { body: null } : null;
+  return ts.isIdentifier(argument) && CALLBACK.test(argument.text) ? { body: null } : null;
+}
+
+/** A parameter, or a variable that has its value where it is given: `const done = callback ?? (() => {})`. */
+function isOfCaller(declaration: ts.Node): boolean {
+  if (ts.isParameter(declaration)) return true;
+  const value = ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  return (value === undefined ? [] : alternativesOf(value)).some((one) => {
+    const given = ts.isIdentifier(one) ? variableOf(one)?.declaration : undefined;
+    return given !== undefined && ts.isParameter(given);
+  });
 }
 
 export function acquireByCallback(

@@ -23,6 +23,9 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
   const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
   if (!handed) return false;
+  // What lent it takes it back, though it may be a pool of the project, which only keeps it.
+  const isTakenBack = takes.includes(name) || RELEASING.test(name);
+  if (receiver !== null && isTakenBack && walk.parents.has(receiver)) return true;
   // What a function of the project does with it is followed.
   if (walk.follows && isOfProject(walk, call)) return false;
   return takes.includes(name) || (RELEASING.test(name) && !isOfProject(walk, call));
