@@ -378,6 +378,7 @@ describe('how likely a call is to throw', () => {
     ['work()', 'plain', { callee: QUIET }, 'never'],
     ['work()', 'plain', { callee: { ...QUIET, throws: true, isAsync: true } }, 'never'],
     ['tell()', 'awaited', { callee: { ...QUIET, throws: true, isLogger: true, isQuiet: false } }, 'never'],
+    ['more()', 'plain', { callee: { ...QUIET, isQuiet: true } }, 'protocol'],
     ['try { } catch (e) { work() }', 'plain', { callee: { ...QUIET, throws: true } }, 'protocol'],
     [
       'try { } catch (e) { fail() }',

@@ -6,7 +6,7 @@ import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import { type Liveness, liveness } from './live.js';
 import { lower } from './lower.js';
 import { type Place, rootOf } from './place.js';
-import { isLogger as isLoggerName, raiseOf } from './raises.js';
+import { isLogger as isLoggerName, type Raise, raiseOf } from './raises.js';
 import type { Program, Traits } from './types.js';
 
 /** Graphs and traits of functions, each made once. */
@@ -123,7 +123,7 @@ export class Functions implements Program {
   calleeTraits(call: ts.CallExpression | ts.NewExpression | ts.TaggedTemplateExpression): Traits | null {
     if (ts.isTaggedTemplateExpression(call)) return null;
     if (this.entities.isBareConstruction(call))
-      return { ...NOTHING, isQuiet: true, isAsync: false, isLogger: false };
+      return { ...NOTHING, isQuiet: true, isSafe: true, isAsync: false, isLogger: false };
     const body = this.entities.calledBy(call);
     return body === null ? null : this.traitsOf(body);
   }
@@ -134,12 +134,16 @@ export class Functions implements Program {
     const { nodes } = this.graphOf(body);
     const seen = new Set<number>();
     const queue = [START];
-    let [exits, throws, isQuiet] = [false, false, true];
+    let [exits, throws, isQuiet, isSafe] = [false, false, true, true];
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
       if (seen.has(at)) continue;
       seen.add(at);
       const node = nodes[at] as FlowNode;
-      if (node.thrown === THROWN && isQuiet) isQuiet = this.#isQuiet(node);
+      if (node.thrown === THROWN && isQuiet) {
+        const raise = this.#raiseOf(node);
+        isSafe &&= raise === 'never';
+        isQuiet = raise !== 'ordinary';
+      }
       if (node.op.kind === 'throw') {
         if (node.thrown === THROWN) throws = true;
         queue.push(node.thrown);
@@ -155,17 +159,23 @@ export class Functions implements Program {
       queue.push(...node.next.filter((next) => next !== undefined));
     }
     const returns = seen.has(RETURNED);
-    return { exits: exits && !returns, throws, onlyThrows: throws && !returns, isQuiet };
+    return {
+      exits: exits && !returns,
+      throws,
+      onlyThrows: throws && !returns,
+      isQuiet,
+      isSafe: isSafe && isQuiet,
+    };
   }
 
-  /** Whether a step of a function that stands in no try cannot fail by an ordinary failure. */
-  #isQuiet({ op }: FlowNode): boolean {
-    if (op.kind === 'throw' || op.kind === 'reject' || op.kind === 'await') return false;
-    if (op.kind !== 'call') return true;
+  /** How likely a step of a function that stands in no try is to fail. */
+  #raiseOf({ op }: FlowNode): Raise {
+    if (op.kind === 'throw' || op.kind === 'reject' || op.kind === 'await') return 'ordinary';
+    if (op.kind !== 'call') return 'never';
     const callee = this.calleeTraits(op.call.node);
     const raise = raiseOf(op.call, { onLease: false, isSyncLease: false, protocol: [], callee });
     // A promise that is returned may be one of work that fails.
-    return op.call.mode === 'returned' && callee?.isQuiet !== true ? raise === 'never' : raise !== 'ordinary';
+    return op.call.mode === 'returned' && callee?.isQuiet !== true && raise !== 'never' ? 'ordinary' : raise;
   }
 
   #ofCall(call: ts.CallExpression): { exits: boolean; throws: boolean } {
@@ -180,9 +190,9 @@ export class Functions implements Program {
   }
 }
 
-type Reached = Pick<Traits, 'exits' | 'throws' | 'onlyThrows' | 'isQuiet'>;
+type Reached = Pick<Traits, 'exits' | 'throws' | 'onlyThrows' | 'isQuiet' | 'isSafe'>;
 
-const NOTHING: Reached = { exits: false, throws: false, onlyThrows: false, isQuiet: false };
+const NOTHING: Reached = { exits: false, throws: false, onlyThrows: false, isQuiet: false, isSafe: false };
 
 /** `function error(e) { createLogger().error(e); }`: whether the last thing that a short function does is to log. */
 function isLogger(body: Body): boolean {

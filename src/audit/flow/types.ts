@@ -63,6 +63,8 @@ export interface Traits {
   readonly isAsync: boolean;
   /** Cannot fail as far as can be told: it waits for nothing that may, and throws nothing. */
   readonly isQuiet: boolean;
+  /** Cannot fail at all: nothing that it does throws or waits. */
+  readonly isSafe: boolean;
   /** Only writes to a log. */
   readonly isLogger: boolean;
 }

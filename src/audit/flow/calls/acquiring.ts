@@ -179,6 +179,7 @@ export function mayThrow(walk: Walk, call: Call): boolean {
   const { spec } = walk.site;
   if (spec.release.methods.includes(call.name)) return false;
   const callee = walk.program.calleeTraits(call.node);
+  if (callee?.isSafe === true) return false;
   const context = { onLease: false, isSyncLease: spec.isSync === true, protocol: spec.protocol, callee };
   return raiseOf(call, context) !== 'never';
 }
