@@ -39,7 +39,7 @@ export interface Call {
   readonly inline: ts.SignatureDeclaration | null;
   readonly to: Place;
   readonly mode: Mode;
-  /** What runs, where that is not the callee of the node: a function by name that was given to a promise. */
+  /** The function that runs, if it is not the callee of the node: a named function that was passed to a promise. */
   readonly handler?: ts.Expression;
 }
 

@@ -67,12 +67,12 @@ export function acquireLease(walk: Walk, state: State, call: Call, depth: number
         ...at.map((one) => within(call.to, one)),
       ]),
     ],
-    // Where a later round of a loop gets none, those of the rounds before are still out.
+    // Leases of earlier rounds of a loop are still out if a later round gets none.
     thrown: [isOut(state) ? { ...state, unlikely: true, trail: threw(state, call.node) } : state],
   };
 }
 
-/** What lends a lease, and what that was made by: the end of `browser` ends a page of `await browser.newContext()`. */
+/** The lender of a lease, and its own lender: closing `browser` closes the pages of `await browser.newContext()`. */
 function lendersOf(walk: Walk, node: ts.Node, receiver: Place | null): Place[] {
   if (receiver === null) return [];
   const callee = ts.isCallExpression(node) ? node.expression : undefined;

@@ -23,7 +23,7 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
   const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
   if (!handed) return false;
-  // What lent it takes it back, though it may be a pool of the project, which only keeps it.
+  // A lender takes its lease back. A pool of the project may only keep it after that.
   const isTakenBack = takes.includes(name) || RELEASING.test(name);
   if (receiver !== null && isTakenBack && walk.parents.has(receiver)) return true;
   // What a function of the project does with it is followed.

@@ -224,7 +224,7 @@ export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, i
   return dropTemporaries(storedBy(walk, state, after, call, isOn, isHanded), call);
 }
 
-/** What a call puts the lease into, by its name: a collection, an object, what it returns. */
+/** Puts the lease into a collection, an object or the result, by the name of the call. */
 function storedBy(
   walk: Walk,
   state: State,
