@@ -7,12 +7,14 @@ import { join } from 'node:path';
  * @template Measured
  * @param {string} script
  * @param {object} job
+ * @param {readonly string[]} wrapper what starts it, such as taskset
  * @returns {Promise<Measured | null>}
  */
-export function runChild(script, job) {
+export function runChild(script, job, wrapper = []) {
   return new Promise((resolve) => {
-    const argv = [join(import.meta.dirname, script), JSON.stringify(job)];
-    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const own = [process.execPath, join(import.meta.dirname, script), JSON.stringify(job)];
+    const [command = '', ...argv] = [...wrapper, ...own];
+    const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.on('data', (chunk) => {
       text += chunk;

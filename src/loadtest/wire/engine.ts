@@ -41,6 +41,7 @@ export class WireEngine implements LinkHost {
   #isFlushDue = false;
   #timer: Timer | null = null;
   #counts = { acquired: 0, waited: 0, timedOut: 0, released: 0 };
+  #busy = 0;
   #peakBusy = 0;
   #peakWaiting = 0;
   /** Counts of links that are gone, and all counts when the measurement began. */
@@ -77,7 +78,7 @@ export class WireEngine implements LinkHost {
 
   /** Peaks and counts begin now. */
   resetCounts(): void {
-    this.#peakBusy = 0;
+    this.#peakBusy = this.#busy;
     this.#peakWaiting = this.#waiting.length;
     this.#before = this.#totals();
   }
@@ -128,6 +129,11 @@ export class WireEngine implements LinkHost {
   endRead(): void {
     this.#flush();
     this.#isReading = false;
+  }
+
+  busied(change: 1 | -1): void {
+    this.#busy += change;
+    if (this.#busy > this.#peakBusy) this.#peakBusy = this.#busy;
   }
 
   filled(link: Link): void {
@@ -189,12 +195,6 @@ export class WireEngine implements LinkHost {
 
   get #missing(): number {
     return this.#options.connections - this.#links.size - this.#opening;
-  }
-
-  get #busy(): number {
-    let busy = 0;
-    for (const link of this.#links.keys()) if (link.isBusy) busy++;
-    return busy;
   }
 
   /** Hands waiting iterations to links that have room. */
@@ -270,8 +270,6 @@ export class WireEngine implements LinkHost {
       link.flush();
     }
     filled.length = 0;
-    const busy = this.#busy;
-    if (busy > this.#peakBusy) this.#peakBusy = busy;
   }
 
   /** One timer for all that wait: they came in this order, and have the same limit. */

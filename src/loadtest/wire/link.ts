@@ -21,6 +21,8 @@ export interface LinkHost {
   /** Brackets the reading of answers: what was added to links meanwhile is sent at its end. */
   beginRead(): void;
   endRead(): void;
+  /** A link has its first iteration (1), or has ended its last (-1). */
+  busied(change: 1 | -1): void;
   /** A link has messages to send. */
   filled(link: Link): void;
   /** A link has room for an iteration that it had no room for before. */
@@ -30,18 +32,23 @@ export interface LinkHost {
 }
 
 /** One iteration on a link. */
-interface Task {
+class Task {
   readonly iteration: Iteration;
   readonly work: WireWork;
   /** The next of its steps. */
-  step: number;
+  step = 0;
   /** The statement under way. */
-  statement: WireStatement | null;
-  error: unknown;
+  statement: WireStatement | null = null;
+  error: unknown = null;
   /** Its time is over. */
-  isCanceled: boolean;
+  isCanceled = false;
   /** Ends what watches it: its signal, and a timer. */
-  stopWatching: () => void;
+  stopWatching: () => void = ignore;
+
+  constructor(iteration: Iteration, work: WireWork) {
+    this.iteration = iteration;
+    this.work = work;
+  }
 }
 
 export interface LinkOptions {
@@ -124,14 +131,11 @@ export class Link implements RawReader, AnswerListener {
 
   /** Takes an iteration on; there must be room. In a batch, `sealed` must follow the last one. */
   begin(iteration: Iteration, work: WireWork): void {
-    const task: Task = {
-      ...{ iteration, work, step: 0, statement: null, error: null },
-      isCanceled: false,
-      stopWatching: ignore,
-    };
+    const task = new Task(iteration, work);
     const { signal } = iteration;
     if (signal !== undefined) task.stopWatching = onAbort(signal, () => this.#cancel(task));
     this.#tasks.push(task);
+    if (this.#tasks.length === 1) this.#host.busied(1);
     this.#proceed(task);
   }
 
@@ -296,6 +300,7 @@ export class Link implements RawReader, AnswerListener {
     // One that failed before it was sent may not be the first.
     if (this.#tasks.first === task) this.#tasks.shift();
     else this.#tasks.remove(task);
+    if (this.#tasks.length === 0) this.#host.busied(-1);
     task.stopWatching();
     if (isStale(task.error)) {
       this.#end(asError(task.error), task);
@@ -310,19 +315,22 @@ export class Link implements RawReader, AnswerListener {
   #endBatch(): void {
     const error = this.#batchError;
     const done = this.#done;
-    const all = [...this.#tasks];
+    const all: Task[] = [];
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) all.push(task);
     if (all.length === 0 || (error === null && done !== all.length)) throw unasked('ReadyForQuery');
     this.#batchError = null;
     this.#done = 0;
-    while (this.#tasks.length > 0) this.#tasks.shift();
+    this.#host.busied(-1);
     if (error !== null && isStale(error)) {
       this.#end(error, ...all);
       return;
     }
     if (this.room > 0) this.#host.freed(this);
-    for (const [at, { iteration, stopWatching }] of all.entries()) {
-      stopWatching();
-      iteration.end(error === null ? null : at === done ? error : inFailedBatch(error), this.#host.readAt);
+    const at = this.#host.readAt;
+    for (let i = 0; i < all.length; i++) {
+      const task = all[i] as Task;
+      task.stopWatching();
+      task.iteration.end(error === null ? null : i === done ? error : inFailedBatch(error), at);
     }
   }
 
@@ -373,6 +381,7 @@ export class Link implements RawReader, AnswerListener {
     if (this.#phase === 'over') return;
     this.#prepared.reject(cause);
     const all = [...others, ...this.#tasks];
+    if (this.#tasks.length > 0) this.#host.busied(-1);
     this.close();
     this.#host.lost(this, cause);
     for (const { iteration, stopWatching, error } of all) {

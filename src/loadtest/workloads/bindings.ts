@@ -1,7 +1,7 @@
 import type { Random } from '../../base/random.js';
 import type { Value } from './expression.js';
 import { NO_ROW, type Row } from './parameters.js';
-import type { Statement } from './script.js';
+import type { Parameter, Statement } from './script.js';
 
 /** The values that one iteration has to give to its statements. */
 export interface Bindings {
@@ -18,19 +18,40 @@ export function bindingsFor(
   seq: number,
   random: Random,
 ): Bindings {
-  const row = rows[seq % Math.max(1, rows.length)] ?? NO_ROW;
-  const variables = new Map<string, Value>([['iteration', seq], ...defined]);
+  const row = rows.length === 0 ? NO_ROW : (rows[seq % rows.length] ?? NO_ROW);
+  const variables = new Map<string, Value>();
+  variables.set('iteration', seq);
+  if (defined.size > 0) for (const [name, value] of defined) variables.set(name, value);
   if (row.kind === 'named') for (const [name, value] of row.values) variables.set(name, value);
-  const list = row.kind === 'list' ? row.values : [];
-  // `?` goes on through the row, from one statement of a script to the next.
-  let place = 0;
-  return {
-    variables,
-    random,
-    valuesOf: ({ parameters }) =>
-      parameters.map((parameter) => {
-        if (parameter.kind === 'named') return variables.get(parameter.name) ?? null;
-        return list[parameter.kind === 'numbered' ? parameter.index : place++] ?? null;
-      }),
-  };
+  return new RowBindings(variables, random, row.kind === 'list' ? row.values : NO_VALUES);
+}
+
+const NO_VALUES: readonly Value[] = [];
+
+/** One for each iteration: a class and loops, since closures and spreads cost more than all else that an iteration does. */
+class RowBindings implements Bindings {
+  readonly variables: Map<string, Value>;
+  readonly random: Random;
+  readonly #list: readonly Value[];
+  /** `?` goes on through the row, from one statement of a script to the next. */
+  #place = 0;
+
+  constructor(variables: Map<string, Value>, random: Random, list: readonly Value[]) {
+    this.variables = variables;
+    this.random = random;
+    this.#list = list;
+  }
+
+  valuesOf({ parameters }: Statement): Value[] {
+    const values: Value[] = [];
+    for (let i = 0; i < parameters.length; i++) {
+      const parameter = parameters[i] as Parameter;
+      const value =
+        parameter.kind === 'named'
+          ? this.variables.get(parameter.name)
+          : this.#list[parameter.kind === 'numbered' ? parameter.index : this.#place++];
+      values.push(value ?? null);
+    }
+    return values;
+  }
 }

@@ -90,11 +90,11 @@ export function parseExpression(source: string): Expression {
     if (given.length < known.least || given.length > known.most) {
       throw new ValueError(`${name} is called as ${known.usage}`);
     }
-    return (scope) =>
-      known.call(
-        given.map((node) => node(scope)),
-        scope.random,
-      );
+    return (scope) => {
+      const args: Value[] = [];
+      for (let i = 0; i < given.length; i++) args.push((given[i] as Node)(scope));
+      return known.call(args, scope.random);
+    };
   }
 
   const root = sum();
@@ -119,7 +119,9 @@ function between(usage: string, spread: Spread): Callable {
     most,
     usage,
     call(args, random) {
-      const [low = 0, high = 0, parameter = 0] = args.map(numberOf);
+      const low = numberAt(args, 0);
+      const high = numberAt(args, 1);
+      const parameter = numberAt(args, 2);
       if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || high < low) {
         throw new ValueError(`${usage} needs whole numbers, the lower first; got ${low} and ${high}`);
       }
@@ -181,6 +183,11 @@ function calculate(sign: string, a: number, b: number): number {
       if (b === 0) throw new ValueError('division by zero');
       return a % b;
   }
+}
+
+/** An argument; 0 where it was left out. */
+function numberAt(args: readonly Value[], at: number): number {
+  return at < args.length ? numberOf(args[at] as Value) : 0;
 }
 
 function numberOf(value: Value): number {
