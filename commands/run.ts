@@ -147,11 +147,14 @@ async function causesAtExit(
     const { readLeftBehind } = await import('../src/sources/left-behind.js');
     const readings = await readLeftBehind(folder);
     if (readings.length === 0) return '';
-    const [{ momentOf, settingsIn }, { exitReport }, { maskSecrets }] = await Promise.all([
-      import('../src/diagnosis/moment.js'),
-      import('../src/report/run/exit-report.js'),
-      import('../src/base/secrets.js'),
-    ]);
+    const [{ momentOf, settingsIn }, { findingsAtExit }, { exitReport }, { maskSecrets }] = await Promise.all(
+      [
+        import('../src/diagnosis/moment.js'),
+        import('../src/diagnosis/at-exit.js'),
+        import('../src/report/run/exit-report.js'),
+        import('../src/base/secrets.js'),
+      ],
+    );
     const sources = readings.map((reading) => {
       const { source: label, kind } = reading;
       return { label, kind, reading, stale: null, readMs: null };
@@ -159,7 +162,7 @@ async function causesAtExit(
     const { diagnosis } = momentOf({ atMs: clock.wallTime(), sources }, null, {
       ...{ cwd, settings: settingsIn(env) },
     });
-    return maskSecrets(exitReport(diagnosis.findings));
+    return maskSecrets(exitReport(findingsAtExit(diagnosis.findings)));
   } catch {
     return '';
   }

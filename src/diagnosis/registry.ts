@@ -20,6 +20,7 @@ import {
   serverProcessBlocks,
   wraparoundVacuum,
 } from './causes/locks.js';
+import { idleConnectionsCut, openTransactionsCut } from './causes/lost.js';
 import {
   connectionChurn,
   fanOut,
@@ -125,6 +126,7 @@ export const CAUSES: readonly Cause[] = [
   // Statements that fail, by the code of their error.
   poisonedConnection,
   poolerOnOldServer,
+  openTransactionsCut,
   ...STATEMENT_ERRORS,
   readOnlyServer,
   // What the backends behind the leases and servers do.
@@ -164,6 +166,7 @@ export const CAUSES: readonly Cause[] = [
   poolMadeTwice,
   secondPool,
   statementsFail,
+  idleConnectionsCut,
   connectionChurn,
   zombies,
   poolerRecycles,

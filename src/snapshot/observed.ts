@@ -58,6 +58,10 @@ export const poolObserved = object({
   lostIdle: orNull(amount),
   /** Connections that broke while they were lent. */
   lostLent: orNull(amount),
+  /** Of these, those whose user had a transaction open. Absent in older versions. */
+  lostOpen: optional(orNull(amount)),
+  /** Time since a connection broke the last time, in milliseconds. */
+  lostMs: optional(orNull(figure)),
   /** Idle connections whose last user left a transaction open, or aborted. */
   openIdle: orNull(amount),
   /** Statements, on any connection of the pool, whose effect outlives their transaction; the most frequent first. */

@@ -174,11 +174,8 @@ export class LeaseBook implements ConnectionBook {
     this.observed.failed(code, message, note.site);
   }
 
-  lost({ leaseId }: Note): void {
-    const { observed } = this;
-    observed.begin();
-    if (leaseId === 0) observed.lostIdle = (observed.lostIdle ?? 0) + 1;
-    else observed.lostLent = (observed.lostLent ?? 0) + 1;
+  lost({ leaseId, status }: Note): void {
+    this.observed.lost(leaseId !== 0, status === null ? null : status !== 'I');
   }
 
   /** A resource was made, in this time where it was seen to begin. */

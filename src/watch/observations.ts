@@ -31,6 +31,7 @@ export class Observations {
   named: number | null = null;
   lostIdle: number | null = null;
   lostLent: number | null = null;
+  lostOpen: number | null = null;
   createErrorCode: string | null = null;
   readonly #clock: Clock;
   readonly #errors = new Map<string, ErrorEntry>();
@@ -38,6 +39,7 @@ export class Observations {
   readonly #session = new Map<string, { readonly site: Error | null; count: number }>();
   #createFailedAt: number | null = null;
   #refusedAt: number | null = null;
+  #lostAt: number | null = null;
   #connects: { readonly at: number; readonly ms: number }[] = [];
   #secondAt = Number.NEGATIVE_INFINITY;
   #formatted = 0;
@@ -52,6 +54,18 @@ export class Observations {
     this.named ??= 0;
     this.lostIdle ??= 0;
     this.lostLent ??= 0;
+  }
+
+  /** A connection broke: in the pool, or lent; then maybe with a transaction open, where that is known. */
+  lost(isLent: boolean, isOpen: boolean | null): void {
+    this.begin();
+    this.#lostAt = this.#clock.now();
+    if (!isLent) {
+      this.lostIdle = (this.lostIdle ?? 0) + 1;
+      return;
+    }
+    this.lostLent = (this.lostLent ?? 0) + 1;
+    if (isOpen !== null) this.lostOpen = (this.lostOpen ?? 0) + Number(isOpen);
   }
 
   failed(code: string, message: string, site: Error | null): void {
@@ -110,6 +124,8 @@ export class Observations {
       slowestConnectMs: this.#slowestConnect(now),
       lostIdle: this.lostIdle,
       lostLent: this.lostLent,
+      lostOpen: this.lostOpen,
+      lostMs: this.#lostAt === null ? null : now - this.#lostAt,
       sessionState: [...this.#session]
         .map(([what, { site, count }]) => ({ what, site: framesOf(site)[0]?.site ?? null, count }))
         .sort((one, other) => other.count - one.count),
@@ -154,9 +170,13 @@ export class Observations {
   }
 }
 
-/** SQLSTATE of PostgreSQL, MySQL's name, or Node's code; null where an error has none. */
+/**
+ * SQLSTATE of PostgreSQL, MySQL's name, or Node's code; null where an error has none. mysql2 has no names for the errors
+ * that MariaDB alone knows: those are told by their number.
+ */
 export function codeOf(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return null;
-  const { code } = error;
-  return typeof code === 'string' ? code.slice(0, 50) : null;
+  if (typeof error !== 'object' || error === null) return null;
+  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown };
+  if (typeof code === 'string') return code.slice(0, 50);
+  return typeof errno === 'number' ? String(errno) : null;
 }

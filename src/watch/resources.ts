@@ -126,20 +126,49 @@ function hearServer(client: PgClient, note: Note): void {
   note.readyAt = note.book?.clock.now() ?? null;
 }
 
-/** Each command of mysql2 has the outcome: its callback receives the error. */
+/**
+ * Each command of mysql2 has the outcome: its callback receives the error. A connection that has ended takes commands by
+ * another method.
+ */
 function hookCommands(connection: object): void {
-  const owner = ownerOf(connection, 'addCommand');
+  for (const name of ['addCommand', '_addCommandClosedState']) {
+    const owner = prototypeWith(connection, name);
+    if (owner === null) continue;
+    hook(
+      owner,
+      name,
+      (addCommand) =>
+        function addCommandWatched(this: object, command, ...more) {
+          const note = noteOn(this);
+          if (note !== null && isObject(command)) hearOutcome(command, note);
+          return addCommand.call(this, command, ...more);
+        },
+    );
+  }
+  const owner = prototypeWith(connection, '_notifyError');
   if (owner === null) return;
   hook(
     owner,
-    'addCommand',
-    (addCommand) =>
-      function addCommandWatched(this: object, command, ...more) {
+    '_notifyError',
+    (notifyError) =>
+      function notifyErrorWatched(this: object, ...args) {
         const note = noteOn(this);
-        if (note !== null && isObject(command)) hearOutcome(command, note);
-        return addCommand.call(this, command, ...more);
+        // It tells of its end more than once.
+        if (note !== null && !lostOnes.has(this)) {
+          lostOnes.add(this);
+          note.book?.lost(note);
+        }
+        return notifyError.apply(this, args);
       },
   );
+}
+
+const lostOnes = new WeakSet<object>();
+
+/** An own property of the connection is the method of one state. */
+function prototypeWith(connection: object, name: string): object | null {
+  const prototype = Object.getPrototypeOf(connection) as object | null;
+  return prototype === null ? null : ownerOf(prototype, name);
 }
 
 /** In the answer to a statement that gives no rows. */
@@ -155,7 +184,8 @@ function hearOutcome(command: { onResult?: unknown }, note: Note): void {
       ? (result as { readonly serverStatus?: unknown }).serverStatus
       : undefined;
     if (typeof status === 'number') note.status = (status & SERVER_STATUS_IN_TRANS) === 0 ? 'I' : 'T';
-    const code = codeOf(error);
+    // A command on a connection that has ended fails without a code.
+    const code = codeOf(error) ?? (isObject(error) ? 'Error' : null);
     if (code !== null) note.book?.statementFailed(note, code, messageOf(error));
     return (onResult as (...args: unknown[]) => unknown).apply(this, args);
   };

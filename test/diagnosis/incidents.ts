@@ -862,6 +862,84 @@ export const INCIDENTS: readonly Incident[] = [
     id: 'idle-transaction-killed',
     sources: [app(failing('25P03', 'terminating connection due to idle-in-transaction timeout', 2))],
   },
+  {
+    // Not of the catalog: whatever ends them says nothing.
+    id: 'idle-connections-cut',
+    sources: [
+      app(
+        pool({
+          ...{ size: 5, maxOverflow: 0, live: 5, idle: 5 },
+          observed: observed({ lostIdle: 6, lostLent: 0, lostOpen: 0, lostMs: 2000 }),
+        }),
+      ),
+    ],
+    says: /6 connections broke while idle/,
+  },
+  {
+    id: 'ok-connections-lost-long-ago',
+    cause: null,
+    sources: [
+      app(
+        pool({
+          ...{ size: 5, maxOverflow: 0, live: 5, idle: 5 },
+          observed: observed({ lostIdle: 6, lostLent: 3, lostOpen: 3, lostMs: 600_000 }),
+        }),
+      ),
+    ],
+  },
+  {
+    // MariaDB ends the connection without a word.
+    id: 'idle-transaction-killed on MariaDB',
+    cause: 'idle-transaction-killed',
+    sources: [
+      app(
+        pool({
+          ...{ driver: 'mysql2', size: 5, maxOverflow: 0, live: 5, idle: 5 },
+          observed: observed({ lostIdle: 0, lostLent: 3, lostOpen: 3, lostMs: 2000 }),
+        }),
+      ),
+    ],
+  },
+  {
+    // A look-alike of a half-open connection: the server has answered, and nobody reads.
+    id: 'an answer that nobody reads',
+    cause: 'server-waits-for-client',
+    sources: [
+      app(dry(many(3, () => ({ ageMs: 40_000, busy: true, lastSql: 'select * from t' })))),
+      postgres(
+        many(3, (n) => ({
+          ...{ ...at(200)(n), state: 'idle', stateMs: 38_000, queryMs: 39_500, transactionMs: null },
+          query: 'select * from t',
+        })),
+      ),
+    ],
+    says: /do not read the answer that the server sent up to 38s ago/,
+  },
+  {
+    // mysql2 keeps the connection until the server has done what the client gave up.
+    id: 'query-left-by-client-timeout of mysql2',
+    cause: 'query-left-by-client-timeout',
+    sources: [
+      app(
+        dry(
+          many(3, () => ({ ageMs: 20_000, busy: true, backendPid: null, lastSql: 'select sleep(60)' })),
+          {
+            driver: 'mysql2',
+            observed: observed({
+              queryErrors: [
+                {
+                  ...{ code: 'PROTOCOL_SEQUENCE_TIMEOUT', message: 'Query inactivity timeout' },
+                  ...{ site: null, count: 3, lastMs: 19_000 },
+                },
+              ],
+            }),
+          },
+        ),
+      ),
+      mysql(many(3, (n) => ({ ...at(200)(n), queryMs: 20_000, query: 'select sleep(60)' }))),
+    ],
+    says: /that a timeout of the client gave up still run/,
+  },
   { id: 'process-file-limit', sources: [unable('connect EMFILE 127.0.0.1:5432')] },
   { id: 'slow-dns', sources: [unable('getaddrinfo EAI_AGAIN db.internal')] },
   {

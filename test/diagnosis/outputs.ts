@@ -1,3 +1,4 @@
+import { findingsAtExit } from '../../src/diagnosis/at-exit.js';
 import { momentOf } from '../../src/diagnosis/moment.js';
 import type { Finding } from '../../src/diagnosis/types.js';
 import { causeNow } from '../../src/doctor/checks/cause-now.js';
@@ -52,7 +53,7 @@ export async function outputsOf({ sources, before, settings, clockStepMs }: Inci
     doctor: await doctorCauses(sources, past, settings ?? null, clockStepMs),
     alerts: await alertCauses(sources, past, settings ?? null, clockStepMs),
     exit,
-    exitText: exitReport(exit),
+    exitText: exitReport(findingsAtExit(exit)),
   };
 }
 

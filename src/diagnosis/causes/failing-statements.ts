@@ -2,7 +2,7 @@ import { printable } from '../../report/text.js';
 import { poolSubject } from '../look.js';
 import { quote } from '../phrases.js';
 import type { Cause, Found } from '../types.js';
-import { errorsOf } from './statement-errors.js';
+import { errorsOf, isLateError } from './statement-errors.js';
 
 /** Below this share of the statements, failures may be part of normal work. */
 const LEAST_SHARE = 0.2;
@@ -24,7 +24,9 @@ export const statementsFail: Cause = {
       const { observed, name } = fact.pool;
       const { queries = null, queryErrors } = observed ?? {};
       if (queries === null || look.isExplained(`errors ${fact.key}`)) return [];
-      const codes = (queryErrors ?? []).map(({ code }) => code).filter((code) => !EXPECTED.test(code));
+      const codes = (queryErrors ?? [])
+        .filter(({ code, message }) => !EXPECTED.test(code) && !isLateError(code, message))
+        .map(({ code }) => code);
       const errors = codes.length === 0 ? null : errorsOf(fact, codes, null, look);
       if (errors === null || errors.count < LEAST_ERRORS || errors.count < LEAST_SHARE * queries) return [];
       return [

@@ -1,9 +1,9 @@
 import { printable } from '../../report/text.js';
-import type { HolderFact, PoolFact } from '../facts.js';
+import type { BackendFact, HolderFact, PoolFact } from '../facts.js';
 import { holdersOf, isOfDatabase, isPressed, isSubscription, poolSubject, SLOW_MS } from '../look.js';
 import { heldWords, ofPool, quote, siteEvidence, sitesOf } from '../phrases.js';
 import { BOUND_STATEMENTS, GIVE_BACK, LIVE_SHORTER_THAN_THE_CUT, OWN_SESSION } from '../repairs.js';
-import type { Cause, Found, Look } from '../types.js';
+import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
 
 /** A share of the places from which on a subscription is felt. */
@@ -100,11 +100,7 @@ function isDeaf({ backend, chain, holder }: HolderFact, { app }: PoolFact, { fac
   if (backend !== null) {
     const { state, stateMs } = backend.backend;
     // Both ends are read one after the other: a statement may have begun or ended in between.
-    return (
-      state === 'idle' &&
-      (stateMs ?? 0) > SLOW_MS &&
-      (stateMs ?? 0) + 500 > Math.min(holder.ageMs ?? 0, stateMs ?? 0)
-    );
+    return state === 'idle' && (stateMs ?? 0) > SLOW_MS && !hasAnswered(holder, backend);
   }
   const last = chain.hops.at(-1);
   const isLost =
@@ -118,6 +114,13 @@ function isDeaf({ backend, chain, holder }: HolderFact, { app }: PoolFact, { fac
     ({ backend: one }) => one.application === app || one.application === null,
   );
   return facts.backends.length > 0 && own.every(({ backend: one }) => one.state !== 'active');
+}
+
+/** The server became idle after the lease began, and its last statement is that of the lease: it has sent its answer. */
+export function hasAnswered({ ageMs, lastSql }: HolderFact['holder'], { backend }: BackendFact): boolean {
+  const { stateMs, query } = backend;
+  if (stateMs === null || ageMs === null || stateMs + 100 >= ageMs) return false;
+  return query === null || lastSql === null || query.trim().startsWith(lastSql.trim().slice(0, 200));
 }
 
 export const leftRunning: Cause = {
@@ -135,6 +138,7 @@ export const leftRunning: Cause = {
       if (own.some(({ backend }) => backend === null) || (names.size === 0 && address == null)) return [];
       const held = new Set(facts.holders.flatMap(({ backend }) => backend?.key ?? []));
       const oldest = Math.max(0, ...own.map(({ holder }) => holder.ageMs ?? 0));
+      const gaveUp = givenUp(fact, own);
       const left = facts.backends.filter(
         ({ key, backend }) =>
           backend.state === 'active' &&
@@ -147,6 +151,7 @@ export const leftRunning: Cause = {
       const timedOut = (fact.pool.observed?.queryErrors ?? []).some(
         ({ message, lastMs }) => /query read timeout|timeout/i.test(message ?? '') && (lastMs ?? 0) < 300_000,
       );
+      if (gaveUp.length > 0) return [stillLent(fact, gaveUp, look)];
       if (left.length === 0 || (!timedOut && left.length + own.length <= (fact.pool.live ?? 0))) return [];
       const longest = Math.max(...left.map(({ backend }) => backend.queryMs ?? 0));
       const query = left[0]?.backend.query ?? '';
@@ -164,16 +169,51 @@ export const leftRunning: Cause = {
                 `pid ${backend.pid}: active for ${shortTime(backend.queryMs)}, no lease on it; the oldest lease is ${shortTime(oldest)} old`,
             ),
           ruledOut: ['slow queries of today’s leases: these are older than all of them'],
-          steps: left.map(({ source, backend }) => ({
-            kind: 'sql' as const,
-            at: source,
-            text: `SELECT pg_cancel_backend(${backend.pid})`,
-          })),
+          steps: cancelSteps(left, look),
         },
       ];
     });
   },
 };
+
+/** mysql2 keeps a connection lent until the statement ends that its time-out gave up. */
+function givenUp({ pool }: PoolFact, own: readonly HolderFact[]): readonly HolderFact[] {
+  const timedOut = (pool.observed?.queryErrors ?? []).some(
+    ({ code, lastMs }) => code === 'PROTOCOL_SEQUENCE_TIMEOUT' && (lastMs ?? 0) < 300_000,
+  );
+  if (!timedOut) return [];
+  return own.filter(({ doing, backend }) => doing === 'query' && (backend?.backend.queryMs ?? 0) > SLOW_MS);
+}
+
+function stillLent(fact: PoolFact, gaveUp: readonly HolderFact[], look: Look): Found {
+  const backends = gaveUp.flatMap(({ backend }) => backend ?? []);
+  const longest = Math.max(...backends.map(({ backend }) => backend.queryMs ?? 0));
+  return {
+    severity: isPressed(fact) ? 'bad' : 'warn',
+    subject: poolSubject(fact),
+    explains: [fact.key, ...backends.map(({ key }) => key)],
+    weight: (fact.pool.waiting ?? 0) + 1,
+    words: ofPool(
+      fact,
+      `${counted(gaveUp.length, 'statement')} that a timeout of the client gave up still run on the server, for up to ${shortTime(longest)}, and keep their connections: ${quote(backends[0]?.backend.query ?? '')}`,
+    ),
+    evidence: ['PROTOCOL_SEQUENCE_TIMEOUT: the client gave statements up', ...siteEvidence(gaveUp, look)],
+    ruledOut: ['a leak: the connections come back when the statements end'],
+    steps: cancelSteps(backends, look),
+    driver: fact.pool.driver,
+  };
+}
+
+function cancelSteps(backends: readonly BackendFact[], { facts }: Look): Step[] {
+  return backends.map(({ source, backend: { pid } }): Step => {
+    const isMysql = facts.servers.some((one) => one.source === source && one.kind === 'mysql');
+    return {
+      kind: 'sql',
+      at: source,
+      text: isMysql ? `KILL QUERY ${pid}` : `SELECT pg_cancel_backend(${pid})`,
+    };
+  });
+}
 
 export const leak: Cause = {
   id: 'leak-missing-release',

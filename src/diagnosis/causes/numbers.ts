@@ -495,7 +495,10 @@ export const goneConnections: Cause = {
       const { pool } = fact;
       const server = facts.servers.find(({ kind }) => kind === 'mysql');
       if (server === undefined || !/mysql|mariadb/i.test(pool.driver) || (pool.live ?? 0) === 0) return [];
-      const user = pool.observed?.address?.user ?? null;
+      const { user = null, port = null } = pool.observed?.address ?? {};
+      // Another server, or one whose sessions this reader may not see, says nothing.
+      if (facts.gaps.some(({ source }) => source === server.source)) return [];
+      if (port !== null && !server.source.includes(`:${port}`)) return [];
       const own = facts.backends.filter(
         ({ source, backend }) => source === server.source && (user === null || backend.user === user),
       );

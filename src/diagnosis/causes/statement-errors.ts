@@ -341,7 +341,7 @@ const LATE: readonly Sort[] = [
   {
     id: 'slow-query',
     title: 'Statements run into their timeout',
-    codes: ['57014', 'ER_QUERY_TIMEOUT', 'ER_STATEMENT_TIMEOUT', 'PROTOCOL_SEQUENCE_TIMEOUT'],
+    codes: ['57014', 'ER_QUERY_TIMEOUT', 'ER_STATEMENT_TIMEOUT', '1969', 'PROTOCOL_SEQUENCE_TIMEOUT'],
     text: /due to statement timeout|query read timeout|max_statement_time|maximum statement execution time/i,
     clause: 'since they ran into their timeout',
     missing: 'what they waited for: add the address of the server while it happens',
@@ -364,6 +364,11 @@ export const LATE_ERRORS: readonly Cause[] = LATE.map(causeOf).map((cause) => ({
   ...cause,
   find: (look) => cause.find(look).filter(({ subject }) => !look.isExplained(subject.key)),
 }));
+
+/** Whether an error is that of a victim, which has a cause of its own. */
+export function isLateError(code: string, message: string | null): boolean {
+  return LATE.some((sort) => sort.codes.includes(code) || sort.text?.test(message ?? '') === true);
+}
 
 /** By the server's own word, without an application that is watched. */
 export const readOnlyServer: Cause = {

@@ -254,7 +254,9 @@ export const remoteCall: Cause = {
       const fact = look.facts.pools.find(({ key }) => key === subject.key);
       const turnover = fact === undefined ? null : look.recent(fact).releasesPerSecond;
       const longest = Math.max(...open.map(({ backend }) => backend?.backend.transactionMs ?? 0));
-      const clause = `${open.length} of ${counted(relevant.length, fact === undefined ? 'server' : 'lease')} idle in transactions between statements, the longest open for ${shortTime(longest)}${sitesOf(holders, look)}`;
+      // MySQL tells of whole seconds.
+      const since = longest === 0 ? '' : `, the longest open for ${shortTime(longest)}`;
+      const clause = `${open.length} of ${counted(relevant.length, fact === undefined ? 'server' : 'lease')} idle in transactions between statements${since}${sitesOf(holders, look)}`;
       return [
         {
           severity: 'bad',

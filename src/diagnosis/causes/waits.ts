@@ -1,9 +1,22 @@
 import { printable } from '../../report/text.js';
-import { type Activity, activityOf, commonest, type Group, groupsOf, type Member, SLOW_MS } from '../look.js';
-import { quote, siteEvidence } from '../phrases.js';
+import {
+  type Activity,
+  activityOf,
+  commonest,
+  type Group,
+  groupsOf,
+  holdersOf,
+  isOfDatabase,
+  isPressed,
+  type Member,
+  poolSubject,
+  SLOW_MS,
+} from '../look.js';
+import { ofPool, quote, siteEvidence, sitesOf } from '../phrases.js';
 import { BOUND_STATEMENTS, FEWER_AT_ONCE, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look } from '../types.js';
 import { counted, shortSite, shortTime } from '../words.js';
+import { hasAnswered } from './leases.js';
 import { lockCases } from './lock-cases.js';
 import { keysOf, ofGroup, weightOf } from './locks.js';
 
@@ -126,20 +139,58 @@ export const clientReads: Cause = {
   },
   avoid: ['tuning the query: the server has its answer ready', 'a bigger pool', 'an index'],
   find(look) {
-    return waitsOf(look, 'client').map((wait) => {
-      const what =
-        wait.event === 'ClientWrite'
-          ? 'the client does not read what it asked for'
-          : 'the client neither fetches nor sends the rest';
-      return waitFound(
-        wait,
-        look,
-        `${wait.members.length} of ${counted(wait.atWork, nounOf(wait.group))} wait for the client (Client/${wait.event}) for up to ${shortTime(wait.longestMs)}: ${what}`,
-        { ruledOut: ['a slow query: the server has nothing to do', 'a lock: wait_event_type is Client'] },
-      );
-    });
+    return [...unreadAnswers(look), ...waitsFor(look)];
   },
 };
+
+/** The server has sent all of it, so it is idle, while the client still has rows to read. */
+function unreadAnswers(look: Look): Found[] {
+  return look.facts.pools.flatMap((fact): Found[] => {
+    if (!isOfDatabase(fact) || fact.pool.closed || look.isExplained(fact.key)) return [];
+    const own = holdersOf(look.facts, fact);
+    const unread = own.filter(
+      ({ holder, backend }) =>
+        holder.busy === true &&
+        backend?.backend.state === 'idle' &&
+        (backend.backend.stateMs ?? 0) > SLOW_MS &&
+        hasAnswered(holder, backend),
+    );
+    if (unread.length === 0 || unread.length * 2 < own.length) return [];
+    const longest = Math.max(...unread.map(({ backend }) => backend?.backend.stateMs ?? 0));
+    return [
+      {
+        severity: isPressed(fact) ? 'bad' : 'warn',
+        subject: poolSubject(fact),
+        explains: [fact.key],
+        weight: (fact.pool.waiting ?? 0) + 1,
+        words: ofPool(
+          fact,
+          `${unread.length} of ${counted(own.length, 'lease')} do not read the answer that the server sent up to ${shortTime(longest)} ago${sitesOf(unread, look)}`,
+        ),
+        evidence: siteEvidence(unread, look),
+        ruledOut: [
+          'a slow query: the server has finished it',
+          'a half-open connection: the server was idle only after the lease began',
+        ],
+      },
+    ];
+  });
+}
+
+function waitsFor(look: Look): Found[] {
+  return waitsOf(look, 'client').map((wait) => {
+    const what =
+      wait.event === 'ClientWrite'
+        ? 'the client does not read what it asked for'
+        : 'the client neither fetches nor sends the rest';
+    return waitFound(
+      wait,
+      look,
+      `${wait.members.length} of ${counted(wait.atWork, nounOf(wait.group))} wait for the client (Client/${wait.event}) for up to ${shortTime(wait.longestMs)}: ${what}`,
+      { ruledOut: ['a slow query: the server has nothing to do', 'a lock: wait_event_type is Client'] },
+    );
+  });
+}
 
 export const syncStandby: Cause = {
   id: 'sync-standby-lost',
@@ -277,7 +328,8 @@ export const jobsStarveRequests: Cause = {
       const sites = new Set(slow.flatMap(({ holder }) => holder?.holder.site ?? []));
       if (sites.size === 0 || sites.size > 2 || slow.length * 2 < (fact.capacity ?? slow.length * 2))
         return [];
-      const others = waiters.filter(({ site }) => !sites.has(site));
+      const lines = new Set([...sites].map((site) => shortSite(site, '')));
+      const others = waiters.filter(({ site }) => !lines.has(shortSite(site, '')));
       const other = others.reduce((sum, { count }) => sum + count, 0);
       const all = waiters.reduce((sum, { count }) => sum + count, 0);
       if (other * 2 < all) return [];
