@@ -70,6 +70,8 @@ export function addressOf(subject: unknown): PoolAddress {
   const own = fieldsOf(subject);
   // A connection of mysql2, and one of tedious, has all of that in its configuration.
   const config = 'host' in own || 'server' in own ? own : fieldsOf(own.config);
+  // A pool of pg that has never connected has only what its user gave it.
+  if (config.host === undefined && typeof own.connectionString === 'string') return addressIn(own.connectionString);
   const { host, server, port, database, user } = config;
   const options = fieldsOf(config.options);
   const number = Number(port ?? options.port);
@@ -79,6 +81,22 @@ export function addressOf(subject: unknown): PoolAddress {
     database: textOr(database) ?? textOr(options.database),
     user: textOr(user),
   };
+}
+
+/** The place that a URL names; never its password. */
+function addressIn(url: string): PoolAddress {
+  try {
+    const { hostname, port, pathname, username } = new URL(url);
+    const database = decodeURIComponent(pathname.slice(1));
+    return {
+      host: textOr(hostname.replace(/^\[|\]$/g, '')),
+      port: port === '' ? null : Number(port),
+      database: textOr(database),
+      user: textOr(decodeURIComponent(username)),
+    };
+  } catch {
+    return { host: null, port: null, database: null, user: null };
+  }
 }
 
 function textOr(value: unknown): string | null {
