@@ -203,14 +203,15 @@ export function poolerModeOf({ backend }: BackendFact, { poolers, poolerPools }:
 /** Holders whose connection is lent for a purpose that lasts: a subscription, replication, a session lock. */
 export function isSubscription({ holder, backend, doing }: HolderFact): boolean {
   const { session, lastSql } = holder;
+  const sql = lastSql ?? backend?.backend.query ?? '';
+  // A statement that still runs waits for the lock that it asks for.
+  const isRunning = doing === 'query' || doing === 'lock wait' || doing === 'queued';
+  if (isRunning && LOCKS.test(sql)) return false;
   if ((session?.listens.length ?? 0) > 0) return true;
   if (session?.keeps.some((what) => /^(?:ADVISORY LOCK|REPLICATION|GET_LOCK)/i.test(what)) === true)
     return true;
   if (backend?.backend.holdsAdvisoryLock === true) return true;
-  const sql = lastSql ?? backend?.backend.query ?? '';
-  // A statement that still runs waits for the lock that it asks for.
-  const isRunning = doing === 'query' || doing === 'lock wait' || doing === 'queued';
-  return SUBSCRIBES.test(sql) && !(isRunning && LOCKS.test(sql));
+  return SUBSCRIBES.test(sql);
 }
 
 const LOCKS = /advisory_lock|get_lock/i;

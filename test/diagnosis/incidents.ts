@@ -863,6 +863,54 @@ export const INCIDENTS: readonly Incident[] = [
     sources: [app(failing('25P03', 'terminating connection due to idle-in-transaction timeout', 2))],
   },
   {
+    // The server is still down: what its end said comes second.
+    id: 'server-down after an orderly end',
+    cause: 'server-down',
+    sources: [
+      app({
+        ...failing('57P01', 'terminating connection due to administrator command', 3),
+        ...{
+          live: 0,
+          idle: 0,
+          createError: 'connect ECONNREFUSED 127.0.0.1:5432',
+          waiting: 2,
+          longestWaitMs: 900,
+        },
+      }),
+      down('connect ECONNREFUSED 127.0.0.1:5432'),
+    ],
+  },
+  {
+    // Those who wait for the lock keep nothing.
+    id: 'advisory-lock-held',
+    sources: [
+      app(
+        dry(
+          many(3, () => ({
+            ...{ ageMs: 40_000, busy: true, lastSql: 'select pg_advisory_lock(42)' },
+            session: { inTransaction: false, listens: [], keeps: ['ADVISORY LOCK'] },
+          })),
+          { size: 3, live: 3 },
+        ),
+      ),
+      postgres([
+        {
+          pid: 99,
+          application: 'worker',
+          state: 'idle',
+          stateMs: 90_000,
+          transactionMs: null,
+          queryMs: null,
+        },
+        ...many(3, (n) => ({
+          ...at(200)(n),
+          ...{ queryMs: 39_000, waitType: 'Lock', waitEvent: 'advisory', blockedBy: [99] },
+          query: 'select pg_advisory_lock(42)',
+        })),
+      ]),
+    ],
+  },
+  {
     // Not of the catalog: whatever ends them says nothing.
     id: 'idle-connections-cut',
     sources: [

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { factsOf } from '../../src/diagnosis/facts.js';
 import { CAUSES } from '../../src/diagnosis/registry.js';
 import { stepsOf } from '../../src/diagnosis/steps.js';

@@ -6,6 +6,7 @@ import { ofPool, waitingWords } from '../phrases.js';
 import { FEWER_AT_ONCE, LIVE_SHORTER_THAN_THE_CUT, onlyAt, SMALLER_POOLS } from '../repairs.js';
 import type { Cause, Found, Look, Repair, Subject } from '../types.js';
 import { counted } from '../words.js';
+import { starvedPools } from './starved.js';
 
 /** A connect that failed now, wherever that was seen: by a pool, by a statement, or by poolctl's own try. */
 export interface ConnectFailure {
@@ -350,9 +351,13 @@ function causeOf({ id, fault, title, clause, ruledOut, missing, repair, avoid }:
     repair,
     avoid,
     find(look) {
-      return connectFailures(look)
-        .filter((failure) => failure.fault === fault)
-        .map((failure): Found => foundOf(failure, look, clause, ruledOut, missing));
+      return (
+        connectFailures(look)
+          .filter((failure) => failure.fault === fault)
+          // A pooler without any server connection answers late, too.
+          .filter(() => fault !== 'path-timeout' || starvedPools(look).length === 0)
+          .map((failure): Found => foundOf(failure, look, clause, ruledOut, missing))
+      );
     },
   };
 }

@@ -215,6 +215,8 @@ export const authSecretMismatch: Cause = {
               ? 'the server: the words are those of the pooler'
               : 'a server that is down: it answers poolctl',
           ]),
+          // Whoever waits in the pooler meanwhile waits for the same login.
+          explains: [failure.subject.key, ...starvedPools(look).map(({ key }) => key)],
           confidence: isPooler ? 'certain' : 'likely',
           missing: 'whether the same password works directly: psql with the address of the server',
         };
@@ -287,7 +289,7 @@ export const serverLoginRetry: Cause = {
         }),
       );
     const starved = starvedPools(look)
-      .filter(({ key }) => !look.isExplained(key) && refused.length === 0)
+      .filter((fact) => !look.isExplained(fact.key) && refused.length === 0 && !isRecycling(fact))
       .map(
         (fact): Found =>
           aboutPool(
@@ -384,6 +386,12 @@ export const sessionModeBehindPool: Cause = {
     return [...refused, ...queued];
   },
 };
+
+/** It opens a server connection for nearly every use, so that it often has none at a look. */
+function isRecycling({ pooler }: PoolerPoolFact): boolean {
+  const { server_lifetime: lifetime } = pooler.config;
+  return lifetime !== undefined && Number(lifetime) < 5;
+}
 
 /** Servers that live for less are opened for nearly every use. */
 const YOUNG_MS = 60_000;

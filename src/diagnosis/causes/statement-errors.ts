@@ -11,6 +11,7 @@ import {
 } from '../repairs.js';
 import type { Cause, Found, Look, Repair } from '../types.js';
 import { shortSite } from '../words.js';
+import { connectFailures } from './connecting.js';
 
 /** Errors of the last minute count as now. */
 const NOW_MS = 60_000;
@@ -69,6 +70,10 @@ interface Sort {
   /** Whether the facts beside the errors agree. */
   readonly agrees?: (look: Look, fact: PoolFact) => boolean;
 }
+
+/** A server that is still down is a cause of its own. */
+const isBackUp = (look: Look): boolean =>
+  !connectFailures(look).some(({ fault }) => fault === 'server-down' || fault === 'server-starting');
 
 const isPooled = ({ facts }: Look): boolean => facts.poolers.length > 0;
 
@@ -253,6 +258,7 @@ const SORTS: readonly Sort[] = [
       pgbouncer: 'PAUSE before a planned restart and RESUME after it',
     }),
     avoid: ['pool sizes'],
+    agrees: isBackUp,
   },
   {
     id: 'server-connection-lost',
@@ -299,6 +305,8 @@ function causeOf({
             subject: poolSubject(fact),
             explains: [
               `errors ${fact.key}`,
+              // pg.Pool closes the connection of a statement that failed.
+              `churn ${fact.key}`,
               ...(id === 'deadlock-storm'
                 ? look.facts.servers.map(({ source }) => `deadlocks ${source}`)
                 : []),

@@ -71,7 +71,8 @@ export function addressOf(subject: unknown): PoolAddress {
   // A connection of mysql2, and one of tedious, has all of that in its configuration.
   const config = 'host' in own || 'server' in own ? own : fieldsOf(own.config);
   // A pool of pg that has never connected has only what its user gave it.
-  if (config.host === undefined && typeof own.connectionString === 'string') return addressIn(own.connectionString);
+  if (config.host === undefined && typeof own.connectionString === 'string')
+    return addressIn(own.connectionString);
   const { host, server, port, database, user } = config;
   const options = fieldsOf(config.options);
   const number = Number(port ?? options.port);
