@@ -1,6 +1,6 @@
 import type { Finding } from './types.js';
 
-/** Of one moment: at the next one they may be gone, and at exit there is no next one. */
+/** Causes that may be gone a moment later. At exit there is no second look. */
 const MOMENTARY: ReadonlySet<string> = new Set([
   ...['unclear', 'pool-too-small', 'fan-out-promise-all', 'acquire-limit-none', 'slow-query'],
   ...['connection-held-through-other-work', 'remote-call-in-transaction', 'jobs-starve-requests'],

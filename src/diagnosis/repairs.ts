@@ -143,7 +143,7 @@ export const NAMED_STATEMENTS: Repair = {
   pgbouncer: 'from 1.21: max_prepared_statements = 200; before, it cannot follow them in transaction mode',
 };
 
-/** What shows the statements of deadlocks. */
+/** Statements that make a server report its deadlocks. */
 export const SHOW_DEADLOCKS: NonNullable<Repair['sql']> = {
   postgres: ['ALTER SYSTEM SET log_lock_waits = on', 'SELECT pg_reload_conf()'],
   mysql: ['SET GLOBAL innodb_print_all_deadlocks = ON', 'SHOW ENGINE INNODB STATUS'],

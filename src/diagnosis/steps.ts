@@ -103,7 +103,7 @@ interface Names {
   readonly isMysql: boolean;
 }
 
-/** Whose repair it is: the role and the database of the pools that suffer, or else those of most backends. */
+/** The role and the database of the pools that suffer; without these, those of most backends. */
 function namesOf(pools: readonly PoolFact[], source: string, facts: Facts, isMysql: boolean): Names {
   const addresses = pools.flatMap(({ pool }) => pool.observed?.address ?? []);
   const backends = facts.backends.filter((one) => one.source === source || facts.servers.length === 1);

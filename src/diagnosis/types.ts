@@ -22,8 +22,8 @@ export type Library =
   | 'poolctl';
 
 /**
- * What ends a cause, in the words of each place. `app` is for libraries that have no words of their own. `{role}` and
- * `{database}` stand for the role and the database of whoever suffers, as the server writes them.
+ * The repair of a cause, in the words of each place. `app` is for libraries that have no words of their own. `{role}` and
+ * `{database}` stand for the role and the database of the pool that suffers, as the server writes them.
  */
 export type Repair = { readonly [At in Place | 'app']?: string } & {
   /** Statements that the server takes as they are. */

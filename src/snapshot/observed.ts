@@ -58,7 +58,7 @@ export const poolObserved = object({
   lostIdle: orNull(amount),
   /** Connections that broke while they were lent. */
   lostLent: orNull(amount),
-  /** Of these, those whose user had a transaction open. Absent in older versions. */
+  /** Connections that broke while lent and inside an open transaction. Absent in older versions. */
   lostOpen: optional(orNull(amount)),
   /** Time since a connection broke the last time, in milliseconds. */
   lostMs: optional(orNull(figure)),

@@ -37,9 +37,24 @@ function isWithin(calls: readonly Frame[], lease: readonly Frame[]): boolean {
   return calls.some((call) =>
     lease.some(
       (own) =>
-        own.fn === call.fn &&
-        (call.place.line > own.place.line ||
-          (call.place.line === own.place.line && call.place.column > own.place.column)),
+        (own.fn === call.fn &&
+          (call.place.line > own.place.line ||
+            (call.place.line === own.place.line && call.place.column > own.place.column))) ||
+        isCallback(call, own),
     ),
+  );
+}
+
+/**
+ * Whether a call is made by a function that begins on the line of the lease's own call, behind it: the callback of
+ * `knex.transaction(async (trx) => ...)`, of sequelize's managed transactions, or of `sql.begin()`.
+ */
+function isCallback({ place, start }: Frame, own: Frame): boolean {
+  return (
+    start !== null &&
+    place.file === own.place.file &&
+    start.line === own.place.line &&
+    start.column > own.place.column &&
+    place.line >= own.place.line
   );
 }

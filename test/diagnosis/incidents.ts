@@ -220,6 +220,21 @@ export const INCIDENTS: readonly Incident[] = [
     ],
   },
   {
+    // Two pools of one file, one for reads and one for LISTEN, are made on purpose.
+    id: 'ok-two-pools-of-one-file',
+    cause: null,
+    sources: [
+      app(
+        ...['/app/src/db.ts:3:10', '/app/src/db.ts:9:10'].map((site, n) =>
+          pool({
+            ...{ name: `shop ${n + 1}`, size: n === 0 ? 10 : 1, maxOverflow: 0, live: 1, idle: 1 },
+            observed: observed({ site, address }),
+          }),
+        ),
+      ),
+    ],
+  },
+  {
     id: 'second-pool-hidden',
     sources: [
       app(

@@ -176,7 +176,7 @@ export const leftRunning: Cause = {
   },
 };
 
-/** mysql2 keeps a connection lent until the statement ends that its time-out gave up. */
+/** mysql2 keeps a connection lent until the statement ends that its timeout gave up. */
 function givenUp({ pool }: PoolFact, own: readonly HolderFact[]): readonly HolderFact[] {
   const timedOut = (pool.observed?.queryErrors ?? []).some(
     ({ code, lastMs }) => code === 'PROTOCOL_SEQUENCE_TIMEOUT' && (lastMs ?? 0) < 300_000,

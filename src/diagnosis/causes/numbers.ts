@@ -206,10 +206,8 @@ export const poolMadeTwice: Cause = {
   find(look) {
     return doubledPools(look)
       .filter((pools) => {
-        const files = pools
-          .filter((fact) => !isOfPackage(fact))
-          .map(({ pool }) => fileOf(pool.observed?.site ?? ''));
-        return files.length > 1 && new Set(files).size < files.length;
+        const sites = pools.filter((fact) => !isOfPackage(fact)).map(({ pool }) => pool.observed?.site ?? '');
+        return sites.some((site, at) => sites.slice(at + 1).some((other) => isSameCode(site, other)));
       })
       .map((pools) => ({
         ...doubledFound(pools, look, 'the same module is loaded twice'),
@@ -217,6 +215,12 @@ export const poolMadeTwice: Cause = {
       }));
   },
 };
+
+/** The same code in two copies of a file, or loaded twice. Two lines of one file make two pools on purpose. */
+function isSameCode(site: string, other: string): boolean {
+  const pathOf = (one: string): string => one.replace(/(?::\d+){1,2}$/, '');
+  return pathOf(site) === pathOf(other) ? site === other : fileOf(site) === fileOf(other);
+}
 
 export const secondPool: Cause = {
   id: 'second-pool-hidden',

@@ -215,7 +215,7 @@ export const authSecretMismatch: Cause = {
               ? 'the server: the words are those of the pooler'
               : 'a server that is down: it answers poolctl',
           ]),
-          // Whoever waits in the pooler meanwhile waits for the same login.
+          // Clients that wait in the pooler wait for the same login.
           explains: [failure.subject.key, ...starvedPools(look).map(({ key }) => key)],
           confidence: isPooler ? 'certain' : 'likely',
           missing: 'whether the same password works directly: psql with the address of the server',
