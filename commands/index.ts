@@ -18,6 +18,10 @@ export const commands: CommandTable = {
     summary: 'run an application and watch its connection pools',
     load: async () => (await import('./run.js')).command,
   },
+  size: {
+    summary: 'recommend a pool size from a recording of the application',
+    load: async () => (await import('./size.js')).command,
+  },
   compare: {
     summary: 'compare two load test results',
     load: async () => (await import('./compare.js')).command,

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
@@ -9,9 +9,11 @@ import type { ExitCode } from '../src/cli/exit-codes.js';
 import { codeOfSignal } from '../src/cli/foreground.js';
 import type { Io } from '../src/cli/io.js';
 import { value } from '../src/cli/options.js';
-import { duration, text, type ValueType } from '../src/cli/value-types.js';
+import { duration, path, size, text, type ValueType } from '../src/cli/value-types.js';
+import { clearRecording } from '../src/leases/file.js';
 import { metricsUrl } from '../src/watch/otel/otlp.js';
 import { parsePublishPort } from '../src/watch/publish-port.js';
+import { DEFAULT_LIMIT_BYTES } from '../src/watch/record/to-file.js';
 
 /** `off`, or an address of this machine. */
 const publishType: ValueType<string> = {
@@ -60,6 +62,18 @@ const options = {
     defaultText: "only to the application's own meter provider",
     env: 'POOLCTL_OTLP',
   }),
+  recordLeases: value({
+    summary: 'record every lease into FILE, for poolctl size',
+    type: path('FILE'),
+    default: null,
+    env: 'POOLCTL_RECORD_LEASES',
+  }),
+  recordLimit: value({
+    summary: 'end the recording at this size of the file',
+    type: size({ least: 4096 }),
+    default: DEFAULT_LIMIT_BYTES,
+    env: 'POOLCTL_RECORD_LIMIT',
+  }),
   leakAfter: value({
     summary: 'report a lease as a leak after this time',
     type: duration({ leastMs: 1 }),
@@ -94,11 +108,16 @@ export const command = defineCommand({
       meaning: 'in a container',
     },
     {
+      command: 'poolctl run --record-leases leases.rec -- node app.js',
+      meaning: 'then poolctl size leases.rec',
+    },
+    {
       command: 'node --import poolctl/register app.js',
       meaning: 'one process, without the poolctl command',
     },
   ],
-  async run({ options: { name, publish, otlp, leakAfter, verbose }, arguments: { program }, io, warn }) {
+  async run({ options, arguments: { program }, io, warn }) {
+    const { name, publish, otlp, leakAfter, recordLeases, recordLimit, verbose } = options;
     const [first = '', ...args] = program;
     if (first === '') {
       throw new UsageError([{ message: 'no command to run', hint: 'write poolctl run -- node app.js' }]);
@@ -109,6 +128,8 @@ export const command = defineCommand({
         `${runtime} does not load the watch of pools: NODE_OPTIONS is for Node. Run the application with node to see its pools`,
       );
     }
+    const recording = recordLeases === null ? null : resolve(io.cwd, recordLeases);
+    if (recording !== null) await clearRecording(recording);
     const env = {
       ...io.env,
       NODE_OPTIONS: withPreload(io.env.NODE_OPTIONS ?? ''),
@@ -116,6 +137,9 @@ export const command = defineCommand({
       ...(name === null ? {} : { POOLCTL_NAME: name }),
       ...(publish === null ? {} : { POOLCTL_PUBLISH: publish }),
       ...(otlp === null ? {} : { POOLCTL_OTLP: otlp }),
+      ...(recording === null
+        ? {}
+        : { POOLCTL_RECORD_LEASES: recording, POOLCTL_RECORD_LIMIT: `${recordLimit}B` }),
       ...(verbose ? { POOLCTL_VERBOSE: '1' } : {}),
     };
     const folder = await mkdtemp(join(io.user.tempFolder, 'poolctl-exit-')).catch(() => null);

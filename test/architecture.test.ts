@@ -24,7 +24,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   db: ['pool', 'snapshot', 'base'],
   loadtest: ['lab', 'pool', 'db', 'http', 'ws', 'snapshot', 'base'],
   audit: ['base'],
-  watch: ['pool', 'snapshot', 'base'],
+  watch: ['leases', 'pool', 'snapshot', 'base'],
   sources: ['watch', 'pool', 'db', 'snapshot', 'base'],
   pgbouncer: ['base'],
   diagnosis: ['sources', 'report', 'snapshot', 'base'],
@@ -42,6 +42,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   setup: ['audit', 'base'],
   explain: ['base'],
   testing: ['pool', 'db', 'snapshot', 'base'],
+  leases: ['base'],
+  sizing: ['leases', 'pool', 'base'],
   'index.ts': ['config', 'pool', 'db', 'snapshot', 'base'],
 };
 /** Rooms that may name any room's types, since they draw its results. */

@@ -15,6 +15,7 @@ export const DOCUMENTS = {
   'loadtest-sweep': ['src/loadtest/sweep.ts', 'SweepResult'],
   'loadtest-baseline': ['src/loadtest/baseline.ts', 'BaselineResult'],
   'loadtest-feed': ['src/loadtest/feed/types.ts', 'FeedLoadResult'],
+  size: ['src/sizing/types.ts', 'SizeResult'],
   compare: ['src/loadtest/compare.ts', 'Comparison'],
   doctor: ['src/doctor/types.ts', 'DoctorResult'],
   health: ['src/health/check.ts', 'HealthReport'],

@@ -15,6 +15,7 @@ const guides = [
       guide('Find a leak', 'find-a-leak'),
       guide('Prove a pool', 'prove-a-pool'),
       guide('Load from many machines', 'load-from-many-machines'),
+      guide('Choose a pool size', 'choose-a-pool-size'),
       guide('Read a diagnosis', 'read-a-diagnosis'),
       guide('Watch production', 'watch-production'),
       guide('Set up PgBouncer', 'set-up-pgbouncer'),

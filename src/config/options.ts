@@ -231,8 +231,37 @@ export interface PoolctlConfig {
     readonly publish?: string | undefined;
     /** send OpenTelemetry metrics to this OTLP/HTTP endpoint (default: only to the application's own meter provider, env: POOLCTL_OTLP) */
     readonly otlp?: string | undefined;
+    /** record every lease into FILE, for poolctl size (env: POOLCTL_RECORD_LEASES) */
+    readonly recordLeases?: string | undefined;
+    /** end the recording at this size of the file (default: 536870912B, env: POOLCTL_RECORD_LIMIT) */
+    readonly recordLimit?: number | string | undefined;
     /** report a lease as a leak after this time (default: 1m, env: POOLCTL_LEAK_AFTER) */
     readonly leakAfter?: number | string | undefined;
+  } | undefined;
+  /** recommend a pool size from a recording of the application */
+  readonly size?: CommonOptions & {
+    /** print each step on stderr */
+    readonly verbose?: boolean | undefined;
+    /** longest wait of 99 % of the acquires (default: 10ms) */
+    readonly targetWait?: number | string | undefined;
+    /** arrivals to plan for, as a multiple of the recording (default: 1x) */
+    readonly growth?: string | undefined;
+    /** only the pool with this name */
+    readonly pool?: string | undefined;
+    /** also show this size */
+    readonly sizes?: number | string | readonly (number | string)[] | undefined;
+    /** exit with 1 if a recorded size misses the target */
+    readonly check?: boolean | undefined;
+    /** processes of the application, each with its own pool (default: one for each recording) */
+    readonly instances?: number | string | undefined;
+    /** max_connections of the server (default: unknown) */
+    readonly maxConnections?: number | string | undefined;
+    /** of max_connections, those kept for superusers and other programs (default: 3) */
+    readonly reservedConnections?: number | string | undefined;
+    /** server connections of PgBouncer, if the application uses one (default: no PgBouncer) */
+    readonly pgbouncerPoolSize?: number | string | undefined;
+    /** format of the result: text, json, markdown, html, csv (default: text) */
+    readonly format?: 'text' | 'json' | 'markdown' | 'html' | 'csv' | undefined;
   } | undefined;
   /** compare two load test results */
   readonly compare?: CommonOptions & {

@@ -1127,6 +1127,21 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     };
   }
 
+  /** The counts that change with every lease: a watcher asks for them often. */
+  figures(): Pick<PoolSnapshot, 'live' | 'idle' | 'inUse' | 'waiting'> {
+    return {
+      live: this.#live,
+      idle: this.#idle.length,
+      inUse: this.#inUse,
+      waiting: this.#waiters.length,
+    };
+  }
+
+  /** The unformatted stack of the acquire of this slot's lease; null where it was not sampled. */
+  siteOfLease(slotId: number): Error | null {
+    return this.#slots[slotId - 1]?.site ?? null;
+  }
+
   /** The resources lent now, by the id of the lease. A watcher may look at them, and must not use them. */
   leasedResources(): ReadonlyMap<number, R> {
     return new Map(this.#leased().map((slot) => [slot.leaseId, slot.resource as R]));

@@ -10,6 +10,7 @@ import type { FeedLoadResult } from '../loadtest/feed/types.js';
 import type { LoadResult } from '../loadtest/result.js';
 import type { SweepResult } from '../loadtest/sweep.js';
 import type { SetupDocument } from '../setup/types.js';
+import type { SizeResult } from '../sizing/types.js';
 import type { SarifOptions } from './audit/sarif.js';
 import type { AdminResult } from './pgbouncer/admin.js';
 import type { InitResult } from './pgbouncer/init.js';
@@ -31,6 +32,7 @@ interface Inputs {
   pgbouncerInit: [result: InitResult, options: RenderOptions];
   pgbouncerShow: [result: ShowResult, options: RenderOptions];
   setup: [document: SetupDocument, options: RenderOptions];
+  size: [result: SizeResult, options: RenderOptions];
   sweep: [result: SweepResult, options: RenderOptions];
   wsStress: [result: StressResult, options: RenderOptions];
 }
@@ -110,6 +112,13 @@ const REPORTS = {
   setup: {
     text: async () => (await import('./setup/text.js')).renderText,
     json,
+  },
+  size: {
+    text: async () => (await import('./size/text.js')).renderText,
+    json,
+    markdown: async () => (await import('./size/markdown.js')).renderMarkdown,
+    html: async () => (await import('./size/html.js')).renderHtml,
+    csv: async () => (await import('./size/csv.js')).renderCsv,
   },
   sweep: {
     text: async () => (await import('./sweep/text.js')).renderText,

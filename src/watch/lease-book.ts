@@ -10,6 +10,7 @@ import { framesOf, stackText } from './frames.js';
 import { nestedWaiters } from './nested.js';
 import { type ConnectionBook, Note, newNote, noteOn } from './note.js';
 import { Observations } from './observations.js';
+import type { OpenLease, PoolTape } from './record/recorder.js';
 import { type ResourceState, watchConnection } from './resources.js';
 import { Ring } from './ring.js';
 import { isCursor, SessionNote, sessionOf } from './session-note.js';
@@ -55,6 +56,8 @@ export class LeaseBook implements ConnectionBook {
   readonly creates = new Histogram();
   readonly leakAfterMs: number;
   readonly observed: Observations;
+  /** Records each lease; null while nobody wants it. */
+  tape: PoolTape | null = null;
   readonly #sampler: SiteSampler;
   readonly #ofQueries: SiteSampler;
   readonly #ofStatements = new SiteSampler(STATEMENT_SITES);
@@ -125,7 +128,8 @@ export class LeaseBook implements ConnectionBook {
     note.site = asked?.site ?? null;
     note.releasesItself = asked?.releasesItself === true;
     note.sql = null;
-    if (asked !== null) this.waits.recordMs(now - asked.since);
+    note.waitedMs = asked === null ? 0 : now - asked.since;
+    if (asked !== null) this.waits.recordMs(note.waitedMs);
     this.#peakInUse = Math.max(this.#peakInUse, this.#acquired - this.#released);
   }
 
@@ -133,8 +137,10 @@ export class LeaseBook implements ConnectionBook {
   release(resource: object): void {
     const note = noteOn(resource);
     if (note === null || note.leaseId === 0) return;
-    const heldMs = this.clock.now() - note.acquiredAt;
+    const now = this.clock.now();
+    const heldMs = now - note.acquiredAt;
     this.#released++;
+    if (this.tape !== null) this.#record(this.tape, note, now, heldMs);
     if (heldMs >= this.leakAfterMs && note.session?.isPurpose !== true) this.#leaked++;
     this.holds.recordMs(heldMs);
     if (note.site !== null && !note.releasesItself) this.#returned.push(note.site);
@@ -182,6 +188,7 @@ export class LeaseBook implements ConnectionBook {
   created(ms: number | null = null): void {
     this.#created++;
     this.#createError = null;
+    this.tape?.connected(this.clock.now(), ms);
     this.observed.createErrorCode = null;
     if (ms === null) return;
     this.creates.recordMs(ms);
@@ -265,16 +272,36 @@ export class LeaseBook implements ConnectionBook {
     this.#timedOut++;
   }
 
+  /** Acquires that gave up so far. Of all acquires `pending` have no outcome yet; null: time-outs are told. */
+  gaveUp(pending: number | null): number {
+    if (pending === null) return this.#timedOut;
+    // Who has got neither a resource nor an error that was seen, and waits no more, has timed out.
+    return Math.max(0, this.#asked - this.#acquired - this.#createFailed - pending);
+  }
+
+  /** The leases that are out now, for a recording. */
+  *open(resources: Iterable<object>): Generator<OpenLease> {
+    const now = this.clock.now();
+    for (const resource of resources) {
+      const note = noteOn(resource);
+      if (note === null || note.leaseId === 0) continue;
+      yield {
+        ageMs: now - note.acquiredAt,
+        waitedMs: note.waitedMs,
+        site: () => this.#siteOf(note.site),
+        isPurpose: note.session?.isPurpose === true,
+      };
+    }
+  }
+
   /** The counters of a foreign pool. `pending` acquires have no outcome yet; null: the pool reports its timeouts. */
   counters(holders: readonly WatchedHolder[], pending: number | null): Partial<PoolCounters> {
-    const unanswered = this.#asked - this.#acquired - this.#createFailed;
     return {
       acquired: this.#acquired,
       released: this.#released,
       created: this.#created,
       createFailed: this.#createFailed,
-      // A caller without a resource or a known error that no longer waits has timed out.
-      timedOut: pending === null ? this.#timedOut : Math.max(0, unanswered - pending),
+      timedOut: this.gaveUp(pending),
       leaked: this.#leaked + holders.filter(({ leaked }) => leaked).length,
     };
   }
@@ -287,6 +314,15 @@ export class LeaseBook implements ConnectionBook {
       note.session ??= new SessionNote();
       note.session.reads(query);
     }
+  }
+
+  #record(tape: PoolTape, { site, waitedMs }: Note, now: number, heldMs: number): void {
+    const isLooked = site !== null && tape.wantsSite(now);
+    tape.lease(now, heldMs, waitedMs, isLooked ? this.#siteOf(site) : null);
+  }
+
+  #siteOf(site: Error | null): string | null {
+    return this.#blame.peek([framesOf(site)])[0]?.site ?? null;
   }
 
   /** Stacks are formatted now that somebody reads, and not while the application works. */

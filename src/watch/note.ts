@@ -24,6 +24,8 @@ export class Note {
   /** The lease that is out, or 0. */
   leaseId = 0;
   acquiredAt = 0;
+  /** How long its acquire had waited. */
+  waitedMs = 0;
   /** Holds the stack of the acquire, unformatted; null where it was not sampled. */
   site: Error | null = null;
   /** Whether the lease is that of one statement, which gives it back by itself. */

@@ -4,6 +4,7 @@ import type { QueuePool } from '../pool/queue-pool.js';
 import type { PoolSetup } from '../snapshot/pool.js';
 import { hasMethods } from './hooking.js';
 import { MOST_SQL } from './lease-book.js';
+import { recordOwnPool } from './record/own-pool.js';
 import { type ResourceState, stateOf } from './resources.js';
 import type { WatchedPool } from './watched-pool.js';
 
@@ -15,6 +16,11 @@ export function ownPool(pool: QueuePool<object>, name: () => string): WatchedPoo
     },
     get over() {
       return pool[POOL_BRAND].isOver();
+    },
+    record(recorder) {
+      // Another copy of poolctl, of a version before.
+      if (!hasMethods(pool, ['figures', 'siteOfLease'])) return;
+      recordOwnPool(pool, recorder, { name, setup: setupOf(pool) });
     },
     snapshot() {
       const { holders, ...snapshot } = pool.snapshot();

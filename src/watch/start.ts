@@ -16,6 +16,7 @@ import { processWatcher } from './process-watcher.js';
 import type { Hello } from './protocol.js';
 import { parsePublishPort } from './publish-port.js';
 import { publishProcess } from './publish-process.js';
+import { recordToFile } from './record/to-file.js';
 import { summaryOf } from './summary.js';
 
 /** Each process and thread of an application has a port of its own; more have none. */
@@ -36,6 +37,8 @@ const STARTED = Symbol.for('poolctl.started');
  * - POOLCTL_LEAK_AFTER: age of a leak, such as `60s`.
  * - POOLCTL_OTLP: target of metrics if the application has no meter provider of OpenTelemetry.
  * - POOLCTL_EXIT_FOLDER: folder for the last reading at exit, which `poolctl run` diagnoses.
+ * - POOLCTL_RECORD_LEASES: file for a recording of the leases.
+ * - POOLCTL_RECORD_LIMIT: size of that file at which the recording ends. Default: `512MB`.
  * - POOLCTL_VERBOSE: `1` prints each step in the life of our own pools, including broker pools, on stderr.
  */
 export function startWatching(self: WatchedProcess = thisProcess()): void {
@@ -60,6 +63,7 @@ export function startWatching(self: WatchedProcess = thisProcess()): void {
     });
     if (verbose === '1')
       subscribe('poolctl:pool:log', (message) => tellLine((message as { readonly text: string }).text));
+    recordToFile(watcher, self, name || null);
     const port = where && where !== 'off' ? parsePublishPort(where) : null;
     const publish = () => {
       if (where === 'off') return;

@@ -6,6 +6,7 @@ import type { LeaseBook } from './lease-book.js';
 import type { Making } from './making.js';
 import type { Observed } from './observations.js';
 import type { PoolFacts } from './pools/kind.js';
+import type { LeaseRecorder } from './record/recorder.js';
 import { stateOf } from './resources.js';
 
 /** A pool that can be asked how it is doing. */
@@ -16,6 +17,8 @@ export interface WatchedPool {
   readonly over: boolean;
   /** Throws where the pool is of a version with other insides. */
   snapshot(): WatchedSnapshot;
+  /** Begins to record its leases. Absent where it has none that could be recorded. */
+  record?(recorder: LeaseRecorder): void;
 }
 
 /** How a foreign pool is asked. */
@@ -39,6 +42,19 @@ export function watchedPool({ name, driver, read, book, clock, made }: ForeignPo
       const { closed, live } = read();
       // One that is closed and still asked for connections is not over for those who ask.
       return closed && live === 0 && !book.observed.hasRefusedWithin(REFUSED_MS);
+    },
+    record(recorder) {
+      book.tape = recorder.add(() => {
+        const { size, live, idle, inUse, waiting, pending, resources, setup } = read();
+        return {
+          facts: {
+            ...{ name: name(), driver, library: driver, size, leakAfterMs: book.leakAfterMs },
+            acquireTimeoutMs: setup?.acquireTimeoutMs ?? null,
+            maxIdleMs: setup?.maxIdleMs ?? null,
+          },
+          ...{ live, idle, inUse, waiting, gaveUp: book.gaveUp(pending), open: book.open(resources) },
+        };
+      });
     },
     snapshot() {
       const facts = read();

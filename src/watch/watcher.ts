@@ -19,6 +19,7 @@ import type { PoolKind } from './pools/kind.js';
 import { POOL_KINDS } from './pools/registry.js';
 import type { PublishedPools } from './protocol.js';
 import type { Published } from './publish.js';
+import type { LeaseRecorder } from './record/recorder.js';
 import { isSpeakingPool, type SpeakingPool, speakingPool } from './speaking-pool.js';
 import { poolsWithin } from './unwrap.js';
 import { type WatchedPool, watchedPool } from './watched-pool.js';
@@ -45,6 +46,7 @@ export class Watcher {
   readonly #gaps = new Set<string>();
   readonly #known = new Set<string>();
   readonly #onFirst: (() => void)[] = [];
+  #recorder: LeaseRecorder | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -178,6 +180,7 @@ export class Watcher {
     // The pool holds it, and it the pool: they go together.
     Object.defineProperty(pool, WATCH, { value: watch, configurable: true });
     this.#watches.push(new WeakRef(watch));
+    if (this.#recorder !== null) watch.pool.record?.(this.#recorder);
     for (const tell of this.#onFirst.splice(0)) tell();
     return watch.pool;
   }
@@ -186,6 +189,12 @@ export class Watcher {
   whenAny(callback: () => void): void {
     if (this.#watches.length > 0) callback();
     else this.#onFirst.push(callback);
+  }
+
+  /** Records the leases of all pools that there are, and will be. */
+  record(recorder: LeaseRecorder): void {
+    this.#recorder = recorder;
+    for (const { pool } of this.#current()) pool.record?.(recorder);
   }
 
   /** Notes what cannot be watched, and why. */

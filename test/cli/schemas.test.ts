@@ -14,6 +14,7 @@ import { watch } from '../../src/watch/index.js';
 import { publish } from '../../src/watch/publish.js';
 import { bin, poolctl, root, start } from '../helpers/bin.js';
 import { freePort } from '../helpers/guarded.js';
+import { leaseRecording } from '../helpers/lease-recordings.js';
 import { describeWithPgBouncer, startPgBouncer } from '../helpers/pgbouncer.js';
 import { newDatabase, postgres } from '../helpers/postgres.js';
 
@@ -139,6 +140,12 @@ describe('the JSON of a command fits its schema, field by field', () => {
       await json(['audit-leaks', '--no-cache', '--format=json', join(root, 'fixtures/audit')], [1]),
     );
   }, 120_000);
+
+  it('size', async () => {
+    await writeFile(join(folder, 'leases.rec'), leaseRecording({ leaks: 1, seconds: 4 }));
+    const argv = ['size', 'leases.rec', '--max-connections=100', '--pgbouncer-pool-size=9', '--format=json'];
+    await fits('size', await json(argv));
+  });
 
   it('loadtest: one run, a sweep, a baseline; and compare', async () => {
     await fits('loadtest', await json(['loadtest', ...SHORT, '--threshold=p99<1m'], EITHER));

@@ -27,6 +27,7 @@ import { healthOfReading } from '../../src/health/of-reading.js';
 import { toFault, toFaultPlan } from '../../src/lab/ib-gateway/faults.js';
 import { encodeFrame, encodeHello, FrameReader } from '../../src/lab/ib-gateway/wire/frames.js';
 import { decodeRequest } from '../../src/lab/ib-gateway/wire/requests.js';
+import { decodeRecording } from '../../src/leases/decoder.js';
 import { compareRuns } from '../../src/loadtest/compare.js';
 import { parseResult } from '../../src/loadtest/result-file.js';
 import { parseThreshold } from '../../src/loadtest/thresholds.js';
@@ -41,6 +42,7 @@ import { openSource } from '../../src/sources/registry.js';
 import { parseRecording, recordingHeader, recordingLine, ticksOf } from '../../src/top/recording.js';
 import { parsePublishPort } from '../../src/watch/publish-port.js';
 import { jsonFeed } from '../../src/ws/json-feed.js';
+import { leaseRecording } from '../helpers/lease-recordings.js';
 import { comparable } from '../loadtest/comparable.js';
 import { ANSWERS, eventsOf, readIn } from '../loadtest/wire/answers.js';
 import { poolReading } from '../metrics/readings.js';
@@ -75,6 +77,10 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
       }
       return readIn(bytes, [bytes.length]);
     },
+  },
+  leases: {
+    corpus: [leaseRecording({ seconds: 1, perSecond: 40, leaks: 1 }).toString('latin1')],
+    parse: (text) => void decodeRecording(Buffer.from(text, 'latin1'), 'a.rec'),
   },
   url: {
     corpus: [

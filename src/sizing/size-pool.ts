@@ -1,0 +1,335 @@
+import type { RecordedPool } from '../leases/recording.js';
+import { Fate } from '../leases/recording.js';
+import { algorithmOf } from './algorithm.js';
+import { assumptionsOf } from './assumptions.js';
+import { erlangSize, erlangWait } from './erlang.js';
+import { halved, loadOf, type Workload, workloadOf } from './load.js';
+import { Overhead } from './overhead.js';
+import { WaitSlices } from './quantiles.js';
+import { type Load, type Replay, replay } from './replay.js';
+import { curveOf } from './slowdown.js';
+import type { Interval, PoolSizing, Recommendation, Shorten, SizeRow, Slowdown } from './types.js';
+
+export interface SizeOptions {
+  /** The longest p99 wait that is good enough, in milliseconds. */
+  readonly targetMs: number;
+  /** So many times the arrivals of the recording. */
+  readonly growth: number;
+  /** Sizes that are shown whatever is recommended. */
+  readonly sizes: readonly number[];
+}
+
+/** With fewer acquires there is no 99th percentile. */
+export const LEAST_ACQUIRES = 100;
+const MOST_ROWS = 40;
+/** Larger sizes are not looked for. */
+const MOST_SIZE = 2000;
+/** Call sites that are tried with half the hold, those that hold most. */
+const MOST_TRIED = 6;
+const MOST_GROWTH = 32;
+const CLOSE = 0.1;
+/** Waits that differ by less are alike. */
+const CLOSE_MS = 1;
+
+/** Replays a recorded pool at other sizes. It needs LEAST_ACQUIRES. */
+export function sizePool(
+  pool: RecordedPool,
+  file: string,
+  durationMs: number,
+  options: SizeOptions,
+): PoolSizing {
+  return new PoolAnalysis(pool, durationMs, options).result(file);
+}
+
+class PoolAnalysis {
+  readonly #pool: RecordedPool;
+  readonly #durationMs: number;
+  readonly #options: SizeOptions;
+  readonly #workload: Workload;
+  readonly #overhead: Overhead | null;
+  readonly #load: Load;
+  readonly #timeoutMs: number | null;
+  readonly #connectMs: Float64Array;
+  readonly #p99s = new Map<number, number>();
+
+  constructor(pool: RecordedPool, durationMs: number, options: SizeOptions) {
+    this.#pool = pool;
+    this.#durationMs = durationMs;
+    this.#options = options;
+    this.#workload = workloadOf(pool, durationMs);
+    this.#timeoutMs = typeof pool.acquireTimeoutMs === 'number' ? pool.acquireTimeoutMs : null;
+    this.#connectMs = Float64Array.from(pool.connects.flatMap(({ tookMs }) => tookMs ?? []));
+    this.#load = loadOf(this.#workload, this.#slowdown, { growth: options.growth });
+    this.#overhead = pool.size === null ? null : this.#overheadAt(pool.size);
+  }
+
+  get #slowdown(): Slowdown {
+    return this.#workload.slowdown;
+  }
+
+  result(file: string): PoolSizing {
+    const { leases } = this.#pool;
+    const { excluded, reserved, slowdown, heldMs, count, startup } = this.#workload;
+    const { name, driver, size: recordedSize, connects } = this.#pool;
+    const meanHoldMs = heldMs.reduce((sum, held) => sum + held, 0) / count;
+    const ratePerMs = (count / (this.#durationMs - startup.untilMs)) * this.#options.growth;
+    const recorded = new WaitSlices(this.#workload.askedMs, this.#workload.waitedMs);
+    const recommendation = this.#recommendation();
+    const times = this.#connectMs.slice().sort();
+    return {
+      ...{ file, name, driver, recordedSize, acquireTimeoutMs: this.#timeoutMs },
+      durationMs: this.#durationMs,
+      acquires: leases.count,
+      acquiresPerSecond: (leases.count / this.#durationMs) * 1000,
+      meanHoldMs,
+      waits: recorded.waits(),
+      timeouts: leases.fate.reduce((sum, fate) => sum + (fate === Fate.GaveUp ? 1 : 0), 0),
+      peakInUse: this.#peakInUse(),
+      connects: {
+        count: connects.length,
+        medianMs: times.length === 0 ? null : (times[times.length >> 1] ?? null),
+      },
+      replayed: recordedSize === null ? null : this.#check(recordedSize, recorded),
+      ...{ excluded, reserved, slowdown, startup },
+      rows: this.#sizes(recommendation).map((size) => this.#row(size, ratePerMs, meanHoldMs)),
+      little: {
+        meanInUse: ratePerMs * meanHoldMs,
+        size: Math.max(1, Math.ceil(ratePerMs * meanHoldMs)) + reserved,
+      },
+      erlangSize: erlangSize(ratePerMs, meanHoldMs, 0.99, this.#options.targetMs) + reserved,
+      recommendation,
+      assumptions: assumptionsOf(this.#pool, this.#workload, recommendation, this.#options.growth),
+    };
+  }
+
+  #peakInUse(): number {
+    const { gauges } = this.#pool;
+    return Math.max(this.#workload.out.peak, ...gauges.map(({ inUse }) => inUse));
+  }
+
+  /** Connections that are open at the beginning: after a start that is left out, all of them. */
+  get #warm(): number {
+    const { connects, gauges } = this.#pool;
+    if (this.#workload.startup.acquires > 0) return MOST_SIZE;
+    const [first] = gauges;
+    const before = (untilMs: number) => connects.filter(({ atMs }) => atMs <= untilMs).length;
+    return first === undefined ? 0 : Math.max(0, first.live - before(first.atMs));
+  }
+
+  /** The replay of a load, without the connections that are reserved. */
+  #replay(
+    size: number,
+    load: Load,
+    slowdown: Pick<Slowdown, 'freeUpTo' | 'perLease'> = this.#slowdown,
+    connectMs = this.#connectMs,
+  ): Replay {
+    return replay(load, {
+      size: Math.max(1, size - this.#workload.reserved),
+      algorithm: algorithmOf(this.#pool),
+      timeoutMs: this.#timeoutMs,
+      connectMs,
+      warm: this.#warm,
+      slowdown: curveOf(slowdown),
+    });
+  }
+
+  #slices(size: number, load: Load, slowdown?: Pick<Slowdown, 'freeUpTo' | 'perLease'>): WaitSlices {
+    const { waitMs } = this.#replay(size, load, slowdown);
+    return new WaitSlices(load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
+  }
+
+  #overheadAt(size: number): Overhead {
+    const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
+    return new Overhead(this.#workload.waitedMs, this.#replay(size, load).waitMs);
+  }
+
+  #p99At(size: number): number {
+    let p99 = this.#p99s.get(size);
+    if (p99 === undefined) {
+      p99 = this.#slices(size, this.#load).waits().p99Ms;
+      this.#p99s.set(size, p99);
+    }
+    return p99;
+  }
+
+  // ---- the table --------------------------------------------------------------------------------------------------
+
+  #sizes({ size, certainSize }: Recommendation): number[] {
+    const most = 2 * Math.max(1, this.#peakInUse());
+    const { size: recorded } = this.#pool;
+    const named = [...this.#options.sizes, size, certainSize, recorded].filter((one) => one !== null);
+    const step = most / MOST_ROWS;
+    const even = Array.from({ length: Math.min(most, MOST_ROWS) }, (_, at) =>
+      most <= MOST_ROWS ? at + 1 : Math.max(1, Math.round((at + 1) * step)),
+    );
+    const least = this.#workload.reserved + 1;
+    return [...new Set([...even, ...named])].filter((one) => one >= least).sort((one, other) => one - other);
+  }
+
+  #row(size: number, ratePerMs: number, meanHoldMs: number): SizeRow {
+    const { reserved, leakingMs } = this.#workload;
+    const { busyMs, timeouts, timedOut, peakLive, waitMs, endMs } = this.#replay(size, this.#load);
+    const slices = new WaitSlices(this.#load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
+    const waits = slices.waits();
+    const spanMs = Math.max(endMs, this.#durationMs / this.#options.growth);
+    return {
+      ...{ size, waits, timeouts, timeoutShare: timeouts / Math.max(1, timedOut.length) },
+      intervals: this.#widened(size, slices),
+      utilization: Math.min(1, (busyMs + reserved * spanMs) / (size * spanMs)),
+      connections: peakLive + reserved,
+      erlangP99Ms: erlangWait(Math.max(1, size - reserved), ratePerMs, meanHoldMs, 0.99),
+      withLeaks: leakingMs === null ? null : this.#leaking(size),
+    };
+  }
+
+  /** The spread between recordings, and that of the slowdown: where the curve is not certain the waits are not either. */
+  #widened(size: number, slices: WaitSlices): SizeRow['intervals'] {
+    const most = this.#timeoutMs ?? Number.POSITIVE_INFINITY;
+    const intervals = slices.intervals(most);
+    if (this.#slowdown.kind !== 'measured') return intervals;
+    const { freeUpTo, perLeaseInterval, perLease } = this.#slowdown;
+    const others = perLeaseInterval
+      .filter((slope) => slope !== perLease)
+      .map((slope) => {
+        const curve = { freeUpTo, perLease: slope };
+        const load = loadOf(this.#workload, curve, { growth: this.#options.growth });
+        return this.#slices(size, load, curve).waits();
+      });
+    const wide = (interval: Interval, key: 'p50Ms' | 'p95Ms' | 'p99Ms'): Interval => [
+      Math.min(interval[0], ...others.map((waits) => waits[key])),
+      Math.max(interval[1], ...others.map((waits) => waits[key])),
+    ];
+    return {
+      p50Ms: wide(intervals.p50Ms, 'p50Ms'),
+      p95Ms: wide(intervals.p95Ms, 'p95Ms'),
+      p99Ms: wide(intervals.p99Ms, 'p99Ms'),
+    };
+  }
+
+  #leaking(size: number): SizeRow['withLeaks'] {
+    const load = loadOf(this.#workload, this.#slowdown, { growth: this.#options.growth, leaks: true });
+    const { waitMs, timeouts } = this.#replay(size, load);
+    const slices = new WaitSlices(load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
+    return {
+      p99Ms: slices.waits().p99Ms,
+      p99Interval: slices.intervals(this.#timeoutMs ?? Number.POSITIVE_INFINITY).p99Ms,
+      timeouts,
+    };
+  }
+
+  /** The recorded size replayed: where it does not come near to what was recorded, the model does not fit. */
+  #check(size: number, recorded: WaitSlices): PoolSizing['replayed'] {
+    const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
+    const slices = new WaitSlices(load.arrivalMs, this.#replay(size, load).waitMs);
+    const interval = slices.intervals(this.#timeoutMs ?? Number.POSITIVE_INFINITY).p99Ms;
+    const { p99Ms } = slices.waits();
+    const was = recorded.waits().p99Ms;
+    const isClose =
+      Math.abs(p99Ms - was) <= Math.max(CLOSE_MS, CLOSE * was) || (was >= interval[0] && was <= interval[1]);
+    return { p99Ms, interval, isClose };
+  }
+
+  // ---- the recommendation -----------------------------------------------------------------------------------------
+
+  #recommendation(): Recommendation {
+    const { targetMs, growth } = this.#options;
+    const size = this.#smallest((of) => this.#p99At(of));
+    return {
+      size,
+      p99Ms: size === null ? null : this.#p99At(size),
+      obstacle: size === null ? this.#obstacle() : null,
+      certainSize: size === null ? null : this.#certain(size),
+      ...{ targetMs, growth },
+      growthAllowed: size === null ? null : this.#growthAllowed(size),
+      shorten: this.#shorten(size),
+    };
+  }
+
+  /** With connects that take no time the target would be met, or it would not. */
+  #obstacle(): 'connects' | 'slowdown' {
+    const { waitMs } = this.#replay(MOST_SIZE, this.#load, this.#slowdown, new Float64Array(0));
+    const { p99Ms } = new WaitSlices(this.#load.arrivalMs, waitMs).waits();
+    return p99Ms <= this.#options.targetMs ? 'connects' : 'slowdown';
+  }
+
+  /** Upwards by doubling until one is enough, then by halves between. Sizes beyond the most that are ever out change nothing. */
+  #smallest(p99At: (size: number) => number, most = MOST_SIZE): number | null {
+    const { targetMs } = this.#options;
+    let low = this.#workload.reserved;
+    let high = low + 1;
+    while (p99At(high) > targetMs) {
+      if (high >= most) return null;
+      low = high;
+      high = Math.min(most, this.#workload.reserved + 2 * (high - this.#workload.reserved));
+    }
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (p99At(middle) <= targetMs) high = middle;
+      else low = middle;
+    }
+    return high;
+  }
+
+  #certain(from: number): number | null {
+    const { targetMs } = this.#options;
+    for (let size = from; size <= Math.min(MOST_SIZE, 2 * from + 10); size++) {
+      if (this.#widened(size, this.#slices(size, this.#load)).p99Ms[1] <= targetMs) return size;
+    }
+    return null;
+  }
+
+  #growthAllowed(size: number): number {
+    const { targetMs, growth } = this.#options;
+    const holds = (factor: number) => {
+      const load = loadOf(this.#workload, this.#slowdown, { growth: factor });
+      return this.#slices(size, load).waits().p99Ms <= targetMs;
+    };
+    let [low, high] = [growth, growth * 2];
+    while (high < MOST_GROWTH * growth && holds(high)) [low, high] = [high, high * 2];
+    for (let i = 0; i < 5; i++) {
+      const middle = (low + high) / 2;
+      if (holds(middle)) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The call site whose halving makes the smallest size possible; of equals the one with the shortest waits. */
+  #shorten(size: number | null): Shorten | null {
+    const { heldMs, site, count } = this.#workload;
+    const sums = new Map<number, { heldMs: number; count: number }>();
+    let total = 0;
+    for (let at = 0; at < count; at++) {
+      const held = heldMs[at] ?? 0;
+      total += held;
+      const own = sums.get(site[at] ?? 0) ?? { heldMs: 0, count: 0 };
+      own.heldMs += held;
+      own.count++;
+      sums.set(site[at] ?? 0, own);
+    }
+    const tried = [...sums]
+      .filter(([of]) => this.#pool.sites[of] != null)
+      .sort(([, one], [, other]) => other.heldMs - one.heldMs)
+      .slice(0, MOST_TRIED)
+      .flatMap(([of, own]): Shorten[] => {
+        const load = halved(this.#workload, this.#load, of);
+        const p99At = (at: number) => this.#slices(at, load).waits().p99Ms;
+        const enough = this.#smallest(p99At, size ?? MOST_SIZE);
+        const text = this.#pool.sites[of];
+        if (enough === null || text == null) return [];
+        return [
+          {
+            site: text,
+            holdShare: own.heldMs / total,
+            meanHoldMs: own.heldMs / own.count,
+            sizeIfHalved: enough,
+            p99MsIfHalved: p99At(enough),
+          },
+        ];
+      });
+    const [best] = tried.sort(
+      (one, other) => one.sizeIfHalved - other.sizeIfHalved || one.p99MsIfHalved - other.p99MsIfHalved,
+    );
+    return best === undefined || (size !== null && best.sizeIfHalved >= size) ? null : best;
+  }
+}
