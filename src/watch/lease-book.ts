@@ -272,10 +272,10 @@ export class LeaseBook implements ConnectionBook {
     this.#timedOut++;
   }
 
-  /** Acquires that gave up so far. Of all acquires `pending` have no outcome yet; null: time-outs are told. */
+  /** Counts the acquires that gave up. `pending` ones have no outcome yet; null: the pool reports its timeouts. */
   gaveUp(pending: number | null): number {
     if (pending === null) return this.#timedOut;
-    // Who has got neither a resource nor an error that was seen, and waits no more, has timed out.
+    // A caller without a resource or a known error that no longer waits has timed out.
     return Math.max(0, this.#asked - this.#acquired - this.#createFailed - pending);
   }
 

@@ -10,7 +10,7 @@ export class BlockFile {
   readonly #fd: number;
   readonly #limitBytes: number;
   readonly #ended: (error: Error | null) => void;
-  /** Where the first of the blocks in `#waiting` begins. */
+  /** The place in the file of the first block in `#waiting`. */
   #position = 0;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;

@@ -6,7 +6,7 @@ import { type EndReason, Meta, type RecordedPoolFacts, type RecordedProcess } fr
 /** Receives blocks. Answers false where it takes no more. */
 export type BlockSink = (block: Buffer) => boolean;
 
-/** What a recorder asks a pool at each look. */
+/** The state of a pool at one look of the recorder. */
 export interface PoolLook {
   readonly facts: RecordedPoolFacts;
   readonly live: number;
@@ -30,8 +30,8 @@ export interface OpenLease {
 const LOOK_MS = 500;
 /** A younger lease is recorded when it comes back. Only at the end each one counts. */
 const OPEN_MS = 1000;
-/** Call sites that are formatted in a second; others are recorded as not looked at. */
-const SITES_PER_SECOND = 200;
+/** Call sites that are formatted in a second, at up to 0.2 ms each; others are recorded as not looked at. */
+const SITES_PER_SECOND = 50;
 /** Sites that are told apart in one recording. */
 const MOST_SITES = 4000;
 
@@ -150,7 +150,7 @@ export class PoolTape {
     this.#unknownSite = recorder.siteOf(pool, null);
   }
 
-  /** Whether the call site of this lease is to be formatted: it costs more than all the rest. */
+  /** Says whether to format the call site of this lease, which costs more than all the rest. */
   wantsSite(nowMs: number): boolean {
     return this.#sampler.turn(nowMs);
   }
