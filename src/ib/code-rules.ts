@@ -68,6 +68,19 @@ export const BUILT_IN: readonly CodeRule[] = [
     summary: 'the price is off the minimum increment',
     hint: 'round the price to the minTick of the contract',
   },
+  {
+    codes: [
+      114, 115, 117, 118, 119, 120, 121, 125, 126, 129, 142, 144, 147, 148, 153, 155, 156, 167, 168, 332, 333,
+      335, 339, 340, 359, 367, 368, 369, 370, 371, 372, 373, 374, 375, 376, 377, 378, 379, 380, 389, 390, 393,
+      394, 397, 398, 402, 405, 408, 409, 410, 415, 416, 417, 418, 419, 425, 427, 428, 429, 432, 433, 445, 446,
+      447, 448, 449,
+    ],
+    class: 'refusal',
+    appliesTo: PLACE,
+    summary: 'the order is not valid, or not allowed',
+  },
+  { codes: 137, class: 'refusal', appliesTo: ['cancel'], summary: 'it is too late to cancel the order' },
+  { codes: 444, class: 'refusal', appliesTo: ['modify'], summary: 'the order is not acknowledged yet' },
   { codes: [111, 113, 116], class: 'refusal', appliesTo: PLACE, summary: 'the time in force does not fit' },
   {
     codes: [132, 133],
@@ -118,8 +131,9 @@ export const BUILT_IN: readonly CodeRule[] = [
   },
   {
     codes: [
-      10_002, 10_007, 10_008, 10_009, 10_010, 10_011, 10_012, 10_013, 10_014, 10_020, 10_058, 10_231, 10_232,
-      10_234, 10_235, 10_236, 10_237, 10_238, 10_239, 10_274, 10_289, 10_293, 10_311, 10_355,
+      10_000, 10_001, 10_002, 10_003, 10_007, 10_008, 10_009, 10_010, 10_011, 10_012, 10_013, 10_014, 10_020,
+      10_021, 10_022, 10_023, 10_024, 10_025, 10_026, 10_027, 10_058, 10_231, 10_232, 10_234, 10_235, 10_236,
+      10_237, 10_238, 10_239, 10_240, 10_274, 10_289, 10_293, 10_311, 10_355,
     ],
     class: 'refusal',
     appliesTo: PLACE,
@@ -132,7 +146,7 @@ export const BUILT_IN: readonly CodeRule[] = [
     summary: 'this size cannot change over the API',
   },
   {
-    codes: { from: 10_243, to: 10_252 },
+    codes: { from: 10_243, to: 10_254 },
     class: 'refusal',
     appliesTo: PLACE,
     summary: 'this size is not for the API',
@@ -151,7 +165,13 @@ export const BUILT_IN: readonly CodeRule[] = [
     appliesTo: ['cancel'],
     summary: 'the order cannot be canceled any more',
   },
-  { codes: 10_149, class: 'refusal', appliesTo: ['cancel'], summary: 'the order id is not valid' },
+  {
+    codes: 10_149,
+    class: 'refusal',
+    appliesTo: ['order', 'what-if', 'modify', 'cancel'],
+    summary: 'the order id is not valid',
+    hint: 'order ids count from 1',
+  },
 
   // Orders: the broker has ended them.
   {
@@ -204,6 +224,17 @@ export const BUILT_IN: readonly CodeRule[] = [
   },
   { codes: [316, 10_092], class: 'refusal', appliesTo: ['depth'], summary: 'no market depth' },
   { codes: 317, class: 'advisory', appliesTo: ['depth', 'market data'], summary: 'the book begins anew' },
+  {
+    codes: [122, 123, 124, 10_016, 10_017, 10_172],
+    class: 'refusal',
+    summary: 'there is nothing of that kind',
+  },
+  {
+    codes: [138, 139, 301, 302, 303, 304, 305, 306, 307, 308, 324, 381, 384, 431],
+    class: 'refusal',
+    summary: 'the gateway could not read the request',
+  },
+  { codes: 357, class: 'refusal', summary: 'the client is too old for this request' },
   { codes: [319, 323], class: 'refusal', summary: 'the gateway could not process the request' },
   { codes: 320, class: 'refusal', summary: 'the gateway could not read the request' },
   {

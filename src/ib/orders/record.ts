@@ -179,14 +179,13 @@ export class OrderRecord {
     return known === undefined ? 'new' : 'correction';
   }
 
-  hearCommission(commission: Commission): boolean {
+  hearCommission(commission: Commission): void {
     const key = executionKey(commission.execId);
     const fill = this.fills.get(key);
-    if (fill === undefined || fill.execId !== commission.execId) return false;
-    if (fill.commission !== null && fill.commission.amount === commission.amount) return true;
+    if (fill === undefined || fill.execId !== commission.execId) return;
+    if (fill.commission !== null && fill.commission.amount === commission.amount) return;
     this.fills.set(key, { ...fill, commission });
     this.#emit({ kind: 'commission', commission });
-    return true;
   }
 
   say(message: OrderMessage): void {

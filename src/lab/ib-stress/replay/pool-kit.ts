@@ -23,21 +23,23 @@ export function leasesOf(s: Stage, pool: IbPool) {
   };
 }
 
-/** The snapshot, but for what differs between processes. */
+/** The snapshot, but for what differs between processes, and what this kind of pool does not measure. */
 export function show(s: Stage, pool: IbPool): void {
-  const { wait, hold, holders, ib, ...rest } = pool.snapshot();
+  const { schema: _, counters, setup = {}, wait, hold, holders, ib, ...rest } = pool.snapshot();
+  // As watchers of a process recognize a pool, by a name that other copies of this package share.
+  const brand = Reflect.get(pool, Symbol.for('poolctl.pool')) as { isOver(): boolean };
   const out = holders.map(({ leaseId, ageMs, leaked, site, stack }) => ({
-    leaseId,
-    ageMs,
-    leaked,
-    hasSite: site !== null && site !== '',
-    frames: stack !== null,
+    ...{ leaseId, ageMs, leaked },
+    ...{ hasSite: site !== null && site !== '', frames: stack !== null },
   }));
   const { pacing, connections, ...broker } = ib;
+  s.note(`pool: ${render({ ...rest, isOver: brand.isOver(), ...measured(counters), holders: out })}`);
+  s.note(`waits ${wait?.count} of ${wait?.sumUs} us, holds ${hold?.count} of ${hold?.sumUs} us`);
   s.note(
-    `pool: ${render({ ...rest, waits: wait?.count, waitUs: wait, holds: hold?.count, holdUs: hold, holders: out })}`,
+    `broker: ${render({ ...broker, ...measured(setup), sent: pacing?.sent, states: connections.map(({ state }) => state) })}`,
   );
-  s.note(
-    `broker: ${render({ ...broker, sent: pacing?.sent, states: connections.map(({ state }) => state) })}`,
-  );
+}
+
+function measured(figures: object): object {
+  return Object.fromEntries(Object.entries(figures).filter(([, figure]) => figure !== null));
 }

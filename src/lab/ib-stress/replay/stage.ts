@@ -251,7 +251,8 @@ export function describeError(error: unknown): string {
   const parts = [error.code, error.message, error.ibCode === null ? '' : `IB ${error.ibCode}`];
   if (error.hint !== null && error.hint !== undefined) parts.push(`hint: ${error.hint}`);
   if (error instanceof OrderError) parts.push(`outcome: ${error.outcome}, settled by: ${error.settledBy}`);
-  if (error.cause instanceof Error) parts.push(`because: ${error.cause.message}`);
+  if ('cause' in error)
+    parts.push(`because: ${error.cause instanceof Error ? error.cause.message : String(error.cause)}`);
   return parts.filter(Boolean).join(' | ');
 }
 
