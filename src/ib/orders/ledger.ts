@@ -150,6 +150,11 @@ export class OrderLedger {
       });
       return this.#refuseLocally(contract, order, error);
     }
+    if (id !== null && !isOrderId(id)) {
+      const text = `order ${id}: not sent, order ids are whole numbers from 1 to ${MOST_ID}`;
+      const hint = 'leave the id out: the order is given the next one';
+      return this.#refuseLocally(contract, order, new OrderError('not-sent', 'ERR_IB_OPTION', text, { hint }));
+    }
     const orderId = id ?? this.nextOrderId();
     this.#raise(orderId);
     const orderRef = ref ?? this.newRef();
@@ -286,6 +291,13 @@ export class OrderLedger {
   #raise(used: number): void {
     if (used < FIRST_REQUEST_ID) this.#nextId = Math.max(this.#nextId, used + 1);
   }
+}
+
+/** Gateways refuse 0 (10149), which lists give to manual orders; beyond the other end is their word for no id. */
+const MOST_ID = 2_147_483_646;
+
+function isOrderId(id: number): boolean {
+  return Number.isSafeInteger(id) && id >= 1 && id <= MOST_ID;
 }
 
 type OrderMessageCall = ReturnType<OrderCall['message']>;

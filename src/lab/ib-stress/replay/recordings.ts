@@ -183,6 +183,8 @@ export const RECORDINGS: Readonly<Record<string, string>> = {
     'Fjqwztd6sXTVvQNs7DYvpGF8-cNKbdt97rBw86RQWkubTehhY0GCAv81bojAMT1Zc8d69J4ev9f-x_qqLv4k0fsNGvNAe-YcfOK_24Zp7pzDdEboxNhGa9-OxFvchuf_-sjMN6nlmaP8dJUqqkMw6j49h8tUOgtX',
   "replay-orders: an order whose id is also that of a stream, and of a request":
     'Fjqwztd6sXTVvQNs7DYvoJyO0v1gflOIbcuodGm_q0WKff72j8chM-KAW-uVZO9pTM2bFRrPHNQ-SvdcXtWnIsgqA3l7RlORXfAzyLFzqHyJ0SeS3Q7nJfDqeI169Vlu-UxH4JAk3tKaT_6Rm9Buq5pT3ZkO1Rb9RFa9TQD5rRc2GzxdXD1Fd_Z5hwiADMDR',
+  "replay-orders: ids that a gateway does not take":
+    'Fjqwztd6sXTVvQNs7DYvxidz7gZxm_cNNVpdvdTidx3yGjmYKeQa-gg5hwtFCg_1Y8vnEEtD63SJdKPI91QlGTcLo-WxAbMGp4G-qpkwx6AS',
   "replay-orders: a look that ends in the moment in which the session does":
     'Fjqwztd6sXTVvQNs7DYvpGF891Ql_l8aPFYIwNaP6gYtnQW7F26VL095e2geyolw6QQGjmIPjPgYcuPgBdIUhdp8iV1fgahCnTmwKUjCwj56hdp8C4Wegp5tNOxkBzG7b5Z4GoIv54EpnccfUhbbf2kp6OR0l_3cCFvaTqdu',
   "replay-orders: looks that are asked for while one is on, and when there is nothing to look for":

@@ -86,6 +86,20 @@ export const orderEdges: readonly Act[] = [
     },
   },
   {
+    name: 'ids that a gateway does not take',
+    async play(s) {
+      const c = await s.ready();
+      for (const id of [0, -1, 1.5, Number.NaN, 2_147_483_647, 2_147_483_646, 1]) {
+        const o = c.placeOrder(id, AAPL, LIMIT);
+        s.watch(`placed ${id}`, o.accepted);
+        await s.pass();
+        s.show(`order ${id}`, o);
+      }
+      s.watch('next id', c.nextOrderId());
+      await s.pass();
+    },
+  },
+  {
     name: 'a look that ends in the moment in which the session does',
     async play(s) {
       const c = await s.ready({ reconnectMs: 50, orders: { recheckMs: 1000 } });
