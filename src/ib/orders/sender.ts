@@ -76,7 +76,8 @@ class Sending implements Waiter {
   readonly #waiters: Waiters;
   readonly #resolve: (status: OrderStatus) => void;
   readonly #reject: (error: Error) => void;
-  readonly #queue = new AbortController();
+  /** Of one that has to wait for its turn: making one for each would cost as much as sending. */
+  #queue: AbortController | null = null;
   #stopWatching = ignore;
   #isOver = false;
 
@@ -147,6 +148,7 @@ class Sending implements Waiter {
     this.#limit.pause();
     const session = requests.sessionSignal;
     const beforeWaiting = (): AbortSignal => {
+      this.#queue = new AbortController();
       this.#stopWatching = onAbort(session, () => this.#notSent(asError(session.reason)));
       return this.#queue.signal;
     };
@@ -208,7 +210,7 @@ class Sending implements Waiter {
     this.#limit.end();
     this.#stopWatching();
     this.#waiters.remove(this);
-    this.#queue.abort();
+    if (!this.wasSent) this.#queue?.abort();
     return true;
   }
 }

@@ -46,6 +46,8 @@ interface Entry {
 /** The orders of all clients, with their brackets and groups. Times are milliseconds since the epoch. */
 export class Orders {
   readonly #byKey = new Map<string, Entry>();
+  /** Those of them that are not over: what happens to orders costs no more when many are. */
+  readonly #live = new Map<string, Entry>();
   readonly #firstId: number;
   #nextId: number;
   #permId = 1_000_000;
@@ -62,7 +64,7 @@ export class Orders {
 
   /** Whether a price may fill or trigger any. */
   get areWorking(): boolean {
-    for (const entry of this.#byKey.values()) if (this.#isActive(entry)) return true;
+    for (const entry of this.#live.values()) if (this.#isActive(entry)) return true;
     return false;
   }
 
@@ -104,6 +106,7 @@ export class Orders {
       refusedCancels: 0,
     };
     this.#byKey.set(key, entry);
+    this.#live.set(key, entry);
     this.#nextId = Math.max(this.#nextId, id + 1);
     return request.transmit
       ? this.#transmit(entry)
@@ -132,7 +135,7 @@ export class Orders {
 
   /** Ends all orders of all clients. */
   cancelAll(nowMs: number): OrderEvent[] {
-    return [...this.#byKey.values()].flatMap((entry) => (isOver(entry.order) ? [] : this.#end(entry, nowMs)));
+    return [...this.#live.values()].flatMap((entry) => (isOver(entry.order) ? [] : this.#end(entry, nowMs)));
   }
 
   /** Ends an open order as the broker does that has accepted it before. */
@@ -140,7 +143,7 @@ export class Orders {
     const entry = this.#byKey.get(keyOf(clientId, id));
     if (entry === undefined || isOver(entry.order)) return [];
     entry.order = { ...entry.order, status: 'Inactive' };
-    entry.endedAtMs = nowMs;
+    this.#over(entry, nowMs);
     const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
     return [{ kind: 'rejected', order: entry.order, notice }, ...children];
   }
@@ -148,7 +151,7 @@ export class Orders {
   /** Executes what a price allows: of the orders of one instrument, or of all. */
   match(quoteOf: (instrument: Instrument) => Quote, nowMs: number, only: number | null = null): OrderEvent[] {
     const events: OrderEvent[] = [];
-    for (const entry of [...this.#byKey.values()]) {
+    for (const entry of [...this.#live.values()]) {
       if (only !== null && entry.order.instrument.conId !== only) continue;
       if (this.#isActive(entry))
         events.push(...this.#matchOne(entry, quoteOf(entry.order.instrument), nowMs));
@@ -158,8 +161,8 @@ export class Orders {
 
   /** Open orders that were transmitted, of one client; null for all clients. */
   open(clientId: number | null): Order[] {
-    return [...this.#byKey.values()].flatMap(({ order, isTransmitted }) =>
-      isTransmitted && !isOver(order) && (clientId === null || order.clientId === clientId) ? [order] : [],
+    return [...this.#live.values()].flatMap(({ order, isTransmitted }) =>
+      isTransmitted && (clientId === null || order.clientId === clientId) ? [order] : [],
     );
   }
 
@@ -179,7 +182,10 @@ export class Orders {
       ([, { order, isTransmitted, placedAtMs }]) =>
         (placedAtMs > sinceMs && order.filled === 0) || !isTransmitted,
     );
-    for (const [key] of lost) this.#byKey.delete(key);
+    for (const [key] of lost) {
+      this.#byKey.delete(key);
+      this.#live.delete(key);
+    }
     if (lost.length > 0) {
       const ids = [...this.#byKey.values()].map(({ order }) => order.id + 1);
       this.#nextId = Math.max(this.#firstId, ...ids);
@@ -191,7 +197,7 @@ export class Orders {
   #transmit(entry: Entry): OrderEvent[] {
     const { clientId, parentId, id } = entry.order;
     const group = parentId > 0 ? parentId : id;
-    const released = [...this.#byKey.values()].filter(
+    const released = [...this.#live.values()].filter(
       ({ order, isTransmitted }) =>
         order.clientId === clientId &&
         (order.id === group || order.parentId === group) &&
@@ -246,7 +252,7 @@ export class Orders {
       commission: Math.round(((before.commission ?? 0) + commission) * 100) / 100,
       status: isWhole ? 'Filled' : 'Submitted',
     };
-    if (isWhole) entry.endedAtMs = nowMs;
+    if (isWhole) this.#over(entry, nowMs);
     const events: OrderEvent[] = [{ kind: 'filled', order: entry.order, quantity, price, commission }];
     events.push(...this.#reduceGroup(entry, quantity, nowMs));
     if (!isWhole) return events;
@@ -270,8 +276,8 @@ export class Orders {
   /** Open orders of the same group: that of its name in the account, or the children of the same parent. */
   #groupOf({ id, clientId, parentId, terms }: Order): Entry[] {
     if (terms.ocaGroup === '' && parentId === 0) return [];
-    return [...this.#byKey.values()].filter(({ order }) => {
-      if (isOver(order) || (order.id === id && order.clientId === clientId)) return false;
+    return [...this.#live.values()].filter(({ order }) => {
+      if (order.id === id && order.clientId === clientId) return false;
       return terms.ocaGroup === ''
         ? order.clientId === clientId && order.parentId === parentId
         : order.terms.ocaGroup === terms.ocaGroup && order.terms.account === terms.account;
@@ -279,17 +285,22 @@ export class Orders {
   }
 
   #childrenOf({ id, clientId }: Order): Entry[] {
-    return [...this.#byKey.values()].filter(
-      ({ order }) => order.parentId === id && order.clientId === clientId && !isOver(order),
+    return [...this.#live.values()].filter(
+      ({ order }) => order.parentId === id && order.clientId === clientId,
     );
   }
 
   #end(entry: Entry, nowMs: number): OrderEvent[] {
     const kind = entry.isTransmitted ? 'canceled' : 'discarded';
     entry.order = { ...entry.order, status: 'Cancelled' };
-    entry.endedAtMs = nowMs;
+    this.#over(entry, nowMs);
     const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
     return [{ kind, order: entry.order }, ...children];
+  }
+
+  #over(entry: Entry, nowMs: number): void {
+    entry.endedAtMs = nowMs;
+    this.#live.delete(keyOf(entry.order.clientId, entry.order.id));
   }
 
   #forgetOne(): boolean {
