@@ -338,9 +338,9 @@ export class LocalPacer implements Pacer {
     }
     if (this.#requests.length > 0) at = Math.min(at, ordinaryAt(now));
     if (this.#histories.length > 0) at = Math.min(at, ordinaryAt(this.#historyAt(now)));
-    // Infinity: that hangs on one which is being sent, or open, and those call back. A timer that Node fires a
-    // fraction early must find the room it was set for, hence the millisecond.
-    if (at < Number.POSITIVE_INFINITY) this.#alarm.set(Math.max(at, now + 1), now);
+    // Infinity sets nothing: that hangs on one which is being sent, or open, and those call back. A timer that Node
+    // fires a fraction early must find the room it was set for, hence the millisecond.
+    this.#alarm.set(Math.max(at, now + 1), now);
   }
 
   #historyAt(now: number): number {

@@ -153,7 +153,11 @@ export class OrderLedger {
     if (id !== null && !isOrderId(id)) {
       const text = `order ${id}: not sent, order ids are whole numbers from 1 to ${MOST_ID}`;
       const hint = 'leave the id out: the order is given the next one';
-      return this.#refuseLocally(contract, order, new OrderError('not-sent', 'ERR_IB_OPTION', text, { hint }));
+      return this.#refuseLocally(
+        contract,
+        order,
+        new OrderError('not-sent', 'ERR_IB_OPTION', text, { hint }),
+      );
     }
     const orderId = id ?? this.nextOrderId();
     this.#raise(orderId);

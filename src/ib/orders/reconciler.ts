@@ -109,11 +109,11 @@ export class Reconciler {
         const completed = await this.#ask(signal);
         if (signal.aborted) return;
         looks++;
-        const undecided = this.#judge(look, since, completed);
+        const isDecided = this.#judge(look, since, completed);
         this.#knows = true;
         this.#openGate();
         this.#hasLooked();
-        if (undecided === 0) return;
+        if (isDecided) return;
       } catch (error) {
         if (signal.aborted) return;
         // It was refused: asking again changes nothing.
@@ -142,11 +142,11 @@ export class Reconciler {
     return version < COMPLETED_FROM ? null : ask(completedOrders(true));
   }
 
-  /** Gives how many are still in doubt. */
-  #judge(look: number, since: number, completed: readonly CompletedOrder[] | null): number {
+  /** Whether none is in doubt any more. */
+  #judge(look: number, since: number, completed: readonly CompletedOrder[] | null): boolean {
     const { state } = this.#options.supervisor;
     const isCutOff = state.kind !== 'ready' || state.upstream === 'down';
-    let undecided = 0;
+    let isDecided = true;
     for (const { life } of this.#options.book.lives) {
       const { record } = life;
       if (!isInDoubt(record) || (record.sentAt ?? 0) > since) continue;
@@ -157,10 +157,10 @@ export class Reconciler {
       const misses = (this.#misses.get(record) ?? 0) + 1;
       this.#misses.set(record, misses);
       // While the gateway is cut off from IB, its lists prove nothing.
-      if (misses < LOOKS || isCutOff) undecided++;
+      if (misses < LOOKS || isCutOff) isDecided = false;
       else this.#decide(record, completed);
     }
-    return undecided;
+    return isDecided;
   }
 
   /** It is neither open, nor executed in full, nor completed. */

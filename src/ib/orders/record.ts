@@ -134,7 +134,7 @@ export class OrderRecord {
     // A message from before the end that comes late, or again.
     if (this.#isStale(said.status) || (end === null && (said.filled ?? 0) < (this.#filled ?? 0))) return;
     this.#word = said.status;
-    if (end !== null) this.#awaitsNumbers = false;
+    this.#awaitsNumbers = false;
     this.#filled = most(this.#filled, said.filled);
     this.#remaining = said.remaining ?? this.#remaining;
     this.#averageFillPrice = said.averageFillPrice ?? this.#averageFillPrice;

@@ -144,7 +144,9 @@ describe('reported of real gateways', () => {
     await reconnect();
     lists({});
     await clock.settle();
-    lists({ executions: [{ orderId: 5, execId: '0000e1a7.5c46793a.01.01', shares: 100, permId: 300_501_251 }] });
+    lists({
+      executions: [{ orderId: 5, execId: '0000e1a7.5c46793a.01.01', shares: 100, permId: 300_501_251 }],
+    });
     await clock.settle();
     lists({});
     await clock.settle();

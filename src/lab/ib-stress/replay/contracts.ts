@@ -12,6 +12,7 @@ export const DAYS = { contract: AAPL, duration: '2 D', barSize: '1 day' };
 
 /** What a connection counts. */
 export function figures(stage: Stage, connection: IbConnection): void {
+  stage.timers();
   const { requests, inFlight, subscriptions, supervisor, reconnects, upstream } = connection.figures();
   stage.note(`figures: ${render({ inFlight, ...requests, reconnects, upstream })}`);
   stage.note(`of the link: ${render({ ...supervisor, subscriptions, isWatching: connection.isWatching })}`);

@@ -44,6 +44,7 @@ export function sender(s: Stage, pacer: Pacer): Sender {
 }
 
 export function show(s: Stage, pacer: Pacer): void {
+  s.timers();
   const { wait, ...rest } = pacer.snapshot() ?? {};
   s.note(`pacing: ${render({ ...rest, waits: wait?.count, waitedUs: wait })}`);
 }

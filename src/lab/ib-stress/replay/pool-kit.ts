@@ -25,6 +25,7 @@ export function leasesOf(s: Stage, pool: IbPool) {
 
 /** The snapshot, but for what differs between processes, and what this kind of pool does not measure. */
 export function show(s: Stage, pool: IbPool): void {
+  s.timers();
   const { schema: _, counters, setup = {}, wait, hold, holders, ib, ...rest } = pool.snapshot();
   // As watchers of a process recognize a pool, by a name that other copies of this package share.
   const brand = Reflect.get(pool, Symbol.for('poolctl.pool')) as { isOver(): boolean };

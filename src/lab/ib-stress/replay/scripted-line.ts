@@ -2,8 +2,10 @@ import type { Hear, Line, Link, Target } from '../../../ib/link.js';
 
 /** How a link of a script behaves where a real one may be slow, or fail. */
 export interface LinkManners {
-  /** Loading what is needed fails with that. */
-  prepareError: Error | null;
+  /** Loads what is needed. */
+  onPrepare: () => Promise<void>;
+  /** Until nothing is left of a line. */
+  onEnd: () => Promise<void>;
   /** What `call` gives: nothing for a message that is sent at once. May throw. */
   onCall: (method: string) => void | Promise<void>;
   /** When what has arrived was heard. */
@@ -29,8 +31,8 @@ export class ScriptedLine implements Line {
     this.manners = manners;
   }
 
-  async prepare(): Promise<void> {
-    if (this.manners.prepareError !== null) throw this.manners.prepareError;
+  prepare(): Promise<void> {
+    return this.manners.onPrepare();
   }
 
   open(target: Target, hear: Hear): Link {
@@ -62,6 +64,7 @@ export class ScriptedLine implements Line {
   }
 
   async end(): Promise<void> {
+    await this.manners.onEnd();
     this.#note('ends');
   }
 }

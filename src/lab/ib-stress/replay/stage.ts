@@ -35,7 +35,8 @@ export class Stage {
   readonly random = seededRandom(1);
   readonly lines: ScriptedLine[] = [];
   readonly manners: LinkManners = {
-    prepareError: null,
+    onPrepare: () => Promise.resolve(),
+    onEnd: () => Promise.resolve(),
     onCall: () => undefined,
     onArrived: (callback) => callback(),
   };
@@ -57,6 +58,16 @@ export class Stage {
     const text = `timers: ${foreground}, ${background} in the background; next ${this.clock.nextTimerAt ?? 'none'}`;
     if (text !== this.#lastTimer) this.note(text);
     this.#lastTimer = text;
+  }
+
+  /** Rejects after that time. */
+  failing(error: Error, afterMs: number): Promise<never> {
+    return new Promise((_, reject) => void this.clock.setTimer(() => reject(error), afterMs));
+  }
+
+  /** Resolves after that time. */
+  later(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.setTimer(resolve, ms));
   }
 
   /** Lets time pass. */

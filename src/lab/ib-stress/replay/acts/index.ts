@@ -14,12 +14,13 @@ import { requestEdges } from './request-edges.js';
 import { requests } from './requests.js';
 import { streams } from './streams.js';
 import { supervisor } from './supervisor.js';
+import { waits } from './waits.js';
 
 /** The acts of each scenario of this kind, in their order. */
 export const ACTS: Readonly<Record<ReplayName, readonly Act[]>> = {
   'replay-requests': [...answers, ...requests, ...requestEdges, ...streams],
   'replay-pacing': [...pacing, ...pacingStorms],
-  'replay-connections': supervisor,
+  'replay-connections': [...supervisor, ...waits],
   'replay-pool': [...pools, ...poolStorms],
   'replay-orders': [...orders, ...orderRules, ...orderEdges, ...reconnects, ...orderStorms],
 };

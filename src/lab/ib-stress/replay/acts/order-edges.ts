@@ -15,6 +15,7 @@ export const orderEdges: readonly Act[] = [
       s.say('orderStatus', 5, 'Submitted', null, null, null, null, null, null, null, null, null);
       s.say('orderStatus', 5, 'Submitted', '', undefined, Number.NaN, 0, 0, Number.MAX_VALUE, 1, '', 0);
       g.open(5, 'Submitted', { lmtPrice: undefined, tif: '', action: 'BUY', permId: 3 });
+      s.show('a', a);
       s.say('openOrder', 5, AAPL, { ...LIMIT, orderId: 5, clientId: 1, permId: 2_147_483_647 }, null);
       s.say('openOrder', 5, null, { orderId: 5, clientId: 1, orderRef: null }, { status: undefined });
       await s.pass();
@@ -97,6 +98,61 @@ export const orderEdges: readonly Act[] = [
       }
       s.watch('next id', c.nextOrderId());
       await s.pass();
+    },
+  },
+  {
+    name: 'refusals that fit nobody who waits',
+    async play(s) {
+      const c = await s.ready({ pacing: { limitPerSecond: 3, messagesPerSecond: 3, urgentPerSecond: 3 } });
+      const g = orderSide(s);
+      const a = s.follow('a', c.placeOrder(AAPL, LIMIT));
+      await s.pass();
+      g.open(5, 'Submitted', { permId: 1 });
+      await s.pass();
+      s.watch('modify', a.modify({ lmtPrice: 3 }));
+      await s.pass(10);
+      for (const code of [10_147, 161, 136, 10_148]) s.error(5, code, 'of a cancellation');
+      await s.pass(10);
+      s.watch('cancel', a.cancel());
+      await s.pass(10);
+      for (const code of [104, 105, 329, 2102]) s.error(5, code, 'of a change');
+      await s.pass(10);
+      const queued = s.follow('queued', c.placeOrder(AAPL, LIMIT));
+      s.error(queued.id, 110, 'of an order that is not sent');
+      s.error(queued.id, 202, 'of an order that is not sent');
+      s.error(queued.id, 98_765, 'of an order that is not sent');
+      await s.pass(10);
+      s.show('queued', queued);
+      await s.pass(5000);
+      s.note(`lists: ${await g.lists({ open: [{ id: 5, order: { permId: 1 } }] })}`);
+      await s.pass(3000);
+      s.note(`lists: ${await g.lists({ open: [{ id: 5, order: { permId: 1 } }] })}`);
+      s.show('queued', queued);
+      s.show('a', a);
+    },
+  },
+  {
+    name: 'orders whose contracts are named by number',
+    async play(s) {
+      const c = await s.ready();
+      const order = { ...LIMIT, orderRef: 'mine' };
+      const abort = new AbortController();
+      abort.abort(new Error('before'));
+      s.show('given up', c.placeOrder(AAPL, LIMIT, { signal: abort.signal }));
+      c.placeOrder({ conId: 4, symbol: 'AAPL' }, order);
+      for (const contract of [
+        { conId: 4 },
+        { conId: 5 },
+        { conId: 4, symbol: 'MSFT' },
+        { symbol: 'MSFT' },
+        { symbol: 'AAPL' },
+      ]) {
+        const o = c.placeOrder(contract, order);
+        s.watch(JSON.stringify(contract), o.accepted);
+        s.note(`${JSON.stringify(contract)} is ${o.state}`);
+      }
+      await s.pass(10);
+      s.note(JSON.stringify(c.orders().map(({ id, state }) => [id, state])));
     },
   },
   {

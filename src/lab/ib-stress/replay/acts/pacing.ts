@@ -222,6 +222,24 @@ export const pacing: readonly Act[] = [
     },
   },
   {
+    name: 'a rest of history that ends while another must be over first',
+    async play(s) {
+      const pacer = s.pacer({ history: { open: 1 } });
+      const send = sender(s, pacer);
+      send('a', history('a'));
+      send('b', history('b'));
+      pacer.backOff?.('history', 100);
+      show(s, pacer);
+      for (const ms of [99, 1, 1, 50]) {
+        await s.pass(ms);
+        show(s, pacer);
+      }
+      send.over('a');
+      await s.pass();
+      show(s, pacer);
+    },
+  },
+  {
     name: 'messages that go by another thread count from their turn on',
     async play(s) {
       const pacer = s.pacer({ ...SMALL, history: { open: 1 } });

@@ -314,7 +314,7 @@ export const reconnects: readonly Act[] = [
             .join(' ')}`,
         );
       }
-      for (const ref of ['r5', 'r6', 'r11']) s.show(ref, c.order(ref));
+      for (const key of ['r5', 'r6', 'r11', 5, 6, 7, 11]) s.show(`order ${key}`, c.order(key));
       g.commission('e5', 2);
       g.status(5, 'Filled', 100, 0, { permId: 105 });
       const anew = c.placeOrder(AAPL, { ...LIMIT, orderRef: 'r5' });

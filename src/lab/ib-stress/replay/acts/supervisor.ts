@@ -52,10 +52,11 @@ export const supervisor: readonly Act[] = [
   {
     name: 'the package is missing, or does not load',
     async play(s) {
-      s.manners.prepareError = new IbError('ERR_IB_PACKAGE', 'not installed', { hint: 'npm install' });
+      const missing = new IbError('ERR_IB_PACKAGE', 'not installed', { hint: 'npm install' });
+      s.manners.onPrepare = () => Promise.reject(missing);
       s.watch('missing', s.connection({ firstAttempts: 4 }).ready());
       await s.pass(10);
-      s.manners.prepareError = new Error('a thread that crashed');
+      s.manners.onPrepare = () => Promise.reject(new Error('a thread that crashed'));
       s.watch('crashed', s.connection({ firstAttempts: 3 }).ready());
       await s.pass(2000);
     },
