@@ -86,7 +86,8 @@ export async function runTrial(
 ): Promise<TrialOutcome> {
   const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
-  const trial = new Trial(options);
+  const delay = (ns: number): number => Math.max(0, ns / 1e6 - LAG_RESOLUTION_MS);
+  const trial = new Trial(options, () => delay(lag.max));
   let stalledMs = 0;
   try {
     await trial.run(work, longestMs);
@@ -97,7 +98,6 @@ export async function runTrial(
     lag.disable();
     await trial.abandon();
   }
-  const delay = (ns: number): number => Math.max(0, ns / 1e6 - LAG_RESOLUTION_MS);
   const loopLag = { p99: delay(lag.percentile(99)), max: delay(lag.max) };
   const ownMs = loopLag.max <= 1.1 * trial.blockedMs ? 0 : loopLag.max;
   return { ...trial.outcome(loopLag), stalledMs: Math.max(stalledMs, ownMs) };
@@ -124,6 +124,7 @@ export class Trial {
   blockedMs = 0;
   readonly clientIdBase: number;
   readonly #options: TrialOptions;
+  readonly #lagMs: () => number;
   readonly #checks: IbCheck[] = [];
   readonly #log: Entry[] = [];
   readonly #pools = new Set<IbPool>();
@@ -135,7 +136,9 @@ export class Trial {
   #lastCounts: GatewayCounts | null = null;
   #stopped = false;
 
-  constructor(options: TrialOptions) {
+  /** `lagMs`: how late the loop of this process was at most, so far. */
+  constructor(options: TrialOptions, lagMs: () => number = () => 0) {
+    this.#lagMs = lagMs;
     const { clock, speed, seed, topology, workers, requests, gateway, pacing, breakage } = options;
     this.#options = options;
     this.clock = speed === 1 ? clock : fasterClock(clock, speed);
@@ -170,6 +173,12 @@ export class Trial {
   /** Milliseconds of the machine's clock, for deadlines that guard against a slow machine. */
   real(ms: number): number {
     return ms * this.#options.speed * this.#options.patience;
+  }
+
+  /** How long this process and that of the gateway stood still so far, the longest of each, by the clock of the trial. */
+  async stalledMs(): Promise<number> {
+    const { gateway, speed } = this.#options;
+    return speed * (this.#lagMs() + ((await gateway.stalledMs()) ?? 0));
   }
 
   /** A pool to be tested, with the deadlines of a slow machine where it is not told others. Closed in the end. */
