@@ -129,7 +129,7 @@ export class OrderBook {
       if (entry.life.record.isComplete) entry.life.end(null);
       return;
     }
-    // Those of other clients never find their fill.
+    // Commissions of other clients never find their fill.
     if (this.#early.size >= MOST_EARLY) this.#early.delete(this.#early.keys().next().value ?? '');
     this.#early.set(commission.execId, commission);
   }

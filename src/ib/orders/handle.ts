@@ -60,7 +60,8 @@ export class OrderHandle implements Promise<OrderStatus>, AsyncIterable<OrderEve
   readonly [Symbol.toStringTag] = 'OrderHandle';
   /**
    * Resolves with the first status when the gateway shows that it has the order. Rejects with an OrderError, whose
-   * `outcome` is not-sent, unknown or rejected. For a handle of a modification: when the gateway has taken that.
+   * `outcome` is not-sent, unknown or rejected. For a handle of a modification: when the gateway has taken that. Of an
+   * order with `transmit: false`, which TWS holds without a word, it resolves with an empty status when its time is up.
    */
   readonly accepted: Promise<OrderStatus>;
   readonly #life: OrderLife;
@@ -103,7 +104,7 @@ export class OrderHandle implements Promise<OrderStatus>, AsyncIterable<OrderEve
     return this.#record.state;
   }
 
-  /** What the gateway said last. */
+  /** The last message of the gateway. */
   get status(): OrderStatus {
     return this.#record.status;
   }

@@ -297,7 +297,7 @@ export class OrderLedger {
   }
 }
 
-/** Gateways refuse 0 (10149), which lists give to manual orders; beyond the other end is their word for no id. */
+/** Gateways refuse 0 (10149), and write 2147483647 where there is no id. */
 const MOST_ID = 2_147_483_646;
 
 function isOrderId(id: number): boolean {

@@ -76,7 +76,7 @@ class Sending implements Waiter {
   readonly #waiters: Waiters;
   readonly #resolve: (status: OrderStatus) => void;
   readonly #reject: (error: Error) => void;
-  /** Of one that has to wait for its turn: making one for each would cost as much as sending. */
+  /** Made only for a message that has to wait for its turn: making one costs as much as sending. */
   #queue: AbortController | null = null;
   #stopWatching = ignore;
   #isOver = false;
@@ -193,6 +193,16 @@ class Sending implements Waiter {
       return;
     }
     const { kind, record } = this;
+    if (
+      kind === 'place' &&
+      record.state === 'held' &&
+      cause instanceof IbError &&
+      cause.code === 'ERR_IB_TIMEOUT'
+    ) {
+      // TWS holds it, and says nothing but a refusal, which would have come by now.
+      this.resolve(record.status);
+      return;
+    }
     const typed =
       cause instanceof IbError
         ? cause

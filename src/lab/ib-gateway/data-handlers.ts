@@ -126,6 +126,10 @@ export const dataHandlers = {
     }
     const instrument = instrumentFor(session, house, id, contract);
     if (instrument === null) return;
+    if (openSubscriptions(house, 'tickByTick') >= mostTickByTick(house.options.marketDataLines)) {
+      session.tell(notices.tooManyTickByTick, id);
+      return;
+    }
     subscribe(session, house, { kind: 'tickByTick', id, instrument, stream });
     if (!house.linked) return;
     const nowS = Math.floor(house.clock.wallTime() / 1000);
@@ -277,4 +281,9 @@ function marketData(session: Client, house: House, request: RequestOf<'marketDat
   session.send(replies.tickPrice(id, types.last, last, lastSize));
   session.send(replies.tickSize(id, types.volume, 1_000_000));
   if (snapshot) session.send(replies.snapshotEnd(id));
+}
+
+/** The vendor's limit is that of market depth: one for each hundred lines, at least 3, and at most 60. */
+function mostTickByTick(lines: number): number {
+  return Math.min(60, Math.max(3, Math.floor(lines / 100)));
 }

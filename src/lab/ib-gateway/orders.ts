@@ -46,7 +46,7 @@ interface Entry {
 /** The orders of all clients, with their brackets and groups. Times are milliseconds since the epoch. */
 export class Orders {
   readonly #byKey = new Map<string, Entry>();
-  /** Those of them that are not over: what happens to orders costs no more when many are. */
+  /** The orders that are not over. An event costs no more when many others are over. */
   readonly #live = new Map<string, Entry>();
   readonly #firstId: number;
   #nextId: number;

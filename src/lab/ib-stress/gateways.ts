@@ -44,7 +44,7 @@ export function liveGateway(host: string, port: number): Gateways {
   };
 }
 
-/** For runs that have no gateway. */
+/** The place of runs that have no gateway. */
 export const nowhere: StressGateway = {
   host: '127.0.0.1',
   port: 1,

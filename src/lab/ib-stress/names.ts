@@ -37,5 +37,5 @@ export const SCENARIO_NAMES = [
   'replay-orders',
 ] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
-/** Those that play scripts on a clock of their own, without a gateway. */
+/** The scenarios that play scripts on a clock of their own, without a gateway. */
 export type ReplayName = Extract<ScenarioName, `replay-${string}`>;

@@ -37,7 +37,7 @@ export interface TrialOptions {
   /** That of a real gateway, which all runs share. Default: one of its own, made of `pacing`. */
   readonly pacer: Pacer | null;
   readonly breakage: Breakage | null;
-  /** Nothing that comes after a failure is of interest. Default false. */
+  /** Ends the work at the first failure, where it can. Default false. */
   readonly bail?: boolean;
   /** The machine's clock. */
   readonly clock: Clock;

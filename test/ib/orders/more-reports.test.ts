@@ -210,6 +210,31 @@ describe('reported of real gateways', () => {
   });
 });
 
+describe('an order that TWS holds (transmit: false)', () => {
+  it('is accepted when its time is up without a refusal, and stays held', async () => {
+    const { clock, connection, sent } = await connected();
+    const order = connection.placeOrder(AAPL, { ...LIMIT, transmit: false }, { timeoutMs: 500 });
+    await clock.advance(501);
+    expect(await order).toMatchObject({ status: '', filled: null });
+    expect(order.state).toBe('held');
+    expect(sent('reqAllOpenOrders')).toEqual([]);
+    await connection.close();
+  });
+
+  it('is refused all the same, and working once it is transmitted', async () => {
+    const { clock, connection, open, error } = await connected();
+    const refused = connection.placeOrder(AAPL, { ...LIMIT, transmit: false });
+    const released = connection.placeOrder(AAPL, { ...LIMIT, transmit: false }, { timeoutMs: 500 });
+    await clock.settle();
+    error(5, 110, 'The price does not conform to the minimum price variation for this contract.');
+    await expect(refused.accepted).rejects.toMatchObject({ outcome: 'rejected', ibCode: 110 });
+    await clock.advance(501);
+    open(6, 'Submitted', { permId: 7 });
+    expect(released.state).toBe('working');
+    await connection.close();
+  });
+});
+
 describe('the codes that the vendor lists', () => {
   it.each([
     [114, 'order', 'refusal'],

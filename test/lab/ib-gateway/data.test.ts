@@ -48,6 +48,26 @@ describe('delayed data', () => {
 });
 
 describe('streams', () => {
+  it('tick-by-tick: three at once for up to 400 lines, of all clients together (10190)', async () => {
+    const { gateway, client } = await connected();
+    const other = await RawClient.ready({ port: gateway.port, clientId: 2 });
+    for (const id of [5, 6]) client.say(97, id, ...aapl, 'Last', 0, false);
+    await client.inStep();
+    for (const id of [5, 6]) other.say(97, id, ...aapl, 'Last', 0, false);
+    await other.inStep();
+    expect([client.codes(5), client.codes(6), other.codes(5), other.codes(6)]).toEqual([
+      [],
+      [],
+      [],
+      [10_190],
+    ]);
+    client.say(98, 5);
+    await client.inStep();
+    other.say(97, 7, ...aapl, 'Last', 0, false);
+    await other.inStep();
+    expect(other.codes(7)).toEqual([]);
+  });
+
   it('tick-by-tick: a tick at each price, past ticks first, until it is canceled', async () => {
     const { clock, gateway, client } = await connected();
     client.say(97, 5, ...aapl, 'BidAsk', 3, false);

@@ -13,6 +13,7 @@ export const notices = {
     text: `Max rate of messages per second has been exceeded:max=${most}`,
   }),
   tickerLimit: { code: 101, text: 'Max number of tickers has been reached' },
+  tooManyTickByTick: { code: 10_190, text: 'Max number of tick-by-tick requests has been reached.' },
   duplicateTicker: { code: 102, text: 'Duplicate ticker ID' },
   duplicateOrder: { code: 103, text: 'Duplicate order id' },
   changeOfFilled: { code: 104, text: 'Cannot modify a filled order.' },

@@ -10,7 +10,7 @@ export const MARKET: Order = { action: 'SELL', orderType: 'MKT', totalQuantity: 
 export const UNSET = Number.MAX_VALUE;
 export const DAYS = { contract: AAPL, duration: '2 D', barSize: '1 day' };
 
-/** What a connection counts. */
+/** Notes all that a connection counts. */
 export function figures(stage: Stage, connection: IbConnection): void {
   stage.timers();
   const { requests, inFlight, subscriptions, supervisor, reconnects, upstream } = connection.figures();

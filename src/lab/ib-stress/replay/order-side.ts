@@ -1,7 +1,7 @@
 import { AAPL, LIMIT } from './contracts.js';
 import type { Stage } from './stage.js';
 
-/** What a gateway says of orders, in few words. */
+/** The messages of a gateway about orders, in few words. */
 export interface OrderSide {
   status(id: number, word: string, filled?: number, remaining?: number, more?: Partial<Told>): void;
   open(id: number, word: string, order?: object, state?: object): void;

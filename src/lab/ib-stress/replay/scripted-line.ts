@@ -6,7 +6,7 @@ export interface LinkManners {
   onPrepare: () => Promise<void>;
   /** Until nothing is left of a line. */
   onEnd: () => Promise<void>;
-  /** What `call` gives: nothing for a message that is sent at once. May throw. */
+  /** The result of `call`: nothing for a message that is sent at once. May throw. */
   onCall: (method: string) => void | Promise<void>;
   /** When what has arrived was heard. */
   onArrived: (callback: () => void) => void;

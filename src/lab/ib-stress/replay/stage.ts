@@ -20,7 +20,7 @@ export interface Act {
   play(stage: Stage): Promise<void>;
 }
 
-/** What a connection is given beside its place. */
+/** The options of a connection, beside its place. */
 export interface Wanted extends Omit<ConnectionOptions, 'line'> {
   readonly clientId?: number;
   readonly pacing?: PacingOptions;
@@ -28,7 +28,7 @@ export interface Wanted extends Omit<ConnectionOptions, 'line'> {
 
 const WALL_START_MS = Date.UTC(2026, 0, 5, 14, 30);
 
-/** Where an act is played: it writes down all that the pool sends, tells and answers, with the time of each. */
+/** Plays an act, and writes down all that the pool sends and reports, with the time of each. */
 export class Stage {
   readonly clock = new VirtualClock({ wallStartMs: WALL_START_MS });
   readonly transcript: string[] = [];
@@ -52,7 +52,7 @@ export class Stage {
     this.transcript.push(`${Math.round(this.clock.now() * 1000) / 1000} ${text}`);
   }
 
-  /** What is set and has not rung: whatever is left behind keeps a process alive, or wakes it for nothing. */
+  /** Notes the timers that are set: one that is left behind keeps a process alive, or wakes it for nothing. */
   timers(): void {
     const { foreground, background } = this.clock.timers;
     const text = `timers: ${foreground}, ${background} in the background; next ${this.clock.nextTimerAt ?? 'none'}`;
@@ -205,7 +205,7 @@ export class Stage {
     return order;
   }
 
-  /** What the handle shows. */
+  /** Notes all that the handle shows. */
   show(name: string, order: OrderHandle | null): void {
     if (order === null) {
       this.note(`${name} is not known`);

@@ -211,7 +211,7 @@ export const shutdown: Scenario = {
   },
 };
 
-/** Those who hold a lease and never return it are told. */
+/** A caller that holds a lease and never returns it is told. */
 async function noGrace(trial: Trial): Promise<void> {
   await trial.inject({ kind: 'mute' });
   const pool = trial.pool({ topology: 'worker', workers: 2, clientId: trial.clientIdBase + 8 });

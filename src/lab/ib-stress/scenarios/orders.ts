@@ -39,7 +39,7 @@ export const orderLife: Scenario = {
       filled?.filled === 100 && filled.fills.length === 1 && commission?.amount === 1,
       `${filled?.fills.length ?? 0} fills, commission ${commission?.amount ?? 'unknown'}`,
     );
-    // What follows cancels, too.
+    // The rest cancels, too.
     if (!(await canceled(trial, 'an order that is canceled is canceled there too', place(RESTING)))) return;
     await changed(trial, connection, place(RESTING));
     // No answer to the first is awaited.

@@ -9,7 +9,7 @@ import type { Trial } from '../trial.js';
 /** One way to put a pool under stress, and what has to come of it. */
 export interface Scenario {
   readonly name: ScenarioName;
-  /** What happens and what has to hold, in a line. */
+  /** A line that says what happens and what has to hold. */
   readonly title: string;
   /** How many times faster than the machine's its clock may run. */
   readonly speed: number;

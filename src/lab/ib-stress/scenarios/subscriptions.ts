@@ -12,7 +12,7 @@ export const subscriptionLeak: Scenario = {
   title: '1,000 subscriptions begun and ended, with drops between them: as many open here as there, none',
   speed: 1,
   lastsMs: 15_000,
-  // What is tested is not the pacing, which would make it last a minute.
+  // This does not test the pacing, which would make it last a minute.
   gateway: { messagesPerSecond: null, tickIntervalMs: 20 },
   pacing: { limitPerSecond: 5000 },
   async run(trial) {

@@ -2,7 +2,7 @@ import { IbError } from '../../../../ib/errors.js';
 import { AAPL, bars, DAYS, details, figures, LIMIT, MSFT, UNSET } from '../contracts.js';
 import type { Act } from '../stage.js';
 
-/** What is asked, and what answers make of it. */
+/** Reads, and their answers. */
 export const answers: readonly Act[] = [
   {
     name: 'every kind of read has its answer',

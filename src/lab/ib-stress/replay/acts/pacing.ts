@@ -2,7 +2,7 @@ import { createPacer, type Paced, type PacingOptions } from '../../../../ib/paci
 import { history, REQUEST, SMALL, sender, show, UPKEEP, URGENT } from '../pacing-kit.js';
 import { type Act, render } from '../stage.js';
 
-/** What may be sent, and when. */
+/** Messages that wait for their turn. */
 export const pacing: readonly Act[] = [
   {
     name: 'the limits that the options make',

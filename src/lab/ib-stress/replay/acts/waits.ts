@@ -2,7 +2,7 @@ import { IbError } from '../../../../ib/errors.js';
 import { AAPL, figures, LIMIT } from '../contracts.js';
 import type { Act } from '../stage.js';
 
-/** What takes its time before a connection is there, and after it has gone. */
+/** Loading the library, ending a connection, and messages that go by a thread take their time. */
 export const waits: readonly Act[] = [
   {
     name: 'closed while the library is being loaded, which fails afterwards, or does not',
