@@ -1,6 +1,5 @@
 import { onlyWith, type Rule } from '../src/cli/command.js';
 import { flagOf } from '../src/cli/options.js';
-import type { Segment } from '../src/loadtest/api.js';
 import { FEED_METRICS } from '../src/loadtest/feed/thresholds.js';
 import { BUILT_IN_FEED, type TargetKind } from '../src/loadtest/workloads/registry.js';
 import { formatsOf, isFormatOf } from '../src/report/registry.js';
@@ -86,7 +85,7 @@ function sizesIn(sweep: readonly Sweep[]): number {
 }
 
 /** Why a load is too small to give each segment a part; null if it is not. */
-function tooFewFor({ count }: Segment, options: Options): string | null {
+export function tooFewFor(count: number, options: Options): string | null {
   const { testType, numWorkers, numQueries, maxInFlight, burstSize, numBursts, duration } = options;
   const amounts: readonly (readonly [flags: string, amount: number | null])[] = [
     ['--num-workers', testType === 'concurrent' ? numWorkers : null],
@@ -277,7 +276,7 @@ export const rules: readonly LoadRule[] = [
   ),
   {
     of: ['segment', 'testType', 'numWorkers', 'numQueries', 'maxInFlight', 'burstSize', 'numBursts'],
-    check: ({ options }) => (options.segment === null ? null : tooFewFor(options.segment, options)),
+    check: ({ options }) => (options.segment?.count ? tooFewFor(options.segment.count, options) : null),
   },
   notWith('queryType', 'sql', hasSql, 'and --sql or --sql-file exclude each other'),
   ...(['params', 'paramsFile', 'define'] as const).map((key) =>

@@ -4,15 +4,43 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { onAbort } from '../src/base/abort.js';
 import { maskSecrets, maskUrl } from '../src/base/secrets.js';
-import { formatDuration } from '../src/base/units.js';
+import { formatDuration, ValueError } from '../src/base/units.js';
 import { UsageError } from '../src/cli/errors.js';
 import { flagOf, type OptionTable } from '../src/cli/options.js';
-import type { StartGate } from '../src/loadtest/api.js';
+import type { Segment, StartGate } from '../src/loadtest/api.js';
 import type { SegmentOptions } from '../src/loadtest/load-test.js';
+import { type FoundSegment, segmentFrom } from '../src/loadtest/segment-source.js';
 import { LateStartError, timedGate } from '../src/loadtest/start-gate.js';
 import type { Target } from '../src/loadtest/workloads/registry.js';
 import type { LoadContext } from './loadtest-options.js';
+import { tooFewFor } from './loadtest-rules.js';
 import { DAY_MS } from './loadtest-split.js';
+
+/** The part of the load that this process runs; null if it runs the whole. Throws a UsageError if it cannot be told. */
+export function segmentIn({ options, io }: Pick<LoadContext, 'options' | 'io'>): Segment | null {
+  return foundIn({ options, io })?.segment ?? null;
+}
+
+/** The variables of a scheduler that --segment auto was read from; null if it was given in numbers. */
+export function segmentOrigin(context: Pick<LoadContext, 'options' | 'io'>): string | null {
+  return foundIn(context)?.from ?? null;
+}
+
+function foundIn({ options, io }: Pick<LoadContext, 'options' | 'io'>) {
+  const { segment } = options;
+  if (segment === null) return null;
+  if (segment.index !== 'auto') return { segment, from: null };
+  let found: FoundSegment;
+  try {
+    found = segmentFrom(io.env, segment.count);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new UsageError([`--segment auto: ${error.message}`]);
+  }
+  const tooFew = tooFewFor(found.segment.count, options);
+  if (tooFew !== null) throw new UsageError([tooFew]);
+  return found;
+}
 
 /** Options that say where and how poolctl runs or reports, and nothing of the load. */
 const NOT_OF_THE_LOAD: readonly string[] = [
@@ -26,7 +54,8 @@ const FILES: readonly string[] = ['paramsFile', 'bodyFile', 'module'];
 
 /** The segment that this process runs; null if it runs the whole load. */
 export async function segmentOf(context: LoadContext, table: OptionTable): Promise<SegmentOptions | null> {
-  const { segment, runId } = context.options;
+  const { runId } = context.options;
+  const segment = segmentIn(context);
   if (segment === null) return null;
   const options = await loadOptions(context, table);
   const optionsHash = createHash('sha256').update(JSON.stringify(options)).digest('hex');

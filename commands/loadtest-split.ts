@@ -8,12 +8,22 @@ export const DAY_MS = 86_400_000;
 
 const MOST_SEGMENTS = 10_000;
 
-const segmentType: ValueType<Segment> = {
+/** A segment by its numbers, or to be read from the environment; `count` is then null if the scheduler tells it. */
+export type GivenSegment = Segment | { readonly index: 'auto'; readonly count: number | null };
+
+const segmentType: ValueType<GivenSegment> = {
   placeholder: 'I/N',
   parse(source) {
+    const [, isAuto, ofAuto] = /^(auto)(?:\/(\d+))?$/.exec(source.trim()) ?? [];
+    if (isAuto !== undefined) {
+      const count = ofAuto === undefined ? null : Number(ofAuto);
+      if (count !== null && (count < 1 || count > MOST_SEGMENTS))
+        throw new ValueError(`'${source}' has ${count} segments; 1 to ${MOST_SEGMENTS} are possible`);
+      return { index: 'auto', count };
+    }
     const [, index, count] = /^(\d+)\/(\d+)$/.exec(source.trim()) ?? [];
     if (index === undefined || count === undefined)
-      throw new ValueError(`'${source}' is not like 1/4, the first of four segments`);
+      throw new ValueError(`'${source}' is not like 1/4, the first of four segments, or auto`);
     const segment = { index: Number(index), count: Number(count) };
     if (segment.count < 1 || segment.count > MOST_SEGMENTS)
       throw new ValueError(`'${source}' has ${count} segments; 1 to ${MOST_SEGMENTS} are possible`);
@@ -21,7 +31,7 @@ const segmentType: ValueType<Segment> = {
       throw new ValueError(`'${source}' is no segment: the first is 1/${count}, the last ${count}/${count}`);
     return segment;
   },
-  show: ({ index, count }) => `${index}/${count}`,
+  show: ({ index, count }) => (count === null ? String(index) : `${index}/${count}`),
 };
 
 /** A moment. A time of day is the nearest such time, so that a segment that comes late notices it. */
@@ -57,7 +67,7 @@ function shown(source: string, time: (nowMs: number) => number) {
 
 export const segmentOptions = {
   segment: value({
-    summary: 'run part I of N of the load; poolctl merge judges the whole',
+    summary: 'run part I of N of the load (auto: as the scheduler says); see poolctl merge',
     type: segmentType,
     default: null,
     group: 'Segments',

@@ -33,7 +33,7 @@ import { type LoadContext, options as optionTable, targetArgument } from './load
 import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
 import { rules } from './loadtest-rules.js';
-import { gateOf, segmentOf } from './loadtest-segments.js';
+import { gateOf, segmentIn, segmentOf, segmentOrigin } from './loadtest-segments.js';
 import { surroundingsOf } from './loadtest-surroundings.js';
 import { inOptions, type LoadSubject, profileOf, type Subject, withSubject } from './loadtest-target.js';
 import { tellWaits } from './loadtest-waits.js';
@@ -162,6 +162,7 @@ function databaseTest(
   work: SqlWork,
 ): LoadSubject {
   const wire = wireOptions(options, target);
+  const part = segmentIn({ options, io });
   return {
     // The wire engine has a fixed number of connections, which it keeps.
     pool: wire === null ? pool : { ...pool, maxOverflow: 0, recycleMs: null, prePing: false },
@@ -173,7 +174,7 @@ function databaseTest(
           folder: io.cwd,
           tempFolder: tmpdir(),
           clock: io.clock,
-          ...(options.segment && { segment: options.segment }),
+          ...(part !== null && { segment: part }),
           onRemark: remark,
           onOpen: (database) => {
             opened(database.pool);
@@ -211,6 +212,9 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   const report = await rendererOf('loadtest', options.format);
   const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
   const segment = await segmentOf(context, optionTable);
+  const from = segmentOrigin(context);
+  if (segment !== null && from !== null)
+    context.warn(`segment ${segment.index} of ${segment.count}, from ${from}`);
   const gate = await gateOf(context, warmupMs(context, test.pool));
   try {
     const intervals: Interval[] = [];
@@ -335,12 +339,13 @@ function measure(
 ): Promise<LoadResult> {
   const { options } = context;
   const model = modelOf(context);
+  const part = segmentIn(context);
   const waits = tellWaits(context);
   return run({
     workload: workload(pool, unpooled, opened),
     model,
     ...limitsOf(options, model),
-    warmup: warmupOf(options.warmup, options.segment === null ? model : partOf(model, options.segment), pool),
+    warmup: warmupOf(options.warmup, part === null ? model : partOf(model, part), pool),
     seed: options.seed,
     thresholds: options.threshold.flatMap((one) => (one.kind === 'load' ? [one.threshold] : [])),
     drainTimeoutMs: options.drainTimeout,

@@ -139,6 +139,21 @@ describe('segments of a load test', () => {
     expect(err).toContain(message);
   });
 
+  it('are read from the environment where a scheduler tells them, which is named', async () => {
+    const run = (env: Readonly<Record<string, string>>, segment: string, more: readonly string[] = []) =>
+      loadtest([...SMALL, `--segment=${segment}`, '-f', 'json', ...more], { cwd: place.folder, env });
+    const { code, out, err } = await run({ CI_NODE_INDEX: '2', CI_NODE_TOTAL: '2' }, 'auto');
+    expect([code, err]).toEqual([0, 'poolctl: segment 2 of 2, from CI_NODE_INDEX=2 CI_NODE_TOTAL=2\n']);
+    expect((JSON.parse(out) as LoadResult).segment).toMatchObject({ index: 2, count: 2 });
+    const none = await run({}, 'auto');
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('--segment auto: no scheduler tells')]);
+    const few = await run({ CI_NODE_INDEX: '2', CI_NODE_TOTAL: '3' }, 'auto');
+    expect([few.code, few.err]).toEqual([
+      2,
+      expect.stringContaining('--num-workers 2 cannot be split over 3'),
+    ]);
+  });
+
   it('do not run if they come after the common start', async () => {
     const { code, err, out } = await loadtest(
       [...SMALL, '--segment=1/2', '--start-at=2026-01-01T00:00:00Z'],
