@@ -41,7 +41,15 @@ export async function runProcess(commands: CommandTable): Promise<void> {
   // Unhandled rejections come here too.
   process.on('uncaughtException', onDefect);
 
+  const { parent } = io;
+  parent?.onMessage((message) => {
+    if ((message as { kind?: unknown }).kind === 'interrupt') interrupts.receive('SIGINT');
+  });
+  // Nobody waits for its result any more.
+  parent?.onGone(() => interrupts.giveUp(new Error('the poolctl that started this process has ended')));
+
   const exitCode = await runMain({ commands, version }, argv, io);
+  parent?.close();
   if (defects === 0) process.exitCode = exitCode;
 }
 

@@ -85,7 +85,7 @@ function sizesIn(sweep: readonly Sweep[]): number {
 }
 
 /** Why a load is too small to give each segment a part; null if it is not. */
-export function tooFewFor(count: number, options: Options): string | null {
+export function tooFewFor(count: number, options: Options, what = 'segments'): string | null {
   const { testType, numWorkers, numQueries, maxInFlight, burstSize, numBursts, duration } = options;
   const amounts: readonly (readonly [flags: string, amount: number | null])[] = [
     ['--num-workers', testType === 'concurrent' ? numWorkers : null],
@@ -97,7 +97,7 @@ export function tooFewFor(count: number, options: Options): string | null {
     ],
   ];
   const few = amounts.find(([, amount]) => amount !== null && amount < count);
-  return few === undefined ? null : `${few[0]} ${few[1]} cannot be split over ${count} segments`;
+  return few === undefined ? null : `${few[0]} ${few[1]} cannot be split over ${count} ${what}`;
 }
 
 export const rules: readonly LoadRule[] = [
@@ -271,6 +271,16 @@ export const rules: readonly LoadRule[] = [
   ...(['sweep', 'baseline', 'compareWith', 'init', 'cleanup'] as const).map((key) =>
     notWith(key, 'segment', ({ segment }) => segment !== null, 'and --segment exclude each other'),
   ),
+  ...(
+    ['segment', 'sweep', 'baseline', 'compareWith', 'init', 'cleanup', 'hdr', 'passwordStdin'] as const
+  ).map((key) =>
+    notWith(key, 'processes', ({ processes }) => processes !== 1, 'and --processes exclude each other'),
+  ),
+  {
+    of: ['processes', 'testType', 'numWorkers', 'numQueries', 'maxInFlight', 'burstSize', 'numBursts'],
+    check: ({ options }) =>
+      options.processes === 'auto' ? null : tooFewFor(options.processes, options, 'processes'),
+  },
   ...(['runId', 'startAt'] as const).map((key) =>
     notWith(key, 'segment', ({ segment }) => segment === null, 'needs --segment'),
   ),

@@ -1,4 +1,4 @@
-import { ValueError } from '../src/base/units.js';
+import { parseCount, ValueError } from '../src/base/units.js';
 import { value } from '../src/cli/options.js';
 import { text, type ValueType } from '../src/cli/value-types.js';
 import type { Segment } from '../src/loadtest/api.js';
@@ -7,6 +7,7 @@ import { LOADED, MODELED, on } from './loadtest-scope.js';
 export const DAY_MS = 86_400_000;
 
 const MOST_SEGMENTS = 10_000;
+const MOST_PROCESSES = 256;
 
 /** A segment by its numbers, or to be read from the environment; `count` is then null if the scheduler tells it. */
 export type GivenSegment = Segment | { readonly index: 'auto'; readonly count: number | null };
@@ -32,6 +33,13 @@ const segmentType: ValueType<GivenSegment> = {
     return segment;
   },
   show: ({ index, count }) => (count === null ? String(index) : `${index}/${count}`),
+};
+
+const processesType: ValueType<number | 'auto'> = {
+  placeholder: 'N|auto',
+  parse: (source) =>
+    source.trim() === 'auto' ? 'auto' : parseCount(source, { least: 1, most: MOST_PROCESSES }),
+  show: String,
 };
 
 /** A moment. A time of day is the nearest such time, so that a segment that comes late notices it. */
@@ -66,6 +74,14 @@ function shown(source: string, time: (nowMs: number) => number) {
 }
 
 export const segmentOptions = {
+  processes: value({
+    summary: 'run the load in N processes; auto: one for each core',
+    type: processesType,
+    default: 1 as number | 'auto',
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
   segment: value({
     summary: 'run part I of N of the load (auto: as the scheduler says); see poolctl merge',
     type: segmentType,

@@ -30,6 +30,7 @@ import { logLifeCycle } from '../src/pool/life-cycle-log.js';
 import { type Format, isFormatOf, rendererOf, renderReport } from '../src/report/registry.js';
 import { limitsOf, modelOf, warmupMs, warmupOf } from './loadtest-model.js';
 import { type LoadContext, options as optionTable, targetArgument } from './loadtest-options.js';
+import { gateOfParent, loadInProcesses, processCount, tellParent } from './loadtest-processes.js';
 import { httpPreset, PROFILES } from './loadtest-profiles.js';
 import { withPublished } from './loadtest-publish.js';
 import { rules } from './loadtest-rules.js';
@@ -109,6 +110,8 @@ export const command = defineCommand({
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
+    const count = processCount(context);
+    if (count > 1) return loadInProcesses(context, count);
     const { module } = context.options;
     const given = context.arguments.target ?? { kind: 'temporary' as const };
     const target = module === null ? given : { kind: 'module' as const, file: module };
@@ -215,12 +218,16 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   const from = segmentOrigin(context);
   if (segment !== null && from !== null)
     context.warn(`segment ${segment.index} of ${segment.count}, from ${from}`);
-  const gate = await gateOf(context, warmupMs(context, test.pool));
+  const { parent } = io;
+  const gate =
+    parent === null ? await gateOf(context, warmupMs(context, test.pool)) : gateOfParent(parent, io.clock);
   try {
     const intervals: Interval[] = [];
     const result = await measure(context, test, test.pool, {
-      onProgress: (state) =>
-        context.progress.update({ label: LABELS[state.phase], share: state.fraction, note: noteOf(state) }),
+      onProgress(state) {
+        context.progress.update({ label: LABELS[state.phase], share: state.fraction, note: noteOf(state) });
+        if (parent !== null) tellParent(parent, state);
+      },
       ...(hdrOutput && { onInterval: (interval) => intervals.push(interval) }),
       ...(segment && { segment }),
       ...(gate && { gate }),

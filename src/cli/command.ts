@@ -71,6 +71,8 @@ export interface RuleFacts<Options, Arguments> {
 
 export interface CommandContext<Options extends OptionTable, Arguments extends ArgumentTable> {
   readonly io: Io;
+  /** The words after the name of the command, as they were typed. */
+  readonly argv: readonly string[];
   /** poolctl's own, for results that are compared later. */
   readonly version: string;
   /** All commands, for those that describe the command line. */

@@ -2,6 +2,7 @@ import { availableParallelism, cpus, tmpdir, totalmem, userInfo } from 'node:os'
 import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
+import { type Copy, type ParentLink, parentLink, startCopy } from './copies.js';
 import { UnavailableError } from './errors.js';
 import { endBySignal, type ForegroundProgram, type ProgramEnd, runForeground } from './foreground.js';
 import type { Interrupts } from './interrupts.js';
@@ -34,6 +35,10 @@ export interface Io {
   memoryBytes(): number;
   /** Runs another program in poolctl's place: see runForeground. */
   foreground(program: ForegroundProgram): Promise<ProgramEnd>;
+  /** Starts poolctl once more, in a process of its own; see startCopy. */
+  startCopy(argv: readonly string[], onMessage: (message: unknown) => void): Promise<Copy>;
+  /** The poolctl that started this process as a copy of itself; null otherwise. */
+  readonly parent: ParentLink | null;
   /** Ends this process by a signal, as the program in its place was ended. */
   endBy(signal: string): void;
 }
@@ -138,6 +143,8 @@ export function processIo(interrupts: Interrupts): Io {
     hostCpuTime,
     eventLoopUtilization: (since) => performance.eventLoopUtilization(since),
     memoryBytes: () => process.memoryUsage.rss(),
+    startCopy: (argv, onMessage) => startCopy(argv, onMessage, process),
+    parent: parentLink(process),
     foreground: (program) => runForeground(program, process),
     endBy: (signal) => endBySignal(signal, process),
   };

@@ -140,7 +140,7 @@ async function runCommand(
   if (resolved.values.printConfig === true) return say(io, configText(table, resolved, io.stdout));
   const output = await openResultOutput(text('output'), io);
   try {
-    return await runResolved(command, { resolved, args, output, io, program });
+    return await runResolved(command, { resolved, args, argv, output, io, program });
   } finally {
     await output.close();
   }
@@ -193,6 +193,7 @@ function rememberSecrets(
 interface Run {
   readonly resolved: Resolved<OptionTable>;
   readonly args: Readonly<Record<string, unknown>>;
+  readonly argv: readonly string[];
   readonly output: ResultOutput;
   readonly io: Io;
   readonly program: Program;
@@ -200,7 +201,7 @@ interface Run {
 
 async function runResolved(
   command: Command,
-  { resolved, args, output, io, program }: Run,
+  { resolved, args, argv, output, io, program }: Run,
 ): Promise<ExitCode> {
   const { values, origins } = resolved;
   const quiet = values.quiet === true;
@@ -208,6 +209,7 @@ async function runResolved(
   let interruptedBefore = false;
   const context: CommandContext<OptionTable, ArgumentTable> = {
     io,
+    argv,
     version: program.version(),
     commands: program.commands,
     options: values as CommandContext<OptionTable, ArgumentTable>['options'],

@@ -25,6 +25,7 @@ export function advise(evidence: Evidence): Advice[] {
     silent,
     failures,
     disturbed,
+    moreProcesses,
     beyondLimits,
     queued,
     locked,
@@ -86,6 +87,17 @@ const disturbed: Rule = (evidence) =>
         options: null,
       }
     : null;
+
+/** One event loop is full, and other cores are free for more of them. */
+const moreProcesses: Rule = ({ client, http, pools = 1 }) => {
+  const { bottleneck, cores } = client;
+  if (bottleneck?.limit !== 'client' || pools > 1 || cores === null || cores < 2) return null;
+  if (http?.engine === 'autocannon') return null;
+  return {
+    text: `poolctl's one event loop was full, and this machine has ${formatCount(cores)} cores. Use more of them:`,
+    options: '--processes auto',
+  };
+};
 
 /** More than the server has: under full load some could not have been opened. */
 const beyondLimits: Rule = ({ pool, server, pools = 1 }) => {

@@ -63,11 +63,25 @@ export function mergeWire(parts: readonly (WireFigures | undefined)[]): WireFigu
   };
 }
 
-/** The figures of the process that was the busiest: on them the whole depends. */
-export function busiestOf(clients: readonly LoadResult['client'][]): ClientFigures {
-  const busiest = clients.reduce((a, b) => ((b.loopBusy ?? 0) > (a.loopBusy ?? 0) ? b : a));
-  const { bottleneck: _, ...figures } = busiest;
-  return figures;
+/**
+ * The figures of the process that was the busiest, because the whole depends on it. The CPU time of all segments on its
+ * machine is poolctl's own.
+ */
+export function busiestOf(
+  parts: readonly { readonly client: LoadResult['client']; readonly host: string | null }[],
+): ClientFigures {
+  const busiest = parts.reduce((a, b) => ((b.client.loopBusy ?? 0) > (a.client.loopBusy ?? 0) ? b : a));
+  const { bottleneck: _, ...figures } = busiest.client;
+  const siblings = parts.filter(
+    (part) => part !== busiest && part.host !== null && part.host === busiest.host,
+  );
+  const more = siblings.reduce((sum, { client }) => sum + (client.cpuCores ?? 0), 0);
+  const { cpuCores, otherCores } = figures;
+  return {
+    ...figures,
+    cpuCores: cpuCores === null ? null : cpuCores + more,
+    otherCores: otherCores === null ? null : Math.max(0, otherCores - more),
+  };
 }
 
 export function mergeWarmup(parts: readonly LoadResult['warmup'][]): LoadResult['warmup'] {

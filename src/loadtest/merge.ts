@@ -19,6 +19,16 @@ export interface NamedResult {
   readonly result: LoadResult;
 }
 
+export interface MergeOptions {
+  /** Beside those that the segments were run with. */
+  readonly thresholds?: readonly Threshold[];
+  /**
+   * Whether one coordinator has started all segments at once. A fast segment may then end long before a slow one, as with
+   * a number of iterations. Default false: results whose times differ are refused.
+   */
+  readonly startedTogether?: boolean;
+}
+
 /** Results that are not the segments of one load. */
 export class MergeError extends CodedError<'ERR_MERGE'> {
   constructor(reason: string, hint: string | null = null) {
@@ -34,7 +44,7 @@ export class MergeError extends CodedError<'ERR_MERGE'> {
  */
 export function mergeSegments(
   named: readonly NamedResult[],
-  { thresholds = [] }: { readonly thresholds?: readonly Threshold[] } = {},
+  { thresholds = [], startedTogether = false }: MergeOptions = {},
 ): LoadResult {
   const parts = named.map(({ name, result }) => ({ name, result, segment: segmentOf(name, result) }));
   parts.sort((a, b) => a.segment.index - b.segment.index);
@@ -44,7 +54,7 @@ export function mergeSegments(
     refuseStranger(first, part);
     refuseDouble(parts[at - 1], part);
   });
-  const overlap = overlapOf(parts);
+  const overlap = overlapOf(parts, startedTogether ? 0 : LEAST_OVERLAP);
 
   const { result } = first;
   const { model, workload } = result;
@@ -52,7 +62,7 @@ export function mergeSegments(
   const shifted = parts.map((part) => ({ ...part, shiftMs: part.segment.startedAtMs - startedAtMs }));
   const measurements = measurementsOf(shifted, model);
   const rows = shifted.map(rowOf);
-  const client = busiestOf(parts.map((part) => part.result.client));
+  const client = busiestOf(parts.map(({ result: { client }, segment: { host } }) => ({ client, host })));
   const pool = {
     options: result.pool.options,
     figures: mergePool(parts.map((part) => part.result.pool.figures)),
@@ -165,7 +175,7 @@ function factsOf({ segment, result }: Part): Readonly<Record<string, string>> {
 }
 
 /** The share of the longest arrivals in which all segments had arrivals. Throws if it is too small. */
-function overlapOf(parts: readonly Part[]): number {
+function overlapOf(parts: readonly Part[], least: number): number {
   const starts = parts.map(({ segment }) => segment.startedAtMs);
   const ends = parts.map(({ segment }) => segment.arrivalsEndedAtMs);
   const lengths = parts.map(({ segment }) => segment.arrivalsEndedAtMs - segment.startedAtMs);
@@ -173,7 +183,7 @@ function overlapOf(parts: readonly Part[]): number {
   if (longest <= 0) return 1;
   const common = Math.max(0, Math.min(...ends) - Math.max(...starts));
   const overlap = common / longest;
-  if (overlap >= LEAST_OVERLAP) return overlap;
+  if (overlap >= least) return overlap;
   const late = parts[starts.indexOf(Math.max(...starts))];
   const early = parts[ends.indexOf(Math.min(...ends))];
   const who = [
@@ -182,7 +192,7 @@ function overlapOf(parts: readonly Part[]): number {
   ];
   throw new MergeError(
     `the segments ran at different times: together for ${formatMs(common)} of ${formatMs(longest)} ` +
-      `(${formatShare(overlap, 0)}, at least ${formatShare(LEAST_OVERLAP, 0)} is needed). ${who.join(', ')}`,
+      `(${formatShare(overlap, 0)}, at least ${formatShare(least, 0)} is needed). ${who.join(', ')}`,
     'Start them at once, with --start-at or --agents, and limit the run with --duration.',
   );
 }

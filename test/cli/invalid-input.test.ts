@@ -41,6 +41,7 @@ const KINDS: Readonly<Record<string, { readonly bad: readonly string[]; readonly
     good: '',
   },
   EXPRESSION: { bad: ['', 'p99', 'p99<', 'p99<NaN', 'p99<5x', 'nosuch<5ms'], good: '' },
+  'N|auto': { bad: ['', '0', '-1', '1.5', 'all', HUGE], good: '' },
   'I/N': { bad: ['', '0/4', '5/4', '1', 'a/b', '1/0', '-1/2', `1/${HUGE}`], good: '' },
   'HH:MM:SSZ': { bad: ['', '5s', 'noon', '25:00:00Z', '12:00', '2026-13-01T00:00:00Z'], good: '' },
   JSON: { bad: [''], good: '' },

@@ -51,6 +51,8 @@ export function testIo(options: TestIoOptions = {}): TestIo {
     hostCpuTime: () => null,
     eventLoopUtilization: () => ({ idle: 0, active: 0, utilization: 0 }),
     memoryBytes: () => 50e6,
+    startCopy: () => Promise.reject(new Error('a test starts copies by the built poolctl')),
+    parent: null,
     foreground: () => Promise.reject(new Error('a test starts programs by the built poolctl')),
     endBy: () => {},
   };

@@ -11,6 +11,7 @@ interface Changes {
   readonly figures?: Partial<PoolFigures>;
   readonly limit?: Bottleneck['limit'];
   readonly otherCores?: number;
+  readonly cores?: number;
   readonly server?: Partial<ServerFigures>;
   readonly partial?: Evidence['partial'];
 }
@@ -44,7 +45,7 @@ function evidence(changes: Changes): Evidence {
       cpuCores: 1,
       machineBusy: 0.5,
       otherCores: changes.otherCores ?? 0,
-      cores: 2,
+      cores: changes.cores ?? 2,
       bottleneck: { limit: changes.limit ?? 'target', sentence: '' },
     },
   };
@@ -78,8 +79,14 @@ describe('advice', () => {
       '--pool-size 4 --max-overflow 0',
     ],
     [
-      'long waits for poolctl itself: less at once',
+      'a full event loop: more processes',
       { ...CROWDED, limit: 'client' },
+      /one event loop was full, and this machine has 2 cores/,
+      '--processes auto',
+    ],
+    [
+      'long waits for poolctl itself, on one core: less at once',
+      { ...CROWDED, limit: 'client', cores: 1 },
       /event loop is full/,
       '--num-workers 25',
     ],
