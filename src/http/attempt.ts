@@ -47,6 +47,7 @@ export class Attempt implements ResponseHandler, Watched {
   sent = false;
   /** By the clock; null before. */
   headersAt: number | null = null;
+  wentWell = false;
   readonly #owner: AttemptOwner;
   readonly #timeouts: HttpTimeouts;
   readonly #counts: HttpCounts;
@@ -131,6 +132,7 @@ export class Attempt implements ResponseHandler, Watched {
     const now = this.connection.clock.now();
     if (statusCode >= 200) {
       this.headersAt = now;
+      this.wentWell = statusCode < 500 && statusCode !== 429;
       this.#counts.ttfb.recordMs(now - this.startedAt);
       if (this.#written) this.#stopWrites();
     }
@@ -159,6 +161,7 @@ export class Attempt implements ResponseHandler, Watched {
   onError(error: Error): void {
     if (this.#over) return;
     if (error instanceof NotProcessedError) this.sent = false;
+    this.wentWell = false;
     this.#end(this.connection.clock.now());
     this.#owner.failed(this, this.#given ?? error);
   }

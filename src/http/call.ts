@@ -82,6 +82,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   /** The attempt whose response is not used, until its body is over. */
   #discarded = 0;
   #waitSince = 0;
+  /** The wait before the present attempt, in milliseconds. */
+  #lastWaitMs = 0;
 
   constructor(host: CallHost, request: CallRequest, outer: ResponseHandler) {
     this.#host = host;
@@ -160,8 +162,10 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     const once = !this.#mayRepeat;
     const connection = connections.take(origin, once, this.#bounced);
     if (connection !== null) {
-      if (this.#waitSince === 0) counts.wait.record(0);
-      else this.#waited();
+      if (this.#waitSince === 0) {
+        counts.wait.record(0);
+        this.#lastWaitMs = 0;
+      } else this.#waited();
       this.#send(connection);
       return;
     }
@@ -223,7 +227,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
       origin: origin.key,
       waitedMs,
       lacking,
-      maxConnections: settings.maxConnections,
+      maxConnections: Math.min(settings.maxConnections, origin.sizer?.size ?? settings.maxConnections),
       active: connections.active,
       queued: lacking === 'rate' ? (origin.gate?.waiting ?? 1) : connections.waiting + 1,
       opening: connections.dialling,
@@ -239,6 +243,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     const ms = this.#host.settings.clock.now() - this.#waitSince;
     this.#waitSince = 0;
     this.#request.timing.waitedMs += ms;
+    this.#lastWaitMs = ms;
     this.#host.counts.wait.recordMs(ms);
   }
 
@@ -252,6 +257,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     timing.tlsMs = attempt.reused ? null : connection.wire.tlsMs;
     if (attempt.reused) counts.reused++;
     connections.begin(connection, attempt);
+    connection.origin.sizer?.began(this.#lastWaitMs);
     onAcquired?.();
     connection.wire.dispatch(parts, attempt);
   }
@@ -269,6 +275,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (statusCode < 200) return this.#outer.onHeaders(statusCode, rawHeaders, resume, statusText);
     const { timing, retry } = this.#request;
     if (statusCode === 429) this.#pauseOrigin(rawHeaders);
+    if (statusCode === 429 || statusCode === 503) this.#host.connections.overloaded(this.#request.origin);
     timing.ttfbMs = (attempt.headersAt ?? 0) - attempt.startedAt;
     if (this.#admission !== null)
       this.#settle(statusCode >= 500 ? 'failure' : statusCode === 429 ? 'nothing' : 'success');
@@ -351,6 +358,7 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (error instanceof HttpTimeoutError) {
       this.#countTimeout(error);
       attempt.connection.wire.suspect();
+      this.#host.connections.overloaded(origin);
     }
     const cause = causeOf(error, attempt.sent, attempt.maybeStale);
     if (cause === 'stale' && attempt.maybeStale)

@@ -98,7 +98,7 @@ export class Connections {
   take(origin: Origin, once: boolean, again: boolean): PooledConnection | null {
     // Requests that must not be sent twice may wait for a connection that is new while others are idle.
     const ahead = once ? origin.waiting : origin.waiting - origin.waitingOnce;
-    if (ahead > 0 && !again) return null;
+    if ((ahead > 0 && !again) || origin.room <= 0) return null;
     return this.#free(origin, once);
   }
 
@@ -147,9 +147,18 @@ export class Connections {
     if (!connection.active.delete(watched)) return;
     this.#active--;
     const { clock, maxLifetimeMs } = this.#settings;
+    const { origin } = connection;
     const now = clock.now();
-    connection.origin.served(now - watched.startedAt);
-    if (connection.gone) return;
+    origin.served(now - watched.startedAt);
+    const { sizer } = origin;
+    if (sizer !== null && watched.wentWell)
+      sizer.ended(now, now - watched.startedAt, origin.active, origin.waiting);
+    origin.active--;
+    if (!connection.gone) this.#reuse(connection, now, maxLifetimeMs);
+    if (sizer !== null) this.#fillRoom(origin);
+  }
+
+  #reuse(connection: PooledConnection, now: number, maxLifetimeMs: number | null): void {
     connection.idleSince = now;
     const tooOld = maxLifetimeMs !== null && now - connection.wire.openedAt >= maxLifetimeMs;
     if (connection.active.size > 0) this.#offer(connection);
@@ -218,6 +227,7 @@ export class Connections {
   #hand(connection: PooledConnection): void {
     this.#leaveIdle(connection);
     this.#active++;
+    connection.origin.active++;
     this.#counts.acquired++;
     const inUse = this.#connections - this.#idle;
     if (inUse > this.#counts.peakInUse) this.#counts.peakInUse = inUse;
@@ -232,7 +242,7 @@ export class Connections {
       return;
     }
     const now = this.#settings.clock.now();
-    while (connection.hasRoom && !connection.gone) {
+    while (connection.hasRoom && !connection.gone && origin.room > 0) {
       const waiter = this.#nextFor(connection, checked, now);
       if (waiter === null) break;
       this.#leaveIdle(connection);
@@ -363,6 +373,30 @@ export class Connections {
     this.#idle--;
   }
 
+  // Adaptive size
+
+  /** The server has said that it is overloaded, or has not answered in time. */
+  overloaded(origin: Origin): void {
+    origin.sizer?.overloaded(this.#settings.clock.now(), origin.active);
+  }
+
+  /** The size may have grown, or a request may have ended without its connection: those who wait get the room. */
+  #fillRoom(origin: Origin): void {
+    if (origin.waiting === 0 || origin.room <= 0) return;
+    for (const connection of [...origin.shared, ...origin.idle.slice().reverse()]) {
+      if (origin.waiting === 0 || origin.room <= 0) return;
+      if (connection.hasRoom) this.#offer(connection);
+    }
+    if (origin.waiting > 0) this.#dialFor(origin);
+  }
+
+  /** The streams that its connections may carry, by the limits of the server. */
+  #learnStreams({ origin, wire }: PooledConnection): void {
+    const { capacity } = wire;
+    if (wire.protocol !== 'h2' || wire.settling || capacity === 0) return;
+    origin.sizer?.allows(capacity * this.#share);
+  }
+
   // Waiting
 
   /** Turns away those whose time is up. */
@@ -433,6 +467,7 @@ export class Connections {
   #wantsDial(origin: Origin): boolean {
     return (
       origin.waiting > 0 &&
+      origin.room > 0 &&
       origin.dials.size + origin.promised + origin.checking < this.#usefulDials(origin) &&
       (origin.live < this.#share || origin.unusable !== null) &&
       !origin.settling
@@ -465,7 +500,8 @@ export class Connections {
 
   /** One connection may do for all, unless the server has closed the last one after a few requests. */
   #usefulDials(origin: Origin): number {
-    const { waiting, carried } = origin;
+    const { carried } = origin;
+    const waiting = Math.min(origin.waiting, Math.max(0, origin.room));
     if (!this.#mayBeShared(origin)) return waiting;
     return Math.min(waiting, carried === null ? 1 : Math.ceil(waiting / Math.max(1, carried)));
   }
@@ -598,6 +634,7 @@ export class Connections {
 
   #changed(connection: PooledConnection): void {
     if (connection.gone) return;
+    this.#learnStreams(connection);
     if (!connection.wire.usable && connection.active.size === 0) this.#destroy(connection, 'server');
     else this.#offer(connection);
     this.#dialFor(connection.origin);

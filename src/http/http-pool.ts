@@ -5,6 +5,7 @@ import { Dispatcher } from 'undici';
 import UnwrapHandler from 'undici/lib/handler/unwrap-handler.js';
 import { Emitter } from '../base/emitter.js';
 import { allowManyListeners, graceFor, ignore } from '../base/promises.js';
+import { AdaptiveSize } from '../pool/adaptive-size.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
@@ -347,7 +348,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw optionError(`a URL begins with http:// or https://, not ${url.protocol}//`);
     if (origins.size >= MOST_ORIGINS) this.#forgetOrigins();
-    const { breaker, random, rateLimit } = this.settings;
+    const { breaker, random, rateLimit, sizing } = this.settings;
     const limit = rateLimit(url.origin);
     const made = new Origin(
       new URL(url.origin),
@@ -360,6 +361,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
           }),
       limit === null ? null : rateGate(clock, limit),
       serverName,
+      sizing === null ? null : new AdaptiveSize(sizing, clock.now()),
     );
     this.#connections.add(made);
     return made;

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import { systemClock } from '../base/clock.js';
 import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
+import { type AdaptiveSizing, SIZING_SHAPE, type SizeBounds, sizeBounds } from '../pool/size-bounds.js';
 import { BREAKER_SHAPE, type BreakerOptions, resolveBreaker } from './breaker.js';
 import { HttpError } from './errors.js';
 import {
@@ -61,6 +62,12 @@ export interface HttpPoolOptions {
   readonly maxConnections?: number;
   /** To one origin. Default: maxConnections; where there are several origins, all but a tenth, and one at least. */
   readonly maxConnectionsPerOrigin?: number;
+  /**
+   * 'adaptive' chooses by measurement how many requests to one origin are in progress at once: between 1 and
+   * `maxConnectionsPerOrigin`, or the bounds that are given. With HTTP/2, bounds may be larger than the number of
+   * connections. Default 'fixed': as many as the connections carry.
+   */
+  readonly sizing?: 'fixed' | 'adaptive' | AdaptiveSizing;
   /** Idle connections beyond this number are closed, the longest idle first. */
   readonly maxKeepalive?: number;
   /** How long an idle connection is kept. The server's own hint can only shorten that. Default 30 s. */
@@ -110,6 +117,8 @@ export interface HttpSettings {
   readonly name: string;
   readonly maxConnections: number;
   readonly maxConnectionsPerOrigin: number;
+  /** null: fixed. */
+  readonly sizing: SizeBounds | null;
   readonly maxKeepalive: number;
   readonly keepaliveExpiryMs: number;
   readonly maxLifetimeMs: number | null;
@@ -145,6 +154,7 @@ const SHAPE = {
   preset: 'text',
   maxConnections: 'number',
   maxConnectionsPerOrigin: 'number',
+  sizing: SIZING_SHAPE,
   maxKeepalive: 'number',
   keepaliveExpiryMs: 'number',
   maxLifetimeMs: 'number or null',
@@ -209,6 +219,9 @@ const FOREIGN_NAMES: ForeignNames = {
   decompress: 'pass interceptors: [interceptors.decompress()]',
 };
 
+/** An adaptive size begins with this many requests at once, within its bounds. */
+const START_SIZE = 10;
+
 const TIMEOUTS: HttpTimeouts = {
   connectMs: 10_000,
   readMs: 30_000,
@@ -227,14 +240,22 @@ export function resolveOptions(options: HttpPoolOptions): HttpSettings {
   const maxConnections = whole('maxConnections', options.maxConnections ?? preset.maxConnections, 1);
   const { rateLimit = null, http2 = 'auto' } = options;
   if (http2 !== 'off' && http2 !== 'auto') throw optionError(`http2 is '${http2}'; it must be off or auto`);
+  const maxConnectionsPerOrigin = whole(
+    'maxConnectionsPerOrigin',
+    options.maxConnectionsPerOrigin ?? maxConnections,
+    1,
+  );
+  const sizing = sizeBounds(options.sizing, {
+    size: START_SIZE,
+    limit: Math.min(maxConnections, maxConnectionsPerOrigin),
+    least: 1,
+  });
+  if (typeof sizing === 'string') throw optionError(sizing);
   return {
     name: options.name ?? 'http',
     maxConnections,
-    maxConnectionsPerOrigin: whole(
-      'maxConnectionsPerOrigin',
-      options.maxConnectionsPerOrigin ?? maxConnections,
-      1,
-    ),
+    maxConnectionsPerOrigin,
+    sizing,
     maxKeepalive: whole(
       'maxKeepalive',
       options.maxKeepalive ?? Math.min(preset.maxKeepalive, maxConnections),

@@ -2,6 +2,7 @@ import { Alarm } from '../base/alarm.js';
 import type { Clock } from '../base/clock.js';
 import type { Turnstile } from '../base/turnstile.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
+import type { AdaptiveSize } from '../pool/adaptive-size.js';
 import type { Protocol } from '../snapshot/http.js';
 import { Bag, type Bagged } from './bag.js';
 import type { Breaker } from './breaker.js';
@@ -37,6 +38,10 @@ export class Origin {
   readonly shared: PooledConnection[] = [];
   readonly connections = new Set<PooledConnection>();
   readonly waiters = new WaiterQueue<Waiter>();
+  /** null: as many requests as the connections carry. */
+  readonly sizer: AdaptiveSize | null;
+  /** Requests in progress. */
+  active = 0;
   /** Connections being opened. */
   readonly dials = new Set<() => void>();
   /** Requests that the last HTTP/2 connection carried before its server closed it; null if none has been closed. */
@@ -53,8 +58,15 @@ export class Origin {
   serviceMs: number | null = null;
   #idleClose: { readonly afterMs: number; readonly until: number } | null = null;
 
-  constructor(url: URL, breaker: Breaker | null, gate: Turnstile | null, serverName: string | null = null) {
+  constructor(
+    url: URL,
+    breaker: Breaker | null,
+    gate: Turnstile | null,
+    serverName: string | null = null,
+    sizer: AdaptiveSize | null = null,
+  ) {
     this.url = url;
+    this.sizer = sizer;
     this.key = originKey(url, serverName);
     this.serverName = serverName;
     this.breaker = breaker;
@@ -64,6 +76,11 @@ export class Origin {
   /** Places that it takes up. */
   get live(): number {
     return this.connections.size + this.dials.size + this.promised;
+  }
+
+  /** Requests that its chosen size leaves room for; Infinity where that is fixed. */
+  get room(): number {
+    return this.sizer === null ? Number.POSITIVE_INFINITY : this.sizer.size - this.active;
   }
 
   get waiting(): number {
@@ -121,6 +138,8 @@ export class Origin {
 export interface Watched extends Bagged {
   /** By the clock. */
   readonly startedAt: number;
+  /** Whether the server has answered it, and was not overloaded. */
+  readonly wentWell: boolean;
   /** By the clock; Infinity while nothing is due. */
   deadlineAt: number;
   overdue(now: number): void;

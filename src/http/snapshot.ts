@@ -13,16 +13,18 @@ export function snapshotOf(
   counts: HttpCounts,
   closed: boolean,
 ): HttpSnapshot {
-  const { clock, name, maxConnections, timeouts, maxLifetimeMs, keepaliveExpiryMs } = settings;
+  const { clock, name, maxConnections, timeouts, maxLifetimeMs, keepaliveExpiryMs, sizing } = settings;
   const now = clock.now();
   const origins = [...connections.origins.values()];
   const holders = holdersOf(origins, now);
+  const [busiest] = [...origins].sort((one, other) => loadOf(other) - loadOf(one));
+  const chosen = origins.reduce((sum, { sizer }) => sum + (sizer?.size ?? 0), 0) || (sizing?.start ?? 0);
   const destroyed = Object.values(counts.closed).reduce((total, each) => total + each, 0);
   const common = poolSnapshot({
     clock,
     name,
     driver: 'http',
-    size: maxConnections,
+    size: sizing === null ? maxConnections : Math.min(maxConnections, chosen),
     maxOverflow: 0,
     live: connections.open + connections.dialling,
     overflow: 0,
@@ -37,6 +39,7 @@ export function snapshotOf(
     wait: counts.wait.snapshot(),
     hold: counts.hold.snapshot(),
     closed,
+    ...(busiest?.sizer == null ? {} : { sizing: busiest.sizer.figures() }),
     counters: {
       acquired: counts.acquired,
       released: counts.released,
@@ -89,6 +92,11 @@ export function snapshotOf(
   };
 }
 
+/** Requests in progress or waiting. */
+function loadOf({ active, waiting }: Origin): number {
+  return active + waiting;
+}
+
 /** Oldest first. */
 function holdersOf(origins: readonly Origin[], now: number): WatchedHolder[] {
   const holders: WatchedHolder[] = [];
@@ -138,5 +146,6 @@ function originSnapshot(origin: Origin, { clock }: HttpSettings): OriginSnapshot
     retryAt: retryAt === null ? null : clock.wallTime() + retryAt - now,
     closesIdleAfterMs: origin.idleCloseMs(now),
     failureShare: origin.breaker?.failureShare ?? null,
+    ...(origin.sizer === null ? {} : { sizing: origin.sizer.figures() }),
   };
 }

@@ -139,10 +139,6 @@ export class AdaptiveSize {
       this.#isCold = false;
       return false;
     }
-    if (slice === 'rested') {
-      this.#slices = [];
-      return this.#giveUpTry(now);
-    }
     this.#slices.push(slice);
     if (this.#slices.length > MOST_SLICES) this.#slices.shift();
     return this.#slices.length >= LEAST_SLICES && this.#decide(now);

@@ -4,7 +4,7 @@ const SLICE_MS = 50;
 const LONGEST_SLICE_MS = 2000;
 /** Fewer leases than this in a slice say little. */
 const LEASES_PER_SLICE = 8;
-/** A pool that has rested so many slices long starts its measurement anew. */
+/** A slice so many times as long as usual has a rest in it, or a stall, and is left out. */
 const REST_SLICES = 10;
 
 /** The work of a pool in one slice of time. Durations are in milliseconds. */
@@ -60,8 +60,8 @@ export class FlowSampler {
     this.#waitSum += waitedMs;
   }
 
-  /** A lease has ended well. Returns the slice if one is complete, 'rested' if it was too long to say anything, else null. */
-  ended(now: number, heldMs: number, hasWaiters: boolean): Slice | 'rested' | null {
+  /** A lease has ended well. Returns the slice if one is complete. */
+  ended(now: number, heldMs: number, hasWaiters: boolean): Slice | null {
     this.#ended++;
     this.#holdSum += heldMs;
     this.#holdSquares += heldMs * heldMs;
@@ -72,7 +72,7 @@ export class FlowSampler {
       const newest = this.#holdSquares / this.#holdSum;
       this.#typicalMs = this.#typicalMs === 0 ? newest : (this.#typicalMs + newest) / 2;
     }
-    const isRest = tookMs > REST_SLICES * Math.max(SLICE_MS, this.#sliceMs) && this.#queued < this.#ended / 2;
+    const isRest = tookMs > REST_SLICES * Math.max(SLICE_MS, this.#sliceMs);
     const slice = {
       rate: this.#ended / tookMs,
       holdMs: this.#holdSum / this.#ended,
@@ -80,7 +80,7 @@ export class FlowSampler {
       queued: this.#queued / this.#ended,
     };
     this.restart(now);
-    return isRest ? 'rested' : slice;
+    return isRest ? null : slice;
   }
 
   get #sliceMs(): number {

@@ -8,6 +8,7 @@ import {
   metered,
   meteredBy,
   object,
+  optional,
   orNull,
   type Read,
   tally,
@@ -15,6 +16,7 @@ import {
   told,
   word,
 } from './schema.js';
+import { sizing } from './sizing.js';
 
 /** Prefix of the metrics that only HTTP pools have. */
 export const HTTP_PREFIX = 'poolctl_http_';
@@ -76,6 +78,8 @@ export const httpOrigin = object({
   closesIdleAfterMs: orNull(figure),
   /** Share of failed calls among those that the breaker has seen lately, from 0 to 1; null while there are none. */
   failureShare: orNull(figure),
+  /** The requests that may be in progress at once. Absent where their number is fixed. */
+  sizing: optional(sizing),
 });
 
 /** The figures of an HTTP pool beyond those that all pools have. Counts since it was made. */
