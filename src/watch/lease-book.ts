@@ -68,6 +68,8 @@ export class LeaseBook implements ConnectionBook {
   #acquired = 0;
   #released = 0;
   #created = 0;
+  /** Resources that were lent for the first time. Most libraries do not report that they made one. */
+  #met = 0;
   #createFailed = 0;
   #timedOut = 0;
   /** Leases that were held too long and have ended. */
@@ -299,7 +301,7 @@ export class LeaseBook implements ConnectionBook {
     return {
       acquired: this.#acquired,
       released: this.#released,
-      created: this.#created,
+      created: Math.max(this.#created, this.#met),
       createFailed: this.#createFailed,
       timedOut: this.gaveUp(pending),
       leaked: this.#leaked + holders.filter(({ leaked }) => leaked).length,
@@ -336,6 +338,7 @@ export class LeaseBook implements ConnectionBook {
   #noteFor(resource: object): Note {
     try {
       const note = newNote(resource);
+      this.#met++;
       note.book = this;
       watchConnection(resource, note);
       return note;

@@ -218,7 +218,7 @@ export const nestedAcquire: Cause = {
           weight: (pool.waiting ?? 0) + 1,
           words: ofPool(
             fact,
-            `${counted(nested, 'caller')} hold a connection and wait for a second one, so ${fate}${sitesOf(holders, look)}`,
+            `${counted(nested, 'caller')} ${nested === 1 ? 'holds a connection and waits' : 'hold a connection and wait'} for a second one, so ${fate}${sitesOf(holders, look)}`,
           ),
           evidence: [`nested waiters: ${nested}`, ...siteEvidence(holders, look)],
           ruledOut: ['a leak: the holders wait for this pool themselves'],

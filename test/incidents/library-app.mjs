@@ -1,0 +1,219 @@
+// An application on another library that runs into an incident: `node library-app.mjs URL STATE`. It goes on until it is ended.
+import knex from 'knex';
+import mariadb from 'mariadb';
+import mysql from 'mysql2/promise';
+import pg from 'pg';
+import postgres from 'postgres';
+import { Sequelize } from 'sequelize';
+import { DataSource } from 'typeorm';
+
+const [, , uri = '', state = ''] = process.argv;
+const place = new URL(uri);
+const account = {
+  host: place.hostname,
+  port: Number(place.port),
+  user: decodeURIComponent(place.username),
+  password: decodeURIComponent(place.password),
+  database: place.pathname.slice(1),
+};
+const isMysql = uri.startsWith('mysql:');
+
+/** @param {number} ms */
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** So many at once, each again and again; what fails is tried again. */
+const crowd = (/** @type {number} */ count, /** @type {(at: number) => Promise<unknown>} */ work) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, at) => {
+      for (;;) await work(at).catch(() => wait(50));
+    }),
+  );
+const never = () => new Promise(() => {});
+const openKnex = () =>
+  knex({ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } });
+const openSequelize = () =>
+  new Sequelize(account.database, account.user, account.password, {
+    ...{ host: account.host, port: account.port, dialect: isMysql ? 'mysql' : 'postgres', logging: false },
+    pool: { max: 3 },
+  });
+const openTypeorm = () =>
+  new DataSource(
+    /** @type {import('typeorm').DataSourceOptions} */ ({
+      ...{
+        type: isMysql ? 'mysql' : 'postgres',
+        host: account.host,
+        port: account.port,
+        username: account.user,
+      },
+      ...{ password: account.password, database: account.database, poolSize: 3, connectorPackage: 'mysql2' },
+    }),
+  ).initialize();
+const openMariadb = () => mariadb.createPool({ ...account, connectionLimit: 3 });
+const SLEEP = isMysql ? 'select sleep(20)' : 'select pg_sleep(20)';
+
+/** @type {Readonly<Record<string, () => Promise<unknown>>>} */
+const states = {
+  async knexTransactionForgotten() {
+    const db = openKnex();
+    await crowd(5, async function order(at) {
+      const trx = await db.transaction();
+      await trx('accounts')
+        .where({ id: at + 1 })
+        .update({ balance: 1 });
+      await never();
+    });
+  },
+  /** Inside a transaction a statement goes past it, and needs a second connection. */
+  async knexPastItsTransaction() {
+    const db = openKnex();
+    await crowd(3, () =>
+      db.transaction(async (trx) => {
+        await trx.raw('select 1');
+        await wait(100);
+        await db('accounts').where({ id: 1 });
+      }),
+    );
+  },
+  async knexSlow() {
+    const db = openKnex();
+    await crowd(6, () => db.raw(SLEEP));
+  },
+  async knexLocked() {
+    const db = openKnex();
+    await crowd(6, () => db('accounts').where({ id: 1 }).update({ balance: 2 }));
+  },
+  async sequelizeUnmanaged() {
+    const db = openSequelize();
+    await crowd(5, async function cart() {
+      const transaction = await db.transaction();
+      await db.query('update accounts set balance = 1 where id = 7', { transaction });
+      await never();
+    });
+  },
+  async sequelizePastItsTransaction() {
+    const db = openSequelize();
+    await crowd(3, async function order() {
+      await db.transaction(async (transaction) => {
+        await db.query('select 1', { transaction });
+        await wait(100);
+        await db.query('select 1');
+      });
+    });
+  },
+  async typeormRunnerKept() {
+    const source = await openTypeorm();
+    await crowd(5, async function report() {
+      const runner = source.createQueryRunner();
+      await runner.query('select 1');
+      await never();
+    });
+  },
+  async typeormRemoteCall() {
+    const source = await openTypeorm();
+    await crowd(9, (at) =>
+      source.transaction(async (manager) => {
+        await manager.query(`update accounts set balance = 1 where id = ${at + 1}`);
+        await wait(400);
+      }),
+    );
+  },
+  async postgresReserved() {
+    const sql = postgres(uri, { max: 3 });
+    await crowd(5, async function job() {
+      const own = await sql.reserve();
+      await own`select 1`;
+      await never();
+    });
+  },
+  async postgresBeginPastIt() {
+    const sql = postgres(uri, { max: 3 });
+    await crowd(3, () =>
+      sql.begin(async (own) => {
+        await own`select 1`;
+        await wait(100);
+        await sql`select 1`;
+      }),
+    );
+  },
+  async postgresListen() {
+    const sql = postgres(uri, { max: 3 });
+    await sql.listen('jobs', () => {});
+    await crowd(1, async () => {
+      await sql`select 1`;
+      await wait(100);
+    });
+  },
+  async mariadbErrorPath() {
+    const pool = openMariadb();
+    await crowd(5, async function place() {
+      const connection = await pool.getConnection();
+      await connection.beginTransaction();
+      await connection.query('update accounts set balance = 1 where id = 3');
+      await never();
+    });
+  },
+  async mariadbSlow() {
+    const pool = mariadb.createPool({ ...account, connectionLimit: 3, acquireTimeout: 1000 });
+    await crowd(6, () => pool.query(SLEEP));
+  },
+  async mariadbLeak() {
+    const pool = openMariadb();
+    await crowd(5, async function profile() {
+      const connection = await pool.getConnection();
+      await connection.query('select 1');
+      await never();
+    });
+  },
+  /** A statement of the flow waits for the lock of its own transaction, on another connection. */
+  async mysqlWaitsForItself() {
+    const pool = mysql.createPool({ uri, connectionLimit: 4 });
+    await crowd(1, async () => {
+      const connection = await pool.getConnection();
+      await connection.beginTransaction();
+      await connection.query('update accounts set balance = 1 where id = 5');
+      await pool.query('update accounts set balance = 2 where id = 5');
+      await connection.commit();
+      connection.release();
+    });
+  },
+  async mysqlIdleTimeoutTiny() {
+    const pool = mysql.createPool({ uri, connectionLimit: 10, maxIdle: 1, idleTimeout: 100 });
+    await crowd(1, async () => {
+      await Promise.all([1, 2, 3, 4, 5].map(() => pool.query('select 1')));
+      await wait(1200);
+    });
+  },
+  async pgWaitsForItself() {
+    const pool = new pg.Pool({ connectionString: uri, max: 4 });
+    await crowd(1, async () => {
+      const client = await pool.connect();
+      await client.query('begin; update accounts set balance = 1 where id = 5');
+      await pool.query('update accounts set balance = 2 where id = 5');
+      await client.query('commit');
+      client.release();
+    });
+  },
+  async pgHourlyFanOut() {
+    const pool = new pg.Pool({ connectionString: uri, max: 10 });
+    const summarize = () => pool.query('select pg_sleep(0.4)');
+    await crowd(1, () => Promise.all(Array.from({ length: 200 }, summarize)));
+  },
+  async steady() {
+    const db = openKnex();
+    await crowd(2, async () => {
+      await db('accounts').where({ id: 1 });
+      await wait(10);
+    });
+  },
+  /** A nightly report in a transaction of a minute, in a pool that has room. */
+  async longReport() {
+    const pool = new pg.Pool({ connectionString: uri, max: 10 });
+    void crowd(1, () => pool.query('select pg_sleep(60)'));
+    await crowd(2, async () => {
+      await pool.query('select 1');
+      await wait(20);
+    });
+  },
+};
+
+setInterval(() => {}, 1000);
+await states[state]?.();
