@@ -6,6 +6,7 @@ import { Project, type SourceUnit } from './code/project.js';
 import { type Body, isFunction, variableOf } from './code/scope.js';
 import { bare, isNothing } from './code/syntax.js';
 import { Effort } from './effort.js';
+import type { Language } from './languages/language.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
@@ -14,6 +15,7 @@ import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
 import { instancesOf, type Owner, Owners } from './owners.js';
 import { RESOURCES } from './resources/index.js';
+import { PYTHON_RESOURCES } from './resources/python/index.js';
 import { callNames, findSites, needsNoEnd, packagesOf, Resources } from './sites.js';
 import { suppress } from './suppress.js';
 import { surroundingsOf } from './surroundings.js';
@@ -57,10 +59,16 @@ export function auditInDetail(paths: readonly string[], options: AuditOptions): 
     exclude: options.exclude ?? [],
     honourIgnoreFiles: options.honourIgnoreFiles ?? true,
   });
-  const specs = [...(options.resources ?? []), ...RESOURCES];
-  const project = new Project(found.files, packagesOf(specs));
+  const own = options.resources ?? [];
+  const specs = [...own, ...RESOURCES];
+  const project = new Project(found.files, packagesOf([...specs, ...PYTHON_RESOURCES]));
   const entities = new Entities(project);
-  const { judged, warnings } = follow(project, new Resources(specs), entities, options);
+  const { judged, warnings } = follow(
+    project,
+    { typescript: new Resources(specs), python: new Resources([...own, ...PYTHON_RESOURCES]) },
+    entities,
+    options,
+  );
   const includeTests = options.includeTests === true;
   const raised: Finding[] = [];
   const reads = new Map<Finding, ReadonlySet<string>>();
@@ -130,6 +138,8 @@ function isPartOfLeak({ node, spec }: Site, judged: Judged): boolean {
 
 type Judged = Map<ts.Node, Followed>;
 
+type ResourcesByLanguage = Readonly<Record<Language, Resources>>;
+
 interface Followed extends Wrapper {
   readonly misused: readonly MisuseFound[];
   readonly habits: readonly HabitFound[];
@@ -138,7 +148,7 @@ interface Followed extends Wrapper {
 /** Follows every lease; a function that hands one on makes its calls acquire calls, which are the next round. */
 function follow(
   project: Project,
-  resources: Resources,
+  resources: ResourcesByLanguage,
   entities: Entities,
   { onProgress }: AuditOptions,
 ): { judged: Judged; warnings: AuditWarning[] } {
@@ -197,7 +207,7 @@ function follow(
 
 /** A lease that has too many paths to be followed: the audit says so, and finds nothing. */
 function undecided({ node }: Site, project: Project): AuditWarning {
-  const line = node.getSourceFile().getLineAndCharacterOfPosition(node.getStart()).line + 1;
+  const { line } = project.placeAt(node.getSourceFile(), node.getStart());
   return {
     file: project.unitOf(node).name,
     line,
@@ -229,19 +239,19 @@ function guarded<T>(
 
 function firstSites(
   project: Project,
-  resources: Resources,
+  resources: ResourcesByLanguage,
   entities: Entities,
   warnings: AuditWarning[],
 ): Site[] {
   return project.files.flatMap(
-    (unit) => guarded(unit, project, warnings, () => sitesIn(unit, project, resources, entities)) ?? [],
+    (unit) => guarded(unit, project, warnings, () => sitesIn(unit, project, resources[unit.language], entities)) ?? [],
   );
 }
 
 /** By the resources that are known; then by the types of what calls give. */
 function sitesIn(unit: SourceUnit, project: Project, resources: Resources, entities: Entities): Site[] {
   const known = findSites(unit, project, resources, entities);
-  const typed = typedSites(unit, project, entities);
+  const typed = unit.language === 'typescript' ? typedSites(unit, project, entities) : [];
   return [...known, ...typed.filter(({ node }) => !known.some((site) => site.node === node))];
 }
 
@@ -276,7 +286,7 @@ function callsOf(
 }
 
 function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site {
-  const { lazy, armedBy, isWhole } = site.pattern;
+  const { lazy, armedBy, isWhole, holdsOnFailure, disarmedBy } = site.pattern;
   return {
     node,
     spec: site.spec,
@@ -287,6 +297,8 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
       ...(isWhole === true ? { isWhole } : {}),
       ...(verdict.isLazy && lazy !== undefined ? { lazy } : {}),
       ...(verdict.isLazy && armedBy !== undefined ? { armedBy } : {}),
+      ...(holdsOnFailure === undefined ? {} : { holdsOnFailure }),
+      ...(disarmedBy === undefined ? {} : { disarmedBy }),
     },
     at: verdict.returns,
     facts: verdict.facts,

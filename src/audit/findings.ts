@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ts } from 'ts-morph';
-import type { Project, SourceUnit } from './code/project.js';
+import type { Project } from './code/project.js';
 import { functionName, isFunction } from './code/scope.js';
 import type { Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
@@ -15,7 +15,7 @@ export function byPlace(a: Finding, b: Finding): number {
 }
 
 const TEST_FILE =
-  /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$/i;
+  /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$|(^|\/)(test_[^/]*|[^/]*_test|conftest|tests?)\.py$|(^|\/)test_(files|tools|suites?)\//i;
 
 /** What is told of a leak. */
 export function toFinding(site: Site, leak: Leak, isCoarse: boolean, project: Project): Finding {
@@ -24,10 +24,10 @@ export function toFinding(site: Site, leak: Leak, isCoarse: boolean, project: Pr
     kind: leak.kind,
     severity: leak.severity,
     confidence: leak.isUncertain ? 'low' : confidenceOf(site, isCoarse),
-    message: messageOf(site, leak),
+    message: messageOf(site, leak, project),
     trail: trailOf(site, leak, project),
     ...placeOf(site, project),
-    fingerprint: fingerprintOf(site, null),
+    fingerprint: fingerprintOf(site, null, project),
   };
 }
 
@@ -52,10 +52,10 @@ export function toMisuse(site: Site, misuse: MisuseFound, project: Project, incl
     kind: rule,
     severity,
     confidence: site.confidence,
-    message: `${site.spec.title} ${MISUSES[rule].words} (line ${lineAndColumn(at.getSourceFile(), at.getStart()).line}): ${does}`,
+    message: `${site.spec.title} ${MISUSES[rule].words} (line ${placeOfNode(at, project).line}): ${does}`,
     trail,
     ...placeOf(site, project),
-    fingerprint: fingerprintOf(site, rule),
+    fingerprint: fingerprintOf(site, rule, project),
     ...(isTest(site, project, includeTests) ? { severity: 'note' } : {}),
   };
 }
@@ -85,7 +85,7 @@ function noteOf(
     message,
     trail: [first, step('misuse', at, here, project)],
     ...placeOf(place, project),
-    fingerprint: fingerprintOf(place, rule),
+    fingerprint: fingerprintOf(place, rule, project),
   };
 }
 
@@ -112,9 +112,9 @@ function placeOf(
   const unit = project.unitOf(site.node);
   const callee = site.node.expression;
   const at = ts.isPropertyAccessExpression(callee) ? callee.name : callee;
-  const start = positionOf(at, project);
+  const start = placeOfNode(at, project);
   const end =
-    unit.text.length < site.node.end ? start : lineAndColumn(site.node.getSourceFile(), site.node.end);
+    unit.text.length < site.node.end ? start : endOf(site.node, project);
   return {
     resource: site.spec.id,
     file: unit.name,
@@ -125,7 +125,7 @@ function placeOf(
   };
 }
 
-function messageOf({ spec, via }: Site, { kind, trail }: Leak): string {
+function messageOf({ spec, via }: Site, { kind, trail }: Leak, project: Project): string {
   const what = via === null ? spec.title : `${spec.title}, from ${via}()`;
   switch (kind) {
     case 'never-released':
@@ -133,15 +133,14 @@ function messageOf({ spec, via }: Site, { kind, trail }: Leak): string {
     case 'overwritten':
       return `${what} is acquired again before it is released`;
     case 'not-released-on-return':
-      return `${what} is not released where the function returns${lineOf(trail)}`;
+      return `${what} is not released where the function returns${lineOf(trail, project)}`;
     case 'not-released-on-throw':
-      return `${what} is not released if this throws${lineOf(trail)}`;
+      return `${what} is not released if this throws${lineOf(trail, project)}`;
   }
 }
 
-function lineOf({ bypass }: Trail): string {
-  if (bypass === null) return '';
-  return ` (line ${lineAndColumn(bypass.getSourceFile(), bypass.getStart()).line})`;
+function lineOf({ bypass }: Trail, project: Project): string {
+  return bypass === null ? '' : ` (line ${placeOfNode(bypass, project).line})`;
 }
 
 type Trail = Leak['trail'];
@@ -164,17 +163,11 @@ function exitOf({ node }: Site, project: Project): TrailStep {
   const file = node.getSourceFile();
   const end = 'body' in body && body.body !== undefined ? body.body.end : body.end;
   const at = Math.max(body.getStart(), end - 1);
-  return stepAt(
-    'exit',
-    file,
-    at,
-    'the function ends here, and nothing has released it',
-    project.unitOf(node),
-  );
+  return stepAt('exit', file, at, 'the function ends here, and nothing has released it', project);
 }
 
 function step(role: TrailStep['role'], node: ts.Node, message: string, project: Project): TrailStep {
-  return stepAt(role, node.getSourceFile(), node.getStart(), message, project.unitOf(node));
+  return stepAt(role, node.getSourceFile(), node.getStart(), message, project);
 }
 
 function stepAt(
@@ -182,25 +175,27 @@ function stepAt(
   file: ts.SourceFile,
   at: number,
   message: string,
-  unit: SourceUnit,
+  project: Project,
 ): TrailStep {
-  const { line, column } = lineAndColumn(file, at);
+  const unit = project.unitOf(file);
+  const { line, column } = project.placeAt(file, at);
   const source = unit.source.split('\n', line).at(-1) ?? '';
   return { role, file: unit.name, line, column, message, source: source.replace(/\r$/, '') };
 }
 
-function positionOf(node: ts.Node, project: Project): { file: string; line: number; column: number } {
-  return { file: project.unitOf(node).name, ...lineAndColumn(node.getSourceFile(), node.getStart()) };
+function placeOfNode(node: ts.Node, project: Project): { readonly line: number; readonly column: number } {
+  return project.placeAt(node.getSourceFile(), node.getStart());
 }
 
-function lineAndColumn(file: ts.SourceFile, position: number): { line: number; column: number } {
-  const { line, character } = file.getLineAndCharacterOfPosition(position);
-  return { line: line + 1, column: character + 1 };
+/** The position behind a node: behind its last character, whatever a translation puts there. */
+function endOf(node: ts.Node, project: Project): { readonly line: number; readonly column: number } {
+  const { line, column } = project.placeAt(node.getSourceFile(), node.end - 1);
+  return { line, column: column + 1 };
 }
 
 /** The same for the same code in another place of the file, or in a file of another name. */
-function fingerprintOf({ node, spec }: Place, rule: Misuse | Habit | null): string {
-  const words = node.getText().replace(/\s+/g, ' ');
+function fingerprintOf({ node, spec }: Place, rule: Misuse | Habit | null, project: Project): string {
+  const words = project.textOf(node).replace(/\s+/g, ' ');
   let name: string | null = null;
   for (let at: ts.Node | undefined = node.parent; at !== undefined && name === null; at = at.parent) {
     if (isFunction(at)) name = functionName(at);

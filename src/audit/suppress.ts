@@ -6,6 +6,8 @@ const COMMENT = new RegExp(
   `(?://|/\\*|\\{/\\*)\\s*${WORD}(?:[ \\t]+([\\w-]+))?(?:[ \\t]+--[ \\t]*(.*?))?[ \\t]*(?:\\*/\\}?)?[ \\t]*$`,
 );
 
+const HASH_COMMENT = new RegExp(`#\\s*${WORD}(?:[ \\t]+([\\w-]+))?(?:[ \\t]+--[ \\t]*(.*?))?[ \\t]*$`);
+
 export interface Suppressed {
   readonly findings: readonly Finding[];
   readonly suppressed: number;
@@ -17,10 +19,12 @@ export interface Suppressed {
 export function suppress(findings: readonly Finding[], files: readonly SourceUnit[]): Suppressed {
   const problems: AuditWarning[] = [];
   const ignored = new Set<Finding>();
-  for (const { name, text } of files) {
-    if (!text.includes(WORD)) continue;
+  for (const unit of files) {
+    const { name } = unit;
+    if (!unit.source.includes(WORD)) continue;
+    const [text, pattern] = unit.language === 'python' ? [unit.source, HASH_COMMENT] : [unit.text, COMMENT];
     text.split('\n').forEach((source, index) => {
-      const [comment, rule, reason = ''] = COMMENT.exec(source.replace(/\r$/, '')) ?? [];
+      const [comment, rule, reason = ''] = pattern.exec(source.replace(/\r$/, '')) ?? [];
       if (comment === undefined) return;
       const line = index + 1;
       if (reason.trim() === '') {

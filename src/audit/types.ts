@@ -26,6 +26,10 @@ interface Acquires {
   readonly isWhole?: boolean;
   /** Holds nothing before any method was called on it. */
   readonly lazy?: boolean;
+  /** A call that takes hold of something keeps it when it fails: a session whose first query raises. */
+  readonly holdsOnFailure?: boolean;
+  /** Methods after which it holds nothing until it is used again: `commit` of a session. */
+  readonly disarmedBy?: readonly string[];
 }
 
 export interface MethodPattern extends Acquires {
@@ -59,6 +63,8 @@ export interface PoolPattern {
 /** What the analyser knows of one kind of lease. Data only. */
 export interface ResourceSpec {
   readonly id: string;
+  /** The language whose packages lend it; left out for JavaScript and TypeScript. */
+  readonly language?: 'typescript' | 'python';
   readonly title: string;
   readonly acquire: readonly AcquirePattern[];
   /** What makes the pool that lends it, which is made once and not per call. */
@@ -74,6 +80,8 @@ export interface ResourceSpec {
     readonly takes: readonly string[];
     /** Methods of what lent it that end all its leases: `pool.end()`. */
     readonly ofParent: readonly string[];
+    /** A block that declares it, such as `with`, does not release it. */
+    readonly isKeptByBlock?: boolean;
     /** The methods of which a second call does harm, and what it does; left out where it does none. */
     readonly twice?: { readonly methods: readonly string[]; readonly does: string };
     /** What using the lease after its release does; left out where it may be used again. */

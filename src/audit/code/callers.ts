@@ -60,9 +60,9 @@ function resultsNamed(makers: ReadonlySet<string>, { files }: Project): string[]
   const any = [...makers].map(escaped).join('|');
   const assigned = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:await\\s+)?(?:[\\w$.]*\\.)?(?:${any})\\s*\\(`, 'g');
   const wanted = [...makers];
-  return files.flatMap(({ text }) =>
-    wanted.some((name) => text.includes(name))
-      ? [...text.matchAll(assigned)].flatMap(([, name]) => name ?? [])
+  return files.flatMap((unit) =>
+    wanted.some((name) => unit.source.includes(name))
+      ? [...unit.text.matchAll(assigned)].flatMap(([, name]) => name ?? [])
       : [],
   );
 }
@@ -91,8 +91,10 @@ function renamesOf(names: ReadonlySet<string>, { files }: Project): string[] {
   const any = wanted.map(escaped).join('|');
   const quick = new RegExp(`(?<![\\w$])(?:${any})(?:\\s+as\\s|\\s*:)`);
   const renamed = new RegExp(`(?<![\\w$.])(?:${any})\\s*(?:\\sas\\s|:)\\s*([\\w$]+)`, 'g');
-  return files.flatMap(({ text }) => {
-    if (!wanted.some((name) => text.includes(name)) || !quick.test(text)) return [];
+  return files.flatMap((unit) => {
+    if (!wanted.some((name) => unit.source.includes(name))) return [];
+    const { text } = unit;
+    if (!quick.test(text)) return [];
     return [...text.matchAll(CLAUSE)].flatMap(([, one, two]) =>
       [...(one ?? two ?? '').matchAll(renamed)].flatMap(([, alias]) => alias ?? []),
     );
@@ -119,7 +121,7 @@ function valuesOf(
   const found: string[] = [];
   for (const unit of project.files) {
     // To look for a text is much faster than to match a pattern.
-    if (!wanted.some((name) => unit.text.includes(name))) continue;
+    if (!wanted.some((name) => unit.source.includes(name))) continue;
     if (!units.has(unit) && !imports.test(unit.text)) continue;
     for (const match of unit.text.matchAll(value)) {
       const [whole, alias = '', name = ''] = match;
@@ -137,7 +139,8 @@ function valuesOf(
 function importsOf(wholes: ReadonlySet<SourceUnit>, project: Project): string[] {
   const stems = new Set([...wholes].flatMap(({ path }) => [stemOf(path), basename(dirname(path))]));
   return project.files.flatMap((unit) =>
-    [...unit.text.matchAll(WHOLE_IMPORT)].flatMap(([, esm, reexported, from, cjs, required]) => {
+    // A Python module is no function.
+    unit.language !== 'typescript' ? [] : [...unit.text.matchAll(WHOLE_IMPORT)].flatMap(([, esm, reexported, from, cjs, required]) => {
       const [name, specifier] = [esm ?? reexported ?? cjs, from ?? required];
       if (name === undefined || specifier === undefined) return [];
       const isNear =

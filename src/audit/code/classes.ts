@@ -3,6 +3,9 @@ import type { Project, SourceUnit } from './project.js';
 import { isFunction } from './scope.js';
 import { nameOf } from './syntax.js';
 
+const BASES = /\b(?:extends|implements)\s+([^{;=()]{1,400})/g;
+const PYTHON_BASES = /\bclass\s+\w+\s*\(([^()]{1,400})\)/g;
+
 /** What a class or an interface can be derived from. */
 export type Base = ts.ClassLikeDeclaration | ts.InterfaceDeclaration;
 
@@ -76,7 +79,8 @@ export class Subclasses {
     if (this.#units !== null) return this.#units;
     const byName = new Map<string, Set<SourceUnit>>();
     for (const unit of this.#project.files) {
-      for (const [, bases = ''] of unit.text.matchAll(/\b(?:extends|implements)\s+([^{;=()]{1,400})/g)) {
+      const clauses = unit.language === 'typescript' ? unit.text.matchAll(BASES) : unit.source.matchAll(PYTHON_BASES);
+      for (const [, bases = ''] of clauses) {
         for (const [name] of bases.matchAll(/[A-Za-z_$][\w$]*/g)) {
           const units = byName.get(name) ?? new Set();
           byName.set(name, units.add(unit));

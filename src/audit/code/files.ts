@@ -28,9 +28,12 @@ export interface FoundFiles {
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
 
-const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro)$/;
+const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro|py)$/;
 const DECLARATIONS = /\.d\.[cm]?ts$/;
-const NEVER = new Set(['node_modules', '.git', '.hg', '.svn', 'bower_components', 'jspm_packages', '.yarn']);
+const NEVER = new Set([
+  ...['node_modules', '.git', '.hg', '.svn', 'bower_components', 'jspm_packages', '.yarn'],
+  ...['site-packages', '.venv', 'venv', '__pycache__', '.tox', '.nox', '.eggs', '.mypy_cache'],
+]);
 
 /** Package manifests, lock files and the configuration of compilers and bundlers. */
 export const CONFIG_FILE =

@@ -1,5 +1,8 @@
 import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
+import { type Language, languageOf } from '../languages/language.js';
+import { PythonModules } from '../languages/python/modules.js';
+import { pythonUnit } from '../languages/python/unit.js';
 import { Reads, unresolved, VIA_CONFIG } from '../reads.js';
 import { realOf } from '../repository.js';
 import { type FoundFile, readSource } from './files.js';
@@ -16,6 +19,9 @@ export interface SourceUnit {
   /** The file as it stands, for people to read. */
   readonly source: string;
   readonly kind: ts.ScriptKind;
+  readonly language: Language;
+  /** The position in `source` that a position in `text` comes from. */
+  toSource(position: number): number;
 }
 
 /** The audited files, and how one finds another. */
@@ -35,6 +41,8 @@ export class Project {
   /** `foreign` names packages that are never read as files of the project. */
   constructor(found: readonly FoundFile[], foreign: ReadonlySet<string> = new Set()) {
     const files: SourceUnit[] = [];
+    const python = new Map<string, () => string>();
+    const modules = new PythonModules(python, foreign);
     for (const { path, name } of found) {
       const read = readSource(path);
       if ('reason' in read) {
@@ -45,8 +53,10 @@ export class Project {
         this.skipped.add(name);
       } else {
         const source = read.text;
-        const script: Script = isMarkup(path) ? scriptOf(path, source) : { text: source, kind: kindOf(path) };
-        const unit = { index: files.length, path, name, source, ...script };
+        const language = languageOf(path);
+        const place = { index: files.length, path, name, source, language };
+        if (language === 'python') python.set(path, () => source);
+        const unit = language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) };
         files.push(unit);
         this.#byPath.set(path, unit);
       }
@@ -77,6 +87,7 @@ export class Project {
 
   /** The calls in a file whose name a pattern finds: the file is not gone through node by node. */
   callsNamed(unit: SourceUnit, pattern: RegExp): (ts.CallExpression | ts.NewExpression)[] {
+    if (unit.language !== 'typescript' && unit.source.search(pattern) < 0) return [];
     const found = new Set<ts.CallExpression | ts.NewExpression>();
     for (const match of unit.text.matchAll(pattern)) {
       const call = callOfName(nodeAt(this.astOf(unit), match.index));
@@ -92,6 +103,25 @@ export class Project {
     return ts.isPropertyAccessExpression(node.parent) && node.parent.name === node ? node.parent : node;
   }
 
+  /** Where a position of a tree lies in the file that people read, from 1. */
+  placeAt(file: ts.SourceFile, position: number): { readonly line: number; readonly column: number } {
+    const unit = this.unitOf(file);
+    if (unit.language === 'typescript') {
+      const { line, character } = file.getLineAndCharacterOfPosition(position);
+      return { line: line + 1, column: character + 1 };
+    }
+    const before = unit.source.slice(0, unit.toSource(position));
+    const start = before.lastIndexOf('\n') + 1;
+    return { line: before.split('\n').length, column: before.length - start + 1 };
+  }
+
+  /** The code of a node as the file has it. */
+  textOf(node: ts.Node): string {
+    const unit = this.unitOf(node);
+    if (unit.language === 'typescript') return node.getText();
+    return unit.source.slice(unit.toSource(node.getStart()), unit.toSource(node.end - 1) + 1);
+  }
+
   unitOf(node: ts.Node): SourceUnit {
     const unit = this.#units.get(node.getSourceFile());
     if (unit === undefined) throw new Error('a node of a file that is not of this project');
@@ -100,6 +130,7 @@ export class Project {
 
   /** The file that an import means, or null where it is a package or not among the audited files. */
   imported(from: SourceUnit, specifier: string): SourceUnit | null {
+    if (from.language === 'python') return this.#importedByPath(from, specifier);
     const folder = dirname(from.path);
     const found = this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
     if (found !== null) {
@@ -110,6 +141,13 @@ export class Project {
       const wanted = isRelative ? join(dirname(realOf(from.path)), specifier) : specifier;
       this.reads.edge(from.path, unresolved(wanted));
     }
+    return found;
+  }
+
+  /** Where imports are resolved by the language itself: a path is a file, anything else a package. */
+  #importedByPath(from: SourceUnit, specifier: string): SourceUnit | null {
+    const found = this.#byPath.get(specifier) ?? null;
+    this.reads.edge(from.path, found?.path ?? unresolved(specifier));
     return found;
   }
 
@@ -161,6 +199,11 @@ const PARSING: ts.CreateSourceFileOptions = {
   languageVersion: ts.ScriptTarget.Latest,
   jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
 };
+
+function scriptIn(path: string, source: string): Script & Pick<SourceUnit, 'toSource'> {
+  const script = isMarkup(path) ? scriptOf(path, source) : { text: source, kind: kindOf(path) };
+  return { ...script, toSource: (position) => position };
+}
 
 function kindOf(path: string): ts.ScriptKind {
   if (path.endsWith('.tsx')) return ts.ScriptKind.TSX;

@@ -33,6 +33,8 @@ export interface Call {
   /** The method or function name, '' where there is none. */
   readonly name: string;
   readonly args: readonly Place[];
+  /** The parameters that arguments name, by position; left out where they name none. */
+  readonly names?: readonly (string | null)[];
   /** The function literals among the arguments, by position. */
   readonly closures: readonly (ts.SignatureDeclaration | null)[];
   /** The callee itself, where that is a function literal. */

@@ -1,5 +1,6 @@
 import { ts } from 'ts-morph';
 import { isBody } from '../code/scope.js';
+import { isPython, raiseInPython } from '../languages/python/raises.js';
 import type { Call } from './graph.js';
 import type { Traits } from './types.js';
 
@@ -59,8 +60,10 @@ export interface RaiseContext {
 }
 
 /** How likely a call is to throw, by what it calls and what is awaited. */
-export function raiseOf(call: Call, { onLease, isSyncLease, protocol, callee }: RaiseContext): Raise {
+export function raiseOf(call: Call, context: RaiseContext): Raise {
   const { name, node } = call;
+  if (isPython(node)) return raiseInPython(call, context);
+  const { onLease, isSyncLease, protocol, callee } = context;
   if (isProtocol(call, onLease, protocol)) return onLease && call.mode === 'floating' ? 'never' : 'protocol';
   if (!onLease && call.mode !== 'awaited' && WAITING.test(name)) return 'never';
   const isSuper = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword;

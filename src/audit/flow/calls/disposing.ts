@@ -21,12 +21,17 @@ export function disposeOf(
   if (!isOut(state)) return { next: [state] };
   const disposer = disposerOf(walk, state, place) ?? given.find((one) => mentions(walk, one, state)) ?? null;
   if (disposer === null || !mentions(walk, disposer, state))
-    return { next: [contains(state, place) ? asReleased(walk, state, ast) : state] };
+    return { next: [isEnded(walk, state, place) ? asReleased(walk, state, ast) : state] };
   walk.invoked.add(disposer);
   walk.program.prepare(disposer);
   const { returned, thrown } = walk.walk(disposer, [state], depth + 1);
   const leave = (one: State) => dropLocals(one, walk.program.idOf(disposer));
   return { next: returned.map(leave), thrown: thrown.map(leave) };
+}
+
+/** Whether the end of a block releases the lease. A `with` statement of Python ends only the transaction of some. */
+function isEnded({ site }: Walk, state: State, place: Place): boolean {
+  return contains(state, place) && site.spec.release.isKeptByBlock !== true;
 }
 
 /** The function literal that an object is disposed of by. */

@@ -257,14 +257,27 @@ function trustedClose(
   };
 }
 
+/** The arguments by the positions of the parameters, where some are given by name. */
+function inOrder({ names }: Call, body: Body, args: readonly Place[]): readonly Place[] {
+  if (names === undefined || !isFunction(body)) return args;
+  const ordered = args.filter((_, index) => names[index] == null);
+  names.forEach((name, index) => {
+    const at = body.parameters.findIndex((one) => name !== null && one.name.getText() === name);
+    while (at > ordered.length) ordered.push('=undefined');
+    if (at >= 0) ordered[at] = args[index] ?? UNKNOWN;
+  });
+  return ordered;
+}
+
 export function invokeFunction(
   walk: Walk,
   state: State,
   call: Call,
   body: Body,
-  args: readonly Place[],
+  given: readonly Place[],
   depth: number,
 ): Outcome {
+  const args = inOrder(call, body, given);
   walk.invoked.add(body);
   walk.program.prepare(body);
   const { params, result } = walk.program.graphOf(body);

@@ -9,7 +9,8 @@ const ENDS = /^\s*(COMMIT|END|ROLLBACK(?!\s+(TRANSACTION\s+)?TO\b))\b/i;
 const UNDOES = /^(rollback|abort)/i;
 
 /** Keeps what the lease answers of itself, by what a call has done with it. */
-export function saying(walk: Walk, call: Call, outcome: Outcome, before: State): Outcome {
+export function saying(walk: Walk, call: Call, given: Outcome, before: State): Outcome {
+  const outcome = disarmed(walk, call, given, before);
   const { answers } = walk.site.spec;
   const { receiver, name, node } = call;
   if (answers === undefined || receiver === null || !holds(before, receiver)) return outcome;
@@ -27,6 +28,16 @@ export function saying(walk: Walk, call: Call, outcome: Outcome, before: State):
     }
   }
   return { ...outcome, next, thrown };
+}
+
+/** `session.commit()`: where it succeeds, the lease holds nothing until it is used again. */
+function disarmed(walk: Walk, { receiver, name }: Call, outcome: Outcome, before: State): Outcome {
+  const isDisarmed = walk.site.pattern.disarmedBy?.includes(name) === true;
+  if (!isDisarmed || receiver === null || !holds(before, receiver)) return outcome;
+  return {
+    ...outcome,
+    next: outcome.next.map((one) => (one.status === 'held' ? { ...one, status: 'lazy' } : one)),
+  };
 }
 
 /** What a fresh lease answers. */

@@ -195,7 +195,9 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
       });
   if (raise === 'never') return [];
   // What fails to connect holds nothing.
-  const isOpening = raise === 'protocol' || walk.site.pattern.armedBy?.includes(call.name) === true;
+  const { armedBy, holdsOnFailure } = walk.site.pattern;
+  const isOpening =
+    raise === 'protocol' || (holdsOnFailure !== true && armedBy?.includes(call.name) === true);
   const state = before.status === 'lazy' && isOpening ? before : armed;
   return [
     {

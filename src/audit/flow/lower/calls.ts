@@ -81,16 +81,34 @@ export function calleePlace(flow: Lowering, callee: ts.Expression, receiver: Pla
 export function argumentsOf(
   flow: Lowering,
   given: readonly ts.Expression[],
-): Pick<Call, 'args' | 'closures'> {
+): Pick<Call, 'args' | 'closures' | 'names'> {
   const args: Place[] = [];
+  const names: (string | null)[] = [];
   const closures: (ts.SignatureDeclaration | null)[] = [];
   for (const one of given) {
-    const inner = withoutParentheses(ts.isSpreadElement(one) ? one.expression : one);
+    const named = namedArgument(one);
+    names.push(named?.name ?? null);
+    const inner = withoutParentheses(ts.isSpreadElement(one) ? one.expression : (named?.value ?? one));
     closures.push(isFunction(inner) ? inner : null);
     const value = lowerValue(flow, inner);
     args.push(ts.isSpreadElement(one) ? property(value, ELEMENT) : value);
   }
-  return { args, closures };
+  return { args, closures, ...(names.some((name) => name !== null) ? { names } : {}) };
+}
+
+/** An argument that a language gives by name: its translation marks the only property of an object. */
+export const NAMED_ARGUMENT = '$kw$';
+
+function namedArgument(
+  argument: ts.Expression,
+): { readonly name: string; readonly value: ts.Expression } | null {
+  if (!ts.isObjectLiteralExpression(argument) || argument.properties.length !== 1) return null;
+  const [only] = argument.properties;
+  if (only === undefined || !ts.isPropertyAssignment(only) || !ts.isIdentifier(only.name)) return null;
+  const { text } = only.name;
+  return text.startsWith(NAMED_ARGUMENT)
+    ? { name: text.slice(NAMED_ARGUMENT.length), value: only.initializer }
+    : null;
 }
 
 export function newExpression(flow: Lowering, node: ts.NewExpression, mode: Mode): Place {

@@ -1,0 +1,8 @@
+import type { ResourceSpec } from '../types.js';
+
+/** A language that is audited. The engine reads one syntax; other languages are translated to it. */
+export type Language = NonNullable<ResourceSpec['language']>;
+
+export function languageOf(path: string): Language {
+  return path.endsWith('.py') ? 'python' : 'typescript';
+}
