@@ -6,11 +6,11 @@ import { Project, type SourceUnit } from './code/project.js';
 import { type Body, isFunction, variableOf } from './code/scope.js';
 import { bare, isNothing } from './code/syntax.js';
 import { Effort } from './effort.js';
-import type { Language } from './languages/language.js';
 import { byPlace, isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import { Functions } from './flow/program.js';
 import type { Site } from './flow/types.js';
 import { type HabitFound, habitsOf, PoolMakers, poolsPerCall } from './habits.js';
+import type { Language } from './languages/language.js';
 import { judge, type Verdict } from './leaks.js';
 import { type MisuseFound, misuses } from './misuse.js';
 import { instancesOf, type Owner, Owners } from './owners.js';
@@ -244,7 +244,9 @@ function firstSites(
   warnings: AuditWarning[],
 ): Site[] {
   return project.files.flatMap(
-    (unit) => guarded(unit, project, warnings, () => sitesIn(unit, project, resources[unit.language], entities)) ?? [],
+    (unit) =>
+      guarded(unit, project, warnings, () => sitesIn(unit, project, resources[unit.language], entities)) ??
+      [],
   );
 }
 
@@ -305,7 +307,7 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
     confidence: site.confidence,
     when: verdict.when,
     ...(isGiven(node, verdict.unlessGiven) ? { isUnlikely: true } : {}),
-    via: calledName(node),
+    via: calledName(node).replace(/\$next$/, ''),
     ...(site.arms === undefined ? {} : { arms: site.arms }),
     ...(site.enters === undefined ? {} : { enters: site.enters }),
   };

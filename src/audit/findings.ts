@@ -113,8 +113,7 @@ function placeOf(
   const callee = site.node.expression;
   const at = ts.isPropertyAccessExpression(callee) ? callee.name : callee;
   const start = placeOfNode(at, project);
-  const end =
-    unit.text.length < site.node.end ? start : endOf(site.node, project);
+  const end = unit.text.length < site.node.end ? start : endOf(site.node, project);
   return {
     resource: site.spec.id,
     file: unit.name,

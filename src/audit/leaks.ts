@@ -9,6 +9,7 @@ import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
+import { isPython } from './languages/python/raises.js';
 import { isCalledOnce, runsOnce, SCRIPTS } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
@@ -230,11 +231,14 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
     // An object that is made when the program starts lives as long as the program.
     const isKept =
       kind === 'never-released' && site.arms !== undefined && (walk.wentOut || runsOnce(unitOf(site.node)));
+    // A session in an object of Python is mostly there for as long as the object: its own methods end it.
+    const isOfPythonClass = site.arms !== undefined && isPython(site.node);
     // An object that keeps the lease to itself may be there for as long as the program runs.
     const isSealed = kind === 'never-released' && site.at.every((part) => part.startsWith('!'));
     candidates.push({
       kind,
-      severity: unlikely || isKept || isSealed || site.isUnlikely === true ? 'note' : 'error',
+      severity:
+        unlikely || isKept || isSealed || isOfPythonClass || site.isUnlikely === true ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });

@@ -2,7 +2,8 @@ import { ts } from 'ts-morph';
 import type { Entities, Entity } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { bodyAround, isFunction, variableOf } from './code/scope.js';
-import { requiredModule, resultsOf } from './code/syntax.js';
+import { assignmentsIn, requiredModule, resultsOf } from './code/syntax.js';
+import { namedArgument } from './flow/lower/calls.js';
 import type { Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
@@ -96,6 +97,11 @@ function siteOf(
     if (pattern.endedBy !== undefined && !isUsedBy(inWrapping(node), pattern.endedBy)) continue;
     // What a module makes for the whole process is no lease.
     if (pattern.isWhole === true && !isFunction(unitOf(node))) continue;
+    if (
+      pattern.borrows !== undefined &&
+      node.arguments?.some((one) => isLike(one, pattern.borrows as RegExp))
+    )
+      return null;
     if (pattern.callback !== undefined && isManaged(node, pattern.callback.lease)) return null;
     if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
       return null;
@@ -309,6 +315,21 @@ function isManaged({ arguments: given }: ts.CallExpression | ts.NewExpression, l
 function isFunctionLike(argument: ts.Expression, entities: Entities): boolean {
   if (ts.isArrowFunction(argument) || ts.isFunctionExpression(argument)) return true;
   return ts.isIdentifier(argument) && entities.of(argument)?.kind === 'function';
+}
+
+/** Whether the text of an argument fits, or that of a value which its variable is given. */
+function isLike(argument: ts.Expression, pattern: RegExp): boolean {
+  const value = namedArgument(argument)?.value ?? argument;
+  if (pattern.test(value.getText())) return true;
+  if (!ts.isIdentifier(value)) return false;
+  const declaration = variableOf(value)?.declaration;
+  const initial =
+    declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
+  const values = [
+    ...(initial === undefined ? [] : [initial]),
+    ...(assignmentsIn(bodyAround(value)).get(value.text) ?? []),
+  ];
+  return values.some((one) => pattern.test(one.getText()));
 }
 
 /** A call whose result nobody takes, nor a callback, lends nothing: `client.connect()`. */

@@ -24,6 +24,8 @@ interface Acquires {
    * path, or uses it and leaves it behind. What makes one at the start of a program may keep it.
    */
   readonly isWhole?: boolean;
+  /** Takes nothing where one of its arguments is such: a session that is bound to a connection. */
+  readonly borrows?: RegExp;
   /** Holds nothing before any method was called on it. */
   readonly lazy?: boolean;
   /** A call that takes hold of something keeps it when it fails: a session whose first query raises. */

@@ -140,14 +140,16 @@ function importsOf(wholes: ReadonlySet<SourceUnit>, project: Project): string[] 
   const stems = new Set([...wholes].flatMap(({ path }) => [stemOf(path), basename(dirname(path))]));
   return project.files.flatMap((unit) =>
     // A Python module is no function.
-    unit.language !== 'typescript' ? [] : [...unit.text.matchAll(WHOLE_IMPORT)].flatMap(([, esm, reexported, from, cjs, required]) => {
-      const [name, specifier] = [esm ?? reexported ?? cjs, from ?? required];
-      if (name === undefined || specifier === undefined) return [];
-      const isNear =
-        stems.has(stemOf(specifier)) || /^[.]*$/.test(specifier) || /^(@[^/]+\/)?[^/.]+$/.test(specifier);
-      const found = isNear ? project.imported(unit, specifier) : null;
-      return found !== null && wholes.has(found) ? [name] : [];
-    }),
+    unit.language !== 'typescript'
+      ? []
+      : [...unit.text.matchAll(WHOLE_IMPORT)].flatMap(([, esm, reexported, from, cjs, required]) => {
+          const [name, specifier] = [esm ?? reexported ?? cjs, from ?? required];
+          if (name === undefined || specifier === undefined) return [];
+          const isNear =
+            stems.has(stemOf(specifier)) || /^[.]*$/.test(specifier) || /^(@[^/]+\/)?[^/.]+$/.test(specifier);
+          const found = isNear ? project.imported(unit, specifier) : null;
+          return found !== null && wholes.has(found) ? [name] : [];
+        }),
   );
 }
 

@@ -79,7 +79,8 @@ export class Subclasses {
     if (this.#units !== null) return this.#units;
     const byName = new Map<string, Set<SourceUnit>>();
     for (const unit of this.#project.files) {
-      const clauses = unit.language === 'typescript' ? unit.text.matchAll(BASES) : unit.source.matchAll(PYTHON_BASES);
+      const clauses =
+        unit.language === 'typescript' ? unit.text.matchAll(BASES) : unit.source.matchAll(PYTHON_BASES);
       for (const [, bases = ''] of clauses) {
         for (const [name] of bases.matchAll(/[A-Za-z_$][\w$]*/g)) {
           const units = byName.get(name) ?? new Set();

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
 import { type Language, languageOf } from '../languages/language.js';
 import { PythonModules } from '../languages/python/modules.js';
+import { STEP } from '../languages/python/translation.js';
 import { pythonUnit } from '../languages/python/unit.js';
 import { Reads, unresolved, VIA_CONFIG } from '../reads.js';
 import { realOf } from '../repository.js';
@@ -56,7 +57,8 @@ export class Project {
         const language = languageOf(path);
         const place = { index: files.length, path, name, source, language };
         if (language === 'python') python.set(path, () => source);
-        const unit = language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) };
+        const unit =
+          language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) };
         files.push(unit);
         this.#byPath.set(path, unit);
       }
@@ -87,7 +89,7 @@ export class Project {
 
   /** The calls in a file whose name a pattern finds: the file is not gone through node by node. */
   callsNamed(unit: SourceUnit, pattern: RegExp): (ts.CallExpression | ts.NewExpression)[] {
-    if (unit.language !== 'typescript' && unit.source.search(pattern) < 0) return [];
+    if (!isMentioned(unit, pattern)) return [];
     const found = new Set<ts.CallExpression | ts.NewExpression>();
     for (const match of unit.text.matchAll(pattern)) {
       const call = callOfName(nodeAt(this.astOf(unit), match.index));
@@ -144,7 +146,7 @@ export class Project {
     return found;
   }
 
-  /** Where imports are resolved by the language itself: a path is a file, anything else a package. */
+  /** Finds a file that a translation has resolved: a path is a file, anything else a package. */
   #importedByPath(from: SourceUnit, specifier: string): SourceUnit | null {
     const found = this.#byPath.get(specifier) ?? null;
     this.reads.edge(from.path, found?.path ?? unresolved(specifier));
@@ -192,6 +194,12 @@ export class Project {
     }
     return found;
   }
+}
+
+/** Whether a file may have a name in its translation. To translate it takes longer than to look. */
+function isMentioned({ language, source }: SourceUnit, pattern: RegExp): boolean {
+  if (language === 'typescript' || source.search(pattern) >= 0) return true;
+  return pattern.source.includes(STEP.replace('$', '\\$')) && /\bnext\(/.test(source);
 }
 
 /** Comments are not read: they take a third of the time. */

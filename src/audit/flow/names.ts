@@ -63,6 +63,14 @@ export function isCloser(name: string): boolean {
   return DISPOSERS.has(name) || RELEASING.test(name);
 }
 
+/** The same of a name whose words are set apart: `end_session`, and not `get_vendor`. */
+export function saysInWords(name: string): boolean {
+  return name.split(/_|(?=[A-Z])/).some((word) => ENDING_WORD.test(word));
+}
+
+const ENDING_WORD =
+  /^(release|close|end|destroy|dispose|finish|finalize|complete|done|commit|rollback|abort|undo|cancel|quit|stop|teardown|cleanup|clean|disconnect|put|return)$/i;
+
 /** Whether a name says that something is ended. */
 export function saysItEnds(name: string): boolean {
   return ENDING.test(name) && !/^(send|append|extend|render|depend|pending)/i.test(name);

@@ -1,6 +1,6 @@
 import { ts } from 'ts-morph';
 import { isBody } from '../code/scope.js';
-import { isPython, raiseInPython } from '../languages/python/raises.js';
+import { isPython, raiseInPython, raiseOfPythonAcquiring } from '../languages/python/raises.js';
 import type { Call } from './graph.js';
 import type { Traits } from './types.js';
 
@@ -93,6 +93,11 @@ export function raiseOf(call: Call, context: RaiseContext): Raise {
     return BUILDING.test(name) || isInHandler(node) ? 'protocol' : 'ordinary';
   }
   return isSyncLease && !BUILDING.test(name) ? 'ordinary' : 'protocol';
+}
+
+/** How likely a call that acquires another lease is to throw. */
+export function raiseOfAcquiring(node: ts.Node): Raise {
+  return isPython(node) ? raiseOfPythonAcquiring(node) : 'protocol';
 }
 
 /** Whether a call only opens or closes: connects, begins or rolls back. */

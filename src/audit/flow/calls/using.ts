@@ -1,10 +1,21 @@
 import { ts } from 'ts-morph';
+import { isKept, isPython } from '../../languages/python/raises.js';
 import { dropTemporaries, forget, isOut, keep, withoutResult } from '../frames.js';
 import type { Call } from '../graph.js';
 import { isValueOfUsing } from '../lower/statements.js';
-import { EACH, LISTENS, READS, READS_ALL, SAME_THING, STORES, saysItEnds, WRAPPING } from '../names.js';
+import {
+  EACH,
+  LISTENS,
+  READS,
+  READS_ALL,
+  SAME_THING,
+  STORES,
+  saysInWords,
+  saysItEnds,
+  WRAPPING,
+} from '../names.js';
 import { ELEMENT, isPlace, isTemporary, isWithin, type Place, property, UNKNOWN } from '../place.js';
-import { raiseOf } from '../raises.js';
+import { raiseOf, raiseOfAcquiring } from '../raises.js';
 import { assign, contains, holderAbove, holds, type State, threw, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
@@ -112,7 +123,7 @@ function followCall(walk: Walk, state: State, call: Call, depth: number): Outcom
   walk.wentOut = true;
   // Nobody knows whether it releases, but its name says that it may.
   const isEnded =
-    saysItEnds(call.name) &&
+    (isPython(call.node) ? saysInWords(call.name) : saysItEnds(call.name)) &&
     !isOfProject(walk, call) &&
     args.some((arg) => isPlace(arg) && holds(state, arg));
   const after = isEnded ? { ...armed, unlikely: true } : armed;
@@ -127,7 +138,7 @@ export function borrow(
   isOn: boolean,
   isHanded: boolean,
 ): Outcome {
-  const fresh = call.isNew || isOn ? undefined : freshArgument(state, call);
+  const fresh = call.isNew || isOn || isPython(call.node) ? undefined : freshArgument(state, call);
   if (fresh !== undefined) {
     // `watched(await pool.connect())`: what it gives is all there is to release it by.
     return { next: [keep(forget(state, call), assign(state, call.to, fresh, false, walk.knowledge))] };
@@ -165,6 +176,7 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
   const isFollowed = isOfProject(walk, call);
   const isGivenAway =
     isHanded &&
+    !(isPython(call.node) && isKept(call)) &&
     walk.site.arms === undefined &&
     (armedBy === undefined ? call.isNew || !isFollowed : !call.isNew && !isFollowed);
   const arms =
@@ -184,9 +196,9 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
   if (spec.release.methods.includes(call.name) && call.mode !== 'awaited') return [];
   if (onLease && partOf(walk, armed, call) !== null) return [];
   // `using _ = defer(() => ...)` only keeps what it is given.
-  if (isValueOfUsing(node)) return [];
+  if (isValueOfUsing(node) && !isPython(node)) return [];
   const raise = walk.program.acquires.has(node)
-    ? 'protocol'
+    ? raiseOfAcquiring(node)
     : raiseOf(call, {
         onLease,
         isSyncLease: spec.isSync === true,

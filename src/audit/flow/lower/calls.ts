@@ -99,7 +99,7 @@ export function argumentsOf(
 /** An argument that a language gives by name: its translation marks the only property of an object. */
 export const NAMED_ARGUMENT = '$kw$';
 
-function namedArgument(
+export function namedArgument(
   argument: ts.Expression,
 ): { readonly name: string; readonly value: ts.Expression } | null {
   if (!ts.isObjectLiteralExpression(argument) || argument.properties.length !== 1) return null;

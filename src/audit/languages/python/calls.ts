@@ -1,25 +1,28 @@
 import { expression, list } from './expressions.js';
 import { splitBy } from './scopes.js';
 import type { PyNode } from './syntax.js';
-import { nameFor, type Translation } from './translation.js';
+import { nameFor, stepOf, type Translation } from './translation.js';
 
 /** Calls that end the process. */
 const EXITS = /^(sys\.exit|os\._exit|os\.abort|exit|quit)$/;
 /** Calls that run what they are given, and give its result. */
-const RUNS = /(^|\.)(wait_for|shield|run_until_complete|run_coroutine_threadsafe)$|^(asyncio|anyio|trio)\.run$/;
+const RUNS =
+  /(^|\.)(wait_for|shield|run_until_complete|run_coroutine_threadsafe)$|^(asyncio|anyio|trio)\.run$/;
 /** Calls that start what they are given; from then on it has what it was given. */
 const STARTS = /(^|\.)(create_task|ensure_future|start_soon)$/;
 /** Calls whose first argument is a function that is called with the others, now. */
 const APPLIES = /(^|\.)(to_thread|run_sync|run_in_threadpool)$/;
 /** The same, later, by somebody else. */
-const HANDS = /(^|\.)(add_task|submit|Thread|Process|Timer|apply_async|call_soon|call_later|call_soon_threadsafe|start_background_task)$/;
+const HANDS =
+  /(^|\.)(add_task|submit|Thread|Process|Timer|apply_async|call_soon|call_later|call_soon_threadsafe|start_background_task)$/;
 /** Methods of an exit stack, and registries of what is called at the end. */
-const ADOPTS = /(^|\.)(enter_context|enter_async_context|push_async_exit|push_async_callback|callback|addfinalizer|addCleanup|addAsyncCleanup|enterContext)$|^atexit\.register$|^weakref\.finalize$/;
-/** What makes factories of sessions: to call one is to acquire. */
+const ADOPTS =
+  /(^|\.)(enter_context|enter_async_context|push_async_exit|push_async_callback|callback|addfinalizer|addCleanup|addAsyncCleanup|enterContext)$|^atexit\.register$|^weakref\.finalize$/;
+/** Factories of sessions: a call of what they give acquires a session. */
 const FACTORIES = /(^|\.)(sessionmaker|async_sessionmaker|scoped_session|async_scoped_session)$/;
 
-/** Writes a call. */
-export function callExpression(to: Translation, node: PyNode): void {
+/** Writes a call; `isValue` where it is all that is assigned or returned. */
+export function callExpression(to: Translation, node: PyNode, isValue = false): void {
   const [callee, given] = node.kids;
   if (callee === undefined || given === undefined) {
     to.put('$unknown');
@@ -36,16 +39,29 @@ export function callExpression(to: Translation, node: PyNode): void {
   }
   if (FACTORIES.test(text)) {
     // A factory of a factory is the same factory.
-    if (/scoped_session$/.test(text) && first?.type === 'CallExpression' && FACTORIES.test(to.textOf(first.kids[0] ?? first))) {
-      callExpression(to, first);
+    if (
+      /scoped_session$/.test(text) &&
+      first?.type === 'CallExpression' &&
+      FACTORIES.test(to.textOf(first.kids[0] ?? first))
+    ) {
+      callExpression(to, first, isValue);
       return;
     }
-    to.put('(async () => ');
+    if (!isValue) to.put('(');
+    to.put('async () => ');
     to.within({ awaits: true }, () => acquisition(to, node));
-    to.put(')');
+    if (!isValue) to.put(')');
     return;
   }
-  to.put(isClass(to, callee, text) ? (to.around.awaits ? '(await new ' : '(new ') : to.around.awaits ? '(await ' : '(');
+  to.put(
+    isClass(to, callee, text)
+      ? to.around.awaits
+        ? '(await new '
+        : '(new '
+      : to.around.awaits
+        ? '(await '
+        : '(',
+  );
   calleeOf(to, callee, text);
   argumentsOf(to, args, given);
   to.put(')');
@@ -56,7 +72,11 @@ function acquisition(to: Translation, node: PyNode): void {
   if (callee === undefined || given === undefined) return;
   to.put('(await ');
   expression(to, callee);
-  argumentsOf(to, splitBy(given.kids.slice(1, -1), ',').filter(({ length }) => length > 0), given);
+  argumentsOf(
+    to,
+    splitBy(given.kids.slice(1, -1), ',').filter(({ length }) => length > 0),
+    given,
+  );
   to.put(')');
 }
 
@@ -89,7 +109,12 @@ function argument(to: Translation, parts: readonly PyNode[]): void {
     expression(to, second);
   } else if (parts.some(({ type }) => type === 'for')) {
     // `sum(x for x in xs)`
-    expression(to, { type: 'ComprehensionExpression', from: first.from, to: parts.at(-1)?.to ?? first.to, kids: [first, ...parts, first] });
+    expression(to, {
+      type: 'ComprehensionExpression',
+      from: first.from,
+      to: parts.at(-1)?.to ?? first.to,
+      kids: [first, ...parts, first],
+    });
   } else expression(to, first);
 }
 
@@ -102,7 +127,11 @@ function isClass(to: Translation, callee: PyNode, text: string): boolean {
   if (callee.type === 'VariableName') {
     if (to.classes.has(name)) return true;
     const binding = to.imports.bindings.find((one) => one.name === name);
-    return binding?.isFile === true && binding.member !== null && to.modules.isClass(binding.module, binding.member);
+    return (
+      binding?.isFile === true &&
+      binding.member !== null &&
+      to.modules.isClass(binding.module, binding.member)
+    );
   }
   const owner = text.slice(0, text.lastIndexOf('.'));
   const module = to.imports.dotted.get(owner) ?? owner;
@@ -135,16 +164,41 @@ function special(to: Translation, node: PyNode, text: string, args: readonly PyN
     to.put(')');
     return true;
   }
-  if (text === 'getattr' && first !== undefined && /^(['"])\w+\1$/.test(second === undefined ? '' : to.textOf(second))) {
+  if (
+    text === 'getattr' &&
+    first !== undefined &&
+    /^(['"])\w+\1$/.test(second === undefined ? '' : to.textOf(second))
+  ) {
     expression(to, first);
     to.put(`.${to.textOf(second as PyNode).slice(1, -1)}`);
     return true;
   }
-  if (text === 'setattr' && args.length === 3 && second !== undefined && /^(['"])\w+\1$/.test(to.textOf(second))) {
+  if (
+    text === 'setattr' &&
+    args.length === 3 &&
+    second !== undefined &&
+    /^(['"])\w+\1$/.test(to.textOf(second))
+  ) {
     to.put('(');
     expression(to, first as PyNode);
     to.put(`.${to.textOf(second).slice(1, -1)} = `);
     argument(to, args[2] as PyNode[]);
+    to.put(')');
+    return true;
+  }
+  const stepped = /^a?next$/.test(text) && first?.type === 'CallExpression' ? first.kids[0] : undefined;
+  if (stepped?.type === 'VariableName' && first !== undefined && to.modules.stepped.has(to.textOf(stepped))) {
+    const name = to.textOf(stepped);
+    to.stepped.add(name);
+    to.put(`(${await_}`);
+    to.out.stand(stepOf(nameFor(name)), stepped.from, stepped.to);
+    const given = first.kids[1];
+    if (given !== undefined)
+      argumentsOf(
+        to,
+        splitBy(given.kids.slice(1, -1), ',').filter(({ length }) => length > 0),
+        given,
+      );
     to.put(')');
     return true;
   }
@@ -156,7 +210,7 @@ function special(to: Translation, node: PyNode, text: string, args: readonly PyN
   }
   if (STARTS.test(text) && first?.type === 'CallExpression') {
     to.put(`(${await_}$handover(`);
-    list(to, first.kids[1]?.kids.filter(isValue) ?? []);
+    list(to, first.kids[1]?.kids.filter(isOperand) ?? []);
     to.put('))');
     return true;
   }
@@ -182,21 +236,26 @@ function special(to: Translation, node: PyNode, text: string, args: readonly PyN
   return false;
 }
 
-function isValue({ type }: PyNode): boolean {
+function isOperand({ type }: PyNode): boolean {
   return !'(),'.includes(type) && type !== '*' && type !== '**' && type !== 'AssignOp';
 }
 
-/** What is handed over: of `s.close` the `s`, of a tuple what is in it. */
+/** Writes the values that are handed over: of `s.close` the `s`, of a tuple its elements. */
 function handed(to: Translation, args: readonly PyNode[][]): void {
   let isFirst = true;
   const add = (node: PyNode): void => {
     if (node.type === 'TupleExpression' || node.type === 'ArrayExpression') {
-      node.kids.filter(isValue).forEach(add);
+      node.kids.filter(isOperand).forEach(add);
+      return;
+    }
+    const [object, mark] = node.kids;
+    const wrapped = mark?.type === 'ArgList' ? mark.kids[1] : undefined;
+    if (wrapped !== undefined && object !== undefined && /(^|\.)a?closing$/.test(to.textOf(object))) {
+      add(wrapped);
       return;
     }
     if (!isFirst) to.put(', ');
     isFirst = false;
-    const [object, mark] = node.kids;
     const isMethod = node.type === 'MemberExpression' && mark?.type === '.' && object !== undefined;
     if (isMethod && object.type !== 'CallExpression') {
       expression(to, object);
@@ -205,7 +264,7 @@ function handed(to: Translation, args: readonly PyNode[][]): void {
     expression(to, node);
   };
   for (const parts of args) {
-    const value = parts[1]?.type === 'AssignOp' ? parts[2] : parts.find(isValue);
+    const value = parts[1]?.type === 'AssignOp' ? parts[2] : parts.find(isOperand);
     if (value !== undefined) add(value);
   }
 }

@@ -1,6 +1,6 @@
 import { callExpression } from './calls.js';
-import { formatString, stringLiteral } from './strings.js';
 import { splitBy } from './scopes.js';
+import { formatString, stringLiteral } from './strings.js';
 import type { PyNode } from './syntax.js';
 import { nameFor, type Translation } from './translation.js';
 
@@ -13,7 +13,11 @@ export function expression(to: Translation, node: PyNode): void {
       name(to, node);
       return;
     case 'Number':
-      out.stand(/^\d+(\.\d+)?$/.test(to.textOf(node)) && !/^0\d/.test(to.textOf(node)) ? to.textOf(node) : '1', node.from, node.to);
+      out.stand(
+        /^\d+(\.\d+)?$/.test(to.textOf(node)) && !/^0\d/.test(to.textOf(node)) ? to.textOf(node) : '1',
+        node.from,
+        node.to,
+      );
       return;
     case 'Boolean':
       out.stand(to.textOf(node) === 'True' ? 'true' : 'false', node.from, node.to);
@@ -73,7 +77,7 @@ export function expression(to: Translation, node: PyNode): void {
     }
     case 'ParenthesizedExpression':
       to.put('(');
-      node.kids.slice(1, -1).forEach((kid) => expression(to, kid));
+      for (const kid of node.kids.slice(1, -1)) expression(to, kid);
       to.put(')');
       return;
     case 'TupleExpression':
@@ -122,10 +126,13 @@ export function list(to: Translation, nodes: readonly PyNode[]): void {
 }
 
 /** One value, or the tuple that several with commas between them are. */
-export function valueOf(to: Translation, nodes: readonly PyNode[]): void {
+export function tupleOf(to: Translation, nodes: readonly PyNode[]): void {
   const [first] = nodes;
   if (first === undefined) to.put('undefined');
-  else if (nodes.length === 1) expression(to, first);
+  else if (nodes.length === 1 && first.type === 'CallExpression') {
+    to.out.from(first.from);
+    callExpression(to, first, true);
+  } else if (nodes.length === 1) expression(to, first);
   else list(to, nodes);
 }
 
@@ -157,7 +164,7 @@ function comprehension(to: Translation, parts: readonly PyNode[]): void {
   const at = parts.findIndex(({ type }) => type === 'for');
   const start = parts[at - 1]?.type === 'async' ? at - 1 : at;
   const element = parts.slice(0, start).filter(({ type }) => type !== ':');
-  clause(to, parts.slice(at), () => valueOf(to, element));
+  clause(to, parts.slice(at), () => tupleOf(to, element));
 }
 
 function clause(to: Translation, parts: readonly PyNode[], element: () => void): void {
@@ -175,7 +182,7 @@ function clause(to: Translation, parts: readonly PyNode[], element: () => void):
   to.put(').map(async (');
   const targets = parts.slice(1, inAt).filter(({ type }) => type !== ',');
   if (targets.length > 1) list(to, targets);
-  else targets.forEach((target) => expression(to, target));
+  else for (const target of targets) expression(to, target);
   to.put(') => (');
   to.within({ awaits: true }, () => {
     for (const [condition] of conditions) {
@@ -221,7 +228,8 @@ function memberExpression(to: Translation, node: PyNode): void {
     to.put('$unknown');
     return;
   }
-  const isSuper = object.type === 'CallExpression' && to.textOf(object).replace(/\s/g, '').startsWith('super(');
+  const isSuper =
+    object.type === 'CallExpression' && to.textOf(object).replace(/\s/g, '').startsWith('super(');
   if (isSuper) to.out.stand('super', object.from, object.to);
   else expression(to, object);
   if (mark.type === '.') {
@@ -257,24 +265,46 @@ function awaitExpression(to: Translation, node: PyNode): void {
 
 function yieldExpression(to: Translation, node: PyNode): void {
   const values = node.kids.filter(({ type }) => type !== 'yield' && type !== 'from' && type !== '⚠');
-  to.put(`(await ${to.around.lends ? '$lend' : '$yield'}(`);
-  if (values.length > 0) valueOf(to, values);
+  const [value] = values;
+  const isOfParameter =
+    values.length === 1 && value?.type === 'VariableName' && to.around.lent.has(to.textOf(value));
+  if (isOfParameter && value !== undefined) {
+    to.put('$lent = ');
+    expression(to, value);
+    to.put(', ');
+  }
+  to.put(`(await ${to.around.lends ? '$pass' : '$yield'}(`);
+  if (values.length > 0) tupleOf(to, values);
   to.put('))');
 }
 
 function unaryExpression(to: Translation, node: PyNode): void {
   const [operator, operand] = node.kids;
   if (operand === undefined) return;
-  if (operator?.type === 'not') {
-    to.put('!(');
-    expression(to, operand);
-    to.put(')');
-  } else if (operand.type === 'Number') expression(to, operand);
+  if (operator?.type === 'not') negation(to, operand);
+  else if (operand.type === 'Number') expression(to, operand);
   else {
     to.put('(1 + ');
     expression(to, operand);
     to.put(')');
   }
+}
+
+/** `not a and b`: the grammar takes all of it for what is negated, the language only the first operand. */
+function negation(to: Translation, operand: PyNode): void {
+  const [left, operator, right] = operand.kids;
+  const isLooser = operand.type === 'BinaryExpression' && /^(and|or)$/.test(operator?.type ?? '');
+  if (isLooser && left !== undefined && right !== undefined) {
+    to.put('(');
+    negation(to, left);
+    to.put(operator?.type === 'and' ? ' && ' : ' || ');
+    expression(to, right);
+    to.put(')');
+    return;
+  }
+  to.put('!(');
+  expression(to, operand);
+  to.put(')');
 }
 
 function binaryExpression(to: Translation, node: PyNode): void {
@@ -293,13 +323,21 @@ function binaryExpression(to: Translation, node: PyNode): void {
   }
   const text = to.textOf(rest[0] as PyNode);
   const written =
-    operator === 'and' ? '&&'
-    : operator === 'or' ? '||'
-    : operator === 'is' ? (isNegated ? '!==' : '===')
-    : text === '==' ? '==='
-    : text === '!=' || text === '<>' ? '!=='
-    : /^[<>]=?$/.test(text) ? text
-    : '+';
+    operator === 'and'
+      ? '&&'
+      : operator === 'or'
+        ? '||'
+        : operator === 'is'
+          ? isNegated
+            ? '!=='
+            : '==='
+          : text === '=='
+            ? '==='
+            : text === '!=' || text === '<>'
+              ? '!=='
+              : /^[<>]=?$/.test(text)
+                ? text
+                : '+';
   to.put('(');
   expression(to, left);
   to.put(` ${written} `);
@@ -311,7 +349,8 @@ function binaryExpression(to: Translation, node: PyNode): void {
 function isIn(to: Translation, left: PyNode, right: PyNode, isNegated: boolean): void {
   const asked = /^(['"])(\w+)\1$/.exec(to.textOf(left))?.[2];
   to.put(isNegated ? '!(' : '(');
-  if (asked !== undefined && /^(locals|vars|dir|globals)\s*\(\s*\)$/.test(to.textOf(right))) to.put(nameFor(asked));
+  if (asked !== undefined && /^(locals|vars|dir|globals)\s*\(\s*\)$/.test(to.textOf(right)))
+    to.put(nameFor(asked));
   else {
     list(to, [left, right]);
     to.put(`.${to.fresh('in')}`);

@@ -2,7 +2,7 @@ import { expression } from './expressions.js';
 import { isGenerator, namesBound, splitBy } from './scopes.js';
 import { statements } from './statements.js';
 import type { PyNode } from './syntax.js';
-import { nameFor, type Translation } from './translation.js';
+import { nameFor, type Surrounding, stepOf, type Translation } from './translation.js';
 
 /** Writes a function; `decorators` are the texts of what stands above it. */
 export function functionDefinition(to: Translation, node: PyNode, decorators: readonly string[]): void {
@@ -29,8 +29,28 @@ export function functionDefinition(to: Translation, node: PyNode, decorators: re
   }
   parameters(to, node, 0);
   to.put(isTop ? ' ' : ' => ');
-  functionBody(to, body, { lends: lends(decorators) });
+  functionBody(to, node, body, { lends: lends(decorators), lent: lentOf(to, node, decorators) });
   to.put(isTop ? '\n' : ';\n');
+  if (!isTop || !to.modules.stepped.has(name) || !isGenerator(body)) return;
+  to.put('export async function ');
+  to.out.stand(stepOf(written), nameNode.from, nameNode.to);
+  parameters(to, node, 0);
+  to.put(' ');
+  functionBody(to, node, body, { isFirstStep: true });
+  to.put('\n');
+}
+
+/** The parameters of a function that `with` runs: it may lend what it is given. */
+function lentOf(to: Translation, node: PyNode, decorators: readonly string[]): ReadonlySet<string> {
+  return lends(decorators) ? parameterNames(to, node) : new Set();
+}
+
+function parameterNames(to: Translation, node: PyNode): Set<string> {
+  const list = node.kids.find(({ type: kind }) => kind === 'ParamList');
+  const names = (list?.kids ?? []).filter(
+    ({ type: kind }, index, all) => kind === 'VariableName' && all[index - 1]?.type !== 'AssignOp',
+  );
+  return new Set(names.map((one) => to.textOf(one)));
 }
 
 function isTopLevel(to: Translation, { from }: PyNode): boolean {
@@ -42,7 +62,13 @@ function lends(decorators: readonly string[]): boolean {
   return decorators.some((one) => /contextmanager\b|\bfixture\b/.test(one));
 }
 
-function method(to: Translation, node: PyNode, name: string, body: PyNode, decorators: readonly string[]): void {
+function method(
+  to: Translation,
+  node: PyNode,
+  name: string,
+  body: PyNode,
+  decorators: readonly string[],
+): void {
   const has = (pattern: RegExp) => decorators.some((one) => pattern.test(one));
   const isStatic = has(/^staticmethod$/) || name === '__new__';
   const isOfClass = has(/^classmethod$/);
@@ -60,7 +86,13 @@ function method(to: Translation, node: PyNode, name: string, body: PyNode, decor
     to.put(' ');
     const isAbstract = has(/abstractmethod$/) && !body.kids.some(({ type }) => type === 'ReturnStatement');
     if (isAbstract) to.put('{ throw new Error(); }');
-    else functionBody(to, body, { lends: lends(decorators), awaits: !isConstructor && !isGetter, isConstructor });
+    else
+      functionBody(to, node, body, {
+        lends: lends(decorators),
+        lent: lentOf(to, node, decorators),
+        awaits: !isConstructor && !isGetter,
+        isConstructor,
+      });
   });
   to.put('\n');
 }
@@ -80,7 +112,10 @@ function parameters(to: Translation, node: PyNode, skip: number): void {
   to.put('(');
   plain.forEach((parts, index) => {
     if (index > 0) to.put(', ');
-    parameter(to, parts.filter(({ type }) => type !== '**'));
+    parameter(
+      to,
+      parts.filter(({ type }) => type !== '**'),
+    );
   });
   if (rest?.[1] !== undefined) {
     if (plain.length > 0) to.put(', ');
@@ -110,38 +145,56 @@ function parameter(to: Translation, parts: readonly PyNode[]): void {
 
 /** A type, where it is a plain name: of `Session | None` and `Optional[Session]` the one that is something. */
 function type(to: Translation, node: PyNode): void {
-  const text = to.textOf(node).replace(/^\s*(:|->)\s*/, '').replace(/^(?:typing\.)?Optional\[(.*)\]$/s, '$1').replace(/\s*\|\s*None$|^None\s*\|\s*/, '').trim();
+  const text = to
+    .textOf(node)
+    .replace(/^\s*(:|->)\s*/, '')
+    .replace(/^(?:typing\.)?Optional\[(.*)\]$/s, '$1')
+    .replace(/\s*\|\s*None$|^None\s*\|\s*/, '')
+    .trim();
   const alias = to.imports.dotted.get(text.slice(0, Math.max(0, text.lastIndexOf('.'))));
   const named = alias === undefined ? text : `${alias}${text.slice(text.lastIndexOf('.'))}`;
-  if (/^[A-Za-z_]\w*(\.\w+)*$/.test(named) && !/^(None|str|int|bool|float|dict|list|Any|object|bytes|tuple|set)$/.test(named))
+  if (
+    /^[A-Za-z_]\w*(\.\w+)*$/.test(named) &&
+    !/^(None|str|int|bool|float|dict|list|Any|object|bytes|tuple|set)$/.test(named)
+  )
     to.put(`: ${named}`);
 }
 
 /** The block of a function, which declares what it binds. */
 export function functionBody(
   to: Translation,
+  node: PyNode,
   body: PyNode,
-  change: { readonly lends?: boolean; readonly awaits?: boolean; readonly isConstructor?: boolean },
+  change: Partial<Pick<Surrounding, 'lends' | 'awaits' | 'isConstructor' | 'lent' | 'isFirstStep'>>,
 ): void {
   const inner = body.kids.slice(body.kids[0]?.type === ':' ? 1 : 0);
-  const { names, declaredBy } = namesBound(inner, to.source);
-  const hoisted = hoistedNames(names, declaredBy);
+  const parameters = parameterNames(to, node);
+  const bound = namesBound(inner, to.source);
+  const declaredBy = new Map([...bound.declaredBy].filter(([, name]) => !parameters.has(name)));
+  const hoisted = hoistedNames(bound.names, declaredBy).filter((name) => !parameters.has(name));
   to.put('{\n');
   if (hoisted.length > 0) to.put(`let ${hoisted.map(nameFor).join(', ')};\n`);
   // A generator that nobody gives to `with` may be a dependency of a framework, which does the same.
-  const around = { kind: 'function' as const, awaits: true, isConstructor: false, lends: false, declaredBy, loops: [], ...change };
+  const around = {
+    kind: 'function' as const,
+    awaits: true,
+    isConstructor: false,
+    lends: false,
+    isFirstStep: false,
+    lent: new Set<string>(),
+    declaredBy,
+    loops: [],
+    ...change,
+  };
+  if (around.lent.size > 0) to.put('let $lent;\n');
   to.within(around, () => statements(to, inner));
-  to.put('}');
+  to.put(around.lent.size > 0 ? 'return $lent;\n}' : '}');
 }
 
 /** The names that need a declaration of their own. */
 export function hoistedNames(names: ReadonlySet<string>, declaredBy: ReadonlyMap<PyNode, string>): string[] {
   const declared = new Set(declaredBy.values());
   return [...names].filter((name) => !declared.has(name));
-}
-
-export function hasYield(body: PyNode): boolean {
-  return isGenerator(body);
 }
 
 /** Writes a class. */
@@ -166,9 +219,12 @@ export function classDefinition(to: Translation, node: PyNode): void {
     expression(to, base);
   });
   to.put(' {\n');
-  to.within({ kind: 'class', className: name, self: null, awaits: false, loops: [], declaredBy: new Map() }, () => {
-    for (const statement of body.kids.slice(1)) member(to, statement);
-  });
+  to.within(
+    { kind: 'class', className: name, self: null, awaits: false, loops: [], declaredBy: new Map() },
+    () => {
+      for (const statement of body.kids.slice(1)) member(to, statement);
+    },
+  );
   to.put(kind === 'class' ? '};\n' : '}\n');
 }
 
@@ -180,7 +236,8 @@ function member(to: Translation, statement: PyNode): void {
     const [target] = statement.kids;
     const at = statement.kids.findIndex(({ type: kind }) => kind === 'AssignOp');
     const value = statement.kids[at + 1];
-    if (target?.type !== 'VariableName' || at < 0 || value === undefined || statement.kids.length > at + 2) return;
+    if (target?.type !== 'VariableName' || at < 0 || value === undefined || statement.kids.length > at + 2)
+      return;
     to.out.from(statement.from);
     to.put(`static ${to.textOf(target)} = `);
     expression(to, value);
@@ -188,7 +245,7 @@ function member(to: Translation, statement: PyNode): void {
   }
 }
 
-/** Writes what is decorated; what decorators do is told to it. */
+/** Writes a decorated function or class. */
 export function decorated(to: Translation, statement: PyNode): void {
   const decorators = statement.kids
     .filter(({ type: kind }) => kind === 'Decorator')

@@ -11,7 +11,7 @@ export interface Binding {
   readonly member: string | null;
 }
 
-/** What the imports of a file bind, wherever in it they stand. */
+/** The names that the imports of a file bind. */
 export interface Imports {
   readonly bindings: readonly Binding[];
   /** `import a.b`: the name that stands for the dotted one. */
@@ -32,7 +32,8 @@ export function importsOf(root: PyNode, source: string, path: string, modules: P
     for (const { binding, chain } of bindingsOf(node, source, path, modules)) {
       if (chain !== null) dotted.set(chain, binding.name);
       const before = bindings.get(binding.name);
-      if (before === undefined || (!isLocal && !before.isFile && binding.isFile)) bindings.set(binding.name, binding);
+      if (before === undefined || (!isLocal && !before.isFile && binding.isFile))
+        bindings.set(binding.name, binding);
       else if (isLocal && (before.module !== binding.module || before.member !== binding.member)) {
         const alias = `${binding.name}$${bindings.size}`;
         bindings.set(alias, { ...binding, name: alias });
@@ -57,11 +58,16 @@ interface Found {
 }
 
 function bindingsOf(node: PyNode, source: string, path: string, modules: PythonModules): Found[] {
-  const text = source.slice(node.from, node.to).replace(/#[^\n]*/g, '').replace(/[\\\s]+/g, ' ');
+  const text = source
+    .slice(node.from, node.to)
+    .replace(/#[^\n]*/g, '')
+    .replace(/[\\\s]+/g, ' ');
   const from = /^from ([.\s]*[\w.]*) ?import (.*)$/.exec(text);
   if (from !== null) {
     const module = (from[1] ?? '').replace(/\s/g, '');
-    return partsOf(from[2] ?? '').flatMap(({ name, alias }) => fromModule(module, name, alias, path, modules));
+    return partsOf(from[2] ?? '').flatMap(({ name, alias }) =>
+      fromModule(module, name, alias, path, modules),
+    );
   }
   const plain = /^import (.*)$/.exec(text);
   return partsOf(plain?.[1] ?? '').flatMap(({ name, alias }): Found[] => {

@@ -10,6 +10,8 @@ export class PythonModules {
   readonly #names = new Map<string, ReadonlySet<string>>();
   readonly #classes = new Map<string, ReadonlySet<string>>();
   #allClasses: ReadonlySet<string> | null = null;
+  #managers: ReadonlySet<string> | null = null;
+  #stepped: ReadonlySet<string> | null = null;
 
   /** `files` gives the text of each file by its path. `foreign` names packages that stay packages. */
   constructor(files: ReadonlyMap<string, () => string>, foreign: ReadonlySet<string>) {
@@ -48,7 +50,9 @@ export class PythonModules {
     const names = new Set<string>();
     this.#names.set(path, names);
     const text = this.#files.get(path)?.() ?? '';
-    for (const [, name = ''] of text.matchAll(/^(?:async +def|def|class) +(\w+)|^(\w+)(?= *(?::[^=\n]*)?=[^=])/gm))
+    for (const [, name = ''] of text.matchAll(
+      /^(?:async +def|def|class) +(\w+)|^(\w+)(?= *(?::[^=\n]*)?=[^=])/gm,
+    ))
       if (name !== '') names.add(name);
     for (const [, name = ''] of text.matchAll(/^(\w+) *(?::[^=\n]*)?=[^=]/gm)) names.add(name);
     for (const [, , one, many] of text.matchAll(/^from +([\w.]+) +import +(?:\(([^)]*)\)|([^\n(]+))/gm))
@@ -69,6 +73,24 @@ export class PythonModules {
     if (!this.namesIn(path).has(name)) return false;
     this.#allClasses ??= new Set([...this.#files.keys()].flatMap((one) => [...this.classesIn(one)]));
     return this.#allClasses.has(name);
+  }
+
+  /** The names of all functions of the project that `with` runs in two parts. */
+  get contextManagers(): ReadonlySet<string> {
+    this.#managers ??= new Set(
+      [...this.#files.values()].flatMap((text) =>
+        [...text().matchAll(CONTEXT_MANAGER)].map(([, name = '']) => name),
+      ),
+    );
+    return this.#managers;
+  }
+
+  /** The names of all functions that are called in `next(name())`. */
+  get stepped(): ReadonlySet<string> {
+    this.#stepped ??= new Set(
+      [...this.#files.values()].flatMap((text) => [...text().matchAll(STEPPED)].map(([, name = '']) => name)),
+    );
+    return this.#stepped;
   }
 
   classesIn(path: string): ReadonlySet<string> {
@@ -95,6 +117,10 @@ export class PythonModules {
     return fits.length === 1 ? (fits[0] ?? null) : null;
   }
 }
+
+const CONTEXT_MANAGER =
+  /^[ \t]*@(?:contextlib\.)?(?:async)?contextmanager\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)/gm;
+const STEPPED = /\ba?next\(\s*(?:\w+\.)*(\w+)\(/g;
 
 function byName(paths: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>();

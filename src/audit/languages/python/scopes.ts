@@ -8,6 +8,7 @@ export interface Bound {
 }
 
 const NESTED = new Set(['FunctionDefinition', 'ClassDefinition', 'LambdaExpression']);
+const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
 /** Collects what the statements of one scope bind. */
 export function namesBound(statements: readonly PyNode[], source: string): Bound {
@@ -16,7 +17,8 @@ export function namesBound(statements: readonly PyNode[], source: string): Bound
   const outer = new Set<string>();
   const textOf = ({ from, to }: PyNode) => source.slice(from, to);
   const bind = (target: PyNode): void => {
-    if (target.type === 'VariableName') names.add(textOf(target));
+    // A target that the grammar does not read stands there under another name.
+    if (target.type === 'VariableName' && IDENTIFIER.test(textOf(target))) names.add(textOf(target));
     else if (/^(Tuple|Array|Parenthesized)Expression$/.test(target.type)) target.kids.forEach(bind);
   };
   const inPattern = (node: PyNode): void => {
@@ -35,7 +37,7 @@ export function namesBound(statements: readonly PyNode[], source: string): Bound
         const [only] = targets.length === 1 ? (targets[0] ?? []) : [];
         const isPlain = isDirect && targets[0]?.length === 1 && only?.type === 'VariableName';
         if (isPlain && only !== undefined && !names.has(textOf(only))) declaredBy.set(node, textOf(only));
-        node.kids.forEach((kid) => visit(kid, false));
+        for (const kid of node.kids) visit(kid, false);
         targets.flat().forEach(bind);
         return;
       }

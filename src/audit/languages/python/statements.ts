@@ -1,4 +1,4 @@
-import { expression, list, valueOf } from './expressions.js';
+import { expression, list, tupleOf } from './expressions.js';
 import { classDefinition, decorated, functionDefinition } from './functions.js';
 import { splitBy, targetsOf } from './scopes.js';
 import type { PyNode } from './syntax.js';
@@ -20,8 +20,11 @@ function statement(to: Translation, node: PyNode): void {
   switch (node.type) {
     case 'ExpressionStatement':
     case 'YieldStatement':
-      if (node.type === 'YieldStatement') expression(to, node);
-      else valueOf(to, node.kids);
+      if (node.type === 'YieldStatement' && to.around.isFirstStep) {
+        to.put('return ');
+        tupleOf(to, node.kids.slice(1));
+      } else if (node.type === 'YieldStatement') expression(to, node);
+      else tupleOf(to, node.kids);
       to.put(';\n');
       return;
     case 'AssignStatement':
@@ -32,13 +35,13 @@ function statement(to: Translation, node: PyNode): void {
       if (target === undefined || operator === undefined) return;
       expression(to, target);
       to.put(to.textOf(operator) === '-=' ? ' -= ' : ' += ');
-      valueOf(to, value);
+      tupleOf(to, value);
       to.put(';\n');
       return;
     }
     case 'ReturnStatement':
       to.put('return ');
-      if (node.kids.length > 1) valueOf(to, node.kids.slice(1));
+      if (node.kids.length > 1) tupleOf(to, node.kids.slice(1));
       to.put(';\n');
       return;
     case 'RaiseStatement':
@@ -94,7 +97,10 @@ function statement(to: Translation, node: PyNode): void {
         to.put(`${to.around.kind === 'function' ? 'var ' : ''}${nameFor(name)} = ${alias};\n`);
       return;
     case 'StatementGroup':
-      statements(to, node.kids.filter(({ type }) => type !== ';'));
+      statements(
+        to,
+        node.kids.filter(({ type }) => type !== ';'),
+      );
       return;
     case '⚠':
       to.errors.push(node);
@@ -110,10 +116,10 @@ function assignment(to: Translation, node: PyNode): void {
   const declared = to.around.declaredBy.get(node);
   if (declared !== undefined) to.put(to.around.kind === 'module' ? 'export let ' : 'let ');
   for (const parts of targets) {
-    valueOf(to, parts);
+    tupleOf(to, parts);
     to.put(' = ');
   }
-  valueOf(to, value);
+  tupleOf(to, value);
   to.put(';\n');
 }
 
@@ -122,8 +128,11 @@ function raise(to: Translation, node: PyNode): void {
   to.put('throw ');
   if (value === undefined || value.type === 'from') to.put('$error');
   else if (value.type === 'CallExpression' && value.kids[1] !== undefined) {
-    // What an exception is made of is evaluated; the exception itself is made.
-    list(to, value.kids[1].kids.filter(({ kids, type }) => kids.length > 0 || type === 'VariableName'));
+    // The arguments of the exception are evaluated.
+    list(
+      to,
+      value.kids[1].kids.filter(({ kids, type }) => kids.length > 0 || type === 'VariableName'),
+    );
   } else expression(to, value);
   to.put(';\n');
 }
@@ -139,10 +148,16 @@ function ifStatement(to: Translation, node: PyNode): void {
       if (condition !== undefined && condition.type !== 'Body') expression(to, condition);
       else to.put('$unknown');
       to.put(') ');
-      block(to, node.kids.slice(at).find(({ type }) => type === 'Body'));
+      block(
+        to,
+        node.kids.slice(at).find(({ type }) => type === 'Body'),
+      );
     } else if (kid.type === 'else') {
       to.put(' else ');
-      block(to, node.kids.slice(at).find(({ type }) => type === 'Body'));
+      block(
+        to,
+        node.kids.slice(at).find(({ type }) => type === 'Body'),
+      );
     }
   }
   to.put('\n');
@@ -164,9 +179,9 @@ function loop(to: Translation, node: PyNode): void {
     const bodyAt = node.kids.findIndex(({ type }) => type === 'Body');
     to.put(forAt > 0 ? 'for await (' : 'for (');
     const targets = node.kids.slice(forAt + 1, inAt).filter(({ type }) => type !== ',');
-    valueOf(to, targets.length === 1 && node.kids[forAt + 2]?.type === ',' ? [...targets] : targets);
+    tupleOf(to, targets.length === 1 && node.kids[forAt + 2]?.type === ',' ? [...targets] : targets);
     to.put(' of ');
-    valueOf(to, node.kids.slice(inAt + 1, bodyAt));
+    tupleOf(to, node.kids.slice(inAt + 1, bodyAt));
   }
   to.put(') ');
   to.within({ loops: [...to.around.loops, label] }, () => block(to, body));
@@ -220,7 +235,8 @@ function tryStatement(to: Translation, node: PyNode): void {
   }
   if (last !== undefined) {
     to.put('} finally ');
-    block(to, last);
+    if (to.around.isFirstStep) to.put('{}');
+    else block(to, last);
     to.put('\n');
   }
   if (done !== null) to.put('}\n');
@@ -250,7 +266,7 @@ function handlersOf(to: Translation, handlers: readonly Handler[]): void {
   to.put(' else { throw $error; }\n');
 }
 
-/** What takes everything that an ordinary statement raises. */
+/** Exception classes that catch everything that an ordinary statement raises. */
 const ALL = /(^|[\s,(.])(Base)?Exception([\s,)]|$)/;
 
 function withStatement(to: Translation, node: PyNode): void {
@@ -299,13 +315,16 @@ function items_(to: Translation, [item, ...others]: readonly Item[], body: PyNod
     to.put(`} finally { (await ${held}.close()); } }\n`);
   } else {
     const held = to.fresh('with');
-    to.put(`{ using ${held} = `);
+    // A generator of the project releases its own lease. The first step of a generator leaves everything open.
+    const isPlain =
+      to.around.isFirstStep || to.modules.contextManagers.has(callee.slice(callee.lastIndexOf('.') + 1));
+    to.put(`{ ${isPlain ? 'let' : 'using'} ${held} = `);
     expression(to, value);
     to.put(';\n');
     bind(to, target, held);
     // `with session.begin():` ends the transaction, and leaves the session.
     const begun = /\.begin$/.test(callee) ? call.kids[0]?.kids[0] : undefined;
-    if (begun !== undefined && begun.type !== 'CallExpression') {
+    if (begun !== undefined && begun.type !== 'CallExpression' && !to.around.isFirstStep) {
       to.put('try {\n');
       rest();
       to.put('} finally { (await ');
@@ -330,7 +349,7 @@ function matchStatement(to: Translation, node: PyNode): void {
   const subject = node.kids.slice(1).filter(({ type }) => type !== 'MatchBody');
   const held = to.fresh('match');
   to.put(`{ let ${held} = `);
-  valueOf(to, subject);
+  tupleOf(to, subject);
   to.put(';\n');
   const clauses = (body?.kids ?? []).filter(({ type }) => type === 'MatchClause');
   clauses.forEach((clause, index) => {
@@ -348,7 +367,10 @@ function matchStatement(to: Translation, node: PyNode): void {
     }
     to.put('{\n');
     for (const name of captured(to, pattern)) to.put(`${nameFor(name)} = ${to.fresh('any')};\n`);
-    inside(to, clause.kids.find(({ type }) => type === 'Body'));
+    inside(
+      to,
+      clause.kids.find(({ type }) => type === 'Body'),
+    );
     to.put('}');
   });
   to.put('\n}\n');
@@ -356,7 +378,9 @@ function matchStatement(to: Translation, node: PyNode): void {
 
 function captured(to: Translation, pattern: PyNode | undefined): string[] {
   if (pattern === undefined) return [];
-  if (pattern.type === 'CapturePattern') return [to.textOf(pattern)].filter((name) => /^[A-Za-z]\w*$/.test(name));
-  const own = pattern.type === 'AsPattern' ? pattern.kids.slice(-1).filter(({ type }) => type === 'VariableName') : [];
+  if (pattern.type === 'CapturePattern')
+    return [to.textOf(pattern)].filter((name) => /^[A-Za-z]\w*$/.test(name));
+  const own =
+    pattern.type === 'AsPattern' ? pattern.kids.slice(-1).filter(({ type }) => type === 'VariableName') : [];
   return [...own.map((one) => to.textOf(one)), ...pattern.kids.flatMap((kid) => captured(to, kid))];
 }

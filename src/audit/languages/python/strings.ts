@@ -26,7 +26,12 @@ export function formatString(to: Translation, node: PyNode): void {
     to.out.stand(JSON.stringify(content.slice(0, LONGEST)), node.from, node.to);
     return;
   }
-  to.put(`\`${content.slice(0, LONGEST).replace(/[`\\$]/g, ' ').replace(/\r?\n/g, ' ')}`);
+  to.put(
+    `\`${content
+      .slice(0, LONGEST)
+      .replace(/[`\\$]/g, ' ')
+      .replace(/\r?\n/g, ' ')}`,
+  );
   for (const value of values) replacement(to, value);
   to.put('`');
 }

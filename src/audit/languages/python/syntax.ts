@@ -11,7 +11,7 @@ export interface PyNode {
 /** The tree of a file, and the targets of `as` that the grammar does not read. */
 export interface PyTree {
   readonly root: PyNode;
-  /** What stands at a position in place of the name that was put there for the grammar: `self.conn`. */
+  /** The real target, such as `self.conn`, by the position of the name that replaces it. */
   readonly targets: ReadonlyMap<number, PyNode>;
 }
 
@@ -146,9 +146,7 @@ function head(text: string, offset: number, targets: Target[]): string {
 
 /** Line ends and comments of what is not in brackets any more. */
 function blankLines(text: string): string {
-  return text
-    .replace(/#[^\n]*/g, (comment) => ' '.repeat(comment.length))
-    .replace(/[\r\n]/g, ' ');
+  return text.replace(/#[^\n]*/g, (comment) => ' '.repeat(comment.length)).replace(/[\r\n]/g, ' ');
 }
 
 /** Whether the first parenthesis ends where the text does. */

@@ -4,7 +4,7 @@ import type { PythonModules } from './modules.js';
 import { namesBound } from './scopes.js';
 import { statements } from './statements.js';
 import { parsePython } from './syntax.js';
-import { nameFor, Translation } from './translation.js';
+import { nameFor, stepOf, Translation } from './translation.js';
 
 export interface Translated {
   /** The same flow, in the language that the engine reads. */
@@ -17,8 +17,8 @@ export interface Translated {
 
 /**
  * Writes a Python file as a module with the same flow: the same calls in the same order, and the same ways out of each
- * function. It is never run. What has no counterpart becomes what it does: `with` a declaration that is disposed of,
- * `else` of a loop a label, a keyword argument an object with one marked property.
+ * function. It is never run. Syntax without a counterpart is written as what it does: `with` as a declaration that is disposed of,
+ * `else` of a loop as a label, a keyword argument as an object with one marked property.
  */
 export function translate(source: string, path: string, modules: PythonModules): Translated {
   const { root, targets } = parsePython(source);
@@ -35,6 +35,12 @@ export function translate(source: string, path: string, modules: PythonModules):
   const hoisted = hoistedNames(names, own).filter((name) => !imported.has(name));
   if (hoisted.length > 0) to.put(`export let ${hoisted.map(nameFor).join(', ')};\n`);
   to.within({ declaredBy: own }, () => statements(to, root.kids));
+  for (const { name, module, member, isFile } of imports.bindings) {
+    if (!isFile || member === null || !to.stepped.has(name)) continue;
+    to.put(
+      `import { ${stepOf(nameFor(member))} as ${stepOf(nameFor(name))} } from ${JSON.stringify(module)};\n`,
+    );
+  }
   const exported = [...imports.bindings.map(({ name }) => nameFor(name)), ...to.exported];
   to.put(`export { ${[...new Set(exported)].join(', ')} };\n`);
   return { ...to.out.finish(), errors: to.errors };

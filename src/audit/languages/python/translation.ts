@@ -3,7 +3,7 @@ import type { PythonModules } from './modules.js';
 import type { PyNode } from './syntax.js';
 import { Writer } from './writer.js';
 
-/** What the code at a place stands in. */
+/** The surroundings of the code that is being written. */
 export interface Surrounding {
   readonly kind: 'module' | 'function' | 'class';
   /** The first parameter of the method around: `self` or `cls`. */
@@ -12,9 +12,13 @@ export interface Surrounding {
   readonly className: string | null;
   /** A constructor or a property cannot wait. */
   readonly awaits: boolean;
-  /** What a yield of the function does: lends to a `with` statement, or gives a value. */
+  /** Whether a yield of the function passes a value to a `with` statement. */
   readonly lends: boolean;
   readonly isConstructor: boolean;
+  /** The parameters of a function that `with` runs: what it yields of them is theirs. */
+  readonly lent: ReadonlySet<string>;
+  /** Only the first step of a generator, which its caller runs by `next`: what it yields is what it gives. */
+  readonly isFirstStep: boolean;
   /** The assignments that declare a name. */
   readonly declaredBy: ReadonlyMap<PyNode, string>;
   /** For each loop around, the label that `break` needs for the sake of an `else`. */
@@ -32,7 +36,9 @@ export class Translation {
   readonly classes: ReadonlySet<string>;
   /** Names that are exported at the end: functions that are defined under a condition. */
   readonly exported: string[] = [];
-  /** Where the grammar did not understand the code, as ranges of the source. */
+  /** Generators of other files whose first step is run here. */
+  readonly stepped = new Set<string>();
+  /** Ranges of the source that the grammar does not understand. */
   readonly errors: { readonly from: number; readonly to: number }[] = [];
   around: Surrounding;
   #count = 0;
@@ -58,6 +64,8 @@ export class Translation {
       awaits: true,
       lends: false,
       isConstructor: false,
+      lent: new Set(),
+      isFirstStep: false,
       declaredBy: new Map(),
       loops: [],
     };
@@ -95,7 +103,15 @@ const RESERVED = new Set(
   ).split(' '),
 );
 
-/** What a Python name is called in the translation. */
+/** The suffix of a generator of which only the first step runs. */
+export const STEP = '$next';
+
+/** The name of the first step of a generator. */
+export function stepOf(name: string): string {
+  return name + STEP;
+}
+
+/** The name that a Python name has in the translation. */
 export function nameFor(name: string): string {
   return RESERVED.has(name) ? `${name}$` : name;
 }

@@ -3,7 +3,7 @@ export class Writer {
   readonly #source: string;
   readonly #parts: string[] = [];
   #length = 0;
-  /** Where a piece begins in the text, and where it comes from; ascending. */
+  /** The positions of the pieces in the text, ascending, and those in the original. */
   readonly #starts: number[] = [];
   readonly #origins: number[] = [];
   /** How many characters are the same in both. */
@@ -14,7 +14,7 @@ export class Writer {
     this.#source = source;
   }
 
-  /** What comes now stands for what begins at this position of the original. */
+  /** Sets the position of the original that the next piece comes from. */
   from(position: number): void {
     this.#at = position;
   }

@@ -1,7 +1,16 @@
 import type { AcquirePattern, ResourceSpec } from '../../types.js';
 
 const HANDED = ['$handover'];
-const QUIET = ['cursor', 'rollback', 'set_session', 'set_isolation_level', 'begin', 'start', 'transaction', 'ping'];
+const QUIET = [
+  'cursor',
+  'rollback',
+  'set_session',
+  'set_isolation_level',
+  'begin',
+  'start',
+  'transaction',
+  'ping',
+];
 
 function connects(...from: string[]): AcquirePattern {
   return { kind: 'function', name: 'connect', from };
@@ -95,10 +104,7 @@ def names(dsn):
 export const asyncpg = connection({
   id: 'asyncpg-connection',
   title: 'an asyncpg connection',
-  acquire: [
-    connects('asyncpg'),
-    { kind: 'method', name: 'acquire', on: ['asyncpg#*'], named: /pool/i },
-  ],
+  acquire: [connects('asyncpg'), { kind: 'method', name: 'acquire', on: ['asyncpg#*'], named: /pool/i }],
   takes: ['release'],
   methods: ['close', 'terminate'],
   why: 'A pool keeps every connection that it has lent; only release() or the end of `async with` brings it back.',
@@ -113,7 +119,12 @@ export const aioPools = connection({
   id: 'async-pool',
   title: 'a connection of an asyncio pool',
   acquire: [
-    { kind: 'method', name: 'acquire', on: ['aiopg#*', 'aiomysql#*', 'asyncmy#*', 'aioredis#*', 'oracledb#*'], named: /(?!)/ },
+    {
+      kind: 'method',
+      name: 'acquire',
+      on: ['aiopg#*', 'aiomysql#*', 'asyncmy#*', 'aioredis#*', 'oracledb#*'],
+      named: /(?!)/,
+    },
     connects('aiopg', 'aiomysql', 'asyncmy'),
   ],
   takes: ['release'],
@@ -157,7 +168,12 @@ export const mysqlConnection = connection({
   acquire: [
     connects('pymysql', 'MySQLdb', 'mysql', 'mariadb', 'pymssql', 'cymysql'),
     { kind: 'function', name: 'Connection', from: ['pymysql', 'MySQLdb'] },
-    { kind: 'method', name: 'get_connection', on: ['mysql#*', 'mariadb#*'], named: /(cnx|mysql|connection)_?pool/i },
+    {
+      kind: 'method',
+      name: 'get_connection',
+      on: ['mysql#*', 'mariadb#*'],
+      named: /(cnx|mysql|connection)_?pool/i,
+    },
   ],
   why: 'A connection holds a session on the server until close(). A pooled one goes back to its pool by close().',
   example: `import pymysql
@@ -187,7 +203,17 @@ export const warehouses = connection({
   id: 'python-warehouse-connection',
   title: 'a connection to an analytical database',
   acquire: [
-    connects('duckdb', 'snowflake', 'clickhouse_driver', 'clickhouse_connect', 'redshift_connector', 'trino', 'databricks', 'vertica_python', 'teradatasql'),
+    connects(
+      'duckdb',
+      'snowflake',
+      'clickhouse_driver',
+      'clickhouse_connect',
+      'redshift_connector',
+      'trino',
+      'databricks',
+      'vertica_python',
+      'teradatasql',
+    ),
   ],
   why: 'A connection holds a session on the server, or the lock on the database file, until close().',
   example: `import duckdb

@@ -6,9 +6,7 @@ export const ibConnection: ResourceSpec = {
   id: 'ib-async-connection',
   title: 'a connection to Interactive Brokers',
   language: 'python',
-  acquire: [
-    { kind: 'function', name: 'IB', from: ['ib_insync', 'ib_async'], armedBy: OPENING },
-  ],
+  acquire: [{ kind: 'function', name: 'IB', from: ['ib_insync', 'ib_async'], armedBy: OPENING }],
   release: { methods: ['disconnect'], takes: [], ofParent: [] },
   returnsItself: OPENING,
   handoff: ['$handover'],

@@ -1,6 +1,17 @@
 import type { ResourceSpec } from '../../types.js';
 import { aiohttpSession, httpClient } from './clients.js';
-import { asyncpg, aioPools, mysqlConnection, oracle, psycopg, psycopg2, psycopgPool, sqlite3, aiosqlite, warehouses } from './drivers.js';
+import {
+  aioPools,
+  aiosqlite,
+  asyncpg,
+  mysqlConnection,
+  oracle,
+  psycopg,
+  psycopg2,
+  psycopgPool,
+  sqlite3,
+  warehouses,
+} from './drivers.js';
 import { ibConnection } from './ib.js';
 import { mongoClient } from './mongo.js';
 import { sqlalchemyConnection, sqlalchemySession } from './sqlalchemy.js';

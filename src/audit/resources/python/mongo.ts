@@ -8,7 +8,12 @@ export const mongoClient: ResourceSpec = {
     { kind: 'function', name: 'MongoClient', from: ['pymongo'] },
     { kind: 'function', name: 'AsyncMongoClient', from: ['pymongo'] },
     { kind: 'function', name: 'AsyncIOMotorClient', from: ['motor'] },
-    { kind: 'method', name: 'start_session', on: ['pymongo#MongoClient()', 'motor#AsyncIOMotorClient()'], named: /(mongo|^_?)client$/i },
+    {
+      kind: 'method',
+      name: 'start_session',
+      on: ['pymongo#MongoClient()', 'motor#AsyncIOMotorClient()'],
+      named: /(mongo|^_?)client$/i,
+    },
   ],
   release: { methods: ['close', 'end_session'], takes: [], ofParent: [] },
   handoff: ['$handover'],

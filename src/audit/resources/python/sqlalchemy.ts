@@ -1,6 +1,6 @@
 import type { AcquirePattern, ResourceSpec } from '../../types.js';
 
-/** What takes a connection for a session. `add` and `begin` do not. */
+/** The methods that take a connection for a session. `add` and `begin` do not. */
 const USES = (
   'query execute exec scalar scalars get get_one flush commit refresh merge connection stream stream_scalars run_sync ' +
   'bulk_save_objects bulk_insert_mappings bulk_update_mappings delete'
@@ -14,6 +14,7 @@ function session(name: string, from: readonly string[]): AcquirePattern {
     armedBy: USES,
     holdsOnFailure: true,
     disarmedBy: ['commit', 'rollback'],
+    borrows: /\bget_bind\b|\bconn(ection)?\b|\.connect\(|\bop\.get_context\b/,
   };
 }
 
@@ -36,9 +37,23 @@ export const sqlalchemySession: ResourceSpec = {
     session('async_scoped_session', ORM),
     session('create_session', ORM),
   ],
-  release: { methods: ['close', 'aclose', 'remove', 'close_all', 'invalidate', 'reset'], takes: ['close_session'], ofParent: [] },
+  release: {
+    methods: ['close', 'aclose', 'remove', 'close_all', 'invalidate', 'reset'],
+    takes: ['close_session'],
+    ofParent: [],
+  },
   handoff: ['$handover'],
-  protocol: ['begin', 'begin_nested', 'rollback', 'expunge', 'expunge_all', 'expire', 'expire_all', 'add', 'add_all'],
+  protocol: [
+    'begin',
+    'begin_nested',
+    'rollback',
+    'expunge',
+    'expunge_all',
+    'expire',
+    'expire_all',
+    'add',
+    'add_all',
+  ],
   isSync: true,
   docs: {
     why: 'A session takes a connection with its first query, and keeps it until commit, rollback or close. A session that is only dropped keeps it until the garbage collector finds the cycle that it is in.',
@@ -68,7 +83,13 @@ export const sqlalchemyConnection: ResourceSpec = {
   acquire: (['connect', 'raw_connection'] as const).map((name) => ({
     kind: 'method',
     name,
-    on: ['sqlalchemy#create_engine()', 'sqlmodel#create_engine()', 'sqlalchemy#create_async_engine()', 'sqlalchemy#Engine', 'sqlalchemy#AsyncEngine'],
+    on: [
+      'sqlalchemy#create_engine()',
+      'sqlmodel#create_engine()',
+      'sqlalchemy#create_async_engine()',
+      'sqlalchemy#Engine',
+      'sqlalchemy#AsyncEngine',
+    ],
     named: /engine$|^_?eng$/i,
   })),
   release: { methods: ['close', 'aclose', 'invalidate', 'detach'], takes: [], ofParent: [] },
