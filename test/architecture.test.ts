@@ -76,6 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   react: ['src/top/components/'],
   'ts-blank-space': ['src/cli/'],
   'ts-morph': ['src/audit/', 'src/cli/type-stripping.ts'],
+  '@lezer/python': ['src/audit/languages/python/'],
   diff: ['src/audit/'],
   undici: ['src/http/'],
   valibot: ['src/snapshot/schema.ts'],
@@ -129,6 +130,8 @@ const UNREACHED: readonly (readonly [place: RegExp, packages: readonly string[],
 const RECURSIVE: readonly RegExp[] = [
   // Expressions contain calls, promises and conditions, which contain expressions.
   /^src\/audit\/flow\/lower\//,
+  // A translation has the recursion of the grammar, too.
+  /^src\/audit\/languages\/python\/(expressions|calls|strings|statements|functions)\.ts$/,
   // Following a lease enters functions, and inside them follows it on.
   /^src\/audit\/flow\/(walk\.ts|calls\/)/,
 ];

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { ts } from 'ts-morph';
-import { type Language, languageOf } from '../languages/language.js';
+import { languageOf } from '../languages/language.js';
 import { PythonModules } from '../languages/python/modules.js';
 import { STEP } from '../languages/python/translation.js';
 import { pythonUnit } from '../languages/python/unit.js';
@@ -9,21 +9,9 @@ import { realOf } from '../repository.js';
 import { type FoundFile, readSource } from './files.js';
 import { isMarkup, type Script, scriptOf } from './markup.js';
 import { Resolver } from './resolve.js';
+import type { SourceUnit } from './unit.js';
 
-/** A source file, parsed when it is first needed. */
-export interface SourceUnit {
-  readonly index: number;
-  readonly path: string;
-  readonly name: string;
-  /** The code; of a component file only its scripts are left, each at its place. */
-  readonly text: string;
-  /** The file as it stands, for people to read. */
-  readonly source: string;
-  readonly kind: ts.ScriptKind;
-  readonly language: Language;
-  /** The position in `source` that a position in `text` comes from. */
-  toSource(position: number): number;
-}
+export type { SourceUnit };
 
 /** The audited files, and how one finds another. */
 export class Project {
@@ -105,7 +93,7 @@ export class Project {
     return ts.isPropertyAccessExpression(node.parent) && node.parent.name === node ? node.parent : node;
   }
 
-  /** Where a position of a tree lies in the file that people read, from 1. */
+  /** Maps a position of a tree to the line and column in the file, from 1. */
   placeAt(file: ts.SourceFile, position: number): { readonly line: number; readonly column: number } {
     const unit = this.unitOf(file);
     if (unit.language === 'typescript') {

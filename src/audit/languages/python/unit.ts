@@ -1,5 +1,5 @@
 import { ts } from 'ts-morph';
-import type { SourceUnit } from '../../code/project.js';
+import type { SourceUnit } from '../../code/unit.js';
 import type { PythonModules } from './modules.js';
 import { type Translated, translate } from './translate.js';
 

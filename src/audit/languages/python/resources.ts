@@ -1,5 +1,4 @@
-import type { ResourceSpec } from '../../types.js';
-import { aiohttpSession, httpClient } from './clients.js';
+import { aiohttpSession, httpClient } from '../../resources/python/clients.js';
 import {
   aioPools,
   aiosqlite,
@@ -11,10 +10,11 @@ import {
   psycopgPool,
   sqlite3,
   warehouses,
-} from './drivers.js';
-import { ibConnection } from './ib.js';
-import { mongoClient } from './mongo.js';
-import { sqlalchemyConnection, sqlalchemySession } from './sqlalchemy.js';
+} from '../../resources/python/drivers.js';
+import { ibConnection } from '../../resources/python/ib.js';
+import { mongoClient } from '../../resources/python/mongo.js';
+import { sqlalchemyConnection, sqlalchemySession } from '../../resources/python/sqlalchemy.js';
+import type { ResourceSpec } from '../../types.js';
 
 /** Every kind of lease of Python packages that is known without being told. */
 export const PYTHON_RESOURCES: readonly ResourceSpec[] = [
