@@ -11,7 +11,7 @@ import {
   remainder,
   rootOf,
 } from '../../src/audit/flow/place.js';
-import { type RaiseContext, raiseOf } from '../../src/audit/flow/raises.js';
+import { raiseOf } from '../../src/audit/flow/raises.js';
 import {
   agrees,
   assign,
@@ -25,6 +25,7 @@ import {
   withLeaseFact,
   withoutLeaseFacts,
 } from '../../src/audit/flow/state.js';
+import type { RaiseContext } from '../../src/audit/flow/types.js';
 
 const C = 'f|client@1';
 const X = 'f|x@2';

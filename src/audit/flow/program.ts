@@ -6,8 +6,8 @@ import { type FlowNode, type Graph, RETURNED, START, THROWN } from './graph.js';
 import { type Liveness, liveness } from './live.js';
 import { lower } from './lower.js';
 import { type Place, rootOf } from './place.js';
-import { isLogger as isLoggerName, type Raise, raiseOf } from './raises.js';
-import type { Program, Traits } from './types.js';
+import { isLogger as isLoggerName, raiseOf } from './raises.js';
+import type { Program, Raise, Traits } from './types.js';
 
 /** Graphs and traits of functions, each made once. */
 export class Functions implements Program {

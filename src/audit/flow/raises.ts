@@ -2,14 +2,7 @@ import { ts } from 'ts-morph';
 import { isBody } from '../code/scope.js';
 import { isPython, raiseInPython, raiseOfPythonAcquiring } from '../languages/python/raises.js';
 import type { Call } from './graph.js';
-import type { Traits } from './types.js';
-
-/**
- * How likely a call is to throw. `ordinary`: a query, other work, a check of input. `protocol`: what opens and closes
- * connections and transactions, or plain computing; only the strictest reader wants to hear of it. `never`: no
- * one guards against it.
- */
-export type Raise = 'ordinary' | 'protocol' | 'never';
+import type { Raise, RaiseContext } from './types.js';
 
 const HARMLESS_RECEIVERS =
   /^(console|logger|log|winston|pino|debug|Math|Number|String|Object|Array|Date|Symbol|Reflect|performance|Buffer|path|process)$/i;
@@ -49,15 +42,6 @@ const TELLS = /^(info|warn|error|debug|trace|fatal|verbose|silly|on|once|off|emi
 /** What only computes a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
-
-export interface RaiseContext {
-  /** Whether the lease is what the call is about: called on it, or handed to it. */
-  readonly onLease: boolean;
-  readonly isSyncLease: boolean;
-  readonly protocol: readonly string[];
-  /** What is known of the function that is called: null if it is not of the project. */
-  readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger' | 'isQuiet'> | null;
-}
 
 /** How likely a call is to throw, by what it calls and what is awaited. */
 export function raiseOf(call: Call, context: RaiseContext): Raise {

@@ -80,3 +80,19 @@ export interface Outcome {
   /** Thrown where no handler of this function is around any more. */
   readonly detached?: readonly State[];
 }
+
+/**
+ * How likely a call is to throw. `ordinary`: a query, other work, a check of input. `protocol`: what opens and closes
+ * connections and transactions, or plain computing; only the strictest reader wants to hear of it. `never`: no
+ * one guards against it.
+ */
+export type Raise = 'ordinary' | 'protocol' | 'never';
+
+export interface RaiseContext {
+  /** Whether the lease is what the call is about: called on it, or handed to it. */
+  readonly onLease: boolean;
+  readonly isSyncLease: boolean;
+  readonly protocol: readonly string[];
+  /** What is known of the function that is called: null if it is not of the project. */
+  readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger' | 'isQuiet'> | null;
+}

@@ -1,6 +1,6 @@
 import { ts } from 'ts-morph';
 import type { Call } from '../../flow/graph.js';
-import type { Raise, RaiseContext } from '../../flow/raises.js';
+import type { Raise, RaiseContext } from '../../flow/types.js';
 
 /** Whether a node is of a file that was translated from Python. */
 export function isPython(node: ts.Node): boolean {
