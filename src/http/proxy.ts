@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Client } from 'undici';
 import { ignore } from '../base/promises.js';
+import { type ProxyEnvironment, proxyFromEnvironment } from '../base/proxy-environment.js';
 import { registerSecret } from '../base/secrets.js';
 import { HttpError } from './errors.js';
 
@@ -18,42 +19,20 @@ export interface ProxyServer {
   readonly authorization: string | null;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** The proxy for a URL; null if there is none. */
 export type ProxyRule = (url: URL) => ProxyServer | null;
 
 /** The rule of an option; throws a text if it cannot be understood. */
-export function proxyRule(option: string | HttpProxy | null, env: Environment = process.env): ProxyRule {
+export function proxyRule(option: string | HttpProxy | null, env: ProxyEnvironment = process.env): ProxyRule {
   if (option === null) return () => null;
-  if (option === 'env') return (url) => fromEnvironment(url, env);
+  if (option === 'env') {
+    return (url) => {
+      const found = proxyFromEnvironment(url, env);
+      return found === null ? null : parseProxy({ url: found });
+    };
+  }
   const proxy = parseProxy(typeof option === 'string' ? { url: option } : option);
   return () => proxy;
-}
-
-/**
- * As undici's EnvHttpProxyAgent reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY: names in lower case come first, and a proxy
- * for HTTPS is by default that for HTTP. NO_PROXY lists hosts, each with its subdomains, and with a port if only that
- * one is meant; `*` means all.
- */
-function fromEnvironment(url: URL, env: Environment): ProxyServer | null {
-  const http = env.http_proxy ?? env.HTTP_PROXY ?? '';
-  const text = url.protocol === 'https:' ? env.https_proxy || env.HTTPS_PROXY || http : http;
-  if (text === '' || isExcepted(url, env.no_proxy ?? env.NO_PROXY ?? '')) return null;
-  return parseProxy({ url: text.includes('://') ? text : `http://${text}` });
-}
-
-function isExcepted({ hostname, port, protocol }: URL, list: string): boolean {
-  const host = hostname.toLowerCase();
-  const usual = protocol === 'https:' ? '443' : '80';
-  return list.split(/[,\s]+/).some((entry) => {
-    if (entry === '*') return true;
-    // An IPv6 address has colons, and a port behind it only with brackets around.
-    const [, name = entry, only] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
-    const bare = name.replace(/^\*?\./, '').toLowerCase();
-    if (bare === '' || (only !== undefined && only !== (port || usual))) return false;
-    return host === bare || host === `[${bare}]` || host.endsWith(`.${bare}`);
-  });
 }
 
 function parseProxy({ url: text, authorization }: HttpProxy): ProxyServer {

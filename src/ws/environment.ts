@@ -1,6 +1,16 @@
+import { type ProxyEnvironment, proxyFromEnvironment } from '../base/proxy-environment.js';
 import { FeedError } from './errors.js';
 
 export type FeedVariable = 'MAX_SYMBOLS_PER_WEBSOCKET' | 'MAX_WEBSOCKET_CONNECTIONS';
+
+/** The proxy of a dial: `env` stands for what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say of the URL. null: none. */
+export function proxyOfDial(
+  proxy: string | null,
+  url: string,
+  env: ProxyEnvironment = process.env,
+): string | null {
+  return proxy === 'env' ? proxyFromEnvironment(new URL(url), env) : proxy;
+}
 
 /** A setting that the command line takes from the environment too; null if it is not set. Throws ERR_FEED_OPTION. */
 export function fromEnvironment(

@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.js';
 import { type ForeignNames, type OptionShape, optionProblems } from '../base/option-shape.js';
 import type { Random } from '../base/random.js';
 import type { DialLimits } from './dial-gate.js';
-import { type FeedVariable, fromEnvironment } from './environment.js';
+import { type FeedVariable, fromEnvironment, proxyOfDial } from './environment.js';
 import { FeedError } from './errors.js';
 import { fromProtocol } from './from-protocol.js';
 import { jsonFeed } from './json-feed.js';
@@ -50,7 +50,10 @@ export interface SubscriptionPoolOptions {
    */
   readonly renewCredentials?: () => boolean | Promise<boolean>;
   readonly tls?: TlsOptions;
-  /** The `http://` or `https://` URL of a proxy. Default: none; null says the same. */
+  /**
+   * The `http://` or `https://` URL of a proxy, or 'env' for HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Default: none; null
+   * says the same.
+   */
   readonly proxy?: string | null;
   /** Opens the connections under the sockets, in place of `proxy`: for SOCKS and the like. */
   readonly agent?: Agent;
@@ -338,6 +341,10 @@ function heartbeatOf(
 
 function proxyOf(proxy: string | null): string | null {
   if (proxy === null) return null;
+  if (proxy === 'env') {
+    for (const url of ['ws://feed', 'wss://feed']) proxyOf(proxyOfDial(proxy, url));
+    return proxy;
+  }
   let protocol = '';
   try {
     protocol = new URL(proxy).protocol;

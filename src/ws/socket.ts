@@ -51,7 +51,7 @@ export interface DialTarget {
   readonly redirects?: number;
   /** Offers permessage-deflate. Default false. */
   readonly compression?: boolean;
-  /** `http://` or `https://` URL of a proxy that the socket goes through. */
+  /** `http://` or `https://` URL of a proxy that the socket goes through, or `env`. */
   readonly proxy?: string | null;
   /** Opens the connection under the socket, in place of `proxy`. */
   readonly agent?: Agent | null;

@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http';
 import { WebSocket } from 'ws';
+import { proxyOfDial } from './environment.js';
 import { FeedError, type FeedErrorCode } from './errors.js';
 import { ProxyError, proxyAgent } from './proxy.js';
 import type { DialSocket, DialTarget, SocketEnd, TlsOptions } from './socket.js';
@@ -48,7 +49,8 @@ export const dialWs: DialSocket = (target, listener) => {
 };
 
 function open(target: DialTarget): WebSocket {
-  const { url, headers, maxMessageBytes, tls, subprotocols = [], redirects = 0, proxy, agent } = target;
+  const { url, headers, maxMessageBytes, tls, subprotocols = [], redirects = 0, agent } = target;
+  const proxy = proxyOfDial(target.proxy ?? null, url);
   return new WebSocket(url, [...subprotocols], {
     headers,
     maxPayload: maxMessageBytes,
@@ -56,7 +58,7 @@ function open(target: DialTarget): WebSocket {
     perMessageDeflate: target.compression ?? false,
     followRedirects: redirects > 0,
     maxRedirects: redirects,
-    ...(agent != null ? { agent } : proxy != null ? { agent: proxyAgent(proxy) } : {}),
+    ...(agent != null ? { agent } : proxy !== null ? { agent: proxyAgent(proxy) } : {}),
     ...tlsOf(tls),
   });
 }

@@ -1,15 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startFeedServer } from '../../src/lab/feed-server/feed-server.js';
 import { kiteWire } from '../../src/lab/feed-server/venues/kite-wire.js';
+import { proxyOfDial } from '../../src/ws/environment.js';
 import { kite } from '../../src/ws/venues/kite.js';
 import { certificate, key } from './certificate.js';
 import { heard, lab, poolOf } from './venues/setup.js';
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const close of open.splice(0)) await close();
 });
 
@@ -43,6 +45,38 @@ async function proxy(refuse: number | null = null): Promise<{ port: number; requ
   });
   return { port: (server.address() as AddressInfo).port, requests };
 }
+
+describe('the proxy that the environment names', () => {
+  it.each([
+    ['wss://feed.test/', { HTTPS_PROXY: 'http://p:1' }, 'http://p:1'],
+    ['wss://feed.test/', { HTTP_PROXY: 'p:2' }, 'http://p:2'],
+    ['ws://feed.test/', { HTTPS_PROXY: 'http://p:1' }, null],
+    ['wss://feed.test/', { HTTPS_PROXY: 'http://p:1', NO_PROXY: '.test' }, null],
+    ['wss://feed.test/', { HTTPS_PROXY: 'http://p:1', NO_PROXY: 'feed.test:443' }, null],
+    ['wss://feed.test:8443/', { HTTPS_PROXY: 'http://p:1', NO_PROXY: 'feed.test:443' }, 'http://p:1'],
+    ['ws://feed.test/', {}, null],
+  ])('of %s with %j is %s', (url, env, proxyUrl) => {
+    expect(proxyOfDial('env', url, env)).toBe(proxyUrl);
+    expect(proxyOfDial('http://own:3', url, env)).toBe('http://own:3');
+    expect(proxyOfDial(null, url, env)).toBeNull();
+  });
+
+  it('is used for each dial', async () => {
+    const { port, requests } = await proxy(407);
+    vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${port}`);
+    vi.stubEnv('no_proxy', '');
+    const pool = poolOf({ url: 'wss://feed.test/', proxy: 'env' });
+    const failed = heard(pool, 'connectFailed');
+    pool
+      .subscriber()
+      .subscribe('A', { timeoutMs: null })
+      .catch(() => {});
+    await failed;
+    expect(requests[0]?.url).toBe('feed.test:443');
+    vi.stubEnv('HTTPS_PROXY', 'socks5://127.0.0.1:1');
+    expect(() => poolOf({ url: 'wss://feed.test/', proxy: 'env' })).toThrow(/must begin with http/);
+  });
+});
 
 describe('a socket through a proxy', () => {
   it.each([
