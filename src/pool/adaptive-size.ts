@@ -90,6 +90,8 @@ export class AdaptiveSize {
   #allowed = Number.POSITIVE_INFINITY;
   #ceiling = { size: Number.POSITIVE_INFINITY, until: 0, pauseMs: FIRST_CEILING_MS };
   #cutAt = Number.NEGATIVE_INFINITY;
+  /** The most leases that were out in the present try. */
+  #peakInUse = 0;
   #lastMove: Direction | null = null;
   #reversals = 0;
 
@@ -133,7 +135,9 @@ export class AdaptiveSize {
   ended(now: number, heldMs: number, inUse: number, waiting: number): boolean {
     if (this.#try !== null && this.#try.effectiveAt === null)
       return this.#takesEffect(this.#try, now, inUse, waiting);
-    const slice = this.#sampler.ended(now, heldMs, waiting > 0);
+    this.#peakInUse = Math.max(this.#peakInUse, inUse);
+    // A pool whose places are all taken is full, also where exactly as many ask for them.
+    const slice = this.#sampler.ended(now, heldMs, waiting > 0 || inUse >= this.#size);
     if (slice === null) return false;
     if (this.#isCold) {
       this.#isCold = false;
@@ -266,6 +270,7 @@ export class AdaptiveSize {
     if (!isFilled) return sinceMs > FILL_MS && this.#giveUpTry(now);
     if (sinceMs < this.#sampler.typicalMs) return false;
     tried.effectiveAt = now;
+    this.#peakInUse = 0;
     this.#sampler.restart(now);
     return false;
   }
@@ -279,7 +284,9 @@ export class AdaptiveSize {
   }
 
   #judge({ direction, from, before }: Try, flow: Flow, now: number): boolean {
-    const size = this.#size;
+    // More places than are asked for would hide whether they are too many.
+    const isRelieved = before.queued >= SATURATED && flow.queued < SATURATED;
+    const size = isRelieved ? Math.max(from, Math.min(this.#size, this.#peakInUse)) : this.#size;
     const verdict =
       direction === 'up' ? this.#isGain(before, flow, from) : this.#isNoLoss(before, flow, from);
     if (verdict === null) return false;
@@ -331,10 +338,11 @@ export class AdaptiveSize {
     // The pool does not go back at once to the size that it has just left.
     this.#pause(direction === 'up' ? 'down' : 'up', now);
     if (direction === 'up') this.#descentFrom = null;
+    const hasChanged = size !== this.#size;
     this.#settled = size;
     this.#size = size;
     this.#reason = reason;
-    return false;
+    return hasChanged;
   }
 
   #fail(direction: Direction, from: number, before: Flow, now: number): boolean {

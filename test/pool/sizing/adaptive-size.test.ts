@@ -167,6 +167,14 @@ describe('the controller', () => {
     expect(sizer.size).toBeGreaterThan(19);
   });
 
+  it('takes no more places than are asked for, so that it can still find that they are too many', () => {
+    const server = { speed: () => 1, workMs: () => 10 };
+    const run = simulate({ server, load: { callers: 16 }, sizing: BOUNDS, seconds: 10 });
+    // A try is at most one step beyond.
+    expect(run.finalSize).toBeLessThanOrEqual(19);
+    expect(run.perSecond).toBeGreaterThan(1400);
+  });
+
   it('grows while the hold time stays the same, and comes back when it grows with the size', () => {
     const sizer = new AdaptiveSize({ min: 1, max: 40, start: 5 }, 0);
     // Ten at once are served side by side, more in turn.

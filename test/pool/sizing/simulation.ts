@@ -103,8 +103,8 @@ export function simulate({
       if (job.left > 1e-9) continue;
       running.delete(job);
       if (now >= warmUpSeconds * 1000) totals.push(now - job.arrivedMs);
-      if (load.callers !== undefined) arrive();
       adaptive?.ended(now, now - job.startedMs, running.size + 1, queue.length - head);
+      if (load.callers !== undefined) arrive();
       if (size() !== sizes.at(-1)) sizes.push(size());
     }
     start();
