@@ -339,11 +339,7 @@ function kindsOf({ appliesTo }: CodeVerdict): readonly MessageKind[] {
 
 /** The answer to a placement for which nobody waits any more. */
 function mayRefuse(verdict: CodeVerdict, { isSeen, state }: OrderRecord): boolean {
-  return (
-    kindsOf(verdict).includes('place') &&
-    !isSeen &&
-    (state === 'sent' || state === 'unknown' || state === 'held')
-  );
+  return kindsOf(verdict).includes('place') && !isSeen && (state === 'unknown' || state === 'held');
 }
 
 function refusalError(

@@ -164,7 +164,7 @@ export class OrderRecord {
     const end = endOf(word);
     if (end !== null) this.#follow(word);
     // Completed, and neither filled nor canceled: an order that was turned down.
-    else if (!this.isOver) this.refused(this.reason ?? refused(), true);
+    else this.refused(this.reason ?? refused(), true);
   }
 
   /** `null`: known already. A fill counts whatever the state is. */
@@ -219,7 +219,7 @@ export class OrderRecord {
   }
 
   lost(reason: IbError, settledBy: string): void {
-    if (this.isOver || this.state === 'new') return;
+    if (this.isOver) return;
     this.doubt = { reason: this.doubt?.reason ?? reason, settledBy };
     this.#enter('unknown');
   }
@@ -259,7 +259,6 @@ export class OrderRecord {
 
   #live(state: 'working' | 'partly-filled' | 'inactive'): void {
     this.reason = null;
-    this.#isEndConfirmed = false;
     this.#enter(state);
   }
 

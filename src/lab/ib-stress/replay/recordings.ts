@@ -199,6 +199,10 @@ export const RECORDINGS: Readonly<Record<string, string>> = {
     'Fjqwztd6sXTVvQNs7DYvxidz7gZxm_cNNVpdvdTidx3yGjmYKeQa-gg5hwtFCg_1Y8vnEEtD63SJdKPI91QlGTcLAbMGp4G-o-Wxqpkwx6AS',
   "replay-orders: refusals that fit nobody who waits":
     'Fjqwztd6sXTVvQNs7DYvpGF87GP6KMhsb4LsUxdAUzpg6o6S6uVnCdTwe2AcLOuh6eKnkQII4isxzbrHhQU0QmcBkQy5aesqXcDondMwkg22i5PvGWaXEIbpBdaCbUp4S1EGMMiVBdaCFgeGbKDc3i_ewilbxdwh9W8JX9y2OUXLAXNWB-aUZhJJDvMvs6AQ9gBSK7o1',
+  "replay-orders: orders that turn out to live, and ids that are given again":
+    'Fjqwztd6sXTVvQNs7DYvpGF8gMysWkub0e7dj1snP4MK24ZpTgeGibzHjzIbyiv38KLhkGf06TRGxpFvarKCv_c6ss3ZIjAdbd1kdqPfZd-njtGRq6I5Xo_5DkKsADkOcXnqdZpN1eXb-vOQeDo7gpEw',
+  "replay-orders: orders placed between two outages wait for the look after the last":
+    'Fjqwztd6sXTVvQNs7DYvpGF87GP6KMhsb4LsI7sKIGtW4mA_yXoCy73jm-DVL8kLkjKYlDokiJwA8snvAUlEZWMaZLxiL8kLkEVelDoklHhUrDOTQhMszZEo4-xO_mNlEAMSTKUIC5XYmJGm5DloJhzraBgjpojTTttFAH802f9p0QV-7r1U5XEt918PuiZ951dn1Gx0J2BMj2eLBBGw',
   "replay-orders: orders whose contracts are named by number":
     'Fjqwztd6sXTVvQNs7DYvhmJ0x2k0OG_LDkr69OQBQ1K4BUBryDDgiQ_u7VioG83_vlaGxD3EUYp_y_sizK8eAvErMm6B',
   "replay-orders: a look that ends in the moment in which the session does":

@@ -132,6 +132,72 @@ export const orderEdges: readonly Act[] = [
     },
   },
   {
+    name: 'orders that turn out to live, and ids that are given again',
+    async play(s) {
+      const c = await s.ready({ reconnectMs: 50, orders: { keepOrders: 2 } });
+      const g = orderSide(s);
+      const a = s.follow('a', c.placeOrder(AAPL, LIMIT));
+      await s.pass();
+      s.error(5, 110, 'off the tick');
+      await s.pass(10);
+      g.open(5, 'Submitted', { permId: 1 });
+      await s.pass(10);
+      s.watch('done again', a.done);
+      s.watch('settled again', a.settled);
+      const rest = (async (): Promise<string> => {
+        const kinds = [];
+        for await (const { kind } of a) kinds.push(kind);
+        return kinds.join(' ');
+      })();
+      s.watch('all of its steps', rest);
+      s.watch('modify', a.modify({ lmtPrice: 3 }));
+      await s.pass(10);
+      s.error(5, 103, 'Duplicate order id');
+      await s.pass(10);
+      g.status(5, 'Cancelled', 0, 100, { permId: 1 });
+      await s.pass(10);
+      g.open(5, 'Submitted', { permId: 2 });
+      s.show('order 5', c.order(5));
+      s.watch('cancel of an unknown one', c.cancelOrder(77, { timeoutMs: 50 }));
+      await s.pass(100);
+      s.show("order ''", c.order(''));
+      c.placeOrder(AAPL, { ...LIMIT, orderRef: 'next' });
+      await s.pass(10);
+      s.show('order 5 after the first is forgotten', c.order(5));
+      s.note(JSON.stringify(c.orders().map(({ id, permId, state }) => [id, permId, state])));
+      g.status(5, 'Filled', 100, 0, { permId: 2 });
+      await s.pass(10);
+      s.show('order 5', c.order(5));
+      figures(s, c);
+    },
+  },
+  {
+    name: 'orders placed between two outages wait for the look after the last',
+    async play(s) {
+      const c = await s.ready({ reconnectMs: 50, orders: { recheckMs: 1000 } });
+      const g = orderSide(s);
+      s.follow('a', c.placeOrder(AAPL, LIMIT));
+      await s.pass();
+      g.open(5, 'Submitted', { permId: 1 });
+      await s.pass(10);
+      s.info(1100);
+      s.info(1102);
+      await s.pass(5);
+      s.follow('b', c.placeOrder(AAPL, LIMIT));
+      await s.pass(5);
+      s.info(1102);
+      s.follow('d', c.placeOrder(AAPL, LIMIT, { timeoutMs: 3000 }));
+      await s.pass(5);
+      s.note(`lists: ${await g.lists({ open: [{ id: 5, order: { permId: 1 } }] })}`);
+      await s.pass(10);
+      s.note(`lists: ${await g.lists({ open: [{ id: 5, order: { permId: 1 } }] })}`);
+      await s.pass(5000);
+      s.note(`lists: ${await g.lists({ open: [{ id: 5, order: { permId: 1 } }] })}`);
+      figures(s, c);
+      s.timers();
+    },
+  },
+  {
     name: 'orders whose contracts are named by number',
     async play(s) {
       const c = await s.ready();
