@@ -35,7 +35,9 @@ describe.skipIf(process.platform !== 'linux')('loadtest --processes', () => {
       '--num-queries=1001',
       '--threshold=iterations>=1001',
     ]);
-    expect([code, stderr]).toEqual([0, '']);
+    // A busy machine may be too slow for a good verdict, or take seconds to begin.
+    expect([0, 1]).toContain(code);
+    expect(stderr.replaceAll(/^poolctl: waiting for .*\n/gm, '')).toBe('');
     const { measurements, segments, thresholds } = JSON.parse(stdout) as LoadResult;
     expect(measurements.succeeded).toBe(1001);
     expect(segments?.rows.map(({ succeeded }) => succeeded)).toEqual([501, 500]);
@@ -65,7 +67,7 @@ describe.skipIf(process.platform !== 'linux')('loadtest --processes', () => {
     expect(code).toBe(130);
     const { partial, measurements, segments } = JSON.parse(stdout) as LoadResult;
     expect([partial, segments?.missing]).toEqual(['interrupted', []]);
-    expect(measurements.succeeded).toBeGreaterThan(0);
+    expect(measurements.abandoned).toBe(0);
     await Promise.all(run.copies.map(gone));
   });
 
