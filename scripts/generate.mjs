@@ -10,23 +10,32 @@ import { generatedFiles } from './generate/files.mjs';
 
 const root = join(import.meta.dirname, '..');
 const built = (/** @type {string} */ path) => import(join(root, 'dist', path));
-const [{ commands }, { catalogOf }, { CHECKS }, { CAUSES }, { RULES }, { RESOURCES }, { TABLE }] =
-  await Promise.all([
-    built('commands/index.js'),
-    built('src/cli/catalog.js'),
-    built('src/doctor/registry.js'),
-    built('src/diagnosis/registry.js'),
-    built('src/audit/rules.js'),
-    built('src/audit/resources/index.js'),
-    built('src/metrics/table.js'),
-  ]);
+const [
+  { commands },
+  { catalogOf },
+  { CHECKS },
+  { CAUSES },
+  { RULES },
+  { RESOURCES },
+  { PYTHON_RESOURCES },
+  { TABLE },
+] = await Promise.all([
+  built('commands/index.js'),
+  built('src/cli/catalog.js'),
+  built('src/doctor/registry.js'),
+  built('src/diagnosis/registry.js'),
+  built('src/audit/rules.js'),
+  built('src/audit/resources/index.js'),
+  built('src/audit/languages/python/resources.js'),
+  built('src/metrics/table.js'),
+]);
 const { description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const rules = Object.entries(RULES).map(([id, { title }]) => ({ id, title }));
 const files = generatedFiles(await catalogOf(commands), description, {
   checks: CHECKS,
   causes: CAUSES,
   rules,
-  resources: RESOURCES,
+  resources: [...RESOURCES, ...PYTHON_RESOURCES],
   metrics: TABLE,
 });
 // A command that is gone leaves no page behind.

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv-draft-2020/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../commands/index.js';
 import { generatedFiles } from '../scripts/generate/files.mjs';
+import { PYTHON_RESOURCES } from '../src/audit/languages/python/resources.js';
 import { RESOURCES } from '../src/audit/resources/index.js';
 import { RULES } from '../src/audit/rules.js';
 import { catalogOf } from '../src/cli/catalog.js';
@@ -22,7 +23,7 @@ const generated = generatedFiles(catalog, description, {
   checks: CHECKS,
   causes: CAUSES,
   rules: Object.entries(RULES).map(([id, { title }]) => ({ id, title })),
-  resources: RESOURCES,
+  resources: [...RESOURCES, ...PYTHON_RESOURCES],
   metrics: TABLE,
 });
 const committed = (name: string) => readFileSync(join(root, name), 'utf8');

@@ -1,16 +1,19 @@
+import { PYTHON_RESOURCES } from './languages/python/resources.js';
 import { RESOURCES } from './resources/index.js';
 import { RULES } from './rules.js';
 
+const ALL = [...RESOURCES, ...PYTHON_RESOURCES];
+
 /** What `--explain` knows of: resources, then rules. */
 export function topics(): readonly string[] {
-  return [...RESOURCES.map(({ id }) => id), ...Object.keys(RULES)];
+  return [...ALL.map(({ id }) => id), ...Object.keys(RULES)];
 }
 
 /** The page of a resource or rule in Markdown, as it stands in docs/rules. */
 export function markdownPage(topic: string): string {
-  const { docs, found } = docsOf(topic);
+  const { docs, found, language } = docsOf(topic);
   const { title, why, leaks, fixed, exceptions } = docs;
-  const code = (text: string) => `\`\`\`ts\n${text}\n\`\`\``;
+  const code = (text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
   return `# ${topic}
 
 ${title}
@@ -37,12 +40,15 @@ export function explain(topic: string): string {
   return page(topic, docs, found);
 }
 
-function docsOf(topic: string): { readonly docs: Docs; readonly found: string } {
-  const resource = RESOURCES.find(({ id }) => id === topic);
-  if (resource !== undefined) return { docs: { title: resource.title, ...resource.docs }, found: 'Leaks' };
+function docsOf(topic: string): { readonly docs: Docs; readonly found: string; readonly language: string } {
+  const resource = ALL.find(({ id }) => id === topic);
+  if (resource !== undefined) {
+    const language = resource.language ?? 'ts';
+    return { docs: { title: resource.title, ...resource.docs }, found: 'Leaks', language };
+  }
   const [, rule] = Object.entries(RULES).find(([id]) => id === topic) ?? [];
   if (rule === undefined) throw new RangeError(`neither a resource nor a rule is called ${topic}`);
-  return { docs: rule, found: 'Found' };
+  return { docs: rule, found: 'Found', language: 'ts' };
 }
 
 interface Docs {

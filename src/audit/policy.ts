@@ -1,4 +1,5 @@
 import { globToRegExp } from './code/ignore.js';
+import { PYTHON_RESOURCES } from './languages/python/resources.js';
 import { RESOURCES } from './resources/index.js';
 import { RULES } from './rules.js';
 import type { AuditResult, Confidence, Finding, Severity } from './types.js';
@@ -52,7 +53,7 @@ export function applyPolicy(
 
 /** The names that rules can be switched by. */
 function ruleNames(): readonly string[] {
-  return ['leak', ...Object.keys(RULES), ...RESOURCES.map(({ id }) => id)];
+  return ['leak', ...Object.keys(RULES), ...[...RESOURCES, ...PYTHON_RESOURCES].map(({ id }) => id)];
 }
 
 /** The first name that no rule or resource has; null where all are known. */

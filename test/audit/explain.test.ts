@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audit } from '../../src/audit/audit.js';
 import { explain, markdownPage, topics } from '../../src/audit/explain.js';
+import { PYTHON_RESOURCES } from '../../src/audit/languages/python/resources.js';
 import { RESOURCES } from '../../src/audit/resources/index.js';
 import { RULES } from '../../src/audit/rules.js';
 
@@ -13,15 +14,17 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function findingsIn(code: string) {
-  const file = join(folder, 'example.ts');
+async function findingsIn(code: string, name = 'example.ts') {
+  const file = join(folder, name);
   await writeFile(file, code);
   return audit([file], { cwd: folder }).findings;
 }
 
 describe('what --explain prints', () => {
   it('has a text for each resource and each rule', () => {
-    expect(new Set(topics()).size).toBe(RESOURCES.length + Object.keys(RULES).length);
+    expect(new Set(topics()).size).toBe(
+      RESOURCES.length + PYTHON_RESOURCES.length + Object.keys(RULES).length,
+    );
     for (const topic of topics()) expect(explain(topic)).toContain('Repaired:');
   });
 
@@ -36,6 +39,16 @@ describe('what --explain prints', () => {
     'is true of $id: its repair is clean',
     async ({ fixed }) => {
       expect((await findingsIn(fixed)).filter(({ severity }) => severity === 'error')).toEqual([]);
+    },
+  );
+
+  it.each(PYTHON_RESOURCES.map(({ id, docs }) => ({ id, ...docs })))(
+    'is true of $id in Python: its leak is found, and its repair is clean',
+    async ({ id, leaks, fixed }) => {
+      const found = await findingsIn(leaks, 'example.py');
+      expect(found.filter(({ severity }) => severity === 'error')).toMatchObject([{ resource: id }]);
+      const left = await findingsIn(fixed, 'example.py');
+      expect(left.filter(({ severity }) => severity === 'error')).toEqual([]);
     },
   );
 

@@ -23,11 +23,22 @@ function connection(
     readonly takes?: readonly string[];
     readonly methods?: readonly string[];
     readonly why: string;
-    readonly example: string;
+    readonly example?: string;
+    /** The whole of both examples, for drivers that are awaited. */
+    readonly examples?: readonly [leaks: string, fixed: string];
     readonly exceptions: string;
   },
 ): ResourceSpec {
-  const { isKeptByBlock = false, takes = [], methods = ['close'], why, example, exceptions, ...rest } = spec;
+  const {
+    examples,
+    isKeptByBlock = false,
+    takes = [],
+    methods = ['close'],
+    why,
+    example = '',
+    exceptions,
+    ...rest
+  } = spec;
   return {
     ...rest,
     language: 'python',
@@ -37,11 +48,15 @@ function connection(
     isSync: true,
     docs: {
       why,
-      leaks: `${example}
+      leaks:
+        examples?.[0] ??
+        `${example}
     rows = connection.execute("select name from users").fetchall()
     connection.close()
     return rows`,
-      fixed: `from contextlib import closing
+      fixed:
+        examples?.[1] ??
+        `from contextlib import closing
 ${example.replace(/connection = (.*)$/, 'with closing($1) as connection:')}
         return connection.execute("select name from users").fetchall()`,
       exceptions,
@@ -78,11 +93,22 @@ export const psycopgPool = connection({
   takes: ['putconn'],
   isKeptByBlock: true,
   why: 'A connection that getconn() lends comes back by putconn() only. `with connection` ends the transaction.',
-  example: `from psycopg_pool import ConnectionPool
+  examples: [
+    `from psycopg_pool import ConnectionPool
 pool = ConnectionPool("dbname=shop")
 
 def names():
-    connection = pool.getconn()`,
+    connection = pool.getconn()
+    rows = connection.execute("select name from users").fetchall()
+    pool.putconn(connection)
+    return rows`,
+    `from psycopg_pool import ConnectionPool
+pool = ConnectionPool("dbname=shop")
+
+def names():
+    with pool.connection() as connection:
+        return connection.execute("select name from users").fetchall()`,
+  ],
   exceptions: '`with pool.connection() as connection` gives it back.',
 });
 
@@ -108,10 +134,23 @@ export const asyncpg = connection({
   takes: ['release'],
   methods: ['close', 'terminate'],
   why: 'A pool keeps every connection that it has lent; only release() or the end of `async with` brings it back.',
-  example: `import asyncpg
+  examples: [
+    `import asyncpg
 
 async def names(dsn):
-    connection = await asyncpg.connect(dsn)`,
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch("select name from users")
+    await connection.close()
+    return rows`,
+    `import asyncpg
+
+async def names(dsn):
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetch("select name from users")
+    finally:
+        await connection.close()`,
+  ],
   exceptions: '`async with pool.acquire() as connection` gives it back.',
 });
 
@@ -130,10 +169,26 @@ export const aioPools = connection({
   takes: ['release'],
   methods: ['close', 'ensure_closed'],
   why: 'A pool keeps every connection that it has lent; only release() or the end of `async with` brings it back.',
-  example: `import aiopg
+  examples: [
+    `import aiopg
 
-async def names(dsn):
-    connection = await aiopg.connect(dsn)`,
+async def name(dsn):
+    pool = await aiopg.create_pool(dsn)
+    connection = await pool.acquire()
+    cursor = await connection.cursor()
+    await cursor.execute("select name from users")
+    row = await cursor.fetchone()
+    pool.release(connection)
+    return row`,
+    `import aiopg
+
+async def name(dsn):
+    pool = await aiopg.create_pool(dsn)
+    async with pool.acquire() as connection:
+        cursor = await connection.cursor()
+        await cursor.execute("select name from users")
+        return await cursor.fetchone()`,
+  ],
   exceptions: '`async with pool.acquire() as connection` gives it back.',
 });
 
@@ -155,10 +210,20 @@ export const aiosqlite = connection({
   title: 'an aiosqlite connection',
   acquire: [connects('aiosqlite')],
   why: 'An open connection keeps a thread, a file descriptor and its locks.',
-  example: `import aiosqlite
+  examples: [
+    `import aiosqlite
 
 async def names(path):
-    connection = await aiosqlite.connect(path)`,
+    connection = await aiosqlite.connect(path)
+    rows = await connection.execute_fetchall("select name from users")
+    await connection.close()
+    return rows`,
+    `import aiosqlite
+
+async def names(path):
+    async with aiosqlite.connect(path) as connection:
+        return await connection.execute_fetchall("select name from users")`,
+  ],
   exceptions: '`async with aiosqlite.connect(...)` closes it.',
 });
 
