@@ -299,7 +299,7 @@ function isSingleton(owner: ts.ClassLikeDeclaration): boolean {
 
 /** What starts things, and keeps them for as long as the process runs. */
 const STARTS =
-  /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser|worker|hub)s?$/i;
+  /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^run\w*(app|server|service|worker|daemon)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser|worker|hub)s?$/i;
 
 /**
  * A leak of what serves a whole process: nothing where it is kept. A note where the function runs once, or makes it

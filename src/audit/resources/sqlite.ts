@@ -17,7 +17,7 @@ export const sqlite: ResourceSpec = {
     ofParent: [],
     usedAfter: 'a handle that is closed cannot be used',
   },
-  protocol: [],
+  protocol: ['defaultSafeIntegers', 'unsafeMode', 'function', 'aggregate', 'table'],
   answers: [{ asked: 'inTransaction', trueAfter: [], falseAfter: [], afterFailedCommit: true }],
   isSync: true,
   docs: {
