@@ -193,7 +193,7 @@ function overlapOf(parts: readonly Part[], least: number): number {
   throw new MergeError(
     `the segments ran at different times: together for ${formatMs(common)} of ${formatMs(longest)} ` +
       `(${formatShare(overlap, 0)}, at least ${formatShare(least, 0)} is needed). ${who.join(', ')}`,
-    'Start them at once, with --start-at or --agents, and limit the run with --duration.',
+    'Start them at once, with --start-at, and limit the run with --duration.',
   );
 }
 
