@@ -5,7 +5,15 @@ import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
-import { count, duration, durationOrNever, size, text, type ValueType } from '../src/cli/value-types.js';
+import {
+  count,
+  duration,
+  durationOrNever,
+  path,
+  size,
+  text,
+  type ValueType,
+} from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
 import { DEFAULT_OPTIONS } from '../src/doctor/doctor.js';
 import { CHECKS } from '../src/doctor/registry.js';
@@ -62,6 +70,11 @@ const options = {
   strict: flag({ summary: 'fail on warnings too', group: 'Checks' }),
   tryLogin: flag({
     summary: 'log in through PgBouncer as the user of postgres://',
+    group: 'Checks',
+  }),
+  recording: list({
+    summary: 'judge the pool sizes in this recording of poolctl run --record-leases',
+    type: path('FILE'),
     group: 'Checks',
   }),
   timeout: value({
@@ -297,8 +310,11 @@ async function addressesOf(
     arguments: { targets },
     io,
   } = context;
+  const recordings = context.options.recording.map((file) => `recording:${file}`);
   const addresses = await Promise.all(
-    targets.map(async (one) => (one === 'pool:' ? await live(context, targets.length > 1) : [one])),
+    [...targets, ...recordings].map(async (one) =>
+      one === 'pool:' ? await live(context, targets.length > 1) : [one],
+    ),
   );
   const parsed: TargetAddress[] = [];
   const problems: { message: string; hint: string | null }[] = [];

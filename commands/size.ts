@@ -8,7 +8,7 @@ import { flag, list, value } from '../src/cli/options.js';
 import { count, duration, path, text, type ValueType } from '../src/cli/value-types.js';
 import { readRecording } from '../src/leases/file.js';
 import { formatsOf, renderReport } from '../src/report/registry.js';
-import { sizeRecordings } from '../src/sizing/size.js';
+import { DEFAULT_TARGET_MS, sizeRecordings } from '../src/sizing/size.js';
 
 /** `2x`, or a number. */
 const factor: ValueType<number> = {
@@ -29,7 +29,7 @@ const options = {
   targetWait: value({
     summary: 'longest wait of 99 % of the acquires',
     type: duration({ leastMs: 0.1 }),
-    default: 10,
+    default: DEFAULT_TARGET_MS,
     group: 'Recommendation',
   }),
   growth: value({

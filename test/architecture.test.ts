@@ -28,7 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   sources: ['watch', 'pool', 'db', 'snapshot', 'base'],
   pgbouncer: ['base'],
   diagnosis: ['sources', 'report', 'snapshot', 'base'],
-  doctor: ['diagnosis', 'sources', 'pgbouncer', 'watch', 'pool', 'db', 'snapshot', 'base'],
+  doctor: ['sizing', 'leases', 'diagnosis', 'sources', 'pgbouncer', 'watch', 'pool', 'db', 'snapshot', 'base'],
   ib: ['pool', 'snapshot', 'base'],
   ws: ['pool', 'snapshot', 'base'],
   http: ['pool', 'snapshot', 'base'],

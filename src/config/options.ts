@@ -335,6 +335,8 @@ export interface PoolctlConfig {
     readonly strict?: boolean | undefined;
     /** log in through PgBouncer as the user of postgres:// */
     readonly tryLogin?: boolean | undefined;
+    /** judge the pool sizes in this recording of poolctl run --record-leases */
+    readonly recording?: string | readonly string[] | undefined;
     /** maximum time to read one target (default: 10s) */
     readonly timeout?: number | string | undefined;
     /** maximum idle time in a transaction (default: 30s) */

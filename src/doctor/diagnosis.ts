@@ -66,7 +66,7 @@ function statesOf(targets: Omit<Targets, 'diagnosis'>, nowMs: number): readonly 
     ...targets.mysql.flatMap(({ label, reading }) => known(label, knownOrNull(reading))),
     ...targets.pgbouncer.map((target) => read(target.label, poolerReading(target, nowMs))),
     ...targets.unreadable.flatMap(({ kind, label, problem }): SourceState[] =>
-      kind === 'sqlite'
+      kind === 'sqlite' || kind === 'recording'
         ? []
         : [
             {

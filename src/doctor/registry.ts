@@ -35,6 +35,7 @@ import { poolerPaused } from './checks/pooler-paused.js';
 import { poolerQueue } from './checks/pooler-queue.js';
 import { poolerVersion } from './checks/pooler-version.js';
 import { preparedStatements } from './checks/prepared-statements.js';
+import { recordedPoolSize } from './checks/recorded-pool-size.js';
 import { reservedConnections } from './checks/reserved-connections.js';
 import { resetQuery } from './checks/reset-query.js';
 import { serverKeepalives } from './checks/server-keepalives.js';
@@ -106,5 +107,6 @@ export const CHECKS: readonly Check[] = [
   doublePooling,
   sessionState,
   staleConnections,
+  recordedPoolSize,
   ...POOL_CHECKS,
 ];

@@ -70,6 +70,7 @@ const NEEDED: Readonly<Record<TargetKind, string>> = {
   pgbouncer: 'a target pgbouncer://',
   pool: 'a target pool:',
   sqlite: 'a target sqlite:',
+  recording: 'a recording (--recording FILE)',
   settings: "the application's settings (--pool-size or DB_POOL_SIZE, and the like)",
 };
 

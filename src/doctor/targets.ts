@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { formatDuration } from '../base/units.js';
 import { createDatabase, cutUrl } from '../db/database.js';
 import { suggestUrl } from '../db/suggest-url.js';
+import { readRecording } from '../leases/file.js';
 import { addressError, SourceError } from '../sources/errors.js';
 import { openSource } from '../sources/registry.js';
 import type { SourceOptions } from '../sources/types.js';
@@ -19,6 +21,7 @@ import type {
   PoolTarget,
   PostgresTarget,
   Problem,
+  RecordingTarget,
   SqliteTarget,
   TargetKind,
   Targets,
@@ -26,7 +29,7 @@ import type {
 
 /** Kinds of addresses, as help texts name them. */
 export const TARGET_FORMS =
-  'postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, pool:PATH, sqlite:FILE';
+  'postgres://USER@HOST/DATABASE, mysql://USER@HOST/, pgbouncer://USER@HOST/, pool:PATH, sqlite:FILE, recording:FILE';
 
 export interface TargetOptions extends SourceOptions {
   readonly settings: AppSettings | null;
@@ -46,7 +49,7 @@ export interface OpenTargets extends AsyncDisposable {
   readonly examined: readonly ExaminedTarget[];
 }
 
-type AnyTarget = PostgresTarget | MysqlTarget | PgBouncerTarget | PoolTarget | SqliteTarget;
+type AnyTarget = PostgresTarget | MysqlTarget | PgBouncerTarget | PoolTarget | SqliteTarget | RecordingTarget;
 
 /** An address that has been looked at, and not been opened. */
 export interface TargetAddress {
@@ -75,6 +78,7 @@ export function parseTarget(address: string, options: SourceOptions): TargetAddr
     const what = scheme === '' ? 'it has no scheme' : `the scheme '${scheme}' is not known`;
     throw addressError(address, what, `there is ${TARGET_FORMS}`);
   }
+  if (kind === 'recording') return { kind, address, label: address };
   // Both look at the whole address, and open nothing before they are asked something.
   const label =
     kind === 'sqlite'
@@ -87,6 +91,7 @@ const KINDS: ReadonlyMap<string, TargetAddress['kind']> = new Map([
   ['pgbouncer', 'pgbouncer'],
   ['pool', 'pool'],
   ['sqlite', 'sqlite'],
+  ['recording', 'recording'],
 ]);
 
 /** Reads all targets. A target that cannot be read is listed among the others. Rejects only if the signal aborts. */
@@ -123,6 +128,7 @@ export async function openTargets(
     pgbouncer: targets.filter((target) => target.kind === 'pgbouncer'),
     pool: targets.filter((target) => target.kind === 'pool'),
     sqlite: targets.filter((target) => target.kind === 'sqlite'),
+    recording: targets.filter((target) => target.kind === 'recording'),
     settings,
     unreadable: results.flatMap(({ one: { kind, label }, problem }) =>
       problem === null ? [] : [{ kind, label, problem }],
@@ -209,6 +215,12 @@ async function open(
     }
     case 'sqlite':
       return openSqlite(address, label, signal);
+    case 'recording': {
+      const path = address.slice(address.indexOf(':') + 1);
+      return {
+        target: { kind, label, recording: await readRecording(resolve(options.cwd ?? '', path), path) },
+      };
+    }
   }
 }
 
@@ -291,6 +303,8 @@ function descriptionOf(target: AnyTarget): string {
     }
     case 'sqlite':
       return 'a SQLite file';
+    case 'recording':
+      return `leases of ${target.recording.process?.app ?? 'an application'}, ${formatDuration(Math.round(target.recording.durationMs))}`;
   }
 }
 

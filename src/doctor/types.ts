@@ -1,10 +1,11 @@
 import type { Finding } from '../diagnosis/types.js';
+import type { Recording } from '../leases/recording.js';
 import type { Reading } from '../snapshot/reading.js';
 import type { DatabaseReading } from '../snapshot/server.js';
 import type { Unknowable } from './unknowable.js';
 
 /** The targets of a check. `settings` are those of the application: its pool's size and its timeouts. */
-export type TargetKind = 'postgres' | 'mysql' | 'pgbouncer' | 'pool' | 'sqlite' | 'settings';
+export type TargetKind = 'postgres' | 'mysql' | 'pgbouncer' | 'pool' | 'sqlite' | 'recording' | 'settings';
 
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 
@@ -107,6 +108,7 @@ export interface Targets {
   readonly pgbouncer: readonly PgBouncerTarget[];
   readonly pool: readonly PoolTarget[];
   readonly sqlite: readonly SqliteTarget[];
+  readonly recording: readonly RecordingTarget[];
   /** null: nothing is known of the application's settings. */
   readonly settings: AppSettings | null;
   /** Targets of any kind that could not be read. They are not among the others. */
@@ -264,6 +266,13 @@ export interface PoolTarget {
 }
 
 /** A SQLite file, opened for reading only. */
+/** A recording of leases, as `poolctl run --record-leases` wrote it. */
+export interface RecordingTarget {
+  readonly kind: 'recording';
+  readonly label: string;
+  readonly recording: Recording;
+}
+
 export interface SqliteTarget {
   readonly kind: 'sqlite';
   readonly label: string;

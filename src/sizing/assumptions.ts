@@ -29,6 +29,7 @@ export function assumptionsOf(
       ? []
       : [`Growth of ${growth}x means that the same acquires arrive in 1/${growth} of the time.`]),
     ...(leakingMs === null ? [] : ['Leaks and outliers hold as long as other leases of their call site.']),
+    ...(library === 'poolctl' ? ['Checks of idle connections before they are lent take no time.'] : []),
     ...(connects.some(({ tookMs }) => tookMs !== null)
       ? []
       : [`Connects take no time: ${library} does not report how long they take.`]),

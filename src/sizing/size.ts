@@ -2,6 +2,9 @@ import type { Recording } from '../leases/recording.js';
 import { LEAST_ACQUIRES, type SizeOptions, sizePool } from './size-pool.js';
 import type { Fleet, PoolSizing, SizeResult, Unsized } from './types.js';
 
+/** The p99 wait that is good enough unless the user says otherwise, in milliseconds. */
+export const DEFAULT_TARGET_MS = 10;
+
 export interface FleetOptions {
   /** Processes that run the application. null: as many as there are recordings. */
   readonly instances: number | null;

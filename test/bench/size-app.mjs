@@ -6,7 +6,7 @@ import { createDatabase } from 'poolctl';
 import { seededRandom } from '../../dist/src/base/random.js';
 
 /** @typedef {{ target: 'postgres' | 'pgbouncer' | 'sqlite', url: string, size: number, workload: string, seconds: number, seed: number, timeoutMs: number }} Job */
-/** @typedef {{ query(sql: string): Promise<unknown>, release(): void }} Connection */
+/** @typedef {{ query(sql: string): Promise<unknown>, release(): void, waitedMs?: number }} Connection */
 /** @typedef {{ atMs: number, holdMs: number, kind: 'read' | 'lock' | 'leak' }} Call */
 
 /** @type {Job} */
@@ -51,11 +51,11 @@ const WORKLOADS = {
     return calls;
   },
   'lock-bound': () =>
-    arrivals(() => 40).map((atMs) => {
-      const isWrite = random() < 0.5;
+    arrivals(() => 30).map((atMs) => {
+      const isWrite = random() < 0.4;
       return {
         atMs,
-        holdMs: isWrite ? 10 + 20 * random() : exponential(40),
+        holdMs: isWrite ? 10 + 10 * random() : exponential(60),
         kind: isWrite ? 'lock' : 'read',
       };
     }),
@@ -89,7 +89,8 @@ async function main() {
       waits.push(performance.now() - askedAt);
       return;
     }
-    waits.push(performance.now() - askedAt);
+    // The time until a session is ready, which is not the pool's alone, is not the pool's wait.
+    waits.push(connection.waitedMs ?? performance.now() - askedAt);
     if (call.kind === 'leak') return;
     try {
       await pool[call.kind](connection, call.holdMs);
@@ -162,6 +163,9 @@ function pgPool() {
 
 function sqlitePool() {
   const database = createDatabase(job.url, { size: job.size, maxOverflow: 0, timeoutMs: job.timeoutMs });
+  /** @type {number[]} */
+  const waited = [];
+  database.pool.on('acquire', ({ waitedMs }) => waited.push(waitedMs ?? 0));
   /** A process has one writer at a time: SQLite locks the whole file. */
   let writing = Promise.resolve();
   return {
@@ -170,10 +174,14 @@ function sqlitePool() {
       await session.query('create table if not exists counter (id integer primary key, n int)');
       await session.query('insert or ignore into counter values (1, 0)');
       session.close();
+      waited.length = 0;
     },
     async acquire() {
       const session = await database.getDb();
+      // Sessions are handed out in the order of their leases.
+      const waitedMs = waited.shift() ?? 0;
       return {
+        waitedMs,
         query: (/** @type {string} */ sql) => session.query(sql),
         release: () => void session.close(),
       };

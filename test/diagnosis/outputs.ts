@@ -108,7 +108,7 @@ async function doctorCauses(
   clock.stepMs = stepMs;
   await clock.advance(1000);
   const targets = {
-    ...{ postgres: [], mysql: [], pgbouncer: [], sqlite: [], settings: null, unreadable: [] },
+    ...{ postgres: [], mysql: [], pgbouncer: [], sqlite: [], recording: [], settings: null, unreadable: [] },
     pool: sources.map(({ label }) => ({ label })),
     diagnosis: await diagnosed,
   };

@@ -18,6 +18,7 @@ const NONE: Targets = {
   pgbouncer: [],
   pool: [],
   sqlite: [],
+  recording: [],
   settings: null,
   unreadable: [],
 };

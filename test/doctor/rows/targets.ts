@@ -34,6 +34,7 @@ export async function outcomesOf(id: string, { options, ...targets }: Given): Pr
       pgbouncer: [],
       pool: [],
       sqlite: [],
+      recording: [],
       settings: null,
       unreadable: [],
       ...targets,
