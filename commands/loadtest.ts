@@ -213,7 +213,6 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   const earlier = options.compareWith === null ? null : await readResult(options.compareWith, io.cwd);
   // Loaded before the run, which may use up the file descriptors.
   const report = await rendererOf('loadtest', options.format);
-  const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
   const segment = await segmentOf(context, optionTable);
   const from = segmentOrigin(context);
   if (segment !== null && from !== null)
@@ -221,6 +220,7 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
   const { parent } = io;
   const gate =
     parent === null ? await gateOf(context, warmupMs(context, test.pool)) : gateOfParent(parent, io.clock);
+  const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
   try {
     const intervals: Interval[] = [];
     const result = await measure(context, test, test.pool, {

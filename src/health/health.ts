@@ -1,6 +1,6 @@
 import type { FeedFigures } from '../snapshot/feed.js';
 import type { PoolSetup, WatchedHolder, WatchedSnapshot } from '../snapshot/pool.js';
-import { sizingText } from '../snapshot/sizing.js';
+import { sizingText } from './sizing-text.js';
 
 /** `error`: its figures could not be read, or it lends nothing any more. */
 export type HealthStatus = 'healthy' | 'warning' | 'critical' | 'error';

@@ -71,7 +71,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 /** Names that may be anything, and settings of which an empty one is a value. */
 // A token may be any word too, and nothing shows it afterwards.
 const ANY_NAME = new Set([
-  ...['name', 'account', 'user', 'adminUser', 'statsUser', 'column', 'cacheLocation', 'controlToken'],
+  ...['name', 'account', 'user', 'adminUser', 'statsUser', 'column', 'cacheLocation', 'controlToken', 'pool'],
 ]);
 const MAY_BE_EMPTY = (command: string, { placeholder }: OptionSpec<unknown>) =>
   command === 'pgbouncer init' && placeholder === 'TEXT';

@@ -338,7 +338,7 @@ const EXPECTED: Readonly<Record<string, (values: readonly number[], expr: string
   'Connection checkout duration: p99': some((value) => value > 0 && value < 10),
   'Time for which connections are held: ': some((value) => value >= 0.005),
   'Invalidations and errors: invalidations': positive,
-  'Invalidations and errors: time-outs': positive,
+  'Invalidations and errors: timeouts': positive,
   'Invalidations and errors: failed connects': all((value) => value === 0),
   'Invalidations and errors: leaks': all((value) => value === 0),
   'PgBouncer clients: active': has(3),

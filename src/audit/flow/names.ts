@@ -32,6 +32,7 @@ export const READS = new Set(['get', 'pop', 'shift', 'at', 'find', 'dequeue']);
 export const READS_ALL = new Set([
   'values',
   'slice',
+  'splice',
   'filter',
   'concat',
   'reverse',

@@ -19,12 +19,7 @@ export function recordToFile(watcher: Watcher, self: WatchedProcess, name: strin
   const limitBytes = limit ? parseSize(limit, { least: 1 }) : DEFAULT_LIMIT_BYTES;
   watcher.whenAny(() => {
     try {
-      const { file, recorder } = start(wanted, limitBytes, self, name);
-      watcher.record(recorder);
-      self.onExit(() => {
-        recorder.end('exit');
-        file.close();
-      });
+      start(watcher, wanted, limitBytes, self, name);
     } catch (error) {
       self.tell(`poolctl: the leases are not recorded: ${asError(error).message}\n`);
     }
@@ -32,17 +27,19 @@ export function recordToFile(watcher: Watcher, self: WatchedProcess, name: strin
 }
 
 function start(
+  watcher: Watcher,
   wanted: string,
   limitBytes: number,
   self: WatchedProcess,
   name: string | null,
-): { readonly file: BlockFile; readonly recorder: LeaseRecorder } {
-  const file = openFirst([wanted, `${wanted}.${self.pid}-${self.thread}`], limitBytes, (error) => {
-    self.tell(`poolctl: the recording of leases ended: ${error?.message}\n`);
-  });
+): void {
   const app = self.app(name);
   const startedAtMs = systemClock.wallTime();
   const about = { app: app.name, pid: self.pid, node: app.node ?? '', startedAtMs };
+  // poolctl-ignore-next-line leak -- the listener below closes it, and adding a listener does not fail
+  const file = openFirst([wanted, `${wanted}.${self.pid}-${self.thread}`], limitBytes, (error) => {
+    self.tell(`poolctl: the recording of leases ended: ${error?.message}\n`);
+  });
   const recorder = new LeaseRecorder(systemClock, about, (block) => {
     const fits = file.append(block);
     if (!fits) {
@@ -53,7 +50,11 @@ function start(
     }
     return fits;
   });
-  return { file, recorder };
+  self.onExit(() => {
+    recorder.end('exit');
+    file.close();
+  });
+  watcher.record(recorder);
 }
 
 function openFirst(

@@ -28,6 +28,7 @@ async function storm(s: Stage, seed: number): Promise<void> {
       const abort = new AbortController();
       if (pick(4) === 0) s.clock.setTimer(() => abort.abort(new Error('left')), pick(300));
       const timeoutMs = pick(3) === 0 ? pick(200) : undefined;
+      // poolctl-ignore-next-line leak -- a storm that fails ends with its simulated gateway
       pool.acquire({ signal: abort.signal, ...(timeoutMs !== undefined && { timeoutMs }) }).then(
         (lease) => {
           held.push(lease);

@@ -85,6 +85,7 @@ export const waits: readonly Act[] = [
       await s.pass();
       for (const line of [0, 1]) s.welcome({}, s.linkOf(line));
       await s.pass(150);
+      // poolctl-ignore-next-line leak -- the session ends with its simulated gateway, and compares the waits before that
       for (const name of ['a', 'b', 'c']) s.watch(name, pool.acquire());
       await s.pass(10);
       s.note(
