@@ -60,7 +60,7 @@ export const command = defineCommand({
     },
     {
       command: 'poolctl loadtest postgres://app@localhost/shop --engine wire --num-workers 8 --pool-size 8',
-      meaning: 'the limit of the server: messages without a driver, as fast as pgbench',
+      meaning: 'the limit of the server: messages without a driver',
     },
     {
       command: 'poolctl loadtest mysql://app@localhost/shop --prepare-threshold 1',
