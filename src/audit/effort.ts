@@ -11,6 +11,12 @@ const STEPS_OF_A_FUNCTION = 150_000;
 /** The steps after which the others of that function stay undecided. */
 const LAST_STEPS_OF_A_FUNCTION = 400_000;
 
+/** A lease of an origin had too many paths on a level. */
+export interface GivenUp {
+  readonly origin: string;
+  readonly level: number;
+}
+
 export interface Followed {
   readonly walk: Walk;
   readonly exits: Exits;
@@ -27,6 +33,25 @@ export interface Followed {
 export class Effort {
   readonly #givenUp = new Map<string, number[]>();
   readonly #steps = new Map<Body, number>();
+  #log: GivenUp[] = [];
+
+  /** What was given up since this was last asked. */
+  takeLog(): readonly GivenUp[] {
+    const log = this.#log;
+    this.#log = [];
+    return log;
+  }
+
+  /** Counts what an earlier run gave up. */
+  replay(log: readonly GivenUp[]): void {
+    for (const { origin, level } of log) this.#giveUp(origin, level);
+  }
+
+  #giveUp(origin: string, level: number): void {
+    const counts = this.#givenUp.get(origin) ?? LEVELS.map(() => 0);
+    this.#givenUp.set(origin, counts);
+    counts[level] = (counts[level] ?? 0) + 1;
+  }
 
   follow(site: Site, program: Program, body: Body): Followed {
     const steps = this.#steps.get(body) ?? 0;
@@ -43,16 +68,15 @@ export class Effort {
     // A library lends to everybody: there it is the function around the call that is too large.
     const isOfProject = via !== null || arms !== undefined;
     const origin = isOfProject ? `${spec.id} ${pattern.kind} ${pattern.name}` : program.idOf(body);
-    const givenUp = this.#givenUp.get(origin) ?? LEVELS.map(() => 0);
-    this.#givenUp.set(origin, givenUp);
     const last = LEVELS.length - 1;
     for (let level = 0; ; level++) {
-      if (level < last && (givenUp[level] ?? 0) >= PATIENCE) continue;
+      if (level < last && (this.#givenUp.get(origin)?.[level] ?? 0) >= PATIENCE) continue;
       const walk = new Walk(program, site, LEVELS[level]);
       const exits = walk.run(body);
       const { isExhausted } = walk;
       if (!isExhausted || level === last) return { walk, exits, isExhausted, isCoarse: level > 0 };
-      givenUp[level] = (givenUp[level] ?? 0) + 1;
+      this.#giveUp(origin, level);
+      this.#log.push({ origin, level });
     }
   }
 }

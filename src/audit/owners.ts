@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
-import { namesOfCalls } from './code/callers.js';
+import type { Callee } from './code/callers.js';
 import type { Entities } from './code/entities.js';
-import type { Project } from './code/project.js';
+import type { Project, SourceUnit } from './code/project.js';
 import { classAround, constructorOf, hasStatic, nameOf } from './code/syntax.js';
 import { isCloser, saysItEnds } from './flow/names.js';
 import { START_STATE } from './flow/state.js';
@@ -151,13 +151,21 @@ export class Owners {
   }
 }
 
+/** Where calls are looked for, and under which names. */
+export interface Search {
+  readonly project: Project;
+  readonly entities: Entities;
+  readonly among: readonly SourceUnit[];
+  namesOf(callees: ReadonlySet<Callee>): ReadonlySet<string>;
+}
+
 /** The places that make instances of a class that holds leases, or of one that extends it. */
-export function instancesOf(owner: Owner, project: Project, entities: Entities): Site[] {
+export function instancesOf(owner: Owner, { project, entities, among, namesOf }: Search): Site[] {
   const classes = new Set([owner.node, ...entities.subclasses.of(owner.node)]);
-  const names = namesOfCalls(classes, project, entities);
+  const names = namesOf(classes);
   if (names.size === 0) return [];
   const pattern = callNames(names);
-  return project.files.flatMap((unit) =>
+  return among.flatMap((unit) =>
     project.callsNamed(unit, pattern).flatMap((node) => {
       if (!ts.isNewExpression(node) || ts.isExpressionStatement(node.parent)) return [];
       const made = entities.of(node.expression);

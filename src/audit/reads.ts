@@ -14,6 +14,44 @@ export class Reads {
     else known.add(to);
   }
 
+  /** The file has another text: what it led to counts no more. */
+  forget(from: string): void {
+    this.#edges.delete(from);
+  }
+
+  /** Everything that leads to one of these files, themselves included. `more` has further edges. */
+  leadingTo(files: Iterable<string>, more: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+    const sources = new Map<string, string[]>();
+    for (const edges of [this.#edges, more]) {
+      for (const [from, targets] of edges) {
+        for (const to of targets) {
+          const known = sources.get(to);
+          if (known === undefined) sources.set(to, [from]);
+          else known.push(from);
+        }
+      }
+    }
+    const found = new Set<string>();
+    const queue = [...files];
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      if (found.has(at)) continue;
+      found.add(at);
+      // Half of a project shares the mark of an import by configuration: it is no file.
+      if (at !== VIA_CONFIG) queue.push(...(sources.get(at) ?? []));
+    }
+    return found;
+  }
+
+  /** Where the lookups in a file led. */
+  edgesOf(from: string): ReadonlySet<string> {
+    return this.#edges.get(from) ?? NOTHING;
+  }
+
+  /** All files in which something was looked up. */
+  get sources(): Iterable<string> {
+    return this.#edges.keys();
+  }
+
   /** The analysis went through code of this file. */
   touch(file: string): void {
     for (const one of this.#open) one.add(file);
@@ -42,6 +80,8 @@ export class Reads {
     return found;
   }
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** An import that leads to no file: one that is added or deleted may change that. */
 export function unresolved(specifier: string): string {

@@ -10,12 +10,14 @@ export type Callee = ts.SignatureDeclaration | ts.ClassLikeDeclaration;
 
 /**
  * The names by which functions and classes may be called anywhere in the project: their own, what imports, exports and
- * tables call them, and the names of default imports. A call of such a name still has to be looked up.
+ * tables call them, and the names of default imports. A call of such a name still has to be looked up. `among` are the files
+ * in which other names are looked for.
  */
 export function namesOfCalls(
   callees: ReadonlySet<Callee>,
   project: Project,
   entities: Entities,
+  among: readonly SourceUnit[] = project.files,
 ): Set<string> {
   const names = new Set<string>();
   const units = new Set<SourceUnit>();
@@ -25,19 +27,42 @@ export function namesOfCalls(
     if (name !== null) names.add(name);
     const unit = project.unitOf(node);
     units.add(unit);
-    if (isWhole(node, name, unit)) wholes.add(unit);
+    if (isNamedFreely(node, project)) wholes.add(unit);
   }
   const makers = new Set([...callees].flatMap((node) => makerOf(node) ?? []));
-  if (makers.size > 0) for (const alias of resultsNamed(makers, project)) names.add(alias);
+  if (makers.size > 0) for (const alias of resultsNamed(makers, among)) names.add(alias);
   if (names.size > 0)
-    for (const alias of valuesOf(names, units, callees, project, entities)) names.add(alias);
-  if (wholes.size > 0) for (const alias of importsOf(wholes, project)) names.add(alias);
+    for (const alias of valuesOf(names, units, callees, { project, among }, entities)) names.add(alias);
+  if (wholes.size > 0) for (const alias of importsOf(wholes, project, among)) names.add(alias);
   let fresh: ReadonlySet<string> = new Set(names);
   for (let round = 0; fresh.size > 0 && round < ROUNDS; round++) {
-    fresh = new Set(renamesOf(fresh, project).filter((alias) => !names.has(alias)));
+    fresh = new Set(renamesOf(fresh, among).filter((alias) => !names.has(alias)));
     for (const alias of fresh) names.add(alias);
   }
   return names;
+}
+
+const keys = new WeakMap<Callee, { readonly key: string; readonly isWhole: boolean }>();
+
+/** What the search for other names of a function or class depends on: the same key finds the same names. */
+export function searchKeyOf(node: Callee, project: Project): string {
+  return keyOf(node, project).key;
+}
+
+/** Whether importers name a function or class as they like. */
+export function isNamedFreely(node: Callee, project: Project): boolean {
+  return keyOf(node, project).isWhole;
+}
+
+function keyOf(node: Callee, project: Project): { readonly key: string; readonly isWhole: boolean } {
+  const known = keys.get(node);
+  if (known !== undefined) return known;
+  const name = ts.isClassLike(node) ? className(node) : functionName(node);
+  const unit = project.unitOf(node);
+  const whole = isWhole(node, name, unit);
+  const found = { key: `${unit.path} ${name ?? ''} ${makerOf(node) ?? ''} ${whole}`, isWhole: whole };
+  keys.set(node, found);
+  return found;
 }
 
 /** A name of a name of a name. */
@@ -56,7 +81,7 @@ function makerOf(node: Callee): string | null {
 }
 
 /** The names of what such functions give: `const lend = makeLender(pool)`. */
-function resultsNamed(makers: ReadonlySet<string>, { files }: Project): string[] {
+function resultsNamed(makers: ReadonlySet<string>, files: readonly SourceUnit[]): string[] {
   const any = [...makers].map(escaped).join('|');
   const assigned = new RegExp(`([\\w$]+)\\s*[:=]\\s*(?:await\\s+)?(?:[\\w$.]*\\.)?(?:${any})\\s*\\(`, 'g');
   const wanted = [...makers];
@@ -86,7 +111,7 @@ function isWhole(node: ts.Node, name: string | null, { text }: SourceUnit): bool
 }
 
 /** What imports, exports and destructuring rename: `{ getClient as lend }`, `const { getClient: lend } = db`. */
-function renamesOf(names: ReadonlySet<string>, { files }: Project): string[] {
+function renamesOf(names: ReadonlySet<string>, files: readonly SourceUnit[]): string[] {
   const wanted = [...names];
   const any = wanted.map(escaped).join('|');
   const quick = new RegExp(`(?<![\\w$])(?:${any})(?:\\s+as\\s|\\s*:)`);
@@ -109,7 +134,7 @@ function valuesOf(
   names: ReadonlySet<string>,
   units: ReadonlySet<SourceUnit>,
   callees: ReadonlySet<Callee>,
-  project: Project,
+  { project, among }: { readonly project: Project; readonly among: readonly SourceUnit[] },
   entities: Entities,
 ): string[] {
   const wanted = [...names];
@@ -119,7 +144,7 @@ function valuesOf(
     `\\b(?:import|require)\\b[^;]*\\b(?:${any})\\b|\\b(?:${any})\\b[^;]*\\brequire\\b`,
   );
   const found: string[] = [];
-  for (const unit of project.files) {
+  for (const unit of among) {
     // To look for a text is much faster than to match a pattern.
     if (!wanted.some((name) => unit.source.includes(name))) continue;
     if (!units.has(unit) && !imports.test(unit.text)) continue;
@@ -136,9 +161,13 @@ function valuesOf(
 }
 
 /** The names that other files give to what they import of files as a whole. */
-function importsOf(wholes: ReadonlySet<SourceUnit>, project: Project): string[] {
+function importsOf(
+  wholes: ReadonlySet<SourceUnit>,
+  project: Project,
+  among: readonly SourceUnit[],
+): string[] {
   const stems = new Set([...wholes].flatMap(({ path }) => [stemOf(path), basename(dirname(path))]));
-  return project.files.flatMap((unit) =>
+  return among.flatMap((unit) =>
     // A Python module is no function.
     unit.language !== 'typescript'
       ? []

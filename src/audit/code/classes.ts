@@ -79,16 +79,27 @@ export class Subclasses {
     if (this.#units !== null) return this.#units;
     const byName = new Map<string, Set<SourceUnit>>();
     for (const unit of this.#project.files) {
-      const clauses =
-        unit.language === 'typescript' ? unit.text.matchAll(BASES) : unit.source.matchAll(PYTHON_BASES);
-      for (const [, bases = ''] of clauses) {
-        for (const [name] of bases.matchAll(/[A-Za-z_$][\w$]*/g)) {
-          const units = byName.get(name) ?? new Set();
-          byName.set(name, units.add(unit));
-        }
+      for (const name of basesIn(unit)) {
+        const units = byName.get(name) ?? new Set();
+        byName.set(name, units.add(unit));
       }
     }
     this.#units = byName;
     return byName;
   }
+}
+
+const named = new WeakMap<SourceUnit, ReadonlySet<string>>();
+
+/** The names behind `extends` and `implements` of one file, which does not change. */
+function basesIn(unit: SourceUnit): ReadonlySet<string> {
+  const known = named.get(unit);
+  if (known !== undefined) return known;
+  const names = new Set<string>();
+  const clauses =
+    unit.language === 'typescript' ? unit.text.matchAll(BASES) : unit.source.matchAll(PYTHON_BASES);
+  for (const [, bases = ''] of clauses)
+    for (const [name] of bases.matchAll(/[A-Za-z_$][\w$]*/g)) names.add(name);
+  named.set(unit, names);
+  return names;
 }

@@ -13,6 +13,13 @@ import type { SourceUnit } from './unit.js';
 
 export type { SourceUnit };
 
+/** What differs from an earlier version of a project. */
+export interface ProjectChange {
+  readonly project: Project;
+  /** The files that are new or changed, by their paths; null reads the text from the disk. */
+  readonly texts: ReadonlyMap<string, string | null>;
+}
+
 /** The audited files, and how one finds another. */
 export class Project {
   readonly files: readonly SourceUnit[];
@@ -20,43 +27,82 @@ export class Project {
   /** Files of which nothing was audited. */
   readonly skipped = new Set<string>();
   /** Which file led to which. */
-  readonly reads = new Reads();
+  readonly reads: Reads;
   readonly #byPath = new Map<string, SourceUnit>();
-  readonly #asts = new Map<SourceUnit, ts.SourceFile>();
-  readonly #units = new WeakMap<ts.SourceFile, SourceUnit>();
-  readonly #resolver: Resolver<SourceUnit>;
-  #bySuffix: Map<string, SourceUnit[]> | null = null;
+  readonly #asts: WeakMap<SourceUnit, ts.SourceFile>;
+  readonly #units: WeakMap<ts.SourceFile, SourceUnit>;
+  /** Knows paths only, so that a changed file leaves its answers as they are. */
+  readonly #resolver: Resolver<string>;
+  #places: Map<SourceUnit, number> | null = null;
+  #bySuffix: Map<string, { readonly path: string; readonly name: string }[]> | null = null;
 
-  /** `foreign` names packages that are never read as files of the project. */
-  constructor(found: readonly FoundFile[], foreign: ReadonlySet<string> = new Set()) {
+  /** `foreign` names packages that are never read as files of the project. `change` has what stays of an earlier version. */
+  constructor(
+    found: readonly FoundFile[],
+    foreign: ReadonlySet<string> = new Set(),
+    change: ProjectChange | null = null,
+  ) {
+    const before = change?.project ?? null;
+    this.#asts = before === null ? new WeakMap() : before.#asts;
+    this.#units = before === null ? new WeakMap() : before.#units;
+    this.reads = before?.reads ?? new Reads();
     const files: SourceUnit[] = [];
+    const paths = new Map<string, string>();
     const python = new Map<string, () => string>();
     const modules = new PythonModules(python, foreign);
+    let next = before?.files.reduce((most, { index }) => Math.max(most, index + 1), 0) ?? 0;
     for (const { path, name } of found) {
-      const read = readSource(path);
-      if ('reason' in read) {
-        this.warnings.push({ file: name, line: null, reason: `skipped: ${read.reason}` });
+      const known = before?.unitAt(path) ?? null;
+      const isKept = change !== null && !change.texts.has(path);
+      if (known !== null && isKept) files.push(known);
+      else if (isKept && before?.skipped.has(name) === true) {
+        this.warnings.push(...before.warnings.filter((one) => one.file === name));
         this.skipped.add(name);
-      } else if (isMinified(read.text)) {
-        this.warnings.push({ file: name, line: null, reason: 'skipped: it looks minified' });
-        this.skipped.add(name);
+        continue;
       } else {
+        const given = change?.texts.get(path) ?? null;
+        const read = given === null ? readSource(path) : { text: given };
+        const reason = 'reason' in read ? read.reason : isMinified(read.text) ? 'it looks minified' : null;
+        if ('reason' in read || reason !== null) {
+          this.warnings.push({ file: name, line: null, reason: `skipped: ${reason}` });
+          this.skipped.add(name);
+          continue;
+        }
         const source = read.text;
         const language = languageOf(path);
-        const place = { index: files.length, path, name, source, language };
+        const place = { index: known?.index ?? next++, path, name, source, language };
         if (language === 'python') python.set(path, () => source);
-        const unit =
-          language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) };
-        files.push(unit);
-        this.#byPath.set(path, unit);
+        files.push(
+          language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) },
+        );
+        this.reads.forget(path);
       }
+      const unit = files.at(-1) as SourceUnit;
+      this.#byPath.set(path, unit);
+      paths.set(path, path);
     }
     this.files = files;
-    this.#resolver = new Resolver(this.#byPath, foreign);
+    for (const unit of files) {
+      // What is parsed already does not say again where it makes no sense.
+      const ast = this.#asts.get(unit);
+      if (ast !== undefined) this.#warnOf(unit, ast);
+    }
+    const isSame =
+      before !== null &&
+      before.#byPath.size === paths.size &&
+      files.every(({ path }) => before.#byPath.has(path));
+    this.#resolver = isSame ? before.#resolver : new Resolver(paths, foreign);
+    if (isSame) this.#bySuffix = before.#bySuffix;
   }
 
+  /** How many files had to be parsed. */
   get parsedCount(): number {
-    return this.#asts.size;
+    return this.files.filter((unit) => this.#asts.has(unit)).length;
+  }
+
+  /** The file at a path, if it is audited. */
+  unitAt(path: string): SourceUnit | null {
+    return this.#byPath.get(path) ?? null;
   }
 
   astOf(unit: SourceUnit): ts.SourceFile {
@@ -65,14 +111,14 @@ export class Project {
     const ast = ts.createSourceFile(unit.path, unit.text, PARSING, true, unit.kind);
     this.#asts.set(unit, ast);
     this.#units.set(ast, unit);
+    this.#warnOf(unit, ast);
+    return ast;
+  }
+
+  #warnOf({ name }: SourceUnit, ast: ts.SourceFile): void {
     const line = lineOfSyntaxError(ast);
     if (line !== null)
-      this.warnings.push({
-        file: unit.name,
-        line,
-        reason: 'audited as far as it can be read: a syntax error',
-      });
-    return ast;
+      this.warnings.push({ file: name, line, reason: 'audited as far as it can be read: a syntax error' });
   }
 
   /** The calls in a file whose name a pattern finds: the file is not gone through node by node. */
@@ -118,11 +164,22 @@ export class Project {
     return unit;
   }
 
+  /** The file that a node is of; null where that is no file of the project any more. */
+  ownerOf(node: ts.Node): SourceUnit | null {
+    const unit = this.#units.get(node.getSourceFile());
+    return unit !== undefined && this.unitAt(unit.path) === unit ? unit : null;
+  }
+
+  /** The place of a node's file among all files. */
+  placeOf(node: ts.Node): number {
+    this.#places ??= new Map(this.files.map((unit, at) => [unit, at]));
+    return this.#places.get(this.unitOf(node)) ?? -1;
+  }
+
   /** The file that an import means, or null where it is a package or not among the audited files. */
   imported(from: SourceUnit, specifier: string): SourceUnit | null {
     if (from.language === 'python') return this.#importedByPath(from, specifier);
-    const folder = dirname(from.path);
-    const found = this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
+    const found = this.lookUp(from, specifier);
     if (found !== null) {
       this.reads.edge(from.path, found.path);
       if (!specifier.startsWith('.')) this.reads.edge(from.path, VIA_CONFIG);
@@ -132,6 +189,13 @@ export class Project {
       this.reads.edge(from.path, unresolved(wanted));
     }
     return found;
+  }
+
+  /** The same, without a note of who asked. */
+  lookUp(from: SourceUnit, specifier: string): SourceUnit | null {
+    const folder = dirname(from.path);
+    const path = this.#resolver.resolve(folder, specifier) ?? this.#byEnd(folder, specifier);
+    return path === null ? null : this.unitAt(path);
   }
 
   /** Finds a file that a translation has resolved: a path is a file, anything else a package. */
@@ -155,7 +219,7 @@ export class Project {
    * An alias such as `@/db/pool` or `src/db/pool` that no config defines: read by its end. One that fits several files,
    * or none, is taken for a package.
    */
-  #byEnd(folder: string, specifier: string): SourceUnit | null {
+  #byEnd(folder: string, specifier: string): string | null {
     if (specifier.startsWith('node:') || specifier.startsWith('.')) return null;
     const tail = specifier.replace(/^[@~#]?[\w-]*\//, '').replace(/\.[cm]?jsx?$/, '');
     const isAlias = /^([@~#]\/|#|src\/|app\/|lib\/)/.test(specifier) || /^@?[\w-]+\/.+\/./.test(specifier);
@@ -168,7 +232,7 @@ export class Project {
       const path = `/${unit.name.replace(/\.[cm]?[jt]sx?$/, '')}`;
       return path.endsWith(`/${tail}`) || path.endsWith(`/${tail}/index`);
     });
-    return fits.length === 1 ? (fits[0] ?? null) : null;
+    return fits.length === 1 ? (fits[0]?.path ?? null) : null;
   }
 
   #suffixes(): Map<string, SourceUnit[]> {
