@@ -54,14 +54,14 @@ export function filesFor(paths: readonly string[], options: AuditOptions): Found
   });
 }
 
-/** What one run found. */
+/** The outcome of one run. */
 export interface Analysis {
   readonly project: Project;
   readonly following: Following;
   readonly raised: ReadonlyMap<SourceUnit, readonly Raised[]>;
 }
 
-/** What stays the same over all versions of a project. */
+/** Audits the versions of a project with the same resources and options. */
 export class Analyzer {
   readonly #options: AuditOptions;
   readonly #foreign: ReadonlySet<string>;

@@ -35,7 +35,7 @@ export class Effort {
   readonly #steps = new Map<Body, number>();
   #log: GivenUp[] = [];
 
-  /** What was given up since this was last asked. */
+  /** Returns the entries since the last call. */
   takeLog(): readonly GivenUp[] {
     const log = this.#log;
     this.#log = [];

@@ -31,7 +31,7 @@ export interface Followed extends Wrapper {
   readonly owner: Owner | null;
 }
 
-/** What came of one site in one round. */
+/** The outcome of one site in one round. */
 export interface Entry {
   readonly site: Site;
   /** null where it was not followed: it is judged already, needs no end, or failed. */
@@ -44,7 +44,7 @@ export interface Entry {
 /** The rounds of a run, in two phases: first what is known to acquire, then what was taken for it by its name. */
 export type Phases = readonly [Entry[][], Entry[][]];
 
-/** What a run leaves behind for the next one. */
+/** The state that a run leaves behind for the next one. */
 export interface Following {
   readonly judged: Judged;
   readonly warnings: AuditWarning[];
@@ -80,7 +80,7 @@ export function follow(
   const names = earlier?.following.names ?? new NameBook();
   names.open(project, entities, earlier === null ? null : active);
   const first = firstSites(active, project, resources, entities, warnings);
-  // Where a call was taken for an acquire by its name only, what its function does says more.
+  // A call may be taken for an acquire by its name only. Following its function says more.
   const guesses = first.filter(({ isGuess }) => isGuess === true);
   let sites = first.filter((site) => !guesses.includes(site));
   let isInstance: ReadonlySet<Site> = new Set();
@@ -151,7 +151,7 @@ export function follow(
   }
 }
 
-/** What of an earlier run still holds. */
+/** Selects the part of an earlier run that still holds. */
 function keptOf(
   project: Project,
   earlier: Earlier | null,
@@ -198,7 +198,7 @@ function undecided({ node }: Site, project: Project): AuditWarning {
 
 export const UNDECIDED = 'not decided';
 
-/** What goes wrong in one file (code nested too deep for the stack) is said, and the rest is audited. */
+/** Turns a failure in one file, such as code nested too deep for the stack, into a warning. */
 export function guarded<T>(
   { name: file }: SourceUnit,
   { skipped }: Project,

@@ -38,12 +38,12 @@ export class NameBook {
     return this.#namesOf(`calls ${page}`, callees);
   }
 
-  /** Of a class that holds a lease, with those that extend it. */
+  /** The names of a class that holds a lease, and of those that extend it. */
   ofClasses(owner: Callee, callees: ReadonlySet<Callee>): ReadonlySet<string> {
     return this.#namesOf(this.#pageOf(owner), callees);
   }
 
-  /** Whether one of the files that are looked at may make an instance of a class: it has one of its names. */
+  /** Tells whether one of the active files may make an instance of a class, because it has one of its names. */
   mayBeMade(owner: Callee): boolean {
     const { active, project } = this.#now();
     if (active === null || isNamedFreely(owner, project)) return true;

@@ -151,7 +151,7 @@ export class Owners {
   }
 }
 
-/** Where calls are looked for, and under which names. */
+/** The files in which calls are looked for, and their names. */
 export interface Search {
   readonly project: Project;
   readonly entities: Entities;

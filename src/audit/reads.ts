@@ -42,7 +42,7 @@ export class Reads {
     return found;
   }
 
-  /** Where the lookups in a file led. */
+  /** The targets of the lookups in a file. */
   edgesOf(from: string): ReadonlySet<string> {
     return this.#edges.get(from) ?? NOTHING;
   }

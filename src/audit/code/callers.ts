@@ -44,12 +44,12 @@ export function namesOfCalls(
 
 const keys = new WeakMap<Callee, { readonly key: string; readonly isWhole: boolean }>();
 
-/** What the search for other names of a function or class depends on: the same key finds the same names. */
+/** Identifies a search for other names: functions and classes of the same key have the same names. */
 export function searchKeyOf(node: Callee, project: Project): string {
   return keyOf(node, project).key;
 }
 
-/** Whether importers name a function or class as they like. */
+/** Tells whether importers choose the name of a function or class. */
 export function isNamedFreely(node: Callee, project: Project): boolean {
   return keyOf(node, project).isWhole;
 }

@@ -13,7 +13,7 @@ import type { SourceUnit } from './unit.js';
 
 export type { SourceUnit };
 
-/** What differs from an earlier version of a project. */
+/** The differences from an earlier version of a project. */
 export interface ProjectChange {
   readonly project: Project;
   /** The files that are new or changed, by their paths; null reads the text from the disk. */
@@ -83,7 +83,7 @@ export class Project {
     }
     this.files = files;
     for (const unit of files) {
-      // What is parsed already does not say again where it makes no sense.
+      // Files that are parsed already have their syntax errors still.
       const ast = this.#asts.get(unit);
       if (ast !== undefined) this.#warnOf(unit, ast);
     }
@@ -95,7 +95,7 @@ export class Project {
     if (isSame) this.#bySuffix = before.#bySuffix;
   }
 
-  /** How many files had to be parsed. */
+  /** The number of files that were parsed. */
   get parsedCount(): number {
     return this.files.filter((unit) => this.#asts.has(unit)).length;
   }
