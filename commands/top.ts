@@ -17,6 +17,8 @@ import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
 import {
+  beginningOf,
+  lastTicksOf,
   parseRecording,
   type Recording,
   recordingHeader,
@@ -24,6 +26,7 @@ import {
   replayFeed,
   ticksOf,
 } from '../src/top/recording.js';
+import { RecordingPacker } from '../src/top/recording-file.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
 import { actOn } from './top-actions.js';
@@ -38,6 +41,13 @@ const options = {
     summary: 'replay the readings recorded in FILE',
     type: path('FILE'),
     default: null,
+    config: false,
+    group: 'Sources',
+  }),
+  replayAt: value({
+    summary: 'start the replay this long after its beginning',
+    type: duration(),
+    default: 0,
     config: false,
     group: 'Sources',
   }),
@@ -59,7 +69,7 @@ const options = {
     group: 'Output',
   }),
   record: value({
-    summary: 'record all readings in FILE, which is replaced',
+    summary: 'record all readings in FILE, compressed unless it ends in .jsonl',
     type: path('FILE'),
     default: null,
     config: false,
@@ -103,6 +113,11 @@ export const command = defineCommand({
       of: ['record', 'replay'],
       check: ({ options: { record, replay } }) =>
         record !== null && replay !== null ? '--record and --replay do not go together' : null,
+    },
+    {
+      of: ['replayAt', 'replay'],
+      check: ({ options: { replayAt, replay } }) =>
+        replayAt > 0 && replay === null ? '--replay-at needs --replay' : null,
     },
     {
       of: ['allowActions', 'demo', 'replay'],
@@ -159,7 +174,9 @@ async function showScreen(
   const { runSession } = await import('../src/top/session.js');
   const timing = { clock, intervalMs: given.interval };
   const feed = recorded(
-    recording === null ? liveFeed(sources, timing) : replayFeed(recording, timing),
+    recording === null
+      ? liveFeed(sources, timing)
+      : replayFeed(recording, { ...timing, fromMs: startOf(recording, given.replayAt) }),
     recorder,
   );
   try {
@@ -203,7 +220,7 @@ async function print(
   }
   if (recording !== null) {
     let moment: Moment | null = null;
-    for (const tick of ticksOf(recording)) {
+    for (const tick of ticksOf(recording, startOf(recording, given.replayAt))) {
       if (stop.aborted || io.stdout.closed) break;
       moment = momentOf(tick, moment, optionsOf(io));
       await context.write(jsonLine(moment));
@@ -226,7 +243,12 @@ function optionsOf({ cwd, env }: Context['io']): MomentOptions {
 
 /** The end of a recording, as far back as rates are told from at the usual interval. */
 function lastTicks(recording: Recording): readonly Tick[] {
-  return [...ticksOf({ ...recording, lines: recording.lines.slice(-12) })];
+  return lastTicksOf(recording, 12);
+}
+
+/** The time in a recording at which the replay begins. */
+function startOf(recording: Recording, afterMs: number): number {
+  return beginningOf(recording) + afterMs;
 }
 
 /** Until the reader goes away, or a signal comes. */
@@ -277,7 +299,7 @@ async function sourcesOf({
 }
 
 async function readRecording(path: string, { io }: Context): Promise<Recording> {
-  const source = await readFile(resolve(io.cwd, path), 'utf8').catch((cause: unknown) => {
+  const source = await readFile(resolve(io.cwd, path)).catch((cause: unknown) => {
     throw new UnavailableError(`cannot read the recording ${printable(path)}: ${fileFault(cause)}`, {
       cause,
     });
@@ -308,12 +330,16 @@ async function openRecorder(path: string, { io }: Context): Promise<Recorder> {
   const fail = (error: unknown): void => {
     failed ??= error;
   };
-  let written: Promise<unknown> = file.appendFile(recordingHeader()).catch(fail);
+  const packer = /\.jsonl$/i.test(path) ? null : new RecordingPacker();
+  const piece = (tick: Tick): string | Promise<Buffer> =>
+    packer === null ? recordingLine(tick) : packer.pack(tick);
+  const head = packer === null ? recordingHeader() : RecordingPacker.head;
+  let written: Promise<unknown> = file.appendFile(head).catch(fail);
   return {
     write(tick) {
       // After half a line nothing else could be read.
       written = written
-        .then(() => (failed === null ? file.appendFile(recordingLine(tick)) : null))
+        .then(async () => (failed === null ? file.appendFile(await piece(tick)) : null))
         .catch(fail);
     },
     async close() {

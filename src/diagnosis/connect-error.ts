@@ -32,6 +32,7 @@ export type ConnectFault =
   | 'memory'
   | 'read-only'
   | 'pool-closed'
+  | 'pool-refused'
   | 'acquire-timeout'
   | 'role'
   | 'host-blocked'
@@ -47,13 +48,18 @@ interface Rule {
 /**
  * In this order: a pooler's text may contain the words of the server, and both may stand behind `connect ...`.
  * Texts of PgBouncer are those of its source (client.c, objects.c, proto.c), those of PostgreSQL of its
- * postinit.c, proc.c and auth.c, those of MySQL of its errmsg list.
+ * postinit.c, proc.c and auth.c, those of MySQL of its errmsg list. Those of RDS Proxy, Supavisor, Neon, PgCat and
+ * ProxySQL are quoted from public reports of their users.
  */
 const RULES: readonly Rule[] = [
   {
     fault: 'pool-closed',
     text: /after calling end on the pool|connection manager was closed|CONNECTION_ENDED|pool is (?:closed|draining|destroyed)|(?:pool|client) (?:has been|was|is) (?:closed|destroyed|ended)|Unable to acquire a connection$/i,
     codes: ['CONNECTION_ENDED', 'POOL_CLOSED', 'ERR_POOL_CLOSED'],
+  },
+  {
+    fault: 'pool-refused',
+    text: /^(?:Queue limit reached\.?|No connections available\.?|max waitingClients count exceeded|Pool queue is full)$/i,
   },
   {
     fault: 'app-ports',
@@ -78,29 +84,32 @@ const RULES: readonly Rule[] = [
   },
   {
     fault: 'pooler-clients',
-    text: /no more connections allowed|max_client_conn|max_(?:db|user)_client_connections|max client connections reached|client connections exceeded/i,
+    text: /no more connections allowed|max_client_conn|max_(?:db|user)_client_connections|max client connections reached|client connections exceeded|too many database connection(?:s)? attempts/i,
   },
   {
     fault: 'pooler-auth-query',
-    text: /bouncer config error|auth_query/i,
+    text: /bouncer config error|auth_query|authentication query failed/i,
   },
   {
     fault: 'pooler-auth',
-    text: /wrong password type|cannot do SCRAM authentication|SASL authentication failed|auth failed|password authentication failed(?! for)|no such user|server login failed/i,
+    text: /wrong password type|cannot do SCRAM authentication|SASL authentication failed|auth failed|password authentication failed(?! for)|no such user|server login failed|this RDS proxy has no credentials|ProxySQL Error: Access denied/i,
   },
   {
     fault: 'pooler-startup',
-    text: /unsupported startup parameter/i,
+    text: /unsupported startup parameter|RDS Proxy currently doesn.t support (?:command-line|the option|startup)/i,
   },
   {
     fault: 'pooler-database',
-    text: /no such database|(?:database|pool) .*is disabled|does not allow connections: disabled|tenant or user not found/i,
+    text: /no such database|(?:database|pool) .*is disabled|does not allow connections: disabled|tenant or user not found|the endpoint has been disabled/i,
   },
   {
     fault: 'pooler-login',
-    text: /server_login_retry|server login has been failing|server_connect_timeout|cannot connect to server|connect(?:ion)? to (?:the )?(?:backend|upstream) failed/i,
+    text: /server_login_retry|server login has been failing|server_connect_timeout|cannot connect to server|connect(?:ion)? to (?:the )?(?:backend|upstream) failed|AllServersDown|max connect timeout reached while reaching hostgroup|couldn.t connect to compute node|RDS Proxy.*no available target/i,
   },
-  { fault: 'pooler-queue', text: /query_wait_timeout|client_login_timeout/i },
+  {
+    fault: 'pooler-queue',
+    text: /query_wait_timeout|client_login_timeout|timed-out waiting to acquire database connection|could not get connection from the pool/i,
+  },
   { fault: 'pooler-lost-server', text: /server conn crashed|server_(?:idle|lifetime)_timeout/i },
   {
     fault: 'pooler-ending',
@@ -201,8 +210,22 @@ const RULES: readonly Rule[] = [
 
 /** In whose words a connect failed, and which of their reasons it was. The text decides before the code. */
 export function connectFaultOf(message: string | null, code: string | null = null): ConnectFault {
+  const inner = message === null ? null : innerFaultOf(message);
+  if (inner !== null) return inner;
   const byText = message === null ? undefined : RULES.find(({ text }) => text.test(message));
   if (byText !== undefined) return byText.fault;
   const byCode = code === null ? undefined : RULES.find(({ codes }) => codes?.includes(code) === true);
   return byCode?.fault ?? 'other';
+}
+
+/** Poolers from PgBouncer 1.22 on quote the words of the server; these decide. null where none are quoted. */
+function innerFaultOf(message: string): ConnectFault | null {
+  const [, quoted] =
+    /(?:cached error|server login failed):\s*(?:FATAL:?\s*)?(.+?)(?:\s*\(server_login_retry\))?$/i.exec(
+      message,
+    ) ?? [];
+  if (quoted === undefined) return null;
+  const fault = RULES.find(({ text }) => text.test(quoted))?.fault ?? null;
+  // The client itself got in: the pooler has another secret than the server.
+  return fault === 'password' ? 'pooler-auth' : fault;
 }

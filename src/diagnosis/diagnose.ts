@@ -5,7 +5,7 @@ import { stepsOf } from './steps.js';
 import type { Finding } from './types.js';
 import { counted } from './words.js';
 
-/** What all sources together say of this moment. */
+/** The diagnosis of all sources at one moment. */
 export interface Diagnosis {
   /** `none`: there is nothing to judge. */
   readonly severity: 'good' | 'warn' | 'bad' | 'none';
@@ -40,6 +40,11 @@ export function diagnose(facts: Facts, context: LookContext): Diagnosis {
   if (isEmpty(facts)) {
     const words = facts.failures.length > 0 ? 'nothing can be read' : 'no reading yet';
     return { severity: 'none', words, ...nothing };
+  }
+  if (isEmpty(currentOf(facts)) && facts.failures.length === 0) {
+    const { length } = facts.ended;
+    const gone = `${counted(length, 'process has', 'processes have')} ended`;
+    return { severity: 'none', words: `${gone}, and nothing else is read`, ...nothing };
   }
   return { severity: 'good', words: quiet(currentOf(facts)), ...nothing };
 }
@@ -103,7 +108,7 @@ function isEmpty({ pools, backends, poolerPools, servers, poolers }: Facts): boo
   return pools.length + backends.length + poolerPools.length + servers.length + poolers.length === 0;
 }
 
-function quiet({ pools, backends, poolerPools, failures }: Facts): string {
+function quiet({ pools, backends, poolerPools, ended, failures }: Facts): string {
   const known = pools.flatMap(({ pool }) => pool.inUse ?? []);
   const inUse = known.reduce((sum, count) => sum + count, 0);
   const unknown = pools.length - known.length;
@@ -115,6 +120,7 @@ function quiet({ pools, backends, poolerPools, failures }: Facts): string {
     poolerPools.length > 0 ? 'no client queues in the pooler' : null,
     backends.length > 0 ? `${active} of ${counted(backends.length, 'backend')} active` : null,
     failures.length > 0 ? `${counted(failures.length, 'source')} cannot be read` : null,
+    ended.length > 0 ? `${counted(ended.length, 'process', 'processes')} ended` : null,
   ].filter((part) => part !== null);
   return `${waiting > 0 ? 'nothing waits for long' : 'nothing waits'}: ${parts.join(', ')}`;
 }

@@ -28,7 +28,9 @@ export interface Facts {
     readonly process: ProcessReading;
   }[];
   readonly gaps: readonly (Gap & { readonly source: string })[];
-  /** The sources that cannot be read now. */
+  /** The applications that have ended since they were read. */
+  readonly ended: readonly { readonly source: string; readonly app: string; readonly sinceMs: number }[];
+  /** The sources that cannot be read now, though they may answer again. */
   readonly failures: readonly { readonly source: string; readonly kind: SourceKind; readonly why: string }[];
 }
 
@@ -43,6 +45,8 @@ export interface PoolFact {
   readonly key: string;
   readonly source: string;
   readonly stale: boolean;
+  /** Its process has ended; then it is stale, too. */
+  readonly ended: boolean;
   readonly app: string;
   readonly pool: PoolReading;
   /** The most leases at once; null if there is no limit. */
@@ -62,7 +66,7 @@ export interface HolderFact {
   readonly chain: Chain;
 }
 
-/** What a lease is used for at this moment; `queued`: its query waits in PgBouncer for a server connection. */
+/** The present use of a lease; `queued`: its query waits in PgBouncer for a server connection. */
 export type Doing = 'query' | 'lock wait' | 'queued' | 'idle in transaction' | 'idle';
 
 export interface BackendFact {
@@ -108,6 +112,7 @@ export const NO_FACTS: Facts = {
   poolers: [],
   processes: [],
   gaps: [],
+  ended: [],
   failures: [],
 };
 
@@ -161,6 +166,7 @@ export function factsOf(tick: Tick): Facts {
         key,
         source,
         stale,
+        ended: failure?.ended === true,
         app: pool.app?.name ?? source,
         pool,
         capacity: capacityOf(pool),
@@ -200,8 +206,11 @@ export function factsOf(tick: Tick): Facts {
     poolers,
     processes,
     gaps,
+    ended: tick.sources.flatMap(({ label: source, reading, stale }) =>
+      stale?.ended === true ? [{ source, app: reading?.app?.name ?? source, sinceMs: stale.sinceMs }] : [],
+    ),
     failures: tick.sources.flatMap(({ label: source, kind, stale }) =>
-      stale === null ? [] : [{ source, kind, why: stale.why }],
+      stale === null || stale.ended === true ? [] : [{ source, kind, why: stale.why }],
     ),
   };
 }

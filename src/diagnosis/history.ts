@@ -1,7 +1,7 @@
 import { type HistogramSnapshot, percentileUs } from '../base/histogram.js';
 import type { PoolReading } from '../snapshot/reading.js';
 
-/** What is kept of one reading of a pool. */
+/** The figures kept of one reading of a pool. */
 export interface PoolSample {
   readonly atMs: number;
   readonly inUse: number | null;
@@ -14,7 +14,7 @@ export interface PoolSample {
   readonly hold: HistogramSnapshot | null;
 }
 
-/** What happened in a pool lately, from the difference of two samples. What cannot be told is null. */
+/** Rates of a pool, from the difference of two samples; null where unknown. */
 export interface Recent {
   /** Over how long, in milliseconds. */
   readonly overMs: number;
@@ -116,7 +116,7 @@ function perSecond(now: number | null, then: number | null, overMs: number): num
   return now === null || then === null ? null : ((now - then) * 1000) / overMs;
 }
 
-/** What was recorded between two snapshots of one histogram. */
+/** The difference of two snapshots of one histogram. */
 function difference(now: HistogramSnapshot | null, then: HistogramSnapshot | null): HistogramSnapshot | null {
   if (now === null || then === null) return null;
   const before = new Map(then.buckets.map(([upToUs, count]) => [upToUs, count]));

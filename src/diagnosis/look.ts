@@ -1,3 +1,4 @@
+import { connectFaultOf } from './connect-error.js';
 import type { BackendFact, Facts, HolderFact, PoolerPoolFact, PoolFact } from './facts.js';
 import { type PoolSample, type Recent, recentOf } from './history.js';
 import { type ServerSample, serverRatesOf } from './server-history.js';
@@ -19,7 +20,7 @@ export interface LookContext {
 /** Sources that cannot be read any more say nothing of this moment: only that they fail remains of them. */
 export function currentOf(facts: Facts): Facts {
   const isCurrent = ({ stale }: { readonly stale: boolean }): boolean => !stale;
-  if (facts.failures.length === 0) return facts;
+  if (facts.failures.length + facts.ended.length === 0) return facts;
   return {
     ...facts,
     pools: facts.pools.filter(isCurrent),
@@ -53,9 +54,20 @@ export const poolSubject = ({ key, source }: PoolFact): Subject => ({ kind: 'poo
 export const poolerSubject = ({ key, source }: PoolerPoolFact): Subject => ({ kind: 'pooler', key, source });
 export const serverSubject = (source: string): Subject => ({ kind: 'server', key: source, source });
 
-/** Whether callers wait for longer than a burst makes them. */
-export function isPressed({ pool }: PoolFact): boolean {
-  return (pool.waiting ?? 0) > 0 && (pool.longestWaitMs === null || pool.longestWaitMs >= SHORT_MS);
+/** Whether callers wait for longer than a burst makes them, or are refused since they may not wait. */
+export function isPressed(fact: PoolFact): boolean {
+  const { pool } = fact;
+  const waits = (pool.waiting ?? 0) > 0 && (pool.longestWaitMs === null || pool.longestWaitMs >= SHORT_MS);
+  return waits || isRefusing(fact);
+}
+
+/** A refusal counts for so long. */
+const REFUSED_MS = 10_000;
+
+/** A pool with a limit of waiters, which it has reached lately. */
+export function isRefusing({ pool }: PoolFact): boolean {
+  const ago = pool.observed?.createErrorMs ?? null;
+  return ago !== null && ago < REFUSED_MS && connectFaultOf(pool.createError) === 'pool-refused';
 }
 
 export function isFull({ pool, capacity }: PoolFact): boolean {

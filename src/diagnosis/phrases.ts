@@ -1,7 +1,7 @@
 import { printable } from '../report/text.js';
 import type { HolderFact, PoolFact } from './facts.js';
 import { LEAK_MS } from './facts.js';
-import { isFull, isPressed, ranked } from './look.js';
+import { isFull, isPressed, isRefusing, ranked } from './look.js';
 import type { Look } from './types.js';
 import { counted, shortSite } from './words.js';
 
@@ -24,8 +24,10 @@ function openOf({ pool: { live, creating } }: PoolFact): string {
   return live === null ? 'its present size' : String(live - (creating ?? 0));
 }
 
-export function waitingWords({ pool: { waiting } }: PoolFact): string {
+export function waitingWords(fact: PoolFact): string {
+  const { waiting } = fact.pool;
   if (waiting === null) return 'waiters not known';
+  if (isRefusing(fact)) return `${waiting} waiting, and further callers are refused`;
   return waiting === 0 ? 'none waiting' : `${waiting} waiting`;
 }
 

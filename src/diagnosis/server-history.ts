@@ -1,6 +1,6 @@
 import type { ServerFact } from './facts.js';
 
-/** What is kept of one reading of a server: counters, summed over its databases. */
+/** The figures kept of one reading of a server: counters, summed over its databases. */
 export interface ServerSample {
   readonly atMs: number;
   readonly transactions: number;
@@ -10,9 +10,12 @@ export interface ServerSample {
   readonly deadlocks: number | null;
   readonly conflicts: number | null;
   readonly rollbacks: number | null;
+  readonly temporaryBytes: number | null;
+  readonly blocksHit: number | null;
+  readonly blocksRead: number | null;
 }
 
-/** What happened on a server lately, from the difference of two samples. What cannot be told is null. */
+/** Rates of a server, from the difference of two samples; null where unknown. */
 export interface ServerRates {
   readonly overMs: number;
   readonly transactionsPerSecond: number;
@@ -23,6 +26,10 @@ export interface ServerRates {
   readonly deadlocks: number | null;
   readonly conflicts: number | null;
   readonly rollbacks: number | null;
+  /** Written to temporary files in that time. */
+  readonly temporaryBytes: number | null;
+  /** Of the blocks that were needed, the share that was in the server's cache. null where none was. */
+  readonly cacheHitShare: number | null;
 }
 
 export type ServerHistory = ReadonlyMap<string, readonly ServerSample[]>;
@@ -64,6 +71,9 @@ function sampleOf({ databases, status }: ServerFact['server'], atMs: number): Se
     deadlocks: sum(({ deadlocks }) => deadlocks) ?? status?.innodb_deadlocks ?? null,
     conflicts: sum(({ conflicts }) => conflicts),
     rollbacks: sum(({ rollbacks }) => rollbacks),
+    temporaryBytes: sum(({ temporaryBytes }) => temporaryBytes),
+    blocksHit: sum(({ blocksHit }) => blocksHit),
+    blocksRead: sum(({ blocksRead }) => blocksRead),
   };
 }
 
@@ -77,6 +87,8 @@ export function serverRatesOf(samples: readonly ServerSample[]): ServerRates | n
   const active = grown(now.activeMs, then.activeMs);
   const idle = grown(now.idleInTransactionMs, then.idleInTransactionMs);
   const sessions = grown(now.sessions, then.sessions);
+  const hit = grown(now.blocksHit, then.blocksHit);
+  const read = grown(now.blocksRead, then.blocksRead);
   return {
     overMs,
     transactionsPerSecond: ((now.transactions - then.transactions) * 1000) / overMs,
@@ -85,5 +97,7 @@ export function serverRatesOf(samples: readonly ServerSample[]): ServerRates | n
     deadlocks: grown(now.deadlocks, then.deadlocks),
     conflicts: grown(now.conflicts, then.conflicts),
     rollbacks: grown(now.rollbacks, then.rollbacks),
+    temporaryBytes: grown(now.temporaryBytes, then.temporaryBytes),
+    cacheHitShare: hit === null || read === null || hit + read === 0 ? null : hit / (hit + read),
   };
 }

@@ -8,6 +8,7 @@ import { poolerReading } from './pooler.js';
 import {
   count,
   figure,
+  flag,
   listOfAll,
   literal,
   type Made,
@@ -98,6 +99,8 @@ export const stale = object({
   failures: count,
   /** Time until the next try, in milliseconds from the last failure. */
   retryMs: figure,
+  /** Whether the process that was read has ended. Absent where it may answer again. */
+  ended: optional(flag),
 });
 
 /** A source at one moment. */

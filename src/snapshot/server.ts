@@ -5,6 +5,7 @@ import {
   integer,
   list,
   listOfAll,
+  nullOr,
   object,
   optional,
   orNull,
@@ -12,6 +13,16 @@ import {
   record,
   text,
 } from './schema.js';
+
+/** Use of the machine by a process; rates are those since the reading before. */
+const processUse = object({
+  /** Share of one core. */
+  cpuShare: orNull(figure),
+  /** Memory that it shares with no other process. */
+  memoryBytes: orNull(figure),
+  readPerSecond: orNull(figure),
+  writtenPerSecond: orNull(figure),
+});
 
 /** A backend of PostgreSQL that serves a client. Fields that the role may not see are null. */
 export const backend = object({
@@ -42,6 +53,8 @@ export const backend = object({
   lockRelation: optional(orNull(text)),
   /** Whether it holds an advisory lock beyond its transaction. */
   holdsAdvisoryLock: optional(orNull(flag)),
+  /** Its use of this machine, where the server runs here. Read only of those that are active. */
+  use: optional(nullOr(processUse)),
 });
 
 /** A process of the server that serves no client: autovacuum, replication, or background work. */

@@ -14,10 +14,22 @@ export type SourceErrorCode =
   /** No answer in time. */
   | 'ERR_SOURCE_TIMEOUT';
 
+export interface SourceErrorOptions extends CodedErrorOptions {
+  /** Whether the process that was read is gone for good. Default false: it may answer again. */
+  readonly hasEnded?: boolean;
+}
+
 export class SourceError extends CodedError<SourceErrorCode> {
-  constructor(code: SourceErrorCode, message: string, options: CodedErrorOptions = {}) {
+  readonly hasEnded: boolean;
+
+  constructor(
+    code: SourceErrorCode,
+    message: string,
+    { hasEnded = false, ...options }: SourceErrorOptions = {},
+  ) {
     super(code, message, options);
     this.name = 'SourceError';
+    this.hasEnded = hasEnded;
   }
 }
 

@@ -181,6 +181,10 @@ class Poll {
       hint: 'hint' in error && typeof error.hint === 'string' ? maskSecrets(error.hint) : null,
       failures,
       retryMs: backoffBoundMs(failures - 1, { baseMs: intervalMs, capMs: most }),
+      // A process that was never read may be about to start.
+      ...(error instanceof SourceError && error.hasEnded && this.state.reading !== null
+        ? { ended: true }
+        : {}),
     };
   }
 

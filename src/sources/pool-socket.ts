@@ -71,6 +71,9 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
   };
 }
 
+/** The end of a connection without an error of the system. */
+class HungUp extends Error {}
+
 /** A connection on which each line sent is answered by one. */
 class Line {
   readonly #socket: Socket;
@@ -113,7 +116,7 @@ class Line {
     this.#socket = connect(address).setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#add(text));
     this.#socket.on('error', (error) => this.#end(error));
-    this.#socket.on('close', () => this.#end(new Error('it has hung up')));
+    this.#socket.on('close', () => this.#end(new HungUp('it has hung up')));
   }
 
   get isOver(): boolean {
@@ -218,15 +221,21 @@ function asUnreachable(error: unknown, address: SocketAddress): Error {
   const cause = asError(error);
   const code = 'code' in cause ? String(cause.code) : '';
   const hint = HINTS[code];
+  // A process that ends takes its socket with it; at a port another one may listen later.
+  const hasEnded = 'path' in address && (cause instanceof HungUp || GONE.has(code));
   return new SourceError(
     'ERR_SOURCE_UNREACHABLE',
     withoutSystemWords(`cannot read pools at ${placeOf(address)}: ${cause.message || code}`),
     {
       cause,
+      hasEnded,
       ...(hint === undefined ? {} : { hint }),
     },
   );
 }
+
+/** The system's errors where nobody has the socket open any more. */
+const GONE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE']);
 
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the application has ended, or does not publish there',

@@ -1,6 +1,8 @@
 import { asError } from '../base/promises.js';
 import { DatabaseError, isConnectionLost } from '../db/errors.js';
+import type { Reading } from '../snapshot/reading.js';
 import { SourceError } from './errors.js';
+import { LocalProcesses } from './local-processes.js';
 import {
   type BackendRow,
   type DatabaseRow,
@@ -15,6 +17,7 @@ import type { SourceOptions, StatsSource } from './types.js';
 /** `postgres://user@host:5432/database`: the backends of all of the server's databases, and who blocks whom. */
 export function openPostgresSource(address: string, { env, clock }: SourceOptions): StatsSource {
   const server = serverAt(address, env);
+  const local = isLocal(server.label) ? new LocalProcesses(clock) : null;
   return {
     label: server.label,
     kind: 'postgres',
@@ -25,10 +28,27 @@ export function openPostgresSource(address: string, { env, clock }: SourceOption
         const databases = await ask<DatabaseRow>(DATABASES);
         const facts = await readFacts(ask);
         const locks = backends.some(({ blocked_by: by }) => by !== null) ? await ask<LockRow>(LOCKS) : [];
-        return toReading({ settings, backends, databases, facts, locks }, server.label, clock.wallTime());
+        const rows = { settings, backends, databases, facts, locks };
+        const reading = toReading(rows, server.label, clock.wallTime());
+        return local === null ? reading : withUse(reading, local);
       }, signal),
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+/** A server behind a tunnel is not here, too: its processes are not found by their pids and titles. */
+function isLocal(label: string): boolean {
+  return /^postgres(?:ql)?:\/\/(?:[^@/]*@)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|\/|%2f)/i.test(label);
+}
+
+async function withUse(reading: Reading, local: LocalProcesses): Promise<Reading> {
+  const active = reading.backends.filter(({ state }) => state === 'active').map(({ pid }) => pid);
+  const use = await local.use(active, 'postgres: ');
+  const backends = reading.backends.map((one) => {
+    const own = use.get(one.pid);
+    return own === undefined ? one : { ...one, use: own };
+  });
+  return { ...reading, backends };
 }
 
 async function readSettings(ask: Ask): Promise<SettingsRow> {

@@ -41,6 +41,7 @@ export const BINDINGS: readonly Binding[] = [
   view('4', 3, 'Blocking: who waits for whose lock, as a tree'),
   view('5', 4, 'PgBouncer: its pools'),
   view('6', 5, 'Events: what has happened while you looked'),
+  view('7', 6, 'Servers: transactions, cache, temporary files, deadlocks'),
   {
     keys: ['tab'],
     command: { do: 'nextView', by: 1 },

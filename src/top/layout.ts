@@ -68,12 +68,20 @@ export function rowLine(
   drawing: Drawing,
 ): Line {
   const spans: Span[] = [];
+  const aged = table.aged(row);
   let text = selected ? '>' : ' ';
   let tone: Tone | null = null;
+  const mark = aged === null ? '' : `${aged} `;
+  // The mark stands before the first word, so that no width cuts it off, or in the place of a figure.
+  const markAt = markedColumn(table, layout, mark.length);
   for (const { index, width } of layout) {
-    const cell = cellText(table.text(row, index, width, drawing), width, drawing);
+    const before = index === markAt ? mark.slice(0, width) : '';
+    const room = width - before.length;
+    const cell =
+      before +
+      (before !== '' && room < 4 ? '' : cellText(table.text(row, index, room, drawing), room, drawing));
     // The colors of cells would be unreadable in the inverse of a selected row.
-    const own = selected ? null : table.tone(row, index);
+    const own = selected ? null : aged === null ? table.tone(row, index) : 'faint';
     if (own !== tone) {
       spans.push({ text: `${text} `, tone });
       text = '';
@@ -83,6 +91,11 @@ export function rowLine(
   }
   spans.push(selected ? { text, inverse: true } : { text, tone });
   return spans;
+}
+
+function markedColumn({ columns }: Table, layout: Layout, length: number): number | undefined {
+  const word = layout.find(({ index, width }) => columns[index]?.align !== 'right' && width >= length + 4);
+  return (word ?? layout[0])?.index;
 }
 
 function aligned(text: string, width: number, align: 'left' | 'right' | undefined): string {

@@ -1,4 +1,4 @@
-export const VIEWS = ['pools', 'holders', 'backends', 'blocking', 'pgbouncer', 'events'] as const;
+export const VIEWS = ['pools', 'holders', 'backends', 'blocking', 'pgbouncer', 'events', 'servers'] as const;
 export type ViewName = (typeof VIEWS)[number] | 'help';
 
 export const GROUPINGS = ['application', 'user', 'database', 'site'] as const;

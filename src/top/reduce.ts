@@ -114,7 +114,9 @@ function happened(last: Moment | null, now: Moment, cwd: string): ScreenEvent[] 
   const [before, after] = [last?.facts ?? NO_FACTS, now.facts];
   for (const { label, stale } of sources) {
     const old = last?.tick.sources.find((one) => one.label === label);
-    if (stale !== null && old?.stale == null) add('bad', label, `cannot be read: ${stale.why}`);
+    if (stale?.ended === true) {
+      if (old?.stale?.ended !== true) add('faint', label, 'has ended');
+    } else if (stale !== null && old?.stale == null) add('bad', label, `cannot be read: ${stale.why}`);
     if (stale === null && old?.stale != null)
       add('good', label, `is read again, after ${shortTime(atMs - old.stale.sinceMs)}`);
   }

@@ -12,6 +12,7 @@ import { brokerRows, brokerTable, brokerWords } from './views/broker.js';
 import { holderTable } from './views/holders.js';
 import { poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
+import { serverRows, serverTable } from './views/servers.js';
 import { cellText } from './words.js';
 
 export interface ReportOptions extends Drawing {
@@ -23,7 +24,10 @@ export interface ReportOptions extends Drawing {
 const MOST_ROWS = 20;
 
 /** One tick as plain text: what is wrong, and the tables that have something in them. */
-export function onceReport({ tick, facts, history, diagnosis }: Moment, options: ReportOptions): string {
+export function onceReport(
+  { tick, facts, history, servers, diagnosis }: Moment,
+  options: ReportOptions,
+): string {
   const colors = palette(options);
   const { severity, words } = diagnosis;
   const paint = severity === 'none' ? colors.faint : colors[severity];
@@ -32,9 +36,14 @@ export function onceReport({ tick, facts, history, diagnosis }: Moment, options:
     const table = tableOf(spec, rows, { sort: null, filter: '' });
     return ['', colors.strong(spec.title), ...tableLines(table, options)];
   };
-  const failed = tick.sources.flatMap(({ label, stale }) =>
-    stale === null ? [] : [colors.bad(cellText(`${label} cannot be read: ${stale.why}`, 1000, options))],
-  );
+  const failed = tick.sources.flatMap(({ label, stale }) => {
+    if (stale === null) return [];
+    if (stale.ended === true)
+      return [
+        colors.faint(cellText(`${label} ended ${shortTime(tick.atMs - stale.sinceMs)} ago`, 1000, options)),
+      ];
+    return [colors.bad(cellText(`${label} cannot be read: ${stale.why}`, 1000, options))];
+  });
   const gaps = facts.gaps.map(({ source, what, why }) =>
     colors.faint(cellText(`${source}: not read: ${what}: ${why}`, 1000, options)),
   );
@@ -58,6 +67,7 @@ export function onceReport({ tick, facts, history, diagnosis }: Moment, options:
     ),
     ...section(poolerTable, facts.poolerPools),
     ...section(blockTable, blocking),
+    ...section(serverTable, serverRows(facts.servers, servers)),
     ...backendSummary(facts.backends),
     '',
   ].join('\n');

@@ -8,6 +8,7 @@ import {
 } from '../diagnosis/facts.js';
 import { NO_HISTORY } from '../diagnosis/history.js';
 import type { MomentOptions } from '../diagnosis/moment.js';
+import { NO_SERVER_HISTORY } from '../diagnosis/server-history.js';
 import type { Content } from './content.js';
 import type { Grouping, Place, Spot } from './place.js';
 import type { Line } from './spans.js';
@@ -26,6 +27,7 @@ import { eventTable } from './views/events.js';
 import { type HolderGroup, holderGroupTable, holderTable } from './views/holders.js';
 import { clientTable, poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
+import { serverRows, serverTable } from './views/servers.js';
 
 export type SelectOptions = MomentOptions;
 
@@ -64,6 +66,8 @@ export function contentOf(state: Omit<State, 'content'>, options: SelectOptions)
           return table(poolerTable, facts.poolerPools);
         case 'events':
           return table(eventTable, state.events);
+        case 'servers':
+          return table(serverTable, serverRows(facts.servers, state.shown?.servers ?? NO_SERVER_HISTORY));
         case 'help':
           return text('Help', helpLines(state));
       }

@@ -40,9 +40,14 @@ export interface TableSpec<Row> {
   key(row: Row): string;
   /** The view that Enter opens; null if none. */
   open?(row: Row): Place | null;
+  /** Why a row is not of this moment; null where it is. Default: all are. */
+  aged?(row: Row): Aged | null;
   /** Said where there are no rows at all. */
   readonly empty: string;
 }
+
+/** `stale`: its source cannot be read now. `ended`: the process is gone. */
+export type Aged = 'stale' | 'ended';
 
 /** A table with its rows, as the screen asks for it: kinds of rows do not matter any more. */
 export interface Table {
@@ -56,6 +61,7 @@ export interface Table {
   readonly total: number;
   readonly empty: string;
   open(at: number): Place | null;
+  aged(at: number): Aged | null;
   text(at: number, column: number, width: number, drawing: Drawing): string;
   tone(at: number, column: number): Tone | null;
 }
@@ -88,6 +94,7 @@ export function tableOf<Row>(spec: TableSpec<Row>, rows: readonly Row[], query: 
     total: rows.length,
     empty: spec.empty,
     open: (at) => rowAt(at, (row) => spec.open?.(row) ?? null, null),
+    aged: (at) => rowAt(at, (row) => spec.aged?.(row) ?? null, null),
     text: (at, index, width, drawing) => rowAt(at, (row) => cell(columns[index], row, width, drawing), ''),
     tone: (at, index) => rowAt(at, (row) => columns[index]?.tone?.(row) ?? null, null),
   };

@@ -28,7 +28,7 @@ describe.skipIf(mariadb === null || postgres === null)('incidents in other libra
 
   const runs = (lab: Lab, url: string, state: string): void => {
     lab.sources = [url];
-    lab.app('library-app.mjs', [url, state]);
+    lab.app('libraries.mjs', [url, state]);
   };
 
   const CASES: readonly (readonly [state: string, on: 'postgres' | 'mysql', cause: string | null])[] = [
@@ -51,11 +51,8 @@ describe.skipIf(mariadb === null || postgres === null)('incidents in other libra
     ['mariadbLeak', 'mysql', 'leak-missing-release'],
     ['mysqlWaitsForItself', 'mysql', 'transaction-left-open'],
     ['mysqlIdleTimeoutTiny', 'mysql', 'connection-churn'],
-    ['pgWaitsForItself', 'postgres', 'transaction-left-open'],
-    ['pgHourlyFanOut', 'postgres', 'fan-out-promise-all'],
     ['steady', 'postgres', null],
     ['steady', 'mysql', null],
-    ['longReport', 'postgres', null],
   ];
   for (const [state, on, cause] of CASES)
     incident(`${state} on ${on}`, async (lab) => {

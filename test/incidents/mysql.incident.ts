@@ -17,7 +17,12 @@ describe.skipIf(mariadb === null)('incidents on MariaDB', () => {
 
   const runs = (lab: Lab, state: string): void => {
     lab.sources = [own.url()];
-    lab.app('mysql-app.mjs', [own.url(), state]);
+    lab.asAdmin = () => {
+      if (mariadb === null) throw new Error('there is no MariaDB');
+      const { port, user, password } = mariadb;
+      return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/`;
+    };
+    lab.app('mysql.mjs', [own.url(), state]);
   };
   /** A session of somebody else that holds something up. */
   const other = async (lab: Lab, ...statements: string[]): Promise<void> => {
@@ -26,30 +31,32 @@ describe.skipIf(mariadb === null)('incidents on MariaDB', () => {
     for (const one of statements) await session.ask(one);
   };
 
-  const SIMPLE: readonly (readonly [string, string | null])[] = [
-    ['leak', 'leak-missing-release'],
-    ['leftOpen', 'transaction-left-open'],
+  /** The state, the cause, and what the printed step says that the repaired form of the state does. */
+  const SIMPLE: readonly (readonly [state: string, cause: string | null, printed?: RegExp])[] = [
+    ['leak', 'leak-missing-release', /connection\.release\(\) in a finally/],
+    ['leftOpen', 'transaction-left-open', /connection\.commit\(\)/],
     ['remoteCall', 'remote-call-in-transaction'],
-    ['poisoned', 'poisoned-connection'],
+    ['poisoned', 'poisoned-connection', /connection\.rollback\(\) in the catch/],
     ['slow', 'slow-query'],
     ['sleep', 'slow-query'],
-    ['deadlock', 'deadlock-storm'],
+    ['deadlock', 'deadlock-storm', /lock in one order everywhere/],
     ['idleCut', 'idle-connections-cut'],
     ['idleTransactionCut', 'idle-transaction-killed'],
     ['statementTimeout', 'slow-query'],
     ['clientTimeout', 'query-left-by-client-timeout'],
-    ['nested', 'nested-acquire'],
+    ['nested', 'nested-acquire', /hand the connection down/],
     ['fanOut', 'fan-out-promise-all'],
-    ['poolPerRequest', 'pool-per-request'],
-    ['ended', 'pool-ended-too-early'],
+    ['poolPerRequest', 'pool-per-request', /globalThis\.pool \?\?= mysql\.createPool/],
+    ['ended', 'pool-ended-too-early', /pool\.end\(\) last/],
     ['stream', 'server-waits-for-client'],
     ['burst', null],
     ['full', null],
   ];
-  for (const [state, cause] of SIMPLE)
+  for (const [state, cause, printed] of SIMPLE)
     incident(`mysql2 ${state}`, async (lab) => {
       runs(lab, state);
-      await lab.expect(cause);
+      const said = await lab.expect(cause);
+      if (printed !== undefined) await lab.repairCode(said, printed, { limitMs: 25_000 });
     });
 
   incident('mysql2 row: held by another session', async (lab) => {
@@ -80,6 +87,19 @@ describe.skipIf(mariadb === null)('incidents on MariaDB', () => {
     runs(lab, 'userLock');
     await lab.expect('advisory-lock-held');
   });
+  incident('mysql2: a backup keeps the global read lock', async (lab) => {
+    await other(lab, 'flush tables with read lock');
+    runs(lab, 'write');
+    await lab.repairSql(await lab.expect('lock-chain-row'));
+  });
+  incident('mysql2: a pool that refuses instead of queuing', async (lab) => {
+    runs(lab, 'refusing');
+    await lab.expect('slow-query');
+  });
+  incident('mysql2: a queue that is full', async (lab) => {
+    runs(lab, 'queueLimit');
+    await lab.expect('pool-too-small');
+  });
   incident('mysql2 read-only server', async (lab) => {
     await askMysql('set global read_only = 1');
     lab.defer(() => askMysql('set global read_only = 0'));
@@ -100,19 +120,19 @@ describe.skipIf(mariadb === null)('incidents on MariaDB', () => {
   incident('mysql2 limit of the account', async (lab) => {
     await askMysql(`grant usage on *.* to '${own.name}'@'127.0.0.1' with max_user_connections 1`);
     lab.sources = [];
-    lab.app('mysql-app.mjs', [own.url(), 'sleep']);
+    lab.app('mysql.mjs', [own.url(), 'sleep']);
     await lab.expect('role-connection-limit');
   });
   incident('mysql2 wrong password', async (lab) => {
-    lab.app('mysql-app.mjs', [own.url().replace(/:[^:@]+@/, ':wrong@'), 'read']);
+    lab.app('mysql.mjs', [own.url().replace(/:[^:@]+@/, ':wrong@'), 'read']);
     await lab.expect('wrong-password');
   });
   incident('mysql2 unknown database', async (lab) => {
-    lab.app('mysql-app.mjs', [own.url().replace(/\/[^/]+$/, '/nowhere'), 'read']);
+    lab.app('mysql.mjs', [own.url().replace(/\/[^/]+$/, '/nowhere'), 'read']);
     await lab.expect('role-cannot-connect');
   });
   incident('mysql2 server down', async (lab) => {
-    lab.app('mysql-app.mjs', ['mysql://a:b@127.0.0.1:1/x', 'read']);
+    lab.app('mysql.mjs', ['mysql://a:b@127.0.0.1:1/x', 'read']);
     await lab.expect('server-down');
   });
   incident('mysql2 too many prepared statements', async (lab) => {

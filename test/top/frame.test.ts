@@ -9,6 +9,7 @@ import { onceReport } from '../../src/top/report.js';
 import type { Size } from '../../src/top/state.js';
 import type { ScreenDrawing } from '../../src/top/store.js';
 import {
+  AT_MS,
   backend,
   demoTicks,
   holder,
@@ -24,6 +25,7 @@ import {
 } from './helpers.js';
 import { frameOf, startRendering } from './render.js';
 
+const SHOP = { name: 'shop', pid: 7, host: 'here', node: 'v20', startedAtMs: 0 };
 const PLAIN: ScreenDrawing = { color: false, unicode: true, cwd: '/app' };
 const SIZES: readonly Size[] = [
   { columns: 160, rows: 50 },
@@ -53,6 +55,7 @@ const PLACES: readonly [name: string, keys: string[]][] = [
   ['blocking', ['4']],
   ['pgbouncer', ['5']],
   ['events', ['6']],
+  ['servers', ['7']],
   ['help', ['?']],
   ['lease', ['2', 'enter']],
   ['backend', ['4', 'enter']],
@@ -156,7 +159,49 @@ describe('the screen', () => {
       tick(source({ pools: [pool()] }, { stale })),
     ]).join('\n');
     expect(text).toMatch(/pool:a \(stale 0: connection refused\)/);
-    expect(text).toMatch(/orders \(stale\)|orders \(st/);
+  });
+
+  const OF = { holders: [holder()], name: 'orders' };
+  it.each([20, 40, 60, 80, 120, 200])(
+    'at %i columns marks each row that is not of this moment',
+    (columns) => {
+      const stale = { sinceMs: 0, why: 'connection refused', hint: null, failures: 2, retryMs: 1000 };
+      const old = [
+        source({ pools: [pool(OF)], app: SHOP }, { stale: { ...stale, ended: true } }),
+        source(
+          {
+            source: 'pg',
+            kind: 'postgres',
+            server: server(),
+            backends: [backend({ pid: 7, blockedBy: [8] })],
+          },
+          { stale },
+        ),
+        source({ source: 'pgb', kind: 'pgbouncer', pooler: pooler() }, { stale }),
+      ];
+      const body = (key: string): string => {
+        const lines = frame({ columns, rows: 24 }, [key], PLAIN, [tick(...old)]);
+        return lines.filter((line) => line.startsWith('>')).join('\n');
+      };
+      for (const key of ['1', '2']) expect(body(key)).toMatch(/\bended\b/);
+      for (const key of ['3', '4', '5', '7']) expect(body(key)).toMatch(/\bstale\b/);
+    },
+  );
+
+  it('lists a process that has ended, and says nothing else of it', () => {
+    const ended = { sinceMs: AT_MS - 3000, why: 'it has hung up', hint: null, failures: 1, retryMs: 1000 };
+    const leases = Array.from({ length: 15 }, () => holder({ ageMs: 90_000, busy: false }));
+    const text = frame({ columns: 120, rows: 24 }, [], PLAIN, [
+      tick(
+        source(
+          { pools: [pool({ waiting: 4, longestWaitMs: 5000, holders: leases })], app: SHOP },
+          { stale: { ...ended, ended: true } },
+        ),
+      ),
+    ]).join('\n');
+    expect(text).toContain('1 process has ended, and nothing else is read');
+    expect(text).toContain('pool:a (ended 3.0s ago)');
+    expect(text).not.toMatch(/leak|exhausted/);
   });
 });
 

@@ -65,6 +65,8 @@ const IN_STATEMENTS: ReadonlySet<ConnectFault> = new Set<ConnectFault>([
 function isNow(fact: PoolFact, look: Look): boolean {
   const { pool } = fact;
   const ago = pool.observed?.createErrorMs ?? null;
+  // A pool that refuses a caller can open connections well enough.
+  if (connectFaultOf(pool.createError) === 'pool-refused') return false;
   if (isPressed(fact) || (pool.live ?? 1) - (pool.creating ?? 0) <= 0) return true;
   if (ago !== null && ago < NOW_MS) return true;
   if ((look.recent(fact).createFailuresPerSecond ?? 0) > 0 || isFull(fact)) return true;

@@ -223,6 +223,25 @@ const SORTS: readonly Sort[] = [
     avoid: ['retrying the last statement alone', 'a bigger pool'],
   },
   {
+    id: 'lock-table-full',
+    title: 'Transactions take more locks at once than the server has room for',
+    codes: ['ER_LOCK_TABLE_FULL'],
+    text: /max_locks_per_transaction|max_pred_locks_per_transaction|number of locks exceeds the lock table size/i,
+    clause: 'since the table of locks of the server is full',
+    ruledOut: [
+      'memory of the machine: the table of locks has a size of its own',
+      'a chain of locks: nobody waits',
+    ],
+    repair: {
+      app: 'fewer tables, partitions or advisory locks in one transaction: commit in batches, and name the partitions',
+      sql: { postgres: ['ALTER SYSTEM SET max_locks_per_transaction = 256'] },
+      postgres:
+        'that setting takes a restart: the table has max_locks_per_transaction x max_connections places',
+      mysql: 'a larger innodb_buffer_pool_size, and smaller transactions',
+    },
+    avoid: ['more memory for the machine', 'a bigger pool'],
+  },
+  {
     id: 'too-many-prepared-statements',
     title: 'The server keeps as many prepared statements as it may',
     codes: ['ER_MAX_PREPARED_STMT_COUNT_REACHED'],

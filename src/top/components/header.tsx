@@ -17,14 +17,13 @@ interface SourcesProps {
 export function Sources({ tick, mode }: SourcesProps) {
   if (tick === null) return <TextLine line={[{ text: 'waiting for the first reading', tone: 'faint' }]} />;
   const { atMs, sources } = tick;
-  const bad = sources.filter(({ stale }) => stale !== null);
-  const parts = [...bad, ...sources.filter(({ stale }) => stale === null)].map(
-    ({ label, stale, reading }) => {
-      if (stale === null) return label;
-      const age = reading === null ? 'never read' : `stale ${shortTime(atMs - reading.takenAtMs)}`;
-      return `${label} (${age}: ${stale.why})`;
-    },
-  );
+  const bad = sources.filter(({ stale }) => stale !== null && stale.ended !== true);
+  const parts = [...bad, ...sources.filter((one) => !bad.includes(one))].map(({ label, stale, reading }) => {
+    if (stale === null) return label;
+    if (stale.ended === true) return `${label} (ended ${shortTime(atMs - stale.sinceMs)} ago)`;
+    const age = reading === null ? 'never read' : `stale ${shortTime(atMs - reading.takenAtMs)}`;
+    return `${label} (${age}: ${stale.why})`;
+  });
   const when = mode === null ? timeOfDay(atMs) : `${timeOfDay(atMs)} (${mode})`;
   return (
     <TextLine line={[{ text: `${when}  ${parts.join('  ')}`, tone: bad.length > 0 ? 'bad' : 'faint' }]} />

@@ -7,5 +7,6 @@ export const VIEW_TITLES: Readonly<Record<ViewName, string>> = {
   blocking: 'Blocking',
   pgbouncer: 'PgBouncer',
   events: 'Events',
+  servers: 'Servers',
   help: 'Help',
 };

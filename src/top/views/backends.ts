@@ -1,3 +1,4 @@
+import { formatSize } from '../../base/units.js';
 import type { BackendFact, BlockFact } from '../../diagnosis/facts.js';
 import { shortTime } from '../../diagnosis/words.js';
 import type { Tone } from '../spans.js';
@@ -14,6 +15,7 @@ export const backendTable: TableSpec<BackendRow> = {
   title: 'Backends',
   sort: { column: 'transaction', descending: true },
   key: ({ key }) => key,
+  aged: ({ stale }) => (stale ? 'stale' : null),
   open: ({ key }) => ({ kind: 'backend', backend: key }),
   empty: 'no database is read; add postgres://USER@HOST/DATABASE or mysql://USER@HOST/',
   columns: [
@@ -59,6 +61,20 @@ export const backendTable: TableSpec<BackendRow> = {
       value: ({ blocks }) => blocks,
       tone: ({ blocks }) => (blocks > 0 ? 'bad' : 'faint'),
     },
+    {
+      id: 'cpu',
+      title: 'CPU',
+      align: 'right',
+      rank: 7,
+      width: 5,
+      optional: true,
+      value: ({ backend }) => backend.use?.cpuShare ?? null,
+      text: ({ backend }) => percent(backend.use?.cpuShare ?? null),
+      tone: ({ backend }) => ((backend.use?.cpuShare ?? 0) > 0.8 ? 'warn' : null),
+    },
+    bytes('memory', 'MEMORY', 10, ({ backend }) => backend.use?.memoryBytes ?? null),
+    bytes('read', 'READ/S', 9, ({ backend }) => backend.use?.readPerSecond ?? null),
+    bytes('written', 'WRITE/S', 9, ({ backend }) => backend.use?.writtenPerSecond ?? null),
     {
       id: 'site',
       title: 'ACQUIRED AT',
@@ -120,6 +136,7 @@ export const blockTable: TableSpec<BlockRow> = {
   title: 'Blocking',
   sort: null,
   key: ({ key }) => key,
+  aged: ({ backend }) => (backend.stale ? 'stale' : null),
   open: ({ backend }) => ({ kind: 'backend', backend: backend.key }),
   empty: 'no backend waits for a lock of another',
   columns: [
@@ -186,6 +203,14 @@ export const blockTable: TableSpec<BlockRow> = {
       value: ({ backend }) => waitText(backend.backend),
     },
     {
+      id: 'lock',
+      title: 'WANTS LOCK',
+      rank: 5,
+      width: 20,
+      grow: 1,
+      value: ({ backend }) => lockText(backend.backend),
+    },
+    {
       id: 'site',
       title: 'ACQUIRED AT',
       rank: 5,
@@ -230,6 +255,16 @@ function age(
   return { id, title, align: 'right', rank, width: 7, value, text: (row) => shortTime(value(row)) };
 }
 
+function bytes(
+  id: string,
+  title: string,
+  rank: number,
+  value: (row: BackendRow) => number | null,
+): Column<BackendRow> {
+  const text = (row: BackendRow): string => formatSize(value(row));
+  return { id, title, align: 'right', rank, width: 8, optional: true, value, text };
+}
+
 function sum(
   id: string,
   title: string,
@@ -259,6 +294,17 @@ function oldestMs({ backends }: BackendGroup): number | null {
 function waitText({ waitType, waitEvent }: BackendFact['backend']): string | null {
   if (waitType === null) return null;
   return waitEvent === null ? waitType : `${waitType}:${waitEvent}`;
+}
+
+/** `AccessExclusive on accounts`: the lock that it waits for. */
+export function lockText({ lockMode, lockRelation }: BackendFact['backend']): string | null {
+  if (lockMode == null) return null;
+  const mode = lockMode.replace(/Lock$/, '');
+  return lockRelation == null ? mode : `${mode} on ${lockRelation}`;
+}
+
+function percent(share: number | null): string {
+  return share === null ? '-' : `${Math.round(share * 100)} %`;
 }
 
 function waitedMs({ backend, depth }: BlockRow): number | null {

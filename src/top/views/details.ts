@@ -1,3 +1,4 @@
+import { formatSize } from '../../base/units.js';
 import { type BackendFact, type Facts, type HolderFact, LEAK_MS } from '../../diagnosis/facts.js';
 import { shortSite, shortTime } from '../../diagnosis/words.js';
 import { wrap } from '../../report/text.js';
@@ -6,6 +7,7 @@ import { BINDINGS } from '../keys.js';
 import type { Line, Tone } from '../spans.js';
 import type { State } from '../state.js';
 import { oneLine } from '../words.js';
+import { lockText } from './backends.js';
 
 interface Place {
   readonly cwd: string;
@@ -58,10 +60,25 @@ export function backendLines(fact: BackendFact, facts: Facts, { cwd }: Place): L
       backend.waitType === null ? 'nothing' : `${backend.waitType}:${backend.waitEvent ?? ''}`,
       backend.waitType === 'Lock' ? 'bad' : undefined,
     ),
+    ...wanted(fact),
+    ...machineUse(fact),
     field('acquired at', shortSite(holder?.holder.site ?? null, cwd), 'name'),
     field('SQL', backend.query ?? 'not known'),
     ...lockLines(fact, facts),
   ];
+}
+
+function wanted({ backend }: BackendFact): Line[] {
+  const lock = lockText(backend);
+  return lock === null ? [] : [field('wants lock', lock, 'bad')];
+}
+
+/** The use of the machine, known if the server runs on this one. */
+function machineUse({ backend: { use } }: BackendFact): Line[] {
+  if (use == null) return [];
+  const cpu = use.cpuShare === null ? 'not known' : `${Math.round(use.cpuShare * 100)} % of a core`;
+  const io = `${formatSize(use.readPerSecond)}/s read, ${formatSize(use.writtenPerSecond)}/s written`;
+  return [field('uses', `${cpu}, ${formatSize(use.memoryBytes)} of memory, ${io}`)];
 }
 
 export function goneLines(what: 'lease' | 'backend'): Line[] {

@@ -10,6 +10,7 @@ export const holderTable: TableSpec<HolderFact> = {
   // As the facts have it: leak suspects first, then the oldest.
   sort: null,
   key: ({ key }) => key,
+  aged: ({ pool: { stale, ended } }) => (ended ? 'ended' : stale ? 'stale' : null),
   open: ({ key }) => ({ kind: 'lease', lease: key }),
   empty: 'nobody holds a lease',
   columns: [

@@ -7,6 +7,7 @@ export const poolerTable: TableSpec<PoolerPoolFact> = {
   title: 'PgBouncer',
   sort: { column: 'waiting', descending: true },
   key: ({ key }) => key,
+  aged: ({ stale }) => (stale ? 'stale' : null),
   open: ({ key }) => ({ kind: 'clients', poolerPool: key }),
   empty: 'no PgBouncer is read; add pgbouncer://USER@HOST:6432/pgbouncer',
   columns: [

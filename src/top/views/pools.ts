@@ -20,6 +20,7 @@ export const poolTable: TableSpec<PoolRow> = {
   title: 'Pools',
   sort: { column: 'waiting', descending: true },
   key: ({ key }) => key,
+  aged: ({ stale, ended }) => (ended ? 'ended' : stale ? 'stale' : null),
   open: ({ key, pool }) => ({ kind: pool.ib === undefined ? 'pool' : 'broker', pool: key }),
   empty: 'no pool of an application is read; start one with: poolctl run -- node app.js',
   columns: [
@@ -30,9 +31,8 @@ export const poolTable: TableSpec<PoolRow> = {
       width: 10,
       grow: 2,
       value: ({ pool }) => pool.name,
-      text: ({ pool, stale }, width, drawing) =>
-        stale ? `${pool.name} (stale)` : poolText(pool.name, width, drawing),
-      tone: ({ stale }) => (stale ? 'warn' : 'name'),
+      text: ({ pool }, width, drawing) => poolText(pool.name, width, drawing),
+      tone: () => 'name',
     },
     { id: 'application', title: 'APPLICATION', rank: 9, width: 11, grow: 1, value: ({ app }) => app },
     {

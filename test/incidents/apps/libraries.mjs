@@ -1,4 +1,5 @@
-// An application on another library that runs into an incident: `node library-app.mjs URL STATE`. It goes on until it is ended.
+// An application on another library that runs into an incident: `node libraries.mjs URL STATE [repaired]`.
+import genericPool from 'generic-pool';
 import knex from 'knex';
 import mariadb from 'mariadb';
 import mysql from 'mysql2/promise';
@@ -6,8 +7,8 @@ import pg from 'pg';
 import postgres from 'postgres';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
+import { crowd, forget, isRepaired, never, runState, uri, wait } from './kit.mjs';
 
-const [, , uri = '', state = ''] = process.argv;
 const place = new URL(uri);
 const account = {
   host: place.hostname,
@@ -18,16 +19,6 @@ const account = {
 };
 const isMysql = uri.startsWith('mysql:');
 
-/** @param {number} ms */
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-/** So many at once, each again and again; what fails is tried again. */
-const crowd = (/** @type {number} */ count, /** @type {(at: number) => Promise<unknown>} */ work) =>
-  Promise.all(
-    Array.from({ length: count }, async (_, at) => {
-      for (;;) await work(at).catch(() => wait(50));
-    }),
-  );
-const never = () => new Promise(() => {});
 const openKnex = () =>
   knex({ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } });
 const openSequelize = () =>
@@ -182,20 +173,105 @@ const states = {
       await wait(1200);
     });
   },
-  async pgWaitsForItself() {
-    const pool = new pg.Pool({ connectionString: uri, max: 4 });
-    await crowd(1, async () => {
-      const client = await pool.connect();
-      await client.query('begin; update accounts set balance = 1 where id = 5');
-      await pool.query('update accounts set balance = 2 where id = 5');
-      await client.query('commit');
-      client.release();
+  /** A transaction inside another one, each on a connection of its own. */
+  async sequelizeNested() {
+    const db = openSequelize();
+    await crowd(5, async function place() {
+      await db.transaction(async () => {
+        await wait(100);
+        await db.transaction(async () => {});
+      });
     });
   },
-  async pgHourlyFanOut() {
-    const pool = new pg.Pool({ connectionString: uri, max: 10 });
-    const summarize = () => pool.query('select pg_sleep(0.4)');
-    await crowd(1, () => Promise.all(Array.from({ length: 200 }, summarize)));
+  /** A helper for tests rolls back, and never releases its runner. */
+  async typeormWithTx() {
+    const source = await openTypeorm();
+    const withTx = async (
+      /** @type {(runner: import('typeorm').QueryRunner) => Promise<unknown>} */ work,
+    ) => {
+      const runner = source.createQueryRunner();
+      await runner.connect();
+      await runner.startTransaction();
+      try {
+        await work(runner);
+      } finally {
+        await runner.rollbackTransaction();
+        if (isRepaired) await runner.release();
+      }
+    };
+    await crowd(5, async function creates() {
+      await withTx((runner) => runner.query('select 1'));
+    });
+  },
+  /** The promise of the transaction is not awaited before its handler answers, and nobody ends it. */
+  async knexNotEnded() {
+    const db = openKnex();
+    await crowd(5, async function handler(at) {
+      const trx = await db.transaction();
+      await trx('accounts')
+        .where({ id: at + 1 })
+        .update({ balance: 1 });
+      await forget();
+      await trx.commit();
+    });
+  },
+  /** The server ends what waits inside begin. */
+  async postgresBeginKilled() {
+    const sql = postgres(uri, { max: 3, onnotice() {} });
+    await crowd(3, async function enroll() {
+      await sql.begin(async (own) => {
+        await own`select 1`;
+        await wait(isRepaired ? 10 : 700);
+        await own`select 1`;
+      });
+      await wait(20);
+    });
+  },
+  /** Connections that live for a second. */
+  async postgresLifetime() {
+    const sql = postgres(uri, { max: 3, idle_timeout: 0.02 });
+    await crowd(1, async () => {
+      await sql`select 1`;
+      await wait(120);
+    });
+  },
+  async genericPoolLeak() {
+    const pool = genericPool.createPool(
+      {
+        create: async () => {
+          const client = new pg.Client(uri);
+          client.on('error', () => {});
+          await client.connect();
+          return client;
+        },
+        destroy: (client) => client.end(),
+      },
+      { max: 3 },
+    );
+    await crowd(5, async function invoice() {
+      const client = await pool.acquire();
+      await client.query('select 1');
+      await forget();
+      await pool.release(client);
+    });
+  },
+  /** An acquire limit below the time that the statement takes. */
+  async knexImpatient() {
+    const db = knex({
+      ...{ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } },
+      acquireConnectionTimeout: 1000,
+    });
+    await crowd(8, () => db.raw(SLEEP));
+  },
+  /** A session store and a job runner of their own, beside the pool of the application. */
+  async secondPool() {
+    const db = openKnex();
+    const own = new pg.Pool({ connectionString: uri, max: 10 });
+    const sql = postgres(uri, { max: 10, onnotice() {} });
+    await crowd(2, async () => {
+      await Promise.all([db.raw('select 1'), own.query('select 2'), sql`select 3`]);
+      await wait(50);
+    });
   },
   async steady() {
     const db = openKnex();
@@ -204,16 +280,6 @@ const states = {
       await wait(10);
     });
   },
-  /** A nightly report in a transaction of a minute, in a pool that has room. */
-  async longReport() {
-    const pool = new pg.Pool({ connectionString: uri, max: 10 });
-    void crowd(1, () => pool.query('select pg_sleep(60)'));
-    await crowd(2, async () => {
-      await pool.query('select 1');
-      await wait(20);
-    });
-  },
 };
 
-setInterval(() => {}, 1000);
-await states[state]?.();
+await runState(states);

@@ -1,21 +1,10 @@
-// An application on mysql2 that runs into an incident: `node mysql-app.mjs URL STATE`. It goes on until it is ended.
+// An application on mysql2 that runs into an incident: `node mysql.mjs URL STATE [repaired]`.
 import callbacks from 'mysql2';
 import mysql from 'mysql2/promise';
-
-const [, , uri = '', state = ''] = process.argv;
+import { crowd, forget, isRepaired, runState, uri, wait } from './kit.mjs';
 
 /** @param {import('mysql2').PoolOptions} options */
 const open = (options) => mysql.createPool({ uri, waitForConnections: true, ...options });
-/** @param {number} ms */
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-/** So many at once, each again and again; what fails is tried again. */
-const crowd = (/** @type {number} */ count, /** @type {(at: number) => Promise<unknown>} */ work) =>
-  Promise.all(
-    Array.from({ length: count }, async (_, at) => {
-      for (;;) await work(at).catch(() => wait(50));
-    }),
-  );
-
 /** @type {Readonly<Record<string, () => Promise<unknown>>>} */
 const states = {
   async leak() {
@@ -23,7 +12,8 @@ const states = {
     await crowd(6, async function cart() {
       const connection = await pool.getConnection();
       await connection.query('select 1');
-      await new Promise(() => {});
+      await forget();
+      connection.release();
     });
   },
   async leftOpen() {
@@ -32,7 +22,9 @@ const states = {
       const connection = await pool.getConnection();
       await connection.beginTransaction();
       await connection.query('update accounts set balance = balance + 1 where id = ?', [at + 1]);
-      await new Promise(() => {});
+      await forget();
+      await connection.commit();
+      connection.release();
     });
   },
   async remoteCall() {
@@ -51,6 +43,7 @@ const states = {
     const connection = await pool.getConnection();
     await connection.beginTransaction();
     await connection.query('insert into log values (1)');
+    if (isRepaired) await connection.rollback();
     connection.release();
     await crowd(1, async () => {
       await pool.query('insert into log values (2)');
@@ -93,9 +86,9 @@ const states = {
       const connection = await pool.getConnection();
       try {
         await connection.beginTransaction();
-        const [a, b] = at % 2 === 0 ? [1, 2] : [2, 1];
+        const [a, b] = at % 2 === 0 || isRepaired ? [1, 2] : [2, 1];
         await connection.query('update accounts set balance = balance + 1 where id = ?', [a]);
-        await wait(100);
+        await wait(isRepaired ? 0 : 100);
         await connection.query('update accounts set balance = balance + 1 where id = ?', [b]);
         await connection.commit();
       } catch (error) {
@@ -155,8 +148,10 @@ const states = {
       const outer = await pool.getConnection();
       await outer.query('select 1');
       await wait(100);
-      const inner = await pool.getConnection();
-      inner.release();
+      if (!isRepaired) {
+        const inner = await pool.getConnection();
+        inner.release();
+      }
       outer.release();
     });
   },
@@ -166,7 +161,7 @@ const states = {
   },
   async poolPerRequest() {
     const kept = [];
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < (isRepaired ? 1 : 12); i++) {
       const pool = open({ connectionLimit: 3 });
       await pool.query('select 1');
       kept.push(pool);
@@ -177,8 +172,16 @@ const states = {
   async ended() {
     const pool = open({ connectionLimit: 2 });
     await pool.query('select 1');
-    await pool.end();
-    await crowd(1, () => pool.query('select 1'));
+    if (!isRepaired) await pool.end();
+    await crowd(1, async () => {
+      await pool.query('select 1');
+      await wait(20);
+    });
+  },
+  /** A pool that refuses instead of queuing, under more callers than it has places. */
+  async refusing() {
+    const pool = open({ connectionLimit: 2, waitForConnections: false });
+    await crowd(6, () => pool.query('select sleep(3)'));
   },
   async queueLimit() {
     const pool = open({ connectionLimit: 2, queueLimit: 2 });
@@ -212,6 +215,4 @@ const states = {
   },
 };
 
-// A paused stream keeps no process alive.
-setInterval(() => {}, 1000);
-await states[state]?.();
+await runState(states);
