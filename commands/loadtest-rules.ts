@@ -284,6 +284,15 @@ export const rules: readonly LoadRule[] = [
   ...(['runId', 'startAt'] as const).map((key) =>
     notWith(key, 'segment', ({ segment }) => segment === null, 'needs --segment'),
   ),
+  notWith(
+    'emit',
+    'segment',
+    ({ segment }) => segment?.index !== 'auto' || segment.count === null,
+    'needs the number of segments: --segment auto/8',
+  ),
+  notWith('image', 'emit', ({ emit }) => emit !== 'kubernetes', 'counts with --emit kubernetes only'),
+  notWith('passwordStdin', 'emit', ({ emit }) => emit !== null, 'and --emit exclude each other'),
+  notWith('hdr', 'emit', ({ emit }) => emit !== null, 'and --emit exclude each other'),
   {
     of: ['segment', 'testType', 'numWorkers', 'numQueries', 'maxInFlight', 'burstSize', 'numBursts'],
     check: ({ options }) => (options.segment?.count ? tooFewFor(options.segment.count, options) : null),

@@ -1,7 +1,8 @@
 import { parseCount, ValueError } from '../src/base/units.js';
 import { value } from '../src/cli/options.js';
-import { text, type ValueType } from '../src/cli/value-types.js';
+import { choice, text, type ValueType } from '../src/cli/value-types.js';
 import type { Segment } from '../src/loadtest/api.js';
+import { SCHEDULER_NAMES } from '../src/schedulers/manifest.js';
 import { LOADED, MODELED, on } from './loadtest-scope.js';
 
 export const DAY_MS = 86_400_000;
@@ -62,8 +63,13 @@ export const timeType: ValueType<(nowMs: number) => number> = {
       return Math.round((nowMs - dayMs - inDayMs) / DAY_MS) * DAY_MS + dayMs + inDayMs;
     });
   },
-  show: (time) => shownTimes.get(time) ?? '',
+  show: (time) => timeText(time),
 };
+
+/** The text that a time was read from. */
+export function timeText(time: (nowMs: number) => number): string {
+  return shownTimes.get(time) ?? '';
+}
 
 /** The texts that times were read from. */
 const shownTimes = new WeakMap<(nowMs: number) => number, string>();
@@ -106,6 +112,24 @@ export const segmentOptions = {
     default: null,
     advanced: true,
     defaultText: 'made from the options',
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  emit: value({
+    summary: 'print a manifest that runs the segments: kubernetes, slurm, github, parallel',
+    type: choice(SCHEDULER_NAMES),
+    default: null,
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  image: value({
+    summary: '--emit kubernetes: container image with poolctl',
+    type: text(),
+    default: null,
+    defaultText: 'poolctl:VERSION',
+    advanced: true,
     group: 'Segments',
     config: false,
     appliesTo: on({ target: LOADED, engine: MODELED }),

@@ -95,6 +95,11 @@ export const command = defineCommand({
       meaning: 'a fixed arrival rate, so that no stall is hidden',
     },
     {
+      command:
+        'poolctl loadtest postgres://app@db/shop --allow-remote --segment auto/8 --emit kubernetes -o load.yaml',
+      meaning: 'a load from eight pods, as a manifest',
+    },
+    {
       command: 'poolctl loadtest --sweep pool-size=2,4,8,16,32',
       meaning: 'the smallest pool size that is enough',
     },
@@ -110,6 +115,8 @@ export const command = defineCommand({
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
+    const { emit } = context.options;
+    if (emit !== null) return (await import('./loadtest-emit.js')).emitManifest(context, emit);
     const count = processCount(context);
     if (count > 1) return loadInProcesses(context, count);
     const { module } = context.options;

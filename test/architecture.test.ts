@@ -55,6 +55,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   testing: ['pool', 'db', 'snapshot', 'base'],
   leases: ['base'],
   sizing: ['leases', 'pool', 'base'],
+  schedulers: ['base'],
   'index.ts': ['config', 'pool', 'db', 'snapshot', 'base'],
 };
 /** Rooms that may name any room's types, since they draw its results. */

@@ -80,6 +80,8 @@ export interface CommandContext<Options extends OptionTable, Arguments extends A
   readonly options: ValuesOf<Omit<CommonOptions, keyof Options> & Options>;
   readonly arguments: ValuesOf<Arguments>;
   readonly origins: { readonly [Key in keyof Options]: Origin };
+  /** The texts of options that were given: by flag, environment or config file. They may hold secrets. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
   /** How to draw the result: fits stdout, or the file of `--output`. */
   readonly render: RenderOptions;
   /** The progress bar on stderr; draws nothing where that is no terminal, or `--quiet` was given. */

@@ -203,7 +203,7 @@ async function runResolved(
   command: Command,
   { resolved, args, argv, output, io, program }: Run,
 ): Promise<ExitCode> {
-  const { values, origins } = resolved;
+  const { values, origins, texts } = resolved;
   const quiet = values.quiet === true;
   const progress = createProgress(io.stderr, io.clock, !quiet);
   let interruptedBefore = false;
@@ -215,6 +215,7 @@ async function runResolved(
     options: values as CommandContext<OptionTable, ArgumentTable>['options'],
     arguments: args,
     origins,
+    texts,
     render: renderOptions(values, io),
     progress,
     async write(result) {

@@ -184,6 +184,8 @@ export interface Preset<Table> {
 export interface Resolved<Table> {
   readonly values: ValuesOf<Table>;
   readonly origins: { readonly [Key in keyof Table]: Origin };
+  /** Texts of the source that won, for each option that was given. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
   readonly problems: readonly Problem[];
   /** The options whose text could not be read; their values are the fallbacks. */
   readonly unreadable: ReadonlySet<string>;
@@ -200,14 +202,17 @@ export function resolveOptions<Table extends OptionTable>(
 ): Resolved<Table> {
   const given: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
+  const texts = new Map<string, readonly string[]>();
   const problems: Problem[] = [];
   const unreadable = new Set<string>();
   for (const [key, spec] of Object.entries(table)) {
     const source = sources.find(({ texts }) => texts.has(key));
     if (source === undefined) continue;
     origins[key] = source.origin(key);
+    const own = source.texts.get(key) ?? [];
+    texts.set(key, own);
     try {
-      given[key] = spec.read(source.texts.get(key) ?? []);
+      given[key] = spec.read(own);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
       unreadable.add(key);
@@ -229,6 +234,7 @@ export function resolveOptions<Table extends OptionTable>(
   return {
     values: values as ValuesOf<Table>,
     origins: origins as Resolved<Table>['origins'],
+    texts,
     problems,
     unreadable,
   };
