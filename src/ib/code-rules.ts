@@ -18,6 +18,8 @@ const READ_ONLY_HINT =
   "clear 'Read-Only API' in the gateway's settings (Configure > API > Settings), and log in with trading rights";
 const SHARE_HINT = 'let all that talks to this gateway share one pacing';
 const DELAYED_HINT = "ask for delayed data: marketDataType: 'delayed'";
+const SESSION_HINT = 'log the other session out, or let the two use different users';
+const TIME_HINT = "write times as '20260105-15:59:00' (UTC), or as '20260105 15:59:00 US/Eastern'";
 
 /**
  * The codes of TWS and IB Gateway. Sources: IB's message codes, and what public clients have reported of real gateways.
@@ -73,7 +75,7 @@ export const BUILT_IN: readonly CodeRule[] = [
       114, 115, 117, 118, 119, 120, 121, 125, 126, 129, 142, 144, 147, 148, 153, 155, 156, 167, 168, 332, 333,
       335, 339, 340, 359, 367, 368, 369, 370, 371, 372, 373, 374, 375, 376, 377, 378, 379, 380, 389, 390, 393,
       394, 397, 398, 402, 405, 408, 409, 410, 415, 416, 417, 418, 419, 425, 427, 428, 429, 432, 433, 445, 446,
-      447, 448, 449,
+      447, 448, 449, 450,
     ],
     class: 'refusal',
     appliesTo: PLACE,
@@ -133,7 +135,9 @@ export const BUILT_IN: readonly CodeRule[] = [
     codes: [
       10_000, 10_001, 10_002, 10_003, 10_007, 10_008, 10_009, 10_010, 10_011, 10_012, 10_013, 10_014, 10_020,
       10_021, 10_022, 10_023, 10_024, 10_025, 10_026, 10_027, 10_058, 10_231, 10_232, 10_234, 10_235, 10_236,
-      10_237, 10_238, 10_239, 10_240, 10_274, 10_289, 10_293, 10_311, 10_355,
+      10_237, 10_238, 10_239, 10_240, 10_274, 10_286, 10_287, 10_289, 10_290, 10_291, 10_292, 10_293, 10_294,
+      10_296, 10_297, 10_298, 10_302, 10_303, 10_304, 10_305, 10_306, 10_307, 10_308, 10_311, 10_312, 10_316,
+      10_317, 10_318, 10_319, 10_321, 10_324, 10_325, 10_336, 10_340, 10_342, 10_343, 10_344, 10_345, 10_355,
     ],
     class: 'refusal',
     appliesTo: PLACE,
@@ -144,6 +148,13 @@ export const BUILT_IN: readonly CodeRule[] = [
     class: 'refusal',
     appliesTo: ['modify'],
     summary: 'this size cannot change over the API',
+  },
+  {
+    codes: [10_326, 10_327, 10_341],
+    class: 'refusal',
+    appliesTo: ['modify'],
+    summary: 'the parent and the group of an order cannot change',
+    hint: 'cancel the order, and place another one',
   },
   {
     codes: { from: 10_243, to: 10_254 },
@@ -159,6 +170,13 @@ export const BUILT_IN: readonly CodeRule[] = [
     hint: 'leave out eTradeOnly, firmQuoteOnly and nbboPriceCap',
   },
   { codes: 10_147, class: 'refusal', appliesTo: ['cancel'], summary: 'the order to cancel was not found' },
+  {
+    codes: 10_148,
+    class: 'advisory',
+    text: /pending_?cancel/i,
+    appliesTo: ['cancel'],
+    summary: 'the order is being canceled already',
+  },
   {
     codes: 10_148,
     class: 'refusal',
@@ -187,6 +205,13 @@ export const BUILT_IN: readonly CodeRule[] = [
   { codes: [399, 404], class: 'advisory', appliesTo: PLACE, summary: 'a remark on an order that stands' },
   { codes: [10_018, 10_019], class: 'advisory', appliesTo: PLACE, summary: 'an EV rule warning' },
   { codes: 10_233, class: 'advisory', appliesTo: PLACE, summary: 'defaults come from a preset' },
+  { codes: 481, class: 'advisory', appliesTo: PLACE, summary: 'the size was reduced' },
+  {
+    codes: [10_331, 10_332, 10_333, 10_347],
+    class: 'advisory',
+    appliesTo: PLACE,
+    summary: 'a warning about an order of this kind',
+  },
   { codes: 10_349, class: 'advisory', appliesTo: PLACE, summary: 'the time in force comes from a preset' },
 
   // Requests.
@@ -199,6 +224,14 @@ export const BUILT_IN: readonly CodeRule[] = [
     hint: 'end subscriptions that are not needed; 100 lines are the usual limit',
   },
   { codes: 102, class: 'refusal', summary: 'the request id is in use', error: 'ERR_IB_DUPLICATE_ID' },
+  {
+    codes: [162, 420, 10_187, 10_189],
+    class: 'refusal',
+    text: /different IP/i,
+    summary: 'another session of this user takes the data',
+    error: 'ERR_IB_NOT_SUBSCRIBED',
+    hint: SESSION_HINT,
+  },
   { codes: 162, class: 'refusal', summary: 'no history', error: 'ERR_IB_HISTORY' },
   { codes: 165, class: 'notice', appliesTo: ['scanner', 'history'], summary: 'a message about a query' },
   {
@@ -244,6 +277,13 @@ export const BUILT_IN: readonly CodeRule[] = [
     summary: 'the API of this gateway is read-only',
     error: 'ERR_IB_READ_ONLY',
     hint: READ_ONLY_HINT,
+  },
+  {
+    // It has no id, and refuses what only advisors send: no other request is meant.
+    codes: 321,
+    class: 'notice',
+    text: /\bFA data operations\b/i,
+    summary: 'only for advisor accounts',
   },
   {
     codes: 321,
@@ -301,17 +341,26 @@ export const BUILT_IN: readonly CodeRule[] = [
     hint: DELAYED_HINT,
   },
   {
-    codes: [10_182, 10_187, 10_189, 10_225, 10_299],
+    codes: [10_182, 10_187, 10_189, 10_225, 10_295, 10_299, 10_339, 10_346],
     class: 'refusal',
     summary: 'the data cannot be delivered',
   },
+  {
+    codes: [10_300, 10_301, 10_314, 10_315, 10_330],
+    class: 'refusal',
+    summary: 'a date or a time is not valid',
+    hint: TIME_HINT,
+  },
+  { codes: 10_285, class: 'advisory', text: /^\s*warning:/i, summary: 'fractions of a size are cut off' },
+  { codes: 10_285, class: 'refusal', summary: 'the client is too old for fractional sizes' },
+  { codes: [10_309, 10_322, 10_337, 10_338], class: 'refusal', summary: 'the request is not valid' },
   {
     codes: 10_197,
     class: 'advisory',
     appliesTo: ['market data', 'depth', 'history'],
     summary: 'another session of this user takes the data',
     error: 'ERR_IB_NOT_SUBSCRIBED',
-    hint: 'log the other session out, or let the two use different users',
+    hint: SESSION_HINT,
   },
   { codes: [2150, 2187, 2188], class: 'advisory', summary: 'the answer is not complete' },
   { codes: { from: 10_276, to: 10_284 }, class: 'refusal', summary: 'the calendar is not available' },

@@ -10,13 +10,15 @@ export type RedisEval = (
 
 /**
  * Each window is a sorted set of the messages sent within it, by the time of the server. A script is atomic: either all
- * windows have room, and all take it, or none does.
+ * windows have room, and all take it, or none does. After the clock of the server was set back, times lie in the future:
+ * they count as now.
  */
 const SCRIPT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 for i, key in ipairs(KEYS) do
   local weight, most, window = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
+  for _, late in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf')) do redis.call('ZADD', key, now, late) end
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
   local used = redis.call('ZCARD', key)
   if used > 0 and used + weight > most then

@@ -187,8 +187,10 @@ export class Supervisor {
     this.#counters.attempts++;
     const attempt = this.#attempt;
     this.#socketError = null;
-    this.#enter({ kind: 'connecting', attempt, phase: 'dialling' });
-    const isCurrent = (): boolean => this.#state.kind === 'connecting' && this.#state.attempt === attempt;
+    const dialling: ConnectionState = { kind: 'connecting', attempt, phase: 'dialling' };
+    this.#enter(dialling);
+    // Closed meanwhile, say.
+    const isCurrent = (): boolean => this.#state === dialling;
     const since = this.#clock.now();
     this.#line.prepare().then(
       () => {

@@ -14,6 +14,7 @@ export class VirtualClock implements Clock {
   readonly #wallStartMs: number;
   readonly #timers = new Set<Pending>();
   #deferred: (() => void)[] = [];
+  #fired = 0;
 
   constructor(options: { wallStartMs?: number } = {}) {
     this.#wallStartMs = options.wallStartMs ?? Date.UTC(2026, 0, 1);
@@ -48,6 +49,11 @@ export class VirtualClock implements Clock {
     return { foreground: this.#timers.size - background, background };
   }
 
+  /** How many timers have fired so far. */
+  get fired(): number {
+    return this.#fired;
+  }
+
   /** When the next timer is due; null if none is set. */
   get nextTimerAt(): number | null {
     return this.#next()?.dueMs ?? null;
@@ -72,6 +78,7 @@ export class VirtualClock implements Clock {
       this.#timers.delete(next);
       // A timer that was due while the loop was blocked fires late, never in the past.
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      this.#fired++;
       next.callback();
     }
     this.#nowMs = Math.max(this.#nowMs, untilMs);

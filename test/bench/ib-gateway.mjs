@@ -10,11 +10,16 @@ import { pathToFileURL } from 'node:url';
  * `poolctl ib gateway` in another process. The figures are the gateway's own counts over its own CPU time, so that
  * they do not depend on what the clients cost.
  *
- *   npm run bench:ib [-- SECONDS]
+ *   node test/bench/ib-gateway.mjs [SECONDS [WORD]]
+ *
+ * WORD: only the lines whose name has it. It is the first half of `npm run bench:ib`.
  */
 const CLIENTS = 32;
 const UNDER_WAY = 16;
+/** Orders that rest beside those that are measured. */
+const RESTING = 4000;
 const seconds = Number(process.argv[2] ?? 5);
+const word = process.argv[3] ?? '';
 
 const build = process.env.POOLCTL_DIST ?? join(dirname(import.meta.dirname), '../dist');
 /** @type {typeof import('../../src/lab/ib-gateway/wire/frames.js')} */
@@ -46,7 +51,36 @@ const kinds = {
     request: (/** @type {number} */ id) => history(id, symbolOf(id)),
     last: 17,
   },
+  'limit order, placed and canceled': {
+    request: (/** @type {number} */ id) => Buffer.concat([limitOrder(id), cancellation(id)]),
+    last: 4,
+  },
+  'limit order, changed': {
+    request: (/** @type {number} */ id) => limitOrder(1 + (id % 64), 1 + (id % 50)),
+    last: 3,
+  },
+  [`limit order, placed and canceled while ${RESTING} rest`]: {
+    request: (/** @type {number} */ id) => Buffer.concat([limitOrder(id), cancellation(id)]),
+    last: 4,
+    resting: RESTING,
+  },
 };
+
+/**
+ * As long as those that clients send.
+ * @param {number} id
+ * @param {number} price
+ */
+function limitOrder(id, price = 1) {
+  const terms = ['', '', 'BUY', 100, 'LMT', price, '', 'DAY', '', '', '', 0, '', 1, 0];
+  const rest = Array.from({ length: 85 }, () => '');
+  return encodeFrame([3, id, ...stock, ...terms, ...rest]);
+}
+
+/** @param {number} id */
+function cancellation(id) {
+  return encodeFrame([4, id, '', '', 2_147_483_647]);
+}
 
 /**
  * @param {number} id
@@ -82,8 +116,13 @@ try {
   const control = await connectControl({ host: '127.0.0.1', port: controlPort, token: controlToken });
   tell(`${CLIENTS} clients, ${UNDER_WAY} requests under way each, ${seconds} s per line\n`);
   for (const [name, kind] of Object.entries(kinds)) {
-    const load = await startLoad(port, kind);
+    if (!name.includes(word)) continue;
     await control.clearCounts();
+    const load = await startLoad(port, kind);
+    const { resting = 0 } = /** @type {{ resting?: number }} */ (kind);
+    while ((await control.counts()).orders.placed < resting);
+    await control.clearCounts();
+    load.begin();
     const [cpuBefore, startedAt] = [cpuMs(gateway.pid), performance.now()];
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     const { messages, clients } = await control.counts();
@@ -111,12 +150,12 @@ try {
 /**
  * Clients that each keep so many requests under way.
  * @param {number} port
- * @param {{ request: (id: number) => Buffer, last: number }} kind
+ * @param {{ request: (id: number) => Buffer, last: number, resting?: number }} kind
  */
-async function startLoad(port, { request, last }) {
+async function startLoad(port, { request, last, resting = 0 }) {
   let stopped = false;
   let id = 1;
-  const sockets = await Promise.all(
+  const clients = await Promise.all(
     Array.from({ length: CLIENTS }, async (_, index) => {
       const socket = connect(port, '127.0.0.1').setNoDelay();
       socket.on('error', (error) => {
@@ -147,15 +186,18 @@ async function startLoad(port, { request, last }) {
         });
       });
       await ready;
-      send(UNDER_WAY);
-      return socket;
+      if (index === 0) for (let at = 0; at < resting; at++) socket.write(limitOrder(1_000_000 + at));
+      return { socket, begin: () => send(UNDER_WAY) };
     }),
   );
   return {
+    begin() {
+      for (const { begin } of clients) begin();
+    },
     async stop() {
       stopped = true;
       await Promise.all(
-        sockets.map(async (socket) => {
+        clients.map(async ({ socket }) => {
           const closed = once(socket, 'close');
           socket.destroy();
           await closed;

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +8,7 @@ import { fileBudget } from '../../src/ib/file-budget.js';
 import { redisBudget } from '../../src/ib/redis-budget.js';
 import { type Claim, createSharedPacer, type SharedBudget } from '../../src/ib/shared-budget.js';
 import { startRedis } from '../helpers/redis.js';
+import { RedisClient } from '../helpers/redis-client.mjs';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
 const MESSAGES: Claim = { key: 'messages', weight: 1, most: 3, windowMs: 60_000 };
@@ -26,47 +25,6 @@ afterAll(async () => {
   await redis?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** As much of a client of Redis as evaluates scripts, whose answers are a number and a text. */
-class RedisClient {
-  readonly #socket: Socket;
-  readonly #waiting: ((answer: string) => void)[] = [];
-
-  static async connect(port: number): Promise<RedisClient> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    return new RedisClient(socket);
-  }
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    let text = '';
-    socket.on('data', (bytes) => {
-      text += bytes.toString();
-      for (let answer = /^(-[^\r]*|\*2\r\n:\d+\r\n\$\d+\r\n[^\r]*)\r\n/.exec(text); answer !== null; ) {
-        text = text.slice(answer[0].length);
-        this.#waiting.shift()?.(answer[1] ?? '');
-        answer = /^(-[^\r]*|\*2\r\n:\d+\r\n\$\d+\r\n[^\r]*)\r\n/.exec(text);
-      }
-    });
-  }
-
-  async evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const words = ['EVAL', script, `${keys.length}`, ...keys, ...args];
-    const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
-    const answer = await new Promise<string>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#socket.write(`*${words.length}\r\n${parts.join('')}`);
-    });
-    if (answer.startsWith('-')) throw new Error(answer);
-    const [, number, , text] = answer.split('\r\n');
-    return [Number(number?.slice(1)), text];
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
 
 /** Two budgets over one store. */
 const stores: readonly (readonly [string, () => readonly SharedBudget[]])[] = [

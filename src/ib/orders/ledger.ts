@@ -202,6 +202,11 @@ export class OrderLedger {
 
   /** Of an order that may have been placed elsewhere. */
   cancelById(orderId: number, options: RequestOptions = {}): Promise<OrderStatus> {
+    // Ids of orders that were entered in TWS are negative, or 0 where no client may change them.
+    if (!Number.isSafeInteger(orderId) || orderId === 0 || Math.abs(orderId) > MOST_ID) {
+      const text = `canceling order ${orderId}: not sent, no order has this id`;
+      return Promise.reject(new OrderError('not-sent', 'ERR_IB_OPTION', text));
+    }
     const known = this.#book.byId(orderId);
     const { record } = (known ?? this.#book.adopt({ orderId, orderRef: '', contract: {}, order: {} })).life;
     return this.cancel(record, options);

@@ -10,7 +10,7 @@ import type { OrderLife } from './handle.js';
 import type { Reconciler } from './reconciler.js';
 import { endOf, type OrderRecord } from './record.js';
 import { type OpenOrder, OrderError } from './types.js';
-import { type MessageKind, nameOf, type Waiter } from './waiters.js';
+import { type MessageKind, nameOf, type Waiter, type Waiters } from './waiters.js';
 import { toCommission, toCompletedOrder, toFill, toOpenOrder, toStatus } from './wire.js';
 
 interface OrderMessagesParts {
@@ -174,8 +174,7 @@ export class OrderMessages {
     const { record } = life;
     const code = Number(ibCode);
     const verdict = this.#parts.codes.classify(code, String(text), ['order', 'modify', 'cancel']);
-    const kinds = kindsOf(verdict);
-    const waiter = waiters.refused(kinds);
+    const waiter = waiters.refused(kindsOf(verdict)) ?? parentIsGone(code, waiters);
     switch (verdict.class) {
       case 'notice':
       case 'advisory':
@@ -197,13 +196,17 @@ export class OrderMessages {
         this.#say(record, code, String(text), verdict, null, advancedReject);
         return true;
       case 'fatal':
-      case 'unknown':
+      case 'unknown': {
+        const suspect = waiters.refused(['modify', 'cancel']);
+        if (suspect !== null)
+          this.#suspect(waiters, suspect, refusalError(record, suspect.kind, code, String(text), verdict));
         this.#unclear(
           record,
           requestError(code, String(text), nameOf('place', record.orderId, record.contract), verdict),
         );
         this.#say(record, code, String(text), verdict, null, advancedReject);
         return true;
+      }
     }
   }
 
@@ -222,7 +225,8 @@ export class OrderMessages {
     // An id that was used before may be that of an order that lives.
     if (code === USED_ID && kind === 'place') this.#unclear(record, error);
     else if (kind === 'place' || (kind === null && mayRefuse(verdict, record))) record.refused(error);
-    if (kind === 'cancel' || kind === null) {
+    if (kind === null && !record.isSeen) this.#unclear(record, error);
+    else if (kind === 'cancel' || kind === null) {
       // What the gateway says instead of canceling: it may be filled, or gone.
       this.#later(UNCLEAR_MS, () => {
         if (!record.isOver) this.#parts.reconciler.start(false);
@@ -272,6 +276,15 @@ export class OrderMessages {
     record.unclear = error;
     this.#later(UNCLEAR_MS, () => {
       if (record.unclear !== null) this.#parts.reconciler.start(false);
+    });
+  }
+
+  /** A change or a cancellation may have been refused. That is so if the lists show the order as it was before. */
+  #suspect(waiters: Waiters, waiter: Waiter, error: OrderError): void {
+    this.#later(UNCLEAR_MS, () => {
+      if (!waiters.includes(waiter)) return;
+      waiter.suspicion = error;
+      this.#parts.reconciler.start(false);
     });
   }
 
@@ -326,8 +339,14 @@ export class OrderMessages {
   }
 }
 
-/** 103. */
 const USED_ID = 103;
+/** `Can't find order with id`: of the order itself, or of the parent that a new order names. */
+const NO_SUCH_ORDER = 135;
+
+/** The placement that names an order as its parent which is over. */
+function parentIsGone(code: number, waiters: Waiters): Waiter | null {
+  return code === NO_SUCH_ORDER ? waiters.refused(['place']) : null;
+}
 
 function kindsOf({ appliesTo }: CodeVerdict): readonly MessageKind[] {
   const kinds: MessageKind[] = [];

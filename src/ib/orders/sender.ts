@@ -69,6 +69,7 @@ class Sending implements Waiter {
   readonly wants: Order | null;
   wasSent = false;
   isContradicted = false;
+  suspicion: OrderError | null = null;
   readonly #parts: SenderParts;
   readonly #call: OrderCall;
   readonly #name: string;

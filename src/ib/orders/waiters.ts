@@ -16,6 +16,8 @@ export interface Waiter {
   readonly wasSent: boolean;
   /** The gateway has listed the order since with other values than it wants. */
   isContradicted: boolean;
+  /** The reason of a refusal, if the gateway lists the order as it was before: a code that is in no table. */
+  suspicion: OrderError | null;
   resolve(status: OrderStatus): void;
   reject(error: Error): void;
 }
@@ -51,6 +53,11 @@ export class Waiters {
     this.#waiters.push(waiter);
   }
 
+  /** Whether it has no answer yet. */
+  includes(waiter: Waiter): boolean {
+    return this.#waiters.includes(waiter);
+  }
+
   remove(waiter: Waiter): void {
     const at = this.#waiters.indexOf(waiter);
     if (at >= 0) this.#waiters.splice(at, 1);
@@ -71,6 +78,11 @@ export class Waiters {
       // Those before it were replaced by it before the gateway answered.
       for (const waiter of changes.slice(0, at + 1)) waiter.resolve(status);
       for (const waiter of changes.slice(at + 1)) waiter.isContradicted = true;
+      // PendingCancel is on its way to be canceled.
+      const isGoingOn = status.status !== 'PendingCancel';
+      for (const waiter of this.#sent) {
+        if (waiter.suspicion !== null && isGoingOn) waiter.reject(waiter.suspicion);
+      }
     } else if (said === 'status') {
       // Some gateways answer by a status alone. Where the order was listed with other values, this is no answer.
       if (changes[0]?.isContradicted === false) changes[0].resolve(status);

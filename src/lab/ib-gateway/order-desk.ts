@@ -67,9 +67,10 @@ export function workOrders(house: House): void {
 
 /** Accepts an order and then rejects it, as a broker does whose own checks come later. */
 export function placeAndReject(session: Client, house: House, request: OrderRequest, notice: Notice): void {
-  const order = accept(session, house, request);
   const { orders, clock } = house;
-  if (order !== null) announceAll(house, orders.reject(order.clientId, order.id, notice, clock.wallTime()));
+  const order = accept(session, house, request).find(({ id }) => id === request.id);
+  if (order !== undefined)
+    announceAll(house, orders.reject(order.clientId, order.id, notice, clock.wallTime()));
 }
 
 /** Notes that an order was sent, whatever becomes of it. */
@@ -79,40 +80,40 @@ export function countOrder({ census }: House, clientId: number | null, id: numbe
 }
 
 function placeOrder(session: Client, house: House, request: OrderRequest): void {
-  const order = accept(session, house, request);
+  const shown = accept(session, house, request);
   const { orders, market, clock, tick, linked } = house;
-  if (order === null) return;
+  if (shown.length === 0) return;
   house.wantTicks();
   if (!linked) return;
   const quoteOf = (one: Instrument) => market.quote(one, tick);
-  announceAll(house, orders.match(quoteOf, clock.wallTime(), order.instrument.conId));
+  announceAll(house, orders.matchNew(shown, quoteOf, clock.wallTime()));
 }
 
-/** Takes an order on, and shows it if it is transmitted; null if it was refused, or only a what-if. */
-function accept(session: Client, house: House, request: OrderRequest): Order | null {
+/** Takes an order on; gives the orders that it shows. None if it was refused, is held back, or only a what-if. */
+function accept(session: Client, house: House, request: OrderRequest): readonly Order[] {
   const { orders, clock, options } = house;
   const { id, contract } = request;
   const clientId = session.clientId ?? 0;
   const instrument = instrumentFor(session, house, id, contract);
-  if (instrument === null) return null;
+  if (instrument === null) return [];
   const account = request.terms.account || (options.accounts[0] ?? '');
   const wanted = { ...request, terms: { ...request.terms, account } };
   const refusal = refusalOf(wanted, instrument, options.accounts);
   if (refusal !== null) {
     session.tell(refusal, id);
-    return null;
+    return [];
   }
   if (request.whatIf) {
     sendPreview(session, house, wanted, instrument);
-    return null;
+    return [];
   }
   const placed = orders.place(clientId, wanted, instrument, clock.wallTime());
   if ('code' in placed) {
     session.tell(placed, id);
-    return null;
+    return [];
   }
   announceAll(house, placed);
-  return placed.find(({ order }) => order.id === id)?.order ?? null;
+  return placed.map(({ order }) => order);
 }
 
 /** Why an order is refused without a look at other orders; null if it is not. */
@@ -160,10 +161,7 @@ function announceAll(house: House, events: readonly OrderEvent[]): void {
 /** Tells the client of an order, and the master client, what happened to it. */
 function announce(house: House, event: OrderEvent): void {
   const { order } = event;
-  const listeners = [...house.sessions].filter(
-    ({ clientId, isReady }) =>
-      isReady && (clientId === order.clientId || clientId === house.options.masterClientId),
-  );
+  const listeners = listenersOf(house, order);
   switch (event.kind) {
     case 'shown':
       for (const session of listeners) sendOrder(session, order);
@@ -194,6 +192,15 @@ function announce(house: House, event: OrderEvent): void {
       }
       return;
   }
+}
+
+function listenersOf({ sessions, options }: House, { clientId }: Order): Client[] {
+  const listeners: Client[] = [];
+  for (const session of sessions) {
+    const isMeant = session.clientId === clientId || session.clientId === options.masterClientId;
+    if (isMeant && session.isReady) listeners.push(session);
+  }
+  return listeners;
 }
 
 /** Books a fill: the execution, and the position that it changes. */

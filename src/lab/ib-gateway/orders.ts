@@ -1,3 +1,5 @@
+import { Deque } from '../../base/deque.js';
+import { keyOf, LiveOrders } from './live-orders.js';
 import type { Quote } from './market.js';
 import { commissionOf, fillOf, isConditional, type Trigger, triggered } from './matching.js';
 import type { Instrument, Order, OrderStatusWord } from './wire/model.js';
@@ -46,8 +48,9 @@ interface Entry {
 /** The orders of all clients, with their brackets and groups. Times are milliseconds since the epoch. */
 export class Orders {
   readonly #byKey = new Map<string, Entry>();
-  /** The orders that are not over. An event costs no more when many others are over. */
-  readonly #live = new Map<string, Entry>();
+  readonly #live = new LiveOrders<Entry>();
+  /** The orders that are over, the oldest first. */
+  readonly #over = new Deque<Entry>();
   readonly #firstId: number;
   #nextId: number;
   #permId = 1_000_000;
@@ -106,7 +109,7 @@ export class Orders {
       refusedCancels: 0,
     };
     this.#byKey.set(key, entry);
-    this.#live.set(key, entry);
+    this.#live.add(entry);
     this.#nextId = Math.max(this.#nextId, id + 1);
     return request.transmit
       ? this.#transmit(entry)
@@ -143,20 +146,27 @@ export class Orders {
     const entry = this.#byKey.get(keyOf(clientId, id));
     if (entry === undefined || isOver(entry.order)) return [];
     entry.order = { ...entry.order, status: 'Inactive' };
-    this.#over(entry, nowMs);
+    this.#finish(entry, nowMs);
     const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
     return [{ kind: 'rejected', order: entry.order, notice }, ...children];
   }
 
-  /** Executes what a price allows: of the orders of one instrument, or of all. */
-  match(quoteOf: (instrument: Instrument) => Quote, nowMs: number, only: number | null = null): OrderEvent[] {
-    const events: OrderEvent[] = [];
-    for (const entry of [...this.#live.values()]) {
-      if (only !== null && entry.order.instrument.conId !== only) continue;
-      if (this.#isActive(entry))
-        events.push(...this.#matchOne(entry, quoteOf(entry.order.instrument), nowMs));
-    }
-    return events;
+  /** Executes what the prices of a tick allow. */
+  match(quoteOf: (instrument: Instrument) => Quote, nowMs: number): OrderEvent[] {
+    return this.#matchAll([...this.#live.values()], quoteOf, nowMs);
+  }
+
+  /** The same for orders that were just taken on or changed, with their children: no other has seen a new price. */
+  matchNew(
+    orders: readonly Order[],
+    quoteOf: (instrument: Instrument) => Quote,
+    nowMs: number,
+  ): OrderEvent[] {
+    const entries = orders.flatMap(({ clientId, id }) => {
+      const entry = this.#live.get(clientId, id);
+      return entry === undefined ? [] : [entry, ...this.#live.childrenOf(clientId, id)];
+    });
+    return this.#matchAll(new Set(entries), quoteOf, nowMs);
   }
 
   /** Open orders that were transmitted, of one client; null for all clients. */
@@ -182,9 +192,9 @@ export class Orders {
       ([, { order, isTransmitted, placedAtMs }]) =>
         (placedAtMs > sinceMs && order.filled === 0) || !isTransmitted,
     );
-    for (const [key] of lost) {
+    for (const [key, entry] of lost) {
       this.#byKey.delete(key);
-      this.#live.delete(key);
+      this.#live.delete(entry);
     }
     if (lost.length > 0) {
       const ids = [...this.#byKey.values()].map(({ order }) => order.id + 1);
@@ -197,12 +207,9 @@ export class Orders {
   #transmit(entry: Entry): OrderEvent[] {
     const { clientId, parentId, id } = entry.order;
     const group = parentId > 0 ? parentId : id;
-    const released = [...this.#live.values()].filter(
-      ({ order, isTransmitted }) =>
-        order.clientId === clientId &&
-        (order.id === group || order.parentId === group) &&
-        (!isTransmitted || order.id === id),
-    );
+    const parent = this.#live.get(clientId, group);
+    const bracket = [...(parent === undefined ? [] : [parent]), ...this.#live.childrenOf(clientId, group)];
+    const released = bracket.filter(({ order, isTransmitted }) => !isTransmitted || order.id === id);
     for (const one of released) one.isTransmitted = true;
     return released
       .sort((a, b) => a.order.id - b.order.id)
@@ -223,6 +230,19 @@ export class Orders {
     if (order.parentId === 0) return true;
     const parent = this.#byKey.get(keyOf(order.clientId, order.parentId));
     return parent === undefined || parent.order.status === 'Filled';
+  }
+
+  #matchAll(
+    entries: Iterable<Entry>,
+    quoteOf: (instrument: Instrument) => Quote,
+    nowMs: number,
+  ): OrderEvent[] {
+    const events: OrderEvent[] = [];
+    for (const entry of entries) {
+      if (!this.#isActive(entry)) continue;
+      events.push(...this.#matchOne(entry, quoteOf(entry.order.instrument), nowMs));
+    }
+    return events;
   }
 
   #matchOne(entry: Entry, quote: Quote, nowMs: number): OrderEvent[] {
@@ -252,7 +272,7 @@ export class Orders {
       commission: Math.round(((before.commission ?? 0) + commission) * 100) / 100,
       status: isWhole ? 'Filled' : 'Submitted',
     };
-    if (isWhole) this.#over(entry, nowMs);
+    if (isWhole) this.#finish(entry, nowMs);
     const events: OrderEvent[] = [{ kind: 'filled', order: entry.order, quantity, price, commission }];
     events.push(...this.#reduceGroup(entry, quantity, nowMs));
     if (!isWhole) return events;
@@ -274,43 +294,38 @@ export class Orders {
   }
 
   /** Open orders of the same group: that of its name in the account, or the children of the same parent. */
-  #groupOf({ id, clientId, parentId, terms }: Order): Entry[] {
-    if (terms.ocaGroup === '' && parentId === 0) return [];
-    return [...this.#live.values()].filter(({ order }) => {
-      if (order.id === id && order.clientId === clientId) return false;
-      return terms.ocaGroup === ''
-        ? order.clientId === clientId && order.parentId === parentId
-        : order.terms.ocaGroup === terms.ocaGroup && order.terms.account === terms.account;
-    });
+  #groupOf(order: Order): readonly Entry[] {
+    const isOther = (one: Entry): boolean =>
+      one.order.id !== order.id || one.order.clientId !== order.clientId;
+    return this.#live.groupOf(order).filter(isOther);
   }
 
-  #childrenOf({ id, clientId }: Order): Entry[] {
-    return [...this.#live.values()].filter(
-      ({ order }) => order.parentId === id && order.clientId === clientId,
-    );
+  #childrenOf({ id, clientId }: Order): readonly Entry[] {
+    return this.#live.childrenOf(clientId, id);
   }
 
   #end(entry: Entry, nowMs: number): OrderEvent[] {
     const kind = entry.isTransmitted ? 'canceled' : 'discarded';
     entry.order = { ...entry.order, status: 'Cancelled' };
-    this.#over(entry, nowMs);
+    this.#finish(entry, nowMs);
     const children = this.#childrenOf(entry.order).flatMap((child) => this.#end(child, nowMs));
     return [{ kind, order: entry.order }, ...children];
   }
 
-  #over(entry: Entry, nowMs: number): void {
+  #finish(entry: Entry, nowMs: number): void {
     entry.endedAtMs = nowMs;
-    this.#live.delete(keyOf(entry.order.clientId, entry.order.id));
+    this.#live.delete(entry);
+    this.#over.push(entry);
   }
 
   #forgetOne(): boolean {
-    for (const [key, { order }] of this.#byKey) if (isOver(order)) return this.#byKey.delete(key);
+    for (let oldest = this.#over.shift(); oldest !== undefined; oldest = this.#over.shift()) {
+      const key = keyOf(oldest.order.clientId, oldest.order.id);
+      // A restart may have forgotten it before.
+      if (this.#byKey.get(key) === oldest) return this.#byKey.delete(key);
+    }
     return false;
   }
-}
-
-function keyOf(clientId: number, id: number): string {
-  return `${clientId}/${id}`;
 }
 
 function isOver({ status }: Order): boolean {

@@ -1,3 +1,4 @@
+import type { OrderTerms } from './model.js';
 import type { FieldReader } from './reader.js';
 import type { ContractQuery, OrderRequest } from './request-types.js';
 import { Since } from './versions.js';
@@ -16,34 +17,53 @@ export function placeOrder(
   const id = fields.integer();
   const contract = readContract(fields);
   fields.skip(2);
-  const [action, quantity, orderType] = [fields.text(), fields.number(), fields.text()];
-  const [limitPrice, auxPrice, timeInForce] = [fields.optional(), fields.optional(), fields.optional()];
-  const [ocaGroup, account, openClose, origin] = optionals(fields, 4);
+  const action = fields.text().toUpperCase();
+  const quantity = fields.number();
+  const orderType = fields.text().toUpperCase();
+  const limitPrice = fields.optional();
+  const auxPrice = fields.optional();
+  const timeInForce = fields.optional();
+  const ocaGroup = fields.optional();
+  const account = fields.optional();
+  const openClose = fields.optional();
+  const origin = fields.optional();
   const reference = fields.optional();
   // A client that stops here leaves the rest to the defaults of its library, which transmits.
   const transmit = fields.optionalFlag(true);
   const parentId = fields.unsettable() ?? 0;
-  const [, , displaySize, triggerMethod] = optionals(fields, 4);
-  const [outsideRth, hidden] = [fields.optionalFlag(false), fields.optionalFlag(false)];
+  fields.pass(2);
+  const displaySize = fields.optional();
+  const triggerMethod = fields.optional();
+  const outsideRth = fields.optionalFlag(false);
+  const hidden = fields.optionalFlag(false);
   if (contract.secType === 'BAG') {
     fields.passGroups(8);
     fields.passGroups(1);
     fields.passGroups(2);
   }
   fields.pass(1);
-  const [discretionaryAmount, goodAfterTime, goodTillDate] = optionals(fields, 3);
+  const discretionaryAmount = fields.optional();
+  const goodAfterTime = fields.optional();
+  const goodTillDate = fields.optional();
   // The group, method and percentage of an adviser, and its profile.
   fields.pass(version < Since.adviserProfilesGone ? 4 : 3);
   const modelCode = version >= Since.models ? fields.optional() : '';
   fields.pass(3);
   const ocaType = fields.unsettable() ?? 0;
-  const [rule80A, , allOrNone, minQuantity, percentOffset] = optionals(fields, 5);
+  const rule80A = fields.optional();
+  fields.pass(1);
+  const allOrNone = fields.optional();
+  const minQuantity = fields.optional();
+  const percentOffset = fields.optional();
   // eTradeOnly, firmQuoteOnly, nbboPriceCap, auction, three prices, two ranges, the percentage constraints.
   fields.pass(10);
-  const [volatility, volatilityType, deltaNeutralType] = optionals(fields, 3);
+  const volatility = fields.optional();
+  const volatilityType = fields.optional();
+  const deltaNeutralType = fields.optional();
   fields.pass(deltaNeutralType === '' ? 1 : 9);
   fields.pass(2);
-  const [trailStopPrice, trailingPercent] = optionals(fields, 2);
+  const trailStopPrice = fields.optional();
+  const trailingPercent = fields.optional();
   fields.pass(2);
   const scaleIncrement = fields.unsettable();
   if (scaleIncrement !== null && scaleIncrement > 0) fields.pass(7);
@@ -56,35 +76,34 @@ export function placeOrder(
   if (algorithm !== '') fields.passGroups(2);
   fields.pass(1);
   const whatIf = fields.optionalFlag(false);
-  const text = (field: string | undefined) => field ?? '';
-  return {
-    name: 'placeOrder',
-    id,
-    contract,
-    quantity,
-    transmit,
-    parentId,
-    whatIf,
-    terms: {
-      ...{
-        action: action.toUpperCase(),
-        orderType: orderType.toUpperCase(),
-        limitPrice,
-        auxPrice,
-        timeInForce,
-      },
-      ...{ account: text(account), reference, ocaGroup: text(ocaGroup), ocaType, outsideRth, hidden },
-      ...{ openClose: text(openClose), origin: text(origin), displaySize: text(displaySize) },
-      ...{ triggerMethod: text(triggerMethod), discretionaryAmount: text(discretionaryAmount) },
-      ...{ goodAfterTime: text(goodAfterTime), goodTillDate: text(goodTillDate), modelCode },
-      ...{ rule80A: text(rule80A), allOrNone: text(allOrNone), minQuantity: text(minQuantity) },
-      ...{ percentOffset: text(percentOffset), volatility: text(volatility) },
-      ...{ volatilityType: text(volatilityType), trailStopPrice: text(trailStopPrice) },
-      ...{ trailingPercent: text(trailingPercent) },
-    },
+  const terms: OrderTerms = {
+    action,
+    orderType,
+    limitPrice,
+    auxPrice,
+    timeInForce,
+    account,
+    reference,
+    ocaGroup,
+    ocaType,
+    outsideRth,
+    hidden,
+    openClose,
+    origin,
+    displaySize,
+    triggerMethod,
+    discretionaryAmount,
+    goodAfterTime,
+    goodTillDate,
+    modelCode,
+    rule80A,
+    allOrNone,
+    minQuantity,
+    percentOffset,
+    volatility,
+    volatilityType,
+    trailStopPrice,
+    trailingPercent,
   };
-}
-
-function optionals(fields: FieldReader, count: number): string[] {
-  return Array.from({ length: count }, () => fields.optional());
+  return { name: 'placeOrder', id, contract, quantity, transmit, parentId, whatIf, terms };
 }

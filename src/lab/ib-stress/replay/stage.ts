@@ -41,6 +41,7 @@ export class Stage {
     onArrived: (callback) => callback(),
   };
   readonly #breakage: Breakage | null;
+  readonly #connections: IbConnection[] = [];
   readonly #closing: (() => Promise<void>)[] = [];
   #lastTimer: string | null = null;
 
@@ -117,6 +118,7 @@ export class Stage {
         },
       },
     );
+    this.#connections.push(connection);
     this.#closing.push(() => connection.close());
     return connection;
   }
@@ -218,9 +220,30 @@ export class Stage {
 
   /** Ends what the act has left, and what becomes of it. */
   async end(): Promise<void> {
+    for (const [at, connection] of this.#connections.entries()) this.#review(at, connection);
+    await this.pass();
     for (const close of this.#closing.splice(0)) this.watch('close', close());
     await this.pass(60_000);
     this.timers();
+    // A timer that is set again and again for nothing shows nowhere else.
+    this.note(`timers fired: ${this.clock.fired}`);
+  }
+
+  /** Notes what a connection has come to, and what a program sees that looks at its orders only now. */
+  #review(at: number, connection: IbConnection): void {
+    this.note(`connection ${at}: ${render(connection.figures())}`);
+    for (const order of connection.orders()) {
+      const { id, permId, state, status, fills, commissions, messages, outcome } = order;
+      const counts = { fills: fills.length, commissions: commissions.length, messages: messages.length };
+      const name = `order ${id} of connection ${at}`;
+      const { filled, remaining, averageFillPrice } = status;
+      const shown = { permId, state, word: status.status, filled, remaining, averageFillPrice };
+      this.note(`${name}: ${render({ ...shown, ...counts, outcome: outcome?.kind ?? null })}`);
+      this.watch(`${name} accepted`, order.accepted);
+      this.watch(`${name} settled`, order.settled);
+      this.watch(`${name} done`, order.done);
+      void this.#iterate(name, order);
+    }
   }
 
   async #iterate(name: string, order: OrderHandle): Promise<void> {

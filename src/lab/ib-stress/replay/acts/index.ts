@@ -2,6 +2,7 @@ import type { ReplayName } from '../../names.js';
 import type { Act } from '../stage.js';
 import { answers } from './answers.js';
 import { orderEdges } from './order-edges.js';
+import { orderEndings } from './order-endings.js';
 import { orderRules } from './order-rules.js';
 import { orderStorms } from './order-storms.js';
 import { orders } from './orders.js';
@@ -22,5 +23,5 @@ export const ACTS: Readonly<Record<ReplayName, readonly Act[]>> = {
   'replay-pacing': [...pacing, ...pacingStorms],
   'replay-connections': [...supervisor, ...waits],
   'replay-pool': [...pools, ...poolStorms],
-  'replay-orders': [...orders, ...orderRules, ...orderEdges, ...reconnects, ...orderStorms],
+  'replay-orders': [...orders, ...orderRules, ...orderEdges, ...orderEndings, ...reconnects, ...orderStorms],
 };

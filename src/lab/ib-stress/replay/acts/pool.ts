@@ -397,4 +397,28 @@ export const pools: readonly Act[] = [
       );
     },
   },
+  {
+    name: 'a connection that is ready is lent before one that reconnects',
+    async play(s) {
+      for (const lost of [0, 1, 2]) {
+        const clientId = 10 * (lost + 1);
+        const before = s.lines.length;
+        const pool = s.pool({ topology: 'worker', workers: 3, clientId, reconnectMs: 60_000 });
+        s.watch('warm', pool.warm());
+        await s.pass();
+        for (const line of [0, 1, 2]) s.welcome({}, s.linkOf(before + line));
+        await s.pass(10);
+        s.linkOf(before + lost).say('disconnected');
+        await s.pass();
+        const leases = leasesOf(s, pool);
+        for (const name of ['a', 'b', 'c']) leases.take(`${name} of ${lost}`);
+        await s.pass();
+        show(s, pool);
+        for (const name of ['c', 'a', 'b']) leases.give(`${name} of ${lost}`);
+        leases.take(`d of ${lost}`);
+        await s.pass();
+        show(s, pool);
+      }
+    },
+  },
 ];

@@ -1,4 +1,4 @@
-import { AAPL, figures, MSFT } from '../contracts.js';
+import { AAPL, figures, LIMIT, MSFT } from '../contracts.js';
 import type { Act } from '../stage.js';
 
 /** Market data over refusals, advisories, farms and drops. */
@@ -80,6 +80,30 @@ export const streams: readonly Act[] = [
       figures(s, c);
       s.info(1102);
       await s.pass();
+      figures(s, c);
+    },
+  },
+  {
+    name: 'figures that happen to be the number that stands for no request',
+    async play(s) {
+      const c = await s.ready();
+      const none = 2_147_483_647;
+      c.subscribe(AAPL, (tick) => s.note(`tick ${JSON.stringify(tick)}`), {
+        onError: (error) => s.note(`error ${error.message}`),
+      });
+      const o = s.follow('o', c.placeOrder(AAPL, { ...LIMIT, totalQuantity: none }));
+      s.watch('positions', c.positions());
+      await s.pass();
+      const id = s.idOf('reqMktData');
+      s.say('tickSize', id, 8, none);
+      s.say('tickPrice', id, 1, none);
+      s.say('position', 'DU1', AAPL, none, none);
+      s.say('orderStatus', 5, 'Submitted', none, 0, 0, 9, 0, 0, 1, '', 0);
+      s.say('positionEnd');
+      s.error(none, 2104, 'a farm is back');
+      s.error(none, 1100, 'cut off');
+      await s.pass();
+      s.show('o', o);
       figures(s, c);
     },
   },
