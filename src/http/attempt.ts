@@ -39,6 +39,8 @@ export class Attempt implements ResponseHandler, Watched {
   readonly id: number;
   /** Whether the connection had carried a request before. */
   readonly reused: boolean;
+  /** Whether the server may have closed the connection while it was idle. */
+  readonly #wasIdle: boolean;
   /** By the clock. */
   readonly startedAt: number;
   deadlineAt = Number.POSITIVE_INFINITY;
@@ -72,6 +74,7 @@ export class Attempt implements ResponseHandler, Watched {
     this.request = request;
     this.connection = connection;
     this.reused = connection.requests > 0;
+    this.#wasIdle = connection.mayBeStale;
     this.startedAt = connection.clock.now();
     this.#owner = owner;
     this.#timeouts = timeouts;
@@ -80,9 +83,15 @@ export class Attempt implements ResponseHandler, Watched {
 
   /** Whether the server may have closed the connection, when it was idle, just as this was sent. */
   get maybeStale(): boolean {
-    const { clock, wire } = this.connection;
-    const tookMs = clock.now() - this.startedAt;
-    return this.reused && wire.protocol === 'h1' && this.headersAt === null && tookMs < RACE_MS;
+    return this.#wasIdle && this.headersAt === null && this.connection.clock.now() - this.startedAt < RACE_MS;
+  }
+
+  /**
+   * Whether an answer may be the server's farewell to an idle connection, which this request has crossed on its way
+   * (HAProxy sends 408 then).
+   */
+  get mayCrossFarewell(): boolean {
+    return this.#wasIdle && this.headersAt !== null && this.headersAt - this.startedAt < RACE_MS;
   }
 
   /** Gives it up; the owner gets `failed` with this reason. */

@@ -93,10 +93,14 @@ export function encoded(body: unknown): { readonly stream: Readable; readonly ty
   };
 }
 
+const CLOSED_EARLY = 'the body was closed before its end';
+
 /** An iterable whose failures are told as its own, and not as the connection's. */
 export async function* told(body: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<unknown> {
   begun.add(body);
   try {
+    // It would look like one that is over.
+    if (body instanceof Readable && body.destroyed) throw body.errored ?? new Error(CLOSED_EARLY);
     for await (const piece of body) {
       if (typeof piece !== 'string' && !(piece instanceof Uint8Array))
         throw new TypeError(`a piece of the body is a ${typeof piece}: it must be a string or bytes`);
@@ -107,7 +111,13 @@ export async function* told(body: AsyncIterable<unknown> | Iterable<unknown>): A
   }
 }
 
+/** Why a stream that has ended cannot have been read to its end; null if it can. */
+export function breakOf(body: Readable): Error | null {
+  return body.errored ?? (body.readableEnded ? null : new Error(CLOSED_EARLY));
+}
+
 export function sourceError(cause: unknown): HttpError {
+  if (cause instanceof HttpError) return cause;
   return new HttpError('ERR_HTTP_SOURCE', 'the body of the request could not be read', { cause });
 }
 

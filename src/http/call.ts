@@ -317,8 +317,8 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
   ): boolean {
     const { settings } = this.#host;
     const capped = retry.respectRetryAfter ? this.#retryAfterMs(rawHeaders) : null;
-    if (!this.#mayRepeat && !(NOT_PROCESSED.has(statusCode) && isWhole(this.#request.parts.body)))
-      return false;
+    const wasProcessed = !NOT_PROCESSED.has(statusCode) && !(statusCode === 408 && attempt.mayCrossFarewell);
+    if (!this.#mayRepeat && (wasProcessed || !isWhole(this.#request.parts.body))) return false;
     const exhausted = this.#retries >= retry.total;
     const waitMs = capped ?? retryWaitMs(this.#retries + 1, retry, settings.random);
     if (exhausted || !this.#mayTryAgain('status', waitMs, retry)) {
@@ -521,7 +521,10 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
 
 /** Failures that say nothing of the server's health. */
 const OURS: ReadonlySet<string> = new Set(['ERR_HTTP_OPTION', 'ERR_HTTP_SOURCE', 'ERR_HTTP_TOO_LARGE']);
-/** Statuses by which a server says that it has done nothing: 421 Misdirected Request, and 425 Too Early (RFC 8470). */
+/**
+ * Statuses by which a server says that it has done nothing: 421 Misdirected Request, and 425 Too Early (RFC 8470). So does
+ * 408 on a connection that was idle: the server had stopped waiting before the request came (RFC 9110, 15.5.9).
+ */
 const NOT_PROCESSED: ReadonlySet<number> = new Set([421, 425]);
 /** Retries, and with them their limit, are turned off. */
 const MOST_PAUSE_MS = 60_000;

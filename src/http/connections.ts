@@ -359,6 +359,7 @@ export class Connections {
     const { clock, keepaliveExpiryMs, maxKeepalive } = this.#settings;
     if (origin.idle.includes(connection)) return;
     const now = clock.now();
+    connection.rested = true;
     origin.idle.push(connection);
     this.#idle++;
     this.#expiry.set(now + keepaliveExpiryMs, now);
@@ -653,7 +654,7 @@ export class Connections {
     this.#leaveIdle(connection);
     const { origin } = connection;
     if (reason === 'server' && connection.wire.protocol === 'h2') origin.carried = connection.requests;
-    if (unannounced && connection.mayBeStale && connection.active.size === 0)
+    if (unannounced && connection.mayBeStale && connection.requests > 0 && connection.active.size === 0)
       this.sawIdleClose(connection, this.#settings.clock.now());
     origin.connections.delete(connection);
     const at = origin.shared.indexOf(connection);

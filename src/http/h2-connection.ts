@@ -9,10 +9,9 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { asError } from '../base/promises.js';
 import type { CloseReason } from '../snapshot/http.js';
-import { encoded, pairsOf, told } from './body.js';
+import { breakOf, encoded, pairsOf, sourceError, told } from './body.js';
 import type {
   Connection,
   ConnectionListener,
@@ -222,7 +221,8 @@ class Exchange implements Sending {
   #stream: ClientHttp2Stream | null = null;
   #over = false;
   #ended = false;
-  #isPiped = false;
+  /** Ends the body that is piped into the stream. */
+  #stopPiping: (() => void) | null = null;
   #responded = false;
   #error: Error | null = null;
   #bytes = 0;
@@ -285,7 +285,9 @@ class Exchange implements Sending {
     stream.on('end', () => {
       this.#ended = true;
       // The server has said all, and does not want the rest.
-      if (!stream.writableEnded) stream.close(NGHTTP2_NO_ERROR);
+      if (stream.writableEnded) return;
+      this.#stopPiping?.();
+      stream.close(NGHTTP2_NO_ERROR);
     });
     stream.on('error', (error: Error) => {
       this.#error ??= error;
@@ -330,15 +332,7 @@ class Exchange implements Sending {
 
   #send(stream: ClientHttp2Stream, source: Source): void {
     if (source instanceof Readable) {
-      this.#isPiped = true;
-      source.on('data', (chunk: unknown) => this.#handler.onBodySent?.(chunk));
-      pipeline(source, stream, { end: true }).then(
-        () => this.#handler.onRequestSent?.(),
-        (error: unknown) => {
-          // The body is not at fault if the server does not want the rest.
-          if (!stream.destroyed && !this.#ended) this.#fail(asError(error));
-        },
-      );
+      this.#pipe(source, stream);
       return;
     }
     if (source !== null) {
@@ -346,6 +340,32 @@ class Exchange implements Sending {
       this.#handler.onBodySent?.(source);
     }
     this.#handler.onRequestSent?.();
+  }
+
+  /**
+   * Not by `pipeline`, which destroys the stream where the server does not want the rest of the body, or the body breaks:
+   * Node 20 and 22 then loop for ever at the next request of the session.
+   */
+  #pipe(source: Readable, stream: ClientHttp2Stream): void {
+    const stop = (): void => {
+      source.unpipe(stream);
+      if (!source.destroyed) source.destroy();
+    };
+    const broken = (): void => {
+      const error = breakOf(source);
+      // The body is not at fault if the server does not want the rest.
+      if (error !== null && !stream.closed && !this.#ended) this.#fail(sourceError(error));
+    };
+    if (source.destroyed) {
+      broken();
+      return;
+    }
+    source.on('data', (chunk: unknown) => this.#handler.onBodySent?.(chunk));
+    source.on('error', broken);
+    source.once('close', broken);
+    stream.once('close', stop);
+    this.#stopPiping = stop;
+    source.pipe(stream).once('finish', () => this.#handler.onRequestSent?.());
   }
 
   #close(stream: ClientHttp2Stream): void {
@@ -374,10 +394,8 @@ class Exchange implements Sending {
     if (this.#over) return;
     this.#over = true;
     const stream = this.#stream;
-    // Not at once where a body is piped into it: Node 20 and 22 loop for ever at the next request if a stream is closed
-    // from within the error of its body, and then destroyed by the pipe.
-    if (this.#isPiped) setImmediate(() => stream?.close(NGHTTP2_CANCEL));
-    else stream?.close(NGHTTP2_CANCEL);
+    this.#stopPiping?.();
+    stream?.close(NGHTTP2_CANCEL);
     this.#handler.onError(error);
   }
 }

@@ -284,7 +284,10 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
   }
 
   #placeOf(url: string | URL): Place {
-    if (typeof url !== 'string') return { origin: this.#originOf(url), path: url.pathname + url.search };
+    if (typeof url !== 'string') {
+      refuseUser(url);
+      return { origin: this.#originOf(url), path: url.pathname + url.search };
+    }
     const known = this.#places.get(url);
     if (known !== undefined) return known;
     const parsed = parseUrl(url);
@@ -437,9 +440,13 @@ function parseUrl(url: string): URL {
   } catch (cause) {
     throw new HttpError('ERR_HTTP_OPTION', 'the URL of the request cannot be read', { cause });
   }
-  if (parsed.username !== '' || parsed.password !== '')
-    throw optionError('a URL has no place for a user and a password: pass an authorization header instead');
+  refuseUser(parsed);
   return parsed;
+}
+
+function refuseUser({ username, password }: URL): void {
+  if (username !== '' || password !== '')
+    throw optionError('a URL has no place for a user and a password: pass an authorization header instead');
 }
 
 function newTiming(): HttpTiming {

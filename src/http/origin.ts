@@ -157,6 +157,8 @@ export class PooledConnection {
   requests = 0;
   /** By the clock, while nothing is under way. */
   idleSince = 0;
+  /** It was idle before. */
+  rested = false;
   gone = false;
   /** It is being looked at whether the server has closed it: nothing is sent over it meanwhile. */
   checking = false;
@@ -175,9 +177,12 @@ export class PooledConnection {
     return this.active.size < this.wire.capacity && this.wire.usable && !this.checking;
   }
 
-  /** Whether the server may have closed it by now, unseen. HTTP/2 says which requests it has not looked at. */
+  /**
+   * Whether the server may have closed it by now, unseen: it was used before, or opened for a request that another
+   * connection has carried. HTTP/2 says which requests it has not looked at.
+   */
   get mayBeStale(): boolean {
-    return this.requests > 0 && this.wire.protocol === 'h1';
+    return (this.requests > 0 || this.rested) && this.wire.protocol === 'h1';
   }
 
   /** Whether a request that must not be sent twice may be risked on it, once it was looked at. */

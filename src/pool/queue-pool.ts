@@ -5,13 +5,14 @@ import { Deque } from '../base/deque.js';
 import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { WaiterQueue } from '../base/waiter-queue.js';
-import type { Holder, PoolSnapshot } from '../snapshot/pool.js';
+import type { PoolSnapshot } from '../snapshot/pool.js';
 import { AdaptiveSize } from './adaptive-size.js';
 import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
+import { type DeadlineOwner, Deadlines } from './deadlines.js';
 import type { DestroyReason } from './driver.js';
-import { type BusyState, PoolError } from './errors.js';
+import { PoolError } from './errors.js';
 import type { Events, PoolEventName, PoolEvents } from './events.js';
 import { copyListeners, newEvents } from './events.js';
 import type { HookName, PoolHooks } from './hooks.js';
@@ -23,20 +24,14 @@ import { NestedWatch } from './nested-watch.js';
 import type { AcquireOptions, PoolOptions, PoolSettings } from './options.js';
 import { acquireProblem, resolveOptions } from './options.js';
 import { ResourceLife } from './resource-life.js';
-import { Slot } from './slot.js';
-import { type BusyPlaces, timeoutErrors } from './timeout.js';
+import type { Slot } from './slot.js';
+import { holdersOf, Slots } from './slots.js';
+import type { PoolCondition } from './timeout.js';
 import { Waiter } from './waiter.js';
 
 /** Every pool that is made, for those who watch a whole process. */
 const opened = channel('poolctl:pool:open');
 
-/** While acquires wait, the pool looks at the clock at least this often: that is how it sees a blocked loop. */
-const PROBE_MS = 100;
-/** A timer this late means that the event loop stood still, and not the pool. */
-const BLOCKED_MS = 20;
-/** Expired waiters are rejected in portions of so many, or so long, so that ten thousands do not stop the loop. */
-const EXPIRE_PORTION = 200;
-const EXPIRE_MS = 1;
 /** Idle resources that were lent are made up for after this long: a spike of short leases is over by then. */
 const REFILL_MS = 100;
 /** An adaptive pool closes idle resources beyond the largest size of this time: it may need them again. */
@@ -54,7 +49,7 @@ const DEFAULT_GRACE_MS = 5000;
  * 1. Acquires that cannot be served at once wait in one queue, and whatever becomes free (released, created,
  *    checked) goes to the longest waiter: nothing is tied to a waiter that may give up. See `#offer`.
  * 2. A slot counts as live from the start of its create until its resource has been closed, so the limit holds
- *    on the server as well. See `#occupy` and `#vacate`, the only places that change the count.
+ *    on the server as well. See `Slots`, which counts them.
  * 3. Whenever waiters, idle resources or places change, `#pump` matches them up again.
  *
  * An example, size 2 and no overflow, with three acquires at once: all three wait in the queue, `#pump` opens two
@@ -96,31 +91,18 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   readonly #idle = new Deque<Slot<R>>();
   readonly #waiters = new WaiterQueue<Waiter<R>>();
-  /** Every slot ever made; those that are vacant are used again first. */
-  readonly #slots: Slot<R>[] = [];
-  readonly #vacant: Slot<R>[] = [];
+  readonly #slots = new Slots<R>();
   readonly #counters = newCounters();
   #leasesMade = 0;
-  #live = 0;
-  #inUse = 0;
-  #creating = 0;
-  #checking = 0;
-  #resetting = 0;
-  #closing = 0;
   #peakWaiting = 0;
-  #peakInUse = 0;
   /** Resources of an older generation are stale: closed instead of lent. */
   #generation = 0;
   #createError: Error | null = null;
   #pumping = false;
 
-  /** Rings while acquires wait. */
-  readonly #wake: Alarm;
+  readonly #deadlines: Deadlines<R>;
   /** Rings when leases, or idle resources, are to be looked at. */
   readonly #upkeep: Alarm;
-  /** The event loop was seen standing still: how long, and when that ended. */
-  #blocked = { ms: 0, endedAt: Number.NEGATIVE_INFINITY };
-  #rejecting = false;
   readonly #nested: NestedWatch<R>;
 
   readonly #closeSignal = new AbortController();
@@ -138,7 +120,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#life = new ResourceLife(this.settings, this.#hooks, this.#events);
     this.#pacer = new CreatePacer(random);
     this.#nested = new NestedWatch(name);
-    this.#wake = new Alarm(clock, (lateMs) => this.#awake(lateMs), { background: false });
+    this.#deadlines = new Deadlines(this.#deadlineOwner());
     this.#upkeep = new Alarm(clock, () => this.#lookAfter(), { background: true });
     this.#minIdle = this.settings.minIdle;
     this.#limit = this.settings.limit;
@@ -247,7 +229,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   ): Promise<Lease<R>> {
     const { maxWaiting } = this.settings;
     // As many as there are places not lent can be served without a release, and are no crowd.
-    if (this.#waiters.length >= maxWaiting + this.#limit - this.#inUse)
+    if (this.#waiters.length >= maxWaiting + this.#limit - this.#slots.inUse)
       return Promise.reject(this.#crowded());
     const now = this.#timed ? calledAt : this.settings.clock.now();
     const timeoutMs = options?.timeoutMs === undefined ? this.settings.timeoutMs : options.timeoutMs;
@@ -259,10 +241,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (watched !== null && watched.nestedIn !== null) this.#nested.add(waiter, this.#counters.released, now);
     if (options?.signal) this.#watchAbort(waiter, options.signal);
     if (this.#events.wait.active) this.#events.wait.emit({ waiting });
-    if (this.#idle.length > 0 || this.#live < this.#limit) this.#pump(now);
-    // A timer that is armed goes off within PROBE_MS anyway.
-    if (this.#wake.at === Number.POSITIVE_INFINITY || waiter.timeoutMs < PROBE_MS)
-      this.#armWake(waiter.deadline, now);
+    if (this.#idle.length > 0 || this.#slots.live < this.#limit) this.#pump(now);
+    this.#deadlines.watch(waiter, now);
     return waiter.promise;
   }
 
@@ -284,13 +264,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** Begins a lease. The slot is in no list. */
   #lend(slot: Slot<R>, now: number, watched: WatchedAcquire | null, waitedMs: number): Lease<R> {
-    slot.state = 'leased';
-    slot.leaseId = ++this.#leasesMade;
-    slot.acquiredAt = now;
-    slot.fresh = false;
+    this.#slots.lend(slot, ++this.#leasesMade, now);
     this.#sizer?.began(waitedMs);
     this.#counters.acquired++;
-    if (++this.#inUse > this.#peakInUse) this.#peakInUse = this.#inUse;
     const lease = new Lease<R>(this, slot, slot.leaseId);
     if (this.#idle.length < this.#minIdle) this.#armUpkeep(this.settings.clock.now() + REFILL_MS);
     if (this.#leaks !== null) this.#watchLease(this.#leaks, lease, slot, watched);
@@ -323,7 +299,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#idle.length > 0 && this.#waiters.length > this.#checking && !this.#lentFully)
+      while (this.#idle.length > 0 && this.#waiters.length > this.#slots.checking && !this.#lentFully)
         this.#offer(this.#nextIdle()!, now);
     } finally {
       this.#pumping = false;
@@ -393,9 +369,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** Validates a resource, then lends or keeps it. Nobody is tied to it meanwhile. */
   async #check(slot: Slot<R>, keepalive: boolean): Promise<void> {
     const { clock } = this.settings;
-    slot.state = 'checking';
-    slot.stateSince = clock.now();
-    this.#checking++;
+    this.#slots.enter(slot, 'checking', clock.now());
     let alive = true;
     let failed: Error | null = null;
     try {
@@ -404,7 +378,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     } catch (error) {
       failed = asError(error);
     }
-    this.#checking--;
+    this.#slots.leave('checking');
     if (!alive) this.#pingFailed(slot);
     else if (failed !== null) this.#acquireHookFailed(slot, failed);
     else this.#checked(slot, clock.now(), keepalive);
@@ -441,12 +415,16 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   // ---- opening -------------------------------------------------------------------------------------------------
 
   #openForWaiters(now: number): void {
-    const wanted = Math.min(this.#waiters.length - this.#creating - this.#checking, this.#limit - this.#live);
+    const wanted = Math.min(
+      this.#waiters.length - this.#slots.creating - this.#slots.checking,
+      this.#limit - this.#slots.live,
+    );
     if (
       wanted > 0 &&
-      this.#openSome(now, wanted, this.#inUse + this.#checking + this.#resetting > 0) < wanted
+      this.#openSome(now, wanted, this.#slots.inUse + this.#slots.checking + this.#slots.resetting > 0) <
+        wanted
     ) {
-      this.#armWake(this.#pacer.nextAt(now), now);
+      this.#deadlines.wakeAt(this.#pacer.nextAt(now), now);
     }
     if (this.settings.minIdle > 0) this.#openForMinIdle(now);
   }
@@ -455,8 +433,8 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const { minIdle, keep } = this.settings;
     // While acquires wait, it is they who decide how many are opened.
     if (this.#closed || this.#waiters.length > 0) return;
-    const ready = this.#idle.length + this.#creating + this.#checking;
-    const wanted = Math.min(minIdle - ready, Math.min(keep, this.#limit) - this.#live);
+    const ready = this.#idle.length + this.#slots.creating + this.#slots.checking;
+    const wanted = Math.min(minIdle - ready, Math.min(keep, this.#limit) - this.#slots.live);
     if (wanted > 0 && this.#openSome(now, wanted, false) < wanted) this.#armUpkeep(this.#pacer.nextAt(now));
   }
 
@@ -466,7 +444,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       wanted,
       waiting: this.#waiters.length,
       busy,
-      overflow: this.#live >= this.settings.keep,
+      overflow: this.#slots.live >= this.settings.keep,
       served: this.#counters.acquired,
     });
     for (let i = 0; i < Math.min(wanted, allowed); i++) {
@@ -480,7 +458,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   async fill(): Promise<void> {
     if (this.#closed) return;
     this.#openForMinIdle(this.settings.clock.now());
-    while (this.#creating > 0 && !this.#closed) await this.#creatingChanged();
+    while (this.#slots.creating > 0 && !this.#closed) await this.#creatingChanged();
   }
 
   #creatingChanged(): Promise<void> {
@@ -495,7 +473,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #open(): void {
     const startedAt = this.settings.clock.now();
-    const slot = this.#occupy(startedAt);
+    // The generation of the beginning: what is opened while the server goes down is as suspect as what was open.
+    const slot = this.#slots.occupy(startedAt, this.#generation);
+    slot.beyondSize = this.#slots.live > this.settings.keep;
     void this.#life
       .open(slot, this.#closeSignal.signal, (cause) => this.#broken(slot, cause))
       .then(
@@ -504,27 +484,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       );
   }
 
-  #occupy(now: number): Slot<R> {
-    const slot = this.#vacant.pop() ?? this.#newSlot();
-    slot.state = 'creating';
-    slot.stateSince = now;
-    // The generation of the beginning: what is opened while the server goes down is as suspect as what was open.
-    slot.generation = this.#generation;
-    this.#creating++;
-    this.#live++;
-    slot.beyondSize = this.#live > this.settings.keep;
-    return slot;
-  }
-
-  #newSlot(): Slot<R> {
-    const slot = new Slot<R>(this.#slots.length + 1);
-    this.#slots.push(slot);
-    return slot;
-  }
-
   #created(slot: Slot<R>, startedAt: number): void {
     const now = this.settings.clock.now();
-    this.#creating--;
+    this.#slots.leave('creating');
     slot.fresh = true;
     slot.usedAt = now;
     this.#counters.created++;
@@ -543,12 +505,13 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   #createFailed(slot: Slot<R>, error: Error): void {
     const now = this.settings.clock.now();
     const { resource } = slot;
-    this.#creating--;
+    this.#slots.leave('creating');
     this.#counters.createFailed++;
     this.#createError = error;
     const retryAt = this.#pacer.failed(now);
     const isFull = this.#sizer !== null && this.#life.isFull(error);
-    if (isFull && this.#sizer?.refused(now, this.#live - this.#creating - 1)) this.#adapt(this.#sizer);
+    if (isFull && this.#sizer?.refused(now, this.#slots.live - this.#slots.creating - 1))
+      this.#adapt(this.#sizer);
     const { failures } = this.#pacer;
     if (resource !== null) this.#retire(slot, 'hook-failed');
     else if (slot.opening !== null && !this.#closed) this.#abandon(slot, slot.opening, now);
@@ -559,25 +522,23 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     // A lease that is out will come back and serve a waiter; with none out nothing else can.
     // So will the resources of an adaptive pool that has learned that there are no more.
     const mayWait = isFull && this.#supply > 0;
-    if (this.#inUse === 0 && !this.#closed && !mayWait) this.#rejectForWantOf(error);
-    if (this.#waiters.length > 0) this.#armWake(retryAt, now);
+    if (this.#slots.inUse === 0 && !this.#closed && !mayWait) this.#rejectForWantOf(error);
+    if (this.#waiters.length > 0) this.#deadlines.wakeAt(retryAt, now);
     if (this.settings.minIdle > 0) this.#armUpkeep(retryAt);
   }
 
   /** A create that was given up may go on at the server. Its place stays taken, so that the limit holds there too. */
   #abandon(slot: Slot<R>, opening: Promise<void>, now: number): void {
-    slot.state = 'closing';
-    slot.stateSince = now;
-    this.#closing++;
+    this.#slots.enter(slot, 'closing', now);
     void this.#life.ended(opening, this.#closeSignal.signal).then(() => {
-      this.#closing--;
+      this.#slots.leave('closing');
       this.#vacate(slot);
     });
   }
 
   /** Resources that will be free without a release. */
   get #supply(): number {
-    return this.#creating + this.#checking + this.#resetting + this.#idle.length;
+    return this.#slots.creating + this.#slots.checking + this.#slots.resetting + this.#idle.length;
   }
 
   /** One failed create, one disappointed waiter; when no other create is under way, all of them. */
@@ -663,8 +624,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   #endLease(slot: Slot<R>, now: number, wentWell = true): void {
     const { leaseId } = slot;
-    slot.leaseId = 0;
-    this.#inUse--;
+    this.#slots.takeBack(slot);
     this.#counters.released++;
     this.#holdTimes?.recordMs(now - slot.acquiredAt);
     if (this.#sizer !== null && wentWell) this.#measure(this.#sizer, now, now - slot.acquiredAt);
@@ -702,17 +662,15 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #awaitReset(slot: Slot<R>, pending: Promise<void>): void {
-    slot.state = 'resetting';
-    slot.stateSince = this.settings.clock.now();
-    this.#resetting++;
+    this.#slots.enter(slot, 'resetting', this.settings.clock.now());
     pending.then(
       () => {
-        this.#resetting--;
+        this.#slots.leave('resetting');
         if (this.#isStale(slot)) this.#retireStale(slot);
         else this.#returned(slot, this.settings.clock.now());
       },
       (error: unknown) => {
-        this.#resetting--;
+        this.#slots.leave('resetting');
         this.#resetFailed(slot, asError(error));
       },
     );
@@ -809,15 +767,15 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** Closes a resource that is in no list. Its place stays taken until it is really closed. */
   #retire(slot: Slot<R>, reason: DestroyReason): void {
     const resource = slot.resource as R;
-    slot.state = 'closing';
+    // Set before the driver is called, which may report it broken. The time counts from here if it takes any.
+    this.#slots.enter(slot, 'closing', slot.stateSince);
     slot.stopListening?.();
-    this.#closing++;
     this.#counters.destroyed++;
     if (this.#events.destroy.active) {
       this.#events.destroy.emit({ resource, slotId: slot.slotInfo.slotId, reason });
     }
     const closed = (): void => {
-      this.#closing--;
+      this.#slots.leave('closing');
       this.#vacate(slot);
     };
     const closing = this.#life.close(resource, reason);
@@ -830,115 +788,45 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** The slot holds nothing any more, and its place is free. */
   #vacate(slot: Slot<R>): void {
-    slot.state = 'vacant';
-    slot.resource = null;
-    slot.info = {};
-    slot.soft = false;
-    slot.reported = false;
-    slot.stopListening = null;
-    slot.opening = null;
-    this.#live--;
-    this.#vacant.push(slot);
+    this.#slots.vacate(slot);
     if (this.#closed) {
-      if (this.#live === 0) this.#onEmpty?.();
+      if (this.#slots.live === 0) this.#onEmpty?.();
     } else if (this.#waiters.length > 0 || this.settings.minIdle > 0) this.#pump(this.settings.clock.now());
   }
 
   // ---- time: deadlines, pacing, upkeep -------------------------------------------------------------------------
 
-  /** One timer serves all who wait. It is left armed when they are served: an early look costs less than a cancel. */
-  #armWake(soonest: number, now: number): void {
-    this.#wake.set(Math.min(soonest, now + PROBE_MS), now);
-  }
-
-  #awake(lateMs: number): void {
-    const { clock } = this.settings;
-    if (lateMs >= BLOCKED_MS) {
-      this.#noteBlocked(lateMs, clock.now());
-      // Resources that came back while the loop was blocked have not been read yet. Let it serve before anybody is turned away.
-      clock.defer(() => this.#attend());
-    } else this.#attend();
-  }
-
-  /** Keeps the longest of those that anybody waiting has lived through. */
-  #noteBlocked(ms: number, now: number): void {
-    const { first } = this.#waiters;
-    if (ms >= this.#blocked.ms || first === null || this.#blocked.endedAt <= first.since) {
-      this.#blocked = { ms, endedAt: now };
-    }
-  }
-
-  #attend(): void {
-    if (this.#closed) return;
-    const now = this.settings.clock.now();
-    this.#reportNested(now);
-    if (this.#waiters.nextDeadline() <= now) this.#rejectDue();
-    if (this.#waiters.length === 0) return;
-    this.#pump(now);
-    const deadline = this.#rejecting ? Number.POSITIVE_INFINITY : this.#waiters.nextDeadline();
-    this.#armWake(deadline, now);
-  }
-
-  /** Rejects those whose time is up, a portion in each turn of the loop. */
-  #rejectDue(): void {
-    if (this.#rejecting) return;
-    this.#rejecting = true;
-    const errorFor = this.#timeoutErrors(this.settings.clock.now());
-    const portion = (): void => {
-      const startedAt = this.settings.clock.now();
-      let now = startedAt;
-      for (let i = 0; i < EXPIRE_PORTION && now - startedAt < EXPIRE_MS; i++) {
-        const waiter = this.#waiters.shiftDue(now);
-        if (waiter === null) {
-          this.#rejecting = false;
-          if (this.#waiters.length > 0) this.#armWake(this.#waiters.nextDeadline(), now);
-          return;
-        }
+  #deadlineOwner(): DeadlineOwner<R> {
+    return {
+      clock: this.settings.clock,
+      waiters: this.#waiters,
+      look: (now) => this.#reportNested(now),
+      pump: (now) => this.#pump(now),
+      condition: (now) => this.#condition(now),
+      timedOut: (error) => {
         this.#counters.timedOut++;
-        const error = errorFor(waiter, now);
         if (this.#events.acquireTimeout.active) this.#events.acquireTimeout.emit({ error });
-        waiter.reject(error);
-        now = this.settings.clock.now();
-      }
-      this.settings.clock.defer(portion);
+      },
     };
-    portion();
   }
 
-  #timeoutErrors(now: number): ReturnType<typeof timeoutErrors> {
-    const { size, maxOverflow } = this.#sizes;
-    return timeoutErrors({
-      pool: this.name,
-      size,
-      maxOverflow,
-      full: this.#live >= this.#limit || this.#lentFully,
-      inUse: this.#inUse,
-      overflow: Math.max(0, this.#live - this.settings.keep),
-      busy: {
-        creating: this.#busyState('creating', now),
-        checking: this.#busyState('checking', now),
-        resetting: this.#busyState('resetting', now),
-        closing: this.#busyState('closing', now),
-      },
+  /** The state of the pool, as timeout errors explain it. */
+  #condition(now: number): Omit<PoolCondition, 'blocked'> {
+    const { live, inUse } = this.#slots;
+    return {
+      ...{ pool: this.name, ...this.#sizes, inUse },
+      full: live >= this.#limit || this.#lentFully,
+      overflow: Math.max(0, live - this.settings.keep),
+      busy: this.#slots.busyPlaces(now),
       waiting: this.#waiters.length,
       createError: this.#createError,
-      blocked: this.#blocked,
-      holders: this.#holdersOf(this.#leased().slice(0, HOLDERS_IN_ERRORS), now),
-    });
-  }
-
-  #busyState(state: BusyState, now: number): BusyPlaces {
-    const slots = this.#slots.filter((slot) => slot.state === state);
-    const since = slots.map(({ stateSince }) => stateSince);
-    return {
-      count: slots.length,
-      oldestMs: slots.length === 0 ? null : Math.round(now - Math.min(...since)),
+      holders: holdersOf(this.#slots.leased().slice(0, HOLDERS_IN_ERRORS), this.#timed ? now : null),
     };
   }
 
   /** Waiters that hold up themselves. */
   #reportNested(now: number): void {
-    const isFull = this.#inUse >= Math.min(this.#limit, this.#lendable);
+    const isFull = this.#slots.inUse >= Math.min(this.#limit, this.#lendable);
     const reports = this.#nested.sweep(this.#counters.released, isFull, now);
     this.#counters.nested += reports.length;
     for (const report of reports) this.#events.nested.emit(report);
@@ -953,7 +841,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (this.#closed) return;
     const now = this.settings.clock.now();
     if (this.#leaks !== null) {
-      const { leaked, reports, nextAt } = this.#leaks.sweep(this.#leased(), now);
+      const { leaked, reports, nextAt } = this.#leaks.sweep(this.#slots.leased(), now);
       this.#counters.leaked += leaked;
       for (const report of reports) this.#events.leak.emit(report);
       this.#armUpkeep(nextAt);
@@ -993,12 +881,12 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
 
   /** Whether as many leases are out as the chosen size allows. */
   get #lentFully(): boolean {
-    return this.#inUse + this.#checking >= this.#lendable;
+    return this.#slots.inUse + this.#slots.checking >= this.#lendable;
   }
 
   /** A lease has ended, whose resource has not been placed yet. */
   #measure(sizer: AdaptiveSize, now: number, heldMs: number): void {
-    if (sizer.ended(now, heldMs, this.#inUse + 1, this.#waiters.length)) this.#resize(sizer, now);
+    if (sizer.ended(now, heldMs, this.#slots.inUse + 1, this.#waiters.length)) this.#resize(sizer, now);
   }
 
   #resize(sizer: AdaptiveSize, now: number): void {
@@ -1024,9 +912,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     if (now >= this.#recent.until) {
       const size = Math.max(sizer.size, sizer.settled);
       this.#recent = { size, until: now + SURPLUS_MS };
-      while (this.#live > size && this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'surplus');
+      while (this.#slots.live > size && this.#idle.length > 0) this.#retire(this.#nextIdle()!, 'surplus');
     }
-    if (this.#live > sizer.settled) this.#armUpkeep(this.#recent.until);
+    if (this.#slots.live > sizer.settled) this.#armUpkeep(this.#recent.until);
   }
 
   /** The size and the overflow as they are now. */
@@ -1087,7 +975,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   get [POOL_BRAND](): PoolBrand {
-    return { kind: 'leases', isOver: () => this.#closed && this.#live === 0 };
+    return { kind: 'leases', isOver: () => this.#closed && this.#slots.live === 0 };
   }
 
   /** The pool's numbers at this moment. */
@@ -1095,7 +983,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const { clock, driver, keep } = this.settings;
     const { size, maxOverflow } = this.#sizes;
     const now = clock.now();
-    const [oldest] = this.#leased();
+    const [oldest] = this.#slots.leased();
     const first = this.#waiters.first;
     return {
       schema: 1,
@@ -1104,24 +992,24 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
       takenAtMs: clock.wallTime(),
       size: size === 0 ? null : size,
       maxOverflow: size === 0 || maxOverflow === -1 ? null : maxOverflow,
-      live: this.#live,
-      overflow: Math.max(0, this.#live - keep),
+      live: this.#slots.live,
+      overflow: Math.max(0, this.#slots.live - keep),
       idle: this.#idle.length,
-      inUse: this.#inUse,
-      creating: this.#creating,
-      checking: this.#checking,
-      resetting: this.#resetting,
-      closing: this.#closing,
+      inUse: this.#slots.inUse,
+      creating: this.#slots.creating,
+      checking: this.#slots.checking,
+      resetting: this.#slots.resetting,
+      closing: this.#slots.closing,
       waiting: this.#waiters.length,
       peakWaiting: this.#peakWaiting,
-      peakInUse: this.#peakInUse,
+      peakInUse: this.#slots.peakInUse,
       longestWaitMs: first === null ? null : now - first.since,
       longestHoldMs: oldest === undefined || !this.#timed ? null : now - oldest.acquiredAt,
       createError: this.#createError?.message ?? null,
       counters: { ...this.#counters },
       wait: this.#waitTimes?.snapshot() ?? null,
       hold: this.#holdTimes?.snapshot() ?? null,
-      holders: this.#holdersOf(this.#leased(), now),
+      holders: holdersOf(this.#slots.leased(), this.#timed ? now : null),
       closed: this.#closed,
       ...(this.#sizer === null ? {} : { sizing: this.#sizer.figures() }),
     };
@@ -1130,42 +1018,27 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   /** The counts that change with every lease: a watcher asks for them often. */
   figures(): Pick<PoolSnapshot, 'live' | 'idle' | 'inUse' | 'waiting'> {
     return {
-      live: this.#live,
+      live: this.#slots.live,
       idle: this.#idle.length,
-      inUse: this.#inUse,
+      inUse: this.#slots.inUse,
       waiting: this.#waiters.length,
     };
   }
 
   /** The unformatted stack of the acquire of this slot's lease; null where it was not sampled. */
   siteOfLease(slotId: number): Error | null {
-    return this.#slots[slotId - 1]?.site ?? null;
+    return this.#slots.withId(slotId)?.site ?? null;
   }
 
   /** The resources lent now, by the id of the lease. A watcher may look at them, and must not use them. */
   leasedResources(): ReadonlyMap<number, R> {
-    return new Map(this.#leased().map((slot) => [slot.leaseId, slot.resource as R]));
+    return new Map(this.#slots.leased().map((slot) => [slot.leaseId, slot.resource as R]));
   }
 
   /** Lets the peaks of the snapshot begin anew, at what is so now. */
   resetPeaks(): void {
     this.#peakWaiting = this.#waiters.length;
-    this.#peakInUse = this.#inUse;
-  }
-
-  /** The slots that are lent, longest first: lease ids only grow. */
-  #leased(): Slot<R>[] {
-    return this.#slots.filter((slot) => slot.leaseId > 0).sort((a, b) => a.leaseId - b.leaseId);
-  }
-
-  #holdersOf(slots: readonly Slot<R>[], now: number): Holder[] {
-    return slots.map((slot) => ({
-      leaseId: slot.leaseId,
-      ageMs: this.#timed ? now - slot.acquiredAt : null,
-      site: formatSite(slot.site),
-      stack: formatStack(slot.site),
-      leaked: slot.reported,
-    }));
+    this.#slots.resetPeak();
   }
 
   // ---- close ---------------------------------------------------------------------------------------------------
@@ -1184,7 +1057,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const { clock } = this.settings;
     this.#closed = true;
     this.#generation++;
-    this.#wake.turnOff();
+    this.#deadlines.turnOff();
     this.#upkeep.turnOff();
     for (let waiter = this.#waiters.shift(); waiter !== null; waiter = this.#waiters.shift()) {
       waiter.reject(this.#closedError());
@@ -1193,10 +1066,10 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     for (let slot = this.#idle.shift(); slot !== undefined; slot = this.#idle.shift())
       this.#retire(slot, 'closed');
     let leasesLeft = 0;
-    if (this.#live > 0) {
+    if (this.#slots.live > 0) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimer(() => {
-          leasesLeft = this.#inUse;
+          leasesLeft = this.#slots.inUse;
           this.#closeLeased();
         }, graceMs);
         this.#onEmpty = () => {
@@ -1210,7 +1083,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
   }
 
   #closeLeased(): void {
-    for (const slot of this.#leased()) {
+    for (const slot of this.#slots.leased()) {
       // A resource that a listener released meanwhile is closed already.
       if (slot.leaseId === 0) continue;
       this.#endLease(slot, this.settings.clock.now());

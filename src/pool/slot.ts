@@ -4,13 +4,13 @@ import type { SlotInfo } from './driver.js';
  * The state of a slot. `vacant` slots hold no resource and take up no place; all others count as live.
  *
  * ```
- * vacant --#occupy--> creating --#created--> (offered) --#grant, #lend--> leased
+ * vacant ---occupy--> creating --#created--> (offered) --#grant, #lend--> leased
  *   ^                    |                    |   ^  |                     |
  *   |              #createFailed        #keep |   |  | #check       #endLease, #reset
  *   |                    |                    v   |  v                     v
  *   |                    |                  idle  +-- checking          resetting
  *   |                    |                    |          |                 |
- *   +---- #vacate -------+----- closing <-----+----------+-----------------+
+ *   +----- vacate -------+----- closing <-----+----------+-----------------+
  *                                  #retire: surplus, stale, broken, too old, closed
  * ```
  *

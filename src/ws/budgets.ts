@@ -50,11 +50,15 @@ export class SocketBudgets {
     let at = now;
     for (const { budget, log } of this.#kept) {
       const weight = budget.what === 'frames' ? frames : 1;
-      // The library answers the server's pings without asking: a frame is kept free for that.
-      const most = budget.counts?.includes('pong') ? Math.max(1, budget.most - 1) : budget.most;
-      at = Math.max(at, log.roomAt(now, weight, most));
+      at = Math.max(at, log.roomAt(now, weight, mostOf(budget)));
     }
     return at;
+  }
+
+  /** Frames that a request may have at most; with more it would exceed a budget by itself. */
+  get mostFrames(): number {
+    const most = this.#kept.map(({ budget }) => (budget.what === 'frames' ? mostOf(budget) : Infinity));
+    return Math.min(Number.POSITIVE_INFINITY, ...most);
   }
 
   /** A request goes now; its frames are noted one by one. */
@@ -70,4 +74,9 @@ export class SocketBudgets {
   noteControl(frame: 'ping' | 'pong', now: number): void {
     for (const { budget, log } of this.#kept) if (budget.counts?.includes(frame)) log.note(now);
   }
+}
+
+/** The library answers the server's pings without asking: a frame is kept free for that. */
+function mostOf({ counts, most }: Budget): number {
+  return counts?.includes('pong') ? Math.max(1, most - 1) : most;
 }

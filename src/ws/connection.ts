@@ -296,6 +296,7 @@ export class FeedConnection {
         return connection.isOpen && connection.#line?.isOpen === true;
       },
       nextRequestId: () => host.nextRequestId(),
+      mostFrames: this.#budgets.mostFrames,
       roomAt: (now, frames) => connection.#budgets.roomAt(now, frames),
       send: (frames) => connection.#line?.send(frames, true),
       seatOf: (symbol) => connection.#seats.of(symbol),

@@ -35,6 +35,7 @@ export type {
   Outgoing,
   Position,
   Refusal,
+  RequestFrames,
   Seq,
   SequenceRule,
   SessionContext,

@@ -14,6 +14,7 @@ import type {
   Ending,
   FailureKind,
   FeedSession,
+  Heartbeat as HeartbeatRule,
   Outgoing,
   Position,
   Refusal,
@@ -220,7 +221,7 @@ export class Line {
     const { lane, connectionId, epoch } = this.#context;
     const owner = this.#owner;
     const out = this.#answers();
-    this.#heartbeat = this.#startHeartbeat(target);
+    this.#startHeartbeat(target);
     try {
       this.#session = venue.session({
         ...{ lane, connectionId, epoch, target },
@@ -246,9 +247,10 @@ export class Line {
     }
   }
 
-  #startHeartbeat(target: Target): Heartbeat {
+  #startHeartbeat(target: Target): void {
     const { clock, heartbeat } = this.#owner.settings;
-    return new Heartbeat(
+    this.#heartbeat?.stop();
+    this.#heartbeat = new Heartbeat(
       {
         clock,
         ping: () => {
@@ -309,6 +311,9 @@ export class Line {
       slower: (retryAfterMs: number, id: number | null) => requests()?.slower(retryAfterMs, id, clock.now()),
       alive: (answer: boolean) => {
         if (answer) this.#heartbeat?.answered(clock.now());
+      },
+      heartbeat: (rule: HeartbeatRule) => {
+        if (isOn()) this.#startHeartbeat({ ...(this.#target as Target), heartbeat: rule });
       },
       leaving: (withinMs: number | null) => {
         if (isOn()) owner.leaving(withinMs);

@@ -1,5 +1,5 @@
 import type { Seat } from './subscription.js';
-import type { FeedSession, Outgoing, Topic } from './venue.js';
+import type { FeedSession, Outgoing, RequestFrames, Topic } from './venue.js';
 
 /** Topics that are asked for, let go, or put into another mode by one request. */
 export interface Batch {
@@ -13,7 +13,7 @@ export interface Batch {
 
 export interface FittedBatch {
   readonly fitting: Batch;
-  readonly frames: readonly Outgoing[];
+  readonly frames: RequestFrames;
   /** Topics beyond the limit of one request. */
   readonly rest: Batch | null;
 }
@@ -66,7 +66,7 @@ export function fitBatch(
   session: FeedSession,
   batch: Batch,
   id: number,
-  requestBytes = Number.POSITIVE_INFINITY,
+  { requestBytes = Number.POSITIVE_INFINITY, mostFrames = Number.POSITIVE_INFINITY } = {},
 ): FittedBatch {
   let { seats } = batch;
   for (;;) {
@@ -74,13 +74,16 @@ export function fitBatch(
     const counted = session.requestBytes?.(topics);
     const isTooLong = counted !== undefined && counted > requestBytes && seats.length > 1;
     const frames = isTooLong ? [] : framesOf(session, batch, topics, id);
-    const bytes = counted ?? Math.max(0, ...frames.map(bytesOf));
-    if (bytes <= requestBytes || seats.length === 1) {
+    const bytes = counted ?? Math.max(0, ...(frames ?? []).map(bytesOf));
+    const count = frames?.length ?? 0;
+    if ((bytes <= requestBytes && count <= mostFrames) || seats.length === 1) {
       const left = batch.seats.slice(seats.length);
       const rest = left.length === 0 ? null : { ...batch, seats: left };
       return { fitting: rest === null ? batch : { ...batch, seats }, frames, rest };
     }
-    seats = seats.slice(0, Math.max(1, Math.floor((seats.length * requestBytes) / bytes) - 1));
+    const byBytes = bytes <= requestBytes ? seats.length : (seats.length * requestBytes) / bytes - 1;
+    const byFrames = count <= mostFrames ? seats.length : (seats.length * mostFrames) / count;
+    seats = seats.slice(0, Math.max(1, Math.min(Math.floor(byBytes), Math.floor(byFrames))));
   }
 }
 
@@ -89,7 +92,7 @@ function framesOf(
   { kind, from }: Batch,
   topics: readonly Topic[],
   id: number,
-): readonly Outgoing[] {
+): RequestFrames {
   switch (kind) {
     case 'subscribe':
       return session.subscribe(topics, id);

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { asError } from '../base/promises.js';
 import { asked, type Batch, type FittedBatch, fitBatch, halves, SeatQueues } from './request-batches.js';
 import type { Seat } from './subscription.js';
-import type { Confirmation, FeedSession, Outgoing, Refusal, VenueLimits } from './venue.js';
+import type { Confirmation, FeedSession, Outgoing, Refusal, RequestFrames, VenueLimits } from './venue.js';
 
 /** The interface of a socket's requests to its connection. */
 export interface RequestOwner {
@@ -18,6 +18,8 @@ export interface RequestOwner {
   readonly topicsPerRequest: number;
   readonly isOpen: boolean;
   nextRequestId(): number;
+  /** Frames of one request. */
+  readonly mostFrames: number;
   /** When a request of so many frames may go. */
   roomAt(now: number, frames: number): number;
   send(frames: readonly Outgoing[]): void;
@@ -113,7 +115,7 @@ export class Requests {
 
   /** Subscribes one again without keeping a book of it: whatever the reply is, it changes nothing. */
   probe({ subscription: { symbol }, mode }: Seat): void {
-    this.#owner.send(this.#session.subscribe([{ symbol, mode }], this.#owner.nextRequestId()));
+    this.#owner.send(this.#session.subscribe([{ symbol, mode }], this.#owner.nextRequestId()) ?? []);
   }
 
   /** Takes a seat out of the queues. */
@@ -178,14 +180,16 @@ export class Requests {
     const id = this.#owner.nextRequestId();
     let fitted: FittedBatch;
     try {
-      fitted = fitBatch(this.#session, batch, id, this.#owner.limits.requestBytes);
+      const { limits, mostFrames } = this.#owner;
+      const { requestBytes = Number.POSITIVE_INFINITY } = limits;
+      fitted = fitBatch(this.#session, batch, id, { requestBytes, mostFrames });
     } catch (error) {
       this.#cannotSay(batch, asError(error));
       return true;
     }
     const { fitting, frames, rest } = fitted;
     if (rest !== null) this.#again.unshift(asked(rest));
-    const at = this.#owner.roomAt(now, frames.length);
+    const at = this.#owner.roomAt(now, frames?.length ?? 0);
     if (at > now) {
       this.#again.unshift(asked(fitting));
       this.#wakeAt(at, now);
@@ -208,7 +212,7 @@ export class Requests {
     }
   }
 
-  #sent(batch: Batch, id: number, frames: readonly Outgoing[]): void {
+  #sent(batch: Batch, id: number, frames: RequestFrames): void {
     const { clock, confirmation, requestTimeoutMs, limits } = this.#owner;
     for (const seat of batch.seats) {
       seat.request = batch;
@@ -218,9 +222,9 @@ export class Requests {
         seat.mode = batch.mode;
       }
     }
-    this.#owner.send(frames);
+    this.#owner.send(frames ?? []);
     const isData = confirmation === 'data' && batch.kind === 'subscribe';
-    if (frames.length === 0 || confirmation === 'none' || (confirmation === 'data' && !isData)) {
+    if (frames?.length === 0 || confirmation === 'none' || (confirmation === 'data' && !isData)) {
       this.#settle(batch.seats, batch.kind, false);
       return;
     }
@@ -229,7 +233,7 @@ export class Requests {
       : clock.setTimer(() => this.#timedOut(id), requestTimeoutMs);
     this.#inFlight.set(id, {
       ...{ id, batch, timer, messagesBefore: this.#owner.messages, pending: new Set(batch.seats) },
-      statesDue: frames.length,
+      statesDue: frames?.length ?? 1,
       refusedInPart: false,
     });
   }

@@ -86,6 +86,13 @@ export interface SessionContext {
 }
 
 /**
+ * The frames of one request, which are sent back to back. An empty list needs no answer: there is nothing to change. null:
+ * the session sends the request another way, such as HTTP, and reports its outcome through `out`, as with any request.
+ * Frames that exceed a limit are not sent: the session is called again with fewer topics.
+ */
+export type RequestFrames = readonly Outgoing[] | null;
+
+/**
  * The state of one socket. All of it is synchronous: it is called on the hot path and answers through `out`, which may
  * also be kept and called later. If `received` throws, the message counts as not understood.
  */
@@ -94,11 +101,11 @@ export interface FeedSession {
   opened?(out: SessionOut): void;
   /** Takes a string if the frame was text, else the bytes, which are valid only during the call. */
   received(data: string | Uint8Array, out: SessionOut): void;
-  /** The frames of one request, which are sent back to back. All topics are of one mode. */
-  subscribe(topics: readonly Topic[], requestId: number): readonly Outgoing[];
-  unsubscribe(topics: readonly Topic[], requestId: number): readonly Outgoing[];
+  /** All topics are of one mode. */
+  subscribe(topics: readonly Topic[], requestId: number): RequestFrames;
+  unsubscribe(topics: readonly Topic[], requestId: number): RequestFrames;
   /** The topics have their new mode. Required where `modeChange` is 'message'. */
-  changeMode?(topics: readonly Topic[], from: string, requestId: number): readonly Outgoing[];
+  changeMode?(topics: readonly Topic[], from: string, requestId: number): RequestFrames;
   /** Bytes of a request, where limits.requestBytes counts. Default: the length of its longest frame. */
   requestBytes?(topics: readonly Topic[]): number;
 }
@@ -124,6 +131,8 @@ export interface SessionOut {
   slower(retryAfterMs: number, requestId: number | null): void;
   /** A heartbeat of the server, or the answer to ours. It is no data. */
   alive(answer: boolean): void;
+  /** The server has said how it wants to be pinged. Replaces the heartbeat of this socket. */
+  heartbeat(rule: Heartbeat): void;
   /** The server is going away: the socket is replaced now. */
   leaving(withinMs: number | null): void;
   /** The server has said why it ends, or we must end. The socket is ended if the server does not; its Ending carries this. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpPool } from '../../src/http/index.js';
 import { Origin, Waiter } from '../../src/http/origin.js';
@@ -11,6 +12,8 @@ afterEach(() => opened.close());
 
 const tls = { ca: certificate };
 const POST = { method: 'POST', body: 'buy' } as const;
+const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 /** Nothing went wrong that anybody would have to hear of. */
 function expectUneventful(pool: HttpPool): void {
@@ -142,6 +145,54 @@ describe('a server of HTTP/2', () => {
   });
 });
 
+describe('a server of HTTP/2 that answers before it has read the body', () => {
+  async function* pieces(count: number): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < count; at++) yield Buffer.alloc(50_000);
+  }
+
+  it('is heard, and asked again over the same connection', async () => {
+    const server = await opened.h2((stream, path) => {
+      stream.respond({ ':status': path === '/early' ? 413 : 200 });
+      stream.end('said');
+      if (path !== '/early') stream.resume();
+    });
+    const pool = opened.pool({ tls });
+    for (let at = 0; at < 4; at++) {
+      const response = await pool.request(`${server.url}/early`, { method: 'POST', body: pieces(60) });
+      expect([response.statusCode, await textOf(response)]).toEqual([413, 'said']);
+      expect(await textOf(pool.request(`${server.url}/`, { method: 'POST', body: pieces(2) }))).toBe('said');
+    }
+    expect(server.opened).toBe(1);
+    expectUneventful(pool);
+  });
+
+  it('does not hide that the body has failed', async () => {
+    const server = await opened.h2((stream) => {
+      stream.resume().on('end', () => {
+        // A stream that the client has reset ends too.
+        if (stream.destroyed) return;
+        stream.respond({ ':status': 200 });
+        stream.end('ok');
+      });
+    });
+    const pool = opened.pool({ tls });
+    const closed = [true, false].map((objectMode) => {
+      const stream = Readable.from(pieces(3), { objectMode });
+      stream.once('data', () => stream.destroy());
+      return stream;
+    });
+    const failing = async function* () {
+      yield Buffer.from('a');
+      throw new Error('the file is gone');
+    };
+    for (const body of [...closed, failing()]) {
+      const error = await errorOf(pool.request(`${server.url}/`, { method: 'POST', body }));
+      expect(error.code).toBe('ERR_HTTP_SOURCE');
+      expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
+    }
+  });
+});
+
 describe('a server of HTTP/1.1 that says nothing of closing', () => {
   it.each([0, 2, 20])(
     'and closes %i ms after an answer loses no POST once that is known',
@@ -201,6 +252,71 @@ describe('a server of HTTP/1.1 that says nothing of closing', () => {
     for (let at = 0; at < 50; at++) expect(await textOf(pool.request(`${server.url}/`, POST))).toBe('ok');
     expect(server.opened).toBe(1);
     expect(pool.snapshot().http.origins[0]?.closesIdleAfterMs).toBe(null);
+  });
+});
+
+describe('a connection that the server has given up', () => {
+  /** Two requests at once. The connection for the second opens only when the first has carried both. */
+  async function withSpare(serve: (socket: Socket, text: string, connection: number) => void) {
+    let connections = 0;
+    const held: (() => void)[] = [];
+    const server = await opened.tcp((socket) => {
+      const connection = ++connections;
+      onRequestText(socket, (text) => {
+        if (text.startsWith('GET /held')) held.push(() => socket.write(OK));
+        else serve(socket, text, connection);
+      });
+    });
+    let connect = (): void => {};
+    const pool = opened.pool({
+      timeouts: { poolMs: null },
+      lookup: (_host, options, found) => {
+        const give = () => {
+          if (options.all) found(null, [{ address: '127.0.0.1', family: 4 }]);
+          else found(null, '127.0.0.1', 4);
+        };
+        if (connections === 0) give();
+        else connect = give;
+      },
+    });
+    const url = `http://quotes.test:${server.port}`;
+    const first = textOf(pool.request(`${url}/held`));
+    await eventually(() => held.length === 1);
+    const second = textOf(pool.request(`${url}/held`));
+    held[0]?.();
+    await first;
+    await eventually(() => held.length === 2);
+    held[1]?.();
+    await second;
+    connect();
+    await eventually(() => pool.snapshot().idle === 2);
+    return { pool, url };
+  }
+
+  it('before it was used is one that was idle: what may be sent twice goes elsewhere at once', async () => {
+    const { pool, url } = await withSpare((socket, _text, connection) => {
+      if (connection === 2) socket.destroy();
+      else socket.write(OK);
+    });
+    expect(await textOf(pool.request(`${url}/`))).toBe('ok');
+    expect(pool.snapshot().http.retries).toMatchObject({ stale: 1, lost: 0 });
+  });
+
+  it('with the status 408 has not read the request, which is sent again, a POST too', async () => {
+    const { pool, url } = await withSpare((socket, _text, connection) => {
+      if (connection === 2) socket.end(TIMED_OUT);
+      else socket.write(OK);
+    });
+    expect(await textOf(pool.request(`${url}/`, POST))).toBe('ok');
+    expect(pool.snapshot().http).toMatchObject({ sent: 4, retries: { status: 1 } });
+  });
+
+  it('with the status 408 on a new connection has read a part of it: a POST is not sent again', async () => {
+    const server = await opened.tcp((socket) => onRequestText(socket, () => socket.end(TIMED_OUT)));
+    const response = await opened.pool().request(`${server.url}/`, POST);
+    await response.body.dump();
+    expect(response.statusCode).toBe(408);
+    expect(server.opened).toBe(1);
   });
 });
 

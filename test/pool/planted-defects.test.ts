@@ -34,7 +34,7 @@ const defects: Readonly<Record<string, Defect & { readonly found: RegExp }>> = {
     found: /live, against the states: \d+, but \d+ expected/,
   },
   'a count that drifts: a lease whose resource is bad stays counted': {
-    file: 'pool/queue-pool.ts',
+    file: 'pool/slots.ts',
     line: 'this.#inUse--;',
     instead: 'if (!slot.soft) this.#inUse--;',
     found: /in use, against acquired - released: 1, but 0 expected/,

@@ -3,9 +3,19 @@ import { SharedBudgets } from '../../src/ws/budgets.js';
 import { fromEnvironment } from '../../src/ws/environment.js';
 import { FeedError } from '../../src/ws/errors.js';
 import { resolveOptions } from '../../src/ws/options.js';
+import { type Batch, fitBatch } from '../../src/ws/request-batches.js';
 import { judgeSequence } from '../../src/ws/sequence.js';
+import { Seat, type SeatConnection, Subscription } from '../../src/ws/subscription.js';
 import { roomForMode, topicsOf } from '../../src/ws/topics.js';
-import type { Ending, FeedVenue, Position, Seq, SequenceRule, VenueLimits } from '../../src/ws/venue.js';
+import type {
+  Ending,
+  FeedSession,
+  FeedVenue,
+  Position,
+  Seq,
+  SequenceRule,
+  VenueLimits,
+} from '../../src/ws/venue.js';
 import { kite } from '../../src/ws/venues/kite.js';
 import { judgeEnding } from '../../src/ws/verdicts.js';
 
@@ -136,6 +146,53 @@ describe('budgets', () => {
     expect(own.roomAt(0, 1)).toBe(0);
     own.noteFrame(0);
     expect(own.roomAt(0, 1)).toBe(1000);
+  });
+});
+
+describe('a request', () => {
+  const venue = kite({ apiKey: 'k', accessToken: 't' });
+  const connection = { id: 1, lane: '', epoch: 1, state: 'open' } as SeatConnection;
+  const batchOf = (count: number): Batch => ({
+    ...{ kind: 'subscribe', mode: '', from: '', unanswered: 0 },
+    seats: Array.from({ length: count }, (_, at) => {
+      const topic = { key: `S${at}`, symbol: `S${at}`, mode: '', lane: '' };
+      return new Seat(new Subscription(topic, 0), connection);
+    }),
+  });
+  const frameEach: Pick<FeedSession, 'subscribe'> = {
+    subscribe: (topics) => topics.map(({ symbol }) => `{"sub":"${symbol}"}`),
+  };
+  const fitted = (count: number, session: Pick<FeedSession, 'subscribe'>, limits: object) => {
+    const { fitting, frames, rest } = fitBatch(session as FeedSession, batchOf(count), 1, limits);
+    return [fitting.seats.length, frames?.length ?? null, rest?.seats.length ?? null];
+  };
+
+  it.each([
+    [10, {}, [10, 10, null]],
+    [10, { mostFrames: 5 }, [5, 5, 5]],
+    [10, { mostFrames: 3 }, [3, 3, 7]],
+    [1, { mostFrames: 0 }, [1, 1, null]],
+    [10, { mostFrames: 5, requestBytes: 4 }, [1, 1, 9]],
+  ])('of %i topics with a frame for each, within %j', (count, limits, expected) => {
+    expect(fitted(count, frameEach, limits)).toEqual(expected);
+  });
+
+  it('has fewer frames than a budget that counts pongs', () => {
+    const budgets = [{ what: 'frames', scope: 'pool', most: 5, windowMs: 1000, counts: ['pong'] }] as const;
+    expect(new SharedBudgets({ budgets }).forSocket('').mostFrames).toBe(4);
+    expect(new SharedBudgets({ budgets: venue.limits.budgets }).forSocket('').mostFrames).toBeGreaterThan(1);
+    expect(new SharedBudgets({ budgets: [] }).forSocket('').mostFrames).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('that goes another way has no frames, and is asked for once', () => {
+    let calls = 0;
+    const session = {
+      subscribe: () => {
+        calls++;
+        return null;
+      },
+    };
+    expect([fitted(10, session, { mostFrames: 1, requestBytes: 1 }), calls]).toEqual([[10, null, null], 1]);
   });
 });
 

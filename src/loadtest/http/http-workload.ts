@@ -95,7 +95,6 @@ class HttpRun implements WorkloadRun {
   readonly #unpooled: boolean;
   readonly #clock: Clock;
   readonly #context: WorkloadContext;
-  readonly #url: URL;
   readonly #statuses = new Map<number, number>();
   readonly #connect = new Histogram();
   readonly #tls = new Histogram();
@@ -118,7 +117,6 @@ class HttpRun implements WorkloadRun {
     this.#unpooled = unpooled;
     this.#clock = clock;
     this.#context = context;
-    this.#url = new URL(work.url);
     this.description = {
       target: targetWords(work),
       work: workWords(work),
@@ -146,9 +144,9 @@ class HttpRun implements WorkloadRun {
   }
 
   async iterate(_seq: number, probe: Probe, signal?: AbortSignal): Promise<void> {
-    const { method, headers, body } = this.#work;
+    const { url, method, headers, body } = this.#work;
     const epoch = this.#epoch;
-    const response = await this.#pool.request(this.#url, {
+    const response = await this.#pool.request(url, {
       method,
       headers,
       body,

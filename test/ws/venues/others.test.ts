@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { scriptedVenue } from '../scripted-venue.js';
+import { BROKERS } from './brokers.js';
+import { EXCHANGES } from './exchanges.js';
 import { OTHER_VENUES } from './others.js';
 import { heard, poolOf } from './setup.js';
 
+const VENUES = Object.entries({ ...OTHER_VENUES, ...EXCHANGES, ...BROKERS });
+
 // These adapters are not shipped: they show that the interface has words for venues that differ.
-describe.each(Object.entries(OTHER_VENUES))('the interface has words for %s', (_name, other) => {
+describe.each(VENUES)('the interface has words for %s', (_name, other) => {
   it('whose symbols are live, whose ticks come, and which has them again after a drop', async () => {
     await using server = await scriptedVenue(other.script);
     const pool = poolOf({ venue: other.venue(server.url) });

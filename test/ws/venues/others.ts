@@ -17,19 +17,19 @@ export interface OtherVenue {
   readonly byData?: boolean;
 }
 
-const json = (value: unknown): string => JSON.stringify(value);
+export const json = (value: unknown): string => JSON.stringify(value);
 // biome-ignore lint/suspicious/noExplicitAny: messages of a dozen venues, read in tests only
-const read = (data: string | Uint8Array): any =>
+export const read = (data: string | Uint8Array): any =>
   JSON.parse(typeof data === 'string' ? data : Buffer.from(data).toString());
-const symbolsOf = (topics: readonly { readonly symbol: string }[]): string[] =>
+export const symbolsOf = (topics: readonly { readonly symbol: string }[]): string[] =>
   topics.map(({ symbol }) => symbol);
 
-const limits: VenueLimits = {
+export const limits: VenueLimits = {
   ...{ connections: 2, topicsPerConnection: 100, topicsPerRequest: 10 },
   budgets: [{ what: 'frames', scope: 'connection', most: 1000, windowMs: 1000 }],
   assumeMs: 5000,
 };
-const base = {
+export const base = {
   limits,
   heartbeat: { kind: 'frame', everyMs: 10_000, answerMs: 5000 },
 } as const satisfies Partial<FeedVenue>;
