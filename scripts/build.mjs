@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { bundleCommandLine, bundlePreload, bundleVendored } from './build/bundle.mjs';
+import { bundleCommandLine, bundlePreload, bundlePythonParser, bundleVendored } from './build/bundle.mjs';
 import { filesBelow, importsOf, libraryFiles, typesOf } from './build/closure.mjs';
 import { noticesOf } from './build/notices.mjs';
 import { completeTypes } from './build/types.mjs';
@@ -34,6 +34,7 @@ const installed = new Set(
   Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }),
 );
 await bundlePreload(dist);
+const parser = await bundlePythonParser(dist);
 const library = libraryFiles(dist, manifest);
 const vendored = [
   ...new Set([...library].flatMap((file) => importsOf(file).packages.map(({ name }) => name))),
@@ -42,6 +43,7 @@ const vendored = [
   .sort();
 
 const inputs = [
+  ...parser,
   ...(await bundleVendored({ dist, library, vendored })),
   ...(await bundleCommandLine({ dist, library, installed, vendored })),
 ];

@@ -72,6 +72,25 @@ export async function bundlePreload(dist) {
 }
 
 /**
+ * Bundles the parser of Python into a CommonJS file beside what requires it: only an audit that meets Python loads it.
+ * Returns the files that went in.
+ * @param {string} dist
+ */
+export async function bundlePythonParser(dist) {
+  const { metafile } = await esbuild.build({
+    ...COMMON,
+    banner: {},
+    footer: {},
+    format: 'cjs',
+    minify: true,
+    absWorkingDir: join(dist, '..'),
+    entryPoints: ['@lezer/python'],
+    outfile: join(dist, 'src/audit/languages/python/lezer.cjs'),
+  });
+  return Object.keys(/** @type {esbuild.Metafile} */ (metafile).inputs);
+}
+
+/**
  * Bundles the command line, from the compiled files of bin and what these import. Returns the files that went in.
  * @param {{ dist: string, library: ReadonlySet<string>, installed: ReadonlySet<string>, vendored: readonly string[] }} options
  */

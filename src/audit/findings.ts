@@ -4,7 +4,9 @@ import type { Project } from './code/project.js';
 import { functionName, isFunction } from './code/scope.js';
 import type { Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
-import type { HabitFound, PoolFound } from './habits.js';
+import { type HabitFound, LINE, type PoolFound } from './habits.js';
+import { isPython } from './languages/python/raises.js';
+import { isInTestFunction } from './languages/python/roles.js';
 import type { Leak } from './leaks.js';
 import type { MisuseFound } from './misuse.js';
 import type { Finding, Habit, Misuse, TrailStep } from './types.js';
@@ -17,12 +19,19 @@ export function byPlace(a: Finding, b: Finding): number {
 const TEST_FILE =
   /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$|(^|\/)(test_[^/]*|[^/]*_test|conftest|tests?)\.py$|(^|\/)test_(files|tools|suites?)\//i;
 
-/** What is told of a leak. */
-export function toFinding(site: Site, leak: Leak, isCoarse: boolean, project: Project): Finding {
+/** What is told of a leak. One in a test that no file name shows as such is a note: it hangs a test run at most. */
+export function toFinding(
+  site: Site,
+  leak: Leak,
+  isCoarse: boolean,
+  project: Project,
+  includeTests: boolean,
+): Finding {
+  const isDoubtful = isHiddenTest(site, project, includeTests) || !project.isUnderstood(unitOf(site.node));
   return {
     rule: 'leak',
     kind: leak.kind,
-    severity: leak.severity,
+    severity: isDoubtful ? 'note' : leak.severity,
     confidence: leak.isUncertain ? 'low' : confidenceOf(site, isCoarse),
     message: messageOf(site, leak, project),
     trail: trailOf(site, leak, project),
@@ -82,7 +91,7 @@ function noteOf(
     kind: rule,
     severity: 'note',
     confidence: place.confidence,
-    message,
+    message: message.replace(LINE, String(placeOfNode(at, project).line)),
     trail: [first, step('misuse', at, here, project)],
     ...placeOf(place, project),
     fingerprint: fingerprintOf(place, rule, project),
@@ -101,7 +110,17 @@ const MISUSES: Readonly<Record<Misuse, { readonly words: string; readonly here: 
 
 /** Whether what is found there counts less: in tests and examples, unless these are asked for. */
 export function isTest({ node }: Pick<Site, 'node'>, project: Project, includeTests: boolean): boolean {
-  return TEST_FILE.test(project.unitOf(node).name) && !includeTests;
+  return !includeTests && (TEST_FILE.test(project.unitOf(node).name) || isOfTests(node));
+}
+
+/** In a test that no file name shows as such. */
+function isHiddenTest({ node }: Site, project: Project, includeTests: boolean): boolean {
+  return !includeTests && isOfTests(node) && !TEST_FILE.test(project.unitOf(node).name);
+}
+
+/** A test beside the code that it tests, as Python projects have them. */
+function isOfTests(node: ts.Node): boolean {
+  return isPython(node) && isInTestFunction(node);
 }
 
 /** What a finding says of the acquire call. */
@@ -124,8 +143,10 @@ function placeOf(
   };
 }
 
-function messageOf({ spec, via }: Site, { kind, trail }: Leak, project: Project): string {
+function messageOf({ spec, via }: Site, { kind, trail, instance }: Leak, project: Project): string {
   const what = via === null ? spec.title : `${spec.title}, from ${via}()`;
+  if (instance !== undefined)
+    return `${what} stays in an attribute that no method of ${instance.owner} releases`;
   switch (kind) {
     case 'never-released':
       return `${what} is never released`;
@@ -144,8 +165,10 @@ function lineOf({ bypass }: Trail, project: Project): string {
 
 type Trail = Leak['trail'];
 
-function trailOf(site: Site, { trail }: Leak, project: Project): TrailStep[] {
+function trailOf(site: Site, { trail, instance }: Leak, project: Project): TrailStep[] {
   const steps: TrailStep[] = [step('acquire', site.node, 'acquired here', project)];
+  if (instance !== undefined)
+    return [...steps, step('exit', instance.node, 'an instance is made here, and dropped', project)];
   if (trail.bypass !== null) {
     const message =
       trail.how === 'throw' ? 'this may throw' : trail.how === 'loop' ? 'acquired again here' : 'returns';
@@ -178,8 +201,9 @@ function stepAt(
 ): TrailStep {
   const unit = project.unitOf(file);
   const { line, column } = project.placeAt(file, at);
-  const source = unit.source.split('\n', line).at(-1) ?? '';
-  return { role, file: unit.name, line, column, message, source: source.replace(/\r$/, '') };
+  const written = (unit.source.split('\n', line).at(-1) ?? '').replace(/\r$/, '');
+  const source = unit.lineAsWritten?.(written) ?? written;
+  return { role, file: unit.name, line, column, message, source };
 }
 
 function placeOfNode(node: ts.Node, project: Project): { readonly line: number; readonly column: number } {

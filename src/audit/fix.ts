@@ -1,24 +1,15 @@
 import { ts } from 'ts-morph';
 import { isMarkup, scriptOf } from './code/markup.js';
+import { languageOf } from './languages/language.js';
+import { repairPython } from './languages/python/repair/repair.js';
 import { type Edit, overlap } from './repair/edits.js';
 import { intoFinally, intoTry, newTry } from './repair/finally.js';
 import { type Lease, leaseAt, type RepairOptions } from './repair/lease.js';
+import type { ExplainedRepair, Repair } from './repair/outcome.js';
 import { intoCatch, newCatch } from './repair/transactions.js';
 import { isPropertyName, isUsedOnly, mentions, OPENS } from './repair/uses.js';
 import { RESOURCES } from './resources/index.js';
 import type { Finding } from './types.js';
-
-export interface Repair {
-  /** The file with all that could be repaired. */
-  readonly text: string;
-  /** The findings that are repaired. */
-  readonly repaired: readonly Finding[];
-}
-
-export interface ExplainedRepair extends Repair {
-  /** The others, each with the reason. */
-  readonly refused: readonly { readonly finding: Finding; readonly reason: string }[];
-}
 
 /**
  * Repairs the leaks of one file where that is provably right: a lease in a const that nothing but awaited calls of its
@@ -43,6 +34,8 @@ export function explainedRepair(
   findings: readonly Finding[],
   options: RepairOptions,
 ): ExplainedRepair {
+  if (languageOf(name) === 'python')
+    return name.endsWith('.py') ? repairPython(text, findings) : refuseAll(text, findings);
   const file = parse(name, text);
   const edits: Edit[] = [];
   const repaired: Finding[] = [];
@@ -64,6 +57,11 @@ export function explainedRepair(
   }
   if (isWhole(name, result)) return { text: result, repaired, refused };
   for (const finding of repaired) refuse(finding, 'the changed file would not parse');
+  return { text, repaired: [], refused };
+}
+
+function refuseAll(text: string, findings: readonly Finding[]): ExplainedRepair {
+  const refused = findings.map((finding) => ({ finding, reason: 'notebooks are not repaired' }));
   return { text, repaired: [], refused };
 }
 

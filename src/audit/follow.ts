@@ -15,6 +15,7 @@ import { instancesOf, type Owner, Owners } from './owners.js';
 import { callNames, findSites, needsNoEnd, type Resources } from './sites.js';
 import { typedSites } from './typed.js';
 import type { AuditWarning } from './types.js';
+import { unclosedAttribute } from './unclosed.js';
 
 /** A wrapper of a wrapper of a wrapper ...: more rounds than anybody has written. */
 const ROUNDS = 12;
@@ -124,6 +125,12 @@ export function follow(
     const called = callsOf(wrappers, { project, entities, active, names, page: `${phase} ${round}` }, lentBy);
     sites = [...instances, ...called.filter(({ node }) => !judged.has(node))];
     round++;
+  }
+  for (const [node, one] of judged) {
+    const leak = guarded(project.unitOf(node), project, warnings, () =>
+      unclosedAttribute(one.site, one.verdict, classes, project, functions),
+    );
+    if (leak !== null) judged.set(node, { ...one, verdict: { ...one.verdict, leak } });
   }
   return { judged, warnings, phases, names };
 

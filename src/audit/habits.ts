@@ -4,6 +4,7 @@ import type { Entities } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { type Body, bodyAround, isFunction, variableOf } from './code/scope.js';
 import type { Program, Site } from './flow/types.js';
+import { isPython } from './languages/python/raises.js';
 import type { Verdict } from './leaks.js';
 import { callNames } from './sites.js';
 import { runsOnce, SCRIPTS } from './startup.js';
@@ -15,8 +16,12 @@ export interface HabitFound {
   readonly at: ts.Node;
   /** What the trail says of that place. */
   readonly here: string;
+  /** `{line}` in it stands for the line of `at`. */
   readonly message: string;
 }
+
+/** What stands in a message for the line. */
+export const LINE = '{line}';
 
 /** The habits that show at one acquire call. */
 export function habitsOf(site: Site, verdict: Verdict, program: Program): HabitFound[] {
@@ -80,7 +85,8 @@ function firstUseIn(file: ts.SourceFile, name: string, acquire: ts.Node): ts.Nod
 
 /** Waits for somebody else, and knows nothing of databases. */
 const ELSEWHERE = /^(fetch|got|axios|request|sendMail|sleep|delay)$/;
-const CLIENTS = /^(axios|got|ky|superagent|https?|undici|mailer|transporter|stripe|s3|openai)$/i;
+const CLIENTS =
+  /^(axios|got|ky|requests|httpx|urllib|superagent|https?|undici|mailer|transporter|stripe|s3|openai)$/i;
 const SAYS = /^(log|debug|info|warn|error|trace|emit)$/;
 
 /**
@@ -108,15 +114,19 @@ function heldThroughWork(
     if (SAYS.test(name) || acquires.has(work) || isOfLease(work, acquires)) continue;
     if (life.releases.some((at) => life.lastUse <= at && at < work.pos)) continue;
     const isElsewhere = ELSEWHERE.test(name) || CLIENTS.test(on);
+    // Of every call in Python the translation says that it is awaited.
     const isLast =
-      life.lastUse > declaration.end && life.lastUse < work.pos && !isInLoopOf(work, declaration);
+      !isPython(work) &&
+      life.lastUse > declaration.end &&
+      life.lastUse < work.pos &&
+      !isInLoopOf(work, declaration);
     // Before its first use it need not be there yet; after the last one no more.
     if (!isElsewhere && !isLast) continue;
     const why = isLast
       ? 'nothing uses it any more: release it before'
       : 'which waits for somebody else: do that before the acquire, or after the release';
     const called = /^\w[\w.]*$/.test(callee.getText()) ? callee.getText() : name;
-    const message = `${spec.title} is held through ${called}() (line ${lineOf(work)}), ${isLast ? `though ${why}` : why}`;
+    const message = `${spec.title} is held through ${called}() (line ${LINE}), ${isLast ? `though ${why}` : why}`;
     return [{ rule: 'held-through-work', at: work, here: 'held through this', message }];
   }
   return [];
@@ -361,10 +371,6 @@ function rootName(expression: ts.Expression): string {
   let at = expression;
   while (ts.isPropertyAccessExpression(at) || ts.isCallExpression(at)) at = at.expression;
   return at.getText();
-}
-
-function lineOf(node: ts.Node): number {
-  return node.getSourceFile().getLineAndCharacterOfPosition(node.getStart()).line + 1;
 }
 
 function escaped(text: string): string {

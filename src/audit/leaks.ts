@@ -48,6 +48,8 @@ export interface Leak {
   readonly trail: Trail;
   /** The lease was handed to code that is not known, and never released here. */
   readonly isUncertain: boolean;
+  /** The lease stays in an attribute: the class, and where an instance of it is made and dropped. */
+  readonly instance?: { readonly owner: string; readonly node: ts.Node };
 }
 
 /** Follows the lease of a site and says whether it can escape its release. */
@@ -233,12 +235,12 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
       kind === 'never-released' && site.arms !== undefined && (walk.wentOut || runsOnce(unitOf(site.node)));
     // A session in an object of Python is mostly there for as long as the object: its own methods end it.
     const isOfPythonClass = site.arms !== undefined && isPython(site.node);
+    const isMinor = site.isUnlikely === true || site.spec.isReclaimed === true;
     // An object that keeps the lease to itself may be there for as long as the program runs.
     const isSealed = kind === 'never-released' && site.at.every((part) => part.startsWith('!'));
     candidates.push({
       kind,
-      severity:
-        unlikely || isKept || isSealed || isOfPythonClass || site.isUnlikely === true ? 'note' : 'error',
+      severity: unlikely || isKept || isSealed || isOfPythonClass || isMinor ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });

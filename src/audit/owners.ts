@@ -62,6 +62,25 @@ export class Owners {
     return draft.isNews() ? draft.owner(this.#family(node)) : null;
   }
 
+  /** Whether a method of a class, or of one that it extends, gives back what its instances keep. */
+  hasClosers(node: ts.ClassLikeDeclaration): boolean {
+    return this.#family(node).some((one) => (this.#found.get(one)?.closers.size ?? 0) > 0);
+  }
+
+  /** A class whose constructor takes a lease that none of its methods gives back. */
+  ownerWithout(node: ts.ClassLikeDeclaration, { node: arming, spec, confidence, pattern }: Site): Owner {
+    return {
+      node,
+      spec: { ...spec, acquire: [], isPersonal: false, release: { methods: [], takes: [], ofParent: [] } },
+      arms: new Set([arming]),
+      openers: [],
+      enters: new Set(),
+      isWhole: pattern.isWhole === true,
+      isOpenedByConstructor: true,
+      confidence,
+    };
+  }
+
   /** A class with the classes that it extends and those that extend it: a method may be in any of them. */
   #family(node: ts.ClassLikeDeclaration): ts.ClassLikeDeclaration[] {
     const found = [node, ...this.#entities.subclasses.of(node)];

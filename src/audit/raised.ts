@@ -36,7 +36,7 @@ export function raisedIn(unit: SourceUnit, followed: readonly Followed[], contex
   };
   for (const { site, verdict, misused, habits, files } of followed) {
     if (verdict.leak !== null && !isPartOfLeak(site, judged))
-      raise(toFinding(site, verdict.leak, verdict.isCoarse, project), site, files);
+      raise(toFinding(site, verdict.leak, verdict.isCoarse, project, includeTests), site, files);
     for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
     if (isTest(site, project, includeTests)) continue;
     for (const one of habits) raise(toHabit(site, one, project), site, files);

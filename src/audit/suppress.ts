@@ -24,7 +24,8 @@ export function suppress(findings: readonly Finding[], files: readonly SourceUni
     if (!unit.source.includes(WORD)) continue;
     const [text, pattern] = unit.language === 'python' ? [unit.source, HASH_COMMENT] : [unit.text, COMMENT];
     text.split('\n').forEach((source, index) => {
-      const [comment, rule, reason = ''] = pattern.exec(source.replace(/\r$/, '')) ?? [];
+      const written = source.replace(/\r$/, '');
+      const [comment, rule, reason = ''] = pattern.exec(unit.lineAsWritten?.(written) ?? written) ?? [];
       if (comment === undefined) return;
       const line = index + 1;
       if (reason.trim() === '') {

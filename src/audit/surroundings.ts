@@ -1,5 +1,7 @@
 import { ts } from 'ts-morph';
 import { isFunction } from './code/scope.js';
+import { isPython } from './languages/python/raises.js';
+import { answersRequests, hasRole } from './languages/python/roles.js';
 import type { Surroundings } from './types.js';
 
 /** What kind of code a call stands in; null where nothing sets it apart. */
@@ -19,11 +21,11 @@ export function surroundingsOf(node: ts.Node, file: string): Surroundings | null
 }
 
 const STARTUP_FILE =
-  /(^|\/)(scripts?|bin|migrations?|seed(s|er|ers)?|tools?|bench(marks?)?)\/|(^|[/.-])(migrate|migration|seed|setup|install|bootstrap|cli)\.[cm]?[jt]sx?$/i;
+  /(^|\/)(scripts?|bin|migrations?|seed(s|er|ers)?|tools?|bench(marks?)?)\/|(^|[/.-])(migrate|migration|seed|setup|install|bootstrap|cli)\.([cm]?[jt]sx?|py)$/i;
 const STARTUP_NAME =
   /^(main|bootstrap|migrate|seed|setup|up|down|init(ialize)?(Db|Database|Schema|Tables?)?)$/i;
 const HANDLER_FILE =
-  /(^|\/)(routes?|routers?|controllers?|handlers?|resolvers?|middlewares?|api|endpoints?|pages\/api)\/|\.(controller|resolver|route|router|handler)\.[cm]?[jt]sx?$|(^|\/)\+(server|page\.server|layout\.server)\.[jt]s$/i;
+  /(^|\/)(routes?|routers?|controllers?|handlers?|resolvers?|middlewares?|api|endpoints?|pages\/api)\/|\.(controller|resolver|route|router|handler)\.[cm]?[jt]sx?$|(^|\/)\+(server|page\.server|layout\.server)\.[jt]s$|(^|\/)(views|routes|endpoints)\.py$/i;
 
 const ROUTES = /^(get|post|put|delete|del|patch|options|head|all|use|route|handle|param|command|action)$/i;
 const EXPORTS = /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|handler|handle|loader|action|getServerSideProps)$/;
@@ -35,6 +37,7 @@ const TIMED = /^(Cron|Interval|Process|Processor|OnEvent|OnQueueEvent)$/;
 
 /** Whether a function answers requests: by its parameters, its route, its decorator or its exported name. */
 function isHandler(fn: ts.SignatureDeclaration): boolean {
+  if (isPython(fn)) return answersRequests(fn);
   const [first = '', second = ''] = fn.parameters.map(({ name }) => name.getText());
   if (/^_?(req|request)$/i.test(first) && /^_?(res|response|reply|h|rep|next)$/i.test(second)) return true;
   if (/^_?(ctx|context|c)$/.test(first) && second === 'next') return true;
@@ -54,6 +57,7 @@ function isHandler(fn: ts.SignatureDeclaration): boolean {
 
 /** Whether a function literal runs for each element, message or tick. */
 function isRepeated(fn: ts.SignatureDeclaration): boolean {
+  if (isPython(fn)) return hasRole(fn, 'loop');
   if (decoratorsOf(fn).some((name) => TIMED.test(name))) return true;
   const { parent } = fn;
   if (!ts.isCallExpression(parent) || parent.expression === fn) return false;

@@ -73,6 +73,8 @@ export interface ResourceSpec {
   readonly pools?: readonly PoolPattern[];
   /** Is for one piece of work at a time: one that a whole module shares is a habit to lose. */
   readonly isPersonal?: boolean;
+  /** How a `with` statement of Python ends it: by itself, by `closing()`, or by `async with`; left out where none does. */
+  readonly block?: 'own' | 'closing' | 'async';
   /** How `--fix` ends it; left out where it does not repair. */
   readonly repair?: Repairing;
   readonly release: {
@@ -101,6 +103,8 @@ export interface ResourceSpec {
   readonly isPart?: boolean;
   /** Work on it is done without promises. */
   readonly isSync?: boolean;
+  /** Ends with its last reference, and takes nothing of which there are few: its leak is a note. */
+  readonly isReclaimed?: boolean;
   readonly docs: {
     readonly why: string;
     readonly leaks: string;

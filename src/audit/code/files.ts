@@ -28,11 +28,21 @@ export interface FoundFiles {
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
 
-const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro|py)$/;
+const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro|py|ipynb)$/;
 const DECLARATIONS = /\.d\.[cm]?ts$/;
 const NEVER = new Set([
   ...['node_modules', '.git', '.hg', '.svn', 'bower_components', 'jspm_packages', '.yarn'],
-  ...['site-packages', '.venv', 'venv', '__pycache__', '.tox', '.nox', '.eggs', '.mypy_cache'],
+  ...[
+    'site-packages',
+    '.venv',
+    'venv',
+    '__pycache__',
+    '.ipynb_checkpoints',
+    '.tox',
+    '.nox',
+    '.eggs',
+    '.mypy_cache',
+  ],
 ]);
 
 /** Package manifests, lock files and the configuration of compilers and bundlers. */

@@ -3,13 +3,13 @@ import { ts } from 'ts-morph';
 import { languageOf } from '../languages/language.js';
 import { PythonModules } from '../languages/python/modules.js';
 import { STEP } from '../languages/python/translation.js';
-import { pythonUnit } from '../languages/python/unit.js';
+import { mayCall, pythonUnit } from '../languages/python/unit.js';
 import { Reads, unresolved, VIA_CONFIG } from '../reads.js';
 import { realOf } from '../repository.js';
 import { type FoundFile, readSource } from './files.js';
 import { isMarkup, type Script, scriptOf } from './markup.js';
 import { Resolver } from './resolve.js';
-import type { SourceUnit } from './unit.js';
+import type { Range, SourceUnit } from './unit.js';
 
 export type { SourceUnit };
 
@@ -62,7 +62,8 @@ export class Project {
       } else {
         const given = change?.texts.get(path) ?? null;
         const read = given === null ? readSource(path) : { text: given };
-        const reason = 'reason' in read ? read.reason : isMinified(read.text) ? 'it looks minified' : null;
+        const reason =
+          'reason' in read ? read.reason : isMinified(path, read.text) ? 'it looks minified' : null;
         if ('reason' in read || reason !== null) {
           this.warnings.push({ file: name, line: null, reason: `skipped: ${reason}` });
           this.skipped.add(name);
@@ -71,13 +72,13 @@ export class Project {
         const source = read.text;
         const language = languageOf(path);
         const place = { index: known?.index ?? next++, path, name, source, language };
-        if (language === 'python') python.set(path, () => source);
         files.push(
           language === 'python' ? pythonUnit(place, modules) : { ...place, ...scriptIn(path, source) },
         );
         this.reads.forget(path);
       }
       const unit = files.at(-1) as SourceUnit;
+      if (unit.language === 'python') python.set(path, () => unit.code ?? unit.source);
       this.#byPath.set(path, unit);
       paths.set(path, path);
     }
@@ -115,10 +116,14 @@ export class Project {
     return ast;
   }
 
-  #warnOf({ name }: SourceUnit, ast: ts.SourceFile): void {
-    const line = lineOfSyntaxError(ast);
+  #warnOf(unit: SourceUnit, ast: ts.SourceFile): void {
+    const line = unit.errors === undefined ? lineOfSyntaxError(ast) : lineOfFirst(unit.errors, unit);
     if (line !== null)
-      this.warnings.push({ file: name, line, reason: 'audited as far as it can be read: a syntax error' });
+      this.warnings.push({
+        file: unit.name,
+        line,
+        reason: 'audited as far as it can be read: a syntax error',
+      });
   }
 
   /** The calls in a file whose name a pattern finds: the file is not gone through node by node. */
@@ -156,6 +161,14 @@ export class Project {
     const unit = this.unitOf(node);
     if (unit.language === 'typescript') return node.getText();
     return unit.source.slice(unit.toSource(node.getStart()), unit.toSource(node.end - 1) + 1);
+  }
+
+  /** Whether the grammar understands a part of a file: of what it does not, no one can say what runs. */
+  isUnderstood(node: ts.Node): boolean {
+    const unit = this.unitOf(node);
+    if (unit.errors === undefined || unit.errors.length === 0) return true;
+    const [start, end] = [unit.toSource(node.getStart()), unit.toSource(node.end - 1)];
+    return unit.errors.every(({ from, to }) => to < start || from > end);
   }
 
   unitOf(node: ts.Node): SourceUnit {
@@ -250,7 +263,7 @@ export class Project {
 
 /** Whether a file may have a name in its translation. To translate it takes longer than to look. */
 function isMentioned({ language, source }: SourceUnit, pattern: RegExp): boolean {
-  if (language === 'typescript' || source.search(pattern) >= 0) return true;
+  if (language === 'typescript' || mayCall(source, pattern)) return true;
   return pattern.source.includes(STEP.replace('$', '\\$')) && /\bnext\(/.test(source);
 }
 
@@ -278,12 +291,17 @@ function lineOfSyntaxError(ast: ts.SourceFile): number | null {
   return first === undefined ? null : ast.getLineAndCharacterOfPosition(first.start).line + 1;
 }
 
+function lineOfFirst([first]: readonly Range[], { source }: SourceUnit): number | null {
+  return first === undefined ? null : source.slice(0, first.from).split('\n').length;
+}
+
 /**
  * Lines that no one wrote: an average of more than 500 characters over a file of some size. The contents of strings do
  * not count: a drawing or a certificate may be one long line of a file that is written by hand.
  */
-function isMinified(text: string): boolean {
-  if (text.length < 20_000) return false;
+function isMinified(path: string, text: string): boolean {
+  // A notebook holds pictures.
+  if (text.length < 20_000 || path.endsWith('.ipynb')) return false;
   let lines = 1;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
   if (text.length / lines <= 500) return false;

@@ -2,7 +2,7 @@ import { ts } from 'ts-morph';
 import type { Body } from '../code/scope.js';
 import { acquireLease, callElsewhere } from './calls/acquiring.js';
 import { combinePromises } from './calls/combining.js';
-import { disposeOf } from './calls/disposing.js';
+import { disposeOf, entersItself } from './calls/disposing.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
 import { branchOfLender } from './calls/lenders.js';
 import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
@@ -323,6 +323,8 @@ export class Walk {
       const from = call.args[0] ?? '=undefined';
       return { next: [assign(state, call.to, from, isTemporary(from), this.knowledge)] };
     }
+    if (entersItself(this, call))
+      return { next: [assign(state, call.to, call.receiver ?? UNKNOWN, false, this.knowledge)] };
     if (this.remembers) noteCall(this, state, call);
     if (!isOut(state)) return callElsewhere(this, state, call, depth);
     const given = this.given.get(call.callee);

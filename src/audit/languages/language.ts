@@ -4,5 +4,5 @@ import type { ResourceSpec } from '../types.js';
 export type Language = NonNullable<ResourceSpec['language']>;
 
 export function languageOf(path: string): Language {
-  return path.endsWith('.py') ? 'python' : 'typescript';
+  return /\.(py|ipynb)$/.test(path) ? 'python' : 'typescript';
 }

@@ -176,15 +176,25 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
   const isFollowed = isOfProject(walk, call);
   const isGivenAway =
     isHanded &&
-    !(isPython(call.node) && isKept(call)) &&
+    !(isPython(call.node) && (isKept(call) || isOpenedElsewhere(walk))) &&
     walk.site.arms === undefined &&
-    (armedBy === undefined ? call.isNew || !isFollowed : !call.isNew && !isFollowed);
+    (armedBy === undefined ? call.isNew || !isFollowed : !makesObject(call) && !isFollowed);
   const arms =
     isGivenAway ||
     (isOn &&
       !(LISTENS.test(call.name) && call.args.length > 0) &&
       (armedBy === undefined || armedBy.includes(call.name)));
   return arms ? { ...state, status: 'held' } : state;
+}
+
+/** What is not open yet is opened by whoever it is given to, who closes it then: `Watchdog(controller, ib)`. */
+function isOpenedElsewhere({ site: { pattern } }: Walk): boolean {
+  return pattern.armedBy !== undefined && pattern.holdsOnFailure !== true;
+}
+
+/** `new X(lease)`, or the same in Python, where only the name of a library's class tells. */
+function makesObject({ isNew, name, node }: Call): boolean {
+  return isNew || (isPython(node) && /^_*[A-Z]\w*[a-z]/.test(name));
 }
 
 export function raisedBy(walk: Walk, before: State, armed: State, call: Call, onLease: boolean): State[] {
@@ -285,7 +295,7 @@ function storedBy(
   if (receiver !== null && READS.has(name) && contains(state, receiver)) {
     return assign(after, to, property(receiver, ELEMENT), false, walk.knowledge);
   }
-  if (isHanded && (call.isNew || (call.mode !== 'awaited' && WRAPPING.test(name)))) {
+  if (isHanded && (makesObject(call) || (call.mode !== 'awaited' && WRAPPING.test(name)))) {
     const from = args.find((arg) => isPlace(arg) && contains(state, arg)) ?? UNKNOWN;
     return keep(after, assign(after, property(to, 'wrapped'), from, false, walk.knowledge));
   }

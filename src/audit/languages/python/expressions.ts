@@ -100,7 +100,6 @@ export function expression(to: Translation, node: PyNode): void {
   }
   // Nothing that has a value of its own: what is in it is still evaluated.
   const parts = node.kids.filter(({ kids, type }) => kids.length > 0 || type === 'VariableName');
-  if (node.type === '⚠') to.errors.push(node);
   if (parts.length === 0) to.put('$unknown');
   else list(to, parts);
 }

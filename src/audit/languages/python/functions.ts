@@ -1,4 +1,5 @@
 import { expression } from './expressions.js';
+import { type Role, roleStatement, rolesOf } from './roles.js';
 import { isGenerator, namesBound, splitBy } from './scopes.js';
 import { statements } from './statements.js';
 import type { PyNode } from './syntax.js';
@@ -29,7 +30,8 @@ export function functionDefinition(to: Translation, node: PyNode, decorators: re
   }
   parameters(to, node, 0);
   to.put(isTop ? ' ' : ' => ');
-  functionBody(to, node, body, { lends: lends(decorators), lent: lentOf(to, node, decorators) });
+  const roles = rolesOf(decorators);
+  functionBody(to, node, body, { lends: lends(decorators), lent: lentOf(to, node, decorators) }, roles);
   to.put(isTop ? '\n' : ';\n');
   if (!isTop || !to.modules.stepped.has(name) || !isGenerator(body)) return;
   to.put('export async function ');
@@ -87,12 +89,18 @@ function method(
     const isAbstract = has(/abstractmethod$/) && !body.kids.some(({ type }) => type === 'ReturnStatement');
     if (isAbstract) to.put('{ throw new Error(); }');
     else
-      functionBody(to, node, body, {
-        lends: lends(decorators),
-        lent: lentOf(to, node, decorators),
-        awaits: !isConstructor && !isGetter,
-        isConstructor,
-      });
+      functionBody(
+        to,
+        node,
+        body,
+        {
+          lends: lends(decorators),
+          lent: lentOf(to, node, decorators),
+          awaits: !isConstructor && !isGetter,
+          isConstructor,
+        },
+        rolesOf(decorators),
+      );
   });
   to.put('\n');
 }
@@ -140,7 +148,7 @@ function parameter(to: Translation, parts: readonly PyNode[]): void {
   const isConstant = /^(None|Boolean|Number|String)$/.test(value.type);
   to.put(' = ');
   if (isConstant) expression(to, value);
-  else to.put('$default');
+  else to.put(/^(\w+\.)?(Depends|Security)\b/.test(to.textOf(value)) ? '$depends' : '$default');
 }
 
 /** A type, where it is a plain name: of `Session | None` and `Optional[Session]` the one that is something. */
@@ -166,13 +174,14 @@ export function functionBody(
   node: PyNode,
   body: PyNode,
   change: Partial<Pick<Surrounding, 'lends' | 'awaits' | 'isConstructor' | 'lent' | 'isFirstStep'>>,
+  roles: readonly Role[] = [],
 ): void {
   const inner = body.kids.slice(body.kids[0]?.type === ':' ? 1 : 0);
   const parameters = parameterNames(to, node);
   const bound = namesBound(inner, to.source);
   const declaredBy = new Map([...bound.declaredBy].filter(([, name]) => !parameters.has(name)));
   const hoisted = hoistedNames(bound.names, declaredBy).filter((name) => !parameters.has(name));
-  to.put('{\n');
+  to.put(`{\n${roleStatement(roles)}`);
   if (hoisted.length > 0) to.put(`let ${hoisted.map(nameFor).join(', ')};\n`);
   // A generator that nobody gives to `with` may be a dependency of a framework, which does the same.
   const around = {

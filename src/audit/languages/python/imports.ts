@@ -41,8 +41,14 @@ export function importsOf(root: PyNode, source: string, path: string, modules: P
       }
     }
   }
+  if (BUILT_IN_OPEN.test(source) && !bindings.has('open') && !OWN_OPEN.test(source))
+    bindings.set('open', { name: 'open', module: 'builtins', isFile: false, member: 'open' });
   return { bindings: [...bindings.values()], dotted, local };
 }
+
+const BUILT_IN_OPEN = /(?<![\w.])open\(/;
+/** A function or variable of the file that takes the place of the built-in one. */
+const OWN_OPEN = /^(?:async[ \t]+)?def[ \t]+open\b|^open[ \t]*=/m;
 
 function collect(node: PyNode, isLocal: boolean, into: { node: PyNode; isLocal: boolean }[]): void {
   for (const kid of node.kids) {

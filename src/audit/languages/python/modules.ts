@@ -5,21 +5,19 @@ export class PythonModules {
   readonly #files: ReadonlyMap<string, () => string>;
   /** Files by the last part of their dotted name. */
   #byName: Map<string, string[]> | null = null;
-  readonly #folders = new Set<string>();
+  /** Made when it is first asked for: files may still come until then. */
+  #folders: ReadonlySet<string> | null = null;
   readonly #foreign: ReadonlySet<string>;
   readonly #names = new Map<string, ReadonlySet<string>>();
   readonly #classes = new Map<string, ReadonlySet<string>>();
   #allClasses: ReadonlySet<string> | null = null;
-  #managers: ReadonlySet<string> | null = null;
+  #hasManagers: boolean | null = null;
   #stepped: ReadonlySet<string> | null = null;
 
   /** `files` gives the text of each file by its path. `foreign` names packages that stay packages. */
   constructor(files: ReadonlyMap<string, () => string>, foreign: ReadonlySet<string>) {
     this.#files = files;
     this.#foreign = foreign;
-    for (const path of files.keys()) {
-      for (let at = dirname(path); !this.#folders.has(at); at = dirname(at)) this.#folders.add(at);
-    }
   }
 
   /** The file of a module in a file: `app.db`, `..db`, `.`; null for a package, a folder without a file, or nothing. */
@@ -33,6 +31,7 @@ export class PythonModules {
     }
     if (this.#foreign.has(parts[0] ?? '')) return null;
     // A script's own folder, the folders above it, and `src` in them.
+    this.#folders ??= foldersOf(this.#files.keys());
     for (let base = dirname(from); this.#folders.has(base); base = dirname(base)) {
       for (const root of [base, join(base, 'src')]) {
         const found = this.#at(join(root, ...parts));
@@ -75,14 +74,10 @@ export class PythonModules {
     return this.#allClasses.has(name);
   }
 
-  /** The names of all functions of the project that `with` runs in two parts. */
-  get contextManagers(): ReadonlySet<string> {
-    this.#managers ??= new Set(
-      [...this.#files.values()].flatMap((text) =>
-        [...text().matchAll(CONTEXT_MANAGER)].map(([, name = '']) => name),
-      ),
-    );
-    return this.#managers;
+  /** Whether a class of the project says what `with` does with it. */
+  get hasManagers(): boolean {
+    this.#hasManagers ??= [...this.#files.values()].some((text) => MANAGER.test(text()));
+    return this.#hasManagers;
   }
 
   /** The names of all functions that are called in `next(name())`. */
@@ -118,9 +113,14 @@ export class PythonModules {
   }
 }
 
-const CONTEXT_MANAGER =
-  /^[ \t]*@(?:contextlib\.)?(?:async)?contextmanager\b[^\n]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)/gm;
+const MANAGER = /\bdef[ \t]+__a?enter__\b/;
 const STEPPED = /\ba?next\(\s*(?:\w+\.)*(\w+)\(/g;
+
+function foldersOf(paths: Iterable<string>): Set<string> {
+  const folders = new Set<string>();
+  for (const path of paths) for (let at = dirname(path); !folders.has(at); at = dirname(at)) folders.add(at);
+  return folders;
+}
 
 function byName(paths: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>();

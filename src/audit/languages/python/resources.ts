@@ -1,4 +1,10 @@
-import { aiohttpSession, httpClient } from '../../resources/python/clients.js';
+import {
+  aiohttpSession,
+  httpClient,
+  redisClient,
+  redisConnection,
+  syncHttpClient,
+} from '../../resources/python/clients.js';
 import {
   aioPools,
   aiosqlite,
@@ -11,8 +17,9 @@ import {
   sqlite3,
   warehouses,
 } from '../../resources/python/drivers.js';
+import { pythonFile } from '../../resources/python/files.js';
 import { ibConnection } from '../../resources/python/ib.js';
-import { mongoClient } from '../../resources/python/mongo.js';
+import { mongoClient, mongoSession } from '../../resources/python/mongo.js';
 import { sqlalchemyConnection, sqlalchemySession } from '../../resources/python/sqlalchemy.js';
 import type { ResourceSpec } from '../../types.js';
 
@@ -31,7 +38,12 @@ export const PYTHON_RESOURCES: readonly ResourceSpec[] = [
   oracle,
   warehouses,
   mongoClient,
+  mongoSession,
   aiohttpSession,
   httpClient,
+  syncHttpClient,
+  redisConnection,
+  redisClient,
   ibConnection,
+  pythonFile,
 ];

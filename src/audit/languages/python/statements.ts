@@ -102,9 +102,6 @@ function statement(to: Translation, node: PyNode): void {
         node.kids.filter(({ type }) => type !== ';'),
       );
       return;
-    case '⚠':
-      to.errors.push(node);
-      return;
   }
 }
 
@@ -278,7 +275,7 @@ function withStatement(to: Translation, node: PyNode): void {
     const read = target === undefined ? undefined : (to.targets.get(target.from) ?? target);
     return { value: parts[0], target: read };
   });
-  items_(to, items, body);
+  items_(to, items, body, node.kids[0]?.type === 'async');
 }
 
 interface Item {
@@ -286,10 +283,15 @@ interface Item {
   readonly target: PyNode | undefined;
 }
 
-function items_(to: Translation, [item, ...others]: readonly Item[], body: PyNode | undefined): void {
+function items_(
+  to: Translation,
+  [item, ...others]: readonly Item[],
+  body: PyNode | undefined,
+  isAsync: boolean,
+): void {
   const { value, target } = item ?? { value: undefined, target: undefined };
   const rest = (): void => {
-    if (others.length > 0) items_(to, others, body);
+    if (others.length > 0) items_(to, others, body, isAsync);
     else inside(to, body);
   };
   if (value === undefined) {
@@ -315,13 +317,11 @@ function items_(to: Translation, [item, ...others]: readonly Item[], body: PyNod
     to.put(`} finally { (await ${held}.close()); } }\n`);
   } else {
     const held = to.fresh('with');
-    // A generator of the project releases its own lease. The first step of a generator leaves everything open.
-    const isPlain =
-      to.around.isFirstStep || to.modules.contextManagers.has(callee.slice(callee.lastIndexOf('.') + 1));
-    to.put(`{ ${isPlain ? 'let' : 'using'} ${held} = `);
+    // The first step of a generator leaves everything open.
+    to.put(`{ ${to.around.isFirstStep ? 'let' : 'using'} ${held} = `);
     expression(to, value);
     to.put(';\n');
-    bind(to, target, held);
+    entered(to, target, held, isAsync);
     // `with session.begin():` ends the transaction, and leaves the session.
     const begun = /\.begin$/.test(callee) ? call.kids[0]?.kids[0] : undefined;
     if (begun !== undefined && begun.type !== 'CallExpression' && !to.around.isFirstStep) {
@@ -342,6 +342,14 @@ function bind(to: Translation, target: PyNode | undefined, from: string): void {
   if (target === undefined) return;
   expression(to, target);
   to.put(` = ${from};\n`);
+}
+
+/** What `as` names is what the manager gives: itself, unless a class of the project says otherwise. */
+function entered(to: Translation, target: PyNode | undefined, held: string, isAsync: boolean): void {
+  const isAsked = to.modules.hasManagers && to.around.awaits;
+  const value = isAsked ? `(await ${held}.${isAsync ? '__aenter__' : '__enter__'}())` : held;
+  if (target !== undefined) bind(to, target, value);
+  else if (isAsked) to.put(`${value};\n`);
 }
 
 function matchStatement(to: Translation, node: PyNode): void {

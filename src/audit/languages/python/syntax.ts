@@ -1,4 +1,4 @@
-import { parser } from '@lezer/python';
+import { pythonParser } from './parser.js';
 
 /** A node of the syntax tree of a Python file, as the grammar names it; tokens such as `(` and `as` are nodes too. */
 export interface PyNode {
@@ -27,6 +27,25 @@ export function parsePython(source: string): PyTree {
   return { root, targets: read };
 }
 
+/**
+ * What the grammar does not understand. Some of its errors are none of Python: a bare `yield`, a star in an index, a class in
+ * a pattern. Nothing is lost there.
+ */
+export function errorsIn(node: PyNode, source: string): { readonly from: number; readonly to: number }[] {
+  return node.kids.flatMap((kid) => {
+    if (kid.type !== '⚠') return errorsIn(kid, source);
+    const isNone = MENDED.test(node.type) || source.slice(kid.from).trim() === '' || isOldPrint(kid, source);
+    return isNone ? [] : [{ from: kid.from, to: kid.to }];
+  });
+}
+
+/** `print >>file, text` of Python 2. */
+function isOldPrint({ from }: PyNode, source: string): boolean {
+  return /^\s*print\s*>>/.test(source.slice(source.lastIndexOf('\n', from - 1) + 1, from + 80));
+}
+
+const MENDED = /^(Yield|Decorator|MemberExpression|Subscript|.*Pattern|.*ComprehensionExpression|TypeParam)/;
+
 /** A target on its own, at the positions that it has in the file. */
 function expressionAt(source: string, from: number, to: number): PyNode | null {
   const [statement] = treeOf(source.slice(from, to)).kids;
@@ -43,7 +62,7 @@ interface Draft extends PyNode {
 }
 
 function treeOf(text: string): PyNode {
-  const cursor = parser.parse(text).cursor();
+  const cursor = pythonParser().parse(text).cursor();
   const root: Draft = { type: cursor.name, from: cursor.from, to: cursor.to, kids: [] };
   const open: Draft[] = [root];
   while (open.length > 0) {

@@ -3,7 +3,7 @@ import { importsOf } from './imports.js';
 import type { PythonModules } from './modules.js';
 import { namesBound } from './scopes.js';
 import { statements } from './statements.js';
-import { parsePython } from './syntax.js';
+import { errorsIn, parsePython } from './syntax.js';
 import { nameFor, stepOf, Translation } from './translation.js';
 
 export interface Translated {
@@ -43,5 +43,5 @@ export function translate(source: string, path: string, modules: PythonModules):
   }
   const exported = [...imports.bindings.map(({ name }) => nameFor(name)), ...to.exported];
   to.put(`export { ${[...new Set(exported)].join(', ')} };\n`);
-  return { ...to.out.finish(), errors: to.errors };
+  return { ...to.out.finish(), errors: errorsIn(root, source) };
 }

@@ -38,8 +38,6 @@ export class Translation {
   readonly exported: string[] = [];
   /** Generators of other files whose first step is run here. */
   readonly stepped = new Set<string>();
-  /** Ranges of the source that the grammar does not understand. */
-  readonly errors: { readonly from: number; readonly to: number }[] = [];
   around: Surrounding;
   #count = 0;
 

@@ -20,6 +20,8 @@ function connects(...from: string[]): AcquirePattern {
 function connection(
   spec: Pick<ResourceSpec, 'id' | 'title' | 'acquire'> & {
     readonly isKeptByBlock?: boolean;
+    /** Work on it is awaited. */
+    readonly isAsync?: boolean;
     readonly takes?: readonly string[];
     readonly methods?: readonly string[];
     readonly why: string;
@@ -32,6 +34,7 @@ function connection(
   const {
     examples,
     isKeptByBlock = false,
+    isAsync = false,
     takes = [],
     methods = ['close'],
     why,
@@ -46,6 +49,7 @@ function connection(
     handoff: HANDED,
     protocol: QUIET,
     isSync: true,
+    ...(isAsync ? {} : { block: 'closing' }),
     docs: {
       why,
       leaks:
@@ -129,6 +133,7 @@ def names(dsn):
 
 export const asyncpg = connection({
   id: 'asyncpg-connection',
+  isAsync: true,
   title: 'an asyncpg connection',
   acquire: [connects('asyncpg'), { kind: 'method', name: 'acquire', on: ['asyncpg#*'], named: /pool/i }],
   takes: ['release'],
@@ -156,6 +161,7 @@ async def names(dsn):
 
 export const aioPools = connection({
   id: 'async-pool',
+  isAsync: true,
   title: 'a connection of an asyncio pool',
   acquire: [
     {
@@ -207,6 +213,7 @@ def names(path):
 
 export const aiosqlite = connection({
   id: 'aiosqlite-connection',
+  isAsync: true,
   title: 'an aiosqlite connection',
   acquire: [connects('aiosqlite')],
   why: 'An open connection keeps a thread, a file descriptor and its locks.',

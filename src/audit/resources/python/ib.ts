@@ -9,7 +9,7 @@ export const ibConnection: ResourceSpec = {
   acquire: [{ kind: 'function', name: 'IB', from: ['ib_insync', 'ib_async'], armedBy: OPENING }],
   release: { methods: ['disconnect'], takes: [], ofParent: [] },
   returnsItself: OPENING,
-  handoff: ['$handover'],
+  handoff: ['$handover', 'Watchdog'],
   protocol: OPENING,
   isSync: true,
   docs: {
@@ -31,6 +31,6 @@ def positions(port):
         return ib.positions()
     finally:
         ib.disconnect()`,
-    exceptions: 'IB() alone holds nothing.',
+    exceptions: 'IB() alone holds nothing. What is handed to Watchdog belongs to it.',
   },
 };

@@ -55,6 +55,7 @@ export const sqlalchemySession: ResourceSpec = {
     'add_all',
   ],
   isSync: true,
+  block: 'own',
   docs: {
     why: 'A session takes a connection with its first query, and keeps it until commit, rollback or close. A session that is only dropped keeps it until the garbage collector finds the cycle that it is in.',
     leaks: `from sqlalchemy import select
@@ -96,6 +97,7 @@ export const sqlalchemyConnection: ResourceSpec = {
   handoff: ['$handover'],
   protocol: ['begin', 'begin_nested', 'rollback', 'cursor', 'execution_options'],
   isSync: true,
+  block: 'own',
   docs: {
     why: 'A connection stays checked out until close(). One that is only dropped goes back when the garbage collector finds it, which may be after the pool has run dry.',
     leaks: `from sqlalchemy import create_engine, text
