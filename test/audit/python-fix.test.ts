@@ -183,7 +183,7 @@ describe('--fix in Python', () => {
     ],
     [
       'a lease that is stored',
-      'connection = sqlite3.connect(path)\n    box = [connection]\n    connection.execute("x")',
+      'connection = sqlite3.connect(path)\n    kept = [connection]\n    connection.execute("x")',
     ],
     [
       'a use in a handler around',
