@@ -20,7 +20,7 @@ export interface HabitFound {
   readonly message: string;
 }
 
-/** What stands in a message for the line. */
+/** Stands in a message for the line. */
 export const LINE = '{line}';
 
 /** The habits that show at one acquire call. */

@@ -187,7 +187,7 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
   return arms ? { ...state, status: 'held' } : state;
 }
 
-/** What is not open yet is opened by whoever it is given to, who closes it then: `Watchdog(controller, ib)`. */
+/** Whether the code that is given an unopened lease opens it, and so closes it: `Watchdog(controller, ib)`. */
 function isOpenedElsewhere({ site: { pattern } }: Walk): boolean {
   return pattern.armedBy !== undefined && pattern.holdsOnFailure !== true;
 }

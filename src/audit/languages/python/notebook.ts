@@ -9,7 +9,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g;
 
 interface Cell {
   kind: string;
-  /** Where the strings of the source begin and end, quotation marks included. */
+  /** The strings of the source, quotation marks included. */
   readonly source: { readonly from: number; readonly to: number }[];
 }
 
@@ -67,7 +67,7 @@ export function lineOfNotebook(line: string): string {
 function cellsOf(file: string): { readonly cells: readonly Cell[]; readonly language: string } {
   const cells: Cell[] = [];
   let language = 'python';
-  // Of each object or array around, the name of the value that is read in it.
+  // For each object or array around: the name of the value that is read in it.
   const path: string[] = [];
   let name: string | null = null;
   for (const { 0: token, index } of file.matchAll(TOKEN)) {

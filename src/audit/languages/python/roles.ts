@@ -1,8 +1,8 @@
 import { ts } from 'ts-morph';
 
 /**
- * What a function is to its framework. The translation writes it as the first statement of the function, since decorators
- * have no counterpart there.
+ * The part of a function in its framework. The translation writes it as the first statement of the function, since
+ * decorators have no counterpart there.
  */
 export type Role = 'request' | 'loop' | 'test' | 'lends';
 

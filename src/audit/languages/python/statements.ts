@@ -344,7 +344,7 @@ function bind(to: Translation, target: PyNode | undefined, from: string): void {
   to.put(` = ${from};\n`);
 }
 
-/** What `as` names is what the manager gives: itself, unless a class of the project says otherwise. */
+/** Binds the target of `as` to the result of entering: the manager itself, unless a class of the project says otherwise. */
 function entered(to: Translation, target: PyNode | undefined, held: string, isAsync: boolean): void {
   const isAsked = to.modules.hasManagers && to.around.awaits;
   const value = isAsked ? `(await ${held}.${isAsync ? '__aenter__' : '__enter__'}())` : held;

@@ -28,8 +28,8 @@ export function parsePython(source: string): PyTree {
 }
 
 /**
- * What the grammar does not understand. Some of its errors are none of Python: a bare `yield`, a star in an index, a class in
- * a pattern. Nothing is lost there.
+ * The ranges that the grammar does not understand. Some of its errors are valid Python: a bare `yield`, a star in an index,
+ * a class in a pattern. Nothing is lost there.
  */
 export function errorsIn(node: PyNode, source: string): { readonly from: number; readonly to: number }[] {
   return node.kids.flatMap((kid) => {

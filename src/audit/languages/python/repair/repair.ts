@@ -143,7 +143,7 @@ function removalOf({ from, to }: PyNode, text: string): Edit {
   return { start: Math.max(0, start - 1), end: lineEnd(text, to), text: '' };
 }
 
-/** What one level of indentation is in a file. */
+/** One level of indentation in a file. */
 function unitOf(root: PyNode, text: string, indent: string): string {
   if (indent.startsWith('\t')) return '\t';
   const widths = new Set<number>();
@@ -171,7 +171,7 @@ function indented(root: PyNode, text: string, start: number, end: number, unit: 
   });
 }
 
-/** What the file calls `contextlib.closing`, and the import that it needs for that. */
+/** The name of `contextlib.closing` in the file, and the import that it needs for that. */
 function closingIn(root: PyNode, text: string): { readonly name: string; readonly edit: Edit | null } {
   const imports = root.kids.filter(({ type }) => type === 'ImportStatement');
   const texts = imports.map(({ from, to }) => text.slice(from, to));

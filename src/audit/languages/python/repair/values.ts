@@ -1,11 +1,11 @@
 import type { PyNode } from '../syntax.js';
 
-// Which values still need the lease that they were read from.
+// Decides whether a value still needs the lease that it was read from.
 
 export interface Mention {
   readonly node: PyNode;
   readonly parent: PyNode;
-  /** What is around the parent. */
+  /** The node around the parent. */
   readonly above: PyNode | null;
   readonly isBound: boolean;
 }
