@@ -66,4 +66,8 @@ export interface RecordedPoolFacts {
   readonly maxIdleMs: number | 'never' | null;
   /** A lease out for longer is a leak. */
   readonly leakAfterMs: number | 'never' | null;
+  /** How long a connection may be idle before it is checked when it is lent. Absent: not known. */
+  readonly checkIdleMs?: number | 'never' | null;
+  /** Whether the connection that came back last is lent first. Absent: as the library does by default. */
+  readonly lifo?: boolean | null;
 }

@@ -6,8 +6,11 @@ import type { Recommendation } from './types.js';
 export function assumptionsOf(
   { connects, library }: RecordedPool,
   { slowdown, leakingMs }: Workload,
-  { size }: Recommendation,
-  growth: number,
+  {
+    recommendation: { size },
+    growth,
+    hasUnknownChecks,
+  }: { recommendation: Recommendation; growth: number; hasUnknownChecks: boolean },
 ): string[] {
   const { kind, observedUpTo } = slowdown;
   const beyond = size !== null && size > observedUpTo;
@@ -29,7 +32,11 @@ export function assumptionsOf(
       ? []
       : [`Growth of ${growth}x means that the same acquires arrive in 1/${growth} of the time.`]),
     ...(leakingMs === null ? [] : ['Leaks and outliers hold as long as other leases of their call site.']),
-    ...(library === 'poolctl' ? ['Checks of idle connections before they are lent take no time.'] : []),
+    ...(hasUnknownChecks
+      ? [
+          'Checks of idle connections take no time: too few were recorded to measure it. The ranges allow as much as a connect.',
+        ]
+      : []),
     ...(connects.some(({ tookMs }) => tookMs !== null)
       ? []
       : [`Connects take no time: ${library} does not report how long they take.`]),

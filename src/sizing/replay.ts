@@ -20,6 +20,8 @@ export interface Algorithm {
   readonly lifo: boolean;
   /** null: idle connections stay open. */
   readonly maxIdleMs: number | null;
+  /** A connection that was idle for as long is checked before it is lent; null: none is. Only `paced` pools check. */
+  readonly checkIdleMs: number | null;
 }
 
 export interface ReplayOptions {
@@ -29,6 +31,8 @@ export interface ReplayOptions {
   readonly timeoutMs: number | null;
   /** How long connects take, one after another, over and over. Empty: they take no time. */
   readonly connectMs: Float64Array;
+  /** The same for checks of idle connections. */
+  readonly checkMs: Float64Array;
   /** Connections that are open and idle at the beginning. */
   readonly warm: number;
   /** How many times longer a hold is while `n` leases are out, by n. */
@@ -42,6 +46,8 @@ export interface Replay {
   readonly heldMs: Float64Array;
   readonly timedOut: Uint8Array;
   readonly timeouts: number;
+  /** 1 for each acquire that was lent a connection straight after its check. */
+  readonly checked: Uint8Array;
   /** Connection-milliseconds lent. */
   readonly busyMs: number;
   readonly peakInUse: number;
@@ -79,6 +85,11 @@ class Simulation {
   readonly #leases = new TimeHeap();
   /** Connects by the time at which they are done. */
   readonly #opening = new TimeHeap();
+  /** Checks by the time at which they are done. */
+  readonly #checking = new TimeHeap();
+  readonly #checkMs: Float64Array;
+  readonly #checked: Uint8Array;
+  #checks = 0;
   /** The acquire that each connect belongs to, or -1; and how long the connect takes. */
   readonly #openedFor: number[] = [];
   readonly #openMs: number[] = [];
@@ -89,7 +100,7 @@ class Simulation {
   #waiting = 0;
   /** Everyone who waits, own connects included, in the order of deadlines. */
   #expiring = 0;
-  /** Since when each idle connection is idle, the longest first. */
+  /** Since when each idle connection is idle, the longest first; negative for one that was never lent. */
   #idle: number[] = [];
   #idleFrom = 0;
   #inUse = 0;
@@ -108,11 +119,13 @@ class Simulation {
   #arrived = 0;
 
   constructor(load: Load, options: ReplayOptions) {
-    const { size, algorithm, timeoutMs, connectMs, warm, slowdown } = options;
+    const { size, algorithm, timeoutMs, connectMs, checkMs, warm, slowdown } = options;
     this.#load = load;
     this.#size = size;
     this.#timeoutMs = timeoutMs ?? NEVER;
     this.#connectMs = connectMs;
+    this.#checkMs = checkMs;
+    this.#checked = new Uint8Array(load.count);
     this.#algorithm = algorithm;
     this.#pacer = algorithm.connects === 'paced' ? new CreatePacer(() => 0) : null;
     this.#rates = Float64Array.from({ length: size + 1 }, (_, n) => 1 / slowdown(Math.max(1, n)));
@@ -132,13 +145,15 @@ class Simulation {
       const arrival = this.#arrived < count ? (arrivalMs[this.#arrived] ?? NEVER) : NEVER;
       const release = this.#nextRelease();
       const opened = this.#opening.soonest;
+      const checked = this.#checking.soonest;
       const deadline = this.#nextDeadline();
       // Events that free a connection come before others at the same time.
-      const next = Math.min(release, opened, arrival, deadline, this.#wakeMs);
+      const next = Math.min(release, opened, checked, arrival, deadline, this.#wakeMs);
       if (next === NEVER) break;
       this.#advance(next);
       if (release === next) this.#release();
       else if (opened === next) this.#opened();
+      else if (checked === next) this.#checkDone();
       else if (arrival === next) this.#arrive(this.#arrived++);
       else if (deadline === next) this.#expire();
       else this.#wake();
@@ -150,6 +165,7 @@ class Simulation {
         heldMs: this.#heldMs,
         timedOut: this.#timedOut,
         timeouts: this.#timeouts,
+        checked: this.#checked,
         busyMs: this.#busyMs,
       },
       ...{ peakInUse: this.#peakInUse, peakLive: this.#peakLive, connects: this.#connects },
@@ -179,8 +195,10 @@ class Simulation {
 
   #arrive(acquire: number): void {
     this.#closeIdle();
-    if (this.#waiting === 0 && this.#takeIdle()) this.#lend(acquire);
-    else if (this.#algorithm.connects === 'own' && this.#live < this.#size) this.#open(acquire);
+    if (this.#waiting === 0 && this.#hasIdle && !this.#needsCheck()) {
+      this.#takeIdle();
+      this.#lend(acquire);
+    } else if (this.#algorithm.connects === 'own' && this.#live < this.#size) this.#open(acquire);
     else this.#enqueue(acquire);
   }
 
@@ -197,7 +215,18 @@ class Simulation {
     const acquire = this.#openedFor[connect] ?? -1;
     this.#pacer?.succeeded(this.#openMs[connect] ?? 0);
     if (acquire >= 0 && this.#state[acquire] === State.Pending) this.#lend(acquire);
-    else this.#free();
+    else if (this.#waiting > 0) this.#free();
+    else this.#idle.push(-this.#nowMs);
+    if (this.#waiting > 0) this.#pump();
+  }
+
+  #checkDone(): void {
+    this.#checking.pop();
+    const acquire = this.#shift();
+    if (acquire >= 0) {
+      this.#checked[acquire] = 1;
+      this.#lend(acquire);
+    } else this.#idle.push(this.#nowMs);
     if (this.#waiting > 0) this.#pump();
   }
 
@@ -266,12 +295,20 @@ class Simulation {
       while (this.#waiting > 0 && this.#live < this.#size) this.#open(this.#shift());
       return;
     }
-    const wanted = Math.min(this.#waiting - this.#opening.length, this.#size - this.#live);
+    while (this.#hasIdle && this.#waiting > this.#checking.length) this.#offerIdle();
+    const coming = this.#opening.length + this.#checking.length;
+    const wanted = Math.min(this.#waiting - coming, this.#size - this.#live);
     if (wanted <= 0) return;
     const pacer = this.#pacer;
     const allowed =
       pacer?.allowed(this.#nowMs, {
-        ...{ wanted, waiting: this.#waiting, busy: this.#inUse > 0, overflow: false, served: this.#served },
+        ...{
+          wanted,
+          waiting: this.#waiting,
+          busy: this.#inUse + this.#checking.length > 0,
+          overflow: false,
+          served: this.#served,
+        },
       }) ?? wanted;
     for (let i = 0; i < Math.min(wanted, allowed); i++) {
       pacer?.started(this.#nowMs);
@@ -290,15 +327,38 @@ class Simulation {
     if (this.#live > this.#peakLive) this.#peakLive = this.#live;
   }
 
-  #takeIdle(): boolean {
-    if (this.#idle.length === this.#idleFrom) return false;
+  /** The next idle connection goes to the longest waiter, or to its check. */
+  #offerIdle(): void {
+    const isChecked = this.#needsCheck();
+    this.#takeIdle();
+    if (!isChecked) {
+      this.#lend(this.#shift());
+      return;
+    }
+    const times = this.#checkMs;
+    const tookMs = times.length === 0 ? 0 : (times[this.#checks++ % times.length] ?? 0);
+    this.#checking.push(this.#nowMs + tookMs, 0);
+  }
+
+  get #hasIdle(): boolean {
+    return this.#idle.length > this.#idleFrom;
+  }
+
+  /** Whether the idle connection that is next has been idle for so long that it is checked. */
+  #needsCheck(): boolean {
+    const { checkIdleMs, lifo } = this.#algorithm;
+    if (checkIdleMs === null) return false;
+    const since = this.#idle[lifo ? this.#idle.length - 1 : this.#idleFrom] ?? 0;
+    return since >= 0 && this.#nowMs - since >= checkIdleMs;
+  }
+
+  #takeIdle(): void {
     if (this.#algorithm.lifo) this.#idle.pop();
     else this.#idleFrom++;
     if (this.#idleFrom === this.#idle.length) {
       this.#idle = [];
       this.#idleFrom = 0;
     }
-    return true;
   }
 
   /** Closes what has been idle for too long: looked at when it matters, which is when the next acquire comes. */
@@ -307,7 +367,7 @@ class Simulation {
     if (maxIdleMs === null) return;
     while (
       this.#idleFrom < this.#idle.length &&
-      this.#nowMs - (this.#idle[this.#idleFrom] ?? 0) >= maxIdleMs
+      this.#nowMs - Math.abs(this.#idle[this.#idleFrom] ?? 0) >= maxIdleMs
     ) {
       this.#idleFrom++;
       this.#live--;

@@ -1,3 +1,4 @@
+import { seededRandom } from '../base/random.js';
 import type { RecordedPool } from '../leases/recording.js';
 import { Fate } from '../leases/recording.js';
 import { algorithmOf } from './algorithm.js';
@@ -6,9 +7,10 @@ import { erlangSize, erlangWait } from './erlang.js';
 import { halved, loadOf, type Workload, workloadOf } from './load.js';
 import { Overhead } from './overhead.js';
 import { WaitSlices } from './quantiles.js';
+import { Redraw } from './redraw.js';
 import { type Load, type Replay, replay } from './replay.js';
 import { curveOf } from './slowdown.js';
-import type { Interval, PoolSizing, Recommendation, Shorten, SizeRow, Slowdown } from './types.js';
+import type { Interval, PoolSizing, Recommendation, Shorten, SizeRow, Slowdown, Waits } from './types.js';
 
 export interface SizeOptions {
   /** The longest p99 wait that is good enough, in milliseconds. */
@@ -27,6 +29,12 @@ const MOST_SIZE = 2000;
 /** Call sites that are tried with half the hold, those that hold most. */
 const MOST_TRIED = 6;
 const MOST_GROWTH = 32;
+const DRAWS = 40;
+/** Longer recordings vary less, and take longer to replay. */
+const MOST_REDRAWN = 10_000;
+const SEED = 23;
+/** With fewer recorded checks of idle connections it is not known how long one takes. */
+const LEAST_CHECKS = 5;
 const CLOSE = 0.1;
 /** Waits that differ by less are alike. */
 const CLOSE_MS = 1;
@@ -50,7 +58,10 @@ class PoolAnalysis {
   readonly #load: Load;
   readonly #timeoutMs: number | null;
   readonly #connectMs: Float64Array;
+  /** How long the recorded checks of idle connections took; empty where there were too few. */
+  readonly #checkMs: Float64Array;
   readonly #p99s = new Map<number, number>();
+  #draws: readonly Load[] | null = null;
 
   constructor(pool: RecordedPool, durationMs: number, options: SizeOptions) {
     this.#pool = pool;
@@ -60,6 +71,7 @@ class PoolAnalysis {
     this.#timeoutMs = typeof pool.acquireTimeoutMs === 'number' ? pool.acquireTimeoutMs : null;
     this.#connectMs = Float64Array.from(pool.connects.flatMap(({ tookMs }) => tookMs ?? []));
     this.#load = loadOf(this.#workload, this.#slowdown, { growth: options.growth });
+    this.#checkMs = pool.size === null ? new Float64Array(0) : this.#checksAt(pool.size);
     this.#overhead = pool.size === null ? null : this.#overheadAt(pool.size);
   }
 
@@ -98,7 +110,11 @@ class PoolAnalysis {
       },
       erlangSize: erlangSize(ratePerMs, meanHoldMs, 0.99, this.#options.targetMs) + reserved,
       recommendation,
-      assumptions: assumptionsOf(this.#pool, this.#workload, recommendation, this.#options.growth),
+      assumptions: assumptionsOf(this.#pool, this.#workload, {
+        recommendation,
+        growth: this.#options.growth,
+        hasUnknownChecks: this.#hasUnknownChecks,
+      }),
     };
   }
 
@@ -121,13 +137,13 @@ class PoolAnalysis {
     size: number,
     load: Load,
     slowdown: Pick<Slowdown, 'freeUpTo' | 'perLease'> = this.#slowdown,
-    connectMs = this.#connectMs,
+    { connectMs = this.#connectMs, checkMs = this.#checkMs } = {},
   ): Replay {
     return replay(load, {
       size: Math.max(1, size - this.#workload.reserved),
       algorithm: algorithmOf(this.#pool),
       timeoutMs: this.#timeoutMs,
-      connectMs,
+      ...{ connectMs, checkMs },
       warm: this.#warm,
       slowdown: curveOf(slowdown),
     });
@@ -136,6 +152,14 @@ class PoolAnalysis {
   #slices(size: number, load: Load, slowdown?: Pick<Slowdown, 'freeUpTo' | 'perLease'>): WaitSlices {
     const { waitMs } = this.#replay(size, load, slowdown);
     return new WaitSlices(load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
+  }
+
+  /** What those waited who, at the recorded size, had nothing before them but a check. */
+  #checksAt(size: number): Float64Array {
+    const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
+    const { checked, waitMs } = this.#replay(size, load, this.#slowdown, { checkMs: new Float64Array(0) });
+    const took = this.#workload.waitedMs.filter((_, at) => checked[at] === 1 && waitMs[at] === 0);
+    return took.length < LEAST_CHECKS ? new Float64Array(0) : took;
   }
 
   #overheadAt(size: number): Overhead {
@@ -182,19 +206,18 @@ class PoolAnalysis {
     };
   }
 
-  /** The spread between recordings, and that of the slowdown: where the curve is not certain the waits are not either. */
+  /**
+   * The spread between recordings, and that of what the recording does not decide: the slope of the slowdown, and how long
+   * checks take where too few were recorded. A check is shorter than a connect.
+   */
   #widened(size: number, slices: WaitSlices): SizeRow['intervals'] {
-    const most = this.#timeoutMs ?? Number.POSITIVE_INFINITY;
-    const intervals = slices.intervals(most);
-    if (this.#slowdown.kind !== 'measured') return intervals;
-    const { freeUpTo, perLeaseInterval, perLease } = this.#slowdown;
-    const others = perLeaseInterval
-      .filter((slope) => slope !== perLease)
-      .map((slope) => {
-        const curve = { freeUpTo, perLease: slope };
-        const load = loadOf(this.#workload, curve, { growth: this.#options.growth });
-        return this.#slices(size, load, curve).waits();
-      });
+    const intervals = slices.intervals(this.#mostMs);
+    const others = [
+      ...this.#otherSlopes(size),
+      ...this.#longestChecks(size),
+      // Where nobody has to queue, another order of holds changes nothing.
+      ...(intervals.p99Ms[1] < CLOSE_MS ? [] : this.#redrawn(size)),
+    ];
     const wide = (interval: Interval, key: 'p50Ms' | 'p95Ms' | 'p99Ms'): Interval => [
       Math.min(interval[0], ...others.map((waits) => waits[key])),
       Math.max(interval[1], ...others.map((waits) => waits[key])),
@@ -206,13 +229,52 @@ class PoolAnalysis {
     };
   }
 
+  /** Waits of recordings that are drawn anew. The least and the most of 40 have 95 % of a further one between them. */
+  #redrawn(size: number): Waits[] {
+    this.#draws ??= this.#makeDraws();
+    return this.#draws.map((load) => new WaitSlices(load.arrivalMs, this.#replay(size, load).waitMs).waits());
+  }
+
+  #makeDraws(): Load[] {
+    if (this.#load.count > MOST_REDRAWN) return [];
+    const random = seededRandom(SEED);
+    const redraw = new Redraw(this.#load, this.#workload.site);
+    return Array.from({ length: DRAWS }, () => redraw.draw(random));
+  }
+
+  #otherSlopes(size: number): Waits[] {
+    if (this.#slowdown.kind !== 'measured') return [];
+    const { freeUpTo, perLeaseInterval, perLease } = this.#slowdown;
+    return perLeaseInterval
+      .filter((slope) => slope !== perLease)
+      .map((slope) => {
+        const curve = { freeUpTo, perLease: slope };
+        const load = loadOf(this.#workload, curve, { growth: this.#options.growth });
+        return this.#slices(size, load, curve).waits();
+      });
+  }
+
+  #longestChecks(size: number): Waits[] {
+    if (!this.#hasUnknownChecks) return [];
+    const { waitMs } = this.#replay(size, this.#load, this.#slowdown, { checkMs: this.#connectMs });
+    return [new WaitSlices(this.#load.arrivalMs, waitMs).waits()];
+  }
+
+  get #hasUnknownChecks(): boolean {
+    return algorithmOf(this.#pool).checkIdleMs !== null && this.#checkMs.length === 0;
+  }
+
+  get #mostMs(): number {
+    return this.#timeoutMs ?? Number.POSITIVE_INFINITY;
+  }
+
   #leaking(size: number): SizeRow['withLeaks'] {
     const load = loadOf(this.#workload, this.#slowdown, { growth: this.#options.growth, leaks: true });
     const { waitMs, timeouts } = this.#replay(size, load);
     const slices = new WaitSlices(load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
     return {
       p99Ms: slices.waits().p99Ms,
-      p99Interval: slices.intervals(this.#timeoutMs ?? Number.POSITIVE_INFINITY).p99Ms,
+      p99Interval: slices.intervals(this.#mostMs).p99Ms,
       timeouts,
     };
   }
@@ -221,7 +283,7 @@ class PoolAnalysis {
   #check(size: number, recorded: WaitSlices): PoolSizing['replayed'] {
     const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
     const slices = new WaitSlices(load.arrivalMs, this.#replay(size, load).waitMs);
-    const interval = slices.intervals(this.#timeoutMs ?? Number.POSITIVE_INFINITY).p99Ms;
+    const interval = slices.intervals(this.#mostMs).p99Ms;
     const { p99Ms } = slices.waits();
     const was = recorded.waits().p99Ms;
     const isClose =
@@ -247,7 +309,9 @@ class PoolAnalysis {
 
   /** With connects that take no time the target would be met, or it would not. */
   #obstacle(): 'connects' | 'slowdown' {
-    const { waitMs } = this.#replay(MOST_SIZE, this.#load, this.#slowdown, new Float64Array(0));
+    const { waitMs } = this.#replay(MOST_SIZE, this.#load, this.#slowdown, {
+      connectMs: new Float64Array(0),
+    });
     const { p99Ms } = new WaitSlices(this.#load.arrivalMs, waitMs).waits();
     return p99Ms <= this.#options.targetMs ? 'connects' : 'slowdown';
   }

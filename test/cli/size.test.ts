@@ -20,6 +20,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'leaky.rec'), leaseRecording({ leaks: 3 }));
   const shared = (n: number): number => Math.max(1, n / 4);
   await writeFile(join(folder, 'cores.rec'), leaseRecording({ slowdown: shared }));
+  await writeFile(join(folder, 'checked.rec'), leaseRecording({ checkIdleMs: 20, size: 20 }));
+  await writeFile(join(folder, 'unchecked.rec'), leaseRecording({ checkIdleMs: 120, size: 5 }));
   await writeFile(join(folder, 'short.rec'), leaseRecording({ seconds: 0.2 }));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -89,6 +91,27 @@ describe('poolctl size', () => {
     expect(Math.abs((pool?.slowdown.freeUpTo ?? 0) - 4)).toBeLessThanOrEqual(1);
     expect(pool?.slowdown.perLease).toBeGreaterThan(0.15);
     expect(pool?.slowdown.perLease).toBeLessThan(0.35);
+  });
+
+  it('takes the checks of idle connections for as long as they took', async () => {
+    const [pool] = (await sized('checked.rec', '--sizes=40')).pools;
+    const row = pool?.rows.find(({ size }) => size === 40);
+    // Some get a connection that comes back during their check.
+    for (const p50Ms of [pool?.waits.p50Ms, row?.waits.p50Ms]) {
+      expect(p50Ms).toBeGreaterThan(1);
+      expect(p50Ms).toBeLessThan(2.05);
+    }
+    expect(pool?.replayed?.isClose).toBe(true);
+    expect(pool?.assumptions.join(' ')).not.toMatch(/[Cc]hecks/);
+  });
+
+  it('says that checks are unknown where none was recorded, and takes none for longer than a connect', async () => {
+    const [pool] = (await sized('unchecked.rec', '--sizes=40')).pools;
+    const row = pool?.rows.find(({ size }) => size === 40);
+    expect(row?.waits.p50Ms).toBe(0);
+    expect(row?.intervals.p50Ms[1]).toBeGreaterThan(2);
+    expect(row?.intervals.p50Ms[1]).toBeLessThanOrEqual(4.1);
+    expect(pool?.assumptions.join(' ')).toMatch(/too few were recorded/);
   });
 
   it('states the cost for the fleet', async () => {

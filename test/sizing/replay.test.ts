@@ -7,14 +7,15 @@ import { WaitSlices } from '../../src/sizing/quantiles.js';
 import { type Algorithm, type Load, type ReplayOptions, replay } from '../../src/sizing/replay.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
-const PACED: Algorithm = { connects: 'paced', lifo: false, maxIdleMs: null };
-const OWN: Algorithm = { connects: 'own', lifo: true, maxIdleMs: null };
+const PACED: Algorithm = { connects: 'paced', lifo: false, maxIdleMs: null, checkIdleMs: null };
+const OWN: Algorithm = { connects: 'own', lifo: true, maxIdleMs: null, checkIdleMs: null };
 
 const PLAIN: ReplayOptions = {
   size: 1,
   algorithm: PACED,
   timeoutMs: null,
   connectMs: new Float64Array(0),
+  checkMs: new Float64Array(0),
   warm: 0,
   slowdown: () => 1,
 };
@@ -28,23 +29,28 @@ function loadOf(calls: readonly (readonly [arrivalMs: number, workMs: number])[]
 }
 
 describe('a replay', () => {
+  // Sums of multiples of irrational numbers never fall together: what happens first is the same in both then.
+  const times = (most: number, unit: number) =>
+    fc.integer({ min: 1, max: Math.floor((100 * most) / unit) }).map((n) => (n * unit) / 100);
   const calls = fc.array(
     fc.record({
-      // Times that never fall together: what happens first is the same in both then.
-      gapMs: fc.double({ min: 0.001, max: 40, noNaN: true }),
-      heldMs: fc.double({ min: 0.001, max: 120, noNaN: true }),
+      gapMs: times(40, Math.SQRT2),
+      heldMs: times(120, Math.E),
     }),
     { minLength: 1, maxLength: 50 },
   );
 
-  it('waits exactly as QueuePool does, whatever arrives, times out and connects', async () => {
+  it('waits exactly as QueuePool does, whatever arrives, times out, connects and is checked', async () => {
     await fc.assert(
       fc.asyncProperty(
         calls,
         fc.integer({ min: 1, max: 6 }),
-        fc.option(fc.double({ min: 20, max: 400, noNaN: true }), { nil: null }),
-        fc.array(fc.double({ min: 0.001, max: 60, noNaN: true }), { minLength: 1, maxLength: 4 }),
-        async (made, size, timeoutMs, connects) => {
+        fc.option(times(400, Math.sqrt(3)), { nil: null }),
+        fc.array(times(60, Math.PI), { minLength: 1, maxLength: 4 }),
+        fc.option(times(200, Math.sqrt(7)), { nil: null }),
+        fc.array(times(60, Math.sqrt(5)), { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        async (made, size, timeoutMs, connects, checkIdleMs, checks, lifo) => {
           let at = 0;
           const load = loadOf(
             made.map(({ gapMs, heldMs }) => {
@@ -53,7 +59,15 @@ describe('a replay', () => {
             }),
           );
           const connectMs = Float64Array.from(connects);
-          const options = { ...PLAIN, size, timeoutMs, connectMs };
+          const algorithm = { ...PACED, checkIdleMs, lifo };
+          const options = {
+            ...PLAIN,
+            algorithm,
+            size,
+            timeoutMs,
+            connectMs,
+            checkMs: Float64Array.from(checks),
+          };
           const { waitMs, timedOut } = replay(load, options);
           const real = await inQueuePool(load, options);
           expect([...timedOut]).toEqual(real.map(({ timedOut }) => Number(timedOut)));
@@ -61,7 +75,7 @@ describe('a replay', () => {
             if (!timedOut) expect(waitMs[i]).toBeCloseTo(was, 6);
         },
       ),
-      { numRuns: 60, seed: 22 },
+      { numRuns: 100, seed: 22 },
     );
   });
 
@@ -179,11 +193,11 @@ it('bounds the figures of another recording of the same load', () => {
 /** The same load in our own pool, on a clock whose hands are turned. */
 async function inQueuePool(
   { count, arrivalMs, workMs }: Load,
-  { size, timeoutMs, connectMs }: ReplayOptions,
+  { size, timeoutMs, connectMs, checkMs, algorithm: { checkIdleMs, lifo } }: ReplayOptions,
 ): Promise<{ waitMs: number; timedOut: boolean }[]> {
   const clock = new VirtualClock();
   const later = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(resolve, ms));
-  let connects = 0;
+  let [connects, checks] = [0, 0];
   const pool = new QueuePool<object>({
     driver: {
       name: 'made-up',
@@ -191,8 +205,13 @@ async function inQueuePool(
         await later(connectMs[connects++ % connectMs.length] ?? 0);
         return {};
       },
+      async ping() {
+        await later(checkMs[checks++ % checkMs.length] ?? 0);
+        return true;
+      },
       async destroy() {},
     },
+    ...{ prePing: checkIdleMs !== null, pingIdleMs: checkIdleMs ?? 0, lifo },
     ...{ size, maxOverflow: 0, timeoutMs, clock, leakWatch: false, random: () => 0 },
   });
   const calls = Array.from({ length: count }, async (_, at) => {

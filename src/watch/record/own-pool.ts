@@ -9,7 +9,7 @@ export function recordOwnPool(
   recorder: LeaseRecorder,
   { name, setup }: { name(): string; setup: PoolSetup },
 ): void {
-  const { clock, limit } = pool.settings;
+  const { clock, limit, prePing, pingIdleMs, lifo } = pool.settings;
   /** By slot. */
   const waited: number[] = [];
   const sites: (string | null)[] = [];
@@ -27,6 +27,8 @@ export function recordOwnPool(
         acquireTimeoutMs: setup.acquireTimeoutMs,
         maxIdleMs: setup.maxIdleMs,
         leakAfterMs: setup.leakAfterMs,
+        checkIdleMs: prePing ? pingIdleMs : 'never',
+        lifo,
       },
       ...{ live, idle, inUse, waiting, gaveUp: null },
       open: leaseOf.flatMap((lease, slot): OpenLease[] =>
