@@ -128,8 +128,9 @@ class Tape {
   read(payload: Buffer): boolean {
     this.#bytes = payload;
     this.#at = 0;
-    let nowUs = this.#number();
+    let nowUs: number;
     try {
+      nowUs = this.#number();
       while (this.#at < payload.length) nowUs = this.#record(nowUs);
     } catch {
       return false;

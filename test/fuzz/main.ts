@@ -25,10 +25,15 @@ const { values, positionals } = parseArgs({
   options: {
     inputs: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((name) => !Object.hasOwn(PARSERS, name));
-if (unknown.length > 0) {
+if (values.help) {
+  process.stdout.write(
+    `npm run fuzz -- [PARSER...] [--inputs N] [--seed S]\nparsers: ${Object.keys(PARSERS).join(', ')}\n`,
+  );
+} else if (unknown.length > 0) {
   process.stderr.write(`unknown parser '${unknown[0]}'; known are ${Object.keys(PARSERS).join(', ')}\n`);
   process.exitCode = 2;
 } else await run(positionals.length === 0 ? Object.keys(PARSERS) : positionals);

@@ -111,6 +111,13 @@ describe('a recording of leases', () => {
     expect(pools[0]?.leases.count).toBeGreaterThan(before / 3);
   });
 
+  it('is readable where the disk has only zeros for its end, as after a power cut', () => {
+    const bytes = recorded([{ gapUs: 5, heldUs: 10, waitedUs: 1, site: 1 }]);
+    const { pools, lostBytes } = decodeRecording(Buffer.concat([bytes, Buffer.alloc(4096)]), 'x.rec');
+    expect(pools[0]?.leases.count).toBe(1);
+    expect(lostBytes).toBe(4096);
+  });
+
   it('has those that are still out, and those that gave up', () => {
     const blocks: Buffer[] = [MAGIC];
     const encoder = new LeaseEncoder((block) => blocks.push(block));
