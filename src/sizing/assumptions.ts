@@ -9,8 +9,8 @@ export function assumptionsOf(
   {
     recommendation: { size },
     growth,
-    hasUnknownChecks,
-  }: { recommendation: Recommendation; growth: number; hasUnknownChecks: boolean },
+    fewChecks,
+  }: { recommendation: Recommendation; growth: number; fewChecks: number | null },
 ): string[] {
   const { kind, observedUpTo } = slowdown;
   const beyond = size !== null && size > observedUpTo;
@@ -32,11 +32,11 @@ export function assumptionsOf(
       ? []
       : [`Growth of ${growth}x means that the same acquires arrive in 1/${growth} of the time.`]),
     ...(leakingMs === null ? [] : ['Leaks and outliers hold as long as other leases of their call site.']),
-    ...(hasUnknownChecks
-      ? [
-          'Checks of idle connections take no time: too few were recorded to measure it. The ranges allow as much as a connect.',
-        ]
-      : []),
+    ...(fewChecks === null
+      ? []
+      : [
+          `Checks of idle connections take ${fewChecks === 0 ? 'no time' : 'as long as recorded'}: too few were recorded to know more. The ranges allow as much as a connect.`,
+        ]),
     ...(connects.some(({ tookMs }) => tookMs !== null)
       ? []
       : [`Connects take no time: ${library} does not report how long they take.`]),

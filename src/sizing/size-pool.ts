@@ -35,6 +35,8 @@ const MOST_REDRAWN = 10_000;
 const SEED = 23;
 /** With fewer recorded checks of idle connections it is not known how long one takes. */
 const LEAST_CHECKS = 5;
+/** With fewer it is not known how long the slowest take. */
+const MANY_CHECKS = 100;
 const CLOSE = 0.1;
 /** Waits that differ by less are alike. */
 const CLOSE_MS = 1;
@@ -113,7 +115,7 @@ class PoolAnalysis {
       assumptions: assumptionsOf(this.#pool, this.#workload, {
         recommendation,
         growth: this.#options.growth,
-        hasUnknownChecks: this.#hasUnknownChecks,
+        fewChecks: this.#fewChecks,
       }),
     };
   }
@@ -158,7 +160,10 @@ class PoolAnalysis {
   #checksAt(size: number): Float64Array {
     const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
     const { checked, waitMs } = this.#replay(size, load, this.#slowdown, { checkMs: new Float64Array(0) });
-    const took = this.#workload.waitedMs.filter((_, at) => checked[at] === 1 && waitMs[at] === 0);
+    // One that did not wait at all got a connection that the replay took to be idle for longer than it was.
+    const took = this.#workload.waitedMs.filter(
+      (waited, at) => checked[at] === 1 && waitMs[at] === 0 && waited > 0,
+    );
     return took.length < LEAST_CHECKS ? new Float64Array(0) : took;
   }
 
@@ -255,13 +260,15 @@ class PoolAnalysis {
   }
 
   #longestChecks(size: number): Waits[] {
-    if (!this.#hasUnknownChecks) return [];
+    if (this.#fewChecks === null) return [];
     const { waitMs } = this.#replay(size, this.#load, this.#slowdown, { checkMs: this.#connectMs });
     return [new WaitSlices(this.#load.arrivalMs, waitMs).waits()];
   }
 
-  get #hasUnknownChecks(): boolean {
-    return algorithmOf(this.#pool).checkIdleMs !== null && this.#checkMs.length === 0;
+  /** Recorded checks of idle connections, where the pool makes any and few of them were recorded; else null. */
+  get #fewChecks(): number | null {
+    const { length } = this.#checkMs;
+    return algorithmOf(this.#pool).checkIdleMs !== null && length < MANY_CHECKS ? length : null;
   }
 
   get #mostMs(): number {
