@@ -156,7 +156,7 @@ class PoolAnalysis {
     return new WaitSlices(load.arrivalMs, this.#overhead?.added(waitMs) ?? waitMs);
   }
 
-  /** What those waited who, at the recorded size, had nothing before them but a check. */
+  /** Waits at the recorded size that consisted of a check alone. */
   #checksAt(size: number): Float64Array {
     const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
     const { checked, waitMs } = this.#replay(size, load, this.#slowdown, { checkMs: new Float64Array(0) });
@@ -220,7 +220,7 @@ class PoolAnalysis {
     const others = [
       ...this.#otherSlopes(size),
       ...this.#longestChecks(size),
-      // Where nobody has to queue, another order of holds changes nothing.
+      // Another order of holds changes nothing while nobody has to queue.
       ...(intervals.p99Ms[1] < CLOSE_MS ? [] : this.#redrawn(size)),
     ];
     const wide = (interval: Interval, key: 'p50Ms' | 'p95Ms' | 'p99Ms'): Interval => [
