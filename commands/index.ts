@@ -30,6 +30,10 @@ export const commands: CommandTable = {
     summary: 'merge the segments of a load test into one result',
     load: async () => (await import('./merge.js')).command,
   },
+  agent: {
+    summary: 'wait at a queue, and run parts of load tests',
+    load: async () => (await import('./agent.js')).command,
+  },
   top: {
     summary: 'show live who holds connections and what blocks them',
     load: async () => (await import('./top.js')).command,

@@ -48,7 +48,10 @@ function filesOf({ options, texts }: LoadContext): string[] {
 }
 
 /** A target that no segment would load is a mistake; loopback is another machine for each segment. */
-async function checkPlace({ options, arguments: { target }, warn }: LoadContext, scheduler: SchedulerName) {
+export async function checkPlace(
+  { options, arguments: { target }, warn }: LoadContext,
+  where: SchedulerName | 'agents',
+): Promise<void> {
   if (target === null || !('url' in target) || target.url === null || target.kind === 'sqlite') return;
   const [, given] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:,]*)/i.exec(target.url) ?? [];
   const host = given?.replace(/^\[|\]$/g, '');
@@ -62,6 +65,6 @@ async function checkPlace({ options, arguments: { target }, warn }: LoadContext,
         hint: 'give --allow-remote if that server may be put under load',
       },
     ]);
-  if (isOwn && scheduler !== 'parallel')
+  if (isOwn && where !== 'parallel' && where !== 'agents')
     warn(`${host} is the machine of each segment itself; name the target as its segments reach it`);
 }

@@ -12,7 +12,10 @@ import { rendererOf } from '../src/report/registry.js';
 import type { LoadContext } from './loadtest-options.js';
 import { tooFewFor } from './loadtest-rules.js';
 
-type FromCopy = { readonly kind: 'ready' } | { readonly kind: 'progress'; readonly progress: LoadProgress };
+/** `options` decide the load, as this process has resolved them. */
+type FromCopy =
+  | { readonly kind: 'ready'; readonly options: Readonly<Record<string, string>> }
+  | { readonly kind: 'progress'; readonly progress: LoadProgress };
 type ToCopy = { readonly kind: 'start'; readonly atMs: number } | { readonly kind: 'interrupt' };
 
 /** Time for the message of the start to arrive everywhere. */
@@ -159,7 +162,11 @@ class Fleet {
 }
 
 /** A copy's gate: it tells the parent that it is warm, and waits for the start of all. */
-export function gateOfParent(parent: ParentLink, clock: Clock): StartGate {
+export function gateOfParent(
+  parent: ParentLink,
+  clock: Clock,
+  options: Readonly<Record<string, string>>,
+): StartGate {
   let startsAt: number | null = null;
   const waiting: (() => void)[] = [];
   parent.onMessage((message) => {
@@ -173,7 +180,7 @@ export function gateOfParent(parent: ParentLink, clock: Clock): StartGate {
     get startsAt() {
       return startsAt;
     },
-    ready: () => parent.send({ kind: 'ready' } satisfies FromCopy),
+    ready: () => parent.send({ kind: 'ready', options } satisfies FromCopy),
     onKnown(callback) {
       if (startsAt === null) waiting.push(callback);
       else callback();

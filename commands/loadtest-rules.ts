@@ -281,9 +281,40 @@ export const rules: readonly LoadRule[] = [
     check: ({ options }) =>
       options.processes === 'auto' ? null : tooFewFor(options.processes, options, 'processes'),
   },
-  ...(['runId', 'startAt'] as const).map((key) =>
-    notWith(key, 'segment', ({ segment }) => segment === null, 'needs --segment'),
+  notWith('startAt', 'segment', ({ segment }) => segment === null, 'needs --segment'),
+  {
+    of: ['runId', 'segment', 'agents'],
+    check: ({ options: { segment, agents }, hasFlag }) =>
+      hasFlag('runId') && segment === null && agents === null ? '--run-id needs --segment or --agents' : null,
+  },
+  {
+    of: ['agents', 'queue'],
+    check: ({ options: { agents, queue } }) =>
+      agents !== null && queue === null ? '--agents needs --queue' : null,
+  },
+  ...(['queue', 'agentsTimeout'] as const).map((key) =>
+    notWith(key, 'agents', ({ agents }) => agents === null, 'needs --agents'),
   ),
+  ...(
+    [
+      ...([
+        'segment',
+        'processes',
+        'emit',
+        'sweep',
+        'baseline',
+        'compareWith',
+        'init',
+        'cleanup',
+        'hdr',
+      ] as const),
+      ...(['passwordStdin', 'module', 'publish'] as const),
+    ] as const
+  ).map((key) => notWith(key, 'agents', ({ agents }) => agents !== null, 'and --agents exclude each other')),
+  {
+    of: ['agents', 'testType', 'numWorkers', 'numQueries', 'maxInFlight', 'burstSize', 'numBursts'],
+    check: ({ options }) => (options.agents === null ? null : tooFewFor(options.agents, options, 'agents')),
+  },
   notWith(
     'emit',
     'segment',

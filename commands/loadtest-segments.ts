@@ -44,7 +44,20 @@ function foundIn({ options, io }: Pick<LoadContext, 'options' | 'io'>) {
 
 /** Options that say where and how poolctl runs or reports, and nothing of the load. */
 const NOT_OF_THE_LOAD: readonly string[] = [
-  ...['processes', 'segment', 'runId', 'startAt', 'emit', 'image', 'allowRemote', 'passwordStdin', 'ca'],
+  ...[
+    'processes',
+    'segment',
+    'runId',
+    'startAt',
+    'emit',
+    'image',
+    'agents',
+    'queue',
+    'agentsTimeout',
+    'allowRemote',
+    'passwordStdin',
+    'ca',
+  ],
   ...['compareWith', 'tolerance', 'allowDifferentWork', 'sweep', 'baseline', 'rounds', 'init', 'cleanup'],
   ...['output', 'config', 'dotenv', 'printConfig', 'color', 'quiet', 'verbose', 'format', 'hdr', 'publish'],
 ];

@@ -1,6 +1,8 @@
+import { parseQueue, QUEUE_FORMS } from '../src/agents/open-queue.js';
+import { maskUrl } from '../src/base/secrets.js';
 import { parseCount, ValueError } from '../src/base/units.js';
 import { value } from '../src/cli/options.js';
-import { choice, text, type ValueType } from '../src/cli/value-types.js';
+import { choice, count, duration, text, type ValueType } from '../src/cli/value-types.js';
 import type { Segment } from '../src/loadtest/api.js';
 import { SCHEDULER_NAMES } from '../src/schedulers/manifest.js';
 import { LOADED, MODELED, on } from './loadtest-scope.js';
@@ -9,9 +11,12 @@ export const DAY_MS = 86_400_000;
 
 const MOST_SEGMENTS = 10_000;
 const MOST_PROCESSES = 256;
+const MOST_AGENTS = 1000;
 
 /** A segment by its numbers, or to be read from the environment; `count` is then null if the scheduler tells it. */
 export type GivenSegment = Segment | { readonly index: 'auto'; readonly count: number | null };
+
+const queueType: ValueType<string> = { placeholder: 'QUEUE', parse: parseQueue, show: maskUrl };
 
 const segmentType: ValueType<GivenSegment> = {
   placeholder: 'I/N',
@@ -112,6 +117,32 @@ export const segmentOptions = {
     default: null,
     advanced: true,
     defaultText: 'made from the options',
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  agents: value({
+    summary: 'run the load on N agents, which wait at --queue',
+    type: count({ least: 1, most: MOST_AGENTS }),
+    default: null,
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  queue: value({
+    summary: `where agents wait: ${QUEUE_FORMS}`,
+    type: queueType,
+    default: null,
+    env: 'POOLCTL_QUEUE',
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  agentsTimeout: value({
+    summary: 'maximum wait for agents',
+    type: duration({ leastMs: 1000, mostMs: DAY_MS }),
+    default: 60_000,
+    advanced: true,
     group: 'Segments',
     config: false,
     appliesTo: on({ target: LOADED, engine: MODELED }),

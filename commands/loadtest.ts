@@ -115,7 +115,9 @@ export const command = defineCommand({
     return { name: profile, values: PROFILES[profile] };
   },
   async run(context) {
-    const { emit } = context.options;
+    const { emit, agents, queue } = context.options;
+    if (agents !== null && queue !== null)
+      return (await import('./loadtest-agents.js')).loadOnAgents(context, agents, queue);
     if (emit !== null) return (await import('./loadtest-emit.js')).emitManifest(context, emit);
     const count = processCount(context);
     if (count > 1) return loadInProcesses(context, count);
@@ -226,7 +228,9 @@ async function once(context: LoadContext, test: Test): Promise<ExitCode> {
     context.warn(`segment ${segment.index} of ${segment.count}, from ${from}`);
   const { parent } = io;
   const gate =
-    parent === null ? await gateOf(context, warmupMs(context, test.pool)) : gateOfParent(parent, io.clock);
+    parent === null
+      ? await gateOf(context, warmupMs(context, test.pool))
+      : gateOfParent(parent, io.clock, segment?.options ?? {});
   const hdrOutput = options.hdr === null ? null : await openResultOutput(options.hdr, io);
   try {
     const intervals: Interval[] = [];

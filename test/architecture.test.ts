@@ -56,6 +56,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   leases: ['base'],
   sizing: ['leases', 'pool', 'base'],
   schedulers: ['base'],
+  agents: ['loadtest', 'db', 'base'],
   'index.ts': ['config', 'pool', 'db', 'snapshot', 'base'],
 };
 /** Rooms that may name any room's types, since they draw its results. */
@@ -77,11 +78,13 @@ const WRITES_SNAPSHOTS = [
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@stoqey/ib': ['src/ib/'],
   autocannon: ['src/loadtest/http/'],
+  bullmq: ['src/agents/'],
   'better-sqlite3': ['src/db/drivers/'],
   chalk: ['src/report/'],
   commander: ['src/cli/'],
   'hdr-histogram-js': ['src/report/loadtest/'],
   ink: ['src/top/components/'],
+  ioredis: ['src/agents/'],
   mysql2: ['src/db/drivers/'],
   pg: ['src/db/drivers/'],
   'prom-client': ['src/metrics/'],
