@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { AgentsError, runOnAgents } from '../src/agents/coordinator.js';
+import { runOnAgents } from '../src/agents/coordinator.js';
 import { openQueue } from '../src/agents/open-queue.js';
 import { type PlanFile, PROTOCOL, type RunPlan, type RunView } from '../src/agents/protocol.js';
 import { fileFault } from '../src/base/file-fault.js';
@@ -49,15 +49,12 @@ export async function loadOnAgents(context: LoadContext, count: number, address:
     });
     if (named.length === 0)
       throw new UnavailableError(`none of ${agents(count)} has a result`, {
-        code: 'ERR_AGENT_QUEUE',
+        code: 'ERR_AGENTS',
         hint: lost[0]?.why ?? '',
       });
     const whole = mergeSegments(named, { startedTogether: true });
     await context.write(report(whole, context.render));
     return hasPassed(whole, options) ? ExitCode.Ok : ExitCode.Failed;
-  } catch (error) {
-    if (error instanceof AgentsError && error.isUsage) throw new UsageError([error.message]);
-    throw error;
   } finally {
     await queue.close();
   }

@@ -1,5 +1,6 @@
 import { pause } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
 import {
   LEASE_MS,
   type RunPlan,
@@ -42,17 +43,11 @@ export interface AgentsOutcome {
   readonly lost: readonly LostSegment[];
 }
 
-/** The load did not start, since an agent could not run its segment, or too few came. */
-export class AgentsError extends AgentQueueError {
-  /** Whether the command line is at fault, not a machine. */
-  readonly isUsage: boolean;
-
-  constructor(
-    message: string,
-    { isUsage = false, hint = null }: { isUsage?: boolean; hint?: string | null } = {},
-  ) {
-    super(message, { hint });
-    this.isUsage = isUsage;
+/** The load did not start: an agent could not run its segment, or too few came. */
+export class AgentsError extends CodedError<'ERR_AGENTS'> {
+  constructor(message: string, options: CodedErrorOptions = {}) {
+    super('ERR_AGENTS', message, options);
+    this.name = 'AgentsError';
   }
 }
 
@@ -123,7 +118,7 @@ class Coordinator {
         await this.#step(view, cameBy);
       } catch (error) {
         // The queue may be away for a while. Agents have their plan, and go on.
-        if (!(error instanceof AgentQueueError) || error instanceof AgentsError) throw error;
+        if (!(error instanceof AgentQueueError)) throw error;
         if (clock.now() - answeredAt > OUTAGE_MS || abort.aborted) throw error;
       }
       if (this.#results.size + this.#lost.size === plan.count && this.#isStarted) return this.#outcome();
@@ -234,7 +229,7 @@ class Coordinator {
       await this.#letGo();
       const why = this.#failureOf(failed, view);
       throw new AgentsError(`${nameOf(failed)} cannot run segment ${failed.index} of ${plan.count}: ${why}`, {
-        isUsage: failed.report?.isUsage ?? false,
+        kind: failed.report?.isUsage ? 'usage' : 'unavailable',
       });
     }
     const came = view.segments.filter(({ owner }) => owner !== null);
@@ -250,7 +245,7 @@ class Coordinator {
     const different = differenceIn(ready);
     if (different !== null) {
       await this.#letGo();
-      throw new AgentsError(different, { isUsage: true });
+      throw new AgentsError(different, { kind: 'usage' });
     }
     const slowest = Math.max(...ready.map(({ report }) => report?.roundTripMs ?? 0));
     const inMs = START_IN_MS + 4 * slowest;

@@ -1,9 +1,9 @@
-import { CodedError } from '../base/coded-error.js';
+import { CodedError, type CodedErrorOptions } from '../base/coded-error.js';
 import type { AgentReport, Assignment, Orders, RunOrders, RunPlan, RunView } from './protocol.js';
 
 /** The queue cannot be used, or has forgotten a run. */
 export class AgentQueueError extends CodedError<'ERR_AGENT_QUEUE'> {
-  constructor(message: string, options: { readonly hint?: string | null; readonly cause?: unknown } = {}) {
+  constructor(message: string, options: CodedErrorOptions = {}) {
     super('ERR_AGENT_QUEUE', message, options);
     this.name = 'AgentQueueError';
   }
