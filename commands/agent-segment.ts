@@ -14,7 +14,7 @@ const LOOK_MS = 1000;
 /** After a second interrupt a load test needs a moment to report. */
 const KILL_MS = 5000;
 
-/** Runs a segment in a copy of this process, which starts its load when it is told to. */
+/** Runs a segment in a copy of this process. Its load waits for the start. */
 export async function startSegment(
   io: Io,
   { plan, index }: Assignment,

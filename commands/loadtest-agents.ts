@@ -73,7 +73,6 @@ async function planOf(context: LoadContext, count: number): Promise<RunPlan> {
       .map(({ flag, text }) => (text === null ? flag : `${flag}=${text}`)),
     files: await filesOf(context),
     allowWrites: options.allowWrites,
-    live: false,
   };
   if (!/^[\w-]{1,64}$/.test(plan.runId))
     throw new UsageError([`--run-id ${plan.runId}: use up to 64 letters, digits and dashes`]);

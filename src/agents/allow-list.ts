@@ -126,7 +126,7 @@ export interface Judged {
   readonly refusal: string | null;
 }
 
-/** Judges a plan that came from the queue. Whoever can write to the queue has made it. */
+/** Judges a plan that came from the queue, which may be hostile. */
 export async function judgePlan(plan: RunPlan, trust: Trust): Promise<Judged> {
   const refused = (refusal: string): Judged => ({ isRemote: false, refusal });
   if (plan.protocol !== PROTOCOL || plan.version !== trust.version)

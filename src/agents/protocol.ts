@@ -29,8 +29,6 @@ export interface RunPlan {
   readonly files: readonly PlanFile[];
   /** Whether the load may write. Agents have a say in this. */
   readonly allowWrites: boolean;
-  /** Whether agents report histograms while they run. */
-  readonly live: boolean;
 }
 
 /** A file that an option names. Agents get its content, and read no file of their own for a run. */
@@ -53,7 +51,7 @@ export interface Assignment {
 
 export type AgentState = 'preparing' | 'ready' | 'running' | 'done' | 'failed';
 
-/** What an agent says of its segment. Each report replaces the one before. */
+/** The report of an agent on its segment. It replaces the one before. */
 export interface AgentReport {
   readonly state: AgentState;
   /** Names the agent for people: its host and its process. */
@@ -61,7 +59,7 @@ export interface AgentReport {
   /** By how much the clock of the queue is ahead of the agent's, and the round trip of that comparison; null before. */
   readonly clockOffsetMs: number | null;
   readonly roundTripMs: number | null;
-  /** What decides the load, as the agent has resolved it; null before it is ready. */
+  /** Options that decide the load, as the agent has resolved them; null before it is ready. */
   readonly options: Readonly<Record<string, string>> | null;
   readonly progress: LoadProgress | null;
   /** Why it has failed; null if it has not. */
@@ -72,7 +70,7 @@ export interface AgentReport {
 
 export type Stop = 'interrupt' | 'abort';
 
-/** What the coordinator says to an agent. */
+/** The answer to a sign of life. */
 export interface Orders {
   /** The time of the queue's server. */
   readonly nowMs: number;
@@ -88,7 +86,7 @@ export interface Orders {
 /** A segment in the queue. */
 export interface SegmentView {
   readonly index: number;
-  /** Who has taken it; null: nobody yet. An owner is never replaced. */
+  /** Its agent; null while it is free. An owner is never replaced. */
   readonly owner: string | null;
   /** When the owner was seen last, by the clock of the queue. */
   readonly seenAtMs: number | null;
@@ -106,7 +104,7 @@ export interface RunView {
   readonly segments: readonly SegmentView[];
 }
 
-/** What a coordinator writes; what is left out stays. */
+/** Orders of a coordinator. Fields that are left out stay. */
 export interface RunOrders {
   readonly startAtMs?: number;
   readonly stop?: Stop;

@@ -285,6 +285,17 @@ export interface PoolctlConfig {
     /** format of the result: text, json, markdown, html, junit, csv (default: text) */
     readonly format?: 'text' | 'json' | 'markdown' | 'html' | 'junit' | 'csv' | undefined;
   } | undefined;
+  /** wait at a queue, and run parts of load tests */
+  readonly agent?: CommonOptions & {
+    /** print each step on stderr */
+    readonly verbose?: boolean | undefined;
+    /** target to accept: db.example.com, *.example.com:5432, postgres://db, sqlite:FILE (default: loopback) */
+    readonly allowTarget?: string | readonly string[] | undefined;
+    /** accept loads that may write */
+    readonly allowWrites?: boolean | undefined;
+    /** exit after one run */
+    readonly once?: boolean | undefined;
+  } | undefined;
   /** show live who holds connections and what blocks them */
   readonly top?: CommonOptions & {
     /** print each step on stderr */

@@ -125,7 +125,7 @@ function segmentOf(name: string, { segment }: LoadResult): SegmentPart {
   if (segment !== undefined) return segment;
   throw new MergeError(
     `${name} is the result of a whole load, not of a segment`,
-    "Make segments with 'poolctl loadtest --segment 1/4', and so on.",
+    "Make segments with 'poolctl loadtest --segment 1/4', or run the whole on agents with --agents.",
   );
 }
 

@@ -97,7 +97,7 @@ export class Simulation {
       words: [],
       files: [],
     };
-    return { ...base, allowWrites: false, live: false, ...more };
+    return { ...base, allowWrites: false, ...more };
   }
 
   addAgents(count: number, shape: AgentShape = {}): void {
