@@ -188,7 +188,7 @@ describe('a load on agents', () => {
     const lab = new Simulation();
     lab.addAgents(7);
     let isDead = false;
-    lab.coordinate(lab.plan(8), { queue: lab.server.client(1, () => isDead), name: 'first' });
+    void lab.coordinate(lab.plan(8), { queue: lab.server.client(1, () => isDead), name: 'first' });
     await lab.clock.advance(5000);
     isDead = true;
     await lab.clock.advance(20_000);
