@@ -100,7 +100,7 @@ export async function* told(body: AsyncIterable<unknown> | Iterable<unknown>): A
   begun.add(body);
   try {
     // It would look like one that is over.
-    if (body instanceof Readable && body.destroyed) throw body.errored ?? new Error(CLOSED_EARLY);
+    if (body instanceof Readable && body.destroyed) throw closedBefore(body);
     for await (const piece of body) {
       if (typeof piece !== 'string' && !(piece instanceof Uint8Array))
         throw new TypeError(`a piece of the body is a ${typeof piece}: it must be a string or bytes`);
@@ -111,7 +111,12 @@ export async function* told(body: AsyncIterable<unknown> | Iterable<unknown>): A
   }
 }
 
-/** Why a stream that has ended cannot have been read to its end; null if it can. */
+/** The error of a stream that was closed before it was handed to us. */
+export function closedBefore(body: Readable): Error {
+  return breakOf(body) ?? new Error('the body was read before it was sent');
+}
+
+/** The reason why a stream was closed before its end; null if it has ended. */
 export function breakOf(body: Readable): Error | null {
   return body.errored ?? (body.readableEnded ? null : new Error(CLOSED_EARLY));
 }

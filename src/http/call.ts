@@ -5,7 +5,7 @@ import { Turnstile } from '../base/turnstile.js';
 import type { RetryCause } from '../snapshot/http.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Bagged } from './bag.js';
-import { isReplayable, isWhole, sourceError } from './body.js';
+import { closedBefore, isReplayable, isWhole, sourceError } from './body.js';
 import type { Outcome } from './breaker.js';
 import type { RawHeader, RequestParts, ResponseHandler } from './connection.js';
 import type { Connections } from './connections.js';
@@ -101,7 +101,14 @@ export class Call implements AttemptOwner, Bagged, WaiterOutcome {
     if (this.#over) return;
     const { body } = this.#request.parts;
     // It may fail before anybody reads it, which would end the process.
-    if (body instanceof Readable) body.on('error', (cause) => this.fail(sourceError(cause)));
+    if (body instanceof Readable) {
+      body.on('error', (cause) => this.fail(sourceError(cause)));
+      // undici would send an empty body.
+      if (body.destroyed) {
+        this.fail(sourceError(closedBefore(body)));
+        return;
+      }
+    }
     if (totalMs !== null) {
       this.#deadlineAt = this.#startedAt + totalMs;
       this.#deadline = settings.clock.setTimer(() => this.#tooLate(totalMs), totalMs);

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { asError } from '../base/promises.js';
 import type { CloseReason } from '../snapshot/http.js';
-import { breakOf, encoded, pairsOf, sourceError, told } from './body.js';
+import { breakOf, closedBefore, encoded, pairsOf, sourceError, told } from './body.js';
 import type {
   Connection,
   ConnectionListener,
@@ -351,15 +351,15 @@ class Exchange implements Sending {
       source.unpipe(stream);
       if (!source.destroyed) source.destroy();
     };
+    if (source.destroyed) {
+      this.#fail(sourceError(closedBefore(source)));
+      return;
+    }
     const broken = (): void => {
       const error = breakOf(source);
       // The body is not at fault if the server does not want the rest.
       if (error !== null && !stream.closed && !this.#ended) this.#fail(sourceError(error));
     };
-    if (source.destroyed) {
-      broken();
-      return;
-    }
     source.on('data', (chunk: unknown) => this.#handler.onBodySent?.(chunk));
     source.on('error', broken);
     source.once('close', broken);

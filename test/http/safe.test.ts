@@ -185,11 +185,15 @@ describe('a server of HTTP/2 that answers before it has read the body', () => {
       yield Buffer.from('a');
       throw new Error('the file is gone');
     };
+    const plain = await opened.http((_request, response) => response.end('ok'));
     for (const body of [...closed, failing()]) {
       const error = await errorOf(pool.request(`${server.url}/`, { method: 'POST', body }));
       expect(error.code).toBe('ERR_HTTP_SOURCE');
       expect(await textOf(pool.request(`${server.url}/`))).toBe('ok');
     }
+    for (const body of closed)
+      expect((await errorOf(pool.request(plain.url, { method: 'POST', body }))).code).toBe('ERR_HTTP_SOURCE');
+    expect(plain.seen.size).toBe(0);
   });
 });
 
