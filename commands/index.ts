@@ -18,6 +18,10 @@ export const commands: CommandTable = {
     summary: 'run an application and watch its connection pools',
     load: async () => (await import('./run.js')).command,
   },
+  attach: {
+    summary: 'look into the pools of a Node process that runs already',
+    load: async () => (await import('./attach.js')).command,
+  },
   size: {
     summary: 'recommend a pool size from a recording of the application',
     load: async () => (await import('./size.js')).command,

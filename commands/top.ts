@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Attached } from '../src/attach/attach.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
 import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
@@ -9,6 +10,7 @@ import { flag, value } from '../src/cli/options.js';
 import { duration, path, text } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
 import { type Moment, type MomentOptions, momentOf, settingsIn } from '../src/diagnosis/moment.js';
+import { DEFAULT_LEAK_MS } from '../src/pool/leak-watch.js';
 import { printable } from '../src/report/text.js';
 import type { Tick } from '../src/snapshot/reading.js';
 import { expandAddresses, openSources } from '../src/sources/addresses.js';
@@ -29,6 +31,7 @@ import {
 import { RecordingPacker } from '../src/top/recording-file.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
+import { attachAsking, pidType } from './attaching.js';
 import { actOn } from './top-actions.js';
 
 const options = {
@@ -51,6 +54,14 @@ const options = {
     config: false,
     group: 'Sources',
   }),
+  attach: value({
+    summary: 'attach this Node process of your own, and show it too',
+    type: pidType,
+    default: null,
+    config: false,
+    group: 'Sources',
+  }),
+  yes: flag({ summary: 'attach without a question', short: 'y', config: false, group: 'Sources' }),
   interval: value({
     summary: 'time between readings; + and - change it',
     short: 'i',
@@ -103,11 +114,15 @@ export const command = defineCommand({
   endsByInterrupt: true,
   rules: [
     {
-      of: ['demo', 'replay'],
-      check: ({ options: { demo, replay }, arguments: { sources } }) =>
-        [demo, replay !== null, sources.length > 0].filter(Boolean).length > 1
-          ? '--demo, --replay and sources do not go together'
+      of: ['demo', 'replay', 'attach'],
+      check: ({ options: { demo, replay, attach }, arguments: { sources } }) =>
+        [demo, replay !== null, sources.length > 0 || attach !== null].filter(Boolean).length > 1
+          ? `--demo, --replay and ${attach === null ? 'sources' : '--attach'} do not go together`
           : null,
+    },
+    {
+      of: ['attach', 'yes'],
+      check: ({ options: { attach, yes } }) => (yes && attach === null ? '--yes needs --attach' : null),
     },
     {
       of: ['record', 'replay'],
@@ -127,6 +142,7 @@ export const command = defineCommand({
   ],
   examples: [
     { command: 'poolctl top --demo', meaning: 'a demo, with nothing running' },
+    { command: 'poolctl top --attach 4711', meaning: 'a process that was started without poolctl' },
     { command: 'poolctl top', meaning: 'all your applications under poolctl run' },
     {
       command: 'poolctl top pool: postgres://app@db/shop pgbouncer://stats@db:6432/pgbouncer',
@@ -139,13 +155,16 @@ export const command = defineCommand({
     const remark = ignoredRemark(context.arguments.sources);
     if (remark !== null) context.warn(remark);
     const recording = given.replay === null ? null : await readRecording(given.replay, context);
-    const sources = recording === null ? await sourcesOf(context) : [];
     const recorder = given.record === null ? null : await openRecorder(given.record, context);
+    const attached = given.attach === null ? null : await attachedTo(given.attach, context);
+    let sources: readonly StatsSource[] = [];
     try {
+      if (recording === null) sources = await sourcesOf(context, attached?.source ?? null);
       if (isScreen(context)) await showScreen(context, sources, recording, recorder);
       else return await print(context, sources, recording, recorder);
     } finally {
       await Promise.allSettled(sources.map(async (source) => source[Symbol.asyncDispose]()));
+      await attached?.detach();
       await recorder?.close();
     }
     const interruption = io.interrupts.interruption();
@@ -274,17 +293,27 @@ function exitCodeOf({ sources }: Tick): ExitCode {
   return sources.every(({ reading }) => reading === null) ? ExitCode.Unavailable : ExitCode.Ok;
 }
 
-async function sourcesOf({
-  options: given,
-  arguments: { sources },
-  io,
-  warn,
-}: Context): Promise<StatsSource[]> {
+/** Throws where it cannot be attached, and where the user does not want it. */
+async function attachedTo(pid: number, { options: { yes }, io }: Context): Promise<Attached> {
+  const attached = await attachAsking({ pid, yes, name: null, leakAfterMs: DEFAULT_LEAK_MS }, io);
+  if (attached === null) throw new UnavailableError(`process ${pid} was not attached: the answer was no`);
+  return attached;
+}
+
+/** `attached` is the address of the process that was attached; null without one. */
+async function sourcesOf(
+  { options: given, arguments: { sources }, io, warn }: Context,
+  attached: string | null,
+): Promise<StatsSource[]> {
   const { clock, env, host, user, interrupts } = io;
   if (given.demo) return demoSources({ clock });
   const { uid, name: userName, tempFolder } = user;
   const owner = { platform: host.platform, env, uid, userName, tempFolder };
-  const { addresses, nobodyPublishes } = await expandAddresses(sources, owner, interrupts.abort);
+  const { addresses, nobodyPublishes } = await expandAddresses(
+    attached === null ? sources : [attached, ...sources],
+    owner,
+    interrupts.abort,
+  );
   // A missing application does not hide the other sources.
   if (nobodyPublishes && addresses.length > 0)
     warn('pool: no application of this user publishes its pools; start one with: poolctl run -- node app.js');

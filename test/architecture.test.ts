@@ -25,6 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   loadtest: ['lab', 'pool', 'db', 'http', 'ws', 'snapshot', 'base'],
   audit: ['base'],
   watch: ['leases', 'pool', 'snapshot', 'base'],
+  attach: ['watch', 'snapshot', 'base'],
   sources: ['watch', 'pool', 'db', 'snapshot', 'base'],
   pgbouncer: ['base'],
   diagnosis: ['sources', 'report', 'snapshot', 'base'],
@@ -95,7 +96,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   diff: ['src/audit/'],
   undici: ['src/http/'],
   valibot: ['src/snapshot/schema.ts'],
-  ws: ['src/ws/', 'src/lab/feed-server/'],
+  ws: ['src/ws/', 'src/lab/feed-server/', 'src/attach/'],
   yaml: ['src/setup/'],
 };
 /** Rules below the rooms: a file of a place imports only its own kind, by resolved path. Packages have their own table. */

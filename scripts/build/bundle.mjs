@@ -60,15 +60,17 @@ export async function bundleVendored({ dist, library, vendored }) {
  * @param {string} dist
  */
 export async function bundlePreload(dist) {
-  await esbuild.build({
-    ...COMMON,
-    banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
-    footer: {},
-    define: { 'import.meta.url': 'ownUrl' },
-    format: 'cjs',
-    entryPoints: [join(dist, 'src/watch/register.js')],
-    outfile: join(dist, 'src/watch/register.cjs'),
-  });
+  for (const name of ['register', 'attach/attached']) {
+    await esbuild.build({
+      ...COMMON,
+      banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
+      footer: {},
+      define: { 'import.meta.url': 'ownUrl' },
+      format: 'cjs',
+      entryPoints: [join(dist, `src/watch/${name}.js`)],
+      outfile: join(dist, `src/watch/${name}.cjs`),
+    });
+  }
 }
 
 /**
@@ -98,7 +100,9 @@ export async function bundleCommandLine({ dist, library, installed, vendored }) 
   const bin = join(dist, 'bin');
   const { metafile } = await esbuild.build({
     ...COMMON,
-    entryPoints: ['poolctl', 'process-edge', 'pgbouncer-guard'].map((name) => join(bin, `${name}.js`)),
+    entryPoints: ['poolctl', 'process-edge', 'pgbouncer-guard', 'attach-hand'].map((name) =>
+      join(bin, `${name}.js`),
+    ),
     splitting: true,
     outdir: bin,
     absWorkingDir: join(dist, '..'),

@@ -7,8 +7,10 @@ import { registerSecret } from '../base/secrets.js';
 import { parseToken, proofOf } from '../base/token.js';
 import { type Fields, isObject } from '../snapshot/bounds.js';
 import type { AppReading, Reading } from '../snapshot/reading.js';
+import { RECORD } from '../watch/protocol.js';
 import { keptToken } from '../watch/token-file.js';
 import { addressError, SourceError } from './errors.js';
+import { type LeaseSink, sinkLeases } from './lease-sink.js';
 import { malformed, toApp, toReading } from './published.js';
 import type { SourceOptions, StatsSource } from './types.js';
 
@@ -58,7 +60,7 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
         // It may have been started anew since: that is no failed reading.
         if (line?.isOver) hangUp();
         line ??= await Line.open(address, token, signal);
-        return await line.ask(label, clock, signal);
+        return await line.ask(label, clock, options.leases ?? null, signal);
       } catch (error) {
         // An answer that is still to come would be taken for the next one.
         hangUp();
@@ -123,15 +125,16 @@ class Line {
     return this.#ended !== null;
   }
 
-  async ask(label: string, clock: Clock, signal: AbortSignal): Promise<Reading> {
+  async ask(label: string, clock: Clock, leases: LeaseSink | null, signal: AbortSignal): Promise<Reading> {
     // Else all later answers would be those to the questions before.
     if (this.#lines.length > 0) throw malformed('it speaks unasked');
     this.#socket.ref();
-    this.#socket.write('read\n');
+    this.#socket.write(`${leases === null ? 'read' : RECORD}\n`);
     const answer = await this.#next(signal);
     // Between two readings it keeps nobody's process alive.
     this.#socket.unref();
     if (this.#app === null) throw malformed('it has not said hello');
+    if (leases !== null) sinkLeases(answer, label, this.#app, leases);
     return toReading(answer, this.#app, label, clock.wallTime());
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Reading, SourceKind } from '../snapshot/reading.js';
 import type { SocketOwner } from '../watch/directory.js';
+import type { LeaseSink } from './lease-sink.js';
 
 /** Something that can be asked, again and again, how pools and what is behind them are doing. */
 export interface StatsSource extends AsyncDisposable {
@@ -21,4 +22,6 @@ export interface SourceOptions {
    * token.
    */
   readonly owner?: SocketOwner;
+  /** Has applications record their leases, and receives them. Default: none; nothing is recorded. */
+  readonly leases?: LeaseSink;
 }

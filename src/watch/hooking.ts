@@ -1,3 +1,5 @@
+import { changed } from './undo.js';
+
 const HOOKED = Symbol.for('poolctl.hooked');
 
 type Method = (this: never, ...args: never[]) => unknown;
@@ -28,7 +30,15 @@ export function hook<This extends object>(
     enumerable: own?.enumerable ?? false,
     configurable: true,
   });
+  changed(target, (one) => restore(one, name, made, own));
   return true;
+}
+
+/** Puts the method back, unless the program has put one of its own over ours since. */
+function restore(target: object, name: string, made: Method, own: PropertyDescriptor | undefined): void {
+  if (Object.getOwnPropertyDescriptor(target, name)?.value !== made) return;
+  if (own === undefined) delete (target as Record<string, unknown>)[name];
+  else Object.defineProperty(target, name, own);
 }
 
 /** Whether an object has methods of these names, its own or inherited. Getters are not called. */

@@ -76,6 +76,8 @@ export class LeaseBook implements ConnectionBook {
   #leaked = 0;
   #peakInUse = 0;
   #createError: string | null = null;
+  /** Callers that began to wait before anybody watched, and that have no outcome yet. */
+  #olderWaiters = 0;
 
   constructor(clock: Clock, { leakAfterMs, sitesPerSecond }: LeaseBookOptions = {}) {
     this.clock = clock;
@@ -118,7 +120,8 @@ export class LeaseBook implements ConnectionBook {
     return { since: this.clock.now(), site: siteOnBehalf() ?? withCarried(site), releasesItself };
   }
 
-  lend(resource: object, asked: Asked | null): void {
+  /** `words` say what it is lent for, where no statement will. */
+  lend(resource: object, asked: Asked | null, words: string | null = null): void {
     const now = this.clock.now();
     const note = noteOn(resource) ?? this.#noteFor(resource);
     // Its release went past us: the lease before is over all the same.
@@ -127,12 +130,48 @@ export class LeaseBook implements ConnectionBook {
     note.book = this;
     note.leaseId = this.#acquired;
     note.acquiredAt = now;
+    note.isOlder = false;
     note.site = asked?.site ?? null;
     note.releasesItself = asked?.releasesItself === true;
-    note.sql = null;
+    note.sql = words;
     note.waitedMs = asked === null ? 0 : now - asked.since;
     if (asked !== null) this.waits.recordMs(note.waitedMs);
     this.#peakInUse = Math.max(this.#peakInUse, this.#acquired - this.#released);
+  }
+
+  /**
+   * The watch begins in the middle of the pool's life. `lent` are the resources that are out already. Nothing tells
+   * since when, or who has them. `pending` acquires have no outcome yet.
+   */
+  beginLate(lent: Iterable<object>, pending: number): void {
+    this.#olderWaiters = pending;
+    for (const resource of lent) this.#meet(resource, true);
+  }
+
+  /** Meets the resources that went to a caller who waited before the watch began. Does nothing once there are none left. */
+  meetLent(lent: () => Iterable<object>): void {
+    if (this.#olderWaiters === 0) return;
+    for (const resource of lent()) {
+      if (this.#olderWaiters > 0 && this.#meet(resource, false)) this.#olderWaiters--;
+    }
+  }
+
+  /** Whether it was new. Counts its acquire among those that were asked for, unless that caller is counted already. */
+  #meet(resource: object, asks: boolean): boolean {
+    const note = noteOn(resource) ?? this.#noteFor(resource, true);
+    if (note.leaseId !== 0) return false;
+    if (asks) this.#asked++;
+    this.#acquired++;
+    note.book = this;
+    note.leaseId = this.#acquired;
+    note.acquiredAt = this.clock.now();
+    note.isOlder = true;
+    note.site = null;
+    note.releasesItself = false;
+    note.sql = null;
+    note.waitedMs = 0;
+    this.#peakInUse = Math.max(this.#peakInUse, this.#acquired - this.#released);
+    return true;
   }
 
   /** Does nothing where no lease of it is known. */
@@ -142,9 +181,9 @@ export class LeaseBook implements ConnectionBook {
     const now = this.clock.now();
     const heldMs = now - note.acquiredAt;
     this.#released++;
-    if (this.tape !== null) this.#record(this.tape, note, now, heldMs);
+    if (this.tape !== null && !note.isOlder) this.#record(this.tape, note, now, heldMs);
     if (heldMs >= this.leakAfterMs && note.session?.isPurpose !== true) this.#leaked++;
-    this.holds.recordMs(heldMs);
+    if (!note.isOlder) this.holds.recordMs(heldMs);
     if (note.site !== null && !note.releasesItself) this.#returned.push(note.site);
     note.leaseId = 0;
     note.site = null;
@@ -222,10 +261,11 @@ export class LeaseBook implements ConnectionBook {
       const state = stateOf(resource);
       return {
         leaseId: note.leaseId,
-        ageMs,
+        ageMs: note.isOlder ? null : ageMs,
         site: blames[i]?.site ?? null,
         helper: blames[i]?.helper ?? null,
         stack: stackText(frames),
+        // An older lease has been out for at least that long.
         leaked: ageMs >= this.leakAfterMs && note.session?.isPurpose !== true,
         lastSql: note.sql?.slice(0, MOST_SQL) ?? null,
         ...state,
@@ -278,7 +318,8 @@ export class LeaseBook implements ConnectionBook {
   gaveUp(pending: number | null): number {
     if (pending === null) return this.#timedOut;
     // A caller without a resource or a known error that no longer waits has timed out.
-    return Math.max(0, this.#asked - this.#acquired - this.#createFailed - pending);
+    const known = this.#asked + this.#olderWaiters;
+    return Math.max(0, known - this.#acquired - this.#createFailed - pending);
   }
 
   /** The leases that are out now, for a recording. */
@@ -286,7 +327,7 @@ export class LeaseBook implements ConnectionBook {
     const now = this.clock.now();
     for (const resource of resources) {
       const note = noteOn(resource);
-      if (note === null || note.leaseId === 0) continue;
+      if (note === null || note.leaseId === 0 || note.isOlder) continue;
       yield {
         ageMs: now - note.acquiredAt,
         waitedMs: note.waitedMs,
@@ -335,9 +376,10 @@ export class LeaseBook implements ConnectionBook {
     }
   }
 
-  #noteFor(resource: object): Note {
+  #noteFor(resource: object, isOlder = false): Note {
     try {
       const note = newNote(resource);
+      note.isOlder = isOlder;
       this.#met++;
       note.book = this;
       watchConnection(resource, note);

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { captureSite } from '../base/call-site.js';
 import { plainValue } from './hooking.js';
+import { changed, mark } from './undo.js';
 
 /** When and where a pool was made. */
 export interface Making {
@@ -32,9 +33,10 @@ export function noteMaking(prototype: object, property: string, now: () => numbe
         configurable: true,
       });
       const making: Making = { at: now(), site: captureSite(setWatched, STACK_FRAMES) };
-      Object.defineProperty(this, MAKING, { value: making, configurable: true });
+      mark(this, MAKING, making);
     },
   });
+  changed(prototype, (one) => delete (one as Record<string, unknown>)[property]);
 }
 
 /** The making that runs now, of what calls this. */

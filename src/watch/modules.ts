@@ -1,5 +1,6 @@
 import Module from 'node:module';
 import { isObject } from './hooking.js';
+import { changed } from './undo.js';
 import type { Watcher } from './watcher.js';
 
 /** Libraries whose pools are known, and as which kind. */
@@ -21,7 +22,7 @@ export function watchModules(watcher: Watcher): void {
   const loader = Module as unknown as { _load(...args: unknown[]): unknown };
   const load = loader._load;
   const seen = new WeakSet<object>();
-  loader._load = function loadWatched(this: unknown, ...args) {
+  const watched = function loadWatched(this: unknown, ...args: unknown[]) {
     const exports = load.apply(this, args);
     try {
       for (const one of candidates(exports)) {
@@ -35,6 +36,15 @@ export function watchModules(watcher: Watcher): void {
     }
     return exports;
   };
+  loader._load = watched;
+  changed(loader, (one) => {
+    if (one._load === watched) one._load = load;
+  });
+}
+
+/** The classes of pools among the exports of a module that is loaded already. */
+export function meetModule(exports: unknown, watcher: Watcher): void {
+  for (const one of candidates(exports)) watcher.addClass(one);
 }
 
 /** Candidates for a class of pools: the exports, or their properties. Getters are left alone. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { SessionNote } from './session-note.js';
+import { mark } from './undo.js';
 
 /** The observations of a connection, for the book of the pool that lent it. */
 export interface ConnectionBook {
@@ -24,6 +25,8 @@ export class Note {
   /** The lease that is out, or 0. */
   leaseId = 0;
   acquiredAt = 0;
+  /** Whether it was out before anybody watched. Then `acquiredAt` is the time at which it was met. */
+  isOlder = false;
   /** How long its acquire had waited. */
   waitedMs = 0;
   /** Holds the stack of the acquire, unformatted; null where it was not sampled. */
@@ -53,6 +56,6 @@ export function noteOn(resource: object): Note | null {
 /** Hidden from the application, which may list the properties of its clients. */
 export function newNote(resource: object): Note {
   const note = new Note();
-  Object.defineProperty(resource, NOTE, { value: note, configurable: true });
+  mark(resource, NOTE, note);
   return note;
 }

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { App } from '../snapshot/reading.js';
 import type { SocketOwner } from './directory.js';
+import { changed } from './undo.js';
 
 /**
  * The process that is watched from within: a program of the user's, which hands nothing in. The one file of this room
@@ -23,6 +24,8 @@ export interface WatchedProcess {
   cpuMs(): number;
   /** Files that are open, and how many may be; null where the system does not tell. */
   files(): { readonly openFiles: number | null; readonly fileLimit: number | null };
+  /** What keeps it alive: sockets, servers, child processes. Its own listeners come last. */
+  roots(): readonly object[];
   /** To be called when it exits; then only what is synchronous is done. */
   onExit(callback: () => void): void;
   /** Writes to stderr at once, whatever it is, and never throws. */
@@ -59,7 +62,14 @@ export function thisProcess(): WatchedProcess {
       return (user + system) / 1000;
     },
     files: () => ({ openFiles: openFiles(), fileLimit: fileLimit() }),
-    onExit: (callback) => void process.on('exit', callback),
+    roots() {
+      const { _getActiveHandles: handles, _events: listeners } = process as unknown as Insides;
+      return [...(handles?.call(process) ?? []), ...(listeners === undefined ? [] : [listeners])];
+    },
+    onExit(callback) {
+      process.on('exit', callback);
+      changed(process, () => void process.off('exit', callback));
+    },
     tell(text) {
       try {
         writeSync(2, text);
@@ -75,6 +85,12 @@ export function thisProcess(): WatchedProcess {
       }
     },
   };
+}
+
+/** Not in the types, since it is meant for diagnosis only. */
+interface Insides {
+  readonly _getActiveHandles?: () => readonly object[];
+  readonly _events?: object;
 }
 
 /** The name of the nearest package around the script, else the script itself. */

@@ -1,6 +1,7 @@
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { App } from '../snapshot/reading.js';
 import type { ProcessSight } from './heartbeat.js';
+import type { TappedBlocks } from './record/tap.js';
 
 /**
  * The first line on a port, which any user of the machine can reach. The reader answers with a line that holds
@@ -13,13 +14,17 @@ export interface Challenge {
 
 /**
  * The protocol on the socket of a published application: lines of JSON. The application says hello once. Then it
- * answers each incoming line, whatever its text, with one PublishedPools. It sends nothing unasked, so a slow reader
+ * answers each incoming line, whatever its text, with one PublishedPools. The text RECORD asks for the recorded leases
+ * too, from the first such line on. It sends nothing unasked, so a slow reader
  * costs the application nothing.
  */
 export interface Hello {
   readonly schema: 1;
   readonly app: App;
 }
+
+/** The line of a reader that records. */
+export const RECORD = 'record';
 
 export interface PublishedPools {
   readonly takenAtMs: number;
@@ -28,4 +33,6 @@ export interface PublishedPools {
   readonly gaps: readonly string[];
   /** Absent where nobody looks at the process itself. */
   readonly process?: ProcessSight;
+  /** The last field of the line; absent where the reader has not asked for it. */
+  readonly recording?: TappedBlocks;
 }

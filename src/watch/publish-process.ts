@@ -6,6 +6,7 @@ import { Heartbeat } from './heartbeat.js';
 import { thisProcess } from './process.js';
 import { processWatcher } from './process-watcher.js';
 import { PublishError, type Published, publish } from './publish.js';
+import { RecordingTap } from './record/tap.js';
 
 export interface PublishProcessOptions {
   /** null: that of its package, or its script. */
@@ -39,6 +40,11 @@ export function publishProcess({ name, port }: PublishProcessOptions): Promise<P
           ? { kind: 'socket', owner: self.owner, pid: self.pid, thread: self.thread }
           : { kind: 'port', owner: self.owner, token: tokenIn(self.env), ...port },
       read: () => ({ ...watcher.read(), process: heartbeat.read() }),
+      record() {
+        const { name: app, pid, node } = self.app(name);
+        const about = { app, pid, node: node ?? '', startedAtMs: systemClock.wallTime() };
+        return new RecordingTap(watcher, systemClock, about);
+      },
       clock: systemClock,
     }).catch((error: unknown) => {
       heartbeat.close();

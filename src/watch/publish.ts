@@ -6,7 +6,8 @@ import { asError } from '../base/promises.js';
 import { isSameSecret, newChallenge, newToken, proofOf } from '../base/token.js';
 import type { App } from '../snapshot/reading.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
-import type { Challenge, Hello, PublishedPools } from './protocol.js';
+import { type Challenge, type Hello, type PublishedPools, RECORD } from './protocol.js';
+import type { RecordingTap } from './record/tap.js';
 import { dropToken, keepToken, type TokenPlace } from './token-file.js';
 
 /** The place of publication: the user's own folder, or a port of this machine. */
@@ -35,6 +36,8 @@ export interface PublishOptions {
   readonly at: PublishAt;
   /** Asked only when a reader asks. */
   readonly read: () => PublishedPools;
+  /** Begins to record the leases for one reader. Absent where that is not possible. */
+  readonly record?: () => RecordingTap;
   readonly clock: Clock;
 }
 
@@ -65,6 +68,8 @@ const MOST_PROOF_BYTES = 256;
 const MOST_READERS = 16;
 /** Limit of requests in one chunk. A peer that sends more has not waited for answers and is disconnected. */
 const MOST_ASKED = 64;
+/** Requests are shorter; more of one is not looked at. */
+const MOST_LINE = 64;
 /** The pools are looked at no oftener than this, however many ask, and a reader gets one answer in that time. */
 const FRESH_MS = 50;
 
@@ -86,7 +91,7 @@ export async function publish(options: PublishOptions): Promise<Published> {
   const readers = new Set<Reader>();
   const admit = (socket: Socket): void => {
     if (readers.size >= MOST_READERS) silentLongest(readers).drop();
-    const reader = new Reader(socket, answers, options.clock, () => readers.delete(reader));
+    const reader = new Reader(socket, answers, options, () => readers.delete(reader));
     readers.add(reader);
     socket.write(`${JSON.stringify(hello)}\n`);
   };
@@ -198,15 +203,28 @@ class Reader {
   readonly #socket: Socket;
   readonly #answers: Answers;
   readonly #clock: Clock;
+  readonly #record: () => RecordingTap | null;
+  #tap: RecordingTap | null = null;
+  /** The start of a line whose end has not come. */
+  #line = '';
   #asked = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
 
-  constructor(socket: Socket, answers: Answers, clock: Clock, gone: () => void) {
+  constructor(
+    socket: Socket,
+    answers: Answers,
+    { clock, record }: Pick<PublishOptions, 'clock' | 'record'>,
+    gone: () => void,
+  ) {
     this.#socket = socket;
     this.#answers = answers;
     this.#clock = clock;
+    this.#record = () => record?.() ?? null;
     this.heardAt = clock.now();
-    socket.on('close', gone);
+    socket.on('close', () => {
+      this.#tap?.end();
+      gone();
+    });
     socket.on('data', (bytes) => this.#hear(bytes));
   }
 
@@ -217,7 +235,10 @@ class Reader {
   #hear(bytes: Buffer): void {
     const idle = this.#asked === 0;
     this.heardAt = this.#clock.now();
-    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) this.#asked++;
+    const lines = `${this.#line}${bytes.toString('latin1')}`.split('\n');
+    this.#line = (lines.pop() ?? '').slice(0, MOST_LINE);
+    this.#asked += lines.length;
+    if (this.#tap === null && lines.includes(RECORD)) this.#tap = this.#record();
     if (this.#asked > MOST_ASKED) this.drop();
     else if (idle && this.#asked > 0) {
       this.#socket.pause();
@@ -236,7 +257,7 @@ class Reader {
     this.#answeredAt = this.#clock.now();
     let text: string;
     try {
-      text = this.#answers.text();
+      text = withRecording(this.#answers.text(), this.#tap);
     } catch {
       // A pool that cannot be read must not end the application.
       this.drop();
@@ -249,6 +270,11 @@ class Reader {
       else this.#socket.resume();
     });
   }
+}
+
+/** In the text as it is: many readers get the same one. */
+function withRecording(text: string, tap: RecordingTap | null): string {
+  return tap === null ? text : `${text.slice(0, -2)},"recording":${JSON.stringify(tap.take())}}\n`;
 }
 
 function silentLongest(readers: ReadonlySet<Reader>): Reader {

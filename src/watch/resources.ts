@@ -4,6 +4,7 @@ import { hasMethods, hook, isObject, plainValue } from './hooking.js';
 import { type Note, noteOn } from './note.js';
 import { codeOf } from './observations.js';
 import { connectionState } from './postgres-js/connection-state.js';
+import { changed } from './undo.js';
 
 /** The observable state of a resource while it is lent. */
 export type ResourceState = Pick<WatchedHolder, 'busy' | 'localPort' | 'backendPid'>;
@@ -89,18 +90,17 @@ function ownerOf(resource: object, name: string): object | null {
   return owner;
 }
 
-/** The event of a pg client's connection for each message of the server. */
-interface PgEvents {
-  prependListener(
-    event: 'readyForQuery',
-    listener: (message: { readonly status?: unknown }) => void,
-  ): unknown;
-  prependListener(
-    event: 'errorMessage',
-    listener: (message: { readonly code?: unknown; readonly message?: unknown }) => void,
-  ): unknown;
-  prependListener(event: 'end', listener: () => void): unknown;
+/** A listener for each message of the server that a pg client's connection tells of. */
+interface PgListeners {
+  readyForQuery(message: { readonly status?: unknown }): void;
+  errorMessage(message: { readonly code?: unknown; readonly message?: unknown }): void;
+  end(): void;
 }
+interface PgEvents {
+  prependListener<Name extends keyof PgListeners>(event: Name, listener: PgListeners[Name]): unknown;
+  removeListener<Name extends keyof PgListeners>(event: Name, listener: PgListeners[Name]): unknown;
+}
+const EVENTS = ['readyForQuery', 'errorMessage', 'end'] as const;
 
 /**
  * The events of the connection, and not of the client, whose listeners are the application's. Before the client hears of an
@@ -111,17 +111,24 @@ function hearServer(client: PgClient, note: Note): void {
   // pg-native has none.
   if (!hasMethods(connection, ['prependListener', 'emit'])) return;
   const events = connection as unknown as PgEvents;
-  events.prependListener('readyForQuery', ({ status }) => {
-    note.status = typeof status === 'string' ? status : null;
-    note.readyAt = note.book?.clock.now() ?? null;
+  const heard: PgListeners = {
+    readyForQuery({ status }) {
+      note.status = typeof status === 'string' ? status : null;
+      note.readyAt = note.book?.clock.now() ?? null;
+    },
+    errorMessage({ code, message }) {
+      if (typeof code === 'string') note.book?.statementFailed(note, code, String(message));
+    },
+    end() {
+      if (client._ending !== true) note.book?.lost(note);
+    },
+  };
+  for (const name of EVENTS) events.prependListener(name, heard[name]);
+  changed(connection, () => {
+    for (const name of EVENTS) events.removeListener(name, heard[name]);
   });
-  events.prependListener('errorMessage', ({ code, message }) => {
-    if (typeof code === 'string') note.book?.statementFailed(note, code, String(message));
-  });
-  events.prependListener('end', () => {
-    if (client._ending !== true) note.book?.lost(note);
-  });
-  // It is lent only once it is ready, and what it said before was not heard.
+  // It is lent only once it is ready, and what it said before was not heard. One that was out already may do anything.
+  if (note.isOlder) return;
   note.status = 'I';
   note.readyAt = note.book?.clock.now() ?? null;
 }

@@ -17,13 +17,13 @@ import type { Hello } from './protocol.js';
 import { parsePublishPort } from './publish-port.js';
 import { publishProcess } from './publish-process.js';
 import { recordToFile } from './record/to-file.js';
+import { STARTED } from './started.js';
 import { summaryOf } from './summary.js';
 
 /** Each process and thread of an application has a port of its own; more have none. */
 const FURTHER_PORTS = 63;
 /** So long a process without pools leaves the ports to others. */
 const PORT_AFTER_MS = 10_000;
-const STARTED = Symbol.for('poolctl.started');
 
 /**
  * Watches all pools that this process, or thread, will have, and publishes them. A process without pools is published

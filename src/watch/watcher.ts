@@ -16,11 +16,12 @@ import {
 import type { OpenedConnections } from './opened.js';
 import { isOwnPool, ownPool } from './own-pool.js';
 import type { PoolKind } from './pools/kind.js';
-import { POOL_KINDS } from './pools/registry.js';
+import { ASKED_KINDS, POOL_KINDS } from './pools/registry.js';
 import type { PublishedPools } from './protocol.js';
 import type { Published } from './publish.js';
 import type { LeaseRecorder } from './record/recorder.js';
 import { isSpeakingPool, type SpeakingPool, speakingPool } from './speaking-pool.js';
+import { mark } from './undo.js';
 import { poolsWithin } from './unwrap.js';
 import { type WatchedPool, watchedPool } from './watched-pool.js';
 
@@ -42,14 +43,24 @@ export class Watcher {
   /** How pools are watched that nobody has said anything else of. */
   defaults: LeaseBookOptions = {};
   readonly #clock: Clock;
+  /** Whether pools may have worked for a while before they are met: what is out then counts as held. */
+  readonly #isLate: boolean;
+  #isClosed = false;
   #watches: WeakRef<Watch>[] = [];
   readonly #gaps = new Set<string>();
   readonly #known = new Set<string>();
   readonly #onFirst: (() => void)[] = [];
   #recorder: LeaseRecorder | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { isLate = false } = {}) {
     this.#clock = clock;
+    this.#isLate = isLate;
+  }
+
+  /** From now on a method of ours that the program still has in hand does what the program's own would. */
+  close(): void {
+    this.#isClosed = true;
+    this.#watches = [];
   }
 
   /**
@@ -69,7 +80,7 @@ export class Watcher {
       return before.pool;
     }
     if (isOwnPool(pool)) return this.#addOwn(pool, name);
-    const kind = kindOf(pool);
+    const kind = this.#kindOf(pool);
     if (kind === null) return isSpeakingPool(pool) ? this.#addSpeaking(pool, name) : null;
     const watched = this.#begin(pool, kind, name, options);
     kind.hook(pool, bookOn);
@@ -91,6 +102,18 @@ export class Watcher {
     return this.#keep(pool, watch);
   }
 
+  /** Whether it is a pool of a library, or the prototype of one. */
+  isKind(value: object): boolean {
+    return this.#kindOf(value) !== null;
+  }
+
+  /** Watches a pool that was found in a running program, and each other one of its class. Whether it is a pool. */
+  meet(pool: object): boolean {
+    if (isKnexClient(pool)) watchKnexClient(pool);
+    if (this.#kindOf(pool) !== null) this.addPrototype(Object.getPrototypeOf(pool) as object);
+    return this.#addOne(pool, null, {}) !== null;
+  }
+
   /** Watches all pools of a class as they are first used, if it is a class of pools. */
   addClass(value: unknown): boolean {
     const prototype = typeof value === 'function' ? plainValue(value, 'prototype') : undefined;
@@ -104,17 +127,20 @@ export class Watcher {
   addPrototype(value: object): boolean {
     watchMssql(value, (pool) => this.add(pool));
     // The class that has the methods: those derived from it share them.
-    const prototype = baseOf(value, (one) => kindOf(one) !== null || isKnexClient(one));
+    const prototype = baseOf(value, (one) => this.#kindOf(one) !== null || isKnexClient(one));
     if (prototype === null) return false;
     if (isKnexClient(prototype)) {
+      // Clients that are there already have made their pool, and use the methods of their dialect.
+      if (this.#isLate) watchKnexClient(value);
       watchKnexClass(prototype, (pool) => this.add(pool));
       return false;
     }
-    const kind = kindOf(prototype);
+    const kind = this.#kindOf(prototype);
     if (kind === null) return false;
     this.#known.add(kind.driver);
     if (kind.madeBy !== undefined) noteMaking(prototype, kind.madeBy, () => this.#clock.now());
     kind.hook(prototype, (pool) => {
+      if (this.#isClosed) return null;
       const watch = watchOn(pool);
       return watch === null ? this.#adopt(pool, kind) : watch.book;
     });
@@ -134,7 +160,7 @@ export class Watcher {
       return bookOn(pool);
     } catch (error) {
       this.gap(`a pool of ${kind.driver} cannot be watched: ${asError(error).message}`);
-      Object.defineProperty(pool, WATCH, { value: NOT_WATCHED, configurable: true });
+      mark(pool, WATCH, NOT_WATCHED);
       return null;
     }
   }
@@ -167,18 +193,22 @@ export class Watcher {
           return watch.name;
         },
         driver: kind.driver,
-        read: () => kind.read(pool, book),
+        read: () => {
+          if (this.#isLate && kind.lent !== undefined) book.meetLent(() => kind.lent?.(pool) ?? []);
+          return kind.read(pool, book);
+        },
         book,
         clock,
         made,
       }),
     };
+    if (this.#isLate) book.beginLate(kind.lent?.(pool) ?? [], kind.read(pool, book).pending ?? 0);
     return this.#keep(pool, watch);
   }
 
   #keep(pool: object, watch: Watch): WatchedPool {
     // The pool holds it, and it the pool: they go together.
-    Object.defineProperty(pool, WATCH, { value: watch, configurable: true });
+    mark(pool, WATCH, watch);
     this.#watches.push(new WeakRef(watch));
     if (this.#recorder !== null) watch.pool.record?.(this.#recorder);
     for (const tell of this.#onFirst.splice(0)) tell();
@@ -195,6 +225,15 @@ export class Watcher {
   record(recorder: LeaseRecorder): void {
     this.#recorder = recorder;
     for (const { pool } of this.#current()) pool.record?.(recorder);
+  }
+
+  /** Ends what `record` has begun, for the pools to come. The recorder itself has ended. */
+  stopRecording(recorder: LeaseRecorder): void {
+    if (this.#recorder === recorder) this.#recorder = null;
+  }
+
+  get isRecording(): boolean {
+    return this.#recorder !== null;
   }
 
   /** Notes what cannot be watched, and why. */
@@ -234,6 +273,10 @@ export class Watcher {
       return true;
     });
     return current;
+  }
+
+  #kindOf(value: object): PoolKind<object> | null {
+    return (this.#isLate ? ASKED_KINDS : POOL_KINDS).find((kind) => kind.isOne(value)) ?? null;
   }
 
   #freeName(wanted: string): string {
@@ -288,8 +331,4 @@ function baseOf(value: object, isOne: (value: object) => boolean): object | null
     base = at;
   }
   return base;
-}
-
-function kindOf(value: object): PoolKind<object> | null {
-  return POOL_KINDS.find((kind) => kind.isOne(value)) ?? null;
 }

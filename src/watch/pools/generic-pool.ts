@@ -63,6 +63,7 @@ export const genericPool: PoolKind<GenericPool> = {
       );
     }
   },
+  lent: ({ _resourceLoans }) => _resourceLoans.keys(),
   nameOf: ({ _allObjects: [first] }) => placeOf(first?.obj, 'generic-pool'),
   read(pool) {
     const creating = pool._factoryCreateOperations.size;

@@ -1,3 +1,5 @@
+import { mark } from '../undo.js';
+
 const LENT = Symbol('poolctl.lent');
 
 /** The lent resources of a pool that does not list them. */
@@ -6,7 +8,7 @@ export function lentBy(pool: object): Set<object> {
   let lent = carrier[LENT];
   if (lent === undefined) {
     lent = new Set();
-    Object.defineProperty(pool, LENT, { value: lent });
+    mark(pool, LENT, lent);
   }
   return lent;
 }

@@ -1,5 +1,6 @@
 import { hasMethods, hook, isObject } from '../hooking.js';
 import type { Asked, LeaseBook } from '../lease-book.js';
+import { mark } from '../undo.js';
 import type { PoolKind } from './kind.js';
 import { lentBy } from './lent.js';
 import { addressOf, placeOf } from './requests.js';
@@ -108,7 +109,7 @@ function waitersOf(pool: object): Set<Asked> {
   let waiters = carrier[WAITERS];
   if (waiters === undefined) {
     waiters = new Set();
-    Object.defineProperty(pool, WAITERS, { value: waiters });
+    mark(pool, WAITERS, waiters);
   }
   return waiters;
 }

@@ -52,6 +52,7 @@ export const mongodbPool: PoolKind<MongodbPool> = {
         },
     );
   },
+  lent: ({ checkedOut }) => checkedOut ?? [],
   nameOf: ({ options }) => placeOf(options.hostAddress, 'mongodb'),
   read(pool) {
     const { maxPoolSize, maxIdleTimeMS, waitQueueTimeoutMS, hostAddress } = pool.options;

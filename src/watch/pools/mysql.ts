@@ -70,6 +70,10 @@ export const mysqlPool: PoolKind<MysqlPool> = {
         },
     );
   },
+  lent({ _allConnections, _freeConnections }) {
+    const free = new Set(itemsOf(_freeConnections));
+    return itemsOf(_allConnections).filter((one) => one.authorized !== false && !free.has(one));
+  },
   nameOf: ({ config }) => placeOf(config.connectionConfig, 'mysql2'),
   read(pool) {
     const all = itemsOf(pool._allConnections);

@@ -16,7 +16,7 @@ export interface PgPool {
     readonly query_timeout?: unknown;
   };
   readonly _clients: readonly PgClient[];
-  readonly _idle: readonly unknown[];
+  readonly _idle: readonly { readonly client?: unknown }[];
   readonly _pendingQueue: readonly PendingItem[];
   readonly ending?: boolean;
 }
@@ -40,6 +40,10 @@ export const pgPool: PoolKind<PgPool> = {
   isOne: (value): value is PgPool =>
     hasMethods(value, ['connect', 'newClient', '_acquireClient', '_release', '_pulseQueue']),
   hook: hookPgPool,
+  lent({ _clients, _idle }) {
+    const idle = new Set(_idle.map(({ client }) => client));
+    return _clients.filter((client) => client._connected !== false && !idle.has(client));
+  },
   nameOf: ({ options, _clients: [client] }) => placeOf(client ?? options, 'pg'),
   read(pool) {
     const creating = pool._clients.filter((client) => client._connected === false).length;

@@ -7,6 +7,7 @@ import { mysqlPool } from './mysql.js';
 import { pgPool } from './pg.js';
 import { sequelizePool } from './sequelize-pool.js';
 import { tarnPool } from './tarn.js';
+import { undiciPool } from './undici.js';
 
 /** The kinds of pools that can be watched. None is taken for another: each looks for methods that only it has. */
 export const POOL_KINDS: readonly PoolKind<object>[] = [
@@ -19,3 +20,12 @@ export const POOL_KINDS: readonly PoolKind<object>[] = [
   mongodbPool,
   postgresJs,
 ].map((kind) => kind as unknown as PoolKind<object>);
+
+/**
+ * Kinds that are watched too where the user asks for one process (`poolctl attach`). Every program that calls `fetch` has
+ * pools of undici, one for each origin, which `poolctl run` leaves out.
+ */
+export const ASKED_KINDS: readonly PoolKind<object>[] = [
+  ...POOL_KINDS,
+  undiciPool as unknown as PoolKind<object>,
+];

@@ -73,6 +73,7 @@ export const sequelizePool: PoolKind<SequelizePool> = {
       );
     }
   },
+  lent: lentBy,
   nameOf(pool) {
     const [first] = lentBy(pool);
     return placeOf(first ?? pool._availableObjects[0]?.resource, 'sequelize-pool');

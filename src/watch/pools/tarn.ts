@@ -67,6 +67,7 @@ export const tarnPool: PoolKind<TarnPool> = {
         },
     );
   },
+  lent: ({ used }) => used.map(({ resource }) => resource),
   nameOf: ({ used: [used], free: [free] }) => placeOf(used?.resource ?? free?.resource, 'tarn'),
   read(pool) {
     // One that is being validated is among those in use already.

@@ -45,21 +45,26 @@ export function recordOwnPool(
       ),
     };
   });
-  pool.on('acquire', ({ leaseId, slotId, waitedMs }) => {
-    const now = clock.now();
-    leaseOf[slotId] = leaseId;
-    since[slotId] = now;
-    waited[slotId] = waitedMs ?? 0;
-    sites[slotId] = tape.wantsSite(now) ? (framesOf(pool.siteOfLease(slotId))[0]?.site ?? null) : null;
+  const offs = [
+    pool.on('acquire', ({ leaseId, slotId, waitedMs }) => {
+      const now = clock.now();
+      leaseOf[slotId] = leaseId;
+      since[slotId] = now;
+      waited[slotId] = waitedMs ?? 0;
+      sites[slotId] = tape.wantsSite(now) ? (framesOf(pool.siteOfLease(slotId))[0]?.site ?? null) : null;
+    }),
+    pool.on('release', ({ leaseId, slotId }) => {
+      // One that was lent before the recording began.
+      if (leaseOf[slotId] !== leaseId) return;
+      const now = clock.now();
+      leaseOf[slotId] = 0;
+      tape.lease(now, now - (since[slotId] ?? now), waited[slotId] ?? 0, sites[slotId] ?? null);
+    }),
+    pool.on('create', ({ tookMs }) => tape.connected(clock.now(), tookMs)),
+    pool.on('acquireTimeout', ({ error }) => tape.gaveUp(clock.now(), error.facts.waitedMs)),
+    pool.on('acquireAborted', ({ waitedMs }) => tape.gaveUp(clock.now(), waitedMs)),
+  ];
+  recorder.whenOver(() => {
+    for (const off of offs) off();
   });
-  pool.on('release', ({ leaseId, slotId }) => {
-    // One that was lent before the recording began.
-    if (leaseOf[slotId] !== leaseId) return;
-    const now = clock.now();
-    leaseOf[slotId] = 0;
-    tape.lease(now, now - (since[slotId] ?? now), waited[slotId] ?? 0, sites[slotId] ?? null);
-  });
-  pool.on('create', ({ tookMs }) => tape.connected(clock.now(), tookMs));
-  pool.on('acquireTimeout', ({ error }) => tape.gaveUp(clock.now(), error.facts.waitedMs));
-  pool.on('acquireAborted', ({ waitedMs }) => tape.gaveUp(clock.now(), waitedMs));
 }

@@ -44,6 +44,7 @@ export class LeaseRecorder {
   readonly #pools = new Map<PoolTape, () => PoolLook>();
   readonly #sites = new Map<string, number>();
   #pooled = 0;
+  readonly #whenOver: (() => void)[] = [];
   #timer: Timer | null = null;
   #isOver = false;
 
@@ -61,6 +62,11 @@ export class LeaseRecorder {
     const tape = new PoolTape(this, this.#pooled++);
     this.#pools.set(tape, look);
     return tape;
+  }
+
+  /** Calls back when the recording has ended, for what was set up for it. */
+  whenOver(callback: () => void): void {
+    this.#whenOver.push(callback);
   }
 
   /** @internal */
@@ -132,6 +138,7 @@ export class LeaseRecorder {
     this.#isOver = true;
     this.#timer?.cancel();
     this.#pools.clear();
+    for (const callback of this.#whenOver.splice(0)) callback();
   }
 }
 

@@ -1,0 +1,57 @@
+import type { Clock } from '../../base/clock.js';
+import type { RecordedProcess } from '../../leases/format.js';
+import type { Watcher } from '../watcher.js';
+import { LeaseRecorder } from './recorder.js';
+
+/** The part of a recording that a reader has not had yet. */
+export interface TappedBlocks {
+  /** Whole blocks of the file of recorded leases, after its magic; base64. */
+  readonly blocks: string;
+  /** Why there is nothing more; null while the recording goes on. */
+  readonly ended: 'busy' | 'full' | null;
+}
+
+/** A reader that takes nothing for so many bytes loses its recording. */
+const MOST_WAITING = 16 << 20;
+
+/** Records the leases of a process for one reader, who takes them with each answer. */
+export class RecordingTap {
+  readonly #watcher: Watcher;
+  readonly #recorder: LeaseRecorder | null;
+  #waiting: Buffer[] = [];
+  #bytes = 0;
+  #isFull = false;
+
+  /** Begins at once, unless the leases are recorded already. */
+  constructor(watcher: Watcher, clock: Clock, about: RecordedProcess) {
+    this.#watcher = watcher;
+    this.#recorder = watcher.isRecording
+      ? null
+      : new LeaseRecorder(clock, about, (block) => this.#keep(block));
+    if (this.#recorder !== null) watcher.record(this.#recorder);
+  }
+
+  take(): TappedBlocks {
+    const blocks = Buffer.concat(this.#waiting).toString('base64');
+    this.#waiting = [];
+    this.#bytes = 0;
+    return { blocks, ended: this.#recorder === null ? 'busy' : this.#isFull ? 'full' : null };
+  }
+
+  end(): void {
+    if (this.#recorder === null) return;
+    this.#recorder.end('stopped');
+    this.#watcher.stopRecording(this.#recorder);
+    this.#waiting = [];
+  }
+
+  #keep(block: Buffer): boolean {
+    if (this.#bytes + block.length > MOST_WAITING) {
+      this.#isFull = true;
+      return false;
+    }
+    this.#waiting.push(block);
+    this.#bytes += block.length;
+    return true;
+  }
+}
