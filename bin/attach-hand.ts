@@ -12,7 +12,7 @@ process.title = 'poolctl: attaches a process';
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 process.once('message', (order: EnterOrder) => {
-  enter(order, (pid, signal) => {
+  void enter(order, (pid, signal) => {
     if (process.connected) process.kill(pid, signal);
     else throw new Error('poolctl has ended');
   })

@@ -1,17 +1,19 @@
+import { fileURLToPath } from 'node:url';
+import { askAndAttach } from '../src/attach/ask.js';
 import type { Attached } from '../src/attach/attach.js';
 import { pause } from '../src/base/abort.js';
 import { formatMs } from '../src/base/units.js';
 import { type CommandContext, defineCommand, requiredArgument } from '../src/cli/command.js';
 import { formatOption } from '../src/cli/common-options.js';
+import { confirm, requireTerminal } from '../src/cli/confirm.js';
 import { UnavailableError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, text } from '../src/cli/value-types.js';
+import { duration, processId, text } from '../src/cli/value-types.js';
 import { type Moment, momentOf, settingsIn } from '../src/diagnosis/moment.js';
 import { openSource } from '../src/sources/registry.js';
 import { readOnce } from '../src/top/live.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
-import { attachAsking, pidType } from './attaching.js';
 
 const options = {
   for: value({
@@ -36,7 +38,7 @@ const options = {
 };
 
 const processArgument = {
-  pid: requiredArgument({ summary: 'id of a Node process of your own', type: pidType }),
+  pid: requiredArgument({ summary: 'id of a Node process of your own', type: processId }),
 };
 
 type Context = CommandContext<typeof options, typeof processArgument>;
@@ -45,10 +47,10 @@ export const command = defineCommand({
   name: 'attach',
   summary: 'look into the pools of a Node process that runs already',
   description:
-    'Watches the pools of a process that was started without poolctl, and prints who holds what: from now on with the\n' +
-    'line of code, and what was out before with its age unknown. It opens the inspector of the process for a moment,\n' +
-    'asks before it does so, and removes all of it again, even if it is killed. poolctl top --attach shows it live.\n' +
-    'While it is attached, poolctl top, doctor and health see the process like one under poolctl run. Linux only.',
+    'Watches the pools of a process that was started without poolctl, and prints who holds what. A lease that was out\n' +
+    'before has no age and no line of code. It opens the inspector of the process for a moment, asks before it does\n' +
+    'so, and removes everything again, even if it is killed. poolctl top --attach shows the process live. While it is\n' +
+    'attached, poolctl top, doctor and health see it like one under poolctl run. Linux only.',
   arguments: processArgument,
   options,
   endsByInterrupt: true,
@@ -64,7 +66,15 @@ export const command = defineCommand({
       io,
     } = context;
     const { yes, name, leakAfter: leakAfterMs } = given;
-    const attached = await attachAsking({ pid, yes, name, leakAfterMs }, io);
+    if (!yes) requireTerminal(io);
+    const { uid, name: userName, tempFolder } = io.user;
+    const attached = await askAndAttach({
+      ...{ pid, name, leakAfterMs, ownPid: io.pid, abort: io.interrupts.abort },
+      owner: { platform: io.host.platform, env: io.env, uid, userName, tempFolder },
+      hand: fileURLToPath(new URL('../bin/attach-hand.js', import.meta.url)),
+      script: fileURLToPath(new URL('../src/watch/attach/attached.cjs', import.meta.url)),
+      confirm: yes ? null : (plan) => confirm(io, `${plan}Attach?`),
+    });
     if (attached === null) {
       io.stderr.tell('Nothing was done.\n');
       return ExitCode.Ok;

@@ -1,13 +1,16 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { askAndAttach } from '../src/attach/ask.js';
 import type { Attached } from '../src/attach/attach.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
 import { type CommandContext, defineCommand, restArguments } from '../src/cli/command.js';
+import { confirm, requireTerminal } from '../src/cli/confirm.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, path, text } from '../src/cli/value-types.js';
+import { duration, path, processId, text } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
 import { type Moment, type MomentOptions, momentOf, settingsIn } from '../src/diagnosis/moment.js';
 import { DEFAULT_LEAK_MS } from '../src/pool/leak-watch.js';
@@ -31,7 +34,7 @@ import {
 import { RecordingPacker } from '../src/top/recording-file.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
-import { attachAsking, pidType } from './attaching.js';
+import type { SocketOwner } from '../src/watch/directory.js';
 import { actOn } from './top-actions.js';
 
 const options = {
@@ -56,7 +59,7 @@ const options = {
   }),
   attach: value({
     summary: 'attach this Node process of your own, and show it too',
-    type: pidType,
+    type: processId,
     default: null,
     config: false,
     group: 'Sources',
@@ -295,9 +298,20 @@ function exitCodeOf({ sources }: Tick): ExitCode {
 
 /** Throws where it cannot be attached, and where the user does not want it. */
 async function attachedTo(pid: number, { options: { yes }, io }: Context): Promise<Attached> {
-  const attached = await attachAsking({ pid, yes, name: null, leakAfterMs: DEFAULT_LEAK_MS }, io);
+  if (!yes) requireTerminal(io);
+  const attached = await askAndAttach({
+    ...{ pid, name: null, leakAfterMs: DEFAULT_LEAK_MS, ownPid: io.pid, abort: io.interrupts.abort },
+    owner: ownerIn(io),
+    hand: fileURLToPath(new URL('../bin/attach-hand.js', import.meta.url)),
+    script: fileURLToPath(new URL('../src/watch/attach/attached.cjs', import.meta.url)),
+    confirm: yes ? null : (plan) => confirm(io, `${plan}Attach?`),
+  });
   if (attached === null) throw new UnavailableError(`process ${pid} was not attached: the answer was no`);
   return attached;
+}
+
+function ownerIn({ env, host, user: { uid, name: userName, tempFolder } }: Context['io']): SocketOwner {
+  return { platform: host.platform, env, uid, userName, tempFolder };
 }
 
 /** `attached` is the address of the process that was attached; null without one. */
@@ -305,10 +319,9 @@ async function sourcesOf(
   { options: given, arguments: { sources }, io, warn }: Context,
   attached: string | null,
 ): Promise<StatsSource[]> {
-  const { clock, env, host, user, interrupts } = io;
+  const { clock, env, interrupts } = io;
   if (given.demo) return demoSources({ clock });
-  const { uid, name: userName, tempFolder } = user;
-  const owner = { platform: host.platform, env, uid, userName, tempFolder };
+  const owner = ownerIn(io);
   const { addresses, nobodyPublishes } = await expandAddresses(
     attached === null ? sources : [attached, ...sources],
     owner,

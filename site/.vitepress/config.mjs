@@ -18,6 +18,7 @@ const guides = [
       guide('Choose a pool size', 'choose-a-pool-size'),
       guide('Read a diagnosis', 'read-a-diagnosis'),
       guide('Watch production', 'watch-production'),
+      guide('Attach to a running process', 'attach-to-a-running-process'),
       guide('Set up PgBouncer', 'set-up-pgbouncer'),
       guide('HTTP', 'http'),
       guide('WebSocket feeds', 'feeds'),

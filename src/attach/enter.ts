@@ -7,7 +7,7 @@ import { type InspectorAddress, type InspectorSession, openInspectorSession } fr
 import { linuxProcess, listenersOn, ownerOfPort, type ProcessFacts, socketsOf } from './linux-process.js';
 import { openInspector, refusalOf } from './refusal.js';
 
-/** What to do, for the process that does it. */
+/** The order for the process that enters another one. */
 export interface EnterOrder extends Omit<AttachOrder, 'closeInspector'> {
   readonly pid: number;
   readonly uid: number | null;
@@ -153,7 +153,7 @@ function requireText(name: string | null): string {
   return name === null ? load : `${load}(${JSON.stringify(name)})`;
 }
 
-/** Who has the port on which the inspector would open; null where it is free, or is that process's own. */
+/** The owner of the port on which the inspector would open; null where it is free, or is that process's own. */
 async function takerOf({ flags, sockets }: ProcessFacts): Promise<string | null> {
   if (flags.port === 0) return null;
   const own = new Set(sockets.map(({ inode }) => inode));

@@ -97,7 +97,7 @@ function thrown(outcome: Answer['result']): AttachError {
   return new AttachError('ERR_ATTACH_FAILED', `the watch does not run in the process: ${why}`);
 }
 
-/** Node tells the address of its one session, with a random path, to whoever asks. */
+/** Node tells the address of its one session, with a random path, to everybody who asks. */
 async function targetUrl(address: InspectorAddress): Promise<string> {
   let list: unknown;
   try {

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { type InspectorFlags, inspectorFlags } from './flags.js';
 import { type TcpSocket, tcpSockets } from './sockets.js';
 
-/** What Linux tells of a process. */
+/** The facts about a process that Linux tells. */
 export interface ProcessFacts {
   readonly pid: number;
   readonly uid: number;
@@ -13,7 +13,7 @@ export interface ProcessFacts {
   readonly flags: InspectorFlags;
   /** `running`, or why it does not run. */
   readonly state: 'running' | 'stopped' | 'traced' | 'ended';
-  /** What becomes of SIGUSR1. `default` would end the process. */
+  /** The effect of SIGUSR1. `default` would end the process. */
   readonly sigusr1: 'caught' | 'ignored' | 'default' | 'blocked';
   /** Namespaces in which it is, and poolctl is not: `net`, `pid`, `mnt`. */
   readonly foreign: readonly string[];

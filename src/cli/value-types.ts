@@ -126,3 +126,13 @@ export function choice<const Word extends string>(
 function decimal(value: number): string {
   return String(Number(value.toPrecision(12)));
 }
+
+/** The number of a process. */
+export const processId: ValueType<number> = {
+  placeholder: 'PID',
+  parse(source) {
+    if (!/^[1-9]\d{0,9}$/.test(source.trim())) throw new ValueError(`'${source}' is not a process id`);
+    return Number(source);
+  },
+  show: String,
+};

@@ -238,6 +238,19 @@ export interface PoolctlConfig {
     /** report a lease as a leak after this time (default: 1m, env: POOLCTL_LEAK_AFTER) */
     readonly leakAfter?: number | string | undefined;
   } | undefined;
+  /** look into the pools of a Node process that runs already */
+  readonly attach?: CommonOptions & {
+    /** print each step on stderr */
+    readonly verbose?: boolean | undefined;
+    /** watch for this time, then print and detach; Ctrl-C ends it early (default: 10s) */
+    readonly for?: number | string | undefined;
+    /** name of the application in the report (default: the name in its package.json) */
+    readonly name?: string | undefined;
+    /** report a lease as a leak after this time (default: 1m, env: POOLCTL_LEAK_AFTER) */
+    readonly leakAfter?: number | string | undefined;
+    /** format of the result: text, json (default: text) */
+    readonly format?: 'text' | 'json' | undefined;
+  } | undefined;
   /** recommend a pool size from a recording of the application */
   readonly size?: CommonOptions & {
     /** print each step on stderr */

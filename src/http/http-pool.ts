@@ -6,7 +6,7 @@ import UnwrapHandler from 'undici/lib/handler/unwrap-handler.js';
 import { Emitter } from '../base/emitter.js';
 import { allowManyListeners, graceFor, ignore } from '../base/promises.js';
 import { AdaptiveSize } from '../pool/adaptive-size.js';
-import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
+import { announce, type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { HttpSnapshot } from '../snapshot/http.js';
 import { Bag } from './bag.js';
 import { bodyFault, pairsOf, RecordedBody, withHeader } from './body.js';
@@ -125,6 +125,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
   /** Connects to nothing yet. Throws ERR_HTTP_OPTION if an option is wrong. */
   constructor(options: HttpPoolOptions = {}) {
     this.settings = resolveOptions(options);
+    announce(this);
     const { clock } = this.settings;
     this.#connections = new Connections(this.settings, this.#events, this.#counts);
     this.#host = {

@@ -6,7 +6,7 @@ import { type Clock, systemClock, type Timer } from '../base/clock.js';
 import { Histogram } from '../base/histogram.js';
 import { asError, graceFor, ignore } from '../base/promises.js';
 import { Queued, WaiterQueue } from '../base/waiter-queue.js';
-import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
+import { announce, type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import { newCounters } from '../pool/counters.js';
 import { poolSnapshot, UNSEEN } from '../pool/pool-snapshot.js';
 import type { IbPoolSnapshot, Topology } from '../snapshot/broker.js';
@@ -123,6 +123,7 @@ export class IbPool implements BrandedPool, AsyncDisposable {
     this.name = options.name ?? `ib ${placeOf({ host, port })}`;
     this.pacer = options.pacer ?? createPacer({ clock: this.#clock, ...options.pacing });
     this.#log({ kind: 'initialized', topology });
+    announce(this);
     if (opened.hasSubscribers) opened.publish({ pool: this });
   }
 

@@ -19,6 +19,34 @@ export interface BrandedPool {
   readonly [POOL_BRAND]: PoolBrand;
 }
 
+const POOLS = Symbol.for('poolctl.pools');
+
+/** The pools of a process, also those of other copies of poolctl. It keeps none of them alive. */
+interface Announced {
+  pools: WeakRef<object>[];
+  pruneAt: number;
+}
+
+/** Keeps a pool findable for a watch that begins later. */
+export function announce(pool: BrandedPool): void {
+  const shared = globalThis as { [POOLS]?: Announced };
+  let known = shared[POOLS];
+  if (known === undefined) {
+    known = { pools: [], pruneAt: 100 };
+    Object.defineProperty(shared, POOLS, { value: known });
+  }
+  known.pools.push(new WeakRef(pool));
+  if (known.pools.length < known.pruneAt) return;
+  known.pools = known.pools.filter((one) => one.deref() !== undefined);
+  known.pruneAt = Math.max(100, 2 * known.pools.length);
+}
+
+/** The pools of this process that are still there. */
+export function announced(): readonly object[] {
+  const known = (globalThis as { readonly [POOLS]?: Announced })[POOLS];
+  return known?.pools.flatMap((one) => one.deref() ?? []) ?? [];
+}
+
 /** The brand of a pool; null for any other object. */
 export function brandOf(value: object): PoolBrand | null {
   const brand = (value as Partial<BrandedPool>)[POOL_BRAND];

@@ -7,7 +7,7 @@ import { asError } from '../base/promises.js';
 import { WaiterQueue } from '../base/waiter-queue.js';
 import type { PoolSnapshot } from '../snapshot/pool.js';
 import { AdaptiveSize } from './adaptive-size.js';
-import { type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
+import { announce, type BrandedPool, POOL_BRAND, type PoolBrand } from './brand.js';
 import { newCounters } from './counters.js';
 import { CreatePacer } from './create-pacer.js';
 import { type DeadlineOwner, Deadlines } from './deadlines.js';
@@ -144,6 +144,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     this.#timed =
       this.#tendsIdle || histograms || leakWatch !== null || recycleMs !== null || prePing || sizing !== null;
     this.#hooksChanged();
+    announce(this);
     if (opened.hasSubscribers) opened.publish({ pool: this });
   }
 

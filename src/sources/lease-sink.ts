@@ -1,5 +1,5 @@
 import type { AppReading } from '../snapshot/reading.js';
-import type { TappedBlocks } from '../watch/record/tap.js';
+import type { TappedBlocks } from '../watch/protocol.js';
 
 /** Receives the leases that applications record while they are read. */
 export interface LeaseSink {

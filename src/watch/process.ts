@@ -24,7 +24,7 @@ export interface WatchedProcess {
   cpuMs(): number;
   /** Files that are open, and how many may be; null where the system does not tell. */
   files(): { readonly openFiles: number | null; readonly fileLimit: number | null };
-  /** What keeps it alive: sockets, servers, child processes. Its own listeners come last. */
+  /** The objects that keep it alive: sockets, servers, child processes. Its own listeners come last. */
   roots(): readonly object[];
   /** To be called when it exits; then only what is synchronous is done. */
   onExit(callback: () => void): void;

@@ -1,7 +1,6 @@
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import type { App } from '../snapshot/reading.js';
 import type { ProcessSight } from './heartbeat.js';
-import type { TappedBlocks } from './record/tap.js';
 
 /**
  * The first line on a port, which any user of the machine can reach. The reader answers with a line that holds
@@ -35,4 +34,19 @@ export interface PublishedPools {
   readonly process?: ProcessSight;
   /** The last field of the line; absent where the reader has not asked for it. */
   readonly recording?: TappedBlocks;
+}
+
+/** The part of a recording that a reader has not had yet. */
+export interface TappedBlocks {
+  /** Whole blocks of the file of recorded leases, after its magic; base64. */
+  readonly blocks: string;
+  /** Why there is nothing more; null while the recording goes on. */
+  readonly ended: 'busy' | 'full' | null;
+}
+
+/** A recording for one reader, who takes it with each answer. */
+export interface LeaseTap {
+  /** The blocks since the last call. */
+  take(): TappedBlocks;
+  end(): void;
 }

@@ -6,8 +6,7 @@ import { asError } from '../base/promises.js';
 import { isSameSecret, newChallenge, newToken, proofOf } from '../base/token.js';
 import type { App } from '../snapshot/reading.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
-import { type Challenge, type Hello, type PublishedPools, RECORD } from './protocol.js';
-import type { RecordingTap } from './record/tap.js';
+import { type Challenge, type Hello, type LeaseTap, type PublishedPools, RECORD } from './protocol.js';
 import { dropToken, keepToken, type TokenPlace } from './token-file.js';
 
 /** The place of publication: the user's own folder, or a port of this machine. */
@@ -37,7 +36,7 @@ export interface PublishOptions {
   /** Asked only when a reader asks. */
   readonly read: () => PublishedPools;
   /** Begins to record the leases for one reader. Absent where that is not possible. */
-  readonly record?: () => RecordingTap;
+  readonly record?: () => LeaseTap;
   readonly clock: Clock;
 }
 
@@ -203,8 +202,8 @@ class Reader {
   readonly #socket: Socket;
   readonly #answers: Answers;
   readonly #clock: Clock;
-  readonly #record: () => RecordingTap | null;
-  #tap: RecordingTap | null = null;
+  readonly #record: () => LeaseTap | null;
+  #tap: LeaseTap | null = null;
   /** The start of a line whose end has not come. */
   #line = '';
   #asked = 0;
@@ -273,7 +272,7 @@ class Reader {
 }
 
 /** In the text as it is: many readers get the same one. */
-function withRecording(text: string, tap: RecordingTap | null): string {
+function withRecording(text: string, tap: LeaseTap | null): string {
   return tap === null ? text : `${text.slice(0, -2)},"recording":${JSON.stringify(tap.take())}}\n`;
 }
 

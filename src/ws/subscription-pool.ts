@@ -1,7 +1,7 @@
 import { onAbort } from '../base/abort.js';
 import { Emitter } from '../base/emitter.js';
 import { Histogram } from '../base/histogram.js';
-import { type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
+import { announce, type BrandedPool, POOL_BRAND, type PoolBrand } from '../pool/brand.js';
 import type { FeedSnapshot } from '../snapshot/feed.js';
 import { SharedBudgets } from './budgets.js';
 import { type ConnectionHost, FeedConnection } from './connection.js';
@@ -64,6 +64,7 @@ export class SubscriptionPool implements BrandedPool, AsyncDisposable {
   /** Connects to nothing yet. Throws ERR_FEED_OPTION if an option is wrong. */
   constructor(options: SubscriptionPoolOptions) {
     this.settings = resolveOptions(options);
+    announce(this);
     const { settings } = this;
     const { clock, dials, venue } = settings;
     const events = this.#events;

@@ -85,8 +85,8 @@ describe('attaching a running program', () => {
     const { sources } = await detached(poolctl);
     const pools = sources[0]?.reading?.pools ?? [];
     for (const kind of kinds) {
-      const pool = pools.find(({ driver, size }) => driver === kind.driver && size === 4);
-      expect(pool, kind.name).toMatchObject({ inUse: 2, waiting: 0 });
+      const pool = pools.find(({ size }) => size === kind.size);
+      expect(pool, kind.name).toMatchObject({ driver: kind.driver, inUse: 2, waiting: 0 });
       const [newer, ...older] = [...(pool?.holders ?? [])].reverse();
       expect(newer, kind.name).toMatchObject({ ageMs: expect.any(Number), lastSql: kind.sql });
       expect(newer?.site, kind.name).toContain(app.siteOf(kind));
@@ -127,7 +127,9 @@ describe('attaching a running program', () => {
     expect(second).toMatchObject({
       code: 3,
       stdout: '',
-      stderr: expect.stringMatching(/poolctl watches process \d+ already .*ERR_ATTACH_WATCHED[\s\S]*poolctl top pool:/),
+      stderr: expect.stringMatching(
+        /poolctl watches process \d+ already .*ERR_ATTACH_WATCHED[\s\S]*poolctl top pool:/,
+      ),
     });
     await app.act('quit');
     expect(await first.finished).toMatchObject({
@@ -150,7 +152,7 @@ describe('attaching a running program', () => {
     const top = startInTerminal(['top', '--attach', String(app.pid)], { env: { XDG_RUNTIME_DIR: folder } });
     await top.shows(/Attach\? \[y\/N\]/);
     top.type('y');
-    await top.shows(/generic-p.*1\/4/);
+    await top.shows(/generic-p.*1\/7/);
     top.type('q');
     expect(await top.ended).toBe(0);
     expect(await app.act('state')).toBe(before);

@@ -10,6 +10,8 @@ export interface Kind {
   readonly name: string;
   /** The kind of its pool, as snapshots have it. */
   readonly driver: string;
+  /** Tells it from the other pools of the program. */
+  readonly size: number;
   readonly server: 'postgres' | 'mariadb' | null;
   readonly imports: Readonly<Record<string, string>>;
   /** Makes the pool, whose methods are looked at. `hold` takes a connection and keeps it; `use` gives it back. */
@@ -28,12 +30,21 @@ const use = () => pool.query('select 1');
 `;
 
 export const KINDS: readonly Kind[] = [
-  { name: 'pg', driver: 'pg', server: 'postgres', imports: { pg: 'pg' }, text: PG, sql: 'select 1 as held' },
   {
+    size: 4,
+    name: 'pg',
+    driver: 'pg',
+    server: 'postgres',
+    imports: { pg: 'pg' },
+    text: PG,
+    sql: 'select 1 as held',
+  },
+  {
+    size: 5,
     ...{ name: 'mysql2', driver: 'mysql2', server: 'mariadb', imports: { mysql: 'mysql2' } },
     sql: 'select 1 as held',
     text: `
-const pool = mysql.createPool({ uri: process.env.MYSQL_URL, connectionLimit: 4 }).promise();
+const pool = mysql.createPool({ uri: process.env.MYSQL_URL, connectionLimit: 5 }).promise();
 async function hold() {
   const connection = await pool.getConnection(); // here
   await connection.query('select 1 as held');
@@ -42,10 +53,11 @@ const use = () => pool.query('select 1');
 `,
   },
   {
+    size: 6,
     ...{ name: 'knex', driver: 'tarn', server: 'postgres', imports: { knex: 'knex' } },
     sql: 'select 1 as held',
     text: `
-const pool = knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 4 } });
+const pool = knex({ client: 'pg', connection: process.env.DATABASE_URL, pool: { min: 0, max: 6 } });
 async function hold() {
   const transaction = await pool.transaction(); // here
   await transaction.raw('select 1 as held');
@@ -54,10 +66,11 @@ const use = () => pool.raw('select 1');
 `,
   },
   {
+    size: 7,
     ...{ name: 'generic-pool', driver: 'generic-pool', server: null, imports: { generic: 'generic-pool' } },
     sql: null,
     text: `
-const pool = generic.createPool({ create: async () => ({}), destroy: async () => {} }, { max: 4 });
+const pool = generic.createPool({ create: async () => ({}), destroy: async () => {} }, { max: 7 });
 async function hold() {
   await pool.acquire(); // here
 }
@@ -65,10 +78,11 @@ const use = async () => pool.release(await pool.acquire());
 `,
   },
   {
+    size: 8,
     ...{ name: 'sequelize', driver: 'sequelize-pool', server: 'postgres', sql: 'START TRANSACTION;' },
     imports: { sequelizeModule: 'sequelize' },
     text: `
-const pool = new sequelizeModule.Sequelize(process.env.DATABASE_URL, { logging: false, pool: { max: 4 } });
+const pool = new sequelizeModule.Sequelize(process.env.DATABASE_URL, { logging: false, pool: { max: 8 } });
 async function hold() {
   await pool.transaction(); // here
 }
@@ -76,6 +90,7 @@ const use = () => pool.query('select 1');
 `,
   },
   {
+    size: 9,
     ...{ name: 'undici', driver: 'undici', server: null, sql: 'GET /slow' },
     imports: { undici: 'undici', http: 'node:http' },
     text: `
@@ -83,7 +98,7 @@ const server = http.createServer((request, response) => {
   if (request.url !== '/slow?token=secret') response.end('done');
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const pool = new undici.Pool('http://127.0.0.1:' + server.address().port, { connections: 4 });
+const pool = new undici.Pool('http://127.0.0.1:' + server.address().port, { connections: 9 });
 const arrived = () => new Promise((resolve) => server.once('request', resolve));
 async function hold() {
   const there = arrived();
@@ -94,10 +109,11 @@ const use = async () => (await pool.request({ path: '/', method: 'GET' })).body.
 `,
   },
   {
-    ...{ name: 'poolctl', driver: 'postgres', server: 'postgres', sql: 'select 1 as held' },
+    size: 3,
+    ...{ name: 'poolctl', driver: 'postgresql', server: 'postgres', sql: 'select 1 as held' },
     imports: { poolctl: 'poolctl' },
     text: `
-const pool = poolctl.createDatabase(process.env.DATABASE_URL, { size: 4, maxOverflow: 0 });
+const pool = poolctl.createDatabase(process.env.DATABASE_URL, { size: 3, maxOverflow: 0 });
 async function hold() {
   const session = await pool.getDb(); // here
   await session.query('select 1 as held');

@@ -1,6 +1,6 @@
 import Module from 'node:module';
 import { performance } from 'node:perf_hooks';
-import { brandOf } from '../../pool/brand.js';
+import { announced, brandOf } from '../../pool/brand.js';
 import { isKnexClient } from '../mappers.js';
 import { meetModule } from '../modules.js';
 import type { Watcher } from '../watcher.js';
@@ -82,7 +82,7 @@ function* steps(
       // The module must not notice the look at its exports.
     }
   }
-  yield* walk([...roots, ...rootsOf(modules)], options, counts);
+  yield* walk([...announced(), ...roots, ...rootsOf(modules)], options, counts);
 }
 
 /** Globals, and what modules export: first the program's own, then those of packages. */

@@ -1,7 +1,7 @@
 import type { App } from '../../snapshot/reading.js';
 import type { Found } from './find-pools.js';
 
-/** What poolctl sends into the program, as JSON. */
+/** The order that poolctl sends into the program, as JSON. */
 export interface AttachOrder {
   /** The path of a socket on which poolctl listens. Everything is taken back when its connection ends. */
   readonly leash: string;

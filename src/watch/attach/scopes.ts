@@ -14,7 +14,7 @@ interface Property {
   readonly value?: Remote;
 }
 
-/** Where a function is handed over to the inspector, and its variables come back. */
+/** The place that hands a function over to the inspector, and gets its variables back. */
 const DESK = '__poolctl_scopes__';
 const GROUP = 'poolctl';
 /** Internal slots whose values the program may reach from a function. */

@@ -20,7 +20,7 @@ export interface PoolKind<P extends object> {
   hook(target: P, bookOf: (pool: P) => LeaseBook | null): void;
   /** Default name of the pool; never contains a password. */
   nameOf(pool: P): string;
-  /** The resources that are out now, whoever took them. Left out where the pool does not tell. */
+  /** The resources that are out now, also those that were taken before the watch began. Left out where the pool does not tell. */
   lent?(pool: P): Iterable<object>;
   /** Read now, and not counted: what events tell misses waiters, and mixes pools up. */
   read(pool: P, book: LeaseBook): PoolFacts;

@@ -1,21 +1,14 @@
 import type { Clock } from '../../base/clock.js';
 import type { RecordedProcess } from '../../leases/format.js';
+import type { LeaseTap, TappedBlocks } from '../protocol.js';
 import type { Watcher } from '../watcher.js';
 import { LeaseRecorder } from './recorder.js';
-
-/** The part of a recording that a reader has not had yet. */
-export interface TappedBlocks {
-  /** Whole blocks of the file of recorded leases, after its magic; base64. */
-  readonly blocks: string;
-  /** Why there is nothing more; null while the recording goes on. */
-  readonly ended: 'busy' | 'full' | null;
-}
 
 /** A reader that takes nothing for so many bytes loses its recording. */
 const MOST_WAITING = 16 << 20;
 
 /** Records the leases of a process for one reader, who takes them with each answer. */
-export class RecordingTap {
+export class RecordingTap implements LeaseTap {
   readonly #watcher: Watcher;
   readonly #recorder: LeaseRecorder | null;
   #waiting: Buffer[] = [];
