@@ -68,7 +68,8 @@ async function detached(one: Running): Promise<TopLine> {
   return JSON.parse(stdout) as TopLine;
 }
 
-describe('attaching a running program', () => {
+// Three processes start one after another, on a machine that may be busy.
+describe('attaching a running program', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     if (postgres !== null) database = await newDatabase();
     if (mariadb !== null) mysql = await newMysqlDatabase();
