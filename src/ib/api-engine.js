@@ -12,8 +12,8 @@
  */
 
 /**
- * What the connection says: the library's events by their names, `error` with the text instead of an Error, and of
- * our own `tcp` (the port answered) and `broken` (text; `notGateway` if it never was one).
+ * Takes the events of a connection: the library's by their names, `error` with the text instead of an Error, and our
+ * own: `tcp` (the port answered) and `broken` (text; `notGateway` if it never was one).
  * @typedef {(event: string, args: readonly unknown[]) => void} Hear
  */
 
@@ -58,7 +58,7 @@
 const LONGEST_FRAME = 0xffffff;
 /** How long the last messages of a connection may take to leave. */
 const LAST_WORDS_MS = 200;
-/** Of a message: what shift() does to an array becomes slow far above. */
+/** The most fields of a message: shift() on a much longer array is slow. */
 const MANY_FIELDS = 10_000;
 const COMPLETED_ORDER = '101';
 /** Behind the id, the 11 fields of the contract, and the 19 from `action` to `faPercentage`. */
@@ -163,7 +163,7 @@ function mendEvents(api, tell) {
   }
   controller.emitEvent = (event, ...args) => {
     if (!TRACES.has(event)) tell(event, args);
-    // It holds back whatever is to be sent until then.
+    // It holds back all messages until then.
     if (event === 'nextValidId') controller.resume?.();
   };
 }

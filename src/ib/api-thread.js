@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { loadLibrary, openApi } from './api-engine.js';
 
 /**
- * `open` closes what is open; `call` answers with `done`; `turn` as soon as what has arrived by now is said.
+ * `open` closes the link before it; `call` answers with `done`; `turn` answers when all that has arrived by now was passed on.
  * @typedef {{ kind: 'open', link: number, target: import('./api-engine.js').Target }
  *   | { kind: 'call', link: number, id: number, method: string, args: readonly unknown[] }
  *   | { kind: 'close', link: number }
@@ -23,7 +23,7 @@ const say = (/** @type {Report} */ report) => port.postMessage(report);
 
 /** @type {{ link: number, api: import('./api-engine.js').Api } | null} */
 let current = null;
-/** What one piece of data brings is sent together. @type {[string, readonly unknown[]][]} */
+/** The events of one piece of data, which are sent together. @type {[string, readonly unknown[]][]} */
 let events = [];
 
 try {

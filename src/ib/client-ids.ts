@@ -8,8 +8,8 @@ export interface ClientIdOptions {
 }
 
 /**
- * The client ids of one gateway: each is given to one connection at a time, the lowest that is free first. A connection
- * keeps its id for life: one that takes another at each reconnect walks into its neighbour's.
+ * The client ids of one gateway: each belongs to one connection at a time, and the lowest free one is given first. A
+ * connection keeps its id for life: with another at each reconnect, it would take that of its neighbor.
  */
 export class ClientIds {
   readonly base: number;

@@ -31,7 +31,7 @@ export class Coalescer {
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         if (--work.waiting > 0) return;
-        // Whoever comes now must not get the answer to a question that was taken back.
+        // A caller that comes now must not get the answer to a question that was taken back.
         if (this.#works.get(key) === work) this.#works.delete(key);
         work.abort.abort(signal?.reason);
       };

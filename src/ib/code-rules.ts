@@ -3,7 +3,7 @@ import type { CodeRule, CodeSubject } from './code-types.js';
 /** Messages that place an order, try one out, or change one. */
 const PLACE: readonly CodeSubject[] = ['order', 'what-if', 'modify'];
 const SUBSCRIBE: readonly CodeSubject[] = ['market data'];
-/** Whatever is no order. */
+/** Everything but orders. */
 const READ: readonly CodeSubject[] = [
   'market data',
   'depth',
@@ -390,7 +390,7 @@ export const BUILT_IN: readonly CodeRule[] = [
     summary: 'an attribute of the order was changed',
   },
 
-  // What the client library itself says of a message that it did not send.
+  // Messages of the client library itself about what it did not send.
   { codes: { from: 501, to: 592 }, class: 'refusal', summary: 'the client library did not send the message' },
   // IB's range for warnings.
   { codes: { from: 2100, to: 2199 }, class: 'advisory', summary: 'a warning' },

@@ -1,7 +1,7 @@
 import type { IbErrorCode } from './errors.js';
 
 /**
- * What a code of the gateway means for the message that it is about.
+ * The meaning of a code of the gateway for the message that it is about.
  * - `notice`: nothing has changed.
  * - `advisory`: the request or order goes on, perhaps altered.
  * - `refusal`: the message had no effect. A refused modification or cancellation leaves the order as it was.
@@ -41,7 +41,7 @@ export interface CodeRule {
   /** One code, or several, or all from the first to the last. */
   readonly codes: number | readonly number[] | { readonly from: number; readonly to: number };
   readonly class: Exclude<CodeClass, 'unknown'>;
-  /** What the code may be about; default: anything. For other messages the rule has no effect. */
+  /** The messages that the code may be about; default: any. For others the rule has no effect. */
   readonly appliesTo?: readonly CodeSubject[];
   /** The rule only holds for texts that match. */
   readonly text?: RegExp;
@@ -49,11 +49,11 @@ export interface CodeRule {
   readonly summary: string;
   /** The code of the error that a caller gets. Default ERR_IB_ORDER_REJECTED for orders, ERR_IB_REQUEST for the rest. */
   readonly error?: IbErrorCode;
-  /** What a user can do about it. */
+  /** The action for the user. */
   readonly hint?: string;
 }
 
-/** What the table says of one message of the gateway. */
+/** The table's verdict on one message of the gateway. */
 export interface CodeVerdict {
   readonly class: CodeClass;
   /** Empty: anything. */

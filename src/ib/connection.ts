@@ -49,14 +49,14 @@ export interface ConnectionOptions extends SupervisorOptions {
   readonly trust1102?: boolean;
   /** Shared by all that talk to this gateway from this process. Default: one of its own. */
   readonly pacer?: Pacer;
-  /** Where identical requests for history meet. Default: within this connection. */
+  /** Shared by connections whose identical requests for history become one. Default: this connection only. */
   readonly histories?: Coalescer;
   readonly line?: Line;
   /** Told of every step in its life. */
   readonly onState?: (state: ConnectionState, target: Target) => void;
   /** Told of notices that belong to no request: code and text. */
   readonly onNotice?: (code: number, text: string) => void;
-  /** What codes of the gateway mean, before the built-in table is asked. Default none. */
+  /** Rules for codes of the gateway, which come before the built-in table. Default none. */
   readonly codes?: readonly CodeRule[];
   /** How orders are kept account of. Default: LedgerOptions' defaults. */
   readonly orders?: LedgerOptions;
@@ -159,7 +159,7 @@ export class IbConnection implements AsyncDisposable {
       try {
         onNotice(code, text);
       } catch {
-        // What a listener throws must not break the connection: the library would hear of nothing more.
+        // A listener that throws must not break the connection: the library would handle no further event.
       }
     } else if (!this.#ledger.hear(event, args) && !this.#subscriptions.hear(event, args)) {
       this.#requests.hear(event, args);
@@ -196,7 +196,7 @@ export class IbConnection implements AsyncDisposable {
     return this.#requests.ask(contractDetails(contract), options);
   }
 
-  /** Bars, oldest first. Whoever asks the same while an answer is under way gets that one. */
+  /** Bars, oldest first. Identical requests that are made while one is under way share its answer. */
   async historicalData(query: HistoryQuery, options: RequestOptions = {}): Promise<Bar[]> {
     const { identity } = historyFacts(query);
     const { signal, ...rest } = options;
@@ -274,7 +274,7 @@ export class IbConnection implements AsyncDisposable {
     return placeOca(this.#ledger, orders, options);
   }
 
-  /** What an order would cost, and do to the margins. Nothing is placed. */
+  /** Previews the costs of an order and its effect on the margins. Nothing is placed. */
   async whatIf(contract: Contract, order: Order, options?: RequestOptions): Promise<WhatIf> {
     await this.#requests.session('what an order would do', options);
     return this.#requests.ask(whatIf(this.#ledger.nextOrderId(), contract, order), options);
@@ -375,7 +375,7 @@ export class IbConnection implements AsyncDisposable {
     return closed;
   }
 
-  /** One list at a time; whoever asks for the same meanwhile gets that one. */
+  /** Requests one list at a time. Callers that ask for the same list meanwhile share it. */
   #list<T>(key: string, question: () => Question<T>, { signal, ...rest }: RequestOptions): Promise<T> {
     return this.#shared.share(
       key,

@@ -1,6 +1,6 @@
-/** What the pool's users hand in and get back: the subset of IB's types that is used, in IB's own words. */
+/** The subset of IB's types that the pool takes and returns, in IB's own words. */
 
-/** Which instrument is meant: as much of it as is known. `conId` alone is enough. */
+/** Describes an instrument, as far as it is known. `conId` alone is enough. */
 export interface Contract {
   readonly conId?: number;
   readonly symbol?: string;
@@ -21,7 +21,7 @@ export interface Contract {
   readonly includeExpired?: boolean;
 }
 
-/** What a gateway says of an instrument; the fields beside these are in `rest`, by IB's names. */
+/** The gateway's details of an instrument. All other fields are in `rest`, by IB's names. */
 export interface ContractDetails {
   readonly contract: Contract;
   readonly marketName: string | null;
@@ -80,10 +80,10 @@ export interface AccountValue {
 /** IB's order, as the library has it: `action`, `orderType`, `totalQuantity`, `lmtPrice`, ... */
 export type Order = Readonly<Record<string, unknown>>;
 
-/** What the gateway said last of an order. Figures are null where it said nothing. */
+/** The last report of the gateway on an order. Figures are null where it reported none. */
 export interface OrderStatus {
   readonly orderId: number;
-  /** PendingSubmit, PreSubmitted, Submitted, PendingCancel, Filled, Cancelled, ApiCancelled, Inactive, ... */
+  /** IB's word, such as `PendingSubmit`, `PreSubmitted`, `Submitted`, `Filled` or `Inactive`. */
   readonly status: string;
   readonly filled: number | null;
   readonly remaining: number | null;

@@ -72,7 +72,7 @@ export class PoolExhaustedError extends IbError {
   }
 }
 
-/** What the gateway says of a request, as a typed error. */
+/** Makes a typed error of the gateway's message about a request. */
 export function requestError(
   ibCode: number,
   text: string,

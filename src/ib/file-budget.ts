@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { FileLock } from './file-lock.js';
 import type { Claim, SharedBudget } from './shared-budget.js';
 
-/** What was sent, by window: times since the epoch in milliseconds, each as often as it weighs. */
+/** The messages sent, by window: times since the epoch in milliseconds, each as often as it weighs. */
 type Log = Record<string, number[]>;
 
 /** Windows of ten minutes are the longest: older times are of no use. */

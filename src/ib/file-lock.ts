@@ -13,8 +13,8 @@ const ATTEMPTS = 2000;
 const TICK_MS = 20;
 
 /**
- * A lock file that outlives its holder's death. Whoever finds it unchanged for 2 seconds removes it. A holder that only
- * stood still finds out before it publishes anything: the lock has its token.
+ * A lock file that survives its holder. A process that finds it unchanged for 2 seconds removes it. A holder that
+ * only stood still notices that before it publishes anything, because the lock has its token.
  */
 export class FileLock {
   /** Names this holder. */

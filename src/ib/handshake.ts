@@ -3,7 +3,7 @@ import { withoutSystemWords } from '../base/file-fault.js';
 import { IbError } from './errors.js';
 import { placeOf, type Target } from './link.js';
 
-/** What the gateway said when the connection became ready. */
+/** The gateway's introduction, which makes the connection ready. */
 export interface Session {
   /** 1 for the first, one more for each reconnect. */
   readonly epoch: number;
@@ -22,7 +22,7 @@ export interface Session {
   };
 }
 
-/** Where gateways listen unless told otherwise: the advice where none was found. */
+/** The default ports of gateways, for the hint of an error. */
 export const PORTS = 'TWS listens at 7496 (live) and 7497 (paper), IB Gateway at 4001 and 4002';
 
 interface HandshakeOptions {

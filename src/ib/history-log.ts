@@ -18,7 +18,7 @@ export interface HistoryRules {
   readonly open?: number;
 }
 
-/** What a request for history is to IB's rules. */
+/** A request for history, as IB's rules see it. */
 export interface HistoryFacts {
   /** The same for identical requests. */
   readonly identity: string;
@@ -30,7 +30,7 @@ export interface HistoryFacts {
   readonly smallBars: boolean;
 }
 
-/** What one request for history takes up. */
+/** The room that one request for history takes up. */
 export interface HistoryEntry {
   sent(now: number): void;
   /** It is no longer open. */
@@ -46,7 +46,7 @@ export interface HistoryPass {
   mayGo(facts: HistoryFacts): boolean;
 }
 
-/** What was asked of a gateway's history, and what its rules let be asked next. */
+/** Records requests for history, and decides by IB's rules which may be sent next. */
 export class HistoryLog {
   readonly #identicalMs: number;
   readonly #perSeries: number;
@@ -86,7 +86,7 @@ export class HistoryLog {
     };
     return {
       mayGo: (facts) => {
-        // Whoever repeats a request only waits for that one: it keeps nothing from others.
+        // A repeated request waits only for its twin, and keeps nothing from others.
         if (facts.smallBars && this.#identicalAt(facts, now) > now) return false;
         let room = has('open', this.#open < this.#openLimit);
         if (facts.smallBars) {

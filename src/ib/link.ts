@@ -17,7 +17,7 @@ export interface Link {
   close(): void;
 }
 
-/** Where connections are made, and live. */
+/** The place where connections are made, and live: this thread or another. */
 export interface Line {
   /** Loads what is needed. Rejects with ERR_IB_PACKAGE where it is not installed. */
   prepare(): Promise<void>;

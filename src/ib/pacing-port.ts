@@ -6,7 +6,7 @@ import type { PacingSnapshot } from '../snapshot/broker.js';
 import { IbError } from './errors.js';
 import type { Paced, Pacer, Sent } from './pacing.js';
 
-/** What a thread says to the owner of the pacing. */
+/** The messages of a thread to the owner of the pacing. */
 type Ask =
   | { readonly kind: 'send'; readonly id: number; readonly message: Paced }
   /** Gave up before its turn. */

@@ -13,7 +13,7 @@ import { type HistoryFacts, HistoryLog, type HistoryRules } from './history-log.
 
 /** How fast a gateway may be sent messages. The gateway counts all its clients together. */
 export interface PacingOptions {
-  /** What the gateway allows, for the headroom. Default 50. */
+  /** The gateway's limit, for the headroom. Default 50. */
   readonly limitPerSecond?: number;
   /** Requests are sent no faster than this. Default 45, or what keeps the same distance to another limit. */
   readonly messagesPerSecond?: number;
@@ -24,7 +24,7 @@ export interface PacingOptions {
    * closer to what comes after it. Default 75.
    */
   readonly marginMs?: number;
-  /** What may be asked of history; false: whatever. Default: HistoryRules' defaults. */
+  /** The limits for requests for history; false: none. Default: HistoryRules' defaults. */
   readonly history?: HistoryRules | false;
   /** Whether there is any pacing. Off only to show what happens without. Default true. */
   readonly enabled?: boolean;
@@ -44,12 +44,12 @@ export const PACING_SHAPE = {
   clock: 'any',
 } as const satisfies OptionShape & Record<keyof PacingOptions, unknown>;
 
-/** What a message is to the pacing. */
+/** A message, as the pacing sees it. */
 export type Paced =
   | { readonly kind: 'request' }
   /** An order or a cancel: it jumps the queue, and there is some room kept for it. */
   | { readonly kind: 'urgent' }
-  /** What keeps the connection up: it jumps the queue, in the room that all have. */
+  /** Keeps the connection up: it jumps the queue, but has no room of its own. */
   | { readonly kind: 'upkeep' }
   | { readonly kind: 'history'; readonly history: HistoryFacts };
 
@@ -57,7 +57,7 @@ export type Paced =
 export interface Sent {
   /** How long it stood in the queue, in milliseconds. */
   readonly waitedMs: number;
-  /** A request for history is no longer open: answered, failed or cancelled. Nothing for other messages. */
+  /** Reports that a request for history is answered, failed or canceled. Has no effect for other messages. */
   over(): void;
 }
 
@@ -257,7 +257,7 @@ export class LocalPacer implements Pacer {
   }
 
   #pump(): void {
-    // What a message sets off in `go` must not be let through ahead of the one whose turn it is.
+    // Messages that are sent from within `go` must not overtake the one whose turn it is.
     if (this.#pumping) return;
     this.#pumping = true;
     try {
@@ -332,7 +332,7 @@ export class LocalPacer implements Pacer {
     const ordinaryAt = (at: number): number =>
       Math.max(at, this.#restUntil, this.#seconds.roomAt(now, 1, this.#budget));
     let at = Number.POSITIVE_INFINITY;
-    // Where it is the ordinary ones' turn, urgent ones wait for that and not for room of their own.
+    // If it is the turn of ordinary messages, urgent ones wait for that, and not for room of their own.
     if (this.#urgent.length > 0 && this.#urgentInARow < URGENT_IN_A_ROW) {
       at = this.#seconds.roomAt(now, 1, this.#urgentMost());
     }

@@ -15,7 +15,7 @@ export interface PingOptions {
   readonly clock?: Clock;
 }
 
-/** What became of one attempt to use a gateway. */
+/** The outcome of one attempt to use a gateway. */
 export type Ping =
   | {
       readonly kind: 'answered';

@@ -28,7 +28,7 @@ export interface IbPoolOptions extends Omit<ConnectionOptions, 'pacer' | 'histor
   readonly name?: string;
   /** Told of every step in the life of the pool; formatIbLog puts it in words. */
   readonly log?: (entry: IbLog) => void;
-  /** Shared with whoever else talks to this gateway. Default: one of its own, made of `pacing`. */
+  /** Shared with all others that talk to this gateway. Default: a pacer made of `pacing`. */
   readonly pacer?: Pacer;
   readonly pacing?: PacingOptions;
   /** Shared with other pools of this gateway in this process. Default: its own, from `clientId` on. */
@@ -68,7 +68,7 @@ const SHAPE = {
   random: 'function',
 } as const satisfies OptionShape & Record<keyof IbPoolOptions, unknown>;
 
-/** What IB's own clients and other pools call their options. */
+/** The names of options in IB's own clients and in other pools. */
 const FOREIGN_NAMES: ForeignNames = {
   max: 'workers',
   size: 'workers',
@@ -100,7 +100,7 @@ export function checkPoolOptions(options: IbPoolOptions): void {
   }
 }
 
-/** What is not the pool's own, as far as it was given: defaults belong to whoever takes the options. */
+/** The options of connections, as far as they were given: their owner fills in the defaults. */
 export function connectionOptions(options: IbPoolOptions): ConnectionOptions {
   const { topology, host, port, clientId, workers, acquireTimeoutMs, idleMs, leakMs, name, ...rest } =
     options;

@@ -246,7 +246,7 @@ export class IbPool implements BrandedPool, AsyncDisposable {
         this.#wakeOne();
         throw asError(signal.reason);
       }
-      // Those who wait go first, but for the one that was just called.
+      // Waiting callers go first, except for the one that was just called.
       const entry = isFirst && this.#waiters.length > 0 ? null : this.#find();
       if (entry === null) {
         await this.#turn({ since, timeoutMs: limitMs, signal, isFirst });
@@ -404,7 +404,7 @@ export class IbPool implements BrandedPool, AsyncDisposable {
     if (isFirst) this.#counters.waited++;
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(since, timeoutMs, resolve, reject);
-      // One that was called in vain keeps its place.
+      // A caller that got no connection keeps its place.
       if (isFirst) this.#waiters.push(waiter);
       else this.#waiters.unshift(waiter);
       this.#peakWaiting = Math.max(this.#peakWaiting, this.#waiters.length);
@@ -445,7 +445,7 @@ export class IbPool implements BrandedPool, AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    // In a later turn, so that whoever waits finds the pool closed.
+    // Runs in a later turn, so that waiting callers find the pool closed.
     await Promise.resolve();
     this.#log({ kind: 'closing', users: this.#holders.size });
     while (this.#waiters.length > 0) this.#wakeOne();
@@ -460,7 +460,7 @@ export class IbPool implements BrandedPool, AsyncDisposable {
   }
 }
 
-/** What has no meaning here: nothing is checked, reset or recycled, and nothing collected. */
+/** Figures without a meaning here: nothing is checked, reset, recycled or collected. */
 const NOT_COUNTED = {
   overflowCreated: null,
   refused: null,

@@ -17,7 +17,7 @@ import type { Question } from './requests.js';
 export const ANSWER_MS = 10_000;
 const HISTORY_MS = 60_000;
 
-/** What the requests are, one function each: how they are sent and what their answers are made up of. */
+/** The requests, one function each: how they are sent, and how their answers are put together. */
 export function currentTime(): Question<number> {
   return CURRENT_TIME;
 }
@@ -80,7 +80,7 @@ export function history(query: HistoryQuery): Question<Bar[]> {
   };
 }
 
-/** What a request for history is to IB's rules: `historical_limitations` of the TWS API's documentation. */
+/** Describes a request for history to IB's rules: `historical_limitations` of the TWS API's documentation. */
 export function historyFacts({
   contract,
   barSize,
@@ -180,7 +180,7 @@ const CURRENT_TIME: Question<number> = {
   answer: () => TIME_ANSWER,
 };
 
-/** What most questions have in common. */
+/** The fields that most questions have in common. */
 export function read(
   name: string,
   subject: CodeSubject,

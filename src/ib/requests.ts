@@ -26,12 +26,12 @@ export interface RequestOptions {
 export interface Question<T> {
   /** For errors: `history of AAPL`. */
   readonly name: string;
-  /** What codes of the gateway may be about. */
+  /** The subject that codes of the gateway may be about. */
   readonly subject: CodeSubject;
   readonly paced: Paced;
   readonly timeoutMs: number;
   readonly send: (id: number) => readonly [method: string, args: readonly unknown[]];
-  /** How the gateway is told that nobody waits any more; null where it cannot be, or need not. */
+  /** Cancels the request at the gateway; null if that is not possible, or not needed. */
   readonly cancel: ((id: number) => readonly [method: string, args: readonly unknown[]]) | null;
   /** Told after the request was sent, and had its answer: what the gateway would else go on sending is ended. */
   readonly finish?: (id: number) => readonly [method: string, args: readonly unknown[]];
@@ -62,7 +62,7 @@ export const FIRST_REQUEST_ID = 2 ** 30;
 const RETRIES = 3;
 /** IB wants 15 seconds between requests for history that are too many, and a second's rest after 100. */
 const REST_MS = { 'paced history': 15_000, paced: 1000 } as const;
-/** What was sent in the second before a 100 may be what the gateway has dropped. */
+/** The gateway may have dropped messages of the second before a 100. */
 const SUSPECT_MS = 1000;
 /** How long something may wait for a connection that is not sent over it. */
 const READY_MS = 10_000;
@@ -409,7 +409,7 @@ export class Requests {
 /** 503: the library cannot send this to a gateway of that version. */
 const UPDATE_TWS = 503;
 
-/** What a refusal without an id is about, if its error tells. */
+/** The subject of a refusal without an id, where its error shows it. */
 const SUBJECT_OF_ERROR: Partial<Record<IbError['code'], CodeSubject>> = {
   ERR_IB_READ_ONLY: 'orders',
   ERR_IB_ACCOUNT: 'account',

@@ -20,7 +20,7 @@ export interface Claim {
   readonly windowMs: number;
 }
 
-/** What several processes that talk to one gateway have sent. */
+/** Counts the messages of several processes that talk to one gateway. */
 export interface SharedBudget {
   /**
    * Takes the room of one message in all windows, or in none. Gives null, or the window that is full and when to ask
@@ -168,12 +168,12 @@ class SharedPacer implements Pacer {
         this.#options.onBudgetError?.(asError(error));
       }
       if (full === null) {
-        // Where it was given up meanwhile, its room is lost, which is on the safe side.
+        // If the caller has given up meanwhile, the room is lost, which is on the safe side.
         ticket.resolve();
         return 0;
       }
       waitMs = Math.min(waitMs, Math.max(1, full.waitMs));
-      // Those behind it need the same. A request for history may wait for its own windows alone.
+      // The messages behind it need the same room. A request for history may wait for its own windows only.
       if (full.key === MESSAGES) break;
     }
     return waitMs;

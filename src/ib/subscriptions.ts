@@ -14,7 +14,10 @@ import type { Supervisor } from './supervisor.js';
 export const MARKET_DATA_TYPES = ['live', 'frozen', 'delayed', 'delayed-frozen'] as const;
 export type MarketDataType = (typeof MARKET_DATA_TYPES)[number];
 
-/** What the gateway says of a stream that goes on: 10167, delayed data follows; 10197, another session takes the data. */
+/**
+ * A message of the gateway about a stream that goes on: 10167, delayed data follows; 10197, another session takes the
+ * data.
+ */
 export interface StreamMessage {
   readonly ibCode: number;
   readonly text: string;
@@ -32,13 +35,13 @@ export interface MarketDataOptions {
   readonly onError?: (error: IbError) => void;
   /** The gateway has something to say, and the stream goes on. */
   readonly onMessage?: (message: StreamMessage) => void;
-  /** Which kind of data the ticks that follow are. */
+  /** The kind of data of the ticks that follow. */
   readonly onType?: (type: MarketDataType) => void;
 }
 
 /** One listener's part in a subscription. */
 export interface Subscription extends Disposable {
-  /** Ends it; the gateway is told when the last listener of the same data has gone. */
+  /** Ends it. The last listener of the same data cancels the stream at the gateway. */
   close(): void;
 }
 
@@ -148,7 +151,7 @@ export class Subscriptions {
     return { close, [Symbol.dispose]: close };
   }
 
-  /** Which kind of data the gateway is to send: for all streams of the connection, also in later sessions. */
+  /** Sets the kind of data for all streams of the connection, also in later sessions. */
   setType(type: MarketDataType): void {
     this.#type = type;
     if (this.#supervisor.state.kind !== 'ready') return;
@@ -340,7 +343,7 @@ export class Subscriptions {
     }
   }
 
-  /** What a listener throws must not stop the others: the library would not even go on with its queue. */
+  /** A listener that throws must not stop the others: the library would not even go on with its queue. */
   #call(tell: () => void): void {
     try {
       tell();

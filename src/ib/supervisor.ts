@@ -24,7 +24,7 @@ export interface SupervisorOptions {
   readonly firstAttempts?: number;
 }
 
-/** Where a connection is in its life. */
+/** The state of a connection. */
 export type ConnectionState =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly attempt: number; readonly phase: 'dialling' | 'handshake' }
@@ -38,7 +38,7 @@ export type ConnectionState =
   | { readonly kind: 'failed'; readonly cause: IbError }
   | { readonly kind: 'closed' };
 
-/** What a supervisor tells its owner. */
+/** The events that a supervisor reports to its owner. */
 export interface SupervisorListener {
   state(state: ConnectionState): void;
   /** A new session: whatever was asked of the last one is void. */

@@ -43,7 +43,7 @@ export class VirtualClock implements Clock {
     this.#deferred.push(callback);
   }
 
-  /** Timers that are set and have neither fired nor been cancelled; foreground ones keep a process alive. */
+  /** Timers that are set, and have neither fired nor been canceled. Foreground ones keep a process alive. */
   get timers(): { foreground: number; background: number } {
     const background = [...this.#timers].filter((timer) => timer.background).length;
     return { foreground: this.#timers.size - background, background };

@@ -10,7 +10,7 @@ import { Waiters } from './waiters.js';
 export interface Entry {
   readonly life: OrderLife;
   readonly waiters: Waiters;
-  /** What its handles show as `accepted`. */
+  /** The promise that its handles show as `accepted`. */
   accepted: Promise<OrderStatus> | null;
 }
 
@@ -52,7 +52,7 @@ export class OrderBook {
     return this.#enter(this.detached(identity), isRefUnique);
   }
 
-  /** An order that the gateway has, or is said to have. */
+  /** Adds an order that the gateway has, or that a caller names. */
   adopt(identity: Identity): Entry {
     return this.#enter(this.detached(identity), true);
   }
@@ -139,7 +139,7 @@ export class OrderBook {
     const { orderId, orderRef } = record;
     const entry: Entry = { life, waiters: new Waiters(), accepted: null };
     this.#entries.set(record, entry);
-    // Where the gateway has two live orders of one id, messages about the id are about the first.
+    // If the gateway has two live orders of one id, messages about the id are about the first.
     if (orderId > 0 && this.#byId.get(orderId)?.life.record.isOver !== false) this.#byId.set(orderId, entry);
     if (orderRef !== '' && isRefUnique) this.#byRef.set(orderRef, entry);
     if (this.#entries.size > this.#options.keepOrders) this.#forgetOne();

@@ -15,13 +15,13 @@ import {
   type OrderState,
 } from './types.js';
 
-/** What a handle asks of the ledger. */
+/** The actions of a handle, which the ledger carries out. */
 export interface OrderActions {
   modify(record: OrderRecord, changes: Order, options?: RequestOptions): Promise<OrderStatus>;
   cancel(record: OrderRecord, options?: RequestOptions): Promise<OrderStatus>;
 }
 
-/** What is known of one order, with all that has happened to it so far. Shared by its handles. */
+/** All that is known of one order, with its events so far. Its handles share it. */
 export class OrderLife {
   readonly record: OrderRecord;
   readonly actions: OrderActions;
@@ -122,7 +122,7 @@ export class OrderHandle implements Promise<OrderStatus>, AsyncIterable<OrderEve
     return this.#record.messages;
   }
 
-  /** What has become of it as far as is known now; null while the gateway has not answered. */
+  /** The outcome as far as it is known now; null while the gateway has not answered. */
   get outcome(): OrderOutcome | null {
     const { state, reason, doubt, status, isSeen } = this.#record;
     switch (state) {

@@ -22,8 +22,8 @@ import { nameOf, overError } from './waiters.js';
 /** How orders are kept account of. */
 export interface LedgerOptions {
   /**
-   * What the references of all orders of this program begin with. If it is given, a new connection finds the orders of
-   * an earlier process by it, and is ready when it has. Default `poolctl`, and no look for earlier orders.
+   * The prefix of the references of all orders of this program. If it is given, a new connection finds the orders of
+   * an earlier process by it before it is ready. Default `poolctl`, and no look for earlier orders.
    */
   readonly orderRefPrefix?: string;
   /** Between two looks for an order of which the gateway has no trace, in milliseconds. Default 2,000. */
@@ -200,7 +200,7 @@ export class OrderLedger {
     return this.#sender.send({ kind: 'cancel', record, message }, options);
   }
 
-  /** Of an order that may have been placed elsewhere. */
+  /** Cancels an order that may have been placed elsewhere. */
   cancelById(orderId: number, options: RequestOptions = {}): Promise<OrderStatus> {
     // Ids of orders that were entered in TWS are negative, or 0 where no client may change them.
     if (!Number.isSafeInteger(orderId) || orderId === 0 || Math.abs(orderId) > MOST_ID) {
@@ -272,7 +272,7 @@ export class OrderLedger {
     return new OrderHandle(life, this.#book.entryOf(life.record).accepted ?? this.#firstStatus(life, null));
   }
 
-  /** Of an order whose placement nobody here waits for, the first status is the one that is there, or comes. */
+  /** The first status of an order. If nobody here waits for its placement, that is the current or the next status. */
   #firstStatus(life: OrderLife, accepted: Promise<OrderStatus> | null): Promise<OrderStatus> {
     const entry = this.#book.entryOf(life.record);
     entry.accepted =

@@ -21,9 +21,9 @@ interface OrderMessagesParts {
   readonly book: OrderBook;
   readonly reconciler: Reconciler;
   readonly foreign: Signal<OpenOrder>;
-  /** What the references of orders begin with that an earlier process has placed; null: none is looked for. */
+  /** The prefix of references that an earlier process has given to orders; null: such orders are not adopted. */
   readonly recoversPrefix: string | null;
-  /** That order id is used. */
+  /** Marks that order id as used. */
   readonly raise: (orderId: number) => void;
 }
 
@@ -34,7 +34,7 @@ const NUMBERS_MS = 1000;
 /** How long the iterator of an order goes on after its end, where executions or commissions are missing. */
 const LINGER_MS = 5000;
 
-/** What the gateway says of orders: finds the order that it is about, and those who wait for it. */
+/** Takes the gateway's messages about orders: finds the order, and the callers that wait for it. */
 export class OrderMessages {
   readonly #parts: OrderMessagesParts;
   readonly #timers = new Set<Timer>();
@@ -227,7 +227,7 @@ export class OrderMessages {
     else if (kind === 'place' || (kind === null && mayRefuse(verdict, record))) record.refused(error);
     if (kind === null && !record.isSeen) this.#unclear(record, error);
     else if (kind === 'cancel' || kind === null) {
-      // What the gateway says instead of canceling: it may be filled, or gone.
+      // The order may be filled or gone, if the gateway refuses to cancel it.
       this.#later(UNCLEAR_MS, () => {
         if (!record.isOver) this.#parts.reconciler.start(false);
       });

@@ -13,7 +13,7 @@ import {
   toWhatIf,
 } from './wire.js';
 
-/** Which executions are asked for; default: all of today that the gateway knows. */
+/** Selects executions; default: all of today that the gateway knows. */
 export interface ExecutionFilter {
   /** 0: of any client. */
   readonly clientId?: number;

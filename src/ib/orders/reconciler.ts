@@ -121,7 +121,7 @@ export class Reconciler {
         failures = isRefused ? FAILURES : failures + 1;
         if (failures >= FAILURES) {
           this.#hasLooked();
-          // Where the orders of an earlier process are not known, one of them might be placed again.
+          // While the orders of an earlier process are not known, one of them might be placed again.
           if (this.#knows || !this.#options.recovers) this.#openGate();
         }
         if (isRefused) return;

@@ -80,7 +80,7 @@ export class OrderRecord {
     return isOver(this.state);
   }
 
-  /** What the gateway said last. `status` is empty while it said nothing. */
+  /** The last report of the gateway. `status` is empty while there is none. */
   get status(): OrderStatus {
     return {
       orderId: this.orderId,
@@ -197,7 +197,7 @@ export class OrderRecord {
   refused(reason: IbError, isConfirmed = false): void {
     if (this.isOver) return;
     this.reason = reason;
-    // What the gateway has shown before is over by such an error; what it never showed may still turn up.
+    // The error ends an order that the gateway has shown before. One that it never showed may still turn up.
     this.#isEndConfirmed = isConfirmed || this.isSeen;
     this.#enter('rejected');
   }
@@ -229,7 +229,7 @@ export class OrderRecord {
     return this.#awaitsNumbers;
   }
 
-  /** That status does not come. */
+  /** Gives up on that status. */
   forgoNumbers(): void {
     this.#awaitsNumbers = false;
   }
@@ -275,7 +275,7 @@ export class OrderRecord {
       this.#filled = executed;
       this.#averageFillPrice = fill.averagePrice ?? this.#averageFillPrice;
       this.#lastFillPrice = fill.price;
-      // What was said of the rest is older than this fill.
+      // The last figure for the rest is older than this fill.
       this.#remaining = null;
     }
     const total = Number(this.order.totalQuantity);
@@ -289,7 +289,7 @@ export class OrderRecord {
     }
   }
 
-  /** A combination is told as a whole and leg by leg: only the whole counts. */
+  /** The gateway reports a combination as a whole and leg by leg: only the whole counts. */
   #filledBy(fills: readonly Fill[]): number {
     const isCombo = this.contract.secType === 'BAG';
     return fills

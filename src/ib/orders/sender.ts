@@ -30,12 +30,12 @@ interface SenderParts {
 export interface OrderCall {
   readonly kind: MessageKind;
   readonly record: OrderRecord;
-  /** Of a modification: what it asks for. */
+  /** The values that a modification asks for. */
   readonly wants?: Order;
   readonly message: () => readonly [method: string, args: readonly unknown[]];
 }
 
-/** What settles an order that is in doubt. */
+/** The events that settle an order in doubt. */
 export const SETTLED_BY = {
   session: 'the look at the open orders, executions and completed orders after the next connect',
   answer: 'the next message of the gateway about it, or the next look at its lists',

@@ -1,7 +1,7 @@
 import { type Contract, describeContract, type Order } from '../contracts.js';
 import type { OrderRecord } from './record.js';
 
-/** What the gateway itself says of an order; it is not sent back. */
+/** Fields that the gateway adds to an order. They are not sent back. */
 const TOLD = [
   'orderId',
   'clientId',
@@ -12,7 +12,7 @@ const TOLD = [
   'completedStatus',
 ];
 
-/** What makes two orders the same, for those that have the same reference. */
+/** The fields that must agree for two orders with the same reference to be the same. */
 const TERMS = ['action', 'totalQuantity', 'orderType'] as const;
 
 /** `BUY 100 AAPL STK SMART LMT`. */

@@ -3,12 +3,12 @@ import type { Contract, Order, OrderStatus } from '../contracts.js';
 import { IbError, type IbErrorCode } from '../errors.js';
 
 /**
- * Where an order is in its life.
+ * The state of an order.
  * - `new`: not sent yet. `sent`: written to the gateway, which has not answered.
  * - `held`: sent with `transmit: false`. TWS keeps it and says nothing until it is transmitted.
  * - `working`, `partly-filled`: live. `inactive`: the gateway has it, and it does not work.
  * - `unknown`: it may be live. `OrderOutcome.settledBy` says what will settle it.
- * - `filled`, `cancelled`, `rejected`, `not-sent`: over.
+ * - the others: over.
  */
 export type OrderState =
   | 'new'
@@ -23,7 +23,7 @@ export type OrderState =
   | 'rejected'
   | 'not-sent';
 
-/** What became of a message that places, changes or cancels an order. */
+/** The outcome of a message that places, changes or cancels an order. */
 export type OrderOutcome =
   /** It never left, or the gateway has no trace of it: it is safe to place the order anew. */
   | { readonly kind: 'not-sent'; readonly reason: IbError }
@@ -35,7 +35,7 @@ export type OrderOutcome =
 /** Why a message about an order failed, and whether it may have had its effect all the same. */
 export class OrderError extends IbError {
   readonly outcome: 'not-sent' | 'unknown' | 'rejected';
-  /** What settles an outcome that is unknown; null for the others. */
+  /** Names the event that settles an unknown outcome; null for the others. */
   readonly settledBy: string | null;
 
   constructor(
@@ -85,20 +85,20 @@ export interface Fill {
   readonly side: string;
   readonly quantity: number;
   readonly price: number;
-  /** Of the order, this fill included. */
+  /** The sum of the order, this fill included. */
   readonly cumulativeQuantity: number | null;
   readonly averagePrice: number | null;
   readonly commission: Commission | null;
 }
 
-/** What the gateway said of an order beside its state. */
+/** A message of the gateway about an order, beside its state. */
 export interface OrderMessage {
   /** null: the ledger itself says so. */
   readonly ibCode: number | null;
   readonly text: string;
   readonly class: CodeClass;
   readonly hint: string | null;
-  /** Which message it refused; null where it refused none. */
+  /** The kind of message that it refused; null if it refused none. */
   readonly refused: 'place' | 'modify' | 'cancel' | null;
   /** IB's advanced reject, as the gateway sent it; null where there was none. */
   readonly advancedReject: unknown;
@@ -149,13 +149,13 @@ export interface CompletedOrder {
   readonly contract: Contract;
   readonly order: Order;
   readonly status: string;
-  /** `Filled Size: 100`, `Cancelled by Trader`. */
+  /** Free text, such as `Filled Size: 100`. */
   readonly completedStatus: string | null;
   readonly completedTime: string | null;
   readonly filled: number | null;
 }
 
-/** What an order would do to an account. Amounts are in the currency of the account; null where they are not told. */
+/** The effect of an order on an account. Amounts are in the currency of the account; null if not reported. */
 export interface WhatIf {
   readonly status: string;
   readonly initialMargin: MarginChange;

@@ -10,7 +10,7 @@ export type MessageKind = 'place' | 'modify' | 'cancel';
 export interface Waiter {
   readonly kind: MessageKind;
   readonly record: OrderRecord;
-  /** Of a modification: what it asks for. */
+  /** The values that a modification asks for. */
   readonly wants: Order | null;
   /** false while it waits for its turn. */
   readonly wasSent: boolean;
@@ -75,7 +75,7 @@ export class Waiters {
     const changes = this.#sent.filter(({ kind }) => kind === 'modify');
     if (said === 'open') {
       const at = changes.findLastIndex(({ wants }) => wants !== null && matches(wants, record.order));
-      // Those before it were replaced by it before the gateway answered.
+      // It replaced the earlier ones before the gateway answered.
       for (const waiter of changes.slice(0, at + 1)) waiter.resolve(status);
       for (const waiter of changes.slice(at + 1)) waiter.isContradicted = true;
       // PendingCancel is on its way to be canceled.
@@ -128,7 +128,7 @@ export function notSentError(name: string, cause: unknown): Error {
 function matches(wants: Order, has: Order): boolean {
   return Object.entries(wants).every(([name, value]) => {
     const other = has[name];
-    // What the gateway does not list says nothing against it.
+    // A field that the gateway does not list says nothing against it.
     return value === undefined || other === undefined || String(other) === String(value);
   });
 }

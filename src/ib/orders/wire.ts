@@ -1,7 +1,7 @@
 import type { Contract } from '../contracts.js';
 import type { Commission, CompletedOrder, Fill, OpenOrder, WhatIf } from './types.js';
 
-/** What the client library makes of the gateway's messages about orders, as far as it is used. */
+/** The gateway's messages about orders, as the client library decodes them, as far as they are used. */
 export interface WireStatus {
   readonly orderId: number;
   readonly status: string;
@@ -120,8 +120,8 @@ export function toWhatIf(state: unknown): WhatIf | null {
 }
 
 /**
- * What stays the same of an execution when IB corrects it: all but the last part of its id. Ids that are not made up
- * as IB's are taken as they are.
+ * The part of an execution id that a correction by IB leaves unchanged: all but its last part. Ids of another form
+ * are taken whole.
  */
 export function executionKey(execId: string): string {
   return /^[^.]+\.[^.]+\.[^.]+\.\d+$/.test(execId) ? execId.slice(0, execId.lastIndexOf('.')) : execId;

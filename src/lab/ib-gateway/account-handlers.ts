@@ -156,7 +156,7 @@ function accountsFor(
   return null;
 }
 
-/** What every account has: value and currency, which is empty for values that are not amounts. */
+/** The values of every account, with their currency, which is empty for values that are not amounts. */
 const ACCOUNT_VALUES: Readonly<Record<string, readonly [value: string, currency: string]>> = {
   AccountType: ['INDIVIDUAL', ''],
   AccruedCash: ['0.00', 'USD'],

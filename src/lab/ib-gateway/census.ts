@@ -75,7 +75,7 @@ export interface GatewayCounts {
   };
   /** Faults injected, by kind. */
   readonly faults: Readonly<Record<string, number>>;
-  /** What came and was no request, by reason. */
+  /** Inputs that were no request, by reason. */
   readonly badInput: Readonly<Record<string, number>>;
 }
 
@@ -103,7 +103,7 @@ export class Tally {
   }
 }
 
-/** What is counted where it happens; what is open now is asked of whoever holds it, when the counts are read. */
+/** Counts of events, taken where they happen. Counts of open things come from their holders, when they are read. */
 export class Census {
   accepted = 0;
   mostOpen = 0;
@@ -145,7 +145,7 @@ export class Census {
   }
 }
 
-/** What is open now. */
+/** The things that are open now. */
 export interface OpenNow {
   readonly connections: number;
   readonly readyIds: readonly number[];

@@ -1,7 +1,7 @@
 import type { Instrument, TradingDays } from './wire/model.js';
 import type { ContractQuery } from './wire/request-types.js';
 
-/** What the gateway's instruments of one kind have in common. Kinds that are not here are unknown contracts. */
+/** The common properties of instruments of one kind. Contracts of other kinds are unknown. */
 interface Kind {
   readonly symbols: RegExp;
   readonly exchange: string;
@@ -72,7 +72,7 @@ const KNOWN: Readonly<
 };
 /** A Map, since most symbols that are looked up are not there. */
 const KNOWN_BY_KEY = new Map(Object.entries(KNOWN));
-/** Where futures are listed, with their multiplier, least price step and approximate price. */
+/** The exchanges of futures, with multiplier, least price step and approximate price. */
 const FUTURES: Readonly<
   Record<string, readonly [exchange: string, multiplier: string, tick: number, price: number]>
 > = {
@@ -90,7 +90,7 @@ const FUTURES: Readonly<
   DAX: ['EUREX', '25', 1, 19_500],
   ESTX50: ['EUREX', '10', 1, 4900],
 };
-/** What a unit of each currency is worth in US dollars, about. */
+/** The approximate worth of a unit of each currency in US dollars. */
 const CURRENCIES: Readonly<Record<string, number>> = {
   ...{ USD: 1, EUR: 1.08, GBP: 1.27, CHF: 1.13, JPY: 0.0067, AUD: 0.65, NZD: 0.6, CAD: 0.72, SEK: 0.093 },
   ...{ NOK: 0.091, DKK: 0.145, HKD: 0.128, SGD: 0.74, CNH: 0.138, MXN: 0.05, PLN: 0.25, ZAR: 0.055 },
@@ -390,7 +390,7 @@ function strikesAround(price: number): number[] {
   return Array.from({ length: count }, (_, at) => (middle - STRIKES_EACH_SIDE + at) * step);
 }
 
-/** What it would bring today, and more the nearer the strike is to the price. */
+/** The intrinsic value, and more the nearer the strike is to the price. */
 function optionPrice(price: number, strike: number, right: string): number {
   const intrinsic = Math.max(0, right === 'C' ? price - strike : strike - price);
   return Math.max(0.05, intrinsic + 0.04 * price * Math.exp(-Math.abs(price - strike) / (0.1 * price)));

@@ -10,7 +10,7 @@ import type { Fault } from './faults.js';
 export interface ControlClient extends AsyncDisposable {
   counts(): Promise<GatewayCounts>;
   clearCounts(): Promise<void>;
-  /** Where clients reach the gateway now. */
+  /** The address at which clients reach the gateway now. */
   info(): Promise<GatewayInfo>;
   /** Resolves when it shows, with a number to heal it by. */
   inject(fault: Fault): Promise<number>;

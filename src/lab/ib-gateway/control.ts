@@ -10,7 +10,7 @@ import { toFault } from './faults.js';
 import type { Gateway } from './gateway.js';
 
 /**
- * What is spoken on the control socket: lines of JSON, each answered by one, in order. The first must be
+ * The protocol of the control socket: lines of JSON, each answered by one, in order. The first must be
  * `{"do":"auth","token":"..."}`, since any user of the machine reaches the port. After that:
  * `{"do":"counts"}` `{"do":"clear"}` `{"do":"info"}` `{"do":"inject","fault":{"kind":"drop"}}` `{"do":"heal","id":1}`;
  * without an id all faults are healed. An answer is `{"ok":true,...}` or `{"ok":false,"error":"..."}`.
@@ -18,7 +18,7 @@ import type { Gateway } from './gateway.js';
 export interface Control extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** What its clients must know. */
+  /** The address and the token, which clients need. */
   readonly token: string;
   close(): Promise<void>;
 }
@@ -100,7 +100,7 @@ function serve(socket: Socket, gateway: Gateway, token: string, isKnown: () => v
       received = received.slice(end + 1);
       if (line === '') continue;
       const command = parsed(line);
-      // What is no JSON is no mistake of a client of ours, but another protocol: a browser's, say.
+      // Input that is not JSON is another protocol, such as a browser's, and no mistake of our own client.
       if (command === null) {
         socket.destroy();
         return;
@@ -121,7 +121,7 @@ function serve(socket: Socket, gateway: Gateway, token: string, isKnown: () => v
     socket.resume();
   };
   const gone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
-  // Whatever happens to one who asks is nothing to the gateway.
+  // A failure of a control connection does not concern the gateway.
   socket.on('error', () => {});
   socket.on('data', (bytes) => {
     received += decoder.write(bytes);

@@ -28,7 +28,7 @@ const MOST_SYMBOLS = 16;
 const STREAMS = ['Last', 'AllLast', 'BidAsk', 'MidPoint'];
 const OPTION_EXCHANGES = ['SMART', 'CBOE'];
 
-/** What needs the vendor's servers has no answer while they are not reached. */
+/** Requests that need the vendor's servers have no answer while these are not reached. */
 export const dataHandlers = {
   contractDetails(session: Client, house: House, { id, contract }: RequestOf<'contractDetails'>): void {
     if (!house.linked) return;

@@ -6,7 +6,7 @@ import { GatewayError } from './errors.js';
 /** A port that was ours is soon ours again. */
 const RETRY_MS = 50;
 
-/** Where clients come in: a listening port that can be shut, opened again, and moved. */
+/** The entrance for clients: a listening port that can be shut, opened again, and moved. */
 export class Door {
   readonly host: string;
   #port: number;

@@ -2,7 +2,7 @@ import { CodedError, type CodedErrorOptions } from '../../base/coded-error.js';
 
 export type GatewayErrorCode = 'ERR_IB_GATEWAY_LISTEN' | 'ERR_IB_GATEWAY_OPTION' | 'ERR_IB_GATEWAY_CONTROL';
 
-/** What keeps the simulated gateway from starting, or a program from talking to it. */
+/** An error that keeps the simulated gateway from starting, or a program from talking to it. */
 export class GatewayError extends CodedError<GatewayErrorCode> {
   constructor(code: GatewayErrorCode, message: string, options: CodedErrorOptions = {}) {
     super(code, message, { kind: code === 'ERR_IB_GATEWAY_OPTION' ? 'usage' : 'unavailable', ...options });

@@ -5,7 +5,7 @@ import type { Request, RequestName } from './wire/request-types.js';
 
 export type ErrorFault = Extract<Fault, { readonly kind: 'error' }>;
 
-/** Those that hold for a while, and are looked up where they matter; the others happen once. */
+/** Faults that last for a while. They are looked up where they matter; all others happen once. */
 export type LastingFault = Extract<
   Fault,
   {
@@ -20,7 +20,7 @@ export type LastingFault = Extract<
   }
 >;
 
-/** What of a connection decides whether a fault is meant for it. */
+/** The properties of a connection that decide whether a fault is meant for it. */
 export interface FaultSubject {
   /** null before the client has said it. */
   readonly clientId: number | null;
@@ -35,11 +35,11 @@ interface Holding {
   times: number | null;
 }
 
-/** What is done to a connection when it comes. */
+/** The fault that a new connection meets. */
 export interface DoorFault {
   readonly delayMs: number;
   readonly silent: boolean;
-  /** The version that it is told; null for the right one. */
+  /** The version that the gateway pretends to have; null for the right one. */
   readonly version: number | null;
 }
 
@@ -70,7 +70,7 @@ export class FaultBoard {
     this.#holding = [];
   }
 
-  /** What a connection that comes now meets; uses up what is for so many connections only. */
+  /** The fault that a connection meets now. Uses up faults that are for a number of connections only. */
   atDoor(): DoorFault {
     if (this.#holding.length === 0) return OPEN_DOOR;
     let { delayMs, silent, version } = OPEN_DOOR;
@@ -86,7 +86,7 @@ export class FaultBoard {
     return { delayMs, silent, version };
   }
 
-  /** What disturbs the output to that connection; null for nothing. */
+  /** The fault of the output to that connection; null for none. */
   output(subject: FaultSubject): OutputFault | null {
     if (this.#holding.length === 0) return null;
     let ranges: (readonly [fromMs: number, toMs: number])[] | null = null;

@@ -1,7 +1,7 @@
 import { ValueError } from '../../base/units.js';
 import { REQUEST_NAMES, type RequestName } from './wire/request-types.js';
 
-/** What goes wrong on purpose. Times are in milliseconds. */
+/** A fault that is injected. Times are in milliseconds. */
 export type Fault = FaultKind & FaultScope;
 
 export type FaultKind =
@@ -15,7 +15,7 @@ export type FaultKind =
   | { readonly kind: 'refuse' }
   /** Each message is held back for a while, between the two; their order stays. */
   | { readonly kind: 'latency'; readonly fromMs: number; readonly toMs: number }
-  /** What is sent comes in pieces of so many bytes. */
+  /** Messages arrive in pieces of so many bytes. */
   | { readonly kind: 'slice'; readonly bytes: number }
   /** Requests are read and not answered: all, or those named. */
   | { readonly kind: 'mute'; readonly requests?: readonly RequestName[] }

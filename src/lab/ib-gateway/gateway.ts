@@ -22,7 +22,7 @@ export interface Gateway extends AsyncDisposable {
   /** The port that clients reach it at; the fault `move-port` changes it. */
   readonly port: number;
   readonly serverVersion: number;
-  /** What it has seen so far. */
+  /** The counts so far. */
   counts(): GatewayCounts;
   /** Begins to count anew. What is open stays open. */
   clearCounts(): void;
@@ -38,9 +38,9 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * Starts a gateway that speaks the text protocol of TWS (100 to 200), behaves as the real one does where that is
- * known, and goes wrong where it is told to. All its data are made up. Rejects with a GatewayError where an option
- * makes no sense or the port cannot be had.
+ * Starts a gateway that speaks the text protocol of TWS (100 to 200) and behaves as the real one does where that is
+ * known. Faults can be injected. All its data are made up. Rejects with a GatewayError if an option makes no sense or
+ * the port cannot be had.
  */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const gateway = new SimulatedGateway(options);

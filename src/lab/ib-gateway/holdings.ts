@@ -2,7 +2,7 @@ import type { Market } from './market.js';
 import { ANY_STOCK } from './market.js';
 import type { Instrument, Position, Preview } from './wire/model.js';
 
-/** What the first account holds at the start; the second holds twice as much, and so on. */
+/** The positions of the first account at the start. The second holds twice as much, and so on. */
 const INITIAL = [
   ['AAPL', 100],
   ['MSFT', 50],
@@ -53,7 +53,7 @@ export class Holdings {
     return { position, realized };
   }
 
-  /** What a trade would do to the margins of the account. */
+  /** Previews the effect of a trade on the margins of the account. */
   preview(
     account: string,
     instrument: Instrument,

@@ -27,7 +27,7 @@ export interface GatewaySettings {
   readonly masterClientId: number | null;
 }
 
-/** What all sessions of a gateway share. */
+/** The state that all sessions of a gateway share. */
 export interface House {
   readonly options: GatewaySettings;
   readonly clock: Clock;
@@ -45,7 +45,7 @@ export interface House {
   census: Census;
   /** Whether the vendor's servers are reached. */
   linked: boolean;
-  /** Which of the prices that follow each other holds now. */
+  /** The number of the current tick, which decides the prices. */
   tick: number;
   /** Sees to it that those who subscribe get what is new. */
   wantTicks(): void;

@@ -63,7 +63,7 @@ export class Market {
     const known = this.#found.get(key);
     if (known !== undefined) return known;
     const found = this.#lookUp(query);
-    // Which options and futures there are depends on the date, and an unknown number may be known later.
+    // The list of options and futures depends on the date, and an unknown number may be known later.
     if (found.length === 1 && this.#found.size < MOST_INSTRUMENTS) this.#found.set(key, found);
     return found;
   }

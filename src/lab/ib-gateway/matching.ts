@@ -1,11 +1,11 @@
 import type { Quote } from './market.js';
 import type { Instrument, Order } from './wire/model.js';
 
-/** What of an order changes with prices only. */
+/** The part of an order that changes with prices only. */
 export interface Trigger {
   /** Whether its stop or touch price was reached; true for orders without one. */
   readonly isHit: boolean;
-  /** Where the stop of a trailing order is now; null for other orders. */
+  /** The current stop of a trailing order; null for other orders. */
   readonly stop: number | null;
 }
 
@@ -25,7 +25,7 @@ export function isConditional({ terms: { orderType } }: Order): boolean {
   return STOPS.has(orderType) || TOUCHES.has(orderType) || TRAILS.has(orderType);
 }
 
-/** What a price does to the trigger of an order. */
+/** Gives the trigger of an order after a price. */
 export function triggered(order: Order, before: Trigger, { last }: Quote): Trigger {
   const { orderType, auxPrice, action, trailStopPrice, trailingPercent } = order.terms;
   if (before.isHit || !isConditional(order)) return { isHit: true, stop: before.stop };
@@ -44,7 +44,7 @@ export function triggered(order: Order, before: Trigger, { last }: Quote): Trigg
   return { isHit, stop: null };
 }
 
-/** What of an order is executed at a price, no more than is shown at it; null for nothing. */
+/** Gives the part of an order that is executed at a price, no more than the size shown at it; null for none. */
 export function fillOf(order: Order, { isHit }: Trigger, { bid, ask, bidSize, askSize }: Quote): Fill | null {
   const { orderType, action, limitPrice, timeInForce, allOrNone } = order.terms;
   const isBuy = action === 'BUY';

@@ -19,7 +19,7 @@ export interface GatewayOptions {
   readonly accounts?: readonly string[];
   /** Connections at once. Default 32. */
   readonly clientCap?: number;
-  /** What one more sees: it is closed (default), or never answered. */
+  /** The treatment of one client more: it is closed (default), or never answered. */
   readonly overCap?: 'close' | 'silence';
   /** Messages per second of all clients together before error 100; null for no limit. Default 50. */
   readonly messagesPerSecond?: number | null;

@@ -6,7 +6,7 @@ import type { Instrument, Order, OrderStatusWord } from './wire/model.js';
 import { type Notice, notices } from './wire/notices.js';
 import type { OrderRequest } from './wire/request-types.js';
 
-/** What happened to an order: each is told to those whom it concerns. */
+/** An event of an order, which its client and the master client hear of. */
 export type OrderEvent =
   /** It was taken on, or changed. */
   | { readonly kind: 'shown'; readonly order: Order }
@@ -15,7 +15,7 @@ export type OrderEvent =
       readonly order: Order;
       readonly quantity: number;
       readonly price: number;
-      /** Of this fill; the order has the sum. */
+      /** The commission of this fill. The order has the sum. */
       readonly commission: number;
     }
   | { readonly kind: 'canceled'; readonly order: Order }
@@ -282,7 +282,7 @@ export class Orders {
     return events;
   }
 
-  /** What a fill does to the other orders of its group: of type 1 they end, of others they lose as much. */
+  /** Applies a fill to the other orders of its group: those of type 1 end, all others lose as much. */
   #reduceGroup(entry: Entry, quantity: number, nowMs: number): OrderEvent[] {
     return this.#groupOf(entry.order).flatMap((other): OrderEvent[] => {
       const type = entry.order.terms.ocaGroup === '' ? 2 : entry.order.terms.ocaType;

@@ -34,7 +34,7 @@ interface Held {
   readonly onSent: (() => void) | null;
 }
 
-/** What goes out on one connection: in order, in few writes, and with the faults that hold. */
+/** The output of one connection: in order, in few writes, and with the current faults. */
 export class Outbox {
   readonly #socket: Socket;
   readonly #options: OutboxOptions;

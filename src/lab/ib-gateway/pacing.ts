@@ -130,7 +130,7 @@ export class HistoryPacing {
   }
 }
 
-/** What makes two requests for history the same. */
+/** The key by which two requests for history are the same. */
 export function historyKey(query: HistoryQuery): string {
   const { contract, end, barSize, duration, whatToShow, regularHoursOnly } = query;
   const rest = [end, duration, barSize, whatToShow, regularHoursOnly ? 'rth' : 'all'];

@@ -26,11 +26,11 @@ type Phase =
 
 /** Clients that say nothing are not waited for longer. */
 const HANDSHAKE_MS = 30_000;
-/** A client whose id is in use is told so, and has this long to read it. */
+/** A client whose id is in use has this long to read the refusal. */
 const REJECTED_MS = 700;
 /** The newest version whose messages have no length prefixes. */
 const LAST_UNFRAMED_VERSION = 76;
-/** What is left to be sent is not waited for longer. */
+/** The longest wait for output that is left. */
 const CLOSING_MS = 1000;
 
 /** One connection of a client, from the first byte to the last. */
@@ -71,7 +71,7 @@ export class Session implements Client {
       },
       onRoom: () => this.#work(),
     });
-    // Whatever happens to a client, it is over with it: that is all that matters here.
+    // Any error of the socket ends the client: nothing else matters here.
     socket.on('error', () => {});
     socket.on('close', () => this.#end());
     socket.on('data', (bytes) => this.#receive(bytes));

@@ -7,7 +7,7 @@ export interface CurrentBar {
   bar: Bar | null;
 }
 
-/** What a client receives until it cancels. */
+/** A subscription, which lasts until the client cancels it. */
 export type Subscription =
   | {
       readonly kind: 'marketData';

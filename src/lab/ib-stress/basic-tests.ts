@@ -18,7 +18,7 @@ const LEAST_STRESS_WORKERS = 10;
 /** The faults of the stress test happen within this time. */
 const FAULTS_MS = 1500;
 
-/** What a call went over. */
+/** A call, and the connection that it uses. */
 interface Call {
   readonly worker: number;
   readonly connection: object;
@@ -149,7 +149,7 @@ function requestOf({ random, isLive }: Trial): Request {
   return all[Math.floor(random() * all.length)] ?? history;
 }
 
-/** What goes wrong, and when, in milliseconds after the start: the same for the same seed. */
+/** The faults with their times, in milliseconds after the start: the same for the same seed. */
 function scheduleOf({ random }: Trial): readonly (readonly [atMs: number, fault: Fault])[] {
   const at = (): number => Math.floor(random() * FAULTS_MS);
   const bytes = 1 + Math.floor(random() * 2000);

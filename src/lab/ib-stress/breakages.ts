@@ -10,7 +10,7 @@ import type { ScenarioName } from './names.js';
 
 /** A way to break the pool on purpose: a scenario that cannot fail proves nothing. */
 export interface Breakage {
-  /** What the pool does wrong. */
+  /** The defect of the pool. */
   readonly what: string;
   readonly pacing?: PacingOptions;
   readonly pool?: (options: Sound) => Sound;
@@ -253,7 +253,7 @@ function inTurn(pacer: Pacer): Pacer {
 function withoutOrderLists(line: Line): Line {
   return opening(line, (target, hear) => {
     const link = line.open(target, (event, args) => {
-      // Those that come by themselves are lost, too.
+      // Ids that come unasked are lost, too.
       if (event !== 'openOrder') hear(event, args);
     });
     const ends: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@ import type { GatewayCounts } from '../ib-gateway/census.js';
 import type { Meter, Range } from './meter.js';
 import type { IbComparison } from './types.js';
 
-/** What the client believes, beside what goes over its connections. */
+/** The client's own counts, beside those of its connections. */
 export interface ClientView {
   /** Streams of market data that the gateway should have now. */
   readonly streams: number;
@@ -30,7 +30,7 @@ export function compareCounts(meter: Meter, view: ClientView, counts: GatewayCou
       .sort((a, b) => a - b)
       .map((code) => {
         const heard = meter.codes.get(code) ?? 0;
-        // What was told a connection in its last moment may not have got there.
+        // A message to a connection in its last moment may not have arrived.
         const most = meter.anyEnded ? Number.POSITIVE_INFINITY : heard;
         return comparison(`code ${code} told`, { least: heard, most }, errors[code] ?? 0);
       }),

@@ -13,7 +13,7 @@ const HOST = '127.0.0.1';
 const pipe = new Socket({ fd: 4, readable: true, writable: true });
 const tell = (value: unknown) => void pipe.write(`${JSON.stringify(value)}\n`);
 const open = new Map<number, Open>();
-/** In which the loop's delay is sampled, in milliseconds; the delay that is told contains it. */
+/** The interval at which the loop's delay is sampled, in milliseconds. Each measured delay contains it. */
 const LAG_RESOLUTION_MS = 20;
 
 interface Open {

@@ -1,7 +1,7 @@
 import type { ControlClient } from '../ib-gateway/control-client.js';
 import type { GatewayOptions } from '../ib-gateway/options.js';
 
-/** What of a simulated gateway a scenario may choose. */
+/** The options of a simulated gateway that a scenario may choose. */
 export interface GatewayWish
   extends Omit<GatewayOptions, 'host' | 'port' | 'clock' | 'log' | 'accounts' | 'faults'> {
   /** How many times faster than the machine's its clock runs. Default 1. */
@@ -18,7 +18,7 @@ export interface StressGateway extends AsyncDisposable {
   stalledMs(): Promise<number | null>;
 }
 
-/** Where gateways come from: a new one for each run, or ever the same real one. */
+/** The source of gateways: a new one for each run, or always the same real one. */
 export interface Gateways extends AsyncDisposable {
   /** HOST:PORT of a real one; null where they are simulated. */
   readonly place: string | null;

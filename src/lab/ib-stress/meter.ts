@@ -8,7 +8,7 @@ export interface Range {
   most: number;
 }
 
-/** Where a message of the client's is counted at the gateway, and the event that shows that it came there. */
+/** The gateway's count for a message of the client, and the event that shows that it arrived. */
 const KINDS: Readonly<Record<string, readonly [kind: string, answer: string | null]>> = {
   reqCurrentTime: ['currentTime', 'currentTime'],
   reqContractDetails: ['contractDetails', 'contractDetailsEnd'],

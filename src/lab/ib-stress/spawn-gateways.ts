@@ -7,7 +7,7 @@ import { connectControl } from '../ib-gateway/control-client.js';
 import { GatewayError } from '../ib-gateway/errors.js';
 import type { Gateways, GatewayWish } from './gateways.js';
 
-/** What the process of the gateways is told; each order is answered under its id. */
+/** The orders to the process of the gateways. Each is answered under its id. */
 export type GatewaysOrder =
   | { readonly id: number; readonly kind: 'start'; readonly wish: GatewayWish }
   | { readonly id: number; readonly kind: 'stalled' | 'stop'; readonly gateway: number };
@@ -71,7 +71,7 @@ function startProcess(): Gateways {
     };
     child.once('exit', ended).once('error', ended);
   });
-  // Its end is told by the process; the reader of lines reports what breaks the pipe once more.
+  // The process reports its own end. The reader of lines would report a broken pipe once more.
   pipe.on('error', ignore);
   const lines = createInterface({ input: pipe }).on('error', ignore);
   lines.on('line', (line) => {

@@ -23,7 +23,7 @@ export interface IbStressOptions {
   /** `worker`: each connection of a scenario on a thread of its own. */
   readonly scenarioTopology: Topology;
   readonly workers: number;
-  /** Of each worker. */
+  /** The number for each worker. */
   readonly requests: number;
   readonly clientIdBase: number;
   readonly seed: number;
@@ -47,14 +47,14 @@ export interface IbStressOptions {
   readonly onRun?: (name: string, done: number, all: number) => void;
 }
 
-/** What a message may be late, as the pacing sees to it, on a machine that is busy. */
+/** The delay of a message on a busy machine that the pacing allows for. */
 const REAL_MARGIN_MS = 75;
 const FAST_MARGIN_MS = 150;
 const NOTICE_MS = 1000;
 /** Shorter than anything that a run allows for. */
 const STALL_MS = 75;
 const MOST_REPEATS = 5;
-/** What 32 threads may need to start on a machine that has no time for them. */
+/** The time that 32 threads may need to start on a busy machine. */
 const THREADS_MS = 60_000;
 
 /**

@@ -25,7 +25,7 @@ export interface TrialOptions {
   readonly topology: Topology;
   /** Workers of a basic test. */
   readonly workers: number;
-  /** Of each worker. */
+  /** The number for each worker. */
   readonly requests: number;
   /** The first client id. */
   readonly clientIdBase: number;
@@ -34,7 +34,7 @@ export interface TrialOptions {
   /** How many times longer than usual a slow machine is waited for. */
   readonly patience: number;
   readonly pacing: PacingOptions;
-  /** That of a real gateway, which all runs share. Default: one of its own, made of `pacing`. */
+  /** The pacer of a real gateway, which all runs share. Default: a pacer made of `pacing`. */
   readonly pacer: Pacer | null;
   readonly breakage: Breakage | null;
   /** Ends the work at the first failure, where it can. Default false. */
@@ -45,7 +45,7 @@ export interface TrialOptions {
   readonly memoryBytes: (() => number) | null;
 }
 
-/** What came of a trial. */
+/** The outcome of a trial. */
 export interface TrialOutcome {
   readonly checks: readonly IbCheck[];
   readonly comparisons: readonly IbComparison[] | null;
@@ -60,13 +60,13 @@ export interface TrialOutcome {
 }
 
 const LOOK_MS = 5;
-/** What is to happen at once has this long to, on the machine's clock, before it counts as never. */
+/** The time on the machine's clock within which immediate effects must show. */
 const SOON_MS = 5000;
 /** A user who stops it does not wait longer for the pools. */
 const STOPPED_MS = 500;
 /** A trial that is longer under way hangs; by its own clock it may take longer than that. */
 const LONGEST_MS = 45_000;
-/** In which the loop's delay is sampled; the delay that is told contains it. */
+/** The interval at which the loop's delay is sampled. Each measured delay contains it. */
 const LAG_RESOLUTION_MS = 10;
 const COUNTERS = {
   asked: 0,
@@ -223,7 +223,7 @@ export class Trial {
     return this.#lastCounts;
   }
 
-  /** Where clients reach the gateway now. */
+  /** The address at which clients reach the gateway now. */
   async gatewayPort(): Promise<number> {
     return (await this.#control().info()).port;
   }
@@ -365,7 +365,7 @@ export class Trial {
     );
   }
 
-  /** Whatever happened: nothing goes on after that. */
+  /** Ends everything, in any case. */
   async abandon(): Promise<void> {
     this.#over.abort(new TrialOver('it is over'));
     const pools = [...this.#pools];

@@ -30,7 +30,7 @@ export interface IbSpread {
   readonly max: number;
 }
 
-/** What was measured in one run, by its clock, which may be faster than the machine's. null is not measured. */
+/** The figures of one run, by its clock, which may be faster than the machine's. null is not measured. */
 export interface IbRunFigures {
   /** To have the library loaded, and the thread started if there is one. */
   readonly workerStart: IbSpread | null;
@@ -55,7 +55,7 @@ export interface IbRunFigures {
     readonly late: number;
   };
   readonly clientIds: {
-    /** Those that were ready, in ascending order. */
+    /** The ids that were ready, in ascending order. */
     readonly seen: readonly number[];
     /** Whether no two connections of the pools ever had the same. */
     readonly unique: boolean;
@@ -68,7 +68,7 @@ export interface IbRunFigures {
     readonly peakSecond: number;
     /** As the gateway counts them; null where it cannot be asked. */
     readonly gatewayPeakSecond: number | null;
-    /** What of the gateway's 50 a second was never used, as a share of 1. */
+    /** The share of the gateway's 50 messages a second that was never used. */
     readonly headroom: number;
     readonly queueWait: IbSpread | null;
     /** Errors 100, and requests for history that were refused. */
@@ -76,7 +76,7 @@ export interface IbRunFigures {
     readonly historyRefused: number | null;
   };
   readonly roundTrip: IbSpread | null;
-  /** Of the machine's clock: how late the event loop of this process was. */
+  /** The delay of this process's event loop, on the machine's clock. */
   readonly loopLag: { readonly p99: number; readonly max: number };
   readonly rssBytes: number | null;
   readonly leftovers: {
@@ -91,7 +91,7 @@ export interface IbRunFigures {
 /** A run that says nothing of the pool, and was made again. */
 export interface IbRepeat {
   readonly stalledMs: number;
-  /** What did not hold. */
+  /** The checks that failed. */
   readonly checks: readonly IbCheck[];
   readonly comparisons: readonly IbComparison[];
 }

@@ -88,7 +88,7 @@ export function positionProfit(id: number, held: Position, version: number): Rep
   return [95, id, held.quantity, unrealized, ...parts(unrealized, version), cents(worthOf(held))];
 }
 
-/** What a position would bring over its cost. */
+/** The profit of a position over its cost. */
 export function profitOf(held: Position): number {
   return cents(worthOf(held) - held.quantity * held.averageCost);
 }

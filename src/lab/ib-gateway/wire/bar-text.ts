@@ -25,7 +25,7 @@ export function joinedBars(bars: readonly Bar[], { old }: { readonly old: boolea
     if (old) at = writeText(at, 'false');
     at = writeWhole(at, count);
   }
-  // Each field ends with a NUL; that of the last is left to whoever sends them.
+  // Each field ends with a NUL, except for the last one, whose NUL the sender adds.
   return new JoinedFields(text + page.toString('latin1', 0, Math.max(0, at - 1)));
 }
 
@@ -72,7 +72,7 @@ function writePrice(at: number, value: number): number {
   return end + 1;
 }
 
-/** Of a whole number of 31 bits. */
+/** Writes the digits of a whole number of 31 bits; gives the place after them. */
 function writeDigits(at: number, value: number): number {
   let count = 0;
   let left = value | 0;

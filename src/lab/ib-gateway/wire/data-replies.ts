@@ -108,7 +108,7 @@ export function marketRule(ruleId: number, step: number): Reply {
   return [93, ruleId, 1, 0, step];
 }
 
-/** Which exchange each bit of a quote's mask stands for. */
+/** The exchange of each bit of a quote's mask. */
 export function smartComponents(id: number): Reply {
   return [82, id, 3, 0, 'NASDAQ', 'Q', 1, 'NYSE', 'N', 2, 'ARCA', 'P'];
 }

@@ -3,7 +3,9 @@
  * a length of four bytes (big-endian) and the fields, each ended by a NUL. Pure: bytes in, texts out.
  */
 
-/** What a connection's bytes come to: the greeting, then messages; or what is wrong with them, for good. */
+/**
+ * The content of a connection's bytes: the greeting, then messages; or the reason why they are unreadable, for good.
+ */
 export type Inbound =
   | { readonly kind: 'hello'; readonly hello: Hello }
   | { readonly kind: 'message'; readonly fields: readonly string[] }
@@ -13,7 +15,7 @@ export type Inbound =
 export interface Hello {
   readonly fromVersion: number;
   readonly toVersion: number;
-  /** What follows the versions: `+PACEAPI`, for one. Empty for most. */
+  /** The text after the versions, such as `+PACEAPI`. Empty for most clients. */
   readonly connectOptions: string;
 }
 
@@ -149,7 +151,7 @@ export function encodeFrame(fields: readonly Field[]): Buffer {
   return frame;
 }
 
-/** What a client says first, as a frame reader takes it: for tests, and for clients of one's own. */
+/** The greeting of a client, as a frame reader takes it: for tests, and for clients of one's own. */
 export function encodeHello(versions: string): Buffer {
   const text = Buffer.from(versions);
   const length = Buffer.alloc(LENGTH_BYTES);

@@ -25,7 +25,7 @@ export interface Instrument {
   /** The least that is traded or quoted. */
   readonly sizeStep: number;
   readonly trading: TradingDays;
-  /** What an option or future is on. */
+  /** The underlying of an option or future. */
   readonly underlying: { readonly conId: number; readonly symbol: string; readonly secType: string } | null;
   /** Approximate price. */
   readonly basePrice: number;
@@ -118,7 +118,7 @@ export interface OrderTerms {
   readonly trailingPercent: string;
 }
 
-/** What an order would do to the margins of its account. */
+/** The effect of an order on the margins of its account. */
 export interface Margins {
   readonly initial: number;
   readonly maintenance: number;
@@ -152,7 +152,7 @@ export interface Execution {
   readonly side: 'BOT' | 'SLD';
   readonly quantity: number;
   readonly price: number;
-  /** Of the order, with this fill. */
+  /** The sum of the order, with this fill. */
   readonly cumulative: number;
   readonly averagePrice: number;
   readonly commission: number;

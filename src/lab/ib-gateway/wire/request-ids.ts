@@ -11,7 +11,7 @@ export function requestId(fields: readonly string[], version: number): number {
   return place === null ? -1 : (wholeNumber(fields[place]) ?? -1);
 }
 
-/** Which field holds the id; null for none. Older messages carry a version of their own in front of it. */
+/** The field that holds the id; null for none. Older messages have a version of their own before it. */
 function idPlace(type: number, version: number): 1 | 2 | null {
   const since = AFTER_VERSION_UNTIL[type];
   if (since !== undefined) return version >= since ? 1 : 2;

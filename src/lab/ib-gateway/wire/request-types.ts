@@ -1,6 +1,6 @@
 import type { OrderTerms } from './model.js';
 
-/** What a client may ask for, by the name it is counted under. */
+/** The requests of clients, by the names under which they are counted. */
 export type RequestName = Request['name'];
 
 const names = {
@@ -111,7 +111,7 @@ export interface OrderRequest {
   readonly terms: OrderTerms;
 }
 
-/** Which executions are wanted; empty fields match all. */
+/** Selects executions; empty fields match all. */
 export interface ExecutionFilter {
   readonly clientId: number;
   readonly account: string;

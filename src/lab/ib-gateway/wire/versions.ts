@@ -61,7 +61,7 @@ export const Since = {
   ineligibilityReasons: 186,
   bondTradingHours: 188,
   includeOvernight: 189,
-  /** Cancelling an order loses its version. */
+  /** The cancellation of an order has no version any more. */
   cmeTagging: 192,
   cmeTaggingInOpenOrder: 193,
   /** Errors lose their version and gain their time. */

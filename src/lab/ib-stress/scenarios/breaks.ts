@@ -211,7 +211,7 @@ export const shutdown: Scenario = {
   },
 };
 
-/** A caller that holds a lease and never returns it is told. */
+/** A caller that never returns its lease gets an error. */
 async function noGrace(trial: Trial): Promise<void> {
   await trial.inject({ kind: 'mute' });
   const pool = trial.pool({ topology: 'worker', workers: 2, clientId: trial.clientIdBase + 8 });
