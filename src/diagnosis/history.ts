@@ -26,6 +26,8 @@ export interface Recent {
   readonly waitP95Ms: number | null;
   readonly waitP99Ms: number | null;
   readonly holdMeanMs: number | null;
+  /** The most callers that waited at one of the looks. */
+  readonly waitingPeak: number | null;
 }
 
 /** As many samples as a sparkline can show. */
@@ -41,6 +43,7 @@ const NOTHING: Recent = {
   waitP95Ms: null,
   waitP99Ms: null,
   holdMeanMs: null,
+  waitingPeak: null,
 };
 
 export function sampleOf(pool: PoolReading): PoolSample {
@@ -109,7 +112,13 @@ export function recentOf(samples: readonly PoolSample[]): Recent {
     waitP95Ms: percentileMs(95),
     waitP99Ms: percentileMs(99),
     holdMeanMs: hold === null || hold.count === 0 ? null : hold.sumUs / hold.count / 1000,
+    waitingPeak: peakOf(samples.filter(({ atMs }) => atMs >= then.atMs)),
   };
+}
+
+function peakOf(samples: readonly PoolSample[]): number | null {
+  const known = samples.flatMap(({ waiting }) => waiting ?? []);
+  return known.length === 0 ? null : Math.max(...known);
 }
 
 function perSecond(now: number | null, then: number | null, overMs: number): number | null {

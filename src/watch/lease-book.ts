@@ -4,9 +4,9 @@ import { Histogram } from '../base/histogram.js';
 import { asError } from '../base/promises.js';
 import { SiteSampler } from '../base/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
-import { BlameBook } from './blame.js';
+import { type Blame, BlameBook } from './blame.js';
 import { siteOnBehalf, withCarried } from './call-site.js';
-import { framesOf, stackText } from './frames.js';
+import { type Frame, framesOf, stackText } from './frames.js';
 import { nestedWaiters } from './nested.js';
 import { type ConnectionBook, Note, newNote, noteOn } from './note.js';
 import { Observations } from './observations.js';
@@ -279,6 +279,12 @@ export class LeaseBook implements ConnectionBook {
     });
   }
 
+  /** The lines that are responsible for what came along these stacks. */
+  blamesOf(stacks: readonly (readonly Frame[])[]): readonly Blame[] {
+    this.#learn();
+    return this.#blame.peek(stacks);
+  }
+
   /** The call sites of these waiters, and how many of them wait for a lease of their own flow. */
   waiters(waiting: Iterable<Asked>, resources: Iterable<object>): WaiterSight {
     const asked = [...waiting].map(({ since, site }) => ({ since, frames: framesOf(site) }));
@@ -287,7 +293,8 @@ export class LeaseBook implements ConnectionBook {
     for (const { site } of blames) if (site !== null) counts.set(site, (counts.get(site) ?? 0) + 1);
     const idle = [...resources].flatMap((resource) => {
       const note = noteOn(resource);
-      if (note === null || note.leaseId === 0 || note.readyAt === null) return [];
+      // A statement's own lease comes back by itself: nobody waits with it in hand.
+      if (note === null || note.leaseId === 0 || note.readyAt === null || note.releasesItself) return [];
       return [{ idleSince: Math.max(note.readyAt, note.acquiredAt), frames: framesOf(note.site) }];
     });
     const held = this.#blame.peek(idle.map(({ frames }) => frames));

@@ -37,11 +37,19 @@ function isWithin(calls: readonly Frame[], lease: readonly Frame[]): boolean {
   return calls.some((call) =>
     lease.some(
       (own) =>
-        (own.fn === call.fn &&
-          (call.place.line > own.place.line ||
-            (call.place.line === own.place.line && call.place.column > own.place.column))) ||
+        (own.fn === call.fn && (call.place.line > own.place.line || isBehindOnLine(call, own))) ||
         isCallback(call, own),
     ),
+  );
+}
+
+/** One call has two columns: where it is made, and where it is awaited. */
+function isBehindOnLine(call: Frame, own: Frame): boolean {
+  const isAwaited = ({ text }: Frame): boolean => text.startsWith('at async ');
+  return (
+    call.place.line === own.place.line &&
+    call.place.column > own.place.column &&
+    isAwaited(call) === isAwaited(own)
   );
 }
 

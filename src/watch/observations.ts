@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { poolObserved } from '../snapshot/observed.js';
 import type { Made } from '../snapshot/schema.js';
-import { BlameBook } from './blame.js';
+import type { Blame } from './blame.js';
 import { type Frame, framesOf } from './frames.js';
 import type { SessionEffect } from './statements.js';
 
@@ -35,7 +35,6 @@ export class Observations {
   createErrorCode: string | null = null;
   readonly #clock: Clock;
   readonly #errors = new Map<string, ErrorEntry>();
-  readonly #blame = new BlameBook();
   readonly #session = new Map<string, { readonly site: Error | null; count: number }>();
   #createFailedAt: number | null = null;
   #refusedAt: number | null = null;
@@ -113,11 +112,14 @@ export class Observations {
     return this.#refusedAt !== null && this.#clock.now() - this.#refusedAt < ms;
   }
 
-  snapshot(): Omit<Observed, 'ageMs' | 'site' | 'address' | 'waiterSites' | 'nestedWaiters' | 'openIdle'> {
+  /** `blamesOf` names the responsible lines, as for leases. */
+  snapshot(
+    blamesOf: (stacks: readonly (readonly Frame[])[]) => readonly Blame[],
+  ): Omit<Observed, 'ageMs' | 'site' | 'address' | 'waiterSites' | 'nestedWaiters' | 'openIdle'> {
     const now = this.#clock.now();
     return {
       queries: this.queries,
-      queryErrors: this.#queryErrors(now),
+      queryErrors: this.#queryErrors(now, blamesOf),
       namedStatements: this.named,
       createErrorCode: this.createErrorCode,
       createErrorMs: this.#createFailedAt === null ? null : now - this.#createFailedAt,
@@ -132,9 +134,9 @@ export class Observations {
     };
   }
 
-  #queryErrors(now: number): QueryError[] {
+  #queryErrors(now: number, blamesOf: Parameters<Observations['snapshot']>[0]): QueryError[] {
     const entries = [...this.#errors.values()];
-    const blames = this.#blame.of(entries.map(({ frames }) => frames));
+    const blames = blamesOf(entries.map(({ frames }) => frames));
     const errors = new Map<string, QueryError>();
     for (const [i, { code, message, count, lastAt }] of entries.entries()) {
       const site = blames[i]?.site ?? null;

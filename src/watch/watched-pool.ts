@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { poolSnapshot } from '../pool/pool-snapshot.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
-import { framesOf } from './frames.js';
 import type { LeaseBook } from './lease-book.js';
 import type { Making } from './making.js';
 import type { Observed } from './observations.js';
@@ -30,10 +29,12 @@ export interface ForeignPool {
   readonly clock: Clock;
   /** When and where it was made; null where that was not seen. */
   readonly made: Making | null;
+  /** The line that is responsible for its making. */
+  madeAt(): string | null;
 }
 
 /** A foreign pool: what it says itself, and the book that is kept of it. */
-export function watchedPool({ name, driver, read, book, clock, made }: ForeignPool): WatchedPool {
+export function watchedPool({ name, driver, read, book, clock, made, madeAt }: ForeignPool): WatchedPool {
   return {
     get name() {
       return name();
@@ -83,7 +84,7 @@ export function watchedPool({ name, driver, read, book, clock, made }: ForeignPo
         holders,
         closed: facts.closed,
         setup: { ...facts.setup, leakAfterMs: book.leakAfterMs },
-        observed: observedOf(facts, book, made, clock),
+        observed: observedOf(facts, book, made === null ? null : clock.now() - made.at, madeAt()),
       });
     },
   };
@@ -92,13 +93,13 @@ export function watchedPool({ name, driver, read, book, clock, made }: ForeignPo
 /** So long a closed pool is shown whose connections are still asked for. */
 const REFUSED_MS = 60_000;
 
-function observedOf(facts: PoolFacts, book: LeaseBook, made: Making | null, clock: Clock): Observed {
+function observedOf(facts: PoolFacts, book: LeaseBook, ageMs: number | null, site: string | null): Observed {
   const resources = [...facts.resources];
   const waiters = facts.waiters === undefined ? null : book.waiters(facts.waiters, resources);
   return {
-    ...book.observed.snapshot(),
-    ageMs: made === null ? null : clock.now() - made.at,
-    site: framesOf(made?.site ?? null)[0]?.site ?? null,
+    ...book.observed.snapshot((stacks) => book.blamesOf(stacks)),
+    ageMs,
+    site,
     address: facts.address ?? null,
     waiterSites: waiters?.sites ?? [],
     nestedWaiters: waiters?.nested ?? null,

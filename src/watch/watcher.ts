@@ -4,7 +4,7 @@ import type { QueuePool } from '../pool/queue-pool.js';
 import type { WatchedSnapshot } from '../snapshot/pool.js';
 import { isObject, plainValue } from './hooking.js';
 import { LeaseBook, type LeaseBookOptions } from './lease-book.js';
-import { type Making, makingOf, noteMaking } from './making.js';
+import { type Making, Makings, makingOf, noteMaking } from './making.js';
 import {
   isKnexClient,
   watchKnexClass,
@@ -50,6 +50,7 @@ export class Watcher {
   readonly #gaps = new Set<string>();
   readonly #known = new Set<string>();
   readonly #onFirst: (() => void)[] = [];
+  readonly #makings = new Makings();
   #recorder: LeaseRecorder | null = null;
 
   constructor(clock: Clock, { isLate = false } = {}) {
@@ -200,9 +201,11 @@ export class Watcher {
         book,
         clock,
         made,
+        madeAt: () => this.#makings.siteOf(made),
       }),
     };
     if (this.#isLate) book.beginLate(kind.lent?.(pool) ?? [], kind.read(pool, book).pending ?? 0);
+    this.#makings.add(made);
     return this.#keep(pool, watch);
   }
 

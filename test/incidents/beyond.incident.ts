@@ -15,10 +15,12 @@ describe('incidents that are not in the catalog, on PostgreSQL and PgBouncer', (
 
   const runs = (lab: Lab, state: string, url = own.url()): void => {
     if (lab.sources.length === 0) lab.sources = [own.root()];
+    lab.betweenRuns = () => own.endSessions();
     lab.app('pg.mjs', [url, state]);
   };
   const inLibrary = (lab: Lab, state: string): void => {
     lab.sources = [own.root()];
+    lab.betweenRuns = () => own.endSessions();
     lab.app('libraries.mjs', [own.url(), state]);
   };
   const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms));

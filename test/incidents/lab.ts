@@ -29,6 +29,8 @@ export interface Lab {
   sources: readonly string[];
   /** Variables of the commands, such as DB_POOL_SIZE. */
   env: Readonly<Record<string, string>>;
+  /** Runs between an application and its repaired form, as for sessions that the first one has left. */
+  betweenRuns: () => Promise<unknown>;
   /** The address at which a printed statement runs, by that of the source. Default: the same. */
   asAdmin: (source: string) => string;
   /** Looks until top names this cause; null: until it names none. Then asks health and doctor, and notes all. */
@@ -76,7 +78,7 @@ const repairs: string[] = [];
 export function incident(
   id: string,
   recreate: (lab: Lab) => Promise<void>,
-  { timeoutMs = 90_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 120_000 }: { readonly timeoutMs?: number } = {},
 ): void {
   it(
     id,
@@ -95,6 +97,7 @@ export function incident(
         sources: [],
         env: {},
         asAdmin: (source) => source,
+        betweenRuns: () => Promise.resolve(),
         defer: (end) => void ends.unshift(end),
         app(script, args, options = {}) {
           const { name = 'shop', env = {}, shell } = options;
@@ -119,18 +122,20 @@ export function incident(
         },
         async repairCode(said, printed, options) {
           expect(said.steps.map(({ text }) => text).join('\n')).toMatch(printed);
-          for (const { running, again } of apps.splice(0)) {
+          const ended = apps.splice(0);
+          for (const { running } of ended) {
             running.child.kill('SIGTERM');
             await running.finished;
-            again();
           }
+          await lab.betweenRuns();
+          for (const { again } of ended) again();
           await isOver(said, options);
         },
         async repaired(said, printed, options) {
           expect(said.steps.map(({ text }) => text).join('\n')).toMatch(printed);
           await isOver(said, options);
         },
-        async expect(cause, { limitMs = 15_000, says, also = [], line } = {}) {
+        async expect(cause, { limitMs = 30_000, says, also = [], line } = {}) {
           const deadline = Date.now() + limitMs;
           // Before the application publishes, the server alone is judged.
           while (cause === null && !(await publishes(io())) && Date.now() < deadline);

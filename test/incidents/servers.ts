@@ -15,7 +15,8 @@ export class OwnPostgres {
   /** To be called in a `describe`. */
   constructor(settings: readonly string[]) {
     beforeAll(async () => {
-      this.server = await startPostgres(settings);
+      // In its file, so that standbys have them, too.
+      this.server = await startPostgres([], settings);
       await this.reconnect();
       await this.run('create database shop');
       await this.run("create role app login password 'app'");
@@ -28,13 +29,17 @@ export class OwnPostgres {
       await shop.end();
     });
     // What an application that is gone has left on the server belongs to no later incident.
-    afterEach(() =>
-      this.run("select pg_terminate_backend(pid) from pg_stat_activity where usename in ('app', 'billing')"),
-    );
+    afterEach(() => this.endSessions());
     afterAll(async () => {
       await this.#admin.end().catch(() => {});
       await this.server.remove();
     });
+  }
+
+  endSessions(): Promise<unknown> {
+    return this.run(
+      "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('app', 'billing')",
+    );
   }
 
   /** After a restart of the server. */

@@ -130,7 +130,8 @@ export const leftRunning: Cause = {
   avoid: ['a bigger pool: it starts more of them', 'a shorter client timeout'],
   find(look) {
     const { facts } = look;
-    if (facts.pools.length === 0 || facts.poolers.length > 0) return [];
+    const isPooled = facts.poolers.length > 0 || facts.failures.some(({ kind }) => kind === 'pgbouncer');
+    if (facts.pools.length === 0 || isPooled) return [];
     return facts.pools.flatMap((fact): Found[] => {
       const own = holdersOf(facts, fact);
       const { address } = fact.pool.observed ?? {};

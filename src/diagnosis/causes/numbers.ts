@@ -1,6 +1,6 @@
 import { printable } from '../../report/text.js';
 import { connectFaultOf } from '../connect-error.js';
-import type { PoolFact } from '../facts.js';
+import type { BackendFact, PoolFact } from '../facts.js';
 import { holdersOf, isFull, isOfDatabase, isPressed, poolSubject } from '../look.js';
 import { ofPool, siteEvidence } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, ONE_POOL, SMALLER_POOLS } from '../repairs.js';
@@ -371,12 +371,13 @@ export const fanOut: Cause = {
       if (!isPressed(fact) || look.isExplained(fact.key)) return [];
       const { waiting, observed } = fact.pool;
       const capacity = fact.capacity ?? 0;
+      // A look may fall into the end of a burst.
+      const peak = Math.max(waiting ?? 0, look.recent(fact).waitingPeak ?? 0);
       const sites = observed?.waiterSites ?? [];
       const [top] = sites;
       const known = sites.reduce((sum, { count }) => sum + count, 0);
       const turnover = look.recent(fact).releasesPerSecond;
-      if (top === undefined || capacity === 0 || (waiting ?? 0) < 3 * capacity || top.count * 10 < known * 8)
-        return [];
+      if (top === undefined || capacity === 0 || peak < 3 * capacity || top.count * 10 < known * 8) return [];
       const holders = holdersOf(look.facts, fact);
       const same = holders.filter(({ holder }) => holder.site === top.site).length;
       // A crowd of requests at one route looks alike, but for its evenness: there the queue does not drain.
@@ -458,10 +459,11 @@ export const zombies: Cause = {
           (backend.connectedMs ?? 0) > 60_000,
       );
       const live = facts.pools.reduce((sum, { pool }) => sum + (pool.live ?? 0), 0);
-      const applications = new Set(silent.map(({ backend }) => backend.application ?? ''));
-      const own = facts.backends.filter(
-        ({ source: of, backend }) => of === source && applications.has(backend.application ?? ''),
-      ).length;
+      // Of one role and database, too: many sessions have no name at all.
+      const nameOf = ({ backend: { application, user, database } }: BackendFact): string =>
+        JSON.stringify([application ?? '', user, database]);
+      const names = new Set(silent.map(nameOf));
+      const own = facts.backends.filter((one) => one.source === source && names.has(nameOf(one))).length;
       if (facts.pools.length === 0 || silent.length < 2 || own - silent.length > live || own <= live)
         return [];
       return [

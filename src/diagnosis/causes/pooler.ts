@@ -1,6 +1,15 @@
 import { printable } from '../../report/text.js';
 import type { PoolerPoolFact } from '../facts.js';
-import { activityOf, behind, isQueueLong, poolerSubject, serverSubject } from '../look.js';
+import {
+  activityOf,
+  behind,
+  isPressed,
+  isQueueLong,
+  poolerSubject,
+  poolSubject,
+  serverSubject,
+} from '../look.js';
+import { ofPool } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
@@ -452,20 +461,53 @@ export const poolerConnectionsReset: Cause = {
   },
   avoid: ['max_client_conn: it is not reached'],
   find(look) {
-    return connectFailures(look)
-      .filter(({ fault, pool }) => fault === 'path-reset' && pool !== null)
-      .map((failure): Found => {
-        const [pooler] = look.facts.poolers;
-        const used = pooler?.pooler.usedClients ?? null;
-        const most = pooler?.pooler.maxClients ?? null;
-        const below = used === null || most === null ? '' : `, at ${used} of ${most} clients of the pooler`;
-        return {
-          ...foundOf(failure, look, `connects are cut without a word of the protocol${below}`, [
-            'max_client_conn and max_connections: both answer in words',
-          ]),
-          confidence: 'possible',
-          missing: 'how many files the pooler may open: poolctl doctor on its machine, or --file-limit',
-        };
-      });
+    return [...unanswered(look), ...resets(look)];
   },
 };
+
+/** A pooler without a free file accepts nobody any more: connects hang, those of poolctl too. */
+function unanswered({ facts }: Look): Found[] {
+  const [silent] = facts.failures.filter(
+    ({ kind, why }) => kind === 'pgbouncer' && /no answer within|timed? ?out/i.test(why),
+  );
+  if (silent === undefined) return [];
+  return facts.pools.flatMap((fact): Found[] => {
+    const { pool } = fact;
+    if ((pool.creating ?? 0) === 0 || !isPressed(fact)) return [];
+    return [
+      {
+        severity: 'bad',
+        subject: poolSubject(fact),
+        explains: [fact.key, silent.source],
+        weight: (pool.waiting ?? 0) + 1,
+        words: ofPool(
+          fact,
+          `${counted(pool.creating ?? 0, 'connect')} and ${printable(silent.source)} get no answer: the pooler is out of files, or stopped`,
+          true,
+        ),
+        evidence: [`${printable(silent.source)}: ${printable(silent.why)}`],
+        ruledOut: ['a queue: the console of the pooler waits in none'],
+        confidence: 'likely',
+        missing: 'how many files the pooler may open: poolctl doctor on its machine, or --file-limit',
+      },
+    ];
+  });
+}
+
+function resets(look: Look): Found[] {
+  return connectFailures(look)
+    .filter(({ fault, pool }) => fault === 'path-reset' && pool !== null)
+    .map((failure): Found => {
+      const [pooler] = look.facts.poolers;
+      const used = pooler?.pooler.usedClients ?? null;
+      const most = pooler?.pooler.maxClients ?? null;
+      const below = used === null || most === null ? '' : `, at ${used} of ${most} clients of the pooler`;
+      return {
+        ...foundOf(failure, look, `connects are cut without a word of the protocol${below}`, [
+          'max_client_conn and max_connections: both answer in words',
+        ]),
+        confidence: 'possible',
+        missing: 'how many files the pooler may open: poolctl doctor on its machine, or --file-limit',
+      };
+    });
+}

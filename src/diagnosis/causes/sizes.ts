@@ -118,6 +118,8 @@ export const poolTooSmall: Cause = {
       // Not acquires: a pool that is just being emptied has those as well.
       const turnover = recent.releasesPerSecond;
       if (oldest === null || oldest >= SLOW_MS || turnover === null || turnover <= 0) return [];
+      // The looks may fall between two long leases.
+      if ((recent.holdMeanMs ?? 0) >= SLOW_MS) return [];
       const hold = recent.holdMeanMs === null ? '' : `, held ${shortTime(recent.holdMeanMs)} each`;
       return [
         {

@@ -53,7 +53,8 @@ function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wa
       ({ backend }) => backend !== null && (activityOf(backend) === activity || behindIt.has(backend.key)),
     );
     if (members.length === 0 || members.length * 2 < atWork.length) return [];
-    const longestMs = Math.max(...members.map(timeOf));
+    const usual = activity === 'query' ? meanHoldMs(group, look) : 0;
+    const longestMs = Math.max(...members.map(timeOf), usual);
     if (longestMs < leastMs) return [];
     if (isSource && members.length < 2) return [];
     const texts = members.map(
@@ -73,6 +74,13 @@ function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wa
       },
     ];
   });
+}
+
+/** How long the last leases of a pool were held: what runs now may have begun a moment ago. 0 where it is not known. */
+function meanHoldMs({ subject, queue }: Group, look: Look): number {
+  const fact = look.facts.pools.find(({ key }) => key === subject.key);
+  const thinks = look.facts.servers.some(({ source }) => (look.rates(source)?.thinkShare ?? 0) > 0.5);
+  return fact === undefined || queue !== undefined || thinks ? 0 : (look.recent(fact).holdMeanMs ?? 0);
 }
 
 /** Statements of one shape differ in their values alone. */
@@ -394,7 +402,8 @@ export const slowQuery: Cause = {
     return [...waitsOf(look, 'query'), ...waitsOf(look, 'io'), ...waitsOf(look, 'throttled')].flatMap(
       (wait): Found[] => {
         const { group, members } = wait;
-        const slow = members.filter((member) => timeOf(member) > SLOW_MS);
+        const usual = meanHoldMs(group, look);
+        const slow = usual > SLOW_MS ? members : members.filter((member) => timeOf(member) > SLOW_MS);
         if (slow.length * 2 < wait.atWork) return [];
         if (group.subject.kind === 'server') return [];
         const text = wait.query === '' ? '' : `: ${quote(wait.query)}`;

@@ -12,10 +12,10 @@ export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const never = () => new Promise(() => {});
 /** A path that forgets what it has to do; it goes on where the code is repaired. */
 export const forget = () => (isRepaired ? wait(20) : never());
-/** So many at once, each again and again; what fails is tried again. */
+/** So many at once, each again and again; what fails is tried again. The load on a repaired application is moderate. */
 export const crowd = (/** @type {number} */ count, /** @type {(at: number) => Promise<unknown>} */ work) =>
   Promise.all(
-    Array.from({ length: count }, async (_, at) => {
+    Array.from({ length: isRepaired ? Math.min(count, 2) : count }, async (_, at) => {
       for (;;) await work(at).catch(() => wait(50));
     }),
   );

@@ -496,7 +496,7 @@ const states = {
   },
   /** The size stands where nobody reads it. */
   async misplacedSize() {
-    const options = isRepaired ? { max: 50 } : { connection: { max: 50 } };
+    const options = isRepaired ? { max: 50 } : { pool: { max: 50 } };
     const pool = open(/** @type {import('pg').PoolConfig} */ (options));
     await crowd(20, () => pool.query('select pg_sleep(0.1)'));
   },
