@@ -25,7 +25,8 @@ interface RawFrame extends Pick<Frame, 'text' | 'fn' | 'start'> {
 }
 
 const formatted = new WeakMap<Error, readonly Frame[]>();
-const PACKAGE = /[\\/]node_modules[\\/]/;
+/** Maps of some bundlers give paths without a beginning. */
+const PACKAGE = /(?:^|[\\/])node_modules[\\/]|^webpack[\\/](?:bootstrap|runtime)\b/;
 
 /**
  * The calls of a captured stack that are the user's own, innermost first; those of packages where there are no others.

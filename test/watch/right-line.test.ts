@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -249,6 +249,50 @@ exports.b = async function b(pool) {
     const { buy } = createRequire(outfile)(outfile) as App;
     await buy?.(pool);
     expect(sites()).toEqual([`shop-${sourcemap}.ts:4`]);
+  });
+
+  it('is no line of a library in a bundle whose map names sources as webpack does', async () => {
+    const { pool, sites } = watched();
+    const library = join(folder, 'node_modules/mapper/index.js');
+    await mkdir(dirname(library), { recursive: true });
+    await writeFile(library, '\nexports.take = async (pool) => pool.connect();\n');
+    const source = join(folder, 'mapped.cjs');
+    await writeFile(
+      source,
+      "const { take } = require('mapper');\nexports.order = async function order(pool) {\n  await take(pool);\n};\n",
+    );
+    const outfile = join(folder, 'out', 'mapped-bundle.cjs');
+    const sourcemap = 'external';
+    await build({ entryPoints: [source], outfile, sourcemap, bundle: true, format: 'cjs', platform: 'node' });
+    const map = JSON.parse(await readFile(`${outfile}.map`, 'utf8')) as { sources: string[] };
+    map.sources = map.sources.map((path) => `webpack://shop/./${path.replace(/^(?:\.\.\/)+/, '')}`);
+    await writeFile(`${outfile}.map`, JSON.stringify(map));
+    const { order } = createRequire(outfile)(outfile) as App;
+    await order?.(pool);
+    expect(sites()).toEqual(['mapped.cjs:3']);
+  });
+
+  it('is that of the caller, for pools that a helper makes', async () => {
+    const app = await load({
+      'pools.js': `
+const open = (Pool, url) => new Pool({ connectionString: url, max: 1 });
+exports.both = function both(Pool, url) {
+  const web = open(Pool, url);
+  const jobs = open(Pool, url);
+  return [web, jobs];
+};
+`,
+    });
+    const watcher = new Watcher(systemClock);
+    const require = createRequire(import.meta.url);
+    delete require.cache[require.resolve('pg-pool')];
+    const PgPool: unknown = require('pg-pool');
+    watcher.addClass(PgPool);
+    const pools = app.both?.(PgPool as pg.Pool, database.url()) as unknown as pg.Pool[];
+    for (const pool of pools) await pool.query('select 1');
+    const sitesOf = watcher.read().pools.map(({ observed }) => short(observed?.site ?? ''));
+    expect(sitesOf).toEqual(['pools.js:3', 'pools.js:4']);
+    for (const pool of pools) await pool.end();
   });
 
   it('is known for a pool, and for callers that wait', async () => {
