@@ -133,7 +133,7 @@ const RULES: readonly Rule[] = [
   },
   {
     fault: 'password',
-    text: /password authentication failed|access denied for user(?!.* to database)|authentication failed for user|login failed for user|invalid authorization|password has expired/i,
+    text: /password authentication failed|access denied for user(?!.* to database)|authentication failed for user|login failed for user|bad auth ?: ?authentication failed|invalid authorization|password has expired/i,
     codes: ['28P01', 'ER_ACCESS_DENIED_ERROR', 'ER_MUST_CHANGE_PASSWORD_LOGIN', 'P1000'],
   },
   {
@@ -188,7 +188,7 @@ const RULES: readonly Rule[] = [
   },
   {
     fault: 'server-down',
-    text: /ECONNREFUSED|connection refused|can't reach database server|no such file or directory.*(?:\.s\.PGSQL|\.sock)|ENOENT.*(?:\.s\.PGSQL|\.sock)/i,
+    text: /ECONNREFUSED|connection refused|could not connect \((?:sequence|parallel)\)|can't reach database server|no such file or directory.*(?:\.s\.PGSQL|\.sock)|ENOENT.*(?:\.s\.PGSQL|\.sock)/i,
     codes: ['ECONNREFUSED', 'P1001'],
   },
   {
@@ -198,7 +198,7 @@ const RULES: readonly Rule[] = [
   },
   {
     fault: 'path-timeout',
-    text: /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|connect(?:ion)?[ _]?time(?:d )?-?out|terminated due to connection timeout|CONNECT_TIMEOUT|timeout expired/i,
+    text: /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|connect(?:ion)?[ _]?time(?:d )?-?out|failed to connect to \S+ in \d+ ?ms|server selection timed out|terminated due to connection timeout|CONNECT_TIMEOUT|timeout expired/i,
     codes: ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'CONNECT_TIMEOUT'],
   },
   {

@@ -317,6 +317,12 @@ export class LeaseBook implements ConnectionBook {
     return count;
   }
 
+  /** Connections can be opened again, though none was yet. */
+  recovered(): void {
+    this.#createError = null;
+    this.observed.createErrorCode = null;
+  }
+
   timedOut(): void {
     this.#timedOut++;
   }

@@ -203,6 +203,8 @@ interface PgClient {
   readonly connection?: { readonly stream?: Stream };
   /** It was closed by its user, or by its pool. */
   readonly _ending?: unknown;
+  /** Its connection is gone: nothing will be answered on it. */
+  readonly _ended?: unknown;
   readonly readyForQuery?: unknown;
   readonly _queryQueue: readonly unknown[];
   readonly _sentQueryQueue?: readonly unknown[];
@@ -223,11 +225,13 @@ function pgState({
   processID,
   connection,
   readyForQuery,
+  _ended,
   _queryQueue,
   _sentQueryQueue,
 }: PgClient): ResourceState {
   // pg-native has neither: its queue alone does not tell.
   const busy = typeof readyForQuery !== 'boolean' ? null : !readyForQuery;
+  if (_ended === true) return { busy: false, localPort: null, backendPid: null };
   return {
     busy: busy === null ? null : busy || _queryQueue.length > 0 || (_sentQueryQueue?.length ?? 0) > 0,
     localPort: portOf(connection?.stream),

@@ -44,7 +44,16 @@ export class OwnPostgres {
 
   /** After a restart of the server. */
   async reconnect(): Promise<void> {
-    this.#admin = await connectAdmin('postgres', this.server);
+    for (let tries = 0; ; tries++) {
+      try {
+        this.#admin = await connectAdmin('postgres', this.server);
+        return;
+      } catch (error) {
+        // It recovers after a crash.
+        if (tries > 100) throw error;
+        await new Promise((resolve) => void setTimeout(resolve, 100));
+      }
+    }
   }
 
   url(user = 'app', password = user, port = this.server.port, database = 'shop'): string {
@@ -75,6 +84,13 @@ export class OwnPostgres {
     lab.defer(() => client.end().catch(() => {}));
     for (const one of statements) await client.query(one);
     return client;
+  }
+
+  /** Statements of the superuser in the database, on a connection of their own. */
+  async inShop(...statements: readonly string[]): Promise<void> {
+    const client = await connectAdmin('shop', this.server);
+    for (const one of statements) await client.query(one);
+    await client.end();
   }
 
   /** Another pg_hba.conf, until the incident is over. */

@@ -334,6 +334,23 @@ export const connectionChurn: Cause = {
       if (share < CHURN || look.isExplained(fact.key) || look.isExplained(`churn ${fact.key}`)) return [];
       const rate =
         recent.acquiresPerSecond === null ? '' : ` at ${shortRate(recent.acquiresPerSecond)} acquires/s`;
+      const failed = (fact.pool.observed?.queryErrors ?? []).reduce((sum, { count }) => sum + count, 0);
+      if (fact.pool.driver === 'pg' && failed * 2 > again) {
+        return [
+          {
+            severity: 'warn',
+            subject: poolSubject(fact),
+            explains: [`churn ${fact.key}`],
+            weight: again,
+            words: `${printable(fact.pool.name)}: ${created} connections opened for ${acquired} acquires${rate}: pool.query closes the connection of a statement that fails, and ${failed} have failed`,
+            evidence: [`created ${created}, acquired ${acquired}, statements that failed ${failed}`],
+            ruledOut: ['idle limits: connections are closed in use'],
+            repair: {
+              pg: 'let expected errors not happen (ON CONFLICT DO NOTHING), or run such statements on a client of pool.connect()',
+            },
+          },
+        ];
+      }
       const kept = setup?.maxIdleMs;
       const limit = typeof kept === 'number' ? `; idle ones are closed after ${shortTime(kept)}` : '';
       return [

@@ -1,4 +1,5 @@
 import { printable } from '../../report/text.js';
+import { LEAK_MS } from '../facts.js';
 import {
   type Activity,
   activityOf,
@@ -56,7 +57,8 @@ function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wa
     const usual = activity === 'query' ? meanHoldMs(group, look) : 0;
     const longestMs = Math.max(...members.map(timeOf), usual);
     if (longestMs < leastMs) return [];
-    if (isSource && members.length < 2) return [];
+    // A single one is news once it is as old as a leak.
+    if (isSource && members.length < 2 && !(isRoot && longestMs > LEAK_MS)) return [];
     const texts = members.map(
       ({ backend, holder }) => backend?.backend.query ?? holder?.holder.lastSql ?? '',
     );

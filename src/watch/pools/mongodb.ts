@@ -18,6 +18,8 @@ export interface MongodbPool {
   readonly waitQueueSize: number;
   readonly waitQueue: { first?(): unknown; last?(): unknown; toArray?(): unknown[] };
   readonly checkedOut?: ReadonlySet<object>;
+  /** Why its server cannot be reached; null where it can. */
+  readonly serverError?: unknown;
 }
 
 export const mongodbPool: PoolKind<MongodbPool> = {
@@ -40,6 +42,27 @@ export const mongodbPool: PoolKind<MongodbPool> = {
             follow(last as Request, asked, book);
           }
           return outcome;
+        },
+    );
+    // Without a server nobody gets as far as a check-out: the monitor of the server tells of it.
+    hook(
+      target,
+      'clear',
+      (clear) =>
+        function clearWatched(this: MongodbPool, ...args) {
+          const book = bookOf(this);
+          const { serverError } = this;
+          if (serverError != null) book?.createFailed(serverError);
+          return clear.apply(this, args);
+        },
+    );
+    hook(
+      target,
+      'ready',
+      (ready) =>
+        function readyWatched(this: MongodbPool, ...args) {
+          bookOf(this)?.recovered();
+          return ready.apply(this, args);
         },
     );
     hook(

@@ -3,6 +3,7 @@ import { genericPool } from './generic-pool.js';
 import type { PoolKind } from './kind.js';
 import { mariadbPool } from './mariadb.js';
 import { mongodbPool } from './mongodb.js';
+import { mssqlPool } from './mssql.js';
 import { mysqlPool } from './mysql.js';
 import { pgPool } from './pg.js';
 import { sequelizePool } from './sequelize-pool.js';
@@ -18,6 +19,7 @@ export const POOL_KINDS: readonly PoolKind<object>[] = [
   sequelizePool,
   mariadbPool,
   mongodbPool,
+  mssqlPool,
   postgresJs,
 ].map((kind) => kind as unknown as PoolKind<object>);
 

@@ -1,13 +1,17 @@
 // An application on another library that runs into an incident: `node libraries.mjs URL STATE [repaired]`.
-import genericPool from 'generic-pool';
-import knex from 'knex';
-import mariadb from 'mariadb';
-import mysql from 'mysql2/promise';
-import pg from 'pg';
-import postgres from 'postgres';
-import { Sequelize } from 'sequelize';
-import { DataSource } from 'typeorm';
 import { crowd, forget, isRepaired, never, runState, uri, wait } from './kit.mjs';
+
+/** Only the library of the state is loaded: all of them take seconds. */
+const load = {
+  generic: async () => (await import('generic-pool')).default,
+  knex: async () => (await import('knex')).default,
+  mariadb: async () => (await import('mariadb')).default,
+  mysql: async () => (await import('mysql2/promise')).default,
+  pg: async () => (await import('pg')).default,
+  postgres: async () => (await import('postgres')).default,
+  sequelize: async () => (await import('sequelize')).Sequelize,
+  typeorm: async () => (await import('typeorm')).DataSource,
+};
 
 const place = new URL(uri);
 const account = {
@@ -19,15 +23,15 @@ const account = {
 };
 const isMysql = uri.startsWith('mysql:');
 
-const openKnex = () =>
-  knex({ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } });
-const openSequelize = () =>
-  new Sequelize(account.database, account.user, account.password, {
+const openKnex = async () =>
+  (await load.knex())({ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } });
+const openSequelize = async () =>
+  new (await load.sequelize())(account.database, account.user, account.password, {
     ...{ host: account.host, port: account.port, dialect: isMysql ? 'mysql' : 'postgres', logging: false },
     pool: { max: 3 },
   });
-const openTypeorm = () =>
-  new DataSource(
+const openTypeorm = async () =>
+  new (await load.typeorm())(
     /** @type {import('typeorm').DataSourceOptions} */ ({
       ...{
         type: isMysql ? 'mysql' : 'postgres',
@@ -38,13 +42,13 @@ const openTypeorm = () =>
       ...{ password: account.password, database: account.database, poolSize: 3, connectorPackage: 'mysql2' },
     }),
   ).initialize();
-const openMariadb = () => mariadb.createPool({ ...account, connectionLimit: 3 });
+const openMariadb = async () => (await load.mariadb()).createPool({ ...account, connectionLimit: 3 });
 const SLEEP = isMysql ? 'select sleep(20)' : 'select pg_sleep(20)';
 
 /** @type {Readonly<Record<string, () => Promise<unknown>>>} */
 const states = {
   async knexTransactionForgotten() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(5, async function order(at) {
       const trx = await db.transaction();
       await trx('accounts')
@@ -55,7 +59,7 @@ const states = {
   },
   /** Inside a transaction a statement goes past it, and needs a second connection. */
   async knexPastItsTransaction() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(3, () =>
       db.transaction(async (trx) => {
         await trx.raw('select 1');
@@ -65,15 +69,15 @@ const states = {
     );
   },
   async knexSlow() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(6, () => db.raw(SLEEP));
   },
   async knexLocked() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(6, () => db('accounts').where({ id: 1 }).update({ balance: 2 }));
   },
   async sequelizeUnmanaged() {
-    const db = openSequelize();
+    const db = await openSequelize();
     await crowd(5, async function cart() {
       const transaction = await db.transaction();
       await db.query('update accounts set balance = 1 where id = 7', { transaction });
@@ -81,7 +85,7 @@ const states = {
     });
   },
   async sequelizePastItsTransaction() {
-    const db = openSequelize();
+    const db = await openSequelize();
     await crowd(3, async function order() {
       await db.transaction(async (transaction) => {
         await db.query('select 1', { transaction });
@@ -108,7 +112,7 @@ const states = {
     );
   },
   async postgresReserved() {
-    const sql = postgres(uri, { max: 3 });
+    const sql = (await load.postgres())(uri, { max: 3 });
     await crowd(5, async function job() {
       const own = await sql.reserve();
       await own`select 1`;
@@ -116,7 +120,7 @@ const states = {
     });
   },
   async postgresBeginPastIt() {
-    const sql = postgres(uri, { max: 3 });
+    const sql = (await load.postgres())(uri, { max: 3 });
     await crowd(3, () =>
       sql.begin(async (own) => {
         await own`select 1`;
@@ -126,7 +130,7 @@ const states = {
     );
   },
   async postgresListen() {
-    const sql = postgres(uri, { max: 3 });
+    const sql = (await load.postgres())(uri, { max: 3 });
     await sql.listen('jobs', () => {});
     await crowd(1, async () => {
       await sql`select 1`;
@@ -134,7 +138,7 @@ const states = {
     });
   },
   async mariadbErrorPath() {
-    const pool = openMariadb();
+    const pool = await openMariadb();
     await crowd(5, async function place() {
       const connection = await pool.getConnection();
       await connection.beginTransaction();
@@ -143,11 +147,11 @@ const states = {
     });
   },
   async mariadbSlow() {
-    const pool = mariadb.createPool({ ...account, connectionLimit: 3, acquireTimeout: 1000 });
+    const pool = (await load.mariadb()).createPool({ ...account, connectionLimit: 3, acquireTimeout: 1000 });
     await crowd(6, () => pool.query(SLEEP));
   },
   async mariadbLeak() {
-    const pool = openMariadb();
+    const pool = await openMariadb();
     await crowd(5, async function profile() {
       const connection = await pool.getConnection();
       await connection.query('select 1');
@@ -156,7 +160,7 @@ const states = {
   },
   /** A statement of the flow waits for the lock of its own transaction, on another connection. */
   async mysqlWaitsForItself() {
-    const pool = mysql.createPool({ uri, connectionLimit: 4 });
+    const pool = (await load.mysql()).createPool({ uri, connectionLimit: 4 });
     await crowd(1, async () => {
       const connection = await pool.getConnection();
       await connection.beginTransaction();
@@ -167,7 +171,7 @@ const states = {
     });
   },
   async mysqlIdleTimeoutTiny() {
-    const pool = mysql.createPool({ uri, connectionLimit: 10, maxIdle: 1, idleTimeout: 100 });
+    const pool = (await load.mysql()).createPool({ uri, connectionLimit: 10, maxIdle: 1, idleTimeout: 100 });
     await crowd(1, async () => {
       await Promise.all([1, 2, 3, 4, 5].map(() => pool.query('select 1')));
       await wait(1200);
@@ -175,7 +179,7 @@ const states = {
   },
   /** A transaction inside another one, each on a connection of its own. */
   async sequelizeNested() {
-    const db = openSequelize();
+    const db = await openSequelize();
     await crowd(5, async function place() {
       await db.transaction(async () => {
         await wait(100);
@@ -205,7 +209,7 @@ const states = {
   },
   /** The promise of the transaction is not awaited before its handler answers, and nobody ends it. */
   async knexNotEnded() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(5, async function handler(at) {
       const trx = await db.transaction();
       await trx('accounts')
@@ -217,7 +221,9 @@ const states = {
   },
   /** The server ends what waits inside begin. */
   async postgresBeginKilled() {
-    const sql = postgres(uri, { max: 3, onnotice() {} });
+    // It writes to a socket that is gone.
+    process.on('uncaughtException', () => {});
+    const sql = (await load.postgres())(uri, { max: 3, onnotice() {} });
     await crowd(3, async function enroll() {
       await sql.begin(async (own) => {
         await own`select 1`;
@@ -229,17 +235,17 @@ const states = {
   },
   /** Connections that live for a second. */
   async postgresLifetime() {
-    const sql = postgres(uri, { max: 3, idle_timeout: 0.02 });
+    const sql = (await load.postgres())(uri, { max: 3, idle_timeout: 0.02 });
     await crowd(1, async () => {
       await sql`select 1`;
       await wait(120);
     });
   },
   async genericPoolLeak() {
-    const pool = genericPool.createPool(
+    const pool = (await load.generic()).createPool(
       {
         create: async () => {
-          const client = new pg.Client(uri);
+          const client = new (await load.pg()).Client(uri);
           client.on('error', () => {});
           await client.connect();
           return client;
@@ -257,7 +263,7 @@ const states = {
   },
   /** An acquire limit below the time that the statement takes. */
   async knexImpatient() {
-    const db = knex({
+    const db = (await load.knex())({
       ...{ client: isMysql ? 'mysql2' : 'pg', connection: account, pool: { min: 0, max: 3 } },
       acquireConnectionTimeout: 1000,
     });
@@ -265,16 +271,16 @@ const states = {
   },
   /** A session store and a job runner of their own, beside the pool of the application. */
   async secondPool() {
-    const db = openKnex();
-    const own = new pg.Pool({ connectionString: uri, max: 10 });
-    const sql = postgres(uri, { max: 10, onnotice() {} });
+    const db = await openKnex();
+    const own = new (await load.pg()).Pool({ connectionString: uri, max: 10 });
+    const sql = (await load.postgres())(uri, { max: 10, onnotice() {} });
     await crowd(2, async () => {
       await Promise.all([db.raw('select 1'), own.query('select 2'), sql`select 3`]);
       await wait(50);
     });
   },
   async steady() {
-    const db = openKnex();
+    const db = await openKnex();
     await crowd(2, async () => {
       await db('accounts').where({ id: 1 });
       await wait(10);

@@ -448,8 +448,8 @@ const states = {
   /** Given back with its cursor half read: the next borrower waits behind it. */
   async cursorReleased() {
     const pool = open({ max: 2 });
-    for (let n = 0; n < 2; n++) {
-      const client = await pool.connect();
+    const both = await Promise.all([pool.connect(), pool.connect()]);
+    for (const client of both) {
       const cursor = client.query(new Cursor('select * from generate_series(1, 100000)'));
       await cursor.read(10);
       if (isRepaired) await cursor.close();
@@ -578,6 +578,7 @@ const states = {
   async duplicates() {
     const pool = open({ max: 3 });
     await crowd(3, async (at) => {
+      for (let n = 0; n < 9; n++) await pool.query('select 1');
       await pool.query('insert into accounts values ($1, 0)', [at + 1]).catch(fail);
       await wait(30);
     });
