@@ -130,7 +130,8 @@ function digestOf(path: string): Buffer {
   }
 }
 
-function configsAbove(root: string): string[] {
+/** The files above a folder that decide where imports lead. */
+export function configsAbove(root: string): string[] {
   const found: string[] = [];
   for (let folder = root; ; folder = dirname(folder)) {
     const names = existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [];

@@ -106,7 +106,7 @@ const DECIDING = [
 ];
 
 /** Whether an import that leads nowhere may have led to a file that is gone. */
-function mayHaveBeen(path: string, specifier: string): boolean {
+export function mayHaveBeen(path: string, specifier: string): boolean {
   const stem = (text: string) => text.replace(/\.(?:d\.)?[cm]?[jt]sx?$/, '');
   const [file, wanted] = [stem(path).replace(/\/index$/, ''), stem(specifier).replace(/\/index$/, '')];
   if (wanted.startsWith('/')) return file === wanted || path === wanted;

@@ -158,6 +158,23 @@ export function follow(
   }
 }
 
+const byFile = new WeakMap<Following, ReadonlyMap<string, readonly Entry[]>>();
+
+/** The entries of a run by the paths of their files. */
+export function entriesByFile(following: Following, project: Project): ReadonlyMap<string, readonly Entry[]> {
+  const known = byFile.get(following);
+  if (known !== undefined) return known;
+  const found = new Map<string, Entry[]>();
+  for (const entry of following.phases.flat(2)) {
+    const { path } = project.unitOf(entry.site.node);
+    const own = found.get(path);
+    if (own === undefined) found.set(path, [entry]);
+    else own.push(entry);
+  }
+  byFile.set(following, found);
+  return found;
+}
+
 /** Selects the part of an earlier run that still holds. */
 function keptOf(
   project: Project,

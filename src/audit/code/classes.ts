@@ -92,7 +92,7 @@ export class Subclasses {
 const named = new WeakMap<SourceUnit, ReadonlySet<string>>();
 
 /** The names behind `extends` and `implements` of one file, which does not change. */
-function basesIn(unit: SourceUnit): ReadonlySet<string> {
+export function basesIn(unit: SourceUnit): ReadonlySet<string> {
   const known = named.get(unit);
   if (known !== undefined) return known;
   const names = new Set<string>();

@@ -24,6 +24,8 @@ export interface FoundFiles {
   readonly files: readonly LocatedFile[];
   /** The files beside them that decide where imports lead. */
   readonly configs: readonly string[];
+  /** The folders that were listed, those without source files included. */
+  readonly folders: readonly string[];
   /** Paths that could not be listed, with the reason. */
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -55,6 +57,7 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
   const seen = new Set<string>();
   const files: LocatedFile[] = [];
   const configs: string[] = [];
+  const folders: string[] = [];
   const unreadable: { name: string; reason: string }[] = [];
 
   const take = (path: string, base: string): void => {
@@ -67,6 +70,7 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
     const real = realOf(folder);
     if (real === null || seen.has(real)) return;
     seen.add(real);
+    folders.push(folder);
     let entries: Dirent[];
     try {
       entries = readdirSync(folder, { withFileTypes: true });
@@ -100,7 +104,18 @@ export function findFiles(paths: readonly string[], cwd: string, options: FileOp
     if (isFolderAt(path)) walk(path, shared ?? path, options.honourIgnoreFiles ? rulesAbove(path) : []);
     else take(path, isWithinFolder(path, cwd) ? cwd : dirname(path));
   }
-  return { files, configs, unreadable };
+  return { files, configs, folders, unreadable };
+}
+
+/** Tells whether an entry of a folder has a say in which files are audited. */
+export function isListed(name: string, isFolder: boolean): boolean {
+  if (NEVER.has(name)) return false;
+  return (
+    isFolder ||
+    name === '.gitignore' ||
+    CONFIG_FILE.test(name) ||
+    (SOURCE.test(name) && !DECLARATIONS.test(name))
+  );
 }
 
 /** Whether a file that is named on the command line can hold code: by its ending, or a script without one. */

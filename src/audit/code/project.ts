@@ -15,7 +15,8 @@ export type { SourceUnit };
 
 /** The differences from an earlier version of a project. */
 export interface ProjectChange {
-  readonly project: Project;
+  /** null where there is none. */
+  readonly project: Project | null;
   /** The files that are new or changed, by their paths; null reads the text from the disk. */
   readonly texts: ReadonlyMap<string, string | null>;
 }
