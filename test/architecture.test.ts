@@ -52,6 +52,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['report', 'base'],
   config: [],
   setup: ['audit', 'base'],
+  settings: ['audit', 'cli', 'base'],
+  eslint: ['settings', 'audit', 'base'],
   explain: ['base'],
   testing: ['pool', 'db', 'snapshot', 'base'],
   leases: ['base'],

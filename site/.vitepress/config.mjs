@@ -13,6 +13,7 @@ const guides = [
     text: 'Guides',
     items: [
       guide('Find a leak', 'find-a-leak'),
+      guide('Find leaks with ESLint', 'eslint'),
       guide('Prove a pool', 'prove-a-pool'),
       guide('Load from many machines', 'load-from-many-machines'),
       guide('Choose a pool size', 'choose-a-pool-size'),

@@ -53,7 +53,7 @@ function drawnTo(
   const isDrawn = (target: string): boolean => {
     const specifier = specifierOf(target);
     if (specifier !== null) return [...moved].some((path) => mayHaveBeen(path, specifier));
-    // Of two files of one name the other one may be meant now.
+    // An import may mean the other one of two files of one name now.
     return stems.has(stemOf(target));
   };
   return [...sources].filter((from) => [...reads.edgesOf(from)].some(isDrawn));

@@ -87,7 +87,7 @@ export class LiveAudit {
   /** The findings in one file. With a text, that is judged instead of what the disk has. */
   findingsIn(path: string, text: string | null = null): readonly Finding[] {
     const file = this.#pathOf(path);
-    if (text !== null && this.#isLeftOut(file)) return [];
+    if (text !== null && this.isLeftOut(file)) return [];
     this.#show(text === null ? null : { path: file, text });
     const { project } = this.#settle(file);
     const unit = project.unitAt(file);
@@ -123,8 +123,8 @@ export class LiveAudit {
     return this.#audited.has(full) ? full : (this.#byReal.get(realOf(full)) ?? full);
   }
 
-  /** Whether a file is on the disk and the audit is told to skip it. */
-  #isLeftOut(path: string): boolean {
+  /** Tells whether a file is on the disk and the audit skips it. */
+  isLeftOut(path: string): boolean {
     if (this.#audited.has(path)) return false;
     const isInside = this.#paths.some((root) => isBelow(path, resolve(this.#options.cwd, root)));
     return isInside && existsSync(path);
@@ -185,7 +185,7 @@ export class LiveAudit {
     this.#analysis = { ...analysis, project: next };
     for (const path of changed) this.#hard.add(path);
     this.#isLess ||= project.files.some((unit) => next.unitAt(unit.path) === null);
-    // What was lent by a file that is gone is lent by nobody.
+    // Nobody lends any more what a deleted file lent.
     const isMoved = [...changed].some((path) => project.unitAt(path) === null || next.unitAt(path) === null);
     for (const path of dependents) (isMoved ? this.#hard : this.#soft).add(path);
     for (const paths of [this.#hard, this.#soft])
@@ -241,7 +241,7 @@ export class LiveAudit {
     if (stale.size === 0) return unitsOf(own);
     const reached = new Reach(this.#whole()).from(unit, stale);
     const hard = reached.filter((one) => this.#hard.has(one));
-    // What was judged with what is reached from it now has to be judged with it again.
+    // The file may call something that lends a lease only now.
     if (!isStale && hard.length === 0) return new Set();
     const entries = entriesByFile(this.#whole().following, project);
     const sites = reached.reduce((sum, one) => sum + (entries.get(one)?.length ?? 0), 0);
