@@ -2,6 +2,7 @@ import { ts } from 'ts-morph';
 import { isMarkup, scriptOf } from './code/markup.js';
 import { languageOf } from './languages/language.js';
 import { repairPython } from './languages/python/repair/repair.js';
+import { releaseAfterTry } from './repair/assigned.js';
 import { type Edit, overlap } from './repair/edits.js';
 import { intoFinally, intoTry, newTry } from './repair/finally.js';
 import { type Lease, leaseAt, type RepairOptions } from './repair/lease.js';
@@ -82,6 +83,8 @@ function editsFor(file: ts.SourceFile, finding: Finding, options: RepairOptions)
   if (finding.rule !== 'leak') return 'only leaks are repaired';
   if (ending === undefined) return `there is no repair for ${finding.resource}`;
   if (finding.confidence === 'low') return 'it is not certain that this is a lease';
+  const afterTry = releaseAfterTry(file, finding, ending);
+  if (afterTry !== null) return afterTry;
   const lease = leaseAt(file, finding, ending, options);
   if (typeof lease === 'string') return lease;
   const { block, index, name, rest } = lease;

@@ -4,13 +4,13 @@ import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from '
 import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
 import { bare, classAround, resultsOf } from './code/syntax.js';
 import { Effort } from './effort.js';
-import { functionOf, isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
+import { functionOf, isPlace, isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import { Walk } from './flow/walk.js';
 import { isPython } from './languages/python/raises.js';
-import { isCalledOnce, runsOnce, SCRIPTS } from './startup.js';
+import { failsProgram, isCalledOnce, runsOnce, SCRIPTS } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
 /** What becomes of the leases of one site. */
@@ -134,7 +134,7 @@ class Ends {
         const place = one.slice(mark.length);
         return isWithin(place, result) ? [mark + place.slice(result.length)] : [];
       });
-      const isStored = this.#isStored(state);
+      const isStored = this.#isStored(state, suffixes.length > 0);
       for (const one of state.holders)
         if (one.startsWith('this.'))
           this.stored.push({ path: one.slice('this'.length), isLazy: state.status === 'lazy' });
@@ -154,9 +154,13 @@ class Ends {
     }
   }
 
-  /** Whether something that outlives the function has the lease, or a function that ends it: `this.close = () => ...`. */
-  #isStored(state: State): boolean {
-    if (state.holders.some((one) => this.#outlives(one))) return true;
+  /**
+   * Whether something that outlives the function has the lease, or a function that ends it: `this.close = () => ...`.
+   * `isReturned`: what was made of it, `createDb(pool)`, is no other place then.
+   */
+  #isStored(state: State, isReturned = false): boolean {
+    const places = isReturned ? state.holders.filter((one) => !one.includes('.wrapped')) : state.holders;
+    if (places.some((one) => this.#outlives(one))) return true;
     return [...state.facts.keys()].some((place) => {
       const id = this.#outlives(place) ? functionOf(factOf(state, place)) : null;
       const body = id === null ? null : this.#program.bodyOf(id);
@@ -197,8 +201,13 @@ class Ends {
   #isGiven(root: Place): boolean {
     const { nodes } = this.#program.graphOf(this.#body);
     const sources = nodes.flatMap(({ op }) => (op.kind === 'copy' && op.to === root ? [op.from] : []));
-    if (!root.includes('|%') && sources.length === 1 && sources[0]?.includes('|%') === true)
-      return this.#isGiven(sources[0]);
+    const given = sources.filter((one) => one.includes('|%')).map(rootOf);
+    if (
+      !root.includes('|%') &&
+      given.length > 0 &&
+      sources.every((one) => !isPlace(one) || given.includes(rootOf(one)))
+    )
+      return given.every((one) => this.#isGiven(one));
     return nodes.some(
       ({ op }) =>
         op.kind === 'call' &&
@@ -253,7 +262,10 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
         : 'not-released-on-return';
     add(kind, state);
   }
-  for (const state of ends.thrown) {
+  // An error that ends the program leaves nothing open.
+  const isFatal = failsProgram(unitOf(site.node));
+  for (const thrown of ends.thrown) {
+    const state = isFatal ? { ...thrown, unlikely: true } : thrown;
     const explicit = isNever && ends.handedOn.length === 0 && returned.length > 0;
     add(explicit ? 'never-released' : 'not-released-on-throw', state);
   }

@@ -172,6 +172,7 @@ function matchesMethod(
 ): Confidence | null {
   if (pattern.on.includes('*')) return 'medium';
   const receiver = entities.of(callee.expression);
+  if (pattern.isStatic === true && receiver?.kind !== 'package') return null;
   const isTyped = receiver !== null && (receiver.kind === 'package' || receiver.kind === 'thing');
   if (isTyped) {
     if (pattern.on.some((one) => isOfType(receiver.path, one))) return 'high';

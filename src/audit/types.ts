@@ -40,6 +40,8 @@ export interface MethodPattern extends Acquires {
   readonly on: readonly string[];
   /** Where the type cannot be told: names of the receiver. */
   readonly named?: RegExp;
+  /** Only on the class itself: `MongoClient.connect(url)`, and not `client.connect()`. */
+  readonly isStatic?: boolean;
   /** No other library has a method of this name: a class of the project that has one lends the same. */
   readonly isUnique?: boolean;
 }
@@ -99,6 +101,8 @@ export interface ResourceSpec {
   readonly returnsItself?: readonly string[];
   /** Calls after which the lease is somebody else's: methods of it, and what takes it as an argument. */
   readonly handoff?: readonly string[];
+  /** Text of such a call that leaves the lease with its owner: `{ autoClose: false }`. */
+  readonly handoffUnless?: RegExp;
   /** Ends with what lent it: where both leak in one function, the leak of the lender is the one to mend. */
   readonly isPart?: boolean;
   /** Work on it is done without promises. */
@@ -133,6 +137,8 @@ export interface Repairing {
   readonly release: string;
   /** Whether the release is a promise. */
   readonly awaits: boolean;
+  /** Work on it is done without promises. */
+  readonly isSync?: boolean;
   /** Whether a transaction that is still open ends with the release, and is not handed on with the connection. */
   readonly endsTransaction?: boolean;
   /** A transaction: the method that commits it; `release` is then the one that rolls it back. */

@@ -136,6 +136,135 @@ select *
     await expectClean(older);
   });
 
+  it('takes releases in branches away that a finally does for all', async () => {
+    const { text } = await repaired(
+      inFunction(`  let client = await pool.connect();
+  const { rows } = await client.query('select $1', [id]);
+  if (rows.length === 0) {
+    client.release();
+    return null;
+  }
+  try {
+    await client.query('update a set b = 1');
+  } catch (error) {
+    done(error);
+    client.release();
+    return null;
+  }
+  client.release();
+  return rows;`),
+    );
+    expect(text).toBe(
+      inFunction(`  let client = await pool.connect();
+  try {
+    const { rows } = await client.query('select $1', [id]);
+    if (rows.length === 0) {
+      return null;
+    }
+    try {
+      await client.query('update a set b = 1');
+    } catch (error) {
+      done(error);
+      return null;
+    }
+    return rows;
+  } finally {
+    client.release();
+  }`),
+    );
+    await expectClean(text);
+  });
+
+  it('gives a finally to the try in which a variable from outside gets the lease', async () => {
+    const { text } = await repaired(
+      inFunction(`  let client: PoolClient;
+  try {
+    client = await pool.connect();
+    const { rows } = await client.query('select $1', [id]);
+    client.release();
+    return rows;
+  } catch (error) {
+    done(error);
+    return null;
+  }`),
+    );
+    expect(text).toBe(
+      inFunction(`  let client: PoolClient | undefined;
+  try {
+    client = await pool.connect();
+    const { rows } = await client.query('select $1', [id]);
+    return rows;
+  } catch (error) {
+    done(error);
+    return null;
+  } finally {
+    client?.release();
+  }`),
+    );
+    await expectClean(text);
+  });
+
+  it('takes a guarded release of the catch away, too', async () => {
+    const { text } = await repaired(
+      inFunction(`  let client;
+  try {
+    client = await pool.connect();
+    await client.query('BEGIN');
+    await client.query('update a set b = $1', [id]);
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    if (client) await client.query('ROLLBACK');
+    if (client) client.release();
+    throw error;
+  }`),
+    );
+    expect(text).toContain("    await client.query('COMMIT');\n  } catch (error) {");
+    expect(text).toContain('    throw error;\n  } finally {\n    client?.release();\n  }');
+    expect(text.match(/release\(/g)).toHaveLength(1);
+    await expectClean(text);
+  });
+
+  it('rolls back what is begun and committed, where an error comes between', async () => {
+    const { text } = await repaired(
+      inFunction(`  const client = await pool.connect();
+  await client.query('BEGIN');
+  await client.query('update a set b = $1', [id]);
+  await client.query('COMMIT');
+  client.release();`),
+    );
+    expect(text).toContain(
+      "  } catch (error) {\n    await client.query('ROLLBACK');\n    throw error;\n  } finally {\n    client.release();\n  }",
+    );
+    await expectClean(text);
+  });
+
+  it('ends clients that are made per call, with the parts that they are used by', async () => {
+    const head = "import { MongoClient } from 'mongodb';\nconst url = 'mongodb://localhost';\n";
+    const { text } = await repaired(
+      inFunction(
+        "  const client = await MongoClient.connect(url);\n  const db = client.db('shop');\n  const found = await db.collection('a').countDocuments();\n  await client.close();\n  return found;",
+        head,
+      ),
+    );
+    expect(text).toContain('    return found;\n  } finally {\n    await client.close();\n  }');
+    await expectClean(text);
+  });
+
+  it('closes handles whose work is done without promises', async () => {
+    const head = "import Database from 'better-sqlite3';\n";
+    const { text } = await repaired(
+      inFunction(
+        "  const db = new Database('a.db');\n  const insert = db.prepare('insert into a values (?)');\n  for (const one of [id]) insert.run(one);\n  db.close();",
+        head,
+      ),
+    );
+    expect(text).toContain(
+      '    for (const one of [id]) insert.run(one);\n  } finally {\n    db.close();\n  }',
+    );
+    await expectClean(text);
+  });
+
   it.each([
     ['a lease that is handed on', "done(client);\n  await client.query('select 1');\n  client.release();"],
     ['work that is not awaited', "void client.query('select 1');\n  await fetch('x');\n  client.release();"],
@@ -144,15 +273,26 @@ select *
       "done(() => client);\n  await client.query('select 1');\n  client.release();",
     ],
     [
-      'two releases',
-      "if (id > 1) {\n    client.release();\n    return;\n  }\n  await client.query('a');\n  client.release();",
+      'a release in a loop',
+      "for (const one of [id]) {\n    await client.query('a');\n    if (one > 1) {\n      client.release();\n      break;\n    }\n  }",
+    ],
+    [
+      'work after a release that waits',
+      "if (id > 1) {\n    client.release();\n    return await fetch('x');\n  }\n  await client.query('a');\n  client.release();",
     ],
     ['a release that says why', "await client.query('a');\n  client.release(true);"],
     [
       'names that are needed later',
       "const a = await client.query('a');\n  client.release();\n  await fetch(String(a));",
     ],
-    ['a transaction', "await client.query('BEGIN');\n  await client.query('COMMIT');\n  client.release();"],
+    [
+      'a transaction that others end',
+      "await client.query('BEGIN');\n  await client.query('a');\n  client.release();",
+    ],
+    [
+      'a part of the lease that is handed on',
+      "const statement = client.prepare('a');\n  done(statement);\n  client.release();",
+    ],
     ['statements on one line', "await client.query('a'); client.release();"],
   ])('leaves %s alone', async (_, lines) => {
     const source = inFunction(`  const client = await pool.connect();\n  ${lines}`);
@@ -161,7 +301,7 @@ select *
 
   it('leaves a variable that can change alone', async () => {
     const source = inFunction(
-      "  let client = await pool.connect();\n  await client.query('select 1');\n  client.release();",
+      "  let client = await pool.connect();\n  if (id > 1) client = await pool.connect();\n  await client.query('select 1');\n  client.release();",
     );
     expect((await repaired(source)).text).toBe(source);
   });

@@ -35,6 +35,8 @@ const PROTOCOL_SQL =
 const CHECKING =
   /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
 const QUERIES = /^(query|execute)$/;
+/** What goes wrong with a stream is an event. */
+const STREAMS = /^(create(Read|Write)Stream|pipe)$/;
 /** Writes a message, or tells a monitor of an error. */
 const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
 /** What loggers and emitters are told, awaited or not. */
@@ -63,6 +65,7 @@ export function raiseOf(call: Call, context: RaiseContext): Raise {
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
   if (onLease && /^(is|has|in)[A-Z]/.test(name)) return 'never';
+  if (isSyncLease && STREAMS.test(name)) return 'protocol';
   if (onLease && isSyncLease) return 'ordinary';
   // A query that nobody awaits here fails as a rejection, an event or an argument.
   if (onLease) return /^(query|execute)/.test(name) ? 'never' : 'protocol';

@@ -68,7 +68,7 @@ export function layoutOf({ statement, block }: Lease, { text }: ts.SourceFile): 
 
 /** The lines of a release and its comments, in another place, without the blank lines above them. */
 export function moved(
-  { start, end }: { readonly start: number; readonly end: number },
+  { start, end }: Extent,
   indent: string,
   newline: string,
   { text }: ts.SourceFile,
@@ -88,11 +88,14 @@ export function hasComment(statement: ts.Statement, { text }: ts.SourceFile): bo
 }
 
 /** A statement with the comments above it, from the line break before them. */
-export function linesOf(
-  statement: ts.Statement,
-  text: string,
-): { readonly start: number; readonly end: number } {
+export function linesOf(statement: ts.Statement, text: string): Extent {
   return { start: lineEnd(text, statement.getFullStart()), end: lineEnd(text, statement.end) };
+}
+
+/** A part of a text. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The lines of a part of the text, moved to the right; lines within template strings stay as they are. */
@@ -102,7 +105,7 @@ export function indented(
   end: number,
   unit: string,
   file: ts.SourceFile,
-  removed: { readonly start: number; readonly end: number } | null,
+  removed: readonly Extent[] = [],
 ): string {
   const strings: ts.Node[] = [];
   const visit = (node: ts.Node): void => {
@@ -112,7 +115,7 @@ export function indented(
   visit(file);
   let result = '';
   for (let at = start; at < end; at++) {
-    if (removed !== null && at >= removed.start && at < removed.end) continue;
+    if (removed.some((one) => at >= one.start && at < one.end)) continue;
     result += text[at];
     const isBlank = /^\r?(\n|$)/.test(text.slice(at + 1, at + 3));
     const isInString = strings.some((one) => one.getStart() < at && at < one.end);

@@ -12,7 +12,9 @@ import {
   moved,
 } from './edits.js';
 import type { Lease } from './lease.js';
+import { isOverAfter, releasesWithin } from './releases.js';
 import {
+  COMMITS,
   declaredNames,
   doesNoWork,
   isKept,
@@ -30,7 +32,7 @@ export function intoFinally(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { rest, name, ending } = lease;
   const [attempt, ...after] = rest;
   if (attempt === undefined || !ts.isTryStatement(attempt) || attempt.finallyBlock !== undefined) return null;
-  const inside = releasesIn(attempt, lease);
+  const inside = releasesWithin([attempt], lease);
   const behind = after.filter((one) => isRelease(one, name, ending.release));
   const releases = [...inside, ...behind];
   if (behind.length > 1 || (inside.length > 0 && behind.length > 0)) return null;
@@ -87,13 +89,13 @@ export function intoTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const start = lineEnd(text, lease.statement.end);
   if (catchClause !== undefined) {
     // The catch must not see what the gap throws: the finally moves out, around both.
-    const inside = indented(text, start, catchClause.end, unit, file, null);
+    const inside = indented(text, start, catchClause.end, unit, file);
     return [{ start, end: catchClause.end, text: `${newline}${indent}try {${inside}${newline}${indent}}` }];
   }
   if (names.some((one) => tryBlock.statements.some((statement) => declaredNames(statement).includes(one))))
     return null;
   const from = lineEnd(text, (gap.at(-1) as ts.Statement).end);
-  const inside = indented(text, start, from, unit, file, null);
+  const inside = indented(text, start, from, unit, file);
   const opening = text.slice(from, tryBlock.getStart() + 1);
   return [{ start, end: tryBlock.getStart() + 1, text: `${opening}${inside}` }];
 }
@@ -103,18 +105,25 @@ export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { rest, name, ending } = lease;
   const releases = rest.filter((statement) => isRelease(statement, name, ending.release));
   const [release] = releases;
-  if (releases.length > 1 || !isKept(lease, releases)) return null;
+  // Those before a return in a branch go too; with a comment, each is there for a reason of its own.
+  const branches = releasesWithin(rest, lease).filter((one) => !releases.includes(one));
+  if (!branches.every((one) => isOverAfter(one, lease) && hasOwnLines(one, file) && !hasComment(one, file)))
+    return null;
+  if (releases.length > 1 || !isKept(lease, [...releases, ...branches])) return null;
   const at = release === undefined ? -1 : rest.indexOf(release);
   if (at >= 0 && rest.slice(at + 1).some((one) => mentions(one, name))) return null;
   // Released in the midst of a transaction, it would go back to the pool with it: the repair has to roll back.
   const opens = ending.endsTransaction !== true && rest.some((one) => OPENS.test(one.getText()));
   const mustRollBack = opens && !rest.some((one) => ROLLS_BACK.test(one.getText()));
-  if (opens && (!mustRollBack || ending.rollback === undefined)) return null;
+  if (mustRollBack && (ending.rollback === undefined || !rest.some((one) => COMMITS.test(one.getText()))))
+    return null;
+  // A rollback in a branch of the work says nothing of the errors that no branch expects.
+  if (opens && !mustRollBack && !rest.some(rollsBackOnError)) return null;
   const extent = extentOf(rest, at);
   if (extent === null) return null;
   const own = [lease.statement, ...rest.slice(0, Math.max(extent, at + 1))];
   if (!own.every((statement) => hasOwnLines(statement, file))) return null;
-  if (lease.canUse && !mustRollBack) {
+  if (lease.canUse && !mustRollBack && branches.length === 0) {
     const edits = usingEdits(lease, file, at);
     if (edits !== null) return edits;
   }
@@ -123,21 +132,19 @@ export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
     file,
     rest.slice(0, extent),
     release,
+    branches,
     mustRollBack ? ending.rollback : undefined,
   );
   return edit === null ? null : [edit];
 }
 
-/** The statements within a try that release, wherever in it they stand. */
-function releasesIn(attempt: ts.TryStatement, { name, ending }: Lease): ts.Statement[] {
-  const found: ts.Statement[] = [];
-  const visit = (node: ts.Node): void => {
-    if (ts.isFunctionLike(node)) return;
-    if (ts.isExpressionStatement(node) && isRelease(node, name, ending.release)) found.push(node);
-    ts.forEachChild(node, visit);
-  };
-  visit(attempt);
-  return found;
+/** Whether a statement is a try whose catch rolls back. */
+function rollsBackOnError(statement: ts.Statement): boolean {
+  return (
+    ts.isTryStatement(statement) &&
+    statement.catchClause !== undefined &&
+    ROLLS_BACK.test(statement.catchClause.getText())
+  );
 }
 
 /** How many statements go into try: up to the release, or all where what follows needs their names and waits for nothing. */
@@ -157,6 +164,7 @@ function tryEdit(
   file: ts.SourceFile,
   inside: readonly ts.Statement[],
   release: ts.Statement | undefined,
+  branches: readonly ts.Statement[],
   rollback: string | undefined,
 ): Edit | null {
   const { text } = file;
@@ -166,7 +174,8 @@ function tryEdit(
   const start = lineEnd(text, lease.statement.end);
   const end = lineEnd(text, Math.max(last.end, release?.end ?? 0));
   const removed = release === undefined ? null : linesOf(release, text);
-  const body = indented(text, start, end, unit, file, removed);
+  const gone = [release, ...branches].flatMap((one) => (one === undefined ? [] : [linesOf(one, text)]));
+  const body = indented(text, start, end, unit, file, gone);
   const final =
     removed === null
       ? `${newline}${indent}${unit}${callOf(lease)}`

@@ -1,6 +1,6 @@
 import { ts } from 'ts-morph';
 import type { Finding, Repairing } from '../types.js';
-import { isRelease } from './uses.js';
+import { isAssignment, isRelease } from './uses.js';
 import { isAtLeast } from './versions.js';
 
 export interface RepairOptions {
@@ -19,6 +19,8 @@ export interface Lease {
   /** The statements of the block after the acquire call. */
   readonly rest: readonly ts.Statement[];
   readonly ending: Repairing;
+  /** Its methods are done when they return. */
+  readonly isSync: boolean;
   readonly canUse: boolean;
 }
 
@@ -43,11 +45,10 @@ export function leaseAt(
   ending: Repairing,
   options: RepairOptions,
 ): Lease | string {
-  const position = file.getPositionOfLineAndCharacter(line - 1, column - 1);
-  let at: ts.Node | undefined = tokenAt(file, position);
-  if (at === undefined) return 'the acquire call is not where it was';
-  const lender = at.getText();
-  while (at !== undefined && !ts.isCallExpression(at) && !ts.isNewExpression(at)) at = at.parent;
+  const token = tokenAt(file, file.getPositionOfLineAndCharacter(line - 1, column - 1));
+  if (token === undefined) return 'the acquire call is not where it was';
+  const lender = token.getText();
+  const at = callAt(token);
   if (at === undefined) return 'the acquire call is no plain call';
   const value = ts.isAwaitExpression(at.parent) ? at.parent : at;
   const declaration = value.parent;
@@ -58,7 +59,8 @@ export function leaseAt(
   if (!ts.isVariableDeclarationList(list) || list.declarations.length !== 1)
     return 'several variables are declared in one statement';
   if (ending.awaits && value === at && ending.commit !== undefined) return 'the acquire call is not awaited';
-  if ((list.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const)
+  const scope = list.flags & ts.NodeFlags.BlockScoped;
+  if (scope !== ts.NodeFlags.Const && !(scope === ts.NodeFlags.Let && keepsItsValue(declaration)))
     return `${declaration.name.text} is no const: it may get another value`;
   if (!ts.isVariableStatement(statement) || !ts.isBlock(statement.parent))
     return 'the acquire call is not in a block of statements';
@@ -78,8 +80,32 @@ export function leaseAt(
     index,
     rest,
     ending,
+    isSync: ending.isSync === true,
     canUse: (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Const && canUse(ending, file, options),
   };
+}
+
+/** Whether nothing assigns to a variable after its declaration. */
+function keepsItsValue({ name, parent }: ts.VariableDeclaration): boolean {
+  const text = name.getText();
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (ts.isBinaryExpression(node) && isAssignment(node) && namesIn(node.left).includes(text)) found = true;
+    ts.forEachChild(node, visit);
+  };
+  visit(parent.parent.parent);
+  return !found;
+}
+
+/** The variables that an assignment may change. */
+function namesIn(target: ts.Node): string[] {
+  if (ts.isIdentifier(target)) return [target.text];
+  if (ts.isPropertyAccessExpression(target) || ts.isElementAccessExpression(target)) return [];
+  const found: string[] = [];
+  ts.forEachChild(target, (child) => {
+    found.push(...namesIn(child));
+  });
+  return found;
 }
 
 /** Whether a statement within another one, outside of functions, fits. */
@@ -94,7 +120,14 @@ export function within(statement: ts.Statement, fits: (one: ts.Statement) => boo
   return found;
 }
 
-function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
+/** The acquire call of a finding, by its name. */
+export function callAt(token: ts.Node): ts.CallExpression | ts.NewExpression | undefined {
+  let at: ts.Node | undefined = token;
+  while (at !== undefined && !ts.isCallExpression(at) && !ts.isNewExpression(at)) at = at.parent;
+  return at;
+}
+
+export function tokenAt(file: ts.SourceFile, position: number): ts.Node | undefined {
   let found: ts.Node | undefined;
   const visit = (node: ts.Node): void => {
     if (node.pos > position || position >= node.end) return;

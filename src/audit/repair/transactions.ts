@@ -42,7 +42,7 @@ export function newCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
   if (!hasOwnLines(last, file)) return null;
   const start = lineEnd(text, lease.statement.end);
   const end = lineEnd(text, last.end);
-  const body = indented(text, start, end, unit, file, null);
+  const body = indented(text, start, end, unit, file);
   const shifts = declarations.flatMap((one) => (one === null ? [] : [one]));
   const rewritten = shifts.reduce((code, { from, to }) => code.replace(from, () => to), body);
   const before = shifts

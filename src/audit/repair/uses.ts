@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
 
 export const OPENS = /\bbegin|\bstart_?\s*transaction/i;
+export const COMMITS = /commit/i;
 export const ROLLS_BACK = /rollback/i;
 
 /** `var` and function declarations aside, the names that a statement declares for those after it. */
@@ -60,23 +61,114 @@ export function isLast(release: ts.Statement, attempt: ts.TryStatement, name: st
   return true;
 }
 
-/** Whether nothing else can have the lease: each mention is an awaited call of a method, outside of inner functions. */
+/**
+ * Whether nothing else can have the lease: each mention of it, and of its parts, is an awaited call of a method, outside
+ * of inner functions, or asks whether it is there. `isSync`: its methods are done when they return.
+ */
 export function isKept(
-  { name, rest }: { readonly name: string; readonly rest: readonly ts.Statement[] },
+  {
+    name,
+    rest,
+    isSync = false,
+  }: { readonly name: string; readonly rest: readonly ts.Statement[]; readonly isSync?: boolean },
   releases: readonly ts.Statement[],
 ): boolean {
   let isSafe = true;
-  const visit = (node: ts.Node, isInner: boolean): void => {
-    if (releases.some((release) => release === node) || shadows(node, name)) return;
-    if (ts.isIdentifier(node) && node.text === name && !isPropertyName(node)) {
-      isSafe &&= !ENDS.test(methodOf(node)) && ((!isInner && isAwaitedCall(node)) || isAwaitedWithin(node));
+  const parts = new Set<string>();
+  const visit = (node: ts.Node, own: string, isInner: boolean): void => {
+    if (releases.some((release) => release === node) || shadows(node, own)) return;
+    if (ts.isIdentifier(node) && node.text === own && !isPropertyName(node) && !isDeclared(node)) {
+      const part = partOf(node);
+      if (part !== null && !isInner) parts.add(part);
+      else isSafe &&= isSafeMention(node, isInner, isSync);
     }
     // What is yielded leaves the function at a point where it may never come back to.
     if (ts.isYieldExpression(node)) isSafe = false;
-    ts.forEachChild(node, (child) => visit(child, isInner || ts.isFunctionLike(node)));
+    ts.forEachChild(node, (child) => visit(child, own, isInner || ts.isFunctionLike(node)));
   };
-  for (const statement of rest) visit(statement, false);
+  for (const statement of rest) visit(statement, name, false);
+  // A Set gives what is added to it meanwhile, too.
+  for (const part of parts) for (const statement of rest) visit(statement, part, false);
   return isSafe;
+}
+
+function isSafeMention(node: ts.Identifier, isInner: boolean, isSync: boolean): boolean {
+  if (ENDS.test(methodOf(node))) return false;
+  if (isTested(node)) return true;
+  if (isSync && isReceiver(node) && (!isInner || isRunAtOnce(node))) return true;
+  return (!isInner && isAwaitedCall(node)) || isAwaitedWithin(node);
+}
+
+/** `db` of `const db = client.db('shop')`: what a client is used by from then on. */
+function partOf(node: ts.Identifier): string | null {
+  const access = node.parent;
+  if (!ts.isPropertyAccessExpression(access) || access.expression !== node || !PARTS.test(access.name.text))
+    return null;
+  const call = access.parent;
+  if (!ts.isCallExpression(call) || call.expression !== access || !ts.isVariableDeclaration(call.parent))
+    return null;
+  const { name } = call.parent;
+  return ts.isIdentifier(name) ? name.text : null;
+}
+
+const PARTS = /^(db|useDb|collection|getCollection|model|prepare|transaction|request)$/;
+
+function isDeclared(node: ts.Identifier): boolean {
+  return ts.isVariableDeclaration(node.parent) && node.parent.name === node;
+}
+
+/** `statement.all()`, and `insertAll(rows)` of a transaction of better-sqlite3. */
+function isReceiver(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isCallExpression(parent)) return parent.expression === node;
+  return (
+    ts.isPropertyAccessExpression(parent) && parent.expression === node && ts.isCallExpression(parent.parent)
+  );
+}
+
+/** Whether the functions around a mention are done when the call returns that they are given to. */
+function isRunAtOnce(node: ts.Node): boolean {
+  for (let at = node; !ts.isSourceFile(at); at = at.parent) {
+    if (!ts.isFunctionLike(at)) continue;
+    if (!ts.isArrowFunction(at) && !ts.isFunctionExpression(at)) return false;
+    const { parent } = at;
+    return (
+      ts.isCallExpression(parent) &&
+      ts.isPropertyAccessExpression(parent.expression) &&
+      AT_ONCE.test(parent.expression.name.text) &&
+      !at.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword)
+    );
+  }
+  return false;
+}
+
+const AT_ONCE = /^(forEach|map|filter|flatMap|some|every|find|reduce|transaction)$/;
+
+/** `if (client)`, `client !== null && ...`: asks whether there is a lease. */
+function isTested(node: ts.Identifier): boolean {
+  let at: ts.Node = node;
+  for (;;) {
+    const { parent } = at;
+    if (ts.isIfStatement(parent)) return parent.expression === at;
+    if (ts.isConditionalExpression(parent)) return parent.condition === at;
+    if (ts.isBinaryExpression(parent) && parent.left === at) {
+      const { kind } = parent.operatorToken;
+      if (kind === ts.SyntaxKind.AmpersandAmpersandToken && ts.isExpressionStatement(parent.parent))
+        return true;
+      const isNext =
+        kind === ts.SyntaxKind.AmpersandAmpersandToken ||
+        kind === ts.SyntaxKind.ExclamationEqualsEqualsToken ||
+        kind === ts.SyntaxKind.EqualsEqualsEqualsToken ||
+        kind === ts.SyntaxKind.ExclamationEqualsToken ||
+        kind === ts.SyntaxKind.EqualsEqualsToken;
+      if (!isNext) return false;
+    } else if (!ts.isParenthesizedExpression(parent) && !isNegation(parent)) return false;
+    at = parent;
+  }
+}
+
+function isNegation(node: ts.Node): boolean {
+  return ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken;
 }
 
 export function isPropertyName(node: ts.Identifier): boolean {
@@ -87,7 +179,8 @@ export function isPropertyName(node: ts.Identifier): boolean {
   );
 }
 
-const ENDS = /^(release|end|close|destroy|detach|dispose|on|once|off|addListener|removeListener)$/;
+const ENDS =
+  /^(release|end|endSession|close|destroy|detach|dispose|(\$?dis)connect|quit|shutdown|terminate|on|once|off|addListener|removeListener)$/;
 
 /** `await client.query(...)`: its result is there before the release. */
 function isAwaitedCall(node: ts.Identifier): boolean {
@@ -138,7 +231,7 @@ function isAwaitedOrPassed(call: ts.CallExpression): boolean {
   return false;
 }
 
-function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean {
+export function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean {
   return kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 }
 

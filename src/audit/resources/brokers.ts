@@ -15,6 +15,7 @@ export const amqpConnection: ResourceSpec = {
     },
     { kind: 'function', name: 'connect', from: ['amqplib'], isWhole: true, inFilesWith: 'amqplib' },
   ],
+  repair: { acquire: ['connect'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -66,6 +67,12 @@ export const amqpChannel: ResourceSpec = {
       inFilesWith: 'amqplib',
     },
   ],
+  repair: {
+    acquire: ['createChannel', 'createConfirmChannel'],
+    release: 'close',
+    awaits: true,
+    endsTransaction: true,
+  },
   release: { methods: ['close'], takes: [], ofParent: ['close'] },
   protocol: [],
   handoff: ['consume'],
@@ -127,6 +134,12 @@ export const kafkaClient: ResourceSpec = {
       inFilesWith: 'kafkajs',
     },
   ],
+  repair: {
+    acquire: ['producer', 'consumer', 'admin'],
+    release: 'disconnect',
+    awaits: true,
+    endsTransaction: true,
+  },
   release: { methods: ['disconnect'], takes: [], ofParent: [] },
   protocol: ['connect'],
   handoff: ['run', 'subscribe'],

@@ -30,6 +30,12 @@ export const browser: ResourceSpec = {
       named: /^(chromium|firefox|webkit)$/,
     },
   ],
+  repair: {
+    acquire: ['launch', 'launchPersistentContext'],
+    release: 'close',
+    awaits: true,
+    endsTransaction: true,
+  },
   release: { methods: ['close', 'disconnect'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -77,6 +83,7 @@ export const browserPage: ResourceSpec = {
     usedBy: /(close|goto|newPage|setContent)\b/,
     inFilesWith: 'browser',
   })),
+  repair: { acquire: ['newPage', 'newContext'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: ['close', 'disconnect'] },
   protocol: [],
   isPart: true,

@@ -271,6 +271,7 @@ export const ftp: ResourceSpec = {
   id: 'ftp-client',
   title: 'an FTP client',
   acquire: [{ kind: 'new', name: 'Client', from: ['basic-ftp'], armedBy: ['access', 'connect'] }],
+  repair: { acquire: ['Client'], release: 'close', awaits: false, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: ['access', 'connect'],
   docs: {

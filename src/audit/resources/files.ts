@@ -2,6 +2,12 @@ import type { ResourceSpec } from '../types.js';
 
 // Files that are held open.
 
+/** The module, and those that stand in for it. */
+const MODULES = ['fs', 'fs-extra', 'graceful-fs'];
+
+/** Options of a stream that does not close what it reads from or writes to. */
+const STAYS_OPEN = /\bautoClose\s*:\s*false\b/;
+
 export const fileHandle: ResourceSpec = {
   id: 'file-handle',
   title: 'an open file handle',
@@ -9,9 +15,11 @@ export const fileHandle: ResourceSpec = {
     { kind: 'function', name: 'open', from: ['fs/promises'], inFilesWith: 'fs' },
     { kind: 'method', name: 'open', on: ['fs/promises#', 'fs#promises'], inFilesWith: 'fs' },
   ],
+  repair: { acquire: ['open'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: [],
   handoff: ['createReadStream', 'createWriteStream', 'readLines', 'readableWebStream'],
+  handoffUnless: STAYS_OPEN,
   docs: {
     why: 'A handle is a file descriptor. A process has a limited number of them (ulimit -n), and then it cannot open sockets either.',
     leaks: `import { open } from 'node:fs/promises';
@@ -39,12 +47,21 @@ export const fileDescriptor: ResourceSpec = {
   id: 'file-descriptor',
   title: 'an open file descriptor',
   acquire: [
-    { kind: 'function', name: 'openSync', from: ['fs'] },
-    { kind: 'method', name: 'openSync', on: ['fs#'] },
+    { kind: 'function', name: 'openSync', from: MODULES },
+    { kind: 'method', name: 'openSync', on: MODULES.map((one) => `${one}#`) },
+    { kind: 'function', name: 'open', from: MODULES, callback: { lease: 1 }, inFilesWith: 'fs' },
+    {
+      kind: 'method',
+      name: 'open',
+      on: MODULES.map((one) => `${one}#`),
+      callback: { lease: 1 },
+      inFilesWith: 'fs',
+    },
   ],
   release: { methods: [], takes: ['closeSync', 'close'], ofParent: [] },
   protocol: [],
   handoff: ['createReadStream', 'createWriteStream', 'spawn', 'fork'],
+  handoffUnless: STAYS_OPEN,
   isSync: true,
   docs: {
     why: 'A process has a limited number of file descriptors (ulimit -n), and then it cannot open sockets either.',

@@ -8,9 +8,9 @@ import { genericPool } from './generic-pool.js';
 import { ib } from './ib.js';
 import { knex } from './knex.js';
 import { kysely } from './kysely.js';
-import { mongodb } from './mongodb.js';
+import { mongoClient, mongodb } from './mongodb.js';
 import { mssqlStatement, mssqlTransaction } from './mssql.js';
-import { mysql } from './mysql.js';
+import { mysql, mysqlConnection } from './mysql.js';
 import { neo4j } from './neo4j.js';
 import { oracledb } from './oracledb.js';
 import {
@@ -30,7 +30,7 @@ import { pg, pgClient } from './pg.js';
 import { poolctl } from './poolctl.js';
 import { redis } from './redis.js';
 import { sequelize } from './sequelize.js';
-import { libsqlTransaction, sqlite } from './sqlite.js';
+import { libsqlTransaction, sqlite, sqlite3 } from './sqlite.js';
 import { typeorm } from './typeorm.js';
 
 /** Every kind of lease that is known without being told. The first of two that fit equally well is taken. */
@@ -39,13 +39,16 @@ export const RESOURCES: readonly ResourceSpec[] = [
   pg,
   pgClient,
   mysql,
+  mysqlConnection,
   typeorm,
   sequelize,
   knex,
   kysely,
   mongodb,
+  mongoClient,
   neo4j,
   sqlite,
+  sqlite3,
   libsqlTransaction,
   oracledb,
   firebird,

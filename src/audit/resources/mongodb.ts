@@ -2,7 +2,7 @@ import type { ResourceSpec } from '../types.js';
 
 export const mongodb: ResourceSpec = {
   id: 'mongodb-session',
-  title: 'a MongoDB session or client',
+  title: 'a MongoDB session',
   acquire: [
     {
       kind: 'method',
@@ -11,12 +11,10 @@ export const mongodb: ResourceSpec = {
       named: /./,
     },
     { kind: 'function', name: 'startSession', from: ['mongoose'] },
-    { kind: 'new', name: 'MongoClient', from: ['mongodb'], lazy: true, isWhole: true },
   ],
   repair: { acquire: ['startSession'], release: 'endSession', awaits: true, endsTransaction: true },
   release: { methods: ['endSession', 'close', 'destroy'], takes: [], ofParent: ['close', 'disconnect'] },
-  returnsItself: ['connect'],
-  protocol: ['startTransaction', 'connect', 'abortTransaction'],
+  protocol: ['startTransaction', 'abortTransaction'],
   answers: [
     {
       asked: 'inTransaction()',
@@ -42,5 +40,48 @@ export async function move(work: () => Promise<void>) {
   }
 }`,
     exceptions: 'withTransaction() does not end the session; client.withSession() does.',
+  },
+};
+
+export const mongoClient: ResourceSpec = {
+  id: 'mongodb-client',
+  title: 'a MongoDB client with its pool',
+  acquire: [
+    { kind: 'new', name: 'MongoClient', from: ['mongodb'], lazy: true, isWhole: true },
+    {
+      kind: 'method',
+      name: 'connect',
+      on: ['mongodb#MongoClient'],
+      isStatic: true,
+      isWhole: true,
+      callback: { lease: 1 },
+      inFilesWith: 'MongoClient',
+    },
+  ],
+  repair: { acquire: ['MongoClient', 'connect'], release: 'close', awaits: true, endsTransaction: true },
+  release: { methods: ['close', 'destroy'], takes: [], ofParent: [] },
+  returnsItself: ['connect'],
+  protocol: ['connect'],
+  docs: {
+    why: 'A client holds a pool of connections, and others that monitor the servers, until close(). Every call adds another pool.',
+    leaks: `import { MongoClient } from 'mongodb';
+export async function count(url: string) {
+  const client = await MongoClient.connect(url);
+  const found = await client.db('shop').collection('orders').countDocuments();
+  await client.close();
+  return found;
+}`,
+    fixed: `import { MongoClient } from 'mongodb';
+export async function count(url: string) {
+  const client = await MongoClient.connect(url);
+  try {
+    const found = await client.db('shop').collection('orders').countDocuments();
+    return found;
+  } finally {
+    await client.close();
+  }
+}`,
+    exceptions:
+      'A client that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
   },
 };

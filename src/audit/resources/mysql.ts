@@ -27,6 +27,7 @@ export const mysql: ResourceSpec = {
     acquire: ['getConnection'],
     release: 'release',
     awaits: false,
+    rollback: 'await $.rollback();',
     using: { module: 'mysql2/promise', since: '3.18.0' },
   },
   release: {
@@ -63,5 +64,38 @@ export async function stock(id: number) {
 }`,
     exceptions:
       'commit() and rollback() do not release. destroy() closes the connection, and so gives its place back.',
+  },
+};
+
+export const mysqlConnection: ResourceSpec = {
+  id: 'mysql-connection',
+  title: 'a MySQL connection of its own',
+  acquire: [
+    { kind: 'function', name: 'createConnection', from: ['mysql2', 'mysql'], isWhole: true, lazy: true },
+    { kind: 'method', name: 'createConnection', on: ['mysql2#', 'mysql#'], isWhole: true, lazy: true },
+  ],
+  release: { methods: ['end', 'destroy'], takes: [], ofParent: [] },
+  protocol: ['connect', 'beginTransaction', 'rollback', 'ping'],
+  docs: {
+    why: 'A connection stays open until end(), and counts against max_connections of the server. Every call adds one.',
+    leaks: `import mysql from 'mysql2';
+export async function count(uri: string) {
+  const connection = mysql.createConnection({ uri });
+  const [rows] = await connection.promise().query('select count(*) as n from orders');
+  connection.end();
+  return rows;
+}`,
+    fixed: `import mysql from 'mysql2';
+export async function count(uri: string) {
+  const connection = mysql.createConnection({ uri });
+  try {
+    const [rows] = await connection.promise().query('select count(*) as n from orders');
+    return rows;
+  } finally {
+    connection.end();
+  }
+}`,
+    exceptions:
+      'A connection that the whole process shares, in a module or a field, is no leak. Neither is one that a function hands on.',
   },
 };

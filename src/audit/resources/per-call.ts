@@ -17,6 +17,7 @@ export const pgPoolPerCall: ResourceSpec = {
       lazy: true,
     },
   ],
+  repair: { acquire: ['Pool'], release: 'end', awaits: true, endsTransaction: true },
   release: { methods: ['end'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -54,6 +55,7 @@ export const mysqlPoolPerCall: ResourceSpec = {
       lazy: true,
     },
   ],
+  repair: { acquire: ['createPool'], release: 'end', awaits: true, endsTransaction: true },
   release: { methods: ['end'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -91,6 +93,7 @@ export const mssqlPool: ResourceSpec = {
       armedBy: ['connect'],
     },
   ],
+  repair: { acquire: ['ConnectionPool'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: ['connect'],
   returnsItself: ['connect'],
@@ -126,6 +129,7 @@ export const knexPool: ResourceSpec = {
     { kind: 'function', name: 'knex', from: ['knex'], isWhole: true, lazy: true },
     { kind: 'function', name: 'Knex', from: ['knex'], isWhole: true, lazy: true },
   ],
+  repair: { acquire: ['knex', 'Knex'], release: 'destroy', awaits: true, endsTransaction: true },
   release: { methods: ['destroy'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -163,6 +167,7 @@ export const sequelizeInstance: ResourceSpec = {
       lazy: true,
     },
   ],
+  repair: { acquire: ['Sequelize'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: ['authenticate'],
   docs: {
@@ -228,6 +233,7 @@ export const prismaClient: ResourceSpec = {
   id: 'prisma-client',
   title: 'a Prisma client with its pool',
   acquire: [{ kind: 'new', name: 'PrismaClient', from: ['@prisma/client'], isWhole: true, lazy: true }],
+  repair: { acquire: ['PrismaClient'], release: '$disconnect', awaits: true, endsTransaction: true },
   release: { methods: ['$disconnect'], takes: [], ofParent: [] },
   protocol: ['$connect'],
   docs: {
@@ -260,6 +266,7 @@ export const mongooseConnection: ResourceSpec = {
     { kind: 'function', name: 'createConnection', from: ['mongoose'], isWhole: true },
     { kind: 'method', name: 'createConnection', on: ['mongoose#'], isWhole: true },
   ],
+  repair: { acquire: ['createConnection'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close', 'destroy'], takes: [], ofParent: [] },
   protocol: ['asPromise'],
   docs: {
@@ -308,6 +315,7 @@ export const mikroOrm: ResourceSpec = {
       inFilesWith: 'mikro-orm',
     },
   ],
+  repair: { acquire: ['init'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: [],
   docs: {
@@ -339,6 +347,7 @@ export const clickhouse: ResourceSpec = {
   acquire: [
     { kind: 'function', name: 'createClient', from: ['@clickhouse/client'], isWhole: true, lazy: true },
   ],
+  repair: { acquire: ['createClient'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
   protocol: ['ping'],
   docs: {
@@ -368,6 +377,7 @@ export const cassandra: ResourceSpec = {
   id: 'cassandra-client',
   title: 'a Cassandra client',
   acquire: [{ kind: 'new', name: 'Client', from: ['cassandra-driver'], isWhole: true, lazy: true }],
+  repair: { acquire: ['Client'], release: 'shutdown', awaits: true, endsTransaction: true },
   release: { methods: ['shutdown'], takes: [], ofParent: [] },
   protocol: ['connect'],
   docs: {

@@ -21,7 +21,12 @@ export const pg: ResourceSpec = {
   ],
   pools: [{ kind: 'new', name: 'Pool', from: ['pg', 'pg-pool'] }],
   isPersonal: true,
-  repair: { acquire: ['connect'], release: 'release', awaits: false },
+  repair: {
+    acquire: ['connect'],
+    release: 'release',
+    awaits: false,
+    rollback: "await $.query('ROLLBACK');",
+  },
   release: {
     methods: ['release', 'end'],
     takes: ['release', 'releaseClient'],

@@ -7,10 +7,17 @@ export const sqlite: ResourceSpec = {
     {
       kind: 'new',
       name: 'Database',
-      from: ['better-sqlite3', 'better-sqlite3-multiple-ciphers', 'sqlite3', 'libsql', 'bun:sqlite'],
+      from: ['better-sqlite3', 'better-sqlite3-multiple-ciphers', 'libsql', 'bun:sqlite'],
     },
     { kind: 'new', name: 'DatabaseSync', from: ['sqlite', 'node:sqlite'] },
   ],
+  repair: {
+    acquire: ['Database', 'DatabaseSync'],
+    release: 'close',
+    awaits: false,
+    endsTransaction: true,
+    isSync: true,
+  },
   release: {
     methods: ['close'],
     takes: [],
@@ -37,6 +44,42 @@ export function count(file: string) {
   } finally {
     db.close();
   }
+}`,
+    exceptions: 'A handle that a module keeps for the life of the process is no leak.',
+  },
+};
+
+export const sqlite3: ResourceSpec = {
+  id: 'sqlite3-database',
+  title: 'an SQLite database handle',
+  acquire: [{ kind: 'new', name: 'Database', from: ['sqlite3', '@vscode/sqlite3'] }],
+  release: {
+    methods: ['close'],
+    takes: [],
+    ofParent: [],
+    usedAfter: 'a handle that is closed cannot be used',
+  },
+  protocol: ['configure', 'loadExtension'],
+  // Statements that follow wait for those before them, and errors go to callbacks.
+  docs: {
+    why: 'An open handle keeps its file descriptors and locks; in WAL mode it also keeps the log from being cut.',
+    leaks: `import { Database } from 'sqlite3';
+export function count(file: string, done: (error: Error | null, row?: unknown) => void) {
+  const db = new Database(file);
+  db.get('select count(*) as n from orders', (error, row) => {
+    if (error) return done(error);
+    db.close();
+    done(null, row);
+  });
+}`,
+    fixed: `import { Database } from 'sqlite3';
+export function count(file: string, done: (error: Error | null, row?: unknown) => void) {
+  const db = new Database(file);
+  db.get('select count(*) as n from orders', (error, row) => {
+    db.close();
+    if (error) return done(error);
+    done(null, row);
+  });
 }`,
     exceptions: 'A handle that a module keeps for the life of the process is no leak.',
   },

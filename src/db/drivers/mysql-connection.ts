@@ -54,7 +54,6 @@ export async function connectMysql(settings: MysqlSettings, signal: AbortSignal)
   const places = settings.places.map((place) => ({ ...place, address: null }));
   const rules = { places, target: 'any', isShuffled: false, attemptMs: settings.attemptMs } as const;
   return connectFirst(rules, signal, async (place, inTime) => {
-    // poolctl-ignore-next-line leak -- close() leaves a broken client alone, because its socket has ended
     const opened = await openMysql(mysql, settings, place, inTime);
     const connection = new MysqlConnection(mysql, opened, place, settings);
     try {

@@ -6,7 +6,7 @@ import { calleeName } from '../lower/calls.js';
 import { withoutParentheses } from '../lower/expressions.js';
 import { ELEMENT, isTemporary, isWithin, type Place, property } from '../place.js';
 import { WAITING } from '../raises.js';
-import { assign, contains, type State, threw } from '../state.js';
+import { assign, contains, type State, threw, withFact, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import type { Walk } from '../walk.js';
 
@@ -16,6 +16,8 @@ export function combinePromises(walk: Walk, state: State, call: Call): Outcome {
   if (from === undefined) return { next: [forget(state, call)] };
   const isRace = call.name === 'race' || call.name === 'any';
   if (isRace && isOut(state) && contains(state, from)) return race(walk, state, call, from);
+  if (call.name === 'allSettled')
+    return { next: [asOutcomes(assign(state, call.to, from, isTemporary(from), walk.knowledge), call.to)] };
   const next = assign(
     state,
     call.to,
@@ -23,11 +25,26 @@ export function combinePromises(walk: Walk, state: State, call: Call): Outcome {
     !isRace && isTemporary(from),
     walk.knowledge,
   );
-  if (call.mode !== 'awaited' || call.name === 'allSettled') return { next: [next] };
+  if (call.mode !== 'awaited') return { next: [next] };
   const trail = isOut(state) ? threw(state, call.node) : state.trail;
   const unlikely =
     state.unlikely || (!ts.isTaggedTemplateExpression(call.node) && onlyAcquires(walk, call.node));
   return { next: [next], thrown: [{ ...state, unlikely, trail }] };
+}
+
+/** `Promise.allSettled` gives objects that have each result as their `value`, and say that it is there. */
+function asOutcomes(state: State, to: Place): State {
+  let outcomes = state;
+  const holders = state.holders.map((one) => {
+    const mark = one.startsWith('!') ? '!' : '';
+    const place = one.slice(mark.length);
+    if (!isWithin(place, to) || place === to) return one;
+    const [index = '', ...rest] = place.slice(to.length + 1).split('.');
+    for (const at of [index, ELEMENT])
+      outcomes = withFact(outcomes, property(property(to, at), 'status'), '="fulfilled"');
+    return `${mark}${[to, index, 'value', ...rest].join('.')}`;
+  });
+  return withHolders(outcomes, holders);
 }
 
 /**

@@ -13,8 +13,7 @@ import {
   wrapped,
 } from '../frames.js';
 import type { Call } from '../graph.js';
-import { isAssertion } from '../lower/calls.js';
-import { CALLS_BACK, isCloser, LISTENS, RELEASING, SCHEDULES, SUCCESS, saysItEnds } from '../names.js';
+import { CALLS_BACK, LISTENS, RELEASING, SCHEDULES, SUCCESS } from '../names.js';
 import {
   ELEMENT,
   functionOf,
@@ -27,20 +26,11 @@ import {
   UNKNOWN,
 } from '../place.js';
 import { isProtocol } from '../raises.js';
-import {
-  assign,
-  contains,
-  factOf,
-  NO_TRAIL,
-  type State,
-  type Trail,
-  threw,
-  withFact,
-  withHolders,
-} from '../state.js';
+import { assign, contains, factOf, type State, threw, withFact, withHolders } from '../state.js';
 import type { Outcome } from '../types.js';
 import { CALL_DEPTH, DEPTH, type Walk } from '../walk.js';
 import { containsNode } from './acquiring.js';
+import { closesWrapper, closeWrapper } from './closing.js';
 import { asEscaped, firstText } from './releasing.js';
 import { borrow, raisedBy } from './using.js';
 
@@ -171,11 +161,7 @@ export function enterFunction(
   const outcome =
     closes === null
       ? invokeFunction(walk, entry, call, body, args, depth)
-      : trustedClose(
-          invokeFunction(walk, { ...entry, trail: NO_TRAIL }, call, body, args, depth),
-          entry.trail,
-          closes,
-        );
+      : closeWrapper(walk, entry, closes, (one) => invokeFunction(walk, one, call, body, args, depth));
   const back = (one: State) => (onThis ? restore(one) : swapBack(restore(one), receiver));
   const { isAsync } = walk.program.traitsOf(body);
   // A rejection that nobody awaits here leaves this function alone.
@@ -226,35 +212,6 @@ function returnedFrom(body: Body, after: State, { trail: { bypass, how } }: Stat
   const { trail } = after;
   const isOwn = trail.how === 'return' && trail.bypass !== null && containsNode(body, trail.bypass);
   return isOwn ? { ...after, trail: { ...trail, bypass, how } } : after;
-}
-
-/** Whether a call is to close an object of the project that has the lease in it, or to finish the work on it. */
-function closesWrapper(state: State, { receiver, name, isNew }: Call): 'closes' | 'finishes' | null {
-  if (isNew || receiver === null || receiver === 'this' || !contains(state, receiver)) return null;
-  return isCloser(name) ? 'closes' : saysItEnds(name) ? 'finishes' : null;
-}
-
-/**
- * An object that closes what it holds knows its own state: the paths on which it finds itself closed already, and
- * returns or says so, are not those of an open one. One that commits may return without a release.
- */
-function trustedClose(
-  { next, thrown = [], ...rest }: Outcome,
-  before: Trail,
-  what: 'closes' | 'finishes',
-): Outcome {
-  const isTrusted = next.some(({ status }) => status === 'released');
-  const refuses = ({ trail: { bypass, cause } }: State) => {
-    const at = cause ?? bypass;
-    return at !== null && (ts.isThrowStatement(at) || isAssertion(at));
-  };
-  const continued = (one: State): State =>
-    one.trail.how === null ? { ...one, trail: { ...before, released: one.trail.released } } : one;
-  return {
-    ...rest,
-    next: next.filter((one) => what === 'finishes' || !isTrusted || !isOut(one)).map(continued),
-    thrown: thrown.filter((one) => !isTrusted || !isOut(one) || !refuses(one)).map(continued),
-  };
 }
 
 /** The arguments by the positions of the parameters, where some are given by name. */

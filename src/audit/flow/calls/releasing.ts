@@ -12,23 +12,23 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (state.holders.includes(`!${call.callee}`)) return true;
   const { methods, takes, ofParent } = walk.site.spec.release;
   const { receiver, name } = call;
+  // What a function of the project does with it is followed, unless there are too many paths for that.
+  const isFollowed = walk.follows && isOfProject(walk, call);
   if (receiver !== null && (methods.includes(name) || DISPOSERS.has(name))) {
     if (holds(state, receiver)) return !isHalfClose(call);
     // A wrapper around the lease that is closed, closes it.
-    if (contains(state, receiver) && receiver !== 'this' && !isOfProject(walk, call)) return true;
+    if (contains(state, receiver) && receiver !== 'this' && !isFollowed) return true;
   }
   // So does a wrapper of another library, by whatever it calls that.
-  if (receiver !== null && isCloser(name) && isWrapped(state, receiver) && !isOfProject(walk, call))
-    return true;
+  if (receiver !== null && isCloser(name) && isWrapped(state, receiver) && !isFollowed) return true;
   if (receiver !== null && ofParent.includes(name) && walk.parents.has(receiver)) return true;
   const handed = call.args.some((arg) => isPlace(arg) && holds(state, arg));
   if (!handed) return false;
   // A lender takes its lease back. A pool of the project may only keep it after that.
   const isTakenBack = takes.includes(name) || RELEASING.test(name);
   if (receiver !== null && isTakenBack && walk.parents.has(receiver)) return true;
-  // What a function of the project does with it is followed.
-  if (walk.follows && isOfProject(walk, call)) return false;
-  return takes.includes(name) || (RELEASING.test(name) && !isOfProject(walk, call));
+  if (isFollowed) return false;
+  return takes.includes(name) || RELEASING.test(name);
 }
 
 /** Whether a place has an object that was made of the lease by code that is not known. */
@@ -79,7 +79,9 @@ export function handsOff(walk: Walk, state: State, call: Call): boolean {
   const { receiver, name, args, node } = call;
   const onLease = receiver !== null && holds(state, receiver);
   const isTaken = onLease || args.some((arg) => isPlace(arg) && contains(state, arg));
-  if (isTaken && walk.site.spec.handoff?.includes(name) === true) return true;
+  const { handoff, handoffUnless } = walk.site.spec;
+  if (isTaken && handoff?.includes(name) === true && handoffUnless?.test(node.getText()) !== true)
+    return true;
   // A client that listens is kept for as long as the process runs.
   if (onLease && LISTENS.test(name) && firstText(node) === 'notification') return true;
   if (onLease && /^\s*LISTEN\b/i.test(firstText(node) ?? '')) return true;

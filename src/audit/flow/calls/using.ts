@@ -68,9 +68,12 @@ export function exitsProcess(walk: Walk, call: Call): boolean {
     return true;
   }
   const body = walk.program.entities.calledBy(node);
-  if (body !== null) return walk.program.traitsOf(body).exits;
-  return /^(exitWithError|exitProcess|processExit|die)$/.test(name);
+  if (body !== null && walk.program.traitsOf(body).exits) return true;
+  // One that is named for it may leave the exit to another process: that of a worker.
+  return EXITING.test(name) && (body === null || /\bprocess\.exit\(/.test(body.getText()));
 }
+
+const EXITING = /^(exitWithError|exitProcess|processExit|die)$/;
 
 /** A call that may have to do with the lease, but does not end it by itself. */
 export function callWithLease(walk: Walk, state: State, call: Call, depth: number): Outcome {
