@@ -99,7 +99,13 @@ function isArgument(closure: Body): boolean {
 }
 
 /** The paths of a function literal on which it does not release; null if it never does. */
-function leftOpenBy(closure: Body, before: readonly State[], site: Site, program: Program): State[] | null {
+function leftOpenBy(
+  closure: Body,
+  before: readonly State[],
+  site: Site,
+  program: Program,
+  countsErrors = true,
+): State[] | null {
   const walk = new Walk(program, site);
   // `new Database(file, (error) => ...)`: what failed to open is not open.
   const failure =
@@ -115,8 +121,8 @@ function leftOpenBy(closure: Body, before: readonly State[], site: Site, program
   const isOut = (state: State) => state.status === 'held' && !state.unlikely && !isResolved(state);
   const ends = (state: State) => state.status === 'escaped' || isResolved(state);
   if (!walk.hasReleased && !exits.returned.some(ends)) return null;
-  const isAsync = program.traitsOf(closure).isAsync;
-  return [...exits.returned.filter(isOut), ...(isAsync ? exits.thrown.filter(isOut) : [])];
+  const isCounted = countsErrors && program.traitsOf(closure).isAsync;
+  return [...exits.returned.filter(isOut), ...(isCounted ? exits.thrown.filter(isOut) : [])];
 }
 
 /** `return { client, done: () => client.release() }`: the parts of what is returned that release when called. */
@@ -127,8 +133,9 @@ export function releasingParts(site: Site, handed: readonly State[], program: Pr
     for (const place of state.facts.keys()) {
       const id = isWithin(place, result) ? functionOf(factOf(state, place)) : null;
       const body = id === null ? null : program.bodyOf(id);
-      if (body !== null && leftOpenBy(body, [state], site, program)?.length === 0)
-        parts.add(`!${place.slice(result.length)}`);
+      // Where `commit` fails, the caller has `rollback`.
+      const open = body === null ? null : leftOpenBy(body, [state], site, program, false);
+      if (open?.length === 0) parts.add(`!${place.slice(result.length)}`);
     }
     return parts;
   });

@@ -13,8 +13,8 @@ import { RESOURCES } from './resources/index.js';
 import type { Finding } from './types.js';
 
 /**
- * Repairs the leaks of one file where that is provably right: a lease in a const that nothing but awaited calls of its
- * methods mentions, and releases that are statements of their own. What comes after the acquire call goes into try, the
+ * Repairs the leaks of one file where that is provably right: a lease in a variable that gets one value, that nothing but
+ * awaited calls of its methods mentions, and releases that are statements of their own. What comes after the acquire call goes into try, the
  * release into finally; a try that is there already gets the finally, or takes in what stands before it. Where the lease
  * can be declared with `await using`, it is.
  */
@@ -82,8 +82,7 @@ function editsFor(file: ts.SourceFile, finding: Finding, options: RepairOptions)
   const ending = RESOURCES.find(({ id }) => id === finding.resource)?.repair;
   if (finding.rule !== 'leak') return 'only leaks are repaired';
   if (ending === undefined) return `there is no repair for ${finding.resource}`;
-  if (finding.confidence === 'low') return 'it is not certain that this is a lease';
-  const afterTry = releaseAfterTry(file, finding, ending);
+  const afterTry = finding.confidence === 'low' ? null : releaseAfterTry(file, finding, ending);
   if (afterTry !== null) return afterTry;
   const lease = leaseAt(file, finding, ending, options);
   if (typeof lease === 'string') return lease;

@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import type { Entities } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
-import { variableOf } from './code/scope.js';
+import { bodyAround, variableOf } from './code/scope.js';
 import { bare } from './code/syntax.js';
 import { isTest, toFinding, toHabit, toMisuse, toPoolHabit } from './findings.js';
 import type { Site } from './flow/types.js';
@@ -35,8 +35,10 @@ export function raisedIn(unit: SourceUnit, followed: readonly Followed[], contex
     raised.push({ finding: where === null ? finding : { ...finding, where }, files });
   };
   for (const { site, verdict, misused, habits, files } of followed) {
-    if (verdict.leak !== null && !isPartOfLeak(site, judged))
-      raise(toFinding(site, verdict.leak, verdict.isCoarse, project, includeTests), site, files);
+    if (verdict.leak !== null && !isPartOfLeak(site, judged)) {
+      const finding = toFinding(site, verdict.leak, verdict.isCoarse, project, includeTests);
+      raise(isPartOfKept(site, followed) ? { ...finding, severity: 'note' } : finding, site, files);
+    }
     for (const one of misused) raise(toMisuse(site, one, project, includeTests), site, files);
     if (isTest(site, project, includeTests)) continue;
     for (const one of habits) raise(toHabit(site, one, project), site, files);
@@ -59,4 +61,19 @@ function isPartOfLeak({ node, spec }: Site, judged: Judged): boolean {
   const value =
     declaration !== undefined && ts.isVariableDeclaration(declaration) ? declaration.initializer : undefined;
   return value !== undefined && judged.get(bare(value))?.verdict.leak != null;
+}
+
+/** `this.context.newPage()`, where the same function opens the context for its object: the page ends with that. */
+function isPartOfKept({ node, spec }: Site, followed: readonly Followed[]): boolean {
+  if (spec.isPart !== true || !ts.isPropertyAccessExpression(node.expression)) return false;
+  const lender = node.expression.expression;
+  if (!ts.isPropertyAccessExpression(lender) || lender.expression.kind !== ts.SyntaxKind.ThisKeyword)
+    return false;
+  const body = bodyAround(node);
+  return followed.some(
+    ({ site, verdict }) =>
+      bodyAround(site.node) === body &&
+      site.node.pos < node.pos &&
+      verdict.stored.some(({ path }) => path === `.${lender.name.text}`),
+  );
 }

@@ -4,6 +4,7 @@ import type { Project, SourceUnit } from './code/project.js';
 import { bodyAround, isFunction, variableOf } from './code/scope.js';
 import { assignmentsIn, requiredModule, resultsOf } from './code/syntax.js';
 import { namedArgument } from './flow/lower/calls.js';
+import { CALLBACK } from './flow/names.js';
 import type { Site } from './flow/types.js';
 import { unitOf } from './flow/unit.js';
 import type { AcquirePattern, Confidence, MethodPattern, ResourceSpec } from './types.js';
@@ -315,7 +316,11 @@ function isManaged({ arguments: given }: ts.CallExpression | ts.NewExpression, l
 
 function isFunctionLike(argument: ts.Expression, entities: Entities): boolean {
   if (ts.isArrowFunction(argument) || ts.isFunctionExpression(argument)) return true;
-  return ts.isIdentifier(argument) && entities.of(argument)?.kind === 'function';
+  if (!ts.isIdentifier(argument)) return false;
+  // `new Promise((resolve) => knex.transaction(resolve))`
+  const declaration = variableOf(argument)?.declaration;
+  if (declaration !== undefined && ts.isParameter(declaration) && CALLBACK.test(argument.text)) return true;
+  return entities.of(argument)?.kind === 'function';
 }
 
 /** Whether the text of an argument fits, or that of a value which its variable is given. */

@@ -143,6 +143,8 @@ export interface Repairing {
   readonly endsTransaction?: boolean;
   /** A transaction: the method that commits it; `release` is then the one that rolls it back. */
   readonly commit?: string;
+  /** What is true of a transaction that has not ended; `$` stands for it. Some types do not declare that. */
+  readonly isOpen?: { readonly test: string; readonly isTyped: boolean };
   /** The statement that rolls back what was begun on it; `$` stands for the lease. */
   readonly rollback?: string;
   /** What can be declared with `await using`: what this version of this module lends, or a later one; null for any. */

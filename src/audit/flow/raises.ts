@@ -41,6 +41,9 @@ const STREAMS = /^(create(Read|Write)Stream|pipe)$/;
 const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
 /** What loggers and emitters are told, awaited or not. */
 const TELLS = /^(info|warn|error|debug|trace|fatal|verbose|silly|on|once|off|emit|next|abort|match|exec)$/;
+/** Tidies up, which nobody expects to fail. */
+const CLEANS =
+  /^(rm|rmdir|unlink|remove|cleanup|dispose|stop|kill|terminate|unsubscribe|clear|reset)(Sync|All|[A-Z_]\w*)?$/i;
 /** What only computes a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
@@ -61,6 +64,7 @@ export function raiseOf(call: Call, context: RaiseContext): Raise {
   if (isHarmless(call) && !(onLease && call.mode === 'awaited')) return 'never';
   if (callee?.isLogger === true && !onLease) return 'never';
   if (callee?.isQuiet === true && !onLease) return 'protocol';
+  if (!onLease && CLEANS.test(name) && isInFinally(node)) return 'protocol';
   if (call.mode === 'awaited' || (call.mode === 'returned' && onLease))
     return WAITING.test(name) && !onLease ? 'protocol' : 'ordinary';
   if (callee?.isAsync === true) return 'never'; // its failure is a rejection, which nobody waits for here
@@ -123,6 +127,12 @@ function isInHandler(node: ts.Node): boolean {
     if (ts.isCatchClause(at)) return true;
     if (ts.isBlock(at) && ts.isTryStatement(at.parent) && at.parent.finallyBlock === at) return true;
   }
+  return false;
+}
+
+function isInFinally(node: ts.Node): boolean {
+  for (let at = node.parent; at !== undefined && !isBody(at); at = at.parent)
+    if (ts.isBlock(at) && ts.isTryStatement(at.parent) && at.parent.finallyBlock === at) return true;
   return false;
 }
 

@@ -115,8 +115,8 @@ export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   // Released in the midst of a transaction, it would go back to the pool with it: the repair has to roll back.
   const opens = ending.endsTransaction !== true && rest.some((one) => OPENS.test(one.getText()));
   const mustRollBack = opens && !rest.some((one) => ROLLS_BACK.test(one.getText()));
-  if (mustRollBack && (ending.rollback === undefined || !rest.some((one) => COMMITS.test(one.getText()))))
-    return null;
+  const isPlain = rest.some((one) => COMMITS.test(one.getText())) && !rest.some(ts.isTryStatement);
+  if (mustRollBack && (ending.rollback === undefined || !isPlain)) return null;
   // A rollback in a branch of the work says nothing of the errors that no branch expects.
   if (opens && !mustRollBack && !rest.some(rollsBackOnError)) return null;
   const extent = extentOf(rest, at);

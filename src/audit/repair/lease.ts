@@ -41,7 +41,7 @@ function canUse(
 /** The const that the acquire call of a finding is in, or the reason why it is in none. */
 export function leaseAt(
   file: ts.SourceFile,
-  { line, column }: Finding,
+  { line, column, confidence }: Finding,
   ending: Repairing,
   options: RepairOptions,
 ): Lease | string {
@@ -52,7 +52,8 @@ export function leaseAt(
   if (at === undefined) return 'the acquire call is no plain call';
   const value = ts.isAwaitExpression(at.parent) ? at.parent : at;
   const declaration = value.parent;
-  if (!ts.isVariableDeclaration(declaration) || !ts.isIdentifier(declaration.name))
+  const own = ts.isVariableDeclaration(declaration) ? nameIn(declaration, ending) : null;
+  if (!ts.isVariableDeclaration(declaration) || own === null)
     return 'the lease is not declared by the acquire call, as in const client = await ...';
   const list = declaration.parent;
   const statement = list.parent;
@@ -61,16 +62,18 @@ export function leaseAt(
   if (ending.awaits && value === at && ending.commit !== undefined) return 'the acquire call is not awaited';
   const scope = list.flags & ts.NodeFlags.BlockScoped;
   if (scope !== ts.NodeFlags.Const && !(scope === ts.NodeFlags.Let && keepsItsValue(declaration)))
-    return `${declaration.name.text} is no const: it may get another value`;
+    return `${own.text} is no const: it may get another value`;
   if (!ts.isVariableStatement(statement) || !ts.isBlock(statement.parent))
     return 'the acquire call is not in a block of statements';
   const block = statement.parent;
   const index = block.statements.indexOf(statement);
   const rest = block.statements.slice(index + 1);
   // A function of the project may lend anything: only what is done with the result says that it is the lease itself.
-  const { text: name } = declaration.name;
+  const { text: name } = own;
   const isEnded = (one: ts.Statement) => isRelease(one, name, ending.commit ?? ending.release);
-  if (!ending.acquire.includes(lender) && !rest.some((one) => isEnded(one) || within(one, isEnded)))
+  const endsHere = rest.some((one) => isEnded(one) || within(one, isEnded));
+  if (confidence === 'low' && !endsHere) return 'it is not certain that this is a lease';
+  if (!ending.acquire.includes(lender) && !endsHere)
     return `it is lent by ${lender}(), a function of the project, and ${name} has no ${ending.commit ?? ending.release}() here`;
   return {
     statement,
@@ -81,8 +84,18 @@ export function leaseAt(
     rest,
     ending,
     isSync: ending.isSync === true,
-    canUse: (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Const && canUse(ending, file, options),
+    canUse:
+      own === declaration.name &&
+      (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.Const &&
+      canUse(ending, file, options),
   };
+}
+
+/** The name of a declaration; of `const [transaction, error] = await begin()` the first one, where that is a transaction. */
+function nameIn({ name }: ts.VariableDeclaration, { commit }: Repairing): ts.Identifier | null {
+  if (ts.isIdentifier(name)) return name;
+  const first = ts.isArrayBindingPattern(name) && commit !== undefined ? name.elements[0] : undefined;
+  return first !== undefined && ts.isBindingElement(first) && ts.isIdentifier(first.name) ? first.name : null;
 }
 
 /** Whether nothing assigns to a variable after its declaration. */

@@ -10,7 +10,16 @@ import {
   punctuated,
 } from './edits.js';
 import type { Lease } from './lease.js';
-import { canReturn, capturesIn, declaredNames, doesNoWork, isKept, isRelease, mentions } from './uses.js';
+import {
+  canReturn,
+  capturesIn,
+  declaredNames,
+  doesNoWork,
+  isKept,
+  isRelease,
+  mentions,
+  waitsForNothing,
+} from './uses.js';
 
 /**
  * A transaction that is committed at the end of its statements: these go into a try whose catch rolls back. What comes
@@ -76,7 +85,12 @@ function hoistable(
 
 /** A try that commits at its end and whose catch does nothing to the transaction: the catch begins with the rollback. */
 export function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
-  const { rest, name, ending } = lease;
+  const { name, ending } = lease;
+  // What stands before the try does nothing with the transaction and waits for nothing.
+  const gap = lease.rest.findIndex(ts.isTryStatement);
+  if (!lease.rest.slice(0, Math.max(gap, 0)).every((one) => waitsForNothing(one) && !mentions(one, name)))
+    return null;
+  const rest = lease.rest.slice(Math.max(gap, 0));
   const [attempt] = rest;
   if (attempt === undefined || !ts.isTryStatement(attempt) || attempt.catchClause === undefined) return null;
   const { tryBlock, catchClause, finallyBlock } = attempt;
@@ -85,7 +99,11 @@ export function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const at = tryBlock.statements.findIndex((one) => isRelease(one, name, ending.commit ?? '', true));
   if (at < 0) return null;
   const [inside, after] = [tryBlock.statements.slice(0, at), tryBlock.statements.slice(at + 1)];
-  if (inside.some((one) => endsIn(one, lease) || canReturn(one)) || !after.every(doesNoWork)) return null;
+  if (inside.some((one) => endsIn(one, lease) || canReturn(one)) || after.some((one) => mentions(one, name)))
+    return null;
+  // What comes after the commit may fail, too: then there is nothing to roll back.
+  const guard = after.every(doesNoWork) ? '' : after.every(waitsForNothing) ? guardOf(lease, file) : null;
+  if (guard === null) return null;
   if (!isKept({ ...lease, rest: inside }, []) || rest.slice(1).some((one) => mentions(one, name)))
     return null;
   const [first] = catchClause.block.statements;
@@ -97,9 +115,15 @@ export function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
     {
       start,
       end: start,
-      text: `${margin}${punctuated(`await ${name}.${ending.release}();`, lease)}${newline}`,
+      text: `${margin}${punctuated(`${guard}await ${name}.${ending.release}();`, lease)}${newline}`,
     },
   ];
+}
+
+/** `if (!transaction.finished) `; null where a transaction does not say so, or its types do not. */
+function guardOf({ name, ending: { isOpen } }: Lease, { fileName }: ts.SourceFile): string | null {
+  if (isOpen === undefined || (!isOpen.isTyped && /\.[cm]?tsx?$/.test(fileName))) return null;
+  return `if (${isOpen.test.replaceAll('$', name)}) `;
 }
 
 /** Whether a statement ends the transaction somewhere in it. */

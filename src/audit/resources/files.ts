@@ -49,14 +49,6 @@ export const fileDescriptor: ResourceSpec = {
   acquire: [
     { kind: 'function', name: 'openSync', from: MODULES },
     { kind: 'method', name: 'openSync', on: MODULES.map((one) => `${one}#`) },
-    { kind: 'function', name: 'open', from: MODULES, callback: { lease: 1 }, inFilesWith: 'fs' },
-    {
-      kind: 'method',
-      name: 'open',
-      on: MODULES.map((one) => `${one}#`),
-      callback: { lease: 1 },
-      inFilesWith: 'fs',
-    },
   ],
   release: { methods: [], takes: ['closeSync', 'close'], ofParent: [] },
   protocol: [],

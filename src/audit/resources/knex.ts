@@ -19,6 +19,7 @@ export const knex: ResourceSpec = {
     release: 'rollback',
     commit: 'commit',
     awaits: true,
+    isOpen: { test: '!$.isCompleted()', isTyped: true },
   },
   release: {
     methods: ['commit', 'rollback'],

@@ -24,6 +24,7 @@ export const sequelize: ResourceSpec = {
     release: 'rollback',
     commit: 'commit',
     awaits: true,
+    isOpen: { test: '!$.finished', isTyped: false },
   },
   release: {
     methods: ['commit', 'rollback'],

@@ -1,6 +1,6 @@
 import { ts } from 'ts-morph';
-import { isFunction, variableOf } from '../../code/scope.js';
-import { forget, isOut } from '../frames.js';
+import { bodyAround, isFunction, variableOf } from '../../code/scope.js';
+import { dropTemporaries, forget, isOut } from '../frames.js';
 import type { Call } from '../graph.js';
 import { calleeName } from '../lower/calls.js';
 import { withoutParentheses } from '../lower/expressions.js';
@@ -59,18 +59,33 @@ function race(walk: Walk, state: State, call: Call, from: Place): Outcome {
   const isDoubtful = rejecting.every((one) => ts.isIdentifier(one) || ts.isPropertyAccessExpression(one));
   const late = {
     ...lateState(state, from),
-    unlikely: state.unlikely || (rejecting.length > 0 && isDoubtful),
+    unlikely: state.unlikely || (rejecting.length > 0 && isDoubtful) || isAwaitedLater(call),
     trail: threw(state, call.node),
   };
   return {
     next: [
-      forget({ ...won, holders: won.holders.filter((one) => !isWithin(one, from)) }, call),
+      dropTemporaries({ ...won, holders: won.holders.filter((one) => !isWithin(one, from)) }, call),
       ...(others.some((one) => canResolve(walk, one))
-        ? [{ ...late, unlikely: state.unlikely, trail: state.trail }]
+        ? [{ ...late, unlikely: state.unlikely || isAwaitedLater(call), trail: state.trail }]
         : []),
     ].map((one) => (one.holders.length > 0 ? one : { ...one, trail: late.trail })),
     thrown: [{ ...state, status: 'none', holders: [] }, ...(rejecting.length > 0 ? [late] : [])],
   };
+}
+
+/**
+ * Whether what comes of a raced promise is seen to elsewhere: `pending.then((client) => client.release())` in the catch.
+ * Under which condition that happens follows from what won, which is not known here.
+ */
+function isAwaitedLater({ node }: Call): boolean {
+  const list = ts.isTaggedTemplateExpression(node) ? undefined : node.arguments?.[0];
+  if (list === undefined || !ts.isArrayLiteralExpression(list)) return false;
+  const text = bodyAround(node).getText();
+  return list.elements.some(
+    (one) =>
+      ts.isIdentifier(one) &&
+      new RegExp(`(?<![\\w$.])${one.text.replace(/\$/g, '\\$')}\\s*\\.then\\(`).test(text),
+  );
 }
 
 function lateState(state: State, from: Place): State {

@@ -1,6 +1,8 @@
 import { ts } from 'ts-morph';
+import { resultsOf } from '../../code/syntax.js';
 import { forget } from '../frames.js';
 import type { Call } from '../graph.js';
+import { withoutParentheses } from '../lower/expressions.js';
 import { ATTACHING, CALLBACK, DISPOSERS, isCloser, LISTENS, RELEASING } from '../names.js';
 import { isPlace, isWithin, lastSegment, ownerOf, type Place, property } from '../place.js';
 import { contains, holds, type State } from '../state.js';
@@ -91,7 +93,10 @@ export function handsOff(walk: Walk, state: State, call: Call): boolean {
       call.closures.some((one) => one !== null && mentions(walk, one, state))
     );
   }
-  const attaches = ATTACHING.test(name) && args.some((arg) => isPlace(arg) && contains(state, arg));
+  const attaches =
+    ATTACHING.test(name) &&
+    (args.some((arg) => isPlace(arg) && contains(state, arg)) ||
+      call.closures.some((one) => gives(one, state)));
   if (attaches && !onLease && !isOfProject(walk, call)) return true;
   // `callback(null, client)`: the caller's function has it now.
   const index = args.findIndex((arg) => isPlace(arg) && contains(state, arg));
@@ -101,6 +106,14 @@ export function handsOff(walk: Walk, state: State, call: Call): boolean {
   if (index > 0 && isErrorFirst(args[0] ?? '')) return true;
   // A function that was given to this one, in code that goes on in callbacks.
   return walk.isByCallback && call.mode === 'floating' && isParameter(walk, call.callee);
+}
+
+/** `connections.connect(id, async () => client)`: whether all that a function does is to give the lease. */
+function gives(closure: ts.SignatureDeclaration | null, { holders }: State): boolean {
+  const results = closure === null ? [] : resultsOf(closure).map(withoutParentheses);
+  return results.some(
+    (one) => ts.isIdentifier(one) && holders.some((holder) => lastSegment(holder) === one.text),
+  );
 }
 
 export function firstText(node: Call['node']): string | null {
