@@ -133,7 +133,7 @@ export function releasingParts(site: Site, handed: readonly State[], program: Pr
     for (const place of state.facts.keys()) {
       const id = isWithin(place, result) ? functionOf(factOf(state, place)) : null;
       const body = id === null ? null : program.bodyOf(id);
-      // Where `commit` fails, the caller has `rollback`.
+      // The caller has `rollback` if `commit` fails.
       const open = body === null ? null : leftOpenBy(body, [state], site, program, false);
       if (open?.length === 0) parts.add(`!${place.slice(result.length)}`);
     }

@@ -143,7 +143,7 @@ export interface Repairing {
   readonly endsTransaction?: boolean;
   /** A transaction: the method that commits it; `release` is then the one that rolls it back. */
   readonly commit?: string;
-  /** What is true of a transaction that has not ended; `$` stands for it. Some types do not declare that. */
+  /** The condition under which a transaction has not ended; `$` stands for it. Some types do not declare that. */
   readonly isOpen?: { readonly test: string; readonly isTyped: boolean };
   /** The statement that rolls back what was begun on it; `$` stands for the lease. */
   readonly rollback?: string;

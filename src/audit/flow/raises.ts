@@ -35,16 +35,16 @@ const PROTOCOL_SQL =
 const CHECKING =
   /^(assert|invariant|validate|verify|ensure|require[A-Z]|must|check|throwIf|guard|expect|fail)/;
 const QUERIES = /^(query|execute)$/;
-/** What goes wrong with a stream is an event. */
+/** Streams report their errors as events. */
 const STREAMS = /^(create(Read|Write)Stream|pipe)$/;
 /** Writes a message, or tells a monitor of an error. */
 const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)?$/;
-/** What loggers and emitters are told, awaited or not. */
+/** Methods of loggers and emitters, awaited or not. */
 const TELLS = /^(info|warn|error|debug|trace|fatal|verbose|silly|on|once|off|emit|next|abort|match|exec)$/;
 /** Tidies up, which nobody expects to fail. */
 const CLEANS =
   /^(rm|rmdir|unlink|remove|cleanup|dispose|stop|kill|terminate|unsubscribe|clear|reset)(Sync|All|[A-Z_]\w*)?$/i;
-/** What only computes a value out of others. */
+/** Names of functions that only compute a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;
 

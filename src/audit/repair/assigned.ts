@@ -124,7 +124,7 @@ function typeEdit(
   return [{ start: type.end, end: type.end, text: ' | undefined' }];
 }
 
-/** What a level of indentation adds. */
+/** Returns the white space that a level of indentation adds. */
 function unitOf(statement: ts.Statement, outer: string, text: string): string {
   const indent = text.slice(lineStart(text, statement.getStart()), statement.getStart());
   return indent.startsWith(outer) && indent !== outer ? indent.slice(outer.length) : '  ';

@@ -105,7 +105,7 @@ export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { rest, name, ending } = lease;
   const releases = rest.filter((statement) => isRelease(statement, name, ending.release));
   const [release] = releases;
-  // Those before a return in a branch go too; with a comment, each is there for a reason of its own.
+  // Releases before a return in a branch go too, unless a comment gives a reason for one.
   const branches = releasesWithin(rest, lease).filter((one) => !releases.includes(one));
   if (!branches.every((one) => isOverAfter(one, lease) && hasOwnLines(one, file) && !hasComment(one, file)))
     return null;

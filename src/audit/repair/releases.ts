@@ -3,7 +3,7 @@ import { isRelease, mentions, waitsForNothing } from './uses.js';
 
 // Releases that stand in branches of the work, and may as well come when the work is left.
 
-/** What has to be known of a lease to find its releases. */
+/** The parts of a lease that finding its releases needs. */
 interface Released {
   readonly name: string;
   readonly block: ts.Block;

@@ -86,7 +86,7 @@ function hoistable(
 /** A try that commits at its end and whose catch does nothing to the transaction: the catch begins with the rollback. */
 export function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { name, ending } = lease;
-  // What stands before the try does nothing with the transaction and waits for nothing.
+  // Statements before the try must not use the transaction, and must not wait.
   const gap = lease.rest.findIndex(ts.isTryStatement);
   if (!lease.rest.slice(0, Math.max(gap, 0)).every((one) => waitsForNothing(one) && !mentions(one, name)))
     return null;
@@ -101,7 +101,7 @@ export function intoCatch(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const [inside, after] = [tryBlock.statements.slice(0, at), tryBlock.statements.slice(at + 1)];
   if (inside.some((one) => endsIn(one, lease) || canReturn(one)) || after.some((one) => mentions(one, name)))
     return null;
-  // What comes after the commit may fail, too: then there is nothing to roll back.
+  // Statements after the commit may fail, too: then there is nothing to roll back.
   const guard = after.every(doesNoWork) ? '' : after.every(waitsForNothing) ? guardOf(lease, file) : null;
   if (guard === null) return null;
   if (!isKept({ ...lease, rest: inside }, []) || rest.slice(1).some((one) => mentions(one, name)))

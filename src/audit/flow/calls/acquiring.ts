@@ -116,7 +116,7 @@ export function callbackOf(walk: Walk, call: Call): { readonly body: Body | null
   if (ts.isObjectLiteralExpression(argument)) return null;
   const declaration = ts.isIdentifier(argument) ? variableOf(argument)?.declaration : undefined;
   // A parameter: the lease goes to the caller's function.
-  // What is awaited takes no callback: the parameter of `await connect(url)` is the address.
+  // An awaited call takes no callback: the parameter of `await connect(url)` is the address.
   if (declaration !== undefined && isOfCaller(declaration))
     return call.mode === 'awaited' ? null : { body: null };
   const entity = walk.program.entities.of(argument);

@@ -14,7 +14,7 @@ export function isRelease(walk: Walk, state: State, call: Call): boolean {
   if (state.holders.includes(`!${call.callee}`)) return true;
   const { methods, takes, ofParent } = walk.site.spec.release;
   const { receiver, name } = call;
-  // What a function of the project does with it is followed, unless there are too many paths for that.
+  // A function of the project is followed, unless there are too many paths.
   const isFollowed = walk.follows && isOfProject(walk, call);
   if (receiver !== null && (methods.includes(name) || DISPOSERS.has(name))) {
     if (holds(state, receiver)) return !isHalfClose(call);
