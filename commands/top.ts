@@ -159,9 +159,10 @@ export const command = defineCommand({
     if (remark !== null) context.warn(remark);
     const recording = given.replay === null ? null : await readRecording(given.replay, context);
     const recorder = given.record === null ? null : await openRecorder(given.record, context);
-    const attached = given.attach === null ? null : await attachedTo(given.attach, context);
+    let attached: Awaited<ReturnType<typeof attachedTo>> | null = null;
     let sources: readonly StatsSource[] = [];
     try {
+      if (given.attach !== null) attached = await attachedTo(given.attach, context);
       if (recording === null) sources = await sourcesOf(context, attached?.source ?? null);
       if (isScreen(context)) await showScreen(context, sources, recording, recorder);
       else return await print(context, sources, recording, recorder);
