@@ -276,7 +276,7 @@ export function poolsPerCall(
   makers: PoolMakers,
   entities: Entities,
 ): PoolFound[] {
-  if (SCRIPTS.test(unit.name) || !makers.mayBeIn(unit.text)) return [];
+  if (unit.language !== 'typescript' || SCRIPTS.test(unit.name) || !makers.mayBeIn(unit.text)) return [];
   return project.callsNamed(unit, makers.names).flatMap((node) => {
     const spec = makers.specOf(node, entities);
     const found = spec === null ? null : perCall(node, spec);

@@ -17,7 +17,7 @@ export function findSites(
   entities: Entities,
 ): Site[] {
   return project
-    .callsNamed(unit, resources.namesFor(unit.text))
+    .callsNamed(unit, resources.namesFor(unit.language === 'python' ? unit.source : unit.text))
     .map((node) => siteOf(node, resources, entities))
     .filter((site) => site !== null);
 }
@@ -31,6 +31,8 @@ interface Candidate {
 export class Resources {
   readonly #patterns: readonly AcquirePattern[];
   readonly #words: readonly string[];
+  /** For the functions of Python packages: the packages. */
+  readonly #modules = new Map<AcquirePattern, readonly string[]>();
   /** By the words that a file has. */
   readonly #names = new Map<string, RegExp>();
   readonly #byName = new Map<string, Candidate[]>();
@@ -42,7 +44,18 @@ export class Resources {
       }
     }
     this.#patterns = specs.flatMap(({ acquire }) => acquire);
-    this.#words = [...new Set(this.#patterns.flatMap(({ inFilesWith }) => inFilesWith ?? []))];
+    for (const { language, acquire } of specs) {
+      for (const one of language === 'python' ? acquire : [])
+        if (one.kind === 'function' && !one.from.includes('*'))
+          this.#modules.set(
+            one,
+            one.from.map((module) => module.replace(/\/.*$/, '')),
+          );
+    }
+    const modules = [...this.#modules.values()].flat();
+    this.#words = [
+      ...new Set([...this.#patterns.flatMap(({ inFilesWith }) => inFilesWith ?? []), ...modules]),
+    ];
   }
 
   /** Finds the names of calls in the text of a file: one without any need not be parsed. */
@@ -53,7 +66,12 @@ export class Resources {
     if (known !== undefined) return known;
     const isLooked = ({ inFilesWith }: AcquirePattern) =>
       inFilesWith === undefined || words.includes(inFilesWith);
-    const found = callNames(new Set(this.#patterns.filter(isLooked).map(({ name }) => name)));
+    const looked = this.#patterns.filter(isLooked);
+    // `client.connect()` is none of a package that the file does not name. A plain `connect()` may be imported from anywhere.
+    const isPlain = (one: AcquirePattern) =>
+      this.#modules.get(one)?.some((module) => words.includes(module)) === false;
+    const namesOf = (patterns: readonly AcquirePattern[]) => new Set(patterns.map(({ name }) => name));
+    const found = callNames(namesOf(looked.filter((one) => !isPlain(one))), namesOf(looked.filter(isPlain)));
     this.#names.set(key, found);
     return found;
   }
@@ -72,10 +90,16 @@ export function packagesOf(specs: readonly ResourceSpec[]): ReadonlySet<string> 
   return new Set(modules.map((one) => one.replace(/#.*$/, '')));
 }
 
-/** Finds the names of calls of these functions in a text. */
-export function callNames(names: Iterable<string>): RegExp {
-  const words = [...names].map((name) => name.replace(/[$#]/g, '\\$&')).join('|');
-  return new RegExp(`(?<![\\w$#])(?:${words})(?=\\s*(?:<[^\\n;]*>)?\\s*(?:\\?\\.)?\\()`, 'g');
+/** Finds the names of calls of these functions in a text; `plain` are functions that are not called as methods. */
+export function callNames(names: Iterable<string>, plain: Iterable<string> = []): RegExp {
+  const words = (some: Iterable<string>) => [...some].map((name) => name.replace(/[$#]/g, '\\$&')).join('|');
+  const ends = '(?=\\s*(?:<[^\\n;]*>)?\\s*(?:\\?\\.)?\\()';
+  const [any, only] = [words(names), words(plain)];
+  const found = [
+    ...(any === '' && only !== '' ? [] : [`(?<![\\w$#])(?:${any})${ends}`]),
+    ...(only === '' ? [] : [`(?<![\\w$#.])(?:${only})${ends}`]),
+  ];
+  return new RegExp(found.join('|'), 'g');
 }
 
 function siteOf(

@@ -29,8 +29,9 @@ export function unclosedAttribute(
   const node = classAround(site.node);
   const made = node === null ? null : constructorOf(node);
   if (node === null || made === null || unitOf(site.node) !== made || site.arms !== undefined) return null;
-  const field = verdict.stored.find(({ path }) => /^\.\w+$/.test(path))?.path.slice(1);
-  if (field === undefined || verdict.stored.length > 1 || isEndedElsewhere(field, site, project)) return null;
+  const [only, ...others] = new Set(verdict.stored.map(({ path }) => path));
+  const field = only !== undefined && /^\.\w+$/.test(only) ? only.slice(1) : undefined;
+  if (field === undefined || others.length > 0 || isEndedElsewhere(field, site, project)) return null;
   if (owners.hasClosers(node) || hasForeignBase(node, program.entities)) return null;
   const { entities } = program;
   const instances = instancesOf(owners.ownerWithout(node, site), {

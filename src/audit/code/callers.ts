@@ -118,8 +118,9 @@ function renamesOf(names: ReadonlySet<string>, files: readonly SourceUnit[]): st
   const renamed = new RegExp(`(?<![\\w$.])(?:${any})\\s*(?:\\sas\\s|:)\\s*([\\w$]+)`, 'g');
   return files.flatMap((unit) => {
     if (!wanted.some((name) => unit.source.includes(name))) return [];
+    // Names are the same in a translation: a file without any need not be translated.
+    if (!quick.test(unit.language === 'python' ? unit.source : unit.text)) return [];
     const { text } = unit;
-    if (!quick.test(text)) return [];
     return [...text.matchAll(CLAUSE)].flatMap(([, one, two]) =>
       [...(one ?? two ?? '').matchAll(renamed)].flatMap(([, alias]) => alias ?? []),
     );
@@ -143,10 +144,12 @@ function valuesOf(
   const imports = new RegExp(
     `\\b(?:import|require)\\b[^;]*\\b(?:${any})\\b|\\b(?:${any})\\b[^;]*\\brequire\\b`,
   );
+  const inPython = new RegExp(`[:=]\\s*(?:[^,;{}=>\\n]*[.\\s])?(?:${any})[ \\t]*(?:[,;})\\n\\r#]|$)`);
   const found: string[] = [];
   for (const unit of among) {
     // To look for a text is much faster than to match a pattern.
     if (!wanted.some((name) => unit.source.includes(name))) continue;
+    if (unit.language === 'python' && !inPython.test(unit.source)) continue;
     if (!units.has(unit) && !imports.test(unit.text)) continue;
     for (const match of unit.text.matchAll(value)) {
       const [whole, alias = '', name = ''] = match;

@@ -176,7 +176,8 @@ export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isH
   if (state.status !== 'lazy') return state;
   const { armedBy } = walk.site.pattern;
   // What a function of the project does with it is followed; an object made of it uses it later, if at all.
-  const isFollowed = isOfProject(walk, call);
+  // Where nothing is followed, a function of Python that takes a session uses it.
+  const isFollowed = isOfProject(walk, call) && (walk.follows || !isPython(call.node));
   const isGivenAway =
     isHanded &&
     !(isPython(call.node) && (isKept(call) || isOpenedElsewhere(walk))) &&

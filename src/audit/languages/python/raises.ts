@@ -26,6 +26,8 @@ const CHECKS =
 export function raiseInPython(call: Call, { onLease, protocol, callee }: RaiseContext): Raise {
   const { name, node } = call;
   if (name === '$pass') return 'ordinary';
+  // `context.configure(connection=connection)` of Alembic only keeps what it is given.
+  if (name === 'configure' && onLease) return 'protocol';
   if (name === '$yield') return onLease ? 'ordinary' : 'protocol';
   if (name === '$handover') return 'never';
   if (onLease && (protocol.includes(name) || CHECKS.test(name))) return 'protocol';

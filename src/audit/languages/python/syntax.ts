@@ -13,25 +13,27 @@ export interface PyTree {
   readonly root: PyNode;
   /** The real target, such as `self.conn`, by the position of the name that replaces it. */
   readonly targets: ReadonlyMap<number, PyNode>;
+  /** The ranges that the grammar does not understand. */
+  readonly errors: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** Parses a file. The text must have passed `readable`: positions are those of the original. */
 export function parsePython(source: string): PyTree {
   const { text, targets } = readable(source);
-  const root = treeOf(text);
+  const { root, isWhole } = treeOf(text);
   const read = new Map<number, PyNode>();
   for (const { from, to } of targets) {
     const target = expressionAt(source, from, to);
     if (target !== null) read.set(from, target);
   }
-  return { root, targets: read };
+  return { root, targets: read, errors: isWhole ? [] : errorsIn(root, source) };
 }
 
 /**
  * The ranges that the grammar does not understand. Some of its errors are valid Python: a bare `yield`, a star in an index,
  * a class in a pattern. Nothing is lost there.
  */
-export function errorsIn(node: PyNode, source: string): { readonly from: number; readonly to: number }[] {
+function errorsIn(node: PyNode, source: string): { readonly from: number; readonly to: number }[] {
   return node.kids.flatMap((kid) => {
     if (kid.type !== '⚠') return errorsIn(kid, source);
     const isNone = MENDED.test(node.type) || source.slice(kid.from).trim() === '' || isOldPrint(kid, source);
@@ -48,7 +50,7 @@ const MENDED = /^(Yield|Decorator|MemberExpression|Subscript|.*Pattern|.*Compreh
 
 /** A target on its own, at the positions that it has in the file. */
 function expressionAt(source: string, from: number, to: number): PyNode | null {
-  const [statement] = treeOf(source.slice(from, to)).kids;
+  const [statement] = treeOf(source.slice(from, to)).root.kids;
   const [expression] = statement?.kids ?? [];
   return expression === undefined ? null : moved(expression, from);
 }
@@ -61,7 +63,8 @@ interface Draft extends PyNode {
   readonly kids: PyNode[];
 }
 
-function treeOf(text: string): PyNode {
+function treeOf(text: string): { readonly root: PyNode; readonly isWhole: boolean } {
+  let isWhole = true;
   const cursor = pythonParser().parse(text).cursor();
   const root: Draft = { type: cursor.name, from: cursor.from, to: cursor.to, kids: [] };
   const open: Draft[] = [root];
@@ -77,10 +80,11 @@ function treeOf(text: string): PyNode {
     }
     if (open.length > 0) open.push(enter(open));
   }
-  return root;
+  return { root, isWhole };
 
   function enter(above: readonly Draft[]): Draft {
     const node: Draft = { type: cursor.name, from: cursor.from, to: cursor.to, kids: [] };
+    if (node.type === '⚠') isWhole = false;
     if (node.type !== 'Comment') above.at(-1)?.kids.push(node);
     return node;
   }

@@ -3,7 +3,7 @@ import { importsOf } from './imports.js';
 import type { PythonModules } from './modules.js';
 import { namesBound } from './scopes.js';
 import { statements } from './statements.js';
-import { errorsIn, parsePython } from './syntax.js';
+import { parsePython } from './syntax.js';
 import { nameFor, stepOf, Translation } from './translation.js';
 
 export interface Translated {
@@ -21,7 +21,7 @@ export interface Translated {
  * `else` of a loop as a label, a keyword argument as an object with one marked property.
  */
 export function translate(source: string, path: string, modules: PythonModules): Translated {
-  const { root, targets } = parsePython(source);
+  const { root, targets, errors } = parsePython(source);
   const imports = importsOf(root, source, path, modules);
   const to = new Translation(source, path, imports, modules, targets);
   const { names, declaredBy } = namesBound(root.kids, source);
@@ -43,5 +43,5 @@ export function translate(source: string, path: string, modules: PythonModules):
   }
   const exported = [...imports.bindings.map(({ name }) => nameFor(name)), ...to.exported];
   to.put(`export { ${[...new Set(exported)].join(', ')} };\n`);
-  return { ...to.out.finish(), errors: errorsIn(root, source) };
+  return { ...to.out.finish(), errors };
 }

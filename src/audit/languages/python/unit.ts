@@ -40,8 +40,9 @@ export function isNotebook(path: string): boolean {
  */
 export function mayCall(source: string, pattern: RegExp): boolean {
   for (const { 0: name, index } of source.matchAll(pattern)) {
-    if (name !== 'open') return true;
     const line = source.slice(source.lastIndexOf('\n', index) + 1, index);
+    if (/\bdef[ \t]+$|^[ \t]*#/.test(line)) continue;
+    if (name !== 'open') return true;
     if (!/^\s*(async\s+)?with\b|^\s*#/.test(line) && (!/\.$/.test(line) || MODULES.test(line))) return true;
   }
   return false;

@@ -84,6 +84,7 @@ export const sqlalchemyConnection: ResourceSpec = {
   acquire: (['connect', 'raw_connection'] as const).map((name) => ({
     kind: 'method',
     name,
+    inFilesWith: 'ngine',
     on: [
       'sqlalchemy#create_engine()',
       'sqlmodel#create_engine()',

@@ -2,7 +2,7 @@ import { type Edit, lineEnd, lineStart, overlap } from '../../../repair/edits.js
 import type { ExplainedRepair } from '../../../repair/outcome.js';
 import type { Finding, ResourceSpec } from '../../../types.js';
 import { PYTHON_RESOURCES } from '../resources.js';
-import { errorsIn, type PyNode, parsePython } from '../syntax.js';
+import { type PyNode, parsePython } from '../syntax.js';
 import { type PyLease, pyBlockAt, pyLeaseAt } from './lease.js';
 
 interface Repaired {
@@ -16,7 +16,7 @@ interface Repaired {
  * be used after its end.
  */
 export function repairPython(text: string, findings: readonly Finding[]): ExplainedRepair {
-  const { root } = parsePython(text);
+  const { root, errors } = parsePython(text);
   const edits: Edit[] = [];
   const repaired: Finding[] = [];
   const refused: { finding: Finding; reason: string }[] = [];
@@ -37,8 +37,7 @@ export function repairPython(text: string, findings: readonly Finding[]): Explai
   let result = text;
   for (const { start, end, text: replacement } of edits.sort((a, b) => b.start - a.start))
     result = result.slice(0, start) + replacement + result.slice(end);
-  if (errorsIn(parsePython(result).root, result).length <= errorsIn(root, text).length)
-    return { text: result, repaired, refused };
+  if (parsePython(result).errors.length <= errors.length) return { text: result, repaired, refused };
   for (const finding of repaired) refused.push({ finding, reason: 'the changed file would not parse' });
   return { text, repaired: [], refused };
 }
