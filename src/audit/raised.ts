@@ -63,10 +63,17 @@ function isPartOfLeak({ node, spec }: Site, judged: Judged): boolean {
   return value !== undefined && judged.get(bare(value))?.verdict.leak != null;
 }
 
-/** `this.context.newPage()`, where the same function opens the context for its object: the page ends with that. */
-function isPartOfKept({ node, spec }: Site, followed: readonly Followed[]): boolean {
-  if (spec.isPart !== true || !ts.isPropertyAccessExpression(node.expression)) return false;
+/**
+ * A part of what ends by other hands: `this.context.newPage()`, where the same function opens the context for its object, and
+ * `browser.newPage()` of a browser that the caller has. The page ends with that.
+ */
+function isPartOfKept({ node, spec, via }: Site, followed: readonly Followed[]): boolean {
+  if (spec.isPart !== true) return false;
+  const isOfCaller = (one: ts.Expression) => spec.isLeftToCaller === true && isParameter(one);
+  if (via !== null) return node.arguments?.some(isOfCaller) === true;
+  if (!ts.isPropertyAccessExpression(node.expression)) return false;
   const lender = node.expression.expression;
+  if (isOfCaller(lender)) return true;
   if (!ts.isPropertyAccessExpression(lender) || lender.expression.kind !== ts.SyntaxKind.ThisKeyword)
     return false;
   const body = bodyAround(node);
@@ -76,4 +83,9 @@ function isPartOfKept({ node, spec }: Site, followed: readonly Followed[]): bool
       site.node.pos < node.pos &&
       verdict.stored.some(({ path }) => path === `.${lender.name.text}`),
   );
+}
+
+function isParameter(expression: ts.Expression): boolean {
+  const declaration = ts.isIdentifier(expression) ? variableOf(expression)?.declaration : undefined;
+  return declaration !== undefined && ts.isParameter(declaration);
 }

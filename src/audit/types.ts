@@ -105,6 +105,8 @@ export interface ResourceSpec {
   readonly handoffUnless?: RegExp;
   /** Ends with what lent it: where both leak in one function, the leak of the lender is the one to mend. */
   readonly isPart?: boolean;
+  /** A part that is left to whoever made what lent it, where that is a parameter: a page of a browser. */
+  readonly isLeftToCaller?: boolean;
   /** Work on it is done without promises. */
   readonly isSync?: boolean;
   /** Ends with its last reference, and takes nothing of which there are few: its leak is a note. */

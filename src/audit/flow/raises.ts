@@ -43,7 +43,7 @@ const SAYS = /^(log|warn|debug|trace|captureException|captureMessage)([A-Z_]\w*)
 const TELLS = /^(info|warn|error|debug|trace|fatal|verbose|silly|on|once|off|emit|next|abort|match|exec)$/;
 /** Tidies up, which nobody expects to fail. */
 const CLEANS =
-  /^(rm|rmdir|unlink|remove|cleanup|dispose|stop|kill|terminate|unsubscribe|clear|reset)(Sync|All|[A-Z_]\w*)?$/i;
+  /^(rm|rmdir|unlink|remove|cleanup|dispose|detach|release|close|stop|kill|terminate|unsubscribe|clear|reset)(Sync|All|[A-Z_]\w*)?$/i;
 /** Names of functions that only compute a value out of others. */
 const BUILDING =
   /^(build|make|create|format|to|get|is|has|compute|calc\w*|quote|escape|wrap|generate|uuid|v4|clone|merge|map|pick|omit|join|hash|now|use|t|_)(?![a-z])/;

@@ -87,18 +87,21 @@ export const browserPage: ResourceSpec = {
   release: { methods: ['close'], takes: [], ofParent: ['close', 'disconnect'] },
   protocol: [],
   isPart: true,
+  isLeftToCaller: true,
   docs: {
     why: 'A page of a shared browser keeps its renderer process until close().',
-    leaks: `import type { Browser } from 'puppeteer';
-export async function title(browser: Browser, url: string) {
+    leaks: `import puppeteer from 'puppeteer';
+const browser = await puppeteer.launch();
+export async function title(url: string) {
   const page = await browser.newPage();
   await page.goto(url);
   const text = await page.title();
   await page.close();
   return text;
 }`,
-    fixed: `import type { Browser } from 'puppeteer';
-export async function title(browser: Browser, url: string) {
+    fixed: `import puppeteer from 'puppeteer';
+const browser = await puppeteer.launch();
+export async function title(url: string) {
   const page = await browser.newPage();
   try {
     await page.goto(url);
@@ -108,6 +111,6 @@ export async function title(browser: Browser, url: string) {
     await page.close();
   }
 }`,
-    exceptions: 'Closing the browser closes its pages.',
+    exceptions: 'Closing the browser closes its pages: a page of a browser that is a parameter is a note.',
   },
 };
