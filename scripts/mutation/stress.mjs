@@ -149,9 +149,11 @@ function withMutant({ file, from, original, replacement }, work) {
  */
 function limitOf(names, jobs, leastMs) {
   const since = performance.now();
-  const { outcome, failed } = stress(names, jobs, SLOWER * leastMs);
+  const { outcome, failed, complaint } = stress(names, jobs, SLOWER * leastMs);
   if (outcome !== 'passed')
-    throw new Error(`ib stress does not pass on the pool as it is: ${outcome} ${failed.join(', ')}`);
+    throw new Error(
+      `ib stress does not pass on the pool as it is: ${outcome} ${failed.join(', ')} ${complaint}`,
+    );
   return Math.max(leastMs, SLOWER * (performance.now() - since));
 }
 
@@ -159,14 +161,14 @@ function limitOf(names, jobs, leastMs) {
  * @param {readonly string[]} names
  * @param {number} jobs
  * @param {number} mostMs
- * @returns {{ outcome: Outcome, failed: readonly string[] }}
+ * @returns {{ outcome: Outcome, failed: readonly string[], complaint: string }}
  */
 function stress(names, jobs, mostMs) {
   const chosen = names.flatMap((name) => ['--scenario', name]);
   const how = ['--jobs', String(jobs), '--patience', '3', '--bail', '--format', 'json'];
-  const { status, error, stdout } = poolctl([...chosen, ...how], mostMs);
-  if (error !== undefined) return { outcome: 'hung', failed: [] };
-  return { outcome: status === 0 ? 'passed' : 'failed', failed: failedIn(stdout) };
+  const { status, error, stdout, stderr } = poolctl([...chosen, ...how], mostMs);
+  if (error !== undefined) return { outcome: 'hung', failed: [], complaint: error.message };
+  return { outcome: status === 0 ? 'passed' : 'failed', failed: failedIn(stdout), complaint: stderr };
 }
 
 /**

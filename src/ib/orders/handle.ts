@@ -40,7 +40,7 @@ export class OrderLife {
 
   tell(event: OrderEvent): void {
     // An order that was taken for over turns out to live.
-    if (event.kind === 'state' && !this.record.isOver) this.isEnded = false;
+    if (!this.record.isOver) this.isEnded = false;
     this.events.push(event);
     this.signal.emit(event);
   }

@@ -81,6 +81,8 @@ export const RECORDINGS: Readonly<Record<string, string>> = {
     'lEWI5k9xuhn6qqKzcbv_y6nnwtCCPMkS_Ha3J9KJ0m8WUqw8MQvQiwo6xNSB6KDG3AJ-BU_JLh5q',
   "replay-pacing: messages that fail count all the same":
     'hpCiMzCW29Fw6vLJfRZAnHMc6rXkcK4ca2nSheYXHOkVWEhQABOS',
+  "replay-pacing: one that has room waits for one in front of it that counts twice, without looking again and again":
+    'hpCiMzCWhpXbp13VHuzNvbvZKJh1a3-OIUKBRceJ-5svykvDmMztKa7P',
   "replay-pacing: callers that leave the queue":
     'MGkaND6LfjzrPw-6LW5YoK1_vjYPmJZBL60hYuwaQ96U15dAmZiAxawB-7Qi5BZNGwKeH4EaG4z-lmJfTKsN',
   "replay-pacing: a message that sets off others in its turn":

@@ -112,7 +112,8 @@ export const sharedBudget: Scenario = {
     try {
       await askTogether(trial, join(folder, 'budget.json'));
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      // A message that was given up may be taking its room still.
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     }
   },
 };
@@ -120,12 +121,11 @@ export const sharedBudget: Scenario = {
 async function askTogether(trial: Trial, path: string): Promise<void> {
   const { clock } = trial;
   const budget = () => fileBudget(path, { clock });
-  const leases = await Promise.all(
-    [0, 1].map((at) => {
-      const pacer = createSharedPacer({ budget: budget(), clock, marginMs: 400 });
-      return trial.pool({ clientId: trial.clientIdBase + at, pacer }).acquire();
-    }),
-  );
+  const pools = [0, 1].map((at) => {
+    const pacer = createSharedPacer({ budget: budget(), clock, marginMs: 400 });
+    return trial.pool({ clientId: trial.clientIdBase + at, pacer });
+  });
+  const leases = await Promise.all(pools.map((pool) => pool.acquire()));
   try {
     const timeoutMs = trial.real(20_000);
     const demand = 60;
@@ -143,5 +143,6 @@ async function askTogether(trial: Trial, path: string): Promise<void> {
     );
   } finally {
     for (const lease of leases) lease.release();
+    for (const pool of pools) await trial.close(pool);
   }
 }

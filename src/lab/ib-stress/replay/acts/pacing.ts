@@ -290,6 +290,23 @@ export const pacing: readonly Act[] = [
     },
   },
   {
+    name: 'one that has room waits for one in front of it that counts twice, without looking again and again',
+    async play(s) {
+      const pacer = s.pacer({ history: { perTenMinutes: 3, perSeries: 3 } });
+      const send = sender(s, pacer);
+      for (const name of ['a', 'b']) send(name, history(name));
+      await s.pass(500);
+      send('twice', history('c', { weight: 2 }));
+      send('once', history('d'));
+      await s.pass();
+      show(s, pacer);
+      await s.pass(2000);
+      show(s, pacer);
+      await s.pass(600_000);
+      show(s, pacer);
+    },
+  },
+  {
     name: 'callers that leave the queue',
     async play(s) {
       const pacer = s.pacer(SMALL);
