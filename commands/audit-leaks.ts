@@ -66,6 +66,13 @@ export const command = defineCommand({
       check: ({ options: { dryRun, fix } }) => (dryRun && !fix ? '--dry-run needs --fix' : null),
     },
     {
+      of: ['watch', 'fix', 'updateBaseline', 'format'],
+      check: ({ options: { watch, fix, updateBaseline, format } }) =>
+        watch && (fix || updateBaseline || format !== 'text')
+          ? `--watch does not go with ${fix ? '--fix' : updateBaseline ? '--update-baseline' : `--format ${format}`}`
+          : null,
+    },
+    {
       of: ['fix', 'updateBaseline'],
       check: ({ options: { fix, updateBaseline } }) =>
         fix && updateBaseline ? '--fix and --update-baseline do not go together' : null,
@@ -89,6 +96,7 @@ export const command = defineCommand({
       command: 'poolctl audit-leaks --explain pg-pool',
       meaning: 'why a resource leaks, and how to repair it',
     },
+    { command: 'poolctl audit-leaks --watch', meaning: 'a live report while you edit' },
     { command: 'poolctl audit-leaks --explain held-through-work', meaning: 'what a rule finds, and why' },
   ],
   async run(context) {
@@ -100,6 +108,17 @@ export const command = defineCommand({
     const paths = await pathsOf(context);
     const known = await baselineFrom(context);
     const changes = await changedSince(context);
+    if (options.watch) {
+      const { watchAudit } = await import('./audit-leaks-watch.js');
+      return await watchAudit(context, paths, settingsOf(context), async (whole) => {
+        const since = await changedSince(context);
+        const result = reported(context, whole, await baselineFrom(context), since);
+        const warn = () => warnOf(context, whole, result);
+        const shown = named(context, whole.files, paths, result);
+        const text = await renderReport('audit', 'text', shown, { ...render, version, pageOf });
+        return { result: shown, text, warn };
+      });
+    }
     if (options.fix) {
       const { repairAll } = await import('./audit-leaks-fix.js');
       const whole = await runAudit(context, paths);
@@ -118,15 +137,18 @@ export const command = defineCommand({
     }
     const taken = options.updateBaseline ? baselineOf(whole.result.findings) : known;
     const result = reported(context, whole, taken, changes);
-    for (const { file, line, reason } of result.warnings) {
-      context.warn(`${nameIn(context, files, file, 'cwd')}${line === null ? '' : `:${line}`}: ${reason}`);
-    }
+    warnOf(context, whole, result);
     if (result.summary.files === 0) throw new UsageError([nothingAudited(paths, result)]);
     const shown = named(context, files, paths, result);
     await context.write(await renderReport('audit', options.format, shown, { ...render, version, pageOf }));
     return verdictOf(result.findings, result, options);
   },
 });
+
+function warnOf(context: Context, { files }: DetailedAudit, { warnings }: AuditResult): void {
+  for (const { file, line, reason } of warnings)
+    context.warn(`${nameIn(context, files, file, 'cwd')}${line === null ? '' : `:${line}`}: ${reason}`);
+}
 
 function pageOf(kind: Finding['kind']) {
   return { text: explain(kind), markdown: markdownPage(kind) };
@@ -238,17 +260,21 @@ async function pathsOf({ arguments: { paths }, io }: Context): Promise<readonly 
   return given;
 }
 
-async function runAudit(context: Context, paths: readonly string[]): Promise<DetailedAudit> {
-  const { options, io, progress } = context;
+function settingsOf({ options, io }: Context) {
   const { acquire, release, handoff, armedBy } = options;
   const flagged = acquire.length === 0 ? [] : [{ acquire, release, handoff, armedBy }];
-  const settings = {
+  return {
     cwd: io.cwd,
     exclude: options.exclude,
     honourIgnoreFiles: options.ignoreFiles,
     includeTests: options.includeTests,
     resources: [...flagged, ...options.resources].map(customResource),
   } satisfies AuditOptions;
+}
+
+async function runAudit(context: Context, paths: readonly string[]): Promise<DetailedAudit> {
+  const { options, io, progress } = context;
+  const settings = settingsOf(context);
   // A repair needs the code as it is now, and after it the code is another one.
   const cache = options.fix || !options.cache ? null : cacheOf(context);
   if (cache !== null) {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configsAbove } from './cache.js';
 import { type FoundFiles, isListed } from './code/files.js';
@@ -30,7 +30,11 @@ export class Disk {
   /** Take the stamps before the files are read, or a change between goes unnoticed. */
   constructor({ files, folders, configs }: FoundFiles, paths: readonly string[], cwd: string) {
     this.#files = new Map(files.map(({ path }) => [path, new Stamp(path)]));
-    for (const folder of folders) {
+    // A folder that was deleted may come back.
+    const roots = paths
+      .map((path) => resolve(cwd, path))
+      .filter((path) => !files.some((file) => file.path === path && existsSync(path)));
+    for (const folder of new Set([...folders, ...roots])) {
       this.#folders.set(folder, new Stamp(folder));
       this.#names.set(folder, namesIn(folder));
       const rules = join(folder, '.gitignore');

@@ -50,6 +50,12 @@ export async function auditInThread(
   }
 }
 
+/** Makes an audit of the message of a thread, which holds no functions. */
+export function detailedOf({ result, files, reads }: Extract<Reply, { kind: 'result' }>): DetailedAudit {
+  const byFinding = new Map(result.findings.map((finding, at) => [finding, reads[at]]));
+  return { result, files, readsOf: (finding) => byFinding.get(finding) ?? new Set() };
+}
+
 function answerOf(
   worker: Worker,
   onProgress: AuditOptions['onProgress'],
@@ -60,9 +66,7 @@ function answerOf(
     worker.on('message', (reply: Reply) => {
       if (reply.kind === 'progress') return onProgress?.(reply.done, reply.total);
       forget();
-      const { result, files, reads } = reply;
-      const byFinding = new Map(result.findings.map((finding, at) => [finding, reads[at]]));
-      resolve({ result, files, readsOf: (finding) => byFinding.get(finding) ?? new Set() });
+      resolve(detailedOf(reply));
     });
     worker.on('error', (error) => {
       forget();

@@ -228,6 +228,11 @@ export const options = {
     config: false,
     group: 'Verdict',
   }),
+  watch: flag({
+    summary: 'audit again whenever files change, until Ctrl-C',
+    config: false,
+    group: 'Output',
+  }),
   fix: flag({
     summary: 'repair what can be repaired safely, and report the rest',
     config: false,
