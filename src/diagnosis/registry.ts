@@ -70,6 +70,7 @@ import {
 } from './causes/sizes.js';
 import { LATE_ERRORS, readOnlyServer, STATEMENT_ERRORS } from './causes/statement-errors.js';
 import {
+  abandonedLock,
   abandonedSession,
   poisonedConnection,
   poolerVictim,
@@ -139,6 +140,7 @@ export const CAUSES: readonly Cause[] = [
   clientReads,
   syncStandby,
   lockRing,
+  abandonedLock,
   leakedLock,
   lockChain,
   limitSwallowed,

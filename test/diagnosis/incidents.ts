@@ -870,6 +870,69 @@ export const INCIDENTS: readonly Incident[] = [
     says: /belongs to no process/,
   },
   {
+    // Others wait for its locks: who it was is the cause.
+    id: 'abandoned-session-locks',
+    cause: 'abandoned-session',
+    sources: [
+      app(
+        dry(
+          many(4, () => ({ ageMs: 4000, busy: true })),
+          { live: 4 },
+        ),
+      ),
+      postgres([
+        {
+          ...{ pid: 250, clientPort: 5555, state: 'idle in transaction' },
+          ...{ stateMs: 600_000, transactionMs: 600_000 },
+        },
+        ...many(4, (n) => ({
+          ...at(200)(n),
+          ...{ queryMs: 4000, waitType: 'Lock', waitEvent: 'transactionid', blockedBy: [250] },
+        })),
+      ]),
+    ],
+    says: /pid 250 belongs to no process any more/,
+  },
+  {
+    id: 'lock-table-full',
+    sources: [
+      app(
+        failing(
+          '53200',
+          'out of shared memory. HINT: You might need to increase "max_locks_per_transaction".',
+        ),
+      ),
+    ],
+    neverSays: /memory of the machine/,
+  },
+  {
+    // mysql2 refuses a caller that may not wait: what the leases do is the cause.
+    id: 'pool-refuses',
+    cause: 'slow-query',
+    sources: [
+      app(
+        dry(
+          many(5, () => ({ ageMs: 4000, busy: true, lastSql: 'select sleep(20)' })),
+          {
+            ...{ driver: 'mysql2', waiting: 0, longestWaitMs: null, createError: 'Queue limit reached.' },
+            observed: observed({ createErrorMs: 100 }),
+          },
+        ),
+      ),
+    ],
+    says: /further callers are refused/,
+  },
+  {
+    id: 'pooler-unanswering',
+    cause: 'connections-reset',
+    sources: [
+      app(pool({ ...{ size: 5, maxOverflow: 0, live: 3, creating: 3, waiting: 3, longestWaitMs: 4000 } })),
+      down('no answer within 5s', 'pgbouncer', 'pgb'),
+      postgres([{ pid: 1, state: 'idle' }]),
+    ],
+    says: /out of files, or stopped/,
+  },
+  {
     id: 'idle-session-timeout',
     sources: [app(failing('57P05', 'terminating connection due to idle-session timeout', 2))],
   },

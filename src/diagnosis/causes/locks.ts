@@ -48,7 +48,7 @@ export function weightOf({ subject }: Group, { facts }: Look): number {
   return (pool ?? (pooler === undefined ? 0 : pooler - 0.5)) + 1;
 }
 
-function lockFound(one: LockCase, look: Look, more: Partial<Found> = {}, clause?: string): Found {
+export function lockFound(one: LockCase, look: Look, more: Partial<Found> = {}, clause?: string): Found {
   const { group } = one;
   const words = clause ?? `${waitWords(one, look)}${rootWords(one, look)}`;
   const sources = [...new Set(one.waiters.map(({ source }) => source))];

@@ -26,3 +26,16 @@ export const OLD_ADDRESS: Shared = {
   }),
   avoid: ['a restart of the clients'],
 };
+
+export const ABANDONED: Shared = {
+  id: 'abandoned-session',
+  title: 'The client is gone, and the server has not noticed: its session keeps its transaction',
+  repair: {
+    app: 'end the pool on SIGTERM (end, destroy, close, $disconnect)',
+    pgbouncer: 'tcp_keepidle = 60',
+    postgres:
+      'tcp_keepalives_idle = 60, tcp_user_timeout, client_connection_check_interval = 10s, idle_in_transaction_session_timeout',
+    mysql: 'wait_timeout for sessions that nobody uses; KILL the connection',
+  },
+  avoid: ['looking for the leak in the code'],
+};

@@ -18,9 +18,10 @@ import { heldWords, ofPool, siteEvidence, sitesOf } from '../phrases.js';
 import { END_TRANSACTION } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
 import { counted, shortTime } from '../words.js';
-import { keysOf, ofGroup, weightOf } from './locks.js';
+import { lockCases } from './lock-cases.js';
+import { endRoot, keysOf, lockFound, ofGroup, weightOf } from './locks.js';
 import { poolerName, queuedPools, queueWords } from './pooler.js';
-import { LEFT_OPEN } from './shared.js';
+import { ABANDONED, LEFT_OPEN } from './shared.js';
 
 const isOpen = (one: BackendFact | null): boolean =>
   one !== null && (activityOf(one) === 'idle in transaction' || activityOf(one) === 'aborted');
@@ -123,38 +124,45 @@ export function recentErrors({ pool }: PoolFact, codes: readonly string[]): numb
     .reduce((sum, { count }) => sum + count, 0);
 }
 
+/** Connections of all pools, and backends of the application that this one has. */
+function shareOf(
+  { backend }: BackendFact,
+  facts: Look['facts'],
+): { readonly live: number; readonly same: number } {
+  return {
+    live: facts.pools.reduce((sum, { pool }) => sum + (pool.live ?? 0), 0),
+    same: facts.backends.filter((other) => other.backend.application === backend.application).length,
+  };
+}
+
+/** A session inside a transaction that no process has any more, though its application is watched. */
+export function isAbandoned(one: BackendFact, { facts }: Look): boolean {
+  const { backend } = one;
+  if (!isOpen(one) || (backend.stateMs ?? 0) <= LEAK_MS) return false;
+  if (facts.holders.some((other) => other.backend?.key === one.key)) return false;
+  const pooled = facts.poolers.some(({ pooler }) =>
+    pooler.servers.some(({ backendPid }) => backendPid === backend.pid),
+  );
+  // Its host is watched: leases of the same application, at the same address, are followed to their backends.
+  const neighbours = facts.holders.filter(
+    ({ backend: other, pool }) =>
+      (other?.backend.clientAddress === backend.clientAddress &&
+        other?.backend.application === backend.application) ||
+      pool.app === backend.application,
+  );
+  const published = facts.pools.filter(({ app }) => app === backend.application);
+  const { live, same } = shareOf(one, facts);
+  return !pooled && neighbours.length + published.length > 0 && same > live;
+}
+
 export const abandonedSession: Cause = {
-  id: 'abandoned-session',
-  title: 'The client is gone, and the server has not noticed: its session keeps its transaction',
-  repair: {
-    app: 'end the pool on SIGTERM (end, destroy, close, $disconnect)',
-    pgbouncer: 'tcp_keepidle = 60',
-    postgres:
-      'tcp_keepalives_idle = 60, tcp_user_timeout, client_connection_check_interval = 10s, idle_in_transaction_session_timeout',
-    mysql: 'wait_timeout for sessions that nobody uses; KILL the connection',
-  },
-  avoid: ['looking for the leak in the code'],
+  ...ABANDONED,
   find(look) {
     const { facts } = look;
     return facts.backends.flatMap((one): Found[] => {
       const { backend } = one;
-      if (!isOpen(one) || (backend.stateMs ?? 0) <= LEAK_MS || look.isExplained(one.key)) return [];
-      if (facts.holders.some((other) => other.backend?.key === one.key)) return [];
-      const pooled = facts.poolers.some(({ pooler }) =>
-        pooler.servers.some(({ backendPid }) => backendPid === backend.pid),
-      );
-      // Its host is watched: leases of the same application, at the same address, are followed to their backends.
-      const neighbours = facts.holders.filter(
-        ({ backend: other, pool }) =>
-          (other?.backend.clientAddress === backend.clientAddress &&
-            other?.backend.application === backend.application) ||
-          pool.app === backend.application,
-      );
-      const published = facts.pools.filter(({ app }) => app === backend.application);
-      const isWatched = neighbours.length > 0 || published.length > 0;
-      const live = facts.pools.reduce((sum, { pool }) => sum + (pool.live ?? 0), 0);
-      const same = facts.backends.filter((other) => other.backend.application === backend.application).length;
-      if (pooled || !isWatched || same <= live) return [];
+      if (look.isExplained(one.key) || !isAbandoned(one, look)) return [];
+      const { live, same } = shareOf(one, facts);
       const step: Step = { kind: 'sql', at: one.source, text: `SELECT pg_terminate_backend(${backend.pid})` };
       return [
         {
@@ -171,6 +179,25 @@ export const abandonedSession: Cause = {
           confidence: 'likely',
         },
       ];
+    });
+  },
+};
+
+/** The same where others wait for the locks of that session. */
+export const abandonedLock: Cause = {
+  ...ABANDONED,
+  find(look) {
+    return lockCases(look).flatMap((one): Found[] => {
+      const { root } = one;
+      if (root.kind !== 'backend' || !isAbandoned(root.fact, look)) return [];
+      const found = lockFound(one, look, {
+        steps: endRoot(one, look),
+        ruledOut: ['a leak: no lease has that session'],
+        confidence: 'likely',
+      });
+      const { words, explains } = found;
+      const gone = `session pid ${root.fact.backend.pid} belongs to no process any more`;
+      return [{ ...found, words: `${words}; ${gone}`, explains: [...explains, root.fact.key] }];
     });
   },
 };
