@@ -47,7 +47,11 @@ const SERVERS_OF_POOLS = [
   ...[poolerPools.metrics.svActiveCancel, poolerPools.metrics.svBeingCanceled],
 ].map(({ name }) => name);
 
-/** The alerts, from the table of metrics. */
+/**
+ * The alerts, from the table of metrics. Those on causes come first. The alerts on figures stay beside them for two
+ * reasons: an application that exports its own pools (poolctl/metrics) has no diagnosis, and a rate over minutes shows
+ * what lies between two scrapes.
+ */
 export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRule[] {
   const { metrics: pool } = pools;
   const { metrics: pgbouncer } = poolerPools;

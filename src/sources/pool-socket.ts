@@ -59,8 +59,16 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
         signal.throwIfAborted();
         // It may have been started anew since: that is no failed reading.
         if (line?.isOver) hangUp();
+        const wasOpen = line !== null;
         line ??= await Line.open(address, token, signal);
-        return await line.ask(label, clock, options.leases ?? null, signal);
+        try {
+          return await line.ask(label, clock, options.leases ?? null, signal);
+        } catch (error) {
+          if (!wasOpen || !line.isOver || signal.aborted) throw error;
+          // Whether it has ended, or only this connection: a new one tells at once.
+          line = await Line.open(address, token, signal);
+          return await line.ask(label, clock, options.leases ?? null, signal);
+        }
       } catch (error) {
         // An answer that is still to come would be taken for the next one.
         hangUp();
@@ -72,9 +80,6 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
     },
   };
 }
-
-/** The end of a connection without an error of the system. */
-class HungUp extends Error {}
 
 /** A connection on which each line sent is answered by one. */
 class Line {
@@ -118,7 +123,7 @@ class Line {
     this.#socket = connect(address).setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#add(text));
     this.#socket.on('error', (error) => this.#end(error));
-    this.#socket.on('close', () => this.#end(new HungUp('it has hung up')));
+    this.#socket.on('close', () => this.#end(new Error('it has hung up')));
   }
 
   get isOver(): boolean {
@@ -225,7 +230,7 @@ function asUnreachable(error: unknown, address: SocketAddress): Error {
   const code = 'code' in cause ? String(cause.code) : '';
   const hint = HINTS[code];
   // A process that ends takes its socket with it; at a port another one may listen later.
-  const hasEnded = 'path' in address && (cause instanceof HungUp || GONE.has(code));
+  const hasEnded = 'path' in address && GONE.has(code);
   return new SourceError(
     'ERR_SOURCE_UNREACHABLE',
     withoutSystemWords(`cannot read pools at ${placeOf(address)}: ${cause.message || code}`),
@@ -238,7 +243,7 @@ function asUnreachable(error: unknown, address: SocketAddress): Error {
 }
 
 /** The system's errors where nobody has the socket open any more. */
-const GONE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE']);
+const GONE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT']);
 
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the application has ended, or does not publish there',

@@ -147,7 +147,7 @@ export function incident(
           const checks = cause === null ? 'cause-now,pool-room' : 'cause-now';
           let said = await look(io(), checks);
           // Rates need two looks, and what has just ended may still be told at the first.
-          if (!isSaid(said.top) && Date.now() < deadline) said = await look(io(), checks);
+          while (!isSaid(said.top) && Date.now() < deadline) said = await look(io(), checks);
           rows.push({ id, expected: cause, said, isRightLine: said.top.words.includes(site) });
           expect({ id, ...said.top, steps: undefined }).toMatchObject({ id, cause });
           if (says !== undefined) expect(said.top.words).toMatch(says);

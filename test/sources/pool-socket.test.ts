@@ -452,7 +452,7 @@ describeWithPostgres('published applications', () => {
     await eventually(() => state()?.stale !== null && (state()?.stale?.failures ?? 0) > 1);
     expect(state()).toMatchObject({
       reading: { pools: [{ inUse: 1, holders: [{ site: expect.stringContaining('app.mjs') }] }] },
-      stale: { hint: 'the application has ended, or does not publish there' },
+      stale: { hint: 'the application has ended, or does not publish there', ended: true },
     });
   });
 

@@ -419,4 +419,32 @@ const connectFailed: Cause = {
   },
 };
 
-export const CONNECTING: readonly Cause[] = [...SORTS.map(causeOf), connectFailed];
+/** The title, the repair and the rest of a cause that shows in two ways. */
+function sortOf(id: string): Cause {
+  const sort = SORTS.find((one) => one.id === id);
+  if (sort === undefined) throw new Error(`no cause ${id}`);
+  return causeOf(sort);
+}
+
+/** Without a free descriptor a process accepts nobody: it hangs up on poolctl, too. */
+const hangsUp: Cause = {
+  ...sortOf('process-file-limit'),
+  find({ facts }) {
+    return facts.failures
+      .filter(({ kind, why }) => kind === 'pool' && /has hung up|ECONNRESET/.test(why))
+      .map(
+        ({ source, why }): Found => ({
+          severity: 'bad',
+          subject: { kind: 'application', key: source, source },
+          explains: [source],
+          words: `${printable(source)} hangs up on every connection: the process has no file descriptor left`,
+          evidence: [printable(why)],
+          ruledOut: ['a process that has ended: its socket is still open'],
+          confidence: 'likely',
+          missing: 'how many files it has open: ls /proc/PID/fd, against its ulimit -n',
+        }),
+      );
+  },
+};
+
+export const CONNECTING: readonly Cause[] = [...SORTS.map(causeOf), hangsUp, connectFailed];

@@ -12,6 +12,7 @@ import { starvedKeys } from './starved.js';
 const NEARLY = 0.9;
 /** So many clients with a few idle connections each are instances that nobody counts. */
 const MANY_CLIENTS = 8;
+const FEW = 3;
 
 export const roleLimit: Cause = {
   id: 'role-connection-limit',
@@ -122,7 +123,7 @@ function fullFound(look: Look, wantsInstances: boolean): Found[] {
     if (failure !== null && look.isExplained(failure.subject.key)) return [];
     const spread = server === null ? null : spreadOf(server, look);
     const isInstances =
-      spread !== null && spread.clients >= MANY_CLIENTS && spread.most <= 3 && spread.idleMs > 60_000;
+      spread !== null && spread.clients >= MANY_CLIENTS && spread.share >= 0.8 && spread.idleMs > 60_000;
     if (isInstances !== wantsInstances) return [];
     // A pool that cannot grow waits for the server, though it was not refused yet.
     const stopped =
@@ -204,10 +205,12 @@ function mostWords({ source }: ServerFact, { facts }: Look): string {
 }
 
 interface Spread {
-  /** Distinct client addresses. */
+  /** Clients with a few connections each, by address and name. */
   readonly clients: number;
   /** The most connections of one of them. */
   readonly most: number;
+  /** The share of all connections that they have. */
+  readonly share: number;
   /** The median time for which a connection has been idle. */
   readonly idleMs: number;
 }
@@ -223,7 +226,12 @@ function spreadOf({ source }: ServerFact, { facts }: Look): Spread | null {
     .flatMap(({ state, stateMs }) => (state === 'idle' ? (stateMs ?? []) : []))
     .sort((a, b) => a - b);
   if (own.length === 0 || idle.length * 2 < own.length) return null;
-  return { clients: counts.size, most: Math.max(...counts.values()), idleMs: idle[idle.length >> 1] ?? 0 };
+  const few = [...counts.values()].filter((count) => count <= FEW);
+  const sum = few.reduce((all, count) => all + count, 0);
+  return {
+    ...{ clients: few.length, most: Math.max(0, ...few), share: sum / own.length },
+    idleMs: idle[idle.length >> 1] ?? 0,
+  };
 }
 
 function clientEvidence({ source }: ServerFact, { facts }: Look): string[] {

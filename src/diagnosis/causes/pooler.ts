@@ -1,14 +1,6 @@
 import { printable } from '../../report/text.js';
 import type { PoolerPoolFact } from '../facts.js';
-import {
-  activityOf,
-  behind,
-  isPressed,
-  isQueueLong,
-  poolerSubject,
-  poolSubject,
-  serverSubject,
-} from '../look.js';
+import { activityOf, behind, isQueueLong, poolerSubject, poolSubject, serverSubject } from '../look.js';
 import { ofPool } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, onlyAt } from '../repairs.js';
 import type { Cause, Found, Look, Step } from '../types.js';
@@ -473,7 +465,8 @@ function unanswered({ facts }: Look): Found[] {
   if (silent === undefined) return [];
   return facts.pools.flatMap((fact): Found[] => {
     const { pool } = fact;
-    if ((pool.creating ?? 0) === 0 || !isPressed(fact)) return [];
+    // Callers for whom a connection is being opened wait in no queue.
+    if ((pool.creating ?? 0) === 0) return [];
     return [
       {
         severity: 'bad',
