@@ -154,7 +154,7 @@ function limitOf(names, jobs, leastMs) {
     throw new Error(
       `ib stress does not pass on the pool as it is: ${outcome} ${failed.join(', ')} ${complaint}`,
     );
-  return Math.max(leastMs, SLOWER * (performance.now() - since));
+  return Math.ceil(Math.max(leastMs, SLOWER * (performance.now() - since)));
 }
 
 /**
