@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { freePort, type Guarded, startGuarded } from './guarded.js';
 
 /** A redis-server of a test's own, without files; null where it is not installed. */
-export async function startRedis(): Promise<{ readonly port: number; stop(): Promise<void> } | null> {
+export async function startRedis(
+  options: { readonly port?: number } = {},
+): Promise<{ readonly port: number; stop(): Promise<void> } | null> {
   if (spawnSync('redis-server', ['--version']).status !== 0) {
     if (process.env.POOLCTL_REQUIRE_SERVICES === '1') throw new Error('redis-server is not installed');
     process.stderr.write('not tested: a pool of Redis, which is not installed\n');
     return null;
   }
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-redis-'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   // It logs to stdout, which is not read here.
   const script = 'exec redis-server "$@" >&2';
   const flags = [
