@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { tooManyErrors } from '../src/agents/abort-errors.js';
 import { runOnAgents } from '../src/agents/coordinator.js';
 import { openQueue } from '../src/agents/open-queue.js';
 import { type PlanFile, PROTOCOL, type RunPlan, type RunView } from '../src/agents/protocol.js';
 import { fileFault } from '../src/base/file-fault.js';
-import { formatCount } from '../src/base/units.js';
+import { formatCount, formatShare } from '../src/base/units.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flagOf } from '../src/cli/options.js';
@@ -31,7 +32,17 @@ export async function loadOnAgents(context: LoadContext, count: number, address:
   const queue = await openQueue(address);
   try {
     context.warn(`run ${plan.runId}: waiting for ${agents(count)} at ${queue.name}`);
+    let tooMany: number | null = null;
     const { results, lost } = await runOnAgents({
+      isOver(view) {
+        if (options.abortErrors === null || tooMany !== null) return tooMany !== null;
+        tooMany = tooManyErrors(view, options.abortErrors);
+        if (tooMany === null) return false;
+        context.warn(
+          `stopping all agents: ${formatShare(tooMany)} of the iterations failed (--abort-errors)`,
+        );
+        return true;
+      },
       ...{ queue, plan, clock: io.clock, stop, abort, agentsTimeoutMs: options.agentsTimeout },
       name: randomUUID(),
       onView: (view) => show(context, view),
@@ -54,7 +65,7 @@ export async function loadOnAgents(context: LoadContext, count: number, address:
       });
     const whole = mergeSegments(named, { startedTogether: true });
     await context.write(report(whole, context.render));
-    return hasPassed(whole, options) ? ExitCode.Ok : ExitCode.Failed;
+    return tooMany === null && hasPassed(whole, options) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     await queue.close();
   }

@@ -292,7 +292,7 @@ export const rules: readonly LoadRule[] = [
     check: ({ options: { agents, queue } }) =>
       agents !== null && queue === null ? '--agents needs --queue' : null,
   },
-  ...(['queue', 'agentsTimeout'] as const).map((key) =>
+  ...(['queue', 'agentsTimeout', 'abortErrors'] as const).map((key) =>
     notWith(key, 'agents', ({ agents }) => agents === null, 'needs --agents'),
   ),
   ...(

@@ -54,6 +54,7 @@ const NOT_OF_THE_LOAD: readonly string[] = [
     'agents',
     'queue',
     'agentsTimeout',
+    'abortErrors',
     'allowRemote',
     'passwordStdin',
     'ca',

@@ -2,7 +2,7 @@ import { parseQueue, QUEUE_FORMS } from '../src/agents/open-queue.js';
 import { maskUrl } from '../src/base/secrets.js';
 import { parseCount, ValueError } from '../src/base/units.js';
 import { value } from '../src/cli/options.js';
-import { choice, count, duration, text, type ValueType } from '../src/cli/value-types.js';
+import { choice, count, duration, share, text, type ValueType } from '../src/cli/value-types.js';
 import type { Segment } from '../src/loadtest/api.js';
 import { SCHEDULER_NAMES } from '../src/schedulers/manifest.js';
 import { LOADED, MODELED, on } from './loadtest-scope.js';
@@ -143,6 +143,14 @@ export const segmentOptions = {
     type: duration({ leastMs: 1000, mostMs: DAY_MS }),
     default: 60_000,
     advanced: true,
+    group: 'Segments',
+    config: false,
+    appliesTo: on({ target: LOADED, engine: MODELED }),
+  }),
+  abortErrors: value({
+    summary: '--agents: stop all when more than this share of iterations fails',
+    type: share({ most: 1 }),
+    default: null,
     group: 'Segments',
     config: false,
     appliesTo: on({ target: LOADED, engine: MODELED }),

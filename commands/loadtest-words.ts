@@ -7,7 +7,18 @@ import { type LoadContext, options } from './loadtest-options.js';
 
 /** Options of this process and its report. A process that runs the load elsewhere has its own. */
 const OWN: readonly string[] = [
-  ...['processes', 'segment', 'startAt', 'runId', 'emit', 'image', 'agents', 'queue', 'agentsTimeout'],
+  ...[
+    'processes',
+    'segment',
+    'startAt',
+    'runId',
+    'emit',
+    'image',
+    'agents',
+    'queue',
+    'agentsTimeout',
+    'abortErrors',
+  ],
   ...['format', 'hdr', 'publish'],
   ...Object.keys(commonOptions),
 ];

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { tooManyErrors } from '../../src/agents/abort-errors.js';
 import type { AgentsOutcome } from '../../src/agents/coordinator.js';
+import type { RunView } from '../../src/agents/protocol.js';
 import { AgentQueueError } from '../../src/agents/queue.js';
 import { LOAD_MS, Simulation } from './simulation.js';
 
@@ -206,6 +208,40 @@ describe('a load on agents', () => {
     const stoppedAt = lab.clock.now();
     expect((await lab.finish(outcome)).results.size).toBe(8);
     for (const { loads } of lab.agents) expect((loads[0]?.endedAt ?? 0) - stoppedAt).toBeLessThan(1500);
+  });
+
+  it('stops when too many iterations of all agents fail', async () => {
+    const lab = new Simulation();
+    lab.addAgents(8, { failed: 10 });
+    let share: number | null = null;
+    const outcome = lab.coordinate(lab.plan(8), {
+      isOver(view) {
+        share ??= tooManyErrors(view, 0.05);
+        return share !== null;
+      },
+    });
+    expect((await lab.finish(outcome)).results.size).toBe(8);
+    expect(share).toBe(0.1);
+    for (const { loads } of lab.agents)
+      expect((loads[0]?.endedAt ?? 0) - (loads[0]?.startedAt ?? 0)).toBeLessThan(LOAD_MS / 2);
+  });
+
+  it('judges failures by all agents that are there', () => {
+    const view = (
+      ...agents: readonly (readonly [ended: number, failed: number, state?: 'ready' | 'running'])[]
+    ) =>
+      ({
+        startAtMs: 1,
+        segments: agents.map(([ended, failed, state = 'running']) => ({
+          ...{ isLost: false, hasResult: false },
+          report: { state, progress: { phase: 'load', ended, failed } },
+        })),
+      }) as unknown as RunView;
+    expect(tooManyErrors(view([1000, 60], [1000, 0]), 0.05)).toBeNull();
+    expect(tooManyErrors(view([1000, 60], [1000, 41]), 0.05)).toBe(0.0505);
+    expect(tooManyErrors(view([1000, 900], [0, 0, 'ready']), 0.05)).toBeNull();
+    expect(tooManyErrors(view([50, 49]), 0.05)).toBeNull();
+    expect(tooManyErrors({ ...view([1000, 900]), startAtMs: null }, 0.05)).toBeNull();
   });
 
   it('stops before the start too, and on an agent that is stopped', async () => {

@@ -34,6 +34,8 @@ export interface AgentShape {
   readonly clockMs?: number;
   readonly warmUpMs?: number;
   readonly refusal?: string;
+  /** Failures among the first 100 iterations. */
+  readonly failed?: number;
   readonly options?: Readonly<Record<string, string>>;
 }
 
@@ -124,7 +126,7 @@ export class Simulation {
   }
 
   #agent(name: string, shape: AgentShape): SimulatedAgent {
-    const { latencyMs = 1, clockMs = 0, warmUpMs = 300, refusal = null, options = {} } = shape;
+    const { latencyMs = 1, clockMs = 0, warmUpMs = 300, refusal = null, options = {}, failed = 0 } = shape;
     const clock = new MachineClock(this.clock, clockMs);
     let isCut = false;
     const now = () => this.clock.now();
@@ -152,7 +154,7 @@ export class Simulation {
               load.endedAt ??= now();
               end(`result ${index}`);
             };
-            onProgress({ phase: 'load', elapsedMs: 0, fraction: 0, ended: 0, failed: 0, waiting: 0 });
+            onProgress({ phase: 'load', elapsedMs: 0, fraction: 0, ended: 100, failed, waiting: 0 });
             clock.setTimer(over, LOAD_MS);
           }, atMs - clock.wallTime());
         },
