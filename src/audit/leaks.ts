@@ -247,9 +247,11 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
     const isMinor = site.isUnlikely === true || site.spec.isReclaimed === true;
     // An object that keeps the lease to itself may be there for as long as the program runs.
     const isSealed = kind === 'never-released' && site.at.every((part) => part.startsWith('!'));
+    // A function of the project that was not followed may have released or kept it.
+    const isUnseen = walk.wentUnseen && !walk.hasReleased;
     candidates.push({
       kind,
-      severity: unlikely || isKept || isSealed || isOfPythonClass || isMinor ? 'note' : 'error',
+      severity: unlikely || isUnseen || isKept || isSealed || isOfPythonClass || isMinor ? 'note' : 'error',
       trail,
       isUncertain: walk.wentOut && !walk.hasReleased,
     });

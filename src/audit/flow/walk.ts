@@ -64,6 +64,8 @@ export class Walk {
   hasReleased = false;
   /** The lease went to code that is not known. */
   wentOut = false;
+  /** It went to a function of the project that was not followed, because there were too many paths. */
+  wentUnseen = false;
   isExhausted = false;
   /** Calls on the lease, each with the releases that came before it; null for a path where none did. */
   readonly calls = new Map<ts.Node, { readonly call: Call; readonly after: Set<ts.Node | null> }>();

@@ -124,6 +124,7 @@ function followCall(walk: Walk, state: State, call: Call, depth: number): Outcom
   if (outcome !== null) return outcome;
   if (!isHanded || isOn) return borrow(walk, state, armed, call, isOn, isHanded);
   walk.wentOut = true;
+  if (!walk.follows && !isPython(call.node) && isOfProject(walk, call)) walk.wentUnseen = true;
   // Nobody knows whether it releases, but its name says that it may.
   const isEnded =
     (isPython(call.node) ? saysInWords(call.name) : saysItEnds(call.name)) &&
