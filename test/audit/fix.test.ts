@@ -293,6 +293,10 @@ select *
       'a part of the lease that is handed on',
       "const statement = client.prepare('a');\n  done(statement);\n  client.release();",
     ],
+    [
+      'a helper that may roll back and release itself',
+      "await client.query('BEGIN');\n  await save(client);\n  await client.query('COMMIT');\n  client.release();",
+    ],
     ['statements on one line', "await client.query('a'); client.release();"],
   ])('leaves %s alone', async (_, lines) => {
     const source = inFunction(`  const client = await pool.connect();\n  ${lines}`);

@@ -17,6 +17,7 @@ import {
   COMMITS,
   declaredNames,
   doesNoWork,
+  isHanded,
   isKept,
   isLast,
   isRelease,
@@ -117,6 +118,8 @@ export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const mustRollBack = opens && !rest.some((one) => ROLLS_BACK.test(one.getText()));
   const isPlain = rest.some((one) => COMMITS.test(one.getText())) && !rest.some(ts.isTryStatement);
   if (mustRollBack && (ending.rollback === undefined || !isPlain)) return null;
+  // A helper that is given the lease may end it itself where it fails.
+  if ((mustRollBack || branches.length > 0) && rest.some((one) => isHanded(one, name))) return null;
   // A rollback in a branch of the work says nothing of the errors that no branch expects.
   if (opens && !mustRollBack && !rest.some(rollsBackOnError)) return null;
   const extent = extentOf(rest, at);
@@ -175,7 +178,7 @@ function tryEdit(
   const end = lineEnd(text, Math.max(last.end, release?.end ?? 0));
   const removed = release === undefined ? null : linesOf(release, text);
   const gone = [release, ...branches].flatMap((one) => (one === undefined ? [] : [linesOf(one, text)]));
-  const body = indented(text, start, end, unit, file, gone);
+  const body = indented(text, start, end, unit, file, gone).replace(/^(\r?\n[ \t]*)+(?=\r?\n)/, '');
   const final =
     removed === null
       ? `${newline}${indent}${unit}${callOf(lease)}`

@@ -92,6 +92,19 @@ export function isKept(
   return isSafe;
 }
 
+/** Whether a lease is an argument, or part of one, and not only what a method is called on. */
+export function isHanded(statement: ts.Node, name: string): boolean {
+  let found = false;
+  const visit = (node: ts.Node): void => {
+    if (shadows(node, name)) return;
+    if (ts.isIdentifier(node) && node.text === name && !isPropertyName(node) && !isDeclared(node))
+      found ||= !ts.isPropertyAccessExpression(node.parent) && !isTested(node);
+    ts.forEachChild(node, visit);
+  };
+  visit(statement);
+  return found;
+}
+
 function isSafeMention(node: ts.Identifier, isInner: boolean, isSync: boolean): boolean {
   if (ENDS.test(methodOf(node))) return false;
   if (isTested(node)) return true;
