@@ -4,6 +4,7 @@ import { halfWatched, heldByClosures, isKnownToClosures, releasingParts } from '
 import { type Body, functionName, isFunction, variableOf } from './code/scope.js';
 import { bare, classAround, resultsOf } from './code/syntax.js';
 import { Effort } from './effort.js';
+import { isValueOfUsing } from './flow/lower/statements.js';
 import { functionOf, isPlace, isWithin, ownerOf, type Place, rootOf } from './flow/place.js';
 import { factOf, LEASE, START_STATE, type State, type Trail } from './flow/state.js';
 import type { Exits, Program, Site } from './flow/types.js';
@@ -256,6 +257,7 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
       isUncertain: walk.wentOut && !walk.hasReleased,
     });
   };
+  if (!walk.hasReleased && isLeftByBlock(site)) add('never-released', START_STATE);
   for (const state of returned) {
     const kind = isNever
       ? 'never-released'
@@ -279,6 +281,14 @@ function worst(site: Site, walk: Walk, ends: Ends, program: Program): Leak | nul
   if (leak === null || (site.pattern.isWhole !== true && site.pattern.endedBy === undefined)) return leak;
   const isHandedOn = ends.handedOn.length > 0 || ends.kept.length > 0 || owner !== null;
   return ofWhole(leak, site, walk, program, isHandedOn);
+}
+
+/** `with sqlite3.connect(path) as connection:` of a script: who writes that takes the connection for closed. */
+function isLeftByBlock({ node, spec }: Site): boolean {
+  if (!isPython(node) || spec.release.isKeptByBlock !== true || !ts.isSourceFile(unitOf(node))) return false;
+  let at: ts.Node = node;
+  while (ts.isAwaitExpression(at.parent) || ts.isParenthesizedExpression(at.parent)) at = at.parent;
+  return isValueOfUsing(at);
 }
 
 /**

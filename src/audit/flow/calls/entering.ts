@@ -1,5 +1,6 @@
 import { ts } from 'ts-morph';
 import { type Body, functionName, isFunction } from '../../code/scope.js';
+import { isPython } from '../../languages/python/raises.js';
 import {
   dropLocals,
   dropTemporaries,
@@ -165,7 +166,8 @@ export function enterFunction(
   const back = (one: State) => (onThis ? restore(one) : swapBack(restore(one), receiver));
   const { isAsync } = walk.program.traitsOf(body);
   // A rejection that nobody awaits here leaves this function alone.
-  const isFloating = isAsync && call.mode !== 'awaited';
+  // In Python every call waits, also in a constructor or property, where the translation cannot say so.
+  const isFloating = isAsync && call.mode !== 'awaited' && !isPython(call.node);
   const opens = isProtocol(call, isOn, walk.site.spec.protocol);
   const failsToEnd = (one: State) => isOut(one) && isFailureOfEnding(call, body, state, outcome, one);
   const thrown = (outcome.thrown ?? []).map((one) => ({

@@ -159,7 +159,7 @@ function neverReturns(walk: Walk, state: State, call: Call): boolean {
   const body = bodyCalledBy(walk, state, call);
   if (body === null) return false;
   const { onlyThrows, isAsync } = walk.program.traitsOf(body);
-  return onlyThrows && (!isAsync || call.mode === 'awaited');
+  return onlyThrows && (!isAsync || call.mode === 'awaited' || isPython(call.node));
 }
 
 /** The call by which an instance of a class of the project gets what it holds. Where it fails, there is nothing. */
