@@ -77,6 +77,7 @@ import {
   remoteCall,
   transactionLeftOpen,
 } from './causes/transactions.js';
+import { connectsUnanswered } from './causes/unanswered.js';
 import {
   clientReads,
   cpuSaturated,
@@ -182,6 +183,7 @@ export const CAUSES: readonly Cause[] = [
   queuedInPooler,
   poolerPoolTooSmall,
   poolTooSmall,
+  connectsUnanswered,
   unclear,
   acquireLimitNone,
 ];

@@ -9,6 +9,7 @@ const LIBRARIES: ReadonlyMap<string, Library> = new Map<string, Library>([
   ['postgres', 'postgres.js'],
   ['postgres.js', 'postgres.js'],
   ['mysql2', 'mysql2'],
+  ['mysqljs', 'mysql2'],
   ['mariadb', 'mysql2'],
   ['tarn', 'knex'],
   ['knex', 'knex'],

@@ -6,6 +6,7 @@ const LIBRARIES: Readonly<Record<string, Pick<Algorithm, 'connects' | 'lifo'>>> 
   poolctl: { connects: 'paced', lifo: false },
   pg: { connects: 'own', lifo: true },
   mysql2: { connects: 'own', lifo: true },
+  mysqljs: { connects: 'own', lifo: false },
   tarn: { connects: 'shared', lifo: true },
 };
 

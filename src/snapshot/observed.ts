@@ -54,6 +54,8 @@ export const poolObserved = object({
   createErrorMs: orNull(figure),
   /** The slowest connect of the last minute, in milliseconds. */
   slowestConnectMs: orNull(figure),
+  /** Time since the oldest connect without an outcome began; null where there is none, or nobody looks. Absent in older versions. */
+  connectingMs: optional(orNull(figure)),
   /** Connections that broke while they were idle. */
   lostIdle: orNull(amount),
   /** Connections that broke while they were lent. */

@@ -40,6 +40,8 @@ export class Observations {
   #refusedAt: number | null = null;
   #lostAt: number | null = null;
   #connects: { readonly at: number; readonly ms: number }[] = [];
+  /** Connects without an outcome yet, the oldest first. */
+  readonly #dials = new Set<{ readonly since: number }>();
   #secondAt = Number.NEGATIVE_INFINITY;
   #formatted = 0;
 
@@ -89,6 +91,13 @@ export class Observations {
     else if (this.#session.size < MOST_KINDS) this.#session.set(what, { site, count: 1 });
   }
 
+  /** Notes that a connect began. Call the answer when it has an outcome. */
+  connecting(): () => void {
+    const connect = { since: this.#clock.now() };
+    this.#dials.add(connect);
+    return () => this.#dials.delete(connect);
+  }
+
   connected(ms: number): void {
     const now = this.#clock.now();
     this.#connects = this.#connects.filter((one) => now - one.at < MINUTE_MS && one.ms > ms);
@@ -124,6 +133,7 @@ export class Observations {
       createErrorCode: this.createErrorCode,
       createErrorMs: this.#createFailedAt === null ? null : now - this.#createFailedAt,
       slowestConnectMs: this.#slowestConnect(now),
+      connectingMs: this.#oldestConnect(now),
       lostIdle: this.lostIdle,
       lostLent: this.lostLent,
       lostOpen: this.lostOpen,
@@ -149,6 +159,11 @@ export class Observations {
       });
     }
     return [...errors.values()].sort((one, other) => other.count - one.count);
+  }
+
+  #oldestConnect(now: number): number | null {
+    const [oldest] = this.#dials;
+    return oldest === undefined ? null : now - oldest.since;
   }
 
   #slowestConnect(now: number): number | null {

@@ -20,6 +20,8 @@ const PORTS: Readonly<Record<number, string>> = {
   27017: 'MongoDB',
   1521: 'Oracle',
 };
+/** How to address those servers that `poolctl top` reads. */
+const LOOKS: Readonly<Record<number, string>> = { 5432: 'postgres', 6432: 'pgbouncer', 3306: 'mysql' };
 /** Packages that connect to a database and have pools of a kind of their own, which is not known. */
 const UNKNOWN = new Set([
   'slonik',
@@ -29,7 +31,6 @@ const UNKNOWN = new Set([
   'cassandra-driver',
   'neo4j-driver',
   'neo4j-driver-bolt-connection',
-  'mysql',
   'tedious-connection-pool',
   'pg-native',
   '@clickhouse/client',
@@ -64,8 +65,10 @@ export class OpenedConnections {
     const known = new Set(pools.map(({ observed }) => observed?.address?.port ?? null));
     return [...this.#opened.values()].flatMap(({ place, port, by }) => {
       if (by !== null && UNKNOWN.has(by)) {
+        const look = port === null ? undefined : LOOKS[port];
         return [
-          `the pool of ${by} to ${place} is not watched: poolctl does not know its kind; read the server itself, for example with poolctl top postgres://${place}`,
+          `the pool of ${by} to ${place} is not watched: poolctl does not know its kind` +
+            (look === undefined ? '' : `; read the server itself with poolctl top ${look}://${place}`),
         ];
       }
       const database = port === null ? undefined : PORTS[port];

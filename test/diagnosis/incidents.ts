@@ -959,6 +959,34 @@ export const INCIDENTS: readonly Incident[] = [
     ],
   },
   {
+    // Each caller has a connect of its own, so nobody is in the queue.
+    id: 'connects-unanswered',
+    sources: [
+      app(
+        pool({
+          ...{ size: 5, maxOverflow: 0, live: 3, creating: 3, idle: 0, inUse: 0, waiting: 0 },
+          observed: observed({
+            connectingMs: 12_000,
+            address: { host: 'db', port: 5432, database: 'shop', user: 'app' },
+          }),
+        }),
+      ),
+    ],
+    says: /3 connects without an answer for 12/,
+  },
+  {
+    id: 'normal: connects that take a moment',
+    cause: null,
+    sources: [
+      app(
+        pool({
+          ...{ size: 5, maxOverflow: 0, live: 3, creating: 3, idle: 0, inUse: 0, waiting: 0 },
+          observed: observed({ connectingMs: 800 }),
+        }),
+      ),
+    ],
+  },
+  {
     // Those who wait for the lock keep nothing.
     id: 'advisory-lock-held',
     sources: [

@@ -57,7 +57,8 @@ export const genericPool: PoolKind<GenericPool> = {
         name,
         (end) =>
           function endWatched(this: GenericPool, ...args) {
-            if (this._resourceLoans.has(args[0] as object)) bookOf(this)?.release(args[0] as object);
+            const book = bookOf(this);
+            if (book !== null && this._resourceLoans.has(args[0] as object)) book.release(args[0] as object);
             return end.apply(this, args);
           },
       );

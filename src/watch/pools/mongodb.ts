@@ -37,7 +37,7 @@ export const mongodbPool: PoolKind<MongodbPool> = {
           const asked = book?.ask(checkOutWatched, true) ?? null;
           const outcome = checkOut.apply(this, args);
           // It is put in line before this returns, and served in a later turn.
-          const last = this.waitQueue.last?.();
+          const last = book === null ? undefined : this.waitQueue.last?.();
           if (book !== null && asked !== null && hasMethods(last, ['resolve', 'reject'])) {
             follow(last as Request, asked, book);
           }

@@ -165,7 +165,9 @@ function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null):
 function tellFailure(item: PendingItem, book: LeaseBook): void {
   const { callback } = item;
   const since = book.clock.now();
+  const ended = book.observed.connecting();
   item.callback = (error, client, done) => {
+    ended();
     if (error) book.createFailed(error);
     else book.created(book.clock.now() - since);
     return callback(error, client, done);

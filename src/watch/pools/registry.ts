@@ -4,7 +4,7 @@ import type { PoolKind } from './kind.js';
 import { mariadbPool } from './mariadb.js';
 import { mongodbPool } from './mongodb.js';
 import { mssqlPool } from './mssql.js';
-import { mysqlPool } from './mysql.js';
+import { mysqljsPool, mysqlPool } from './mysql.js';
 import { pgPool } from './pg.js';
 import { sequelizePool } from './sequelize-pool.js';
 import { tarnPool } from './tarn.js';
@@ -14,6 +14,7 @@ import { undiciPool } from './undici.js';
 export const POOL_KINDS: readonly PoolKind<object>[] = [
   pgPool,
   mysqlPool,
+  mysqljsPool,
   tarnPool,
   genericPool,
   sequelizePool,

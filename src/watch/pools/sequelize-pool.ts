@@ -28,8 +28,10 @@ export interface SequelizePool {
 export const sequelizePool: PoolKind<SequelizePool> = {
   driver: 'sequelize-pool',
   madeBy: '_draining',
+  // generic-pool 2, from which it is derived, has the same methods and none of the getters.
   isOne: (value): value is SequelizePool =>
-    hasMethods(value, ['acquire', 'release', 'drain', '_dispense', '_addResourceToAvailableObjects']),
+    hasMethods(value, ['acquire', 'release', 'drain', '_dispense', '_addResourceToAvailableObjects']) &&
+    'using' in value,
   hook(target, bookOf) {
     hook(
       target,
@@ -52,11 +54,13 @@ export const sequelizePool: PoolKind<SequelizePool> = {
       '_dispense',
       (dispense) =>
         function dispenseWatched(this: SequelizePool, ...args) {
-          const last = this._pendingAcquires[this._pendingAcquires.length - 1];
-          if (asking?.pool === this && last !== undefined) {
-            follow(last, asking.asked, asking.book);
-            followRejection(last, asking.book);
-            asking = null;
+          if (asking?.pool === this) {
+            const last = this._pendingAcquires[this._pendingAcquires.length - 1];
+            if (last !== undefined) {
+              follow(last, asking.asked, asking.book);
+              followRejection(last, asking.book);
+              asking = null;
+            }
           }
           return dispense.apply(this, args);
         },

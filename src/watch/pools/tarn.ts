@@ -52,8 +52,9 @@ export const tarnPool: PoolKind<TarnPool> = {
       (release) =>
         function releaseWatched(this: TarnPool, ...args) {
           // Before the call, which hands it to the next in line.
-          if (this.used.some(({ resource }) => resource === args[0]))
-            bookOf(this)?.release(args[0] as object);
+          const book = bookOf(this);
+          if (book !== null && this.used.some(({ resource }) => resource === args[0]))
+            book.release(args[0] as object);
           return release.apply(this, args);
         },
     );
