@@ -295,6 +295,8 @@ export class LeaseBook implements ConnectionBook {
       const note = noteOn(resource);
       // A statement's own lease comes back by itself: nobody waits with it in hand.
       if (note === null || note.leaseId === 0 || note.readyAt === null || note.releasesItself) return [];
+      // A subscription is kept for good, and its flow goes on without it.
+      if (note.session?.isPurpose === true) return [];
       return [{ idleSince: Math.max(note.readyAt, note.acquiredAt), frames: framesOf(note.site) }];
     });
     const held = this.#blame.peek(idle.map(({ frames }) => frames));

@@ -107,10 +107,11 @@ describe('incidents that are not in the catalog, on PostgreSQL and PgBouncer', (
     await lab.repairSql(await lab.expect('lock-chain-row'));
   });
   incident('CREATE INDEX CONCURRENTLY waits for an old transaction', async (lab) => {
+    // It runs last: the sessions have to end before.
+    lab.defer(() => own.inShop('drop index if exists by_balance'));
     await own.session(lab, 'begin', 'update accounts set balance = balance where id = 60');
     const ddl = await own.session(lab);
     ddl.query('create index concurrently by_balance on accounts (balance)').catch(() => {});
-    lab.defer(() => own.inShop('drop index if exists by_balance'));
     runs(lab, 'read');
     await pause(2000);
     await lab.expect('lock-chain-row');

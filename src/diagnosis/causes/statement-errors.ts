@@ -226,7 +226,7 @@ const SORTS: readonly Sort[] = [
     id: 'lock-table-full',
     title: 'Transactions take more locks at once than the server has room for',
     codes: ['ER_LOCK_TABLE_FULL'],
-    text: /max_locks_per_transaction|max_pred_locks_per_transaction|number of locks exceeds the lock table size/i,
+    text: /out of shared memory|max_locks_per_transaction|max_pred_locks_per_transaction|number of locks exceeds the lock table size/i,
     clause: 'since the table of locks of the server is full',
     ruledOut: [
       'memory of the machine: the table of locks has a size of its own',
