@@ -1,34 +1,22 @@
 import type { Sizing, SizingReason } from '../snapshot/sizing.js';
 import { type Flow, FlowSampler, flowOf, type Slice } from './flow-sample.js';
 import type { SizeBounds } from './size-bounds.js';
+import { type Direction, SATURATED, SizeTrial } from './size-trial.js';
 
-/** A measurement has at least so many slices, and at most so many, or is precise enough before. */
+/** A measurement has so many slices, and between tries at most so many. */
 const LEAST_SLICES = 4;
 const MOST_SLICES = 32;
-/** In logarithms: of a step, and at least. */
-const PRECISE_SHARE = 0.06;
-const PRECISE = 0.015;
-/** A result this many standard errors from the decision needs no more slices. */
-const CLEAR = 2;
 /** A try begins from a flow whose standard error is at most this share of the step, if that can be had. */
 const KNOWN = 0.2;
-/** All places are taken at nearly every moment: the rate says what the size achieves, else the response time does. */
-const SATURATED = 0.9;
 /** Waits below this share of the response time are not worth a larger pool. */
 const WAIT_SHARE = 0.01;
-/** Growth has to gain this much, in logarithms, or this share of the growth itself. */
-const LEAST_GAIN = 0.025;
-const GAIN_SHARE = 0.15;
-/** A smaller size may lose this much, and a whole descent that much. */
-const MOST_LOSS = 0.015;
-const MOST_DESCENT = 0.04;
-/** Below saturation, growth has to shorten the wait by this share. */
-const WAIT_GAIN = 0.3;
 /** Steps by which the size is tried: the first, then bolder ones as long as they succeed in one direction. */
 const STEPS_UP = [1.2, 1.5, 2] as const;
 const STEPS_DOWN = [0.83, 0.7, 0.5] as const;
 /** A try that fails is repeated after this long, then after twice as long, and so on. */
 const FIRST_PAUSE_MS = 1000;
+/** A smaller size is not tried again for this long where the throughput has followed the size. */
+const NEEDED_PAUSE_MS = 8000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A change of the rate, or of the hold time, by this factor at one size means that something else has changed. */
 const NEW_RATE = 1.3;
@@ -43,18 +31,6 @@ const BEYOND = 0.1;
 /** A server that refuses gets this share of the requests (TCP's cut is 0.5, CUBIC's 0.7: RFC 9438). */
 const CUT = 0.7;
 
-type Direction = 'up' | 'down';
-
-interface Try {
-  readonly direction: Direction;
-  /** The size before, and its flow. */
-  readonly from: number;
-  readonly before: Flow;
-  readonly startedAt: number;
-  /** Leases are not counted before the new size has taken effect. */
-  effectiveAt: number | null;
-}
-
 /**
  * Chooses how many leases may be out at once. Pure arithmetic on the numbers it receives: it has no clock and no timer.
  *
@@ -63,9 +39,9 @@ interface Try {
  * than what was found (Cardwell et al.: BBR: Congestion-Based Congestion Control, 2016). By Little's law the throughput is
  * the size divided by the hold time. So a step up pays exactly if the hold time grows by less than the size. Limiters that
  * compare latency with its minimum (TCP Vegas, Netflix's Gradient2, Envoy's gradient controller) take a slower server for
- * a queue, and throttle it. The comparison of neighboring sizes at the same time does not have this fault.
+ * a queue, and throttle it. The comparison of neighboring sizes does not have this fault. See SizeTrial for how it is made.
  *
- * Hysteresis: a step up must gain 2.5 % or more, and a step down may lose 1 % or less. A failed try is repeated after 1 s,
+ * Hysteresis: a step up must gain 2.5 % or more, and a step down may lose 1.5 % or less. A failed try is repeated after 1 s,
  * 2 s, 4 s and so on, up to 60 s. A change of throughput or hold time at the same size sets these pauses back.
  */
 export class AdaptiveSize {
@@ -78,20 +54,23 @@ export class AdaptiveSize {
   #slices: Slice[] = [];
   /** The first slice is that of a program that warms up. */
   #isCold = true;
-  #try: Try | null = null;
+  #trial: SizeTrial | null = null;
+  /** When the present turn of the trial began, and when its size had taken effect; null before. */
+  #turn: { startedAt: number; effectiveAt: number | null } = { startedAt: 0, effectiveAt: null };
   /** Positions in STEPS_UP and STEPS_DOWN. A pool begins with bold steps up. */
   readonly #step = { up: STEPS_UP.length - 1, down: 0 };
   readonly #pauseMs = { up: 0, down: 0 };
   readonly #dueAt = { up: Number.NEGATIVE_INFINITY, down: Number.NEGATIVE_INFINITY };
   /** The flow at the settled size when it was settled. */
   #reference: Flow | null = null;
-  /** The rate at which the present descent began. */
-  #descentFrom: number | null = null;
+  /** The loss of throughput by the present descent, in logarithms. */
+  #descent = 0;
   #allowed = Number.POSITIVE_INFINITY;
   #ceiling = { size: Number.POSITIVE_INFINITY, until: 0, pauseMs: FIRST_CEILING_MS };
   #cutAt = Number.NEGATIVE_INFINITY;
-  /** The most leases that were out in the present try. */
+  /** The most leases that were out in the present turn of a trial, and in the last turn of its new size. */
   #peakInUse = 0;
+  #peakTried = 0;
   #lastMove: Direction | null = null;
   #reversals = 0;
 
@@ -133,8 +112,8 @@ export class AdaptiveSize {
 
   /** A lease has ended well. Returns whether the size has changed. */
   ended(now: number, heldMs: number, inUse: number, waiting: number): boolean {
-    if (this.#try !== null && this.#try.effectiveAt === null)
-      return this.#takesEffect(this.#try, now, inUse, waiting);
+    if (this.#trial !== null && this.#turn.effectiveAt === null)
+      return this.#takesEffect(this.#trial, now, inUse, waiting);
     this.#peakInUse = Math.max(this.#peakInUse, inUse);
     // A pool whose places are all taken is full, also where exactly as many ask for them.
     const slice = this.#sampler.ended(now, heldMs, waiting > 0 || inUse >= this.#size);
@@ -152,7 +131,7 @@ export class AdaptiveSize {
   allows(most: number): boolean {
     this.#allowed = Math.max(this.#bounds.min, most);
     if (this.#size <= this.#allowed) return false;
-    this.#try = null;
+    this.#trial = null;
     return this.#settle(this.#allowed, 'server-limit');
   }
 
@@ -160,7 +139,7 @@ export class AdaptiveSize {
   refused(now: number, held: number): boolean {
     this.#lowerCeiling(now, held);
     if (this.#size <= this.#ceiling.size) return false;
-    this.#try = null;
+    this.#trial = null;
     return this.#settle(this.#ceiling.size, 'server-limit');
   }
 
@@ -170,14 +149,14 @@ export class AdaptiveSize {
     this.#cutAt = now;
     this.#lowerCeiling(now, inUse - 1);
     this.#step.up = 0;
-    const tried = this.#try;
+    const tried = this.#trial;
     if (tried?.direction === 'up') {
       // The size before this step was not too large.
-      this.#try = null;
+      this.#trial = null;
       this.#pause('up', now);
       return this.#settle(tried.from, 'server-limit');
     }
-    this.#try = null;
+    this.#trial = null;
     const cut = Math.max(this.#bounds.min, Math.floor(Math.min(this.#size, inUse) * CUT));
     this.#pauseMs.up = 0;
     this.#dueAt.up = now;
@@ -201,7 +180,7 @@ export class AdaptiveSize {
   // ---- the decisions ---------------------------------------------------------------------------------------------
 
   #decide(now: number): boolean {
-    if (this.#try !== null) return this.#judge(this.#try, flowOf(this.#slices), now);
+    if (this.#trial !== null) return this.#judge(this.#trial, flowOf(this.#slices), now);
     this.#watchForChange(flowOf(this.#slices), now);
     const flow = flowOf(this.#slices);
     const isSaturated = flow.queued >= SATURATED;
@@ -241,7 +220,7 @@ export class AdaptiveSize {
   }
 
   #resume(now: number): void {
-    this.#descentFrom = null;
+    this.#descent = 0;
     this.#pauseMs.up = 0;
     this.#pauseMs.down = 0;
     this.#dueAt.up = now;
@@ -256,75 +235,52 @@ export class AdaptiveSize {
       direction === 'up'
         ? Math.min(most, Math.max(from + 1, Math.round(from * factor)))
         : Math.max(this.#bounds.min, Math.min(from - 1, Math.round(from * factor)));
-    this.#try = { direction, from, before: flow, startedAt: now, effectiveAt: null };
-    this.#slices = [];
-    this.#size = target;
+    if (direction === 'up') this.#descent = 0;
+    this.#trial = new SizeTrial(direction, from, target, flow, this.#descent);
     this.#reason = direction === 'up' ? 'trying-larger' : 'trying-smaller';
-    if (direction === 'down') this.#descentFrom ??= flow.rate;
+    return this.#beginTurn(this.#trial, now);
+  }
+
+  #beginTurn({ size }: SizeTrial, now: number): boolean {
+    this.#turn = { startedAt: now, effectiveAt: null };
+    this.#slices = [];
+    this.#size = size;
     return true;
   }
 
-  #takesEffect(tried: Try, now: number, inUse: number, waiting: number): boolean {
-    const sinceMs = now - tried.startedAt;
-    const isFilled = tried.direction === 'up' ? inUse >= this.#size || waiting === 0 : inUse <= this.#size;
+  #takesEffect(trial: SizeTrial, now: number, inUse: number, waiting: number): boolean {
+    const sinceMs = now - this.#turn.startedAt;
+    const isLarger = this.#size === Math.max(trial.from, trial.to);
+    const isFilled = isLarger ? inUse >= this.#size || waiting === 0 : inUse <= this.#size;
     if (!isFilled) return sinceMs > FILL_MS && this.#giveUpTry(now);
     if (sinceMs < this.#sampler.typicalMs) return false;
-    tried.effectiveAt = now;
-    this.#peakInUse = 0;
+    this.#turn.effectiveAt = now;
+    if (this.#size === trial.to) this.#peakInUse = 0;
     this.#sampler.restart(now);
     return false;
   }
 
   #giveUpTry(now: number): boolean {
-    if (this.#try === null) return false;
-    const { direction, from } = this.#try;
-    this.#try = null;
+    if (this.#trial === null) return false;
+    const { direction, from } = this.#trial;
+    this.#trial = null;
     this.#pause(direction, now);
     return this.#settle(from, direction === 'up' ? 'no-gain' : this.#reason);
   }
 
-  #judge({ direction, from, before }: Try, flow: Flow, now: number): boolean {
+  #judge(trial: SizeTrial, flow: Flow, now: number): boolean {
+    const { direction, from, to } = trial;
+    if (this.#size === to) this.#peakTried = this.#peakInUse;
+    const verdict = trial.add(flow);
+    if (verdict === null) return this.#beginTurn(trial, now);
+    this.#trial = null;
+    const { before, tried, held, gain } = trial;
+    if (!verdict) return this.#fail(trial, held, now);
+    if (direction === 'down') this.#descent = Math.max(0, this.#descent - gain);
     // More places than are asked for would hide whether they are too many.
-    const isRelieved = before.queued >= SATURATED && flow.queued < SATURATED;
-    const size = isRelieved ? Math.max(from, Math.min(this.#size, this.#peakInUse)) : this.#size;
-    const verdict =
-      direction === 'up' ? this.#isGain(before, flow, from) : this.#isNoLoss(before, flow, from);
-    if (verdict === null) return false;
-    this.#try = null;
-    if (!verdict) return this.#fail(direction, from, before, now);
-    return this.#succeed(direction, size, flow, direction === 'up' ? 'gain' : 'no-loss', now);
-  }
-
-  /** Whether the larger size is better; null: not known yet. */
-  #isGain(before: Flow, flow: Flow, from: number): boolean | null {
-    if (before.queued < SATURATED) return isShorterWait(before, flow);
-    const rateGain = Math.log(flow.rate / before.rate);
-    const isRelieved = flow.queued < SATURATED;
-    const gain = isRelieved ? Math.max(rateGain, Math.log(totalOf(before) / totalOf(flow))) : rateGain;
-    const error = Math.hypot(before.rateError, flow.rateError);
-    const needed = Math.max(LEAST_GAIN, GAIN_SHARE * Math.log(this.#size / from));
-    if (this.#isKnown(before, flow, from) || Math.abs(gain - needed) > CLEAR * error)
-      return gain >= Math.max(needed, 1.5 * error);
-    return null;
-  }
-
-  /** Whether more slices would not make the comparison more precise, or need not. */
-  #isKnown(before: Flow, flow: Flow, from: number): boolean {
-    const needed = Math.max(PRECISE, PRECISE_SHARE * Math.abs(Math.log(this.#size / from)));
-    return (
-      flow.slices >= MOST_SLICES ||
-      flow.rateError < before.rateError / 2 ||
-      Math.hypot(before.rateError, flow.rateError) < needed
-    );
-  }
-
-  #isNoLoss(before: Flow, flow: Flow, from: number): boolean | null {
-    const loss = Math.log(before.rate / flow.rate);
-    const error = Math.hypot(before.rateError, flow.rateError);
-    const descent = this.#descentFrom === null ? 0 : Math.log(this.#descentFrom / flow.rate);
-    if (this.#isKnown(before, flow, from) || Math.abs(loss - MOST_LOSS) > CLEAR * error)
-      return loss <= MOST_LOSS + 0.5 * error && descent <= MOST_DESCENT + error;
-    return null;
+    const isRelieved = before.queued >= SATURATED && tried.queued < SATURATED;
+    const size = isRelieved ? Math.max(from, Math.min(to, this.#peakTried)) : to;
+    return this.#succeed(direction, size, tried, direction === 'up' ? 'gain' : 'no-loss', now);
   }
 
   #succeed(direction: Direction, size: number, flow: Flow, reason: SizingReason, now: number): boolean {
@@ -337,18 +293,18 @@ export class AdaptiveSize {
     this.#reference = flow;
     // The pool does not go back at once to the size that it has just left.
     this.#pause(direction === 'up' ? 'down' : 'up', now);
-    if (direction === 'up') this.#descentFrom = null;
     const hasChanged = size !== this.#size;
+    if (hasChanged) this.#slices = [];
     this.#settled = size;
     this.#size = size;
     this.#reason = reason;
     return hasChanged;
   }
 
-  #fail(direction: Direction, from: number, before: Flow, now: number): boolean {
+  #fail({ direction, from, isNeeded }: SizeTrial, held: Flow, now: number): boolean {
     this.#step[direction] = 0;
-    this.#reference = before;
-    this.#pause(direction, now);
+    this.#reference = held;
+    this.#pause(direction, now, isNeeded ? NEEDED_PAUSE_MS : FIRST_PAUSE_MS);
     return this.#settle(from, direction === 'up' ? 'no-gain' : this.#settledReason(now));
   }
 
@@ -362,8 +318,8 @@ export class AdaptiveSize {
           : 'no-gain';
   }
 
-  #pause(direction: Direction, now: number): void {
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, 2 * this.#pauseMs[direction]));
+  #pause(direction: Direction, now: number, leastMs = FIRST_PAUSE_MS): void {
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(leastMs, 2 * this.#pauseMs[direction]));
     this.#pauseMs[direction] = pauseMs;
     this.#dueAt[direction] = now + pauseMs;
   }
@@ -377,15 +333,4 @@ export class AdaptiveSize {
     this.#slices = [];
     return hasChanged;
   }
-}
-
-function totalOf({ holdMs, waitMs }: Flow): number {
-  return holdMs + waitMs;
-}
-
-/** Whether waits became shorter by more than leases became longer. */
-function isShorterWait(before: Flow, flow: Flow): boolean {
-  const won = before.waitMs - flow.waitMs;
-  const doubt = Math.hypot(before.totalError * before.holdMs, flow.totalError * flow.holdMs);
-  return won >= WAIT_GAIN * before.waitMs && flow.holdMs - before.holdMs <= won + doubt;
 }

@@ -4,6 +4,8 @@ import { AdaptiveSize } from '../../../src/pool/adaptive-size.js';
 export interface SimulatedServer {
   speed(n: number, nowMs: number): number;
   workMs(random: () => number, nowMs: number): number;
+  /** How much slower than usual the whole machine is, as a factor of the speed; asked in order of time. */
+  readonly disturbance?: (random: () => number) => (nowMs: number) => number;
   /** From how many on it refuses. */
   readonly refusesAbove?: number;
 }
@@ -23,6 +25,8 @@ export interface SimulationResult {
   readonly sizes: readonly number[];
   readonly reversals: number;
   readonly finalSize: number;
+  /** Without the size that is being tried. */
+  readonly settled: number;
   readonly reason: string;
 }
 
@@ -49,6 +53,7 @@ export function simulate({
   readonly seed?: number;
 }): SimulationResult {
   const random = randomFrom(seed);
+  const disturbed = server.disturbance?.(randomFrom(seed + 1000)) ?? (() => 1);
   const adaptive = typeof sizing === 'number' ? null : new AdaptiveSize(sizing, 0);
   const size = (): number => (typeof sizing === 'number' ? sizing : (adaptive as AdaptiveSize).size);
   const queue: Job[] = [];
@@ -87,7 +92,7 @@ export function simulate({
   };
   start();
   while (now < endMs) {
-    const speed = server.speed(running.size, now);
+    const speed = server.speed(running.size, now) * disturbed(now);
     let first: Job | null = null;
     for (const job of running) if (first === null || job.left < first.left) first = job;
     // A change of the server's speed in between is seen within 5 ms.
@@ -118,6 +123,7 @@ export function simulate({
     sizes,
     reversals: adaptive?.figures().reversals ?? 0,
     finalSize: size(),
+    settled: adaptive?.settled ?? size(),
     reason: adaptive?.figures().reason ?? 'fixed',
   };
 }
