@@ -19,7 +19,7 @@ const LEAST_TURNS_UP = 4;
 /** A gain of this, in logarithms, needs no second turn if it is so many standard errors from the decision. */
 const PLAIN_GAIN = 0.5;
 const PLAIN = 3;
-/** Where a smaller size loses this share of what it is smaller by, the throughput follows the size. */
+/** The throughput follows the size if a smaller one loses this share of what it is smaller by. */
 const FOLLOWS = 0.35;
 /** A result this many standard errors from the decision needs no further turn. */
 const CLEAR = 2;
