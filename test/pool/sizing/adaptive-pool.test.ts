@@ -58,7 +58,7 @@ describe('an adaptive pool', () => {
     const { pool, clock } = made;
     // Four are served side by side. More get in each other's way.
     const random = seededRandom(1);
-    const stop = startCallers(made, 30, () => (5 + 10 * random()) * Math.max(1, pool.snapshot().inUse / 4));
+    const stop = startCallers(made, 30, () => (5 + 10 * random()) * Math.max(1, pool.figures().inUse / 4));
     await clock.advance(15_000);
     expect(pool.snapshot().sizing?.settled).toBeLessThanOrEqual(8);
     await clock.advance(12_000);
