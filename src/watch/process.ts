@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { builtinModules, createRequire } from 'node:module';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -26,6 +27,8 @@ export interface WatchedProcess {
   files(): { readonly openFiles: number | null; readonly fileLimit: number | null };
   /** The objects that keep it alive: sockets, servers, child processes. Its own listeners come last. */
   roots(): readonly object[];
+  /** The process, the global object, the modules of Node that are loaded, and what these export. */
+  builtIn(): ReadonlySet<object>;
   /** To be called when it exits; then only what is synchronous is done. */
   onExit(callback: () => void): void;
   /** Writes to stderr at once, whatever it is, and never throws. */
@@ -66,6 +69,7 @@ export function thisProcess(): WatchedProcess {
       const { _getActiveHandles: handles, _events: listeners } = process as unknown as Insides;
       return [...(handles?.call(process) ?? []), ...(listeners === undefined ? [] : [listeners])];
     },
+    builtIn,
     onExit(callback) {
       process.on('exit', callback);
       changed(process, () => void process.off('exit', callback));
@@ -91,6 +95,35 @@ export function thisProcess(): WatchedProcess {
 interface Insides {
   readonly _getActiveHandles?: () => readonly object[];
   readonly _events?: object;
+  readonly moduleLoadList?: readonly string[];
+}
+
+function builtIn(): Set<object> {
+  const found = new Set<object>([process, globalThis]);
+  const add = (value: unknown): void => {
+    if ((typeof value === 'object' || typeof value === 'function') && value !== null) found.add(value);
+  };
+  const addAll = (owner: object): void => {
+    for (const key of Reflect.ownKeys(owner)) {
+      // Listeners are the program's.
+      if (key !== '_events') add(Object.getOwnPropertyDescriptor(owner, key)?.value);
+    }
+  };
+  addAll(process);
+  for (const key of Object.getOwnPropertyNames(globalThis)) {
+    const { value, enumerable } = Object.getOwnPropertyDescriptor(globalThis, key) ?? {};
+    // The program's own globals can be enumerated.
+    if (enumerable === false) add(value);
+  }
+  const require = createRequire(import.meta.url);
+  for (const name of (process as unknown as Insides).moduleLoadList ?? []) {
+    const [, id] = /^NativeModule ((?!internal\/)[\w/]+)$/.exec(name) ?? [];
+    if (id === undefined || !builtinModules.includes(id)) continue;
+    const exports: unknown = require(id);
+    add(exports);
+    if (typeof exports === 'object' || typeof exports === 'function') addAll(exports as object);
+  }
+  return found;
 }
 
 /** The name of the nearest package around the script, else the script itself. */

@@ -43,7 +43,10 @@ async function begin(kinds: readonly Kind[], options: Partial<StartOptions> = {}
   };
   // A port of its own: other programs on this machine have the usual one at times.
   const args = ['--inspect-port=127.0.0.1:0', ...(options.args ?? [])];
-  const begun = await startProgram(kinds, { folder: join(folder, 'app'), env, ...options, args });
+  const begun = await startProgram(kinds, {
+    ...{ folder: join(folder, 'app'), env, ...options, args },
+    ...(process.env.POOLCTL_TARGET_NODE ? { node: process.env.POOLCTL_TARGET_NODE } : {}),
+  });
   programs.push(begun);
   return begun;
 }

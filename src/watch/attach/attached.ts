@@ -81,7 +81,12 @@ class Attachment {
       published.close();
       throw new Error('poolctl has ended');
     }
-    findPools({ watcher: processWatcher(), roots: self.roots(), isOver: () => this.#isOver }).then(
+    findPools({
+      watcher: processWatcher(),
+      roots: self.roots(),
+      builtIn: self.builtIn(),
+      isOver: () => this.#isOver,
+    }).then(
       (found) => this.#tell({ found }),
       (error: unknown) => this.#tell({ searchFailed: asError(error).message }),
     );

@@ -11,6 +11,8 @@ export interface Search {
   readonly watcher: Watcher;
   /** From where the search starts, beside loaded modules and globals. */
   readonly roots: readonly object[];
+  /** Objects of Node itself: they lead to no pool, and to a lot else. */
+  readonly builtIn: ReadonlySet<object>;
   /** Ends the search early. */
   readonly isOver: () => boolean;
 }
@@ -25,7 +27,7 @@ export interface Found extends WalkCounts {
 const SLICE_MS = 3;
 /** Objects that are looked at. The pools of a server are a few steps from its handlers. */
 const MOST_OBJECTS = 60_000;
-const MOST_FUNCTIONS = 4000;
+const MOST_FUNCTIONS = 2000;
 /** The time that the search may take in all, most of which is the program's own. */
 const MOST_MS = 10_000;
 
@@ -35,7 +37,7 @@ const MOST_MS = 10_000;
  *
  * The heap itself is not searched (`queryObjects`): that collects garbage first, which stops the program for longer.
  */
-export async function findPools({ watcher, roots, isOver }: Search): Promise<Found> {
+export async function findPools({ watcher, roots, builtIn, isOver }: Search): Promise<Found> {
   const counts: WalkCounts = { objects: 0, functions: 0, isCut: false };
   let pools = 0;
   const kinds = new WeakMap<object, boolean>();
@@ -58,7 +60,13 @@ export async function findPools({ watcher, roots, isOver }: Search): Promise<Fou
     }
   };
   const scopes = openScopes();
-  const options = { scopesOf: scopes.of, meet, mostObjects: MOST_OBJECTS, mostFunctions: MOST_FUNCTIONS };
+  const options = {
+    scopesOf: scopes.of,
+    meet,
+    without: builtIn,
+    mostObjects: MOST_OBJECTS,
+    mostFunctions: MOST_FUNCTIONS,
+  };
   try {
     const longestMs = await inSlices(steps(watcher, roots, options, counts), isOver);
     return { ...counts, pools, longestMs };
@@ -92,8 +100,7 @@ function rootsOf(modules: readonly NodeJS.Module[]): object[] {
   const others = modules.filter(isPackage);
   const globals = Reflect.ownKeys(globalThis).flatMap((key) => {
     const value: unknown = Object.getOwnPropertyDescriptor(globalThis, key)?.value;
-    const isPrograms = typeof key === 'symbol' || !BUILT_IN.has(key);
-    return isPrograms && typeof value === 'object' && value !== null ? [value] : [];
+    return typeof value === 'object' && value !== null ? [value] : [];
   });
   const exported = [...own, ...others].flatMap((one): object[] => {
     const value: unknown = one.exports;
@@ -101,18 +108,6 @@ function rootsOf(modules: readonly NodeJS.Module[]): object[] {
   });
   return [...globals, ...exported];
 }
-
-const BUILT_IN = new Set([
-  'globalThis',
-  'global',
-  'process',
-  'console',
-  'Reflect',
-  'Intl',
-  'Atomics',
-  'JSON',
-  'Math',
-]);
 
 /** Runs a generator, and gives the program its turn in between. Resolves to the longest time without one. */
 function inSlices(work: Generator<void>, isOver: () => boolean): Promise<number> {

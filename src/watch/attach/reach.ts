@@ -5,6 +5,8 @@ export interface Walk {
   readonly scopesOf: (fn: object) => readonly unknown[];
   /** Called for each object, once. Answers whether what is within it is of no interest. */
   readonly meet: (object: object) => boolean;
+  /** Objects that are not looked at, nor what only they lead to. */
+  readonly without: ReadonlySet<object>;
   readonly mostObjects: number;
   readonly mostFunctions: number;
 }
@@ -29,7 +31,7 @@ export function* walk(roots: readonly object[], options: Walk, counts: WalkCount
   const [first, later]: [object[], object[]] = [[], []];
   const add = (value: unknown): void => {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
-    if (seen.has(value) || types.isProxy(value) || isPlainBytes(value)) return;
+    if (seen.has(value) || options.without.has(value) || types.isProxy(value) || isPlainBytes(value)) return;
     if (seen.size >= options.mostObjects) {
       counts.isCut = true;
       return;

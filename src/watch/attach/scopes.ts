@@ -74,7 +74,7 @@ const TAKE_IT = `function () { ${DESK}.taken.push(this); }`;
  * program's.
  */
 const NODES_OWN =
-  /^(?:[A-Z][A-Za-z]*Prototype[A-Z]\w+|(?:Object|Reflect)(?:Define|SetPrototype|Keys|Freeze|Create|Apply|OwnKeys)\w*|ArrayIsArray|Safe(?:Map|Set|WeakMap|PromiseAll\w*)|Number(?:IsInteger|IsNaN|ParseInt)|internalBinding|primordials|validate(?:Function|Object|String|Number|AbortSignal)|kEmptyObject|ERR_[A-Z_]+)$/;
+  /^(?:[A-Z][A-Za-z]*Prototype[A-Z]\w+|(?:Object|Reflect)(?:Define|SetPrototype|Keys|Freeze|Create|Apply|OwnKeys)\w*|ArrayIsArray|Safe(?:Map|Set|WeakMap|PromiseAll\w*)|Number(?:IsInteger|IsNaN|ParseInt)|internalBinding|primordials|validate(?:Function|Object|String|Number|AbortSignal)|kEmptyObject|kIsNodeError|NodeError|hideStackFrames|ERR_[A-Z_]+)$/;
 
 // The inspector has made these objects of the variables, so they have no getters. Neither they nor their list has a prototype.
 const TAKE_ALL = `function () {
