@@ -10,9 +10,10 @@ import { confirm, requireTerminal } from '../src/cli/confirm.js';
 import { UnavailableError, UsageError } from '../src/cli/errors.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, value } from '../src/cli/options.js';
-import { duration, path, processId, text } from '../src/cli/value-types.js';
+import { duration, path, processId, size, text } from '../src/cli/value-types.js';
 import { ignoredRemark } from '../src/db/postgres-place.js';
 import { type Moment, type MomentOptions, momentOf, settingsIn } from '../src/diagnosis/moment.js';
+import { clearRecording } from '../src/leases/file.js';
 import { DEFAULT_LEAK_MS } from '../src/pool/leak-watch.js';
 import { printable } from '../src/report/text.js';
 import type { Tick } from '../src/snapshot/reading.js';
@@ -20,6 +21,7 @@ import { expandAddresses, openSources } from '../src/sources/addresses.js';
 import { SOURCE_FORMS } from '../src/sources/registry.js';
 import type { StatsSource } from '../src/sources/types.js';
 import { demoSources } from '../src/top/demo.js';
+import { LeaseFiles } from '../src/top/lease-files.js';
 import { liveFeed, readOnce } from '../src/top/live.js';
 import {
   beginningOf,
@@ -35,6 +37,7 @@ import { RecordingPacker } from '../src/top/recording-file.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
 import type { SocketOwner } from '../src/watch/directory.js';
+import { DEFAULT_LIMIT_BYTES } from '../src/watch/record/to-file.js';
 import { actOn } from './top-actions.js';
 
 const options = {
@@ -89,6 +92,20 @@ const options = {
     config: false,
     group: 'Output',
   }),
+  recordLeases: value({
+    summary: 'have the applications record every lease into FILE, for poolctl size',
+    type: path('FILE'),
+    default: null,
+    config: false,
+    group: 'Output',
+  }),
+  recordLimit: value({
+    summary: 'end a recording of leases at this size of its file',
+    type: size({ least: 4096 }),
+    default: DEFAULT_LIMIT_BYTES,
+    config: false,
+    group: 'Output',
+  }),
   allowActions: flag({
     summary: 'let c cancel a query and t end a backend, after a question',
     config: false,
@@ -138,6 +155,13 @@ export const command = defineCommand({
         replayAt > 0 && replay === null ? '--replay-at needs --replay' : null,
     },
     {
+      of: ['recordLeases', 'demo', 'replay'],
+      check: ({ options: { recordLeases, demo, replay } }) =>
+        recordLeases !== null && (demo || replay !== null)
+          ? '--record-leases needs a running application'
+          : null,
+    },
+    {
       of: ['allowActions', 'demo', 'replay'],
       check: ({ options: { allowActions, demo, replay } }) =>
         allowActions && (demo || replay !== null) ? '--allow-actions needs a real database' : null,
@@ -161,13 +185,17 @@ export const command = defineCommand({
     const recorder = given.record === null ? null : await openRecorder(given.record, context);
     let attached: Awaited<ReturnType<typeof attachedTo>> | null = null;
     let sources: readonly StatsSource[] = [];
+    let leases: LeaseFiles | null = null;
     try {
       if (given.attach !== null) attached = await attachedTo(given.attach, context);
       if (recording === null) sources = await sourcesOf(context, attached?.source ?? null);
+      leases = await openLeases(context);
+      if (recording === null) sources = await sourcesOf(context, attached?.source ?? null, leases);
       if (isScreen(context)) await showScreen(context, sources, recording, recorder);
       else return await print(context, sources, recording, recorder);
     } finally {
       await Promise.allSettled(sources.map(async (source) => source[Symbol.asyncDispose]()));
+      tellLeases(leases, context);
       await attached?.detach();
       await recorder?.close();
     }
@@ -315,10 +343,30 @@ function ownerIn({ env, host, user: { uid, name: userName, tempFolder } }: Conte
   return { platform: host.platform, env, uid, userName, tempFolder };
 }
 
+/** null where no leases are to be recorded. An earlier recording of that name is replaced. */
+async function openLeases({
+  options: { recordLeases, recordLimit },
+  io,
+}: Context): Promise<LeaseFiles | null> {
+  if (recordLeases === null) return null;
+  const path = resolve(io.cwd, recordLeases);
+  await clearRecording(path);
+  return new LeaseFiles({ path, limitBytes: recordLimit });
+}
+
+/** After the screen is closed. */
+function tellLeases(leases: LeaseFiles | null, { warn, options: { quiet } }: Context): void {
+  leases?.close();
+  for (const problem of leases?.problems ?? []) warn(`the leases were not all recorded: ${problem}`);
+  const paths = leases?.paths ?? [];
+  if (paths.length > 0 && !quiet) warn(`leases are recorded; see: poolctl size ${paths.join(' ')}`);
+}
+
 /** `attached` is the address of the process that was attached; null without one. */
 async function sourcesOf(
   { options: given, arguments: { sources }, io, warn }: Context,
   attached: string | null,
+  leases: LeaseFiles | null,
 ): Promise<StatsSource[]> {
   const { clock, env, interrupts } = io;
   if (given.demo) return demoSources({ clock });
@@ -336,7 +384,7 @@ async function sourcesOf(
       hint: 'start one with: poolctl run -- node app.js; or name sources: poolctl top postgres://USER@HOST/DATABASE; or try --demo',
     });
   }
-  const opened = openSources(addresses, { env, clock, owner });
+  const opened = openSources(addresses, { env, clock, owner, ...(leases === null ? {} : { leases }) });
   if (opened.problems.length > 0) throw new UsageError(opened.problems);
   return [...opened.sources.values()];
 }

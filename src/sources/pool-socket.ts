@@ -2,12 +2,12 @@ import { connect, type Socket } from 'node:net';
 import { onAbort } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { withoutSystemWords } from '../base/file-fault.js';
-import { asError } from '../base/promises.js';
+import { asError, ignore } from '../base/promises.js';
 import { registerSecret } from '../base/secrets.js';
 import { parseToken, proofOf } from '../base/token.js';
 import { type Fields, isObject } from '../snapshot/bounds.js';
 import type { AppReading, Reading } from '../snapshot/reading.js';
-import { RECORD } from '../watch/protocol.js';
+import { RECORD, RECORD_END } from '../watch/protocol.js';
 import { keptToken } from '../watch/token-file.js';
 import { addressError, SourceError } from './errors.js';
 import { type LeaseSink, sinkLeases } from './lease-sink.js';
@@ -19,6 +19,15 @@ export type SocketAddress = { readonly path: string } | { readonly host: string;
 
 /** More than pools with thousands of leases need; what sends on and on is not an application. */
 const MOST_LENGTH = 32_000_000;
+/** Time for the last answer of an application that records. */
+const LAST_ANSWER_MS = 1000;
+
+/** The receiver of leases, and the name of the recording that comes over this connection. */
+interface Leases {
+  readonly sink: LeaseSink;
+  readonly recording: string;
+}
+
 /** Hello, and one answer. */
 const MOST_LINES = 2;
 
@@ -47,6 +56,8 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
     return keptToken(options.owner, address);
   };
   let line: Line | null = null;
+  let connections = 0;
+  const leases = options.leases === undefined ? null : { sink: options.leases, recording: '' };
   const hangUp = (): void => {
     line?.close();
     line = null;
@@ -55,19 +66,25 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
     label,
     kind: 'pool',
     async read(signal) {
+      const connected = async (): Promise<Line> => {
+        const opened = await Line.open(address, token, signal);
+        connections++;
+        if (leases !== null) leases.recording = connections === 1 ? label : `${label} #${connections}`;
+        return opened;
+      };
       try {
         signal.throwIfAborted();
         // It may have been started anew since: that is no failed reading.
         if (line?.isOver) hangUp();
         const wasOpen = line !== null;
-        line ??= await Line.open(address, token, signal);
+        line ??= await connected();
         try {
-          return await line.ask(label, clock, options.leases ?? null, signal);
+          return await line.ask(label, clock, leases, signal);
         } catch (error) {
           if (!wasOpen || !line.isOver || signal.aborted) throw error;
           // Whether it has ended, or only this connection: a new one tells at once.
-          line = await Line.open(address, token, signal);
-          return await line.ask(label, clock, options.leases ?? null, signal);
+          line = await connected();
+          return await line.ask(label, clock, leases, signal);
         }
       } catch (error) {
         // An answer that is still to come would be taken for the next one.
@@ -76,6 +93,8 @@ function poolSource(label: string, address: SocketAddress, options: SourceOption
       }
     },
     async [Symbol.asyncDispose]() {
+      // The leases since the last reading.
+      if (leases !== null && line?.isOver === false) await line.endRecording(leases).catch(ignore);
       hangUp();
     },
   };
@@ -130,7 +149,7 @@ class Line {
     return this.#ended !== null;
   }
 
-  async ask(label: string, clock: Clock, leases: LeaseSink | null, signal: AbortSignal): Promise<Reading> {
+  async ask(label: string, clock: Clock, leases: Leases | null, signal: AbortSignal): Promise<Reading> {
     // Else all later answers would be those to the questions before.
     if (this.#lines.length > 0) throw malformed('it speaks unasked');
     this.#socket.ref();
@@ -139,8 +158,16 @@ class Line {
     // Between two readings it keeps nobody's process alive.
     this.#socket.unref();
     if (this.#app === null) throw malformed('it has not said hello');
-    if (leases !== null) sinkLeases(answer, label, this.#app, leases);
+    if (leases !== null) sinkLeases(answer, leases.recording, this.#app, leases.sink);
     return toReading(answer, this.#app, label, clock.wallTime());
+  }
+
+  /** Takes what is left of the recording, and ends it. */
+  async endRecording({ sink, recording }: Leases): Promise<void> {
+    this.#socket.ref();
+    this.#socket.write(`${RECORD_END}\n`);
+    const answer = await this.#next(AbortSignal.timeout(LAST_ANSWER_MS));
+    if (this.#app !== null) sinkLeases(answer, recording, this.#app, sink);
   }
 
   close(): void {

@@ -24,6 +24,8 @@ export interface Hello {
 
 /** The line of a reader that records. */
 export const RECORD = 'record';
+/** Its last line: the answer has the end of the recording. */
+export const RECORD_END = 'end the recording';
 
 export interface PublishedPools {
   readonly takenAtMs: number;
@@ -48,5 +50,8 @@ export interface TappedBlocks {
 export interface LeaseTap {
   /** The blocks since the last call. */
   take(): TappedBlocks;
+  /** Ends it; one more `take` gives the rest. */
+  finish(): void;
+  /** Ends it, and drops the rest. */
   end(): void;
 }

@@ -6,7 +6,14 @@ import { asError } from '../base/promises.js';
 import { isSameSecret, newChallenge, newToken, proofOf } from '../base/token.js';
 import type { App } from '../snapshot/reading.js';
 import { ensureSocketFolder, type SocketOwner, socketPath } from './directory.js';
-import { type Challenge, type Hello, type LeaseTap, type PublishedPools, RECORD } from './protocol.js';
+import {
+  type Challenge,
+  type Hello,
+  type LeaseTap,
+  type PublishedPools,
+  RECORD,
+  RECORD_END,
+} from './protocol.js';
 import { dropToken, keepToken, type TokenPlace } from './token-file.js';
 
 /** The place of publication: the user's own folder, or a port of this machine. */
@@ -238,6 +245,7 @@ class Reader {
     this.#line = (lines.pop() ?? '').slice(0, MOST_LINE);
     this.#asked += lines.length;
     if (this.#tap === null && lines.includes(RECORD)) this.#tap = this.#record();
+    if (lines.includes(RECORD_END)) this.#tap?.finish();
     if (this.#asked > MOST_ASKED) this.drop();
     else if (idle && this.#asked > 0) {
       this.#socket.pause();

@@ -235,8 +235,11 @@ export class Watcher {
     if (this.#recorder === recorder) this.#recorder = null;
   }
 
+  /** Whether a recording begins with the first pool. */
+  willRecord = false;
+
   get isRecording(): boolean {
-    return this.#recorder !== null;
+    return this.#recorder !== null || this.willRecord;
   }
 
   /** Notes what cannot be watched, and why. */

@@ -31,10 +31,14 @@ export class RecordingTap implements LeaseTap {
     return { blocks, ended: this.#recorder === null ? 'busy' : this.#isFull ? 'full' : null };
   }
 
-  end(): void {
+  finish(): void {
     if (this.#recorder === null) return;
     this.#recorder.end('stopped');
     this.#watcher.stopRecording(this.#recorder);
+  }
+
+  end(): void {
+    this.finish();
     this.#waiting = [];
   }
 

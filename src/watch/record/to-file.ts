@@ -17,6 +17,7 @@ export function recordToFile(watcher: Watcher, self: WatchedProcess, name: strin
   const { POOLCTL_RECORD_LEASES: wanted, POOLCTL_RECORD_LIMIT: limit } = self.env;
   if (!wanted) return;
   const limitBytes = limit ? parseSize(limit, { least: 1 }) : DEFAULT_LIMIT_BYTES;
+  watcher.willRecord = true;
   watcher.whenAny(() => {
     try {
       start(watcher, wanted, limitBytes, self, name);
