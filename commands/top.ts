@@ -188,7 +188,6 @@ export const command = defineCommand({
     let leases: LeaseFiles | null = null;
     try {
       if (given.attach !== null) attached = await attachedTo(given.attach, context);
-      if (recording === null) sources = await sourcesOf(context, attached?.source ?? null);
       leases = await openLeases(context);
       if (recording === null) sources = await sourcesOf(context, attached?.source ?? null, leases);
       if (isScreen(context)) await showScreen(context, sources, recording, recorder);
