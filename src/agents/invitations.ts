@@ -1,3 +1,4 @@
+import { onAbort } from '../base/abort.js';
 import { AgentQueueError } from './queue.js';
 
 /** The parts of BullMQ that are used here. */
@@ -29,6 +30,9 @@ export interface Bull {
 
 /** Every agent and coordinator of one server meets in this queue of BullMQ. */
 export const BULL_QUEUE = 'agents';
+
+/** A server that answers closes sooner. */
+const CLOSE_MS = 1000;
 
 /** BullMQ forbids colons in the id of a job. */
 function jobIdOf(runId: string, n: number): string {
@@ -65,8 +69,10 @@ export class Invitations {
   /** Waits for a job; null once the signal aborts. */
   async next(signal: AbortSignal): Promise<string | null> {
     const worker = this.#workerOf();
+    // While the server is away, BullMQ waits for it without end.
+    const gone = new Promise<undefined>((resolve) => void onAbort(signal, () => resolve(undefined)));
     while (!signal.aborted) {
-      const job = await worker.getNextJob(this.#token, { block: true });
+      const job = await Promise.race([worker.getNextJob(this.#token, { block: true }), gone]);
       if (job === undefined) continue;
       await job.moveToCompleted(null, this.#token, false);
       const { runId } = (job.data ?? {}) as { runId?: unknown };
@@ -82,8 +88,13 @@ export class Invitations {
 
   async close(): Promise<void> {
     // A server that is away must not keep the process from its end.
-    await this.#worker?.close(true).catch(() => {});
-    await this.#bull.queue.close().catch(() => {});
+    const closed = [this.#worker?.close(true), this.#bull.queue.close()];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([Promise.allSettled(closed), late]);
+    clearTimeout(timer);
   }
 
   #workerOf(): BullWorker {

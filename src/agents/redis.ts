@@ -149,8 +149,9 @@ class RedisQueue implements AgentQueue {
   }
 
   async forget(runId: string, count: number): Promise<void> {
-    await this.#ask(() => this.#invitations.withdraw(runId, count));
+    // First by the client that fails while the server is away: BullMQ would wait for it without end.
     await this.#ask(() => this.#client.del(keyOf(runId), resultsOf(runId)));
+    await this.#ask(() => this.#invitations.withdraw(runId, count));
     await this.#ask(() => this.#client.eval(TIDY, 1, `${PREFIX}:${BULL_QUEUE}`));
   }
 
