@@ -85,8 +85,8 @@ export interface PoolctlConfig {
     readonly cache?: boolean | undefined;
     /** folder of the cache (default: node_modules/.cache/poolctl) */
     readonly cacheLocation?: string | undefined;
-    /** format of the result: text, json, sarif, github, junit, markdown (default: text) */
-    readonly format?: 'text' | 'json' | 'sarif' | 'github' | 'junit' | 'markdown' | undefined;
+    /** format of the result: text, json, sarif, github, gitlab, junit, markdown (default: text) */
+    readonly format?: 'text' | 'json' | 'sarif' | 'github' | 'gitlab' | 'junit' | 'markdown' | undefined;
   } | undefined;
   /** load-test a connection pool and judge the result */
   readonly loadtest?: CommonOptions & {

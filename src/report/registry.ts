@@ -51,6 +51,7 @@ const REPORTS = {
     json,
     sarif: async () => (await import('./audit/sarif.js')).renderSarif,
     github: async () => (await import('./audit/github.js')).renderGithub,
+    gitlab: async () => (await import('./audit/gitlab.js')).renderGitlab,
     junit: async () => (await import('./audit/junit.js')).renderJunit,
     markdown: async () => (await import('./audit/markdown.js')).renderMarkdown,
   },

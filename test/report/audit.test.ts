@@ -83,6 +83,7 @@ const EXTENSIONS = {
   json: 'json',
   sarif: 'sarif',
   github: 'github.txt',
+  gitlab: 'gitlab.json',
   junit: 'xml',
   markdown: 'md',
 };
