@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { AuditResult } from '../../audit/types.js';
 
 /** The report that GitLab's Code Quality reads: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format. */
@@ -13,7 +12,7 @@ export function renderGitlab({ findings }: AuditResult): string {
         description: `${message} (${resource})`,
         check_name: rule === 'leak' ? `leak/${kind}` : rule,
         // GitLab takes two issues of one fingerprint for one.
-        fingerprint: createHash('sha256').update(`${key} ${count}`).digest('hex'),
+        fingerprint: `${fingerprint}-${count}`,
         severity: severity === 'error' ? 'major' : 'info',
         location: { path: file, lines: { begin: line, end: endLine } },
       };
