@@ -71,7 +71,6 @@ export class LeaseFiles implements LeaseSink {
     const { path, limitBytes } = this.#options;
     const own = this.#paths.length === 0 ? path : `${path}.${app.pid ?? 'app'}-${this.#paths.length}`;
     try {
-      // poolctl-ignore-next-line leak -- close() and #end() close it
       const file = new BlockFile(own, limitBytes, (error) =>
         this.#end(recording, null, error?.message ?? 'it cannot be written'),
       );
