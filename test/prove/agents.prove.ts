@@ -194,7 +194,7 @@ describe('8 agents', () => {
       });
       const { segments } = complete(await lab.load(['--agents=8', ...LOAD, '--duration=3s']).finished);
       const offsets =
-        segments?.rows.map(({ clockOffsetMs }) => Math.round((clockOffsetMs ?? 1e9) / 1000)) ?? [];
+        segments?.rows.map(({ clockOffsetMs }) => Math.round((clockOffsetMs ?? 1e9) / 1000) + 0) ?? [];
       expect(offsets.sort((a, b) => a - b)).toEqual([-3, -3, 0, 0, 0, 0, 3, 3]);
       const shifts = segments?.rows.map(({ shiftMs }) => shiftMs) ?? [];
       process.stdout.write(`began within ${Math.max(...shifts).toFixed(1)} ms\n`);
