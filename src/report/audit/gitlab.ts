@@ -5,9 +5,8 @@ export function renderGitlab({ findings }: AuditResult): string {
   const seen = new Map<string, number>();
   const issues = findings.map(
     ({ rule, kind, severity, file, line, endLine, message, fingerprint, resource }) => {
-      const key = `${file} ${fingerprint}`;
-      const count = seen.get(key) ?? 0;
-      seen.set(key, count + 1);
+      const count = seen.get(fingerprint) ?? 0;
+      seen.set(fingerprint, count + 1);
       return {
         description: `${message} (${resource})`,
         check_name: rule === 'leak' ? `leak/${kind}` : rule,
