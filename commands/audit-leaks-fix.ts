@@ -1,12 +1,11 @@
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
-import type { DetailedAudit } from '../src/audit/audit.js';
 import { explainedRepair } from '../src/audit/fix.js';
 import { diff } from '../src/audit/repair/diff.js';
 import { isBelow, nameFrom, realOf } from '../src/audit/repository.js';
 import { targetOf } from '../src/audit/target.js';
-import type { Finding } from '../src/audit/types.js';
+import type { DetailedAudit, Finding } from '../src/audit/types.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { UnavailableError } from '../src/cli/errors.js';
 import type { Context } from './audit-leaks-options.js';

@@ -1,5 +1,4 @@
-import type { AuditOptions, DetailedAudit } from '../src/audit/audit.js';
-import type { AuditResult, Finding } from '../src/audit/types.js';
+import type { AuditOptions, AuditResult, DetailedAudit, Finding } from '../src/audit/types.js';
 import { watchedAudit } from '../src/audit/watched.js';
 import { ExitCode } from '../src/cli/exit-codes.js';
 import { counted } from '../src/report/audit/words.js';

@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { AuditOptions, DetailedAudit } from '../src/audit/audit.js';
 import { type Baseline, baselineOf, parseBaseline, withoutBaseline } from '../src/audit/baseline.js';
 import { type AuditCache, cacheKey, cacheSecret, openCache } from '../src/audit/cache.js';
 import { affects, type Changes, changesSince } from '../src/audit/changed.js';
@@ -12,7 +11,7 @@ import { renamed } from '../src/audit/rename.js';
 import { isBelow, nameFrom, realOf, repositoryAround } from '../src/audit/repository.js';
 import { customResource } from '../src/audit/resources/custom.js';
 import { auditInThread } from '../src/audit/thread.js';
-import type { AuditResult, Finding } from '../src/audit/types.js';
+import type { AuditOptions, AuditResult, DetailedAudit, Finding } from '../src/audit/types.js';
 import { byWeight } from '../src/audit/weight.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { defineCommand } from '../src/cli/command.js';

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import type { Analysis } from './audit.js';
+import type { Analysis } from './analyzer.js';
 import { mayHaveBeen } from './changed.js';
 import { basesIn } from './code/classes.js';
 import type { FoundFile } from './code/files.js';

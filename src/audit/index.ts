@@ -1,9 +1,10 @@
 /** The door for programs: `poolctl/audit`. */
-export { type AuditOptions, audit } from './audit.js';
+export { audit } from './audit.js';
 export { type Baseline, type BaselineEntry, baselineOf, parseBaseline, withoutBaseline } from './baseline.js';
 export { type CustomResource, customResource } from './resources/custom.js';
 export type {
   AcquirePattern,
+  AuditOptions,
   AuditResult,
   AuditWarning,
   Confidence,

@@ -1,14 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { affectedBy } from './affected.js';
-import {
-  type Analysis,
-  Analyzer,
-  type AuditOptions,
-  type DetailedAudit,
-  detailed,
-  filesFor,
-} from './audit.js';
+import { type Analysis, Analyzer, detailed } from './analyzer.js';
+import { filesFor } from './audit.js';
 import type { FoundFile, FoundFiles } from './code/files.js';
 import { readSource } from './code/files.js';
 import type { Project, SourceUnit } from './code/project.js';
@@ -21,7 +15,7 @@ import { Reach } from './reach.js';
 import { isBelow, realOf } from './repository.js';
 import { callNames } from './sites.js';
 import { suppress } from './suppress.js';
-import type { Finding } from './types.js';
+import type { AuditOptions, DetailedAudit, Finding } from './types.js';
 
 export interface LiveOptions extends AuditOptions {
   /** Reads the files of one language only. Default: all. */

@@ -1,5 +1,5 @@
 import { touchedIn } from './affected.js';
-import type { Analysis } from './audit.js';
+import type { Analysis } from './analyzer.js';
 import type { Project, SourceUnit } from './code/project.js';
 import { importsOf } from './code/specifiers-in.js';
 

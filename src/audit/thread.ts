@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { onAbort } from '../base/abort.js';
-import type { AuditOptions, DetailedAudit } from './audit.js';
 import type { LocatedFile } from './code/files.js';
-import type { AuditResult } from './types.js';
+import type { AuditOptions, AuditResult, DetailedAudit } from './types.js';
 
 /** What the thread is handed. */
 export interface Order {

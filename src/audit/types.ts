@@ -1,3 +1,5 @@
+import type { LocatedFile } from './code/files.js';
+
 /** How a call acquires a lease. */
 export type AcquirePattern = MethodPattern | FunctionPattern | ConstructorPattern;
 
@@ -226,4 +228,27 @@ export interface AuditResult {
   };
   /** The folder that `file` is relative to, as the repository names it; '' is its root. */
   readonly base?: string;
+}
+
+export interface AuditOptions {
+  /** What relative paths are relative to. */
+  readonly cwd: string;
+  /** Globs of what is left out; one without a slash is a name in any folder. */
+  readonly exclude?: readonly string[];
+  /** Whether .gitignore files count. Default true. */
+  readonly honourIgnoreFiles?: boolean;
+  /** Kinds of leases besides those that are known. */
+  readonly resources?: readonly ResourceSpec[];
+  /** Report test files like any other. Without, leaks in them are marked `test`, and misuses are notes. */
+  readonly includeTests?: boolean;
+  /** Told of every file that is read, and of every acquire call that is followed. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface DetailedAudit {
+  readonly result: AuditResult;
+  /** The files by the names that findings give them. */
+  readonly files: ReadonlyMap<string, LocatedFile>;
+  /** The files that a finding depends on, as real paths; see Reads for what else is among them. */
+  readsOf(finding: Finding): ReadonlySet<string>;
 }

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { onAbort, pause } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
-import type { AuditOptions, DetailedAudit } from './audit.js';
 import { detailedOf, type Reply } from './thread.js';
+import type { AuditOptions, DetailedAudit } from './types.js';
 
 /** The order for the thread. */
 export interface WatchOrder {

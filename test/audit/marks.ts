@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AuditOptions, audit } from '../../src/audit/audit.js';
+import { audit } from '../../src/audit/audit.js';
+import type { AuditOptions } from '../../src/audit/types.js';
 
 /** What a folder of fixtures says of itself, and what the audit of it finds, in the same form. */
 export function markedAndFound(

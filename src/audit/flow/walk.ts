@@ -5,7 +5,7 @@ import { combinePromises } from './calls/combining.js';
 import { disposeOf, entersItself } from './calls/disposing.js';
 import { callBack, invokeInline, mentions } from './calls/entering.js';
 import { branchOfLender } from './calls/lenders.js';
-import { asEscaped, asReleased, handsOff, isRelease, releaseBy } from './calls/releasing.js';
+import { asEscaped, handsOff, isRelease, releaseBy } from './calls/releasing.js';
 import { saying } from './calls/saying.js';
 import { callWithLease, noteCall, openInstance } from './calls/using.js';
 import { COARSE_STATES_AT_A_NODE, isOut, STATES_AT_A_NODE, withFewerFacts, withLiveFacts } from './frames.js';

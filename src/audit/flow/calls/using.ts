@@ -237,7 +237,7 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
 }
 
 export function afterCall(walk: Walk, state: State, call: Call, isOn: boolean, isHanded: boolean): State {
-  const { receiver, args, to, name } = call;
+  const { receiver, to, name } = call;
   if (
     isOn &&
     receiver !== null &&
