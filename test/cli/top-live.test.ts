@@ -81,16 +81,16 @@ describeWithPgBouncer('poolctl top on a real server, pooler and application', ()
     expect(run.output()).not.toContain('\x1b[3J');
   });
 
-  it('finds the application by itself, and marks it stale when that is killed', async () => {
+  it('finds the application by itself, and marks it ended when that is killed', async () => {
     const app = await startApplication();
     await (await app.begin(update(2))).done();
     const run = top();
     run.type('2');
     await run.shows(/app\.mjs:\d+/);
     app.child.kill('SIGKILL');
-    await run.shows(/stale/);
+    await run.shows(/1 process has ended/);
     run.type('6');
-    await run.shows(/cannot be read/);
+    await run.shows(/… has ended/);
     // It goes on: keys still work, and what was read last is still there.
     run.type('2');
     await run.shows(/app\.mjs:\d+/);
