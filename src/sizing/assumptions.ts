@@ -35,7 +35,7 @@ export function assumptionsOf(
     ...(fewChecks === null
       ? []
       : [
-          `Checks of idle connections take ${fewChecks === 0 ? 'no time' : 'as long as recorded'}: too few were recorded to know more. The ranges allow as much as a connect.`,
+          `Checks of idle connections take ${fewChecks === 0 ? 'no time' : 'as long as recorded'}: too few were recorded to know more. The ranges allow for none and for as much as a connect.`,
         ]),
     ...(connects.some(({ tookMs }) => tookMs !== null)
       ? []

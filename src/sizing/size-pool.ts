@@ -219,7 +219,7 @@ class PoolAnalysis {
     const intervals = slices.intervals(this.#mostMs);
     const others = [
       ...this.#otherSlopes(size),
-      ...this.#longestChecks(size),
+      ...this.#extremeChecks(size),
       // Another order of holds changes nothing while nobody has to queue.
       ...(intervals.p99Ms[1] < CLOSE_MS ? [] : this.#redrawn(size)),
     ];
@@ -259,10 +259,13 @@ class PoolAnalysis {
       });
   }
 
-  #longestChecks(size: number): Waits[] {
+  /** Waits with the longest and the shortest checks that are possible. */
+  #extremeChecks(size: number): Waits[] {
     if (this.#fewChecks === null) return [];
-    const { waitMs } = this.#replay(size, this.#load, this.#slowdown, { checkMs: this.#connectMs });
-    return [new WaitSlices(this.#load.arrivalMs, waitMs).waits()];
+    return [this.#connectMs, new Float64Array(0)].map((checkMs) => {
+      const { waitMs } = this.#replay(size, this.#load, this.#slowdown, { checkMs });
+      return new WaitSlices(this.#load.arrivalMs, waitMs).waits();
+    });
   }
 
   /** Recorded checks of idle connections, where the pool makes any and few of them were recorded; else null. */
