@@ -63,6 +63,8 @@ class PoolAnalysis {
   /** How long the recorded checks of idle connections took; empty where there were too few. */
   readonly #checkMs: Float64Array;
   readonly #p99s = new Map<number, number>();
+  /** The search for a certain size and the table want the same ones, and each takes dozens of replays. */
+  readonly #intervalsBySize = new Map<number, SizeRow['intervals']>();
   #draws: readonly Load[] | null = null;
 
   constructor(pool: RecordedPool, durationMs: number, options: SizeOptions) {
@@ -203,12 +205,20 @@ class PoolAnalysis {
     const spanMs = Math.max(endMs, this.#durationMs / this.#options.growth);
     return {
       ...{ size, waits, timeouts, timeoutShare: timeouts / Math.max(1, timedOut.length) },
-      intervals: this.#widened(size, slices),
+      intervals: this.#intervals(size, slices),
       utilization: Math.min(1, (busyMs + reserved * spanMs) / (size * spanMs)),
       connections: peakLive + reserved,
       erlangP99Ms: erlangWait(Math.max(1, size - reserved), ratePerMs, meanHoldMs, 0.99),
       withLeaks: leakingMs === null ? null : this.#leaking(size),
     };
+  }
+
+  #intervals(size: number, slices: WaitSlices): SizeRow['intervals'] {
+    const known = this.#intervalsBySize.get(size);
+    if (known !== undefined) return known;
+    const intervals = this.#widened(size, slices);
+    this.#intervalsBySize.set(size, intervals);
+    return intervals;
   }
 
   /**
@@ -347,7 +357,7 @@ class PoolAnalysis {
   #certain(from: number): number | null {
     const { targetMs } = this.#options;
     for (let size = from; size <= Math.min(MOST_SIZE, 2 * from + 10); size++) {
-      if (this.#widened(size, this.#slices(size, this.#load)).p99Ms[1] <= targetMs) return size;
+      if (this.#intervals(size, this.#slices(size, this.#load)).p99Ms[1] <= targetMs) return size;
     }
     return null;
   }

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import pg from 'pg';
 import { describe } from 'vitest';
 import { connectAdmin } from '../helpers/postgres.js';
-import { incident, type Lab, printTable } from './lab.js';
+import { applicationsOn } from './applications.js';
+import { incident, printTable } from './lab.js';
 import { OwnPostgres } from './servers.js';
 
 /** Situations of public reports, which the catalog does not have. */
@@ -14,16 +15,7 @@ describe('incidents that are not in the catalog, on PostgreSQL and PgBouncer', (
   ]);
   printTable();
 
-  const runs = (lab: Lab, state: string, url = own.url()): void => {
-    if (lab.sources.length === 0) lab.sources = [own.root()];
-    lab.betweenRuns = () => own.endSessions();
-    lab.app('pg.mjs', [url, state]);
-  };
-  const inLibrary = (lab: Lab, state: string): void => {
-    lab.sources = [own.root()];
-    lab.betweenRuns = () => own.endSessions();
-    lab.app('libraries.mjs', [own.url(), state]);
-  };
+  const { runs, inLibrary } = applicationsOn(own);
   const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms));
 
   incident('a pool of one waits for itself', async (lab) => {

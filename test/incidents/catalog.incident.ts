@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { describe } from 'vitest';
 import { connectAdmin } from '../helpers/postgres.js';
+import { applicationsOn } from './applications.js';
 import { incident, type Lab, printTable } from './lab.js';
 import { OwnPostgres } from './servers.js';
 
@@ -14,16 +15,7 @@ describe('incidents of the catalog, on PostgreSQL and PgBouncer', () => {
   ]);
   printTable();
 
-  const runs = (lab: Lab, state: string, url = own.url()): void => {
-    if (lab.sources.length === 0) lab.sources = [own.root()];
-    lab.betweenRuns = () => own.endSessions();
-    lab.app('pg.mjs', [url, state]);
-  };
-  const inLibrary = (lab: Lab, state: string): void => {
-    lab.sources = [own.root()];
-    lab.betweenRuns = () => own.endSessions();
-    lab.app('libraries.mjs', [own.url(), state]);
-  };
+  const { runs, inLibrary } = applicationsOn(own);
 
   incident('leak-missing-release', async (lab) => {
     runs(lab, 'leak');
