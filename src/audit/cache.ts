@@ -14,7 +14,7 @@ import { CONFIG_FILE, type FoundFiles } from './code/files.js';
 import { isBelow, realOf } from './repository.js';
 import type { AuditResult } from './types.js';
 
-/** What is kept of an audit. */
+/** The parts of an audit that the cache keeps. */
 export interface CachedAudit {
   readonly result: AuditResult;
   /** For each finding, the files that it depends on. */
@@ -28,11 +28,11 @@ export interface AuditCache {
 }
 
 export interface CachePlace {
-  /** Where entries are kept. */
+  /** The folder of the entries. */
   readonly folder: string;
   /** The entries must lie below this folder, whatever links there are; null allows any place. */
   readonly within: string | null;
-  /** What signs entries. */
+  /** Signs entries. */
   readonly secret: string;
 }
 
@@ -142,7 +142,7 @@ export function configsAbove(root: string): string[] {
   }
 }
 
-/** A digest of the analyser's own files: a version number does not change with every build. */
+/** A digest of the analyzer's own files: a version number does not change with every build. */
 function ownDigest(): string {
   const hash = createHash('sha256');
   const visit = (folder: string): void => {

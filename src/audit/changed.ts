@@ -7,7 +7,7 @@ import { isBelow } from './repository.js';
 
 const run = promisify(execFile);
 
-/** What differs from a commit. All paths are absolute and real. */
+/** The files that differ from a commit. All paths are absolute and real. */
 export interface Changes {
   /** Changed and new files. */
   readonly files: ReadonlySet<string>;

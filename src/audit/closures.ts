@@ -23,7 +23,7 @@ export function heldByClosures(
   const returned = ends.flatMap((state) => {
     let partly: State[] | null = null;
     for (const closure of left) {
-      // What was given to a call counts on the paths that made the call.
+      // An argument of a call counts only on the paths that made the call.
       if (isArgument(closure) && !state.leftBehind) continue;
       const open = leftOpenBy(closure, [state], site, program);
       if (open === null) continue;

@@ -26,9 +26,10 @@ export interface Followed {
 }
 
 /**
- * Decides how closely each lease is followed. A factory of half an application has hundreds of calls, all with the same
- * paths behind them: what was too much for some of them is not tried for each. So it is with the leases of one function.
- * Counts steps, never time, so that a run always gives the same answers.
+ * Decides how closely each lease is followed. A factory in the middle of an application can have hundreds of calls,
+ * all with the same paths behind them. If a number of steps was too much for some of its leases, it is not tried for
+ * each of the others. The same applies to the leases of one function. The class counts steps, never time, so that a
+ * run always gives the same answers.
  */
 export class Effort {
   readonly #givenUp = new Map<string, number[]>();

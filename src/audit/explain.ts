@@ -4,7 +4,7 @@ import { RULES } from './rules.js';
 
 const ALL = [...RESOURCES, ...PYTHON_RESOURCES];
 
-/** What `--explain` knows of: resources, then rules. */
+/** The topics of `--explain`: resources, then rules. */
 export function topics(): readonly string[] {
   return [...ALL.map(({ id }) => id), ...Object.keys(RULES)];
 }

@@ -19,7 +19,7 @@ export function byPlace(a: Finding, b: Finding): number {
 const TEST_FILE =
   /(^|\/)((\w+-)?tests?(-(helpers?|utils?))?|__tests__|__mocks__|spec|e2e|examples?|fixtures|cypress|perfTest)\/|(^|[/.])(test|spec)\.[cm]?[jt]sx?$|(^|\/)(test_[^/]*|[^/]*_test|conftest|tests?)\.py$|(^|\/)test_(files|tools|suites?)\//i;
 
-/** What is told of a leak. One in a test that no file name shows as such is a note: it hangs a test run at most. */
+/** The finding of a leak. A leak in a test that no file name shows as such is a note: it hangs a test run at most. */
 export function toFinding(
   site: Site,
   leak: Leak,
@@ -50,7 +50,7 @@ function confidenceOf({ confidence, arms, pattern }: Site, isCoarse: boolean): F
   return isDoubtful && confidence === 'high' ? 'medium' : confidence;
 }
 
-/** What is told of a lease that is released or used wrongly. */
+/** The finding of a lease that is released or used wrongly. */
 export function toMisuse(site: Site, misuse: MisuseFound, project: Project, includeTests: boolean): Finding {
   const { rule, severity, released, at, does } = misuse;
   const trail = [step('acquire', site.node, 'acquired here', project)];
@@ -69,12 +69,12 @@ export function toMisuse(site: Site, misuse: MisuseFound, project: Project, incl
   };
 }
 
-/** What is told of a lease that is held in a way that empties pools. */
+/** The finding of a lease that is held in a way that empties pools. */
 export function toHabit(site: Site, habit: HabitFound, project: Project): Finding {
   return noteOf(site, habit, step('acquire', site.node, 'acquired here', project), project);
 }
 
-/** What is told of a pool that is made anew in each call. */
+/** The finding of a pool that is made anew in each call. */
 export function toPoolHabit(found: PoolFound, project: Project): Finding {
   const made = step('acquire', found.node, 'made here', project);
   return noteOf({ ...found, confidence: 'high' }, found, made, project);
@@ -98,7 +98,7 @@ function noteOf(
   };
 }
 
-/** What a finding needs to know of the call that it is about. */
+/** The facts of a call that a finding needs. */
 type Place = Pick<Site, 'node' | 'spec' | 'confidence'>;
 
 const MISUSES: Readonly<Record<Misuse, { readonly words: string; readonly here: string }>> = {
@@ -123,7 +123,7 @@ function isOfTests(node: ts.Node): boolean {
   return isPython(node) && isInTestFunction(node);
 }
 
-/** What a finding says of the acquire call. */
+/** The parts of a finding that describe the acquire call. */
 function placeOf(
   site: Place,
   project: Project,

@@ -291,7 +291,7 @@ function callsOf(
   return active.flatMap((unit) =>
     project.callsNamed(unit, pattern).flatMap((node) => {
       const bodies = ts.isCallExpression(node) ? entities.bodiesOf(node) : [];
-      // Of several that implement an interface, one that lends is enough.
+      // If several classes implement an interface, one that lends is enough.
       const wrapper = bodies.map((body) => wrappers.get(body)).find((one) => one !== undefined);
       if (wrapper === undefined || !ts.isCallExpression(node)) return [];
       const site = wrapperSite(node, wrapper);

@@ -14,7 +14,7 @@ import type { Habit, PoolPattern, ResourceSpec } from './types.js';
 export interface HabitFound {
   readonly rule: Habit;
   readonly at: ts.Node;
-  /** What the trail says of that place. */
+  /** The text of the trail for that place. */
   readonly here: string;
   /** `{line}` in it stands for the line of `at`. */
   readonly message: string;
@@ -66,7 +66,7 @@ function isAssignment({ operatorToken: { kind } }: ts.BinaryExpression): boolean
   );
 }
 
-/** Where a function calls a method of a variable of its file. */
+/** The first place where a function calls a method of a variable of its file. */
 function firstUseIn(file: ts.SourceFile, name: string, acquire: ts.Node): ts.Node | null {
   let found: ts.Node | null = null;
   const visit = (node: ts.Node): void => {
@@ -114,7 +114,7 @@ function heldThroughWork(
     if (SAYS.test(name) || acquires.has(work) || isOfLease(work, acquires)) continue;
     if (life.releases.some((at) => life.lastUse <= at && at < work.pos)) continue;
     const isElsewhere = ELSEWHERE.test(name) || CLIENTS.test(on);
-    // Of every call in Python the translation says that it is awaited.
+    // The translation from Python marks every call as awaited.
     const isLast =
       !isPython(work) &&
       life.lastUse > declaration.end &&
@@ -142,17 +142,17 @@ function isOfLease({ expression: callee }: ts.CallExpression, acquires: Readonly
 }
 
 interface Life {
-  /** Where the last use ends that is no release. */
+  /** The end of the last use that is no release. */
   readonly lastUse: number;
-  /** Where it is released at the latest. */
+  /** The latest place of its release. */
   readonly end: number;
-  /** Where the calls stand that release. */
+  /** The places of the calls that release it. */
   readonly releases: readonly number[];
   /** Whether a call has to do with the lease, or with what is not done yet of it. */
   touches(call: ts.CallExpression): boolean;
 }
 
-/** Where a lease is used in its function; null where something else may use it. */
+/** The part of its function that uses a lease; null if something else may use it. */
 function lifeOf(declaration: ts.VariableDeclaration, body: Body, spec: ResourceSpec): Life | null {
   const name = (declaration.name as ts.Identifier).text;
   let [lastUse, end, isKnown] = [declaration.end, -1, true];
@@ -284,7 +284,7 @@ export function poolsPerCall(
   });
 }
 
-/** What makes pools, by the specs. */
+/** The calls and classes that make pools, by the specs. */
 export class PoolMakers {
   readonly names: RegExp;
   readonly #modules: RegExp;

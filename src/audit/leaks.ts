@@ -14,17 +14,17 @@ import { isPython } from './languages/python/raises.js';
 import { failsProgram, isCalledOnce, runsOnce, SCRIPTS } from './startup.js';
 import type { LeakKind, Severity } from './types.js';
 
-/** What becomes of the leases of one site. */
+/** The outcome of the leases of one site. */
 export interface Verdict {
   readonly leak: Leak | null;
-  /** Where in its result the function hands the lease on, if it does: `['']`, `['.client']`. */
+  /** The places in its result in which the function hands the lease on, if it does: `['']`, `['.client']`. */
   readonly returns: readonly string[];
   readonly isLazy: boolean;
-  /** What is known of the lease and of the other parts of the result whenever it does: `.error` is nothing. */
+  /** The facts about the lease and the other parts of the result whenever it does: `.error` is nothing. */
   readonly facts: ReadonlyMap<string, string>;
   /** The fields of `this` in which it stays. */
   readonly stored: readonly Stored[];
-  /** What is true of fields of `this` whenever it does. */
+  /** The facts about fields of `this` whenever it does. */
   readonly when: ReadonlyMap<Place, string>;
   /** The parameter that is returned instead where it is given: `runner ?? createQueryRunner()`; null for none. */
   readonly unlessGiven: number | null;
@@ -60,7 +60,7 @@ export function judge(site: Site, program: Program, effort = new Effort()): Verd
   const ends = new Ends(body, walk, exits, site.pattern.isWhole === true);
   const handed = [...new Set(ends.handedOn.flatMap(({ suffixes }) => suffixes))];
   const isPersonal = site.pattern.isWhole !== true && site.pattern.endedBy === undefined;
-  // Where the lease itself stays inside, what is returned may still be all there is to end it by.
+  // If the lease itself stays inside, the returned value may be the only way to end it.
   const given = handed.length > 0 ? ends.handedOn.map(({ state }) => state) : isPersonal ? ends.returned : [];
   const returns = [...handed, ...releasingParts(site, given, program)].sort();
   const isLazy = ends.handedOn.length > 0 && ends.handedOn.every(({ state }) => state.status === 'lazy');
@@ -105,7 +105,7 @@ function returnedParameter(body: ts.SignatureDeclaration): number | null {
 class Ends {
   readonly handedOn: { readonly state: State; readonly suffixes: string[] }[] = [];
   readonly returned: State[] = [];
-  /** Where something that outlives the function has the lease. */
+  /** The states in which something that outlives the function has the lease. */
   readonly kept: State[] = [];
   readonly thrown: State[] = [];
   readonly stored: Stored[] = [];
@@ -140,7 +140,7 @@ class Ends {
         if (one.startsWith('this.'))
           this.stored.push({ path: one.slice('this'.length), isLazy: state.status === 'lazy' });
       if (this.#isWhole && suffixes.length > 0 && suffixes.every((one) => one.startsWith('.wrapped'))) {
-        // Who has a part of a client uses the client.
+        // A part of a client uses the client.
         this.kept.push(state);
       } else if (suffixes.length > 0) {
         if (!isStored) this.handedOn.push({ state, suffixes });
@@ -178,7 +178,10 @@ class Ends {
     );
   }
 
-  /** What is known wherever the lease is handed on: `{ client }` has no `error`, and a session is in a transaction. */
+  /**
+   * The facts that hold wherever the lease is handed on: `{ client }` has no `error`, and a session is in a
+   * transaction.
+   */
   partsBeside(): ReadonlyMap<string, string> {
     const { result } = this.#program.graphOf(this.#body);
     const known = this.handedOn.map(({ state }) => {
@@ -323,7 +326,7 @@ function isSingleton(owner: ts.ClassLikeDeclaration): boolean {
   });
 }
 
-/** What starts things, and keeps them for as long as the process runs. */
+/** Names of functions that start things and keep them for as long as the process runs. */
 const STARTS =
   /^(connect|init|setup|start|boot|listen|serve|register|subscribe|consume|configure)|^run\w*(app|server|service|worker|daemon)|^(get|create|make|build|open|load|provide)\w*(app|server|client|connection|db|database|pool|source|orm|instance|prisma|redis|context|container|module|service|broker|queue|channel|producer|consumer|browser|worker|hub)s?$/i;
 

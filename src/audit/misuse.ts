@@ -11,16 +11,16 @@ import type { Misuse, Severity } from './types.js';
 export interface MisuseFound {
   readonly rule: Misuse;
   readonly severity: Severity;
-  /** Where it was released before, if that is the matter. */
+  /** The place of an earlier release, if the finding is about one. */
   readonly released: ts.Node | null;
   readonly at: ts.Node;
-  /** What comes of it. */
+  /** The consequence. */
   readonly does: string;
 }
 
-/** What is done wrongly with the leases of one site: at most one finding of each rule. */
+/** The misuses of the leases of one site: at most one finding of each rule. */
 export function misuses(site: Site, verdict: Verdict, program: Program): MisuseFound[] {
-  // Where a function has too many paths to follow its leases closely, errors are enough.
+  // If a function has too many paths to follow its leases closely, errors are enough.
   if (verdict.isCoarse) return [];
   const found = [...deadRelease(site), ...notOwned(site), ...outlivesRelease(site)];
   if (verdict.hasReleased) found.push(...afterRelease(site, program));
@@ -104,7 +104,7 @@ function isReleasedLast({ node, spec: { release } }: Site, name: string): boolea
   const text = unitOf(node).getText();
   if (/\b(for|while|do)\b/.test(text)) return false;
   const word = `(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])`;
-  // What it is handed to may have released it before.
+  // A call that received the lease may have released it before.
   if (new RegExp(`[(,]\\s*${word}\\s*[,)]`).test(text)) return false;
   const methods = release.methods.join('|');
   const first = new RegExp(`${word}\\s*[?!]?\\.\\s*(?:${methods})\\b`).exec(text);
@@ -251,7 +251,7 @@ function releaseAfter(node: ts.Node, name: string, site: Site): ts.Node | null {
   return null;
 }
 
-/** `const client = given ?? (await pool.connect())`, and then a release whoever it belongs to. */
+/** `const client = given ?? (await pool.connect())`, and then a release no matter who owns it. */
 function notOwned(site: Site): MisuseFound[] {
   const declaration = declarationOf(site.node);
   const given =

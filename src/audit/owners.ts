@@ -108,7 +108,7 @@ export class Owners {
 
   /** The methods that give back what is in a field. */
   #closers(node: ts.ClassLikeDeclaration, opener: ts.ClassElement, path: string, site: Site): string[] {
-    // What the opener also keeps may be what releases: `this.done = done`.
+    // The opener may also keep the function that releases: `this.done = done`.
     const fields = [path.slice(1).split('.')[0] ?? '', ...fieldsAssignedIn(opener)];
     const members = this.#family(node).flatMap(({ members }) => [...members]);
     const found = new Set<string>();
@@ -214,7 +214,7 @@ function siteOf(node: ts.NewExpression, owner: Owner): Site {
   };
 }
 
-/** What has been found of a class so far. */
+/** The facts found about a class so far. */
 class Draft {
   readonly arms = new Set<ts.Node>();
   readonly closers = new Set<string>();

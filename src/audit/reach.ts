@@ -13,7 +13,7 @@ export class Reach {
     this.#touched = touchedIn(analysis);
   }
 
-  /** Those of the wanted files that can be reached. */
+  /** The wanted files that can be reached. */
   from(start: SourceUnit, wanted: ReadonlySet<string>): string[] {
     const seen = new Set([start.path]);
     const queue = [start];

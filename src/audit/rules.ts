@@ -1,8 +1,8 @@
 import type { Habit, LeakKind, Misuse } from './types.js';
 
-/** What `--explain` says of a rule. The examples are run as tests. */
+/** The text of `--explain` for a rule. The examples are run as tests. */
 export interface RuleDocs {
-  /** What the rule finds, as a clause. */
+  /** The subject of the rule, as a clause. */
   readonly title: string;
   readonly why: string;
   readonly leaks: string;

@@ -120,7 +120,7 @@ function siteOf(
     const confidence = matches(node, pattern, entities);
     if (confidence === null || (best !== null && rank(confidence) <= rank(best.confidence))) continue;
     if (pattern.endedBy !== undefined && !isUsedBy(inWrapping(node), pattern.endedBy)) continue;
-    // What a module makes for the whole process is no lease.
+    // A value that a module makes for the whole process is no lease.
     if (pattern.isWhole === true && !isFunction(unitOf(node))) continue;
     if (
       pattern.borrows !== undefined &&
@@ -201,7 +201,7 @@ function matchesMethod(
   const isTyped = receiver !== null && (receiver.kind === 'package' || receiver.kind === 'thing');
   if (isTyped) {
     if (pattern.on.some((one) => isOfType(receiver.path, one))) return 'high';
-    // Of a package that is known, something else: it only has the same words.
+    // A known package has something else under this name.
     const module = /^(@[^/#]+\/)?[^/#]+/.exec(receiver.path)?.[0] ?? '';
     if (IMPOSTORS.test(module)) return null;
     // A name that any receiver may have says nothing of a package that has its own.
@@ -212,7 +212,7 @@ function matchesMethod(
   // A class of the project: what it lends is found by following it.
   const isOwn = receiver?.kind === 'instance' || receiver?.kind === 'class' || receiver?.kind === 'object';
   if (isOwn && entities.calledBy(node) !== null && !isPoolByName(receiver)) {
-    // Where nothing else has this name, the function is followed first, and the name counts after that.
+    // If nothing else has this name, the analysis follows the function first, and the name counts after that.
     return pattern.isUnique === true && !isFunctionless(node, entities) ? 'low' : null;
   }
   return byName(node, callee, pattern, isOwn ? 'low' : 'medium');

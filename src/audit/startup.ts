@@ -4,7 +4,7 @@ import { type Body, functionName, isFunction } from './code/scope.js';
 /** Folders of what a person or a deployment runs. */
 export const SCRIPTS = /(^|\/)(scripts?|bin|migrations?|seeds?|tools?|cli|benchmarks?)\//i;
 
-/** What runs once, when a program starts or prepares its database. */
+/** Names of functions that run once, when a program starts or prepares its database. */
 const ONCE =
   /^(main|run|start|boot|bootstrap|setup|init(ialize)?|seed\w*|migrate\w*|(run|apply)(Migration|Seed)\w*)$/i;
 

@@ -4,7 +4,7 @@ import { isPython } from './languages/python/raises.js';
 import { answersRequests, hasRole } from './languages/python/roles.js';
 import type { Surroundings } from './types.js';
 
-/** What kind of code a call stands in; null where nothing sets it apart. */
+/** The kind of code around a call; null if nothing sets it apart. */
 export function surroundingsOf(node: ts.Node, file: string): Surroundings | null {
   let isTopLevel = true;
   let isStartup = STARTUP_FILE.test(file);

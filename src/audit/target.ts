@@ -9,8 +9,8 @@ const NODE = '24.0.0';
 const TYPESCRIPT = '5.2.0';
 
 /**
- * What can be written in a file, by the tsconfig.json, package.json and node_modules that are around it. Where these do
- * not say so for sure, `await using` cannot: then a repair takes try/finally.
+ * The language features that a file can use, by the tsconfig.json, package.json and node_modules around it. If these
+ * do not decide, `await using` is not available: a repair then uses try/finally.
  */
 export function targetOf(path: string): RepairOptions {
   const folders = foldersAbove(path);
@@ -32,7 +32,7 @@ export function targetOf(path: string): RepairOptions {
   return { parsesUsing: compiler !== null && parses(compiler, compilesIt, runsIt), versionOf };
 }
 
-/** What a tsconfig.json says of the language; names in lower case. */
+/** The language options of a tsconfig.json; names in lower case. */
 interface LanguageOptions {
   readonly target: string | null;
   readonly lib: readonly string[] | null;
@@ -47,7 +47,7 @@ function parses({ target, lib }: LanguageOptions, compilesIt: boolean | null, ru
   return target === 'esnext' ? runsIt : true;
 }
 
-/** Of the nearest tsconfig.json, with what it extends. */
+/** The options of the nearest tsconfig.json, with those that it extends. */
 function compilerOptionsFor(folders: readonly string[]): LanguageOptions | null {
   for (const folder of folders) {
     const path = join(folder, 'tsconfig.json');

@@ -4,13 +4,13 @@ import { onAbort } from '../base/abort.js';
 import type { LocatedFile } from './code/files.js';
 import type { AuditOptions, AuditResult, DetailedAudit } from './types.js';
 
-/** What the thread is handed. */
+/** The message to the thread. */
 export interface Order {
   readonly paths: readonly string[];
   readonly options: Omit<AuditOptions, 'onProgress'>;
 }
 
-/** What it says. */
+/** A message from the thread. */
 export type Reply =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | {

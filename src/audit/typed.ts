@@ -20,7 +20,7 @@ export function typedSites(unit: SourceUnit, project: Project, entities: Entitie
 const FACTORIES =
   /(?<![\w$#])(?:get(?:Db|DB|Database|Session|Connection|Conn|Lease|Transaction|Tx)|(?:open|acquire|connect|borrow|checkout|lend|obtain)[A-Z]\w*|(?:create|start|new|begin)(?:Session|Connection|Transaction|Tx|Lease|UnitOfWork)\w*)(?=\s*(?:<[^\n;]*>)?\s*(?:\?\.)?\()/g;
 
-/** What a call lends, by its type: null where that is not known, or needs no end. */
+/** The lease of a call, by its type: null if the type is not known, or needs no end. */
 function lentBy(node: ts.CallExpression, entities: Entities): Entity | null {
   const callee = entities.of(node.expression);
   const bodies = entities.bodiesOf(node);

@@ -7,7 +7,9 @@ interface Acquires {
   readonly name: string;
   /** For names that are everywhere: only files that have this in them are looked at. */
   readonly inFilesWith?: string;
-  /** Where in the result the lease is: '' for the result itself, `.client` for a property, `.0` for an element. */
+  /**
+   * The place of the lease in the result: '' for the result itself, `.client` for a property, `.0` for an element.
+   */
   readonly at?: string;
   /** Positions in the callback, for APIs that hand the lease to one: `(err, client, done)`. */
   readonly callback?: { readonly lease: number; readonly release?: number };
@@ -15,7 +17,7 @@ interface Acquires {
   readonly managedByFunction?: boolean;
   /** Wherever it comes from, but only where the result goes to a variable of such a name, or is used by `usedBy`. */
   readonly usedAs?: RegExp;
-  /** Where the type cannot be told: only where one of these methods is called on the result. */
+  /** If the type is not known: only if one of these methods is called on the result. */
   readonly usedBy?: RegExp;
   /** Only where the function itself ends it by one of these methods: else it is there for the whole process. */
   readonly endedBy?: RegExp;
@@ -38,9 +40,11 @@ interface Acquires {
 
 export interface MethodPattern extends Acquires {
   readonly kind: 'method';
-  /** What it is called on: `pg#Pool`, an export of a package, or `mysql2#createPool()`, what a function of it returned. */
+  /**
+   * The receiver: `pg#Pool`, an export of a package, or `mysql2#createPool()`, the result of one of its functions.
+   */
   readonly on: readonly string[];
-  /** Where the type cannot be told: names of the receiver. */
+  /** If the type is not known: names of the receiver. */
   readonly named?: RegExp;
   /** Only on the class itself: `MongoClient.connect(url)`, and not `client.connect()`. */
   readonly isStatic?: boolean;
@@ -59,21 +63,21 @@ export interface ConstructorPattern extends Acquires {
   readonly from: readonly string[];
 }
 
-/** What makes a pool: `new Pool()` of pg, `createPool()` of mysql2. */
+/** A call that makes a pool: `new Pool()` of pg, `createPool()` of mysql2. */
 export interface PoolPattern {
   readonly kind: 'new' | 'function';
   readonly name: string;
   readonly from: readonly string[];
 }
 
-/** What the analyser knows of one kind of lease. Data only. */
+/** One kind of lease, as the analyzer knows it. Data only. */
 export interface ResourceSpec {
   readonly id: string;
   /** The language whose packages lend it; left out for JavaScript and TypeScript. */
   readonly language?: 'typescript' | 'python';
   readonly title: string;
   readonly acquire: readonly AcquirePattern[];
-  /** What makes the pool that lends it, which is made once and not per call. */
+  /** The calls that make the pool that lends it. A program makes one pool, not one per call. */
   readonly pools?: readonly PoolPattern[];
   /** Is for one piece of work at a time: one that a whole module shares is a habit to lose. */
   readonly isPersonal?: boolean;
@@ -92,12 +96,12 @@ export interface ResourceSpec {
     readonly isKeptByBlock?: boolean;
     /** The methods of which a second call does harm, and what it does; left out where it does none. */
     readonly twice?: { readonly methods: readonly string[]; readonly does: string };
-    /** What using the lease after its release does; left out where it may be used again. */
+    /** The effect of using the lease after its release; absent if it may be used again. */
     readonly usedAfter?: string;
   };
   /** Methods of the lease that only open or close things: their failure is no ordinary one. */
   readonly protocol: readonly string[];
-  /** What it answers of itself, which follows from what was called on it. */
+  /** Its answers about itself, which follow from the methods that were called on it. */
   readonly answers?: readonly LeaseAnswer[];
   /** Methods that give the lease itself: `source.initialize()`. */
   readonly returnsItself?: readonly string[];
@@ -107,7 +111,7 @@ export interface ResourceSpec {
   readonly handoffUnless?: RegExp;
   /** Ends with what lent it: where both leak in one function, the leak of the lender is the one to mend. */
   readonly isPart?: boolean;
-  /** A part that is left to whoever made what lent it, where that is a parameter: a page of a browser. */
+  /** A part that belongs to the caller if a parameter lent it: a page of a browser. */
   readonly isLeftToCaller?: boolean;
   /** Work on it is done without promises. */
   readonly isSync?: boolean;
@@ -129,7 +133,7 @@ export interface LeaseAnswer {
   readonly trueAfter: readonly string[];
   /** The methods that make it false. So do COMMIT and ROLLBACK in a query. */
   readonly falseAfter: readonly string[];
-  /** What it answers when a commit has failed. */
+  /** Its answer after a failed commit. */
   readonly afterFailedCommit: boolean;
 }
 
@@ -151,7 +155,7 @@ export interface Repairing {
   readonly isOpen?: { readonly test: string; readonly isTyped: boolean };
   /** The statement that rolls back what was begun on it; `$` stands for the lease. */
   readonly rollback?: string;
-  /** What can be declared with `await using`: what this version of this module lends, or a later one; null for any. */
+  /** The version of a module from which its leases can be declared with `await using`; null for any. */
   readonly using?: { readonly module: string | null; readonly since: string | null };
 }
 
@@ -193,7 +197,7 @@ export interface Finding {
   readonly message: string;
   readonly trail: readonly TrailStep[];
   readonly fingerprint: string;
-  /** Where the acquire call stands, if that says how often it runs. */
+  /** The surroundings of the acquire call, if they show how often it runs. */
   readonly where?: Surroundings;
 }
 
@@ -231,7 +235,7 @@ export interface AuditResult {
 }
 
 export interface AuditOptions {
-  /** What relative paths are relative to. */
+  /** The folder to which relative paths are relative. */
   readonly cwd: string;
   /** Globs of what is left out; one without a slash is a name in any folder. */
   readonly exclude?: readonly string[];

@@ -1,8 +1,8 @@
 /**
- * Who has to act on an error:
- * - `usage`: whoever called. An option or argument is wrong, and nothing was touched.
- * - `unavailable`: whoever runs the other side. A server, file or package is missing, full, slow or refuses.
- * - `defect`: whoever wrote the program. The error cannot occur in a correct program.
+ * Names the party that has to act on an error:
+ * - `usage`: the caller. An option or argument is wrong, and nothing was touched.
+ * - `unavailable`: the operator of the other side. A server, file or package is missing, full, slow or refuses.
+ * - `defect`: the author of the program. The error cannot occur in a correct program.
  * - `aborted`: nobody. The caller's own signal ended the work.
  *
  * The command line derives its exit code from the kind, so a room can add an error without a change in `src/cli`.

@@ -12,7 +12,10 @@ export interface BrokerTrouble {
 /** Requests that wait for the pacing for no longer are nothing to worry about: a burst of them does that. */
 const SHORT_MS = 1000;
 
-/** What is wrong with a pool of broker connections that is not so with others; null for those, and where all is well. Leases that are never given back (`leaks`) are the better reason for a lack of them. */
+/**
+ * The fault of a pool of broker connections that other pools cannot have; null for other pools, and if all is well.
+ * Leases that are never given back (`leaks`) explain a lack of connections better.
+ */
 export function brokerTrouble(
   pool: PoolReading,
   { leaks }: { readonly leaks: boolean },

@@ -60,7 +60,8 @@ export function findCauses(all: Facts, context: LookContext): readonly Finding[]
   CAUSES.forEach((cause) => {
     const before = new Set(explained);
     for (const one of cause.find(lookAt(facts, context, before))) {
-      // Of two pools that suffer from one cause both are told; a server beside them only where it tells more.
+      // If one cause affects two pools, both are reported. A server beside them is reported only if it adds
+      // something.
       const known = one.severity === 'warn' ? explained : before;
       if (one.explains.every((key) => known.has(key))) continue;
       const repair = one.repair ?? cause.repair;
@@ -88,7 +89,7 @@ export function findCauses(all: Facts, context: LookContext): readonly Finding[]
     .map(({ finding }) => finding);
 }
 
-/** Those who suffer come first; of two pools the one where more wait; of two causes the one that is tried first. */
+/** Affected pools come first; of two pools the one with more waiters; of two causes the one that is tried first. */
 function rankOf({ severity, subject, weight }: Finding): number {
   const isWhole = subject.kind === 'server' || subject.kind === 'application';
   return (severity === 'bad' ? 1e9 : 0) + (isWhole ? 0 : weight);

@@ -304,7 +304,7 @@ function forestOf(backends: readonly BackendFact[]): BlockFact[] {
     const pids = [...waiters.keys()].filter((pid) => byPid.has(pid)).sort((one, other) => one - other);
     const roots = pids.filter((pid) => byPid.get(pid)?.backend.blockedBy.length === 0);
     for (const pid of [...roots, ...pids]) draw(pid, []);
-    // Whose blocker is not seen: one that has gone since, or a prepared transaction.
+    // The blocker is not in view: it has ended since, or it is a prepared transaction.
     for (const { backend } of own) if (backend.blockedBy.length > 0) draw(backend.pid, []);
   }
   return rows;

@@ -83,7 +83,7 @@ export function holdersOf({ holders }: Facts, fact: PoolFact): HolderFact[] {
   return holders.filter(({ pool }) => pool.key === fact.key);
 }
 
-/** What a backend does, by its state and wait event. One class each. */
+/** The activity of a backend, by its state and wait event. One class each. */
 export type Activity =
   | 'lock'
   | 'client'
@@ -124,7 +124,7 @@ export function activityOf({ backend }: BackendFact): Activity {
   }
 }
 
-/** Backends that belong together for whoever suffers: the leases of a pool, the servers of a pooler, or a whole server. */
+/** Backends that belong to one subject: the leases of a pool, the servers of a pooler, or a whole server. */
 export interface Group {
   readonly subject: Subject;
   /** Callers or clients wait. */
@@ -190,7 +190,7 @@ export function behind({ pool, pooler }: PoolerPoolFact, { backends }: Facts): r
     database === pool.database && user === pool.user;
   const pids = new Set(pooler.servers.filter(ofPool).map(({ backendPid }) => backendPid));
   const linked = backends.filter(({ backend }) => pids.has(backend.pid));
-  // Of another pooler behind this one the pids mean nothing.
+  // Behind a second pooler the pids mean nothing.
   return linked.length > 0 ? linked : backends.filter(({ backend }) => ofPool(backend));
 }
 

@@ -19,7 +19,7 @@ export function poolHead(fact: PoolFact, isFailing = false): string {
   return `${printable(pool.name)}: ${isPressed(fact) ? pressed : calm}`;
 }
 
-/** Those that are open, and not only being opened. */
+/** The open connections, without those that are still being opened. */
 function openOf({ pool: { live, creating } }: PoolFact): string {
   return live === null ? 'its present size' : String(live - (creating ?? 0));
 }
@@ -54,7 +54,7 @@ export function heldWords(
   return `${some.length} of ${counted(inUse, 'lease')} ${held}${how}${sitesOf(some, look)}`;
 }
 
-/** Where they were acquired, one place a line. */
+/** The places where they were acquired, one a line. */
 export function siteEvidence(holders: readonly HolderFact[], { cwd }: Pick<Look, 'cwd'>): string[] {
   const sites = holders.map(({ holder }) => holder.site ?? '');
   return ranked(sites)

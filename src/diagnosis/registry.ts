@@ -131,7 +131,7 @@ export const CAUSES: readonly Cause[] = [
   openTransactionsCut,
   ...STATEMENT_ERRORS,
   readOnlyServer,
-  // What the backends behind the leases and servers do.
+  // Causes that follow from the work of the backends behind the leases and servers.
   preparedTransaction,
   wraparoundVacuum,
   serverProcessBlocks,

@@ -20,7 +20,7 @@ export interface ServerRates {
   readonly overMs: number;
   readonly transactionsPerSecond: number;
   readonly sessionsPerSecond: number | null;
-  /** Of the time that sessions spent in transactions, the share in which they ran no statement. */
+  /** The share of transaction time in which sessions ran no statement. */
   readonly thinkShare: number | null;
   /** How many in that time. */
   readonly deadlocks: number | null;
@@ -28,7 +28,7 @@ export interface ServerRates {
   readonly rollbacks: number | null;
   /** Written to temporary files in that time. */
   readonly temporaryBytes: number | null;
-  /** Of the blocks that were needed, the share that was in the server's cache. null where none was. */
+  /** The share of needed blocks that the server's cache had. null if none was needed. */
   readonly cacheHitShare: number | null;
 }
 

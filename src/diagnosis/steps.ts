@@ -3,7 +3,7 @@ import type { Facts, PoolFact } from './facts.js';
 import { commonest } from './look.js';
 import type { Found, Library, Place, Repair, Step } from './types.js';
 
-/** What each driver of a published pool is called in repairs. */
+/** The name of each driver of a published pool in repairs. */
 const LIBRARIES: ReadonlyMap<string, Library> = new Map<string, Library>([
   ['pg', 'pg'],
   ['postgres', 'postgres.js'],

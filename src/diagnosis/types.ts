@@ -8,7 +8,7 @@ export type Severity = 'bad' | 'warn';
 /** How far the facts decide. */
 export type Confidence = 'certain' | 'likely' | 'possible';
 
-/** What a repair is written for: a library of the application, or a server. */
+/** The target of a repair: a library of the application, or a server. */
 export type Place = Library | 'pgbouncer' | 'postgres' | 'mysql' | 'mariadb';
 export type Library =
   | 'pg'
@@ -38,10 +38,10 @@ export interface Step {
   readonly text: string;
 }
 
-/** What a finding is about. */
+/** The subject of a finding. */
 export interface Subject {
   readonly kind: 'pool' | 'pooler' | 'server' | 'application';
-  /** That of the fact: of a pool, a pooler's pool, or the label of a source. */
+  /** The key of the fact: of a pool, a pooler's pool, or the label of a source. */
   readonly key: string;
   readonly source: string;
 }
@@ -53,12 +53,12 @@ export interface Cause {
   /** The diagnosis in one sentence without a full stop. */
   readonly title: string;
   readonly repair: Repair;
-  /** What must not be done, since it does not help or does harm. */
+  /** Actions that do not help or do harm. */
   readonly avoid: readonly string[];
   find(look: Look): readonly Found[];
 }
 
-/** What a cause found. */
+/** The result of a cause. */
 export interface Found {
   readonly severity: Severity;
   readonly subject: Subject;
@@ -66,7 +66,7 @@ export interface Found {
   readonly explains: readonly string[];
   /** One clause with the figures that decide. */
   readonly words: string;
-  /** Of two that are equally bad, the one with more of these comes first. Default 1. */
+  /** The larger weight comes first among findings that are equally bad. Default 1. */
   readonly weight?: number;
   /** Columns, codes and figures that it rests on, a line each. */
   readonly evidence?: readonly string[];
@@ -75,7 +75,7 @@ export interface Found {
   readonly confidence?: Confidence;
   /** The one fact that would decide, and how to get it; null where nothing is missing. */
   readonly missing?: string | null;
-  /** What is done here and now, before the repair of the cause. */
+  /** Immediate steps, before the repair of the cause. */
   readonly steps?: readonly Step[];
   /** The pool whose library's words the repair takes; default that of the subject. */
   readonly driver?: string | null;
@@ -100,12 +100,12 @@ export interface Finding {
   readonly avoid: readonly string[];
 }
 
-/** What one look at all sources gives to the causes: the facts, what happened lately, and what was found before. */
+/** The input of the causes from one look at all sources: the facts, recent events, and earlier findings. */
 export interface Look {
   readonly facts: Facts;
   /** Sites are shown relative to it. */
   readonly cwd: string;
-  /** What the application was set up with, where a command was told; null where nothing is known. */
+  /** The settings of the application, if the command received them; null if they are not known. */
   readonly settings: { readonly poolSize: number | null; readonly maxOverflow: number | null } | null;
   /** How far the wall clock has moved against the monotonic one since the reading before, in milliseconds. */
   readonly clockStepMs: number | null;

@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 type Defect = (graph: Graph) => Graph;
 
-/** The analyser, with something broken in the graphs that it follows. */
+/** The analyzer, with something broken in the graphs that it follows. */
 class Broken extends Functions {
   readonly #defect: Defect;
   readonly #broken = new Map<Body, Graph>();
@@ -42,7 +42,7 @@ class Broken extends Functions {
   }
 }
 
-/** The numbers of the acquire calls that the analyser calls leaks. */
+/** The numbers of the acquire calls that the analyzer calls leaks. */
 function analyse(code: string, acquires: readonly number[], defect: Defect | null): Set<number> {
   writeFileSync(file, code);
   const project = new Project([{ path: file, name: 'subject.ts' }]);
@@ -123,7 +123,7 @@ const DEFECTS: readonly (readonly [string, Defect])[] = [
   ],
 ];
 
-describe('the analyser and an interpreter that goes every path', () => {
+describe('the analyzer and an interpreter that goes every path', () => {
   it('agree on what leaks', () => {
     fc.assert(agree(null), { numRuns: 600 });
   }, 120_000);

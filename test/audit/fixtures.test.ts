@@ -6,7 +6,7 @@ import { audit } from '../../src/audit/audit.js';
 const ROOT = join(import.meta.dirname, '../../fixtures/audit');
 const { findings, summary, warnings } = audit([ROOT], { cwd: ROOT, includeTests: true });
 
-describe('the analyser', () => {
+describe('the analyzer', () => {
   it('reads all fixtures', () => {
     expect(warnings).toEqual([]);
     expect(summary.files).toBeGreaterThan(12);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** A statement of the language that the analyser is compared on. `flag` is a parameter that never changes. */
+/** A statement of the language that the analyzer is compared on. `flag` is a parameter that never changes. */
 export type Statement =
   | { readonly kind: 'acquire' | 'release' | 'guardedRelease' | 'forget' | 'work' | 'return' | 'throw' }
   | { readonly kind: 'break' | 'continue' }

@@ -110,7 +110,9 @@ function isWhole(node: ts.Node, name: string | null, { text }: SourceUnit): bool
   );
 }
 
-/** What imports, exports and destructuring rename: `{ getClient as lend }`, `const { getClient: lend } = db`. */
+/**
+ * The names that imports, exports and destructuring give: `{ getClient as lend }`, `const { getClient: lend } = db`.
+ */
 function renamesOf(names: ReadonlySet<string>, files: readonly SourceUnit[]): string[] {
   const wanted = [...names];
   const any = wanted.map(escaped).join('|');

@@ -6,13 +6,13 @@ import { nameOf } from './syntax.js';
 const BASES = /\b(?:extends|implements)\s+([^{;=()]{1,400})/g;
 const PYTHON_BASES = /\bclass\s+\w+\s*\(([^()]{1,400})\)/g;
 
-/** What a class or an interface can be derived from. */
+/** The types from which a class or an interface can be derived. */
 export type Base = ts.ClassLikeDeclaration | ts.InterfaceDeclaration;
 
 /** Finds the classes that extend a class or implement an interface, directly or not. */
 export class Subclasses {
   readonly #project: Project;
-  /** What a name in a heritage clause means. */
+  /** The meaning of a name in a heritage clause. */
   readonly #meaning: (name: ts.Expression) => Base | null;
   #units: Map<string, Set<SourceUnit>> | null = null;
   readonly #direct = new Map<Base, readonly Base[]>();

@@ -19,7 +19,7 @@ import {
   resultsOf,
 } from './syntax.js';
 
-/** What an expression means, as far as it can be told from the source without a type checker. */
+/** The meaning of an expression, as far as the source shows it without a type checker. */
 export type Entity =
   /** A function of the project that has a body. */
   | { readonly kind: 'function'; readonly node: ts.SignatureDeclaration }
@@ -32,7 +32,7 @@ export type Entity =
       readonly node: ts.ClassLikeDeclaration;
       readonly others?: readonly Entity[];
     }
-  /** What `new X()` gives of a function with methods on its prototype. */
+  /** The result of `new X()` for a function with methods on its prototype. */
   | { readonly kind: 'made'; readonly node: Maker }
   | { readonly kind: 'object'; readonly node: ts.ObjectLiteralExpression }
   /** All exports of a file. */
@@ -59,7 +59,7 @@ export class Entities {
     this.subclasses = new Subclasses(project, (name) => this.#asBase(name));
   }
 
-  /** What an expression means; null where that cannot be told. */
+  /** The meaning of an expression; null if the source does not show it. */
   of(expression: ts.Expression, depth = 0): Entity | null {
     const known = this.#known.get(expression);
     if (known !== undefined) return known;
@@ -70,12 +70,12 @@ export class Entities {
     return found;
   }
 
-  /** What a type means; null where it is none of the project or of a package. */
+  /** The meaning of a type; null if it belongs neither to the project nor to a package. */
   ofType(type: ts.TypeNode): Entity | null {
     return this.#ofType(type, 0);
   }
 
-  /** What a call of a function gives. */
+  /** The result of a call of a function. */
   resultOf(node: ts.SignatureDeclaration): Entity | null {
     return this.#resultOf(node, 0);
   }
@@ -121,7 +121,7 @@ export class Entities {
     return this.#baseOf(node, 0);
   }
 
-  /** What a class extends and implements, as far as it is of the project. */
+  /** The bases of a class, as far as they belong to the project. */
   basesOf({ heritageClauses }: ts.ClassLikeDeclaration): Base[] {
     const names = heritageClauses?.flatMap(({ types }) => types.map(({ expression }) => expression)) ?? [];
     return names.map((name) => this.#asBase(name)).filter((base) => base !== null);
@@ -145,7 +145,7 @@ export class Entities {
     return callee.kind === 'function' ? [node] : [];
   }
 
-  /** What a call calls: of a CommonJS module what it exports as a whole. */
+  /** The target of a call: for a CommonJS module its export as a whole. */
   #callee(call: ts.CallExpression | ts.NewExpression, depth: number): Entity | null {
     const found = this.of(call.expression, depth);
     return found?.kind === 'file' ? this.#whole(found.unit, depth) : found;
@@ -545,7 +545,7 @@ export class Entities {
     return this.#member(this.#ofName(name.left, depth + 1), name.right.text, depth + 1);
   }
 
-  /** What a file exports as a whole; else all its exports. */
+  /** The export of a file as a whole; otherwise all its exports. */
   #whole(unit: SourceUnit, depth: number): Entity {
     const found = this.#exportsOf(unit).named.get('=');
     return (found === undefined ? null : this.#ofExport(found, depth)) ?? { kind: 'file', unit };

@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import { bare, hasModifier, nameOf } from './syntax.js';
 
-/** What a file exports, as it is written. */
+/** The exports of a file, as written. */
 export interface Exports {
   /** By name; `default` and, for `module.exports = x` and `export = x`, `=`. */
   readonly named: ReadonlyMap<string, ts.Node>;

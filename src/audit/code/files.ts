@@ -16,7 +16,7 @@ export interface FoundFile {
 }
 
 export interface LocatedFile extends FoundFile {
-  /** Where it lies after all links are followed. */
+  /** The path after all links are followed. */
   readonly real: string;
 }
 

@@ -25,7 +25,7 @@ export interface PathOptions {
   readonly baseUrl: string | null;
   /** Pattern and targets, in the order of the file. */
   readonly paths: readonly (readonly [pattern: string, targets: readonly string[]])[];
-  /** What the targets are relative to. */
+  /** The folder to which the targets are relative. */
   readonly pathsBase: string;
   readonly rootDir: string | null;
   readonly outDir: string | null;
@@ -57,7 +57,7 @@ export class Manifests {
     return null;
   }
 
-  /** Where `node_modules/NAME` of a folder leads to, if it is a link into the repository; null otherwise. */
+  /** The target of `node_modules/NAME` in a folder, if it is a link into the repository; null otherwise. */
   linkIn(folder: string, name: string): string | null {
     const path = join(folder, 'node_modules', name);
     let found = this.#links.get(path);

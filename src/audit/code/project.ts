@@ -27,7 +27,7 @@ export class Project {
   readonly warnings: { readonly file: string; readonly line: number | null; readonly reason: string }[] = [];
   /** Files of which nothing was audited. */
   readonly skipped = new Set<string>();
-  /** Which file led to which. */
+  /** The files that led to each file. */
   readonly reads: Reads;
   readonly #byPath = new Map<string, SourceUnit>();
   readonly #asts: WeakMap<SourceUnit, ts.SourceFile>;
@@ -285,7 +285,10 @@ function kindOf(path: string): ts.ScriptKind {
   return ts.ScriptKind.JSX; // JSX in .js files is common, and plain JavaScript reads the same
 }
 
-/** Where a file stops making sense, from 1; null where it does not. The compiler knows, though its types do not say so. */
+/**
+ * The first line with a syntax error, from 1; null if there is none. The compiler knows it, though its types do not
+ * show it.
+ */
 function lineOfSyntaxError(ast: ts.SourceFile): number | null {
   const { parseDiagnostics } = ast as { readonly parseDiagnostics?: readonly ts.DiagnosticWithLocation[] };
   const first = parseDiagnostics?.[0];
@@ -326,7 +329,9 @@ function nodeAt(file: ts.SourceFile, position: number): ts.Node {
   }
 }
 
-/** Of nodes in the order of the text the one that begins last before a position, if it is around it. */
+/**
+ * The last node that begins before a position, if it encloses the position. The nodes are in the order of the text.
+ */
 function lastFrom(
   nodes: readonly ts.Node[],
   position: number,

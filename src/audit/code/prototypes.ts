@@ -13,7 +13,7 @@ interface Prototype {
 
 const known = new WeakMap<ts.SourceFile, ReadonlyMap<Maker, Prototype>>();
 
-/** What the objects of a function have; null where nothing is assigned to its prototype in its file. */
+/** The members of the objects of a function; null if its file assigns nothing to its prototype. */
 export function prototypeOf(maker: ts.Node): Prototype | null {
   if (!ts.isFunctionDeclaration(maker) && !ts.isFunctionExpression(maker)) return null;
   const file = maker.getSourceFile();

@@ -153,7 +153,7 @@ export class Resolver<File> {
     return null;
   }
 
-  /** Where a package may be: where the dependency points to, where node_modules links to, and by its name. */
+  /** The folders in which a package may be: by its dependency, by a link in node_modules, and by its name. */
   #foldersOf(folder: string, name: string): string[] {
     const found = new Set<string>();
     for (const at of upwards(folder)) {
@@ -164,7 +164,7 @@ export class Resolver<File> {
       const link = this.#manifests.linkIn(at, name);
       if (link !== null) found.add(link);
     }
-    // Of two packages of the same name the nearer one is meant.
+    // If two packages have the same name, the nearer one is meant.
     const named = [...(this.#packagesByName().get(name) ?? [])];
     named.sort((a, b) => relative(folder, a).split(sep).length - relative(folder, b).split(sep).length);
     for (const one of named) found.add(one);
@@ -237,7 +237,7 @@ const BUILDS = /^(dist|build|lib|out|output|es|esm|cjs|umd|compiled|types|typing
 /** The field of a package.json says that it is output, unless it leads out of the package. */
 const ANY = /^(?!\.\.$)/;
 
-/** Where the sources of a package are, below its folder. */
+/** Folders of sources in a package. */
 const SOURCES = ['src', '', 'source', 'lib', 'app'];
 
 /** Conditions of `exports`, those that lead to sources first. */
@@ -269,7 +269,7 @@ function leavesOf(value: unknown): string[] {
   return keys.sort((a, b) => rank(a) - rank(b)).flatMap((key) => leavesOf(value[key]));
 }
 
-/** What `*` stands for where a pattern fits; null where it does not. */
+/** The text that `*` stands for if a pattern matches; null if it does not. */
 function matched(pattern: string, text: string): string | null {
   const star = pattern.indexOf('*');
   if (star < 0) return pattern === text ? '' : null;

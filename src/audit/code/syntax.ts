@@ -44,7 +44,7 @@ export function constructorOf(node: ts.ClassLikeDeclaration): ts.ConstructorDecl
   return null;
 }
 
-/** What `this` is at a place: the class, or the object literal that has the method. */
+/** The meaning of `this` at a place: the class, or the object literal that has the method. */
 export function ownerOfThis(node: ts.Node): ts.ClassLikeDeclaration | ts.ObjectLiteralExpression | null {
   for (let at: ts.Node | undefined = node.parent; at !== undefined; at = at.parent) {
     if (ts.isClassLike(at)) return at;
@@ -97,7 +97,7 @@ export function alternativesOf(expression: ts.Expression): readonly ts.Expressio
   return isEither ? [inner.left, inner.right] : [];
 }
 
-/** What a function returns, in the order of its return statements. */
+/** The returned expressions of a function, in the order of its return statements. */
 export function resultsOf(node: ts.SignatureDeclaration): readonly ts.Expression[] {
   const body = 'body' in node ? node.body : undefined;
   if (body === undefined) return [];

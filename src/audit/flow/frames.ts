@@ -6,7 +6,8 @@ import { isPlace, isTemporary, isWithin, ownerOf, type Place, property, rootOf, 
 import { assign, contains, type Knowledge, type State, withHolders } from './state.js';
 import type { Program } from './types.js';
 
-// What of a state goes with a path into a function that is called, and comes back out of it; and what is dropped.
+// Decides which parts of a state go with a path into a function that is called, which come back out of it, and which
+// are dropped.
 
 /** From so many states on, less is known of those that come to the same place. */
 export const STATES_AT_A_NODE = 48;
@@ -51,7 +52,7 @@ export function withLiveFacts(state: State, node: number, isLive: Liveness): Sta
   for (const [place, fact] of state.facts) {
     if (!lives(place, fact)) continue;
     kept.set(place, fact);
-    // What a live name stands for lives on with it.
+    // The target of a live name stays alive with it.
     const target = fact.startsWith('&') ? state.facts.get(fact.slice(1)) : undefined;
     if (target !== undefined) kept.set(fact.slice(1), target);
   }
@@ -59,8 +60,8 @@ export function withLiveFacts(state: State, node: number, isLive: Liveness): Sta
 }
 
 /**
- * Where paths are too many: what is known of fields goes first, then everything. What was true when the lease was
- * acquired stays: it says who owns it, and is the same on all paths.
+ * If there are too many paths, the facts about fields go first, then all facts. The facts at the acquire call stay:
+ * they show who owns the lease, and are the same on all paths.
  */
 export function withFewerFacts(state: State, keepsVariables: boolean, owning: ReadonlySet<Place>): State {
   const kept = [...state.facts].filter(
@@ -78,8 +79,8 @@ function isFlagBeside(place: Place, fact: string, { holders }: State): boolean {
 }
 
 /**
- * What a function that is called cannot see is put aside, and brought back afterwards. `makes`: it is a constructor, and
- * `this` is the object that it makes.
+ * Puts aside the facts that a called function cannot see, and brings them back afterwards. `makes`: it is a
+ * constructor, and `this` is the object that it makes.
  */
 export function framed(
   state: State,
@@ -105,7 +106,7 @@ export function framed(
     entry: { ...state, facts: inside },
     restore(after) {
       if (!isOut(after) && after.holders.length === 0) return after;
-      // What it found out by itself about fields would only multiply the paths. A constructor has set them.
+      // Facts about fields that the function only tested would multiply the paths. A constructor has set them.
       const stays = (place: Place) => makes || rootOf(place) !== 'this' || inside.has(place);
       const learnt = [...after.facts].filter(([place]) => stays(place));
       return { ...after, facts: new Map([...aside, ...learnt]) };
@@ -132,7 +133,10 @@ export function dropLocals(state: State, id: string): State {
   return { ...state, holders: holders.length > 0 ? holders : state.holders, facts };
 }
 
-/** What a place is called in a method that is called on `receiver`: each `^` stands for the `this` of one caller further out. */
+/**
+ * The name of a place in a method that is called on `receiver`: each `^` stands for the `this` of one caller further
+ * out.
+ */
 export function insideOf(place: Place, receiver: Place): Place {
   const [mark, bare] = cutMark(place);
   if (isWithin(bare, receiver)) return `${mark}this${bare.slice(receiver.length)}`;

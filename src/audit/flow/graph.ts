@@ -20,7 +20,7 @@ export type Test =
 
 export type Comparison = '<' | '<=' | '>' | '>=';
 
-/** What becomes of the promise that a call returns. */
+/** The use of the promise that a call returns. */
 export type Mode = 'plain' | 'awaited' | 'returned' | 'floating';
 
 export interface Call {
@@ -28,7 +28,7 @@ export interface Call {
   readonly isNew: boolean;
   /** The callee as a place: `this.pool.connect`. */
   readonly callee: Place;
-  /** What the method is called on; null for a plain function. */
+  /** The receiver of the method; null for a plain function. */
   readonly receiver: Place | null;
   /** The method or function name, '' where there is none. */
   readonly name: string;
@@ -64,9 +64,9 @@ export type Op =
 export interface FlowNode {
   readonly op: Op;
   readonly ast: ts.Node;
-  /** Where it goes on; a branch has two ways: [true, false]. Empty where it never does. */
+  /** The nodes that follow; a branch has two: [true, false]. Empty if the path ends. */
   readonly next: number[];
-  /** Where it goes if it throws. */
+  /** The node that follows if it throws. */
   readonly thrown: number;
 }
 

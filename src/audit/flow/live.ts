@@ -25,7 +25,7 @@ export function liveness(graph: Graph, id: string, readWithin: ReadonlySet<Place
     if (written !== null) writes.set(written, (writes.get(written) ?? new Set()).add(node));
   });
   const known = new Map<Place, Live>();
-  // What writes a whole writes its parts.
+  // A write of a whole writes its parts.
   const writesOf = (place: Place): Set<number>[] => {
     const found: Set<number>[] = [];
     for (let end = place.length; end > 0; end = place.lastIndexOf('.', end - 1)) {
@@ -39,7 +39,7 @@ export function liveness(graph: Graph, id: string, readWithin: ReadonlySet<Place
     known.set(place, found);
     return found;
   };
-  // What is read as a whole is read in its parts. Null for a place that is read everywhere.
+  // A read of a whole reads its parts. Null for a place that is read everywhere.
   const wholes = new Map<Place, readonly Live[] | null>();
   const wholesOf = (place: Place): readonly Live[] | null => {
     const found = wholes.get(place);

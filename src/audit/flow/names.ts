@@ -1,4 +1,4 @@
-// What a call that is not of the project does with a lease, by its name.
+// The names that show what a call outside of the project does with a lease.
 
 /** Go through a collection with a function. */
 export const EACH = new Set([
@@ -13,7 +13,7 @@ export const EACH = new Set([
   'mapSeries',
   'each',
 ]);
-/** What they are given runs at any later time. */
+/** Their arguments run at any later time. */
 export const LISTENS = /^(on|once|(add|prepend)\w*Listener|subscribe|(after|before)[A-Z]\w*|hook\w*)$/;
 /** Events of what has come to its end well. */
 export const SUCCESS: ReadonlySet<string> = new Set(['end', 'finish', 'done', 'complete', 'completed']);
@@ -22,7 +22,7 @@ export const SCHEDULES =
   /^(setTimeout|setInterval|setImmediate|nextTick|queueMicrotask|requestAnimationFrame)$/;
 /** Call what they are given when they are done, in any case. */
 export const CALLS_BACK = /^(close|end|destroy|quit|finish|stop|cancel|commit|rollback|abort|flush|finally)$/;
-/** Of `Promise`. */
+/** Methods of `Promise`. */
 export const COMBINES = new Set(['all', 'allSettled', 'race', 'any']);
 /** Put it into a collection. */
 export const STORES = new Set(['push', 'unshift', 'add', 'set', 'enqueue', 'assign', 'append']);
@@ -45,10 +45,10 @@ export const SAME_THING = new Set(['bind', 'promise', 'asPromise', 'resolve', 'a
 /** A helper of this name may release what it is given. */
 export const RELEASING =
   /^(_|\$)?(safe(ly)?|maybe|try|close|end|force)?_?(release|close|end|destroy|dispose|free|return|giveBack|checkin|disconnect|shutdown|cleanup|finish|drop|discard|tearDown|recycle)/i;
-/** What they give has the lease in it. */
+/** Their results contain the lease. */
 export const WRAPPING =
   /^(wrap|create|make|build|from|to|drizzle|new|as|promisify|decorate|proxy|bless)(?![a-z])/;
-/** What takes a lease to keep it. */
+/** Names of calls that take a lease to keep it. */
 export const ATTACHING =
   /^(connect|attach|register|adopt|own|manage|track|set(Client|Connection|Session)|defineProperty)$/;
 /** A parameter of this name is called with the result. */

@@ -59,8 +59,8 @@ export function ownerOf(place: Place): string | null {
 }
 
 /**
- * What is left of `place` when `source` is read into another place: '' for the thing itself, `.x` for a part of it.
- * Null if `place` is not within `source`. An element at an unknown position may be any element.
+ * The rest of `place` when `source` is read into another place: '' for the thing itself, `.x` for a part of it. Null
+ * if `place` is not within `source`. An element at an unknown position may be any element.
  */
 export function remainder(place: Place, source: Place): string | null {
   if (isWithin(place, source)) return place.slice(source.length);

@@ -24,11 +24,11 @@ export class Functions implements Program {
   readonly #calls = new Map<Body, Map<ts.Node, number>>();
   readonly #inner = new Map<Body, Body[]>();
   readonly interest = (place: Place): number => {
-    // What a function returns is read by whoever calls it, and other methods may read a field.
+    // The caller reads the result of a function, and other methods may read a field.
     if (rootOf(place).endsWith('|%result')) return 1;
     if (place.startsWith('this.')) return 2;
     const uses = this.#uses.get(place) ?? 0;
-    // What is read as a whole is read in all its parts.
+    // A read of a whole reads all its parts.
     const root = rootOf(place);
     return uses > 0 || root === place ? uses : Math.min(1, this.interest(root));
   };
@@ -128,7 +128,7 @@ export class Functions implements Program {
     return body === null ? null : this.traitsOf(body);
   }
 
-  /** What a function can come to. */
+  /** The ways in which a function can end. */
   #reach(body: Body): Reached {
     if (!('body' in body) || body.body === undefined) return NOTHING;
     const { nodes } = this.graphOf(body);

@@ -75,7 +75,7 @@ export function raiseOf(call: Call, context: RaiseContext): Raise {
   if (onLease) return /^(query|execute)/.test(name) ? 'never' : 'protocol';
   if (callee !== null) {
     if (!callee.throws) return 'never';
-    // What is done about an error is not what fails, unless it throws that error on.
+    // The handling of an error is not the failure, unless it throws that error on.
     return isInHandler(node) && !callee.onlyThrows ? 'protocol' : 'ordinary';
   }
   if (CHECKING.test(name)) return 'ordinary';

@@ -12,8 +12,8 @@ import {
 } from './place.js';
 
 /**
- * What has become of one lease at one point of one path.
- * `none`: not acquired on this path. `lazy`: there, but holding nothing yet (a client that has not connected).
+ * The state of one lease at one point of one path. `none`: not acquired on this path. `lazy`: there, but holding
+ * nothing yet (a client that has not connected).
  */
 export type Status = 'none' | 'lazy' | 'held' | 'released' | 'escaped';
 
@@ -29,7 +29,7 @@ export interface State {
   readonly leftBehind: boolean;
   /** The places that hold the lease; `!` in front: a function that releases it when it is called. */
   readonly holders: readonly Place[];
-  /** What is known of other places. `~` in front: truthy, falsy, nonnull. */
+  /** The facts about other places. `~` in front: truthy, falsy, nonnull. */
   readonly facts: ReadonlyMap<Place, string>;
   /** Not part of the identity: what the finding tells. */
   readonly trail: Trail;
@@ -39,7 +39,7 @@ export interface Trail {
   /** The statement that turned the path from the way to the release: what threw, or the return. */
   readonly bypass: ts.Node | null;
   readonly how: 'throw' | 'return' | 'loop' | null;
-  /** Where in a function that was called it came from. */
+  /** The place in a called function that it came from. */
   readonly cause?: ts.Node | null;
   readonly released: ts.Node | null;
 }
@@ -57,7 +57,7 @@ export const START_STATE: State = {
   trail: NO_TRAIL,
 };
 
-/** What two states have in common only if they are the same; `keys` must be those of the other one. */
+/** The identity of a state: two states are the same if their keys are. `keys` must be those of the other state. */
 export function keyOf(state: State, keys = KEYS): string {
   return keys.of(state);
 }
@@ -109,7 +109,7 @@ export class StateKeys {
   }
 }
 
-/** Of states that no walk compares. */
+/** The keys of states that no walk compares. */
 const KEYS = new StateKeys();
 
 export function withHolders(state: State, holders: Iterable<Place>): State {
@@ -287,7 +287,7 @@ function answerOf(state: State, test: Test, isOf: Knowledge['isOf']): boolean | 
   }
 }
 
-/** What clients, connections, sessions and transactions are asked for to tell one kind from another. */
+/** The methods by which code tells clients, connections, sessions and transactions apart. */
 const METHODS =
   /^(query|execute|exec|run|connect|end|close|destroy|release|on|once|promise|prepare|get|all|begin\w*|start\w*|commit\w*|rollback\w*|abort\w*|escape\w*|format|config|threadId|processID|connection|isTransactionActive|manager)$/;
 
@@ -340,7 +340,7 @@ function isNullish(state: State, place: Place): boolean | null {
   const fact = factOf(state, place);
   if (fact !== null) {
     if (fact === '=null' || fact === '=undefined') return true;
-    // What `getStore()` and its like give is an object or nothing.
+    // `getStore()` and similar methods return an object or nothing.
     if (fact === '~falsy' && place.endsWith('getStore()')) return true;
     return fact === '~falsy' || fact === '=?' ? null : false;
   }
@@ -400,7 +400,7 @@ function isThing(fact: string): boolean {
   return fact === '=object' || fact.startsWith('={') || fact.startsWith('=ƒ');
 }
 
-/** What a place is known to be, as far as it can be compared: `runner.isReleased === false`. */
+/** The known value of a place in a form that can be compared: `runner.isReleased === false`. */
 function comparable(state: State, place: Place): string | null {
   const fact = factOf(state, place);
   if (fact !== null) return fact.startsWith('~') ? null : fact;

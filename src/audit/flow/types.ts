@@ -12,16 +12,16 @@ export interface Site {
   readonly node: ts.CallExpression | ts.NewExpression;
   readonly spec: ResourceSpec;
   readonly pattern: AcquirePattern;
-  /** Where in the result the lease is; `!` in front: what releases it when it is called. */
+  /** The places of the lease in the result; `!` in front: a function that releases it when called. */
   readonly at: readonly string[];
   readonly confidence: 'high' | 'medium' | 'low';
   /** Taken for an acquire by its name, though its function is known: it counts where following that finds nothing. */
   readonly isGuess?: boolean;
   /** The argument of the call, if there is one, is probably given: then it lends nothing. */
   readonly isUnlikely?: boolean;
-  /** What is known of the other parts of the result where the lease is there: `.error` is nothing. */
+  /** The facts about the other parts of the result if the lease is there: `.error` is nothing. */
   readonly facts?: ReadonlyMap<string, string>;
-  /** What must be true for it to lend a fresh one: a wrapper may also give what is there already. */
+  /** The conditions for a fresh lease: a wrapper may also return one that exists already. */
   readonly when: ReadonlyMap<Place, string>;
   /** For a wrapper of the project: its name. */
   readonly via: string | null;
@@ -31,7 +31,7 @@ export interface Site {
   readonly enters?: ReadonlySet<string>;
 }
 
-/** What walks share: graphs and what is known of functions. */
+/** The graphs and the facts about functions, which walks share. */
 export interface Program {
   readonly entities: Entities;
   graphOf(body: Body): Graph;
@@ -49,7 +49,7 @@ export interface Program {
   /** The function of an id, where it is one that was met. */
   bodyOf(id: string): Body | null;
   traitsOf(body: Body): Traits;
-  /** Of the function of the project that a call runs; null where that is not known. */
+  /** The traits of the project's function that a call runs; null if it is not known. */
   calleeTraits(call: Call['node']): Traits | null;
 }
 
@@ -93,6 +93,6 @@ export interface RaiseContext {
   readonly onLease: boolean;
   readonly isSyncLease: boolean;
   readonly protocol: readonly string[];
-  /** What is known of the function that is called: null if it is not of the project. */
+  /** The traits of the called function; null if it does not belong to the project. */
   readonly callee: Pick<Traits, 'throws' | 'onlyThrows' | 'isAsync' | 'isLogger' | 'isQuiet'> | null;
 }

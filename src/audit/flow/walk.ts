@@ -75,7 +75,7 @@ export class Walk {
   readonly follows: boolean;
   readonly remembers: boolean;
   readonly isRepeated: boolean;
-  /** What the site gives goes to a variable as a promise. */
+  /** The site gives a promise, which goes to a variable. */
   readonly isPromised: boolean;
   readonly active = new Set<string>();
   readonly known = new Map<string, Exits>();
@@ -152,7 +152,7 @@ export class Walk {
     const queue: { at: number; state: State }[] = [];
     const go = (at: number | undefined, given: State): void => {
       if (at === undefined) return;
-      // What is in that many places is shared, and nobody ends it here.
+      // A lease in that many places is shared, and nobody ends it here.
       const state = given.holders.length > MANY_HOLDERS ? asEscaped(given) : given;
       const keys = seen.get(at) ?? new Set<string>();
       seen.set(at, keys);
@@ -232,7 +232,7 @@ export class Walk {
         }
         const { yes, no } = decide(state, op.test, this.knowledge);
         const only = this.asksForCallback(state, op.test) ?? branchOfLender(this, state, op.test, node);
-        // What an abort leaves undone, its listeners do.
+        // The listeners of an abort finish what the abort leaves undone.
         const isAbort = op.test.kind === 'truthy' && op.test.place.endsWith('.aborted');
         if (yes !== null && only !== 'no') go(next[0], isAbort ? { ...yes, unlikely: true } : yes);
         if (no !== null && only !== 'yes') go(next[1], no);
@@ -341,8 +341,8 @@ export class Walk {
 }
 
 /**
- * The default of a flag: `autoRelease = true`. A function that takes a lease of its own is judged by what it does where
- * nobody says otherwise; whoever says so answers for it.
+ * The default of a flag: `autoRelease = true`. A function that takes a lease of its own is judged by its default
+ * behavior; a caller that passes the flag is responsible for it.
  */
 function isFlagLeftOut(ast: ts.Node): boolean {
   if (ast.kind !== ts.SyntaxKind.TrueKeyword && ast.kind !== ts.SyntaxKind.FalseKeyword) return false;

@@ -54,7 +54,7 @@ export function punctuated(line: string, { statement }: Lease): string {
 
 interface Layout {
   readonly newline: string;
-  /** What stands before the statement of the acquire call, and what each level adds. */
+  /** The indentation of the statement of the acquire call, and the indentation that each level adds. */
   readonly indent: string;
   readonly unit: string;
 }
@@ -81,7 +81,7 @@ export function moved(
     .join('');
 }
 
-/** Whether something is said beside a statement. */
+/** Whether a statement has a comment beside it. */
 export function hasComment(statement: ts.Statement, { text }: ts.SourceFile): boolean {
   const { start, end } = linesOf(statement, text);
   return text.slice(start, end).trim() !== statement.getText();

@@ -44,7 +44,7 @@ export function intoFinally(lease: Lease, file: ts.SourceFile): Edit[] | null {
   if (ending.endsTransaction !== true && OPENS.test(attempt.getText()) && rollsBack !== true) return null;
   if (![attempt, ...releases].every((one) => hasOwnLines(one, file))) return null;
   const removed = releases.map((one) => linesOf(one, file.text));
-  // Of several, only the bare calls are the same: what is said beside them would get lost.
+  // If there are several releases, only the bare calls are the same: a comment beside one would get lost.
   if (releases.length > 1 && releases.some((one) => hasComment(one, file))) return null;
   const removals = removed.map((lines) => ({ ...lines, text: '' }));
   if (lease.canUse && behind.length === 0 && !releases.some((one) => hasComment(one, file)))
@@ -65,7 +65,7 @@ export function intoFinally(lease: Lease, file: ts.SourceFile): Edit[] | null {
   return [{ start, end, text: ` finally {${body}${newline}${indent}}${between}` }];
 }
 
-/** What stands between the acquire call and a try whose finally releases goes into the try. */
+/** Moves the statements between the acquire call and a try whose finally releases into the try. */
 export function intoTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { rest, name, ending } = lease;
   const at = rest.findIndex(ts.isTryStatement);
@@ -101,7 +101,7 @@ export function intoTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   return [{ start, end: tryBlock.getStart() + 1, text: `${opening}${inside}` }];
 }
 
-/** What follows the acquire call goes into a try of its own, or the lease is declared with `await using`. */
+/** Puts the statements after the acquire call into a try of their own, or declares the lease with `await using`. */
 export function newTry(lease: Lease, file: ts.SourceFile): Edit[] | null {
   const { rest, name, ending } = lease;
   const releases = rest.filter((statement) => isRelease(statement, name, ending.release));

@@ -82,7 +82,7 @@ export function isKept(
       if (part !== null && !isInner) parts.add(part);
       else isSafe &&= isSafeMention(node, isInner, isSync);
     }
-    // What is yielded leaves the function at a point where it may never come back to.
+    // A yield leaves the function at a point to which it may never come back.
     if (ts.isYieldExpression(node)) isSafe = false;
     ts.forEachChild(node, (child) => visit(child, own, isInner || ts.isFunctionLike(node)));
   };

@@ -4,7 +4,7 @@ import type { AcquirePattern, ResourceSpec } from '../types.js';
 export interface CustomResource {
   /** In findings; without, `custom`. */
   readonly id?: string;
-  /** What messages call it: `a session of ours`. */
+  /** The name of the resource in messages: `a session of ours`. */
   readonly title?: string;
   /** Functions and methods that lend it; a class with `new` in front: `new PrismaClient`. */
   readonly acquire: readonly string[];

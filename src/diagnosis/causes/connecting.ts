@@ -97,7 +97,7 @@ interface Sort {
   readonly id: string;
   readonly fault: ConnectFault;
   readonly title: string;
-  /** What the headline says of it. */
+  /** Its part of the headline. */
   readonly clause: string;
   readonly ruledOut: readonly string[];
   readonly missing?: string;
@@ -364,7 +364,7 @@ function causeOf({ id, fault, title, clause, ruledOut, missing, repair, avoid }:
   };
 }
 
-/** What there is to say of a failure whose words are the cause. */
+/** The finding for a failure whose message is the cause. */
 export function foundOf(
   failure: ConnectFailure,
   look: Look,
@@ -393,7 +393,7 @@ export function foundOf(
   };
 }
 
-/** What no rule knows: the words are told as they are. */
+/** Faults that no rule knows: the report quotes the message. */
 const UNKNOWN: ReadonlySet<ConnectFault> = new Set<ConnectFault>([
   'other',
   'disk-full',

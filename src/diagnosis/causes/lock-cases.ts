@@ -4,7 +4,7 @@ import { commonest, type Group, groupsOf, poolerModeOf, SLOW_MS } from '../look.
 import type { Look } from '../types.js';
 import { counted, shortSite, shortTime } from '../words.js';
 
-/** What stands at the root of a chain of lock waits. */
+/** The root of a chain of lock waits. */
 export type Root =
   | { readonly kind: 'backend'; readonly fact: BackendFact; readonly holder: HolderFact | null }
   /** A process that serves no client. */
@@ -50,7 +50,7 @@ function caseOf(group: Group, look: Look): LockCase | null {
     isOfLeases(group) ? holder?.suspect !== true : backend?.backend.state === 'active',
   ).length;
   const isMost = waiters.length * 2 >= live;
-  // Of a server a single wait counts once it is long, be it one of many sessions.
+  // On a whole server a single wait counts only once it is long, among however many sessions.
   if (!isMost && !(group.subject.kind === 'server' && longestMs > SLOW_MS)) return null;
   const roots = waiters.map((waiter) => rootOf(waiter, look));
   const key = commonest(roots.map((one) => keyOf(one.root)));
@@ -160,7 +160,7 @@ export function rootWords({ root, count, waiters }: LockCase, { cwd }: Look): st
   }
 }
 
-/** What is known of the waiters and of the root, a line each. */
+/** The known facts about the waiters and the root, one a line. */
 export function lockEvidence({ waiters, root, middle }: LockCase, { facts }: Look): string[] {
   const text = ({ backend }: BackendFact): string =>
     `pid ${backend.pid} waits ${backend.waitType}/${backend.waitEvent ?? '?'}${backend.lockMode == null ? '' : ` ${backend.lockMode}${backend.lockRelation == null ? '' : ` on ${printable(backend.lockRelation)}`}`} for ${shortTime(backend.queryMs)}, blocked by ${backend.blockedBy.join(', ') || 'nobody seen'}`;

@@ -35,7 +35,7 @@ function queuedWords({ of: { pool }, queued, all }: NonNullable<Group['queue']>)
   return `${queued} of ${counted(all, 'lease')} queue in PgBouncer for ${counted(servers, 'server connection')}`;
 }
 
-/** What suffers in a group: itself, and for a pooler's pool the leases that queue there. */
+/** The subjects that a group affects: itself, and for a pooler's pool the leases that queue there. */
 export function keysOf({ subject, queue }: Group, look: Look): readonly string[] {
   if (queue !== undefined) return [subject.key, queue.of.key];
   const pooler = look.facts.poolerPools.find(({ key }) => key === subject.key);
@@ -55,7 +55,7 @@ export function lockFound(one: LockCase, look: Look, more: Partial<Found> = {}, 
   return {
     severity: group.suffers ? 'bad' : 'warn',
     subject: group.subject,
-    // One chain is told once: for those who suffer, or else for the server.
+    // One chain is reported once: for the affected pools, or otherwise for the server.
     explains: [
       ...(group.subject.kind === 'server' ? [] : keysOf(group, look)),
       ...sources.map((source) => `locks ${source}`),

@@ -16,7 +16,7 @@ interface PoolGroup {
   readonly address: string;
 }
 
-/** Where a pool connects; pools of one address in one process belong together. */
+/** The address of a pool; pools with the same address in one process belong together. */
 function addressOf({ pool }: PoolFact): string {
   const { address } = pool.observed ?? {};
   if (address !== null && address !== undefined && (address.host !== null || address.database !== null))
@@ -249,7 +249,7 @@ export const secondPool: Cause = {
   },
 };
 
-/** What libraries take where they are told nothing. */
+/** The defaults of libraries. */
 const DEFAULT_SIZES: ReadonlyMap<string, number> = new Map([
   ['pg', 10],
   ['mysql2', 10],
@@ -328,7 +328,7 @@ export const connectionChurn: Cause = {
       const { created, acquired } = counters;
       const recent = look.recent(fact);
       if (created === null || acquired === null || acquired < LEAST_ACQUIRES) return [];
-      // What is open now was opened once, as it must be.
+      // Each connection that is open now was opened once, which is necessary.
       const again = created - (live ?? 0);
       const share = again / acquired;
       if (share < CHURN || look.isExplained(fact.key) || look.isExplained(`churn ${fact.key}`)) return [];
@@ -476,7 +476,7 @@ export const zombies: Cause = {
           (backend.connectedMs ?? 0) > 60_000,
       );
       const live = facts.pools.reduce((sum, { pool }) => sum + (pool.live ?? 0), 0);
-      // Of one role and database, too: many sessions have no name at all.
+      // The name has the role and the database in it, too: many sessions have no name of their own.
       const nameOf = ({ backend: { application, user, database } }: BackendFact): string =>
         JSON.stringify([application ?? '', user, database]);
       const names = new Set(silent.map(nameOf));

@@ -94,7 +94,7 @@ export const sessionStateThroughPooler: Cause = {
         severity: 'warn',
         subject: poolSubject(fact),
         explains: [`state ${fact.key}`],
-        // Whatever it leads to at this moment, as a lock that stays, is told first.
+        // Its present effect comes first, for example a lock that stays.
         weight: 0,
         words: `${printable(fact.pool.name)}: ${counted(total, 'statement')} set session state (${kinds.join(', ')}) through PgBouncer in transaction mode${site}: other clients get it`,
         evidence: found.map(({ what, count }) => `${count} x ${printable(what)}`),

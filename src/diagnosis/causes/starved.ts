@@ -9,7 +9,10 @@ export function starvedPools({ facts }: Look): readonly PoolerPoolFact[] {
   );
 }
 
-/** What suffers where the server behind a pooler takes no connection: its pools, and pools that it refuses for that. */
+/**
+ * The subjects that suffer if the server behind a pooler takes no connection: its pools, and pools that it refuses
+ * for that reason.
+ */
 export function starvedKeys(look: Look): readonly string[] {
   const refused = look.facts.pools.filter(({ pool }) => {
     const fault = connectFaultOf(pool.createError, pool.observed?.createErrorCode ?? null);

@@ -61,7 +61,7 @@ interface Sort {
   readonly codes: readonly string[];
   readonly text?: RegExp;
   readonly least?: number;
-  /** What the headline says, after `145 of 480 statements fail`. */
+  /** The rest of the headline after `145 of 480 statements fail`. */
   readonly clause: string;
   readonly ruledOut?: readonly string[];
   readonly missing?: string;

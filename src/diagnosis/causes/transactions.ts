@@ -250,7 +250,7 @@ export const poolerVictim: Cause = {
   },
 };
 
-/** Of leases that are held through other work the oldest; one that is older is a leak. */
+/** Reports the oldest lease that is held through other work; a lease that is older still is a leak. */
 export const remoteCall: Cause = {
   id: 'remote-call-in-transaction',
   title: 'Transactions stay open through work that is none of the database (HTTP, mail, computing)',

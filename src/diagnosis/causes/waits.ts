@@ -36,7 +36,7 @@ interface Wait {
 }
 
 function waitsOf(look: Look, activity: Activity, leastMs = SLOW_MS): readonly Wait[] {
-  // Whoever waits for the lock of such a backend waits for the same thing.
+  // Sessions that wait for the lock of such a backend wait for the same thing.
   const isRoot = activity === 'sync' || activity === 'client';
   const behindIt = new Set(
     (isRoot ? lockCases(look) : []).flatMap(({ root, waiters }) =>
@@ -98,7 +98,7 @@ function timeOf({ backend, holder }: Member): number {
   return backend?.backend.queryMs ?? holder?.holder.ageMs ?? 0;
 }
 
-/** What the members of a group are to whoever suffers. */
+/** The relation of a group's members to its subject. */
 function nounOf({ subject, queue }: Group): string {
   if (subject.kind === 'pool') return queue === undefined ? 'lease' : 'active backend';
   return subject.kind === 'pooler' ? 'server' : 'active backend';
@@ -114,7 +114,7 @@ function waitFound(wait: Wait, look: Look, clause: string, more: Partial<Found> 
     severity: suffers || subject.kind === 'server' ? (suffers ? 'bad' : 'warn') : 'warn',
     subject,
     explains: [
-      // It is told once: for those who suffer, or else for the server.
+      // It is reported once: for the affected pools, or otherwise for the server.
       ...(subject.kind === 'server' ? [] : keysOf(group, look)),
       ...sources.flatMap((source) => [
         `${activity} ${source}`,

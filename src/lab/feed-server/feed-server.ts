@@ -25,7 +25,7 @@ export interface FeedServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What a client has not read yet; beyond it ticks are left out, as venues do. */
+/** The limit of data that a client has not read yet; beyond it ticks are left out, as venues do. */
 const MAX_BUFFERED_BYTES = 4e6;
 
 /** Serves a Feed on real sockets, on loopback. */

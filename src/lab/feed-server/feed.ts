@@ -9,7 +9,7 @@ export interface FeedRules {
   readonly messagesPerSecond?: number | null;
 }
 
-/** What goes wrong on purpose, from when it is set until it is set otherwise. */
+/** Faults on purpose. Each lasts until it is set again. */
 export interface FeedFaults {
   /** Replies come so much later. */
   readonly replyDelayMs: number;
@@ -73,11 +73,11 @@ export interface FeedPeer {
   send(text: string): void;
   /** Breaks the connection off. */
   terminate(): void;
-  /** Neither reads nor answers from now on, as a peer that has lost power: nobody is told. */
+  /** Stops reading and answering without notice, as a peer that has lost power. */
   freeze(): void;
 }
 
-/** What a client does on its connection. */
+/** The actions of a client on its connection. */
 export interface FeedSession {
   receive(text: string): void;
   /** The client sent a ping: that counts as a message. */
@@ -280,7 +280,7 @@ export class Feed {
       if (faults.refuse.includes(symbol)) return [{ symbol, reason: 'unknown symbol' }];
       if (session.symbols.has(symbol)) {
         this.#repeated++;
-        // As most venues do: whoever subscribes is told the latest.
+        // Most venues send the latest tick to each new subscriber.
         if (!faults.mute) session.peer.send(this.#tick(symbol));
         return [];
       }

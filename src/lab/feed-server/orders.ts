@@ -1,6 +1,6 @@
 import type { FeedFacts, FeedFaults } from './feed.js';
 
-/** What takes orders: a feed of jsonFeed's protocol, or a simulated venue. */
+/** A feed that takes orders: one of jsonFeed's protocol, or a simulated venue. */
 export interface OrderedFeed {
   faults: FeedFaults;
   facts(): FeedFacts;
@@ -8,7 +8,7 @@ export interface OrderedFeed {
   freeze(count: number): number;
 }
 
-/** What a feed in another process can be told to do. */
+/** The orders to a feed in another process. */
 export type FeedOrder =
   | { readonly kind: 'facts' }
   | { readonly kind: 'drop'; readonly count: number }

@@ -12,7 +12,7 @@ export class SlidingWindow {
   /** When there is room for one more: `now`, or later. */
   roomAt(now: number): number {
     this.#forget(now);
-    // What goes without asking (pings) may have filled it beyond the limit.
+    // Pings need no permission and may have filled it beyond the limit.
     const blocking = this.#stamps[this.#stamps.length - this.#most];
     return blocking === undefined ? now : blocking + this.#windowMs;
   }

@@ -21,7 +21,7 @@ export interface StressVenue {
   /** One that the venue does not know. */
   unknown(at: number): string;
   adapter(url: string): FeedVenue;
-  /** What becomes of an unknown symbol: venues that confirm nothing cannot refuse it. */
+  /** The outcome of an unknown symbol: venues that confirm nothing cannot refuse it. */
   readonly unknownBecomes: 'refused' | 'assumed' | 'live';
   /** The running number of the events of a symbol, which shows what is missing and what comes twice. */
   numberOf(data: unknown): number;

@@ -33,7 +33,7 @@ export interface StressOptions {
 const PING_MS = 500;
 const STALE_MS = 1000;
 const REQUEST_MS = 2000;
-/** A half-open peer is told from a slow one by this; a share of the symbols comes and goes in each round. */
+/** The share of the symbols that comes and goes in each round. It distinguishes a half-open peer from a slow one. */
 const CHURN_SHARE = 0.05;
 const LOOK_MS = 20;
 const SLEEPER_MS = 2000;
@@ -319,7 +319,7 @@ class StressRun {
   }
 
   async #quiet(): Promise<StressCheck> {
-    // What was let go in this round is taken again first: each begins with all symbols.
+    // First subscribes again to the symbols that it dropped in this round: each round begins with all symbols.
     const gone = this.#symbols.filter((symbol) => !this.#holder.symbols.has(symbol));
     const back = await this.#until('places for what comes back', () => {
       const { symbols, releasing, capacity } = this.#pool.snapshot().feed;
@@ -432,7 +432,7 @@ function newRecord() {
   };
 }
 
-/** What the pool itself throws is a failed check as well, and no end of the run. */
+/** An error of the pool itself is a failed check as well, and does not end the run. */
 async function held(work: () => Promise<StressCheck[]>): Promise<StressCheck[]> {
   try {
     return await work();

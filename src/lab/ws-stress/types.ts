@@ -1,4 +1,4 @@
-/** What is done to the feed. */
+/** The faults of the feed. */
 export const STRESS_FAULTS = ['drop', 'half-open', 'slow', 'reject', 'mute', 'rate-limit', 'rotate'] as const;
 export type StressFault = (typeof STRESS_FAULTS)[number];
 
@@ -45,7 +45,7 @@ export interface StressResult {
     readonly bytes: number;
     readonly gaps: number;
     readonly gapSymbols: number;
-    /** Of the subscriber that takes its ticks every two seconds. */
+    /** The figures of the subscriber that takes its ticks every two seconds. */
     readonly conflated: number;
     readonly dropped: number;
     readonly strays: number;

@@ -55,7 +55,7 @@ function race(walk: Walk, state: State, call: Call, from: Place): Outcome {
   const others = rivals(walk, call);
   const won = assign(state, call.to, property(from, ELEMENT), false, walk.knowledge);
   const rejecting = others.filter((one) => canReject(walk, one));
-  // Of a promise from elsewhere nobody knows whether it ever rejects.
+  // For a promise from elsewhere it is unknown whether it ever rejects.
   const isDoubtful = rejecting.every((one) => ts.isIdentifier(one) || ts.isPropertyAccessExpression(one));
   const late = {
     ...lateState(state, from),
@@ -92,7 +92,7 @@ function lateState(state: State, from: Place): State {
   return { ...state, holders: state.holders.filter((one) => !isWithin(one.replace('!', ''), from)) };
 }
 
-/** What a lease is raced with. */
+/** The other promises of a race. */
 function rivals(walk: Walk, { node }: Call): ts.Expression[] {
   const list = ts.isTaggedTemplateExpression(node) ? undefined : node.arguments?.[0];
   if (list === undefined || !ts.isArrayLiteralExpression(list)) return [];

@@ -48,7 +48,7 @@ export function invokeInline(walk: Walk, state: State, call: Call, body: Body, d
   return outcome;
 }
 
-/** What becomes of a `new Promise(executor)`: where it was rejected, who awaits it has an error. */
+/** The outcome of a `new Promise(executor)`: after a rejection, its awaiter has an error. */
 function settled(state: State, call: Call, body: Body, given: Outcome): Outcome {
   const rejected = given.next.filter((one) => one.rejecting && !state.rejecting);
   const outcome = {
@@ -80,7 +80,7 @@ function usesReject(executor: ts.SignatureDeclaration): boolean {
   return name !== undefined && executor.getText().split(name.getText()).length > 2;
 }
 
-/** What a callback throws ends the process; an async one's rejection does not. */
+/** An error in a callback ends the process; the rejection of an async one does not. */
 export function thrownByCallback(walk: Walk, body: Body, thrown: readonly State[]): State[] {
   const isAsync = walk.program.traitsOf(body).isAsync;
   return thrown.map((one) => (isAsync || one.rejecting ? one : { ...one, unlikely: true }));
@@ -131,7 +131,7 @@ export function sees(walk: Walk, body: Body, state: State): boolean {
 
 export function mentions(walk: Walk, body: Body, state: State): boolean {
   const text = body.getText();
-  // What was handed to this function may know the lease.
+  // A parameter of this function may know the lease.
   for (const param of walk.given.keys()) if (text.includes(lastSegment(param))) return true;
   return state.holders.some((holder) => {
     const names = holder.replace('!', '').split('.');
@@ -280,7 +280,7 @@ export function invokeFunction(
   };
 }
 
-/** What a function has put into an object that it was given is in there for the caller, too. */
+/** A value that a function has put into an object of its caller is in there for the caller, too. */
 function handedBack(walk: Walk, before: State, after: State, body: Body, args: readonly Place[]): State {
   const { params, reassigned } = walk.program.graphOf(body);
   let state = after;
@@ -288,7 +288,7 @@ function handedBack(walk: Walk, before: State, after: State, body: Body, args: r
     const arg = args[index];
     if (arg === undefined || !isPlace(arg) || reassigned.has(param)) return;
     for (const [place, fact] of after.facts) {
-      // What it has found out, and not done, would only multiply the paths.
+      // Facts that it only tested, and did not set, would multiply the paths.
       if (!fact.startsWith('=') || !place.startsWith(`${param}.`) || before.facts.get(place) === fact)
         continue;
       state = withFact(state, arg + place.slice(param.length), fact);
@@ -354,10 +354,10 @@ function isWatched(walk: Walk, call: Call, bodies: readonly Body[], state: State
   return bodies.some((body) => !containsNode(outer, body) && walk.isEndedBy(body, state));
 }
 
-/** What only opens the lease, or takes a connection out of a pool that is one. */
+/** Calls that only open the lease, or take a connection out of a pool that is one. */
 const OPENS = /^(connect|open|initialize|ping|getConnection|acquire|authenticate|bind|login)$/;
 
-/** Whether a callback is told of an error first. */
+/** Whether a callback receives an error first. */
 export function takesError(body: Body): boolean {
   return isFunction(body) && body.parameters.length > 0 && ERROR.test(nameOfFirst(body));
 }

@@ -22,7 +22,7 @@ export function saying(walk: Walk, call: Call, given: Outcome, before: State): O
       thrown = thrown.map((one) => withLeaseFact(one, asked, '=?'));
     } else if (falseAfter.includes(name) || ENDS.test(sql)) {
       next = next.map((one) => withLeaseFact(one, asked, '=false'));
-      // What a failed rollback leaves behind is as good as ended. After a failed commit the server decides.
+      // After a failed rollback the lease counts as ended. After a failed commit the server decides.
       const failed = UNDOES.test(name) || UNDOES.test(sql.trim()) ? '=false' : `=${afterFailedCommit}!`;
       thrown = thrown.map((one) => withLeaseFact(one, asked, failed));
     }
@@ -40,7 +40,7 @@ function disarmed(walk: Walk, { receiver, name }: Call, outcome: Outcome, before
   };
 }
 
-/** What a fresh lease answers. */
+/** The answers of a fresh lease. */
 export function freshAnswers(walk: Walk, state: State): State {
   return (walk.site.spec.answers ?? []).reduce(
     (one, { asked }) => withLeaseFact(one, asked, '=false'),

@@ -176,8 +176,8 @@ function asHeld(state: State): State {
 export function armedBy(walk: Walk, state: State, call: Call, isOn: boolean, isHanded: boolean): State {
   if (state.status !== 'lazy') return state;
   const { armedBy } = walk.site.pattern;
-  // What a function of the project does with it is followed; an object made of it uses it later, if at all.
-  // Where nothing is followed, a function of Python that takes a session uses it.
+  // The analysis follows what a function of the project does with it; an object made of it uses it later, if at all.
+  // If nothing is followed, a function of Python that takes a session uses it.
   const isFollowed = isOfProject(walk, call) && (walk.follows || !isPython(call.node));
   const isGivenAway =
     isHanded &&
@@ -221,7 +221,7 @@ export function raisedBy(walk: Walk, before: State, armed: State, call: Call, on
         callee,
       });
   if (raise === 'never') return [];
-  // What fails to connect holds nothing.
+  // A lease that fails to connect holds nothing.
   const { armedBy, holdsOnFailure } = walk.site.pattern;
   const isOpening =
     raise === 'protocol' || (holdsOnFailure !== true && armedBy?.includes(call.name) === true);

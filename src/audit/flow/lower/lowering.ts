@@ -25,7 +25,7 @@ export type Frame =
       readonly kind: 'finally';
       readonly finish: () => void;
       readonly outerThrown: number;
-      /** Where returns enter their copy of the finally block. */
+      /** The node where returns enter their copy of the finally block. */
       returnAt: number | null;
     };
 

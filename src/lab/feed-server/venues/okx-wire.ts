@@ -18,7 +18,7 @@ export interface OkxWireOptions {
   readonly rules?: Partial<VenueRules>;
   /** Whether a message about a symbol is lost on its way. */
   readonly loses?: (symbol: string) => boolean;
-  /** Whose logins are accepted. */
+  /** The account whose logins are accepted. */
   readonly account?: { readonly apiKey: string; readonly secretKey: string; readonly passphrase: string };
 }
 

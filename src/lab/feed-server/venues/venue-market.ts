@@ -13,7 +13,7 @@ export interface VenuePeer {
   freeze(): void;
 }
 
-/** What a client does on its connection. */
+/** The actions of a client on its connection. */
 export interface VenueEnd {
   received(frame: string | Buffer): void;
   pinged(): void;
@@ -21,7 +21,7 @@ export interface VenueEnd {
   detached(): void;
 }
 
-/** What a venue has seen. */
+/** The counts of a venue. */
 export interface VenueFacts extends FeedFacts {
   /** Connections that the venue ended for their age. */
   readonly aged: number;

@@ -1,4 +1,4 @@
-/** What a venue allows, and what it does by the clock. Durations are in milliseconds; null: it does not. */
+/** The limits of a venue, and its actions by the clock. Durations are in milliseconds; null: it has none. */
 export interface VenueRules {
   /** Connections at once; one more is refused with HTTP 429. */
   readonly connections: number;
@@ -85,8 +85,8 @@ export interface VenueSession {
   /** Tells of an event of a symbol that the connection has. */
   tick(event: MarketEvent): void;
   heartbeat?(): void;
-  /** The client is above a limit of frames or requests. True if the frame is to be read all the same. */
+  /** The client is above a limit of frames or requests. Returns true if the venue still reads the frame. */
   tooFast?(): void;
-  /** The connection ends soon, for its age or since it is told to leave. */
+  /** The connection ends soon, because of its age or because the venue asks the client to leave. */
   leaving?(): void;
 }
