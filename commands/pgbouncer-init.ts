@@ -10,7 +10,7 @@ import { ExitCode } from '../src/cli/exit-codes.js';
 import { flag, list, value } from '../src/cli/options.js';
 import { didYouMean } from '../src/cli/suggest.js';
 import { choice, path, text, type ValueType } from '../src/cli/value-types.js';
-import { cutUrl } from '../src/db/database.js';
+import { cutUrl } from '../src/db/cut-url.js';
 import { serverOf } from '../src/db/drivers/pg.js';
 import {
   checkPostgresUrl,

@@ -1,7 +1,6 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { askAndAttach } from '../src/attach/ask.js';
 import type { Attached } from '../src/attach/attach.js';
 import { fileFault } from '../src/base/file-fault.js';
 import { ValueError } from '../src/base/units.js';
@@ -327,6 +326,7 @@ function exitCodeOf({ sources }: Tick): ExitCode {
 /** Throws where it cannot be attached, and where the user does not want it. */
 async function attachedTo(pid: number, { options: { yes }, io }: Context): Promise<Attached> {
   if (!yes) requireTerminal(io);
+  const { askAndAttach } = await import('../src/attach/ask.js');
   const attached = await askAndAttach({
     ...{ pid, name: null, leakAfterMs: DEFAULT_LEAK_MS, ownPid: io.pid, abort: io.interrupts.abort },
     owner: ownerIn(io),

@@ -1,6 +1,6 @@
 import { maskUrl } from '../base/secrets.js';
 import { parseCount, ValueError } from '../base/units.js';
-import { cutUrl } from '../db/database.js';
+import { cutUrl } from '../db/cut-url.js';
 import { locateMysql } from '../db/mysql-place.js';
 import { hostsOf, isLoopback, locatePostgres } from '../db/postgres-place.js';
 import { parseTarget } from '../loadtest/workloads/registry.js';

@@ -335,8 +335,8 @@ function perCall(node: ts.CallExpression | ts.NewExpression, spec: ResourceSpec)
   if (escapes || use === null) return null;
   const message =
     end === null
-      ? 'a pool is made in each call and never ended: each leaves its connections behind'
-      : 'a pool is made and ended in each call: every one connects anew, and no limit holds for all of them';
+      ? 'each call creates a pool and never ends it, so its connections stay open'
+      : 'each call creates and ends a pool, so every call connects again, and no limit covers all calls';
   return { rule: 'pool-per-call', at: end ?? use, here: end === null ? 'used here' : 'ended here', message };
 }
 

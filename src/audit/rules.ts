@@ -61,7 +61,7 @@ export async function cancel(id: number, isDry: boolean) {
     client.release();
   }
 }`,
-    exceptions: 'A return within a try whose finally releases is none.',
+    exceptions: 'A return within a try whose finally releases the lease is not reported.',
   },
   'not-released-on-throw': {
     title: 'a statement between the acquire and the release that may throw',
@@ -198,7 +198,7 @@ export async function ping() {
     client.release();
   }
 }`,
-    exceptions: 'A release that is handed on to be called, as in .finally(client.release), is none.',
+    exceptions: 'A release that another call receives, as in .finally(client.release), is not reported.',
   },
   'released-not-owned': {
     title: 'a release of a lease that may be the one of the caller',
@@ -223,10 +223,10 @@ export async function next(given?: PoolClient) {
     if (given === undefined) client.release();
   }
 }`,
-    exceptions: 'A release under a condition that asks who owns the lease is none. Always a note.',
+    exceptions: 'A release under a condition that asks who owns the lease is not reported. Always a note.',
   },
   'pool-per-call': {
-    title: 'a pool that is made anew in each call',
+    title: 'a pool that each call creates again',
     why: 'Connecting costs more than most queries, and the limit of each pool holds for one call only: together they use up the server.',
     leaks: `import { Pool } from 'pg';
 export async function getData(id: number) {

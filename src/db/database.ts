@@ -12,8 +12,7 @@ import type {
   DatabaseTarget,
   DatabaseUrl,
 } from './connection.js';
-import { readMysqlUrl } from './drivers/mysql-url.js';
-import { readPostgresUrl } from './drivers/pg-url.js';
+import { cutUrl } from './cut-url.js';
 import { DRIVERS } from './drivers/registry.js';
 import { DatabaseError } from './errors.js';
 import { databaseOptionProblems } from './option-names.js';
@@ -160,15 +159,6 @@ function foreignOptions(driver: DatabaseDriver, options: DatabaseOptions): strin
   return [...new Set(others)]
     .filter((name) => options[name] !== undefined && !driver.options.includes(name))
     .map((name) => `${name} is no option of ${driver.dialect}`);
-}
-
-/** Cuts a URL, or a connection string of libpq, into its parts. null where it has no scheme. */
-export function cutUrl(url: string): DatabaseUrl | null {
-  const server = readPostgresUrl(url) ?? readMysqlUrl(url);
-  if (server !== null) return server;
-  const [, scheme, rest, query = ''] = /^([a-z][a-z0-9+.-]+):([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
-  if (scheme === undefined || rest === undefined) return null;
-  return { scheme: scheme.toLowerCase(), rest, params: new URLSearchParams(query) };
 }
 
 function unknownScheme(url: string, parts: DatabaseUrl | null): string {

@@ -1,7 +1,7 @@
 import { registerSecret } from '../base/secrets.js';
 import { ValueError } from '../base/units.js';
 import type { DatabaseOptions } from './connection.js';
-import { cutUrl } from './database.js';
+import { cutUrl } from './cut-url.js';
 import { mysqlDriver, mysqlServerOf } from './drivers/mysql.js';
 
 /** How to reach a MySQL or MariaDB server, as the URL and the environment say. */

@@ -4,7 +4,7 @@ import { percentDecoded, percentEncoded } from '../base/percent.js';
 import { registerSecret } from '../base/secrets.js';
 import { parseBoolean, ValueError } from '../base/units.js';
 import type { DatabaseOptions } from './connection.js';
-import { cutUrl } from './database.js';
+import { cutUrl } from './cut-url.js';
 import { pgDriver, serverOf } from './drivers/pg.js';
 
 /** How to reach a PostgreSQL server, as the URL and the environment say. */

@@ -218,7 +218,7 @@ export class HttpPool implements BrandedPool, AsyncDisposable {
     const { method = 'GET', signal } = options;
     // undici adds a listener for each request.
     if (signal !== undefined) allowManyListeners(signal);
-    if (!METHOD.test(method)) throw optionError('the method of the request is none');
+    if (!METHOD.test(method)) throw optionError(`${JSON.stringify(method)} is not an HTTP method`);
     const given = options.body ?? null;
     const fault = bodyFault(given);
     if (fault !== null) throw optionError(fault);

@@ -85,7 +85,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       expr: `${diagnosis.name}{severity="warning"} == 1`,
       forMs: 5 * MINUTE,
       severity: 'warning',
-      summary: `${ofCause}: nobody suffers yet`,
+      summary: `${ofCause}: no caller is affected yet`,
       description:
         'The diagnosis of all sources together ({{ $labels.source }}) has named it for five minutes.',
       runbook: explained,
@@ -139,7 +139,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       expr: `increase(${pool.timedOut.name}[5m]) > 0`,
       forMs: 0,
       severity: 'critical',
-      summary: `${ofPool} lets callers wait in vain`,
+      summary: `${ofPool} has acquire timeouts`,
       description: '{{ $value | humanize }} timeouts in five minutes: as many failed requests.',
       runbook:
         'The error of the application says what held the connections: the longest lease and its line of code. Run\n' +
@@ -152,7 +152,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       forMs: 4 * MINUTE,
       severity: 'critical',
       summary: `${ofPool} cannot open connections`,
-      description: '{{ $value | humanize }} attempts have failed in three minutes, and it goes on.',
+      description: '{{ $value | humanize }} attempts have failed in three minutes, and attempts still fail.',
       runbook:
         'poolctl top shows the message of the last attempt. Refused: the server or PgBouncer is down, or is somewhere\n' +
         'else. Authentication: the password or userlist.txt has changed. Too many clients: see PostgresConnectionsNearLimit.',
@@ -168,7 +168,7 @@ export function alertRules(limits: AlertLimits = ALERT_LIMITS): readonly AlertRu
       summary: `${ofPool} loses connections`,
       description: '{{ $value | humanize }} connections were given up as broken in ten minutes.',
       runbook:
-        'After a restart or failover of the database this is right, and ends by itself. If it goes on, something between\n' +
+        'After a restart or failover of the database this is normal, and ends by itself. If it continues, something between\n' +
         'closes idle connections: switch pre-ping on (DB_POOL_PRE_PING=true), and set pool_recycle below the shortest\n' +
         'timeout on the way (server_idle_timeout, server_lifetime, firewalls).',
     },

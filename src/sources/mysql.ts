@@ -1,5 +1,5 @@
 import { ValueError } from '../base/units.js';
-import { cutUrl } from '../db/database.js';
+import { cutUrl } from '../db/cut-url.js';
 import { mysqlDriver } from '../db/drivers/mysql.js';
 import { DatabaseError, isConnectionLost } from '../db/errors.js';
 import { locateMysql, mysqlServerUrl } from '../db/mysql-place.js';

@@ -1,5 +1,5 @@
 import { registerSecretsIn } from '../base/secrets.js';
-import { cutUrl } from '../db/database.js';
+import { cutUrl } from '../db/cut-url.js';
 import { suggestUrl } from '../db/suggest-url.js';
 import { addressError } from './errors.js';
 import { masking } from './masking.js';

@@ -1,7 +1,7 @@
 import { ignore } from '../base/promises.js';
 import { ValueError } from '../base/units.js';
 import type { Connection, DatabaseTarget } from '../db/connection.js';
-import { cutUrl } from '../db/database.js';
+import { cutUrl } from '../db/cut-url.js';
 import { pgDriver } from '../db/drivers/pg.js';
 import { accessOptions, locatePostgres, serverUrl } from '../db/postgres-place.js';
 import { addressError, SourceError } from './errors.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDatabase, cutUrl } from '../../src/db/database.js';
+import { cutUrl } from '../../src/db/cut-url.js';
+import { createDatabase } from '../../src/db/database.js';
 import { mysqlDriver, mysqlServerOf } from '../../src/db/drivers/mysql.js';
 import { locateMysql, mysqlServerUrl } from '../../src/db/mysql-place.js';
 import { suggestUrl } from '../../src/db/suggest-url.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { maskSecrets } from '../../src/base/secrets.js';
-import { createDatabase, cutUrl } from '../../src/db/database.js';
+import { cutUrl } from '../../src/db/cut-url.js';
+import { createDatabase } from '../../src/db/database.js';
 import { checkPostgresUrl, hostsOf, ignoredRemark, locatePostgres } from '../../src/db/postgres-place.js';
 import { suggestUrl } from '../../src/db/suggest-url.js';
 

@@ -258,7 +258,7 @@ class FeedRun {
       const [first] = refusals;
       return new FeedError(
         'ERR_FEED_TIMEOUT',
-        `${origin} takes none of the symbols (${refused}); of '${first?.symbol}' it is told: ${first?.reason}`,
+        `${origin} accepts none of the symbols (${refused}); for '${first?.symbol}' it answered: ${first?.reason}`,
         { hint: 'name symbols that it knows with --symbol or --symbols-file' },
       );
     }

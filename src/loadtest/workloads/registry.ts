@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.js';
 import { maskUrl } from '../../base/secrets.js';
 import { ValueError } from '../../base/units.js';
-import { cutUrl, type Database } from '../../db/database.js';
+import { cutUrl } from '../../db/cut-url.js';
+import type { Database } from '../../db/database.js';
 import { checkMysqlUrl, type MysqlPlaceAccess } from '../../db/mysql-place.js';
 import { checkPostgresUrl, type PostgresAccess } from '../../db/postgres-place.js';
 import { suggestUrl } from '../../db/suggest-url.js';

@@ -54,7 +54,7 @@ const RULES: Readonly<Record<Finding['kind'], string>> = {
   'used-after-release': 'A lease is used after its release.',
   'dead-release': 'A release is named but not called.',
   'released-not-owned': 'A lease is released that belongs to the caller.',
-  'pool-per-call': 'A pool is made anew in each call.',
+  'pool-per-call': 'Each call creates a pool of its own.',
   'held-through-work': 'A lease is held through work that does not need it.',
   'module-session': 'A whole module shares one lease.',
 };

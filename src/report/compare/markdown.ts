@@ -13,7 +13,7 @@ export function renderMarkdown(comparison: Comparison): string {
     changeWords(metric),
     intervalWords(metric),
     metric.shift === null
-      ? `not told: ${metric.why ?? ''}`
+      ? `not judged: ${metric.why ?? ''}`
       : metric.regressed
         ? `**${SHIFT_WORDS[metric.shift]}**`
         : SHIFT_WORDS[metric.shift],

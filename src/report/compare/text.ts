@@ -77,7 +77,7 @@ function metricLines({ metrics }: Comparison, paint: Palette): string[] {
 }
 
 function shiftWords({ shift, regressed }: MetricChange): string {
-  if (shift === null) return 'not told';
+  if (shift === null) return 'not judged';
   return regressed ? SHIFT_WORDS[shift].toUpperCase() : SHIFT_WORDS[shift];
 }
 

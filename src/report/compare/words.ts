@@ -18,7 +18,7 @@ export function reasonOf({ metrics, regressions, tolerance }: Comparison): strin
   }
   const told = metrics.filter(({ shift }) => shift !== null);
   const untold = metrics.find(({ shift }) => shift === null);
-  const but = untold === undefined ? '' : `; ${untold.title} is not told: ${untold.why}`;
+  const but = untold === undefined ? '' : `; ${untold.title} is not judged: ${untold.why}`;
   const better = told.filter(({ shift }) => shift === 'better').length;
   const worse = told.filter(({ shift }) => shift === 'worse').length;
   if (better + worse === 0) return `no difference shown${but}`;

@@ -40,5 +40,5 @@ export function stageLines(stages: readonly StageRow[] | null, { paint, width }:
 }
 
 export function stageWord({ held, why }: StageRow): string {
-  return held === null ? 'not told' : held ? 'held' : `broken: ${why}`;
+  return held === null ? 'not judged' : held ? 'held' : `broken: ${why}`;
 }
