@@ -9,7 +9,7 @@ export interface PoolEvents<R> extends EmitterEvents {
   create: { resource: R; slotId: number; tookMs: number };
   createFailed: { error: Error; failures: number; retryInMs: number };
   wait: { waiting: number };
-  acquire: { leaseId: number; slotId: number; resource: R; waitedMs: number | null };
+  acquire: { leaseId: number; slotId: number; resource: R; waitedMs: number };
   acquireTimeout: { error: PoolTimeoutError };
   acquireAborted: { waitedMs: number };
   release: { leaseId: number; slotId: number; heldMs: number | null };

@@ -201,9 +201,9 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     }
   }
 
-  /** The time, where lending and releasing need it. */
+  /** The time, where lending and releasing need it. A listener to `acquire` needs it, too: the event tells the wait. */
   #now(): number {
-    return this.#timed ? this.settings.clock.now() : 0;
+    return this.#timed || this.#events.acquire.active ? this.settings.clock.now() : 0;
   }
 
   /** An idle resource that can be lent as it is; null if there is none, or others wait for it. */
@@ -288,7 +288,7 @@ export class QueuePool<R> implements LeaseOwner<R>, BrandedPool, AsyncDisposable
     const { leaseId, resource, slotInfo } = slot;
     this.#events.acquire.emit({
       ...{ leaseId, slotId: slotInfo.slotId, resource: resource as R },
-      waitedMs: this.#timed ? waitedMs : null,
+      waitedMs,
     });
   }
 

@@ -3,6 +3,13 @@ import type { PoolSetup } from '../../snapshot/pool.js';
 import { framesOf } from '../frames.js';
 import type { LeaseRecorder, OpenLease } from './recorder.js';
 
+/** Earlier versions of poolctl tell no wait where the pool does not measure it. */
+interface AcquireEvent {
+  readonly leaseId: number;
+  readonly slotId: number;
+  readonly waitedMs: number | null;
+}
+
 /** Records a pool of our own by its events. */
 export function recordOwnPool(
   pool: QueuePool<object>,
@@ -46,11 +53,13 @@ export function recordOwnPool(
     };
   });
   const offs = [
-    pool.on('acquire', ({ leaseId, slotId, waitedMs }) => {
+    pool.on('acquire', ({ leaseId, slotId, waitedMs }: AcquireEvent) => {
+      // Its wait is not known, and would count as none.
+      if (waitedMs === null) return;
       const now = clock.now();
       leaseOf[slotId] = leaseId;
       since[slotId] = now;
-      waited[slotId] = waitedMs ?? 0;
+      waited[slotId] = waitedMs;
       sites[slotId] = tape.wantsSite(now) ? (framesOf(pool.siteOfLease(slotId))[0]?.site ?? null) : null;
     }),
     pool.on('release', ({ leaseId, slotId }) => {
