@@ -35,6 +35,7 @@ import {
 import { RecordingPacker } from '../src/top/recording-file.js';
 import { jsonLine, onceReport } from '../src/top/report.js';
 import type { Feed } from '../src/top/session.js';
+import { threadedSizes } from '../src/top/size-thread.js';
 import type { SocketOwner } from '../src/watch/directory.js';
 import { DEFAULT_LIMIT_BYTES } from '../src/watch/record/to-file.js';
 import { actOn } from './top-actions.js';
@@ -189,7 +190,7 @@ export const command = defineCommand({
       if (given.attach !== null) attached = await attachedTo(given.attach, context);
       leases = await openLeases(context);
       if (recording === null) sources = await sourcesOf(context, attached?.source ?? null, leases);
-      if (isScreen(context)) await showScreen(context, sources, recording, recorder);
+      if (isScreen(context)) await showScreen(context, sources, { recording, recorder, leases });
       else return await print(context, sources, recording, recorder);
     } finally {
       await Promise.allSettled(sources.map(async (source) => source[Symbol.asyncDispose]()));
@@ -212,14 +213,21 @@ function isScreen({ options: { once, json, output }, io }: Context): boolean {
   );
 }
 
+/** The recording that is played, and those that are made. */
+interface Recordings {
+  readonly recording: Recording | null;
+  readonly recorder: Recorder | null;
+  readonly leases: LeaseFiles | null;
+}
+
 async function showScreen(
   context: Context,
   sources: readonly StatsSource[],
-  recording: Recording | null,
-  recorder: Recorder | null,
+  { recording, recorder, leases }: Recordings,
 ): Promise<void> {
   const { io, options: given } = context;
   const { clock } = io;
+  await using sizes = leases === null ? null : threadedSizes(() => leases.sources, clock);
   const { runSession } = await import('../src/top/session.js');
   const timing = { clock, intervalMs: given.interval };
   const feed = recorded(
@@ -239,9 +247,10 @@ async function showScreen(
         intervalMs: given.interval,
         allowActions: given.allowActions,
         mode: given.demo ? 'demo' : recording === null ? null : 'replay',
+        recordsLeases: leases !== null,
       },
       act: given.allowActions ? (action) => actOn(action, context.arguments.sources, io) : null,
-      stop: io.interrupts.stop,
+      ...{ sizes, stop: io.interrupts.stop },
     });
   } finally {
     await feed[Symbol.asyncDispose]();

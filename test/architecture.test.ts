@@ -45,7 +45,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ws: ['pool', 'snapshot', 'base'],
   http: ['pool', 'snapshot', 'base'],
   lab: ['ib', 'ws', 'snapshot', 'base'],
-  top: ['leases', 'diagnosis', 'sources', 'watch', 'pool', 'report', 'snapshot', 'base'],
+  top: ['sizing', 'leases', 'diagnosis', 'sources', 'watch', 'pool', 'report', 'snapshot', 'base'],
   health: ['diagnosis', 'sources', 'watch', 'pool', 'snapshot', 'base'],
   metrics: ['diagnosis', 'sources', 'watch', 'pool', 'snapshot', 'base'],
   report: ['base'],

@@ -42,6 +42,7 @@ export const BINDINGS: readonly Binding[] = [
   view('5', 4, 'PgBouncer: its pools'),
   view('6', 5, 'Events: what has happened while you looked'),
   view('7', 6, 'Servers: transactions, cache, temporary files, deadlocks'),
+  view('8', 7, 'Sizes: the size that each pool needs, from the leases that are recorded'),
   {
     keys: ['tab'],
     command: { do: 'nextView', by: 1 },

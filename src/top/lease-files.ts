@@ -3,6 +3,7 @@ import { Meta } from '../leases/format.js';
 import type { AppReading } from '../snapshot/reading.js';
 import type { LeaseSink } from '../sources/lease-sink.js';
 import { BlockFile } from '../watch/record/block-file.js';
+import type { RecordedSource } from './sized-pools.js';
 
 export interface LeaseFilesOptions {
   /** The file of the first application that records; the others append the number of their process and a counter. */
@@ -30,6 +31,7 @@ export class LeaseFiles implements LeaseSink {
   /** By recording; null where it has ended, or could not be written. */
   readonly #files = new Map<string, BlockFile | null>();
   readonly #paths: string[] = [];
+  readonly #sources: RecordedSource[] = [];
   readonly #problems: string[] = [];
 
   constructor(options: LeaseFilesOptions) {
@@ -39,6 +41,11 @@ export class LeaseFiles implements LeaseSink {
   /** Files with leases in them. */
   get paths(): readonly string[] {
     return this.#paths;
+  }
+
+  /** The same files, each with the source that it came from. Later ones of a source come later. */
+  get sources(): readonly RecordedSource[] {
+    return this.#sources;
   }
 
   /** Recordings that have ended early, or did not begin. */
@@ -76,6 +83,8 @@ export class LeaseFiles implements LeaseSink {
       );
       this.#files.set(recording, file);
       this.#paths.push(own);
+      // A later connection to a source has its number behind the name.
+      this.#sources.push({ source: recording.replace(/ #\d+$/, ''), path: own });
       return file;
     } catch (error) {
       this.#end(recording, null, (error as Error).message);

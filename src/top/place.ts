@@ -1,4 +1,13 @@
-export const VIEWS = ['pools', 'holders', 'backends', 'blocking', 'pgbouncer', 'events', 'servers'] as const;
+export const VIEWS = [
+  'pools',
+  'holders',
+  'backends',
+  'blocking',
+  'pgbouncer',
+  'events',
+  'servers',
+  'sizes',
+] as const;
 export type ViewName = (typeof VIEWS)[number] | 'help';
 
 export const GROUPINGS = ['application', 'user', 'database', 'site'] as const;
@@ -10,6 +19,8 @@ export type Place =
   | { readonly kind: 'pool'; readonly pool: string }
   /** The connections of a pool of broker connections. */
   | { readonly kind: 'broker'; readonly pool: string }
+  /** The size that a pool needs. */
+  | { readonly kind: 'size'; readonly pool: string }
   | { readonly kind: 'lease'; readonly lease: string }
   | { readonly kind: 'backend'; readonly backend: string }
   | { readonly kind: 'clients'; readonly poolerPool: string }

@@ -5,6 +5,7 @@ import type { Tick } from '../snapshot/reading.js';
 import { bindingOf, type KeyCommand } from './keys.js';
 import { GROUPINGS, type Spot, spotAt, VIEWS } from './place.js';
 import { contentOf, type SelectOptions, selectedBackend, selectedIndex } from './select.js';
+import type { SizeReply } from './size-thread.js';
 import { bodyRows } from './sizes.js';
 import { here, INTERVALS_MS, type ScreenEvent, type Size, type State } from './state.js';
 
@@ -15,7 +16,8 @@ export type Message =
   | { readonly type: 'resize'; readonly size: Size }
   /** The result of the requested action. */
   | { readonly type: 'acted'; readonly done: boolean; readonly words: string }
-  | { readonly type: 'mode'; readonly mode: string | null };
+  | { readonly type: 'mode'; readonly mode: string | null }
+  | { readonly type: 'sizes'; readonly sizes: SizeReply };
 
 const EVENTS_KEPT = 500;
 const LONGEST_FILTER = 80;
@@ -25,15 +27,18 @@ export interface StateOptions {
   readonly intervalMs: number;
   readonly allowActions?: boolean;
   readonly mode?: string | null;
+  /** Whether leases are recorded, which give the sizes that pools need. */
+  readonly recordsLeases?: boolean;
 }
 
 export function initialState(
-  { size, intervalMs, allowActions = false, mode = null }: StateOptions,
+  { size, intervalMs, allowActions = false, mode = null, recordsLeases = false }: StateOptions,
   options: SelectOptions,
 ): State {
   const state = {
     latest: null,
     shown: null,
+    sizes: recordsLeases ? { pools: [], problem: null } : null,
     events: [],
     trail: [spotAt({ kind: 'view', view: 'pools' })],
     sorts: {},
@@ -65,6 +70,7 @@ function isSameContent(before: State, after: State): boolean {
     left.filter === entered.filter &&
     before.shown === after.shown &&
     before.events === after.events &&
+    before.sizes === after.sizes &&
     before.sorts === after.sorts &&
     before.grouping === after.grouping &&
     before.size === after.size
@@ -81,6 +87,8 @@ function step(state: State, message: Message, options: SelectOptions): State {
       return { ...state, size: message.size };
     case 'mode':
       return { ...state, mode: message.mode };
+    case 'sizes':
+      return { ...state, sizes: message.sizes };
     case 'acted':
       return {
         ...state,

@@ -28,6 +28,7 @@ import { type HolderGroup, holderGroupTable, holderTable } from './views/holders
 import { clientTable, poolerTable } from './views/pgbouncer.js';
 import { poolRow, poolTable } from './views/pools.js';
 import { serverRows, serverTable } from './views/servers.js';
+import { sizingRows, sizingTable, sizingText } from './views/sizes.js';
 
 export type SelectOptions = MomentOptions;
 
@@ -68,6 +69,8 @@ export function contentOf(state: Omit<State, 'content'>, options: SelectOptions)
           return table(eventTable, state.events);
         case 'servers':
           return table(serverTable, serverRows(facts.servers, state.shown?.servers ?? NO_SERVER_HISTORY));
+        case 'sizes':
+          return table(sizingTable, sizingRows(facts, history, state.sizes));
         case 'help':
           return text('Help', helpLines(state));
       }
@@ -84,6 +87,13 @@ export function contentOf(state: Omit<State, 'content'>, options: SelectOptions)
         fact === undefined ? [] : brokerRows(fact),
         fact === undefined ? 'Pool that has gone' : brokerWords(fact),
       );
+    }
+    case 'size': {
+      const row = sizingRows(facts, history, state.sizes).find(({ fact }) => fact.key === place.pool);
+      if (row === undefined) return text('Size', goneLines('pool'));
+      const { text: lines, table: rows, notes } = sizingText(row, options);
+      const wrapped = (some: readonly Line[]): Line[] => wrapLines(some, state.size.columns - 1);
+      return { kind: 'text', title: 'Size', lines: [...wrapped(lines), ...rows, ...wrapped(notes)] };
     }
     case 'group':
       return place.view === 'holders'

@@ -3,6 +3,7 @@ import type { Tick } from '../snapshot/reading.js';
 import { type Keyboard, openKeys } from './keyboard.js';
 import { initialState, type Message, reduce, type StateOptions } from './reduce.js';
 import { openScreen, sizeOf, type Terminal } from './screen.js';
+import type { Sizes } from './size-thread.js';
 import type { BackendAction, State } from './state.js';
 import type { ScreenDrawing, Store } from './store.js';
 
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly act:
     | ((action: BackendAction) => Promise<{ readonly done: boolean; readonly words: string }>)
     | null;
+  /** The sizes that pools need; null where no leases are recorded. Default: null. */
+  readonly sizes?: Sizes | null;
   /** Ends the screen. */
   readonly stop: AbortSignal;
 }
@@ -100,6 +103,7 @@ export async function runSession(options: SessionOptions): Promise<void> {
           (tick) => dispatch({ type: 'tick', tick }),
           () => dispatch({ type: 'mode', mode: 'end of the recording' }),
         );
+        options.sizes?.start((sizes) => dispatch({ type: 'sizes', sizes }));
       }
     }
     await over;

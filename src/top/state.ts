@@ -1,6 +1,7 @@
 import type { Moment } from '../diagnosis/moment.js';
 import type { Content } from './content.js';
 import { type Grouping, type Sort, type Spot, spotAt } from './place.js';
+import type { SizeReply } from './size-thread.js';
 
 export type Prompt =
   | { readonly kind: 'filter'; readonly text: string; readonly before: string }
@@ -29,6 +30,8 @@ export interface State {
   readonly shown: Moment | null;
   /** The table or text at the current place, made from `shown`. */
   readonly content: Content;
+  /** The sizes that pools need; null where no leases are recorded. */
+  readonly sizes: SizeReply | null;
   /** Newest first. */
   readonly events: readonly ScreenEvent[];
   /** From the first place to the one that is drawn. Never empty. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRecording } from '../../src/leases/file.js';
 import { bin, dist, poolctl, type Running, start } from '../helpers/bin.js';
+import { startInTerminal } from '../helpers/terminal.js';
 import { KINDS, type RunningProgram, startProgram } from './programs.js';
 
 const kinds = KINDS.filter(({ name }) => name === 'generic-pool');
@@ -80,6 +81,30 @@ describe('poolctl top --record-leases', { timeout: 60_000 }, () => {
     const recording = await recordUses(program, screen, 20);
     expect(recording).toMatchObject({ end: 'stopped', lostBytes: 0 });
     expect(recording.pools).toHaveLength(1);
+  });
+
+  it('shows the size that a pool needs, once there are enough leases', async () => {
+    const program = await published();
+    const screen = startInTerminal(
+      ['top', '--interval=100ms', '--record-leases', join(folder, 'leases.rec')],
+      {
+        columns: 120,
+        env: { XDG_RUNTIME_DIR: folder },
+      },
+    );
+    await screen.shows(/no reading yet/);
+    await program.act('use');
+    await screen.shows(/generic-p/);
+    screen.type('8');
+    await screen.shows(/generic-pool.*not enough leases yet \(\d of 100\)/);
+    for (let n = 0; n < 120; n++) await program.act('use');
+    // One connection is enough for uses that come one after another.
+    await screen.shows(/generic-pool +\S+ +7 +\S+ +1 +\S+ +-6/);
+    screen.type('\r');
+    await screen.shows(/1 connection, down from 7/);
+    screen.type('q');
+    expect(await screen.ended).toBe(0);
+    expect(screen.output()).toContain('leases are recorded; see: poolctl size');
   });
 
   it('leaves a recording of poolctl run alone, and a file that is none', async () => {

@@ -38,7 +38,7 @@ describe('the screen', () => {
     [[], { kind: 'view', view: 'pools' }],
     [['2'], { kind: 'view', view: 'holders' }],
     [['tab', 'tab'], { kind: 'view', view: 'backends' }],
-    [['shift-tab'], { kind: 'view', view: 'servers' }],
+    [['shift-tab'], { kind: 'view', view: 'sizes' }],
     [['enter'], { kind: 'pool' }],
     [['enter', 'enter'], { kind: 'lease' }],
     [['enter', 'enter', 'escape'], { kind: 'pool' }],

@@ -20,7 +20,11 @@ export function headlineOf({ recommendation, recordedSize, little }: PoolSizing)
         ? ', as it is now'
         : `, ${size > recordedSize ? 'up' : 'down'} from ${recordedSize}`;
   const average = `${little.meanInUse.toFixed(1)} leases are out on average`;
-  return `${size} connections${change}. The p99 wait is ${formatMs(p99Ms)}${load}, below ${formatMs(targetMs)}; ${average}`;
+  return `${connections(size)}${change}. The p99 wait is ${formatMs(p99Ms)}${load}, below ${formatMs(targetMs)}; ${average}`;
+}
+
+function connections(count: number): string {
+  return `${count} ${count === 1 ? 'connection' : 'connections'}`;
 }
 
 /** Sentences beside the recommendation. */
@@ -38,11 +42,13 @@ export function adviceOf(pool: PoolSizing, cwd: string): string[] {
       : []),
     ...(growthAllowed === null || size === null
       ? []
-      : [`${size} connections are enough up to ${growthAllowed.toFixed(1)}x the recorded load.`]),
+      : [
+          `${connections(size)} ${size === 1 ? 'is' : 'are'} enough up to ${growthAllowed.toFixed(1)}x the recorded load.`,
+        ]),
     ...(shorten === null
       ? []
       : [
-          `Shorten ${placeOf(shorten.site, cwd)} instead: it holds connections for ${formatShare(shorten.holdShare, 0)} of their time in use, ${formatMs(shorten.meanHoldMs)} each. With half of that ${shorten.sizeIfHalved} ${shorten.sizeIfHalved === 1 ? 'connection is' : 'connections are'} enough.`,
+          `Shorten ${placeOf(shorten.site, cwd)} instead: it holds connections for ${formatShare(shorten.holdShare, 0)} of their time in use, ${formatMs(shorten.meanHoldMs)} each. With half of that ${connections(shorten.sizeIfHalved)} ${shorten.sizeIfHalved === 1 ? 'is' : 'are'} enough.`,
         ]),
     ...excluded.map((one) => excludedWords(one, cwd)),
     ...(startup.acquires === 0

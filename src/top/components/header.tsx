@@ -56,6 +56,7 @@ function placeName(place: Place): string {
       return VIEW_TITLES[place.view];
     case 'pool':
     case 'broker':
+    case 'size':
       return 'Pool';
     case 'lease':
       return 'Lease';

@@ -27,16 +27,19 @@ export function Tabs({ trail, atMs, mode, paused, intervalMs, hasSources }: Tabs
   const rest = hasSources ? [] : [mode, atMs === null ? null : timeOfDay(atMs)];
   const right = [...rest, rate].filter((one) => one !== null).join(' ');
 
-  const tabsOf = (isLong: boolean): Span[] => [
+  const tabsOf = (isLong: boolean, gap = ' '): Span[] => [
     ...VIEWS.map((view, at): Span => {
       const isOpen = view === open;
-      const text = isLong || isOpen ? ` ${at + 1} ${VIEW_TITLES[view]} ` : ` ${at + 1} `;
+      const text =
+        isLong || isOpen ? ` ${at + 1} ${VIEW_TITLES[view]} ` : `${at === 0 ? ' ' : gap}${at + 1} `;
       return isOpen && !isHelp ? { text, tone: 'strong', inverse: true } : { text };
     }),
-    { text: isLong ? ' ? Help ' : ' ? ', inverse: isHelp },
+    { text: isLong ? ' ? Help ' : `${gap}? `, inverse: isHelp },
   ];
-  const long = tabsOf(true);
-  const tabs = lengthOf(long) + right.length <= width ? long : tabsOf(false);
+  const fits = (line: Line, words: string): boolean => lengthOf(line) + words.length <= width;
+  const [long, short, dense] = [tabsOf(true), tabsOf(false), tabsOf(false, '')];
+  const narrow = !fits(short, ` ${rate}`) && fits(dense, ` ${rate}`) ? dense : short;
+  const tabs = fits(long, right) ? long : narrow;
   const room = width - lengthOf(tabs) - 1;
   // PAUSED must be visible, whatever else is not.
   const shown = [right, rate].find((text) => text.length <= room);

@@ -8,5 +8,6 @@ export const VIEW_TITLES: Readonly<Record<ViewName, string>> = {
   pgbouncer: 'PgBouncer',
   events: 'Events',
   servers: 'Servers',
+  sizes: 'Sizes',
   help: 'Help',
 };

@@ -81,7 +81,7 @@ function machineUse({ backend: { use } }: BackendFact): Line[] {
   return [field('uses', `${cpu}, ${formatSize(use.memoryBytes)} of memory, ${io}`)];
 }
 
-export function goneLines(what: 'lease' | 'backend'): Line[] {
+export function goneLines(what: 'lease' | 'backend' | 'pool'): Line[] {
   return [[{ text: `this ${what} is not there any more`, tone: 'warn' }]];
 }
 
