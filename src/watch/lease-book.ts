@@ -145,22 +145,26 @@ export class LeaseBook implements ConnectionBook {
    */
   beginLate(lent: Iterable<object>, pending: number): void {
     this.#olderWaiters = pending;
-    for (const resource of lent) this.#meet(resource, true);
+    for (const resource of lent) this.#meet(resource);
   }
 
   /** Meets the resources that went to a caller who waited before the watch began. Does nothing once there are none left. */
   meetLent(lent: () => Iterable<object>): void {
     if (this.#olderWaiters === 0) return;
-    for (const resource of lent()) {
-      if (this.#olderWaiters > 0 && this.#meet(resource, false)) this.#olderWaiters--;
-    }
+    for (const resource of lent()) this.lendOlder(resource);
   }
 
-  /** Whether it was new. Counts its acquire among those that were asked for, unless that caller is counted already. */
-  #meet(resource: object, asks: boolean): boolean {
+  /** Lends a resource to a caller who waited before the watch began. Does nothing where there is none left. */
+  lendOlder(resource: object): void {
+    // From now on it counts among those that were seen to ask.
+    if (this.#olderWaiters > 0 && this.#meet(resource)) this.#olderWaiters--;
+  }
+
+  /** Whether it was new. Counts its acquire among those that were asked for. */
+  #meet(resource: object): boolean {
     const note = noteOn(resource) ?? this.#noteFor(resource, true);
     if (note.leaseId !== 0) return false;
-    if (asks) this.#asked++;
+    this.#asked++;
     this.#acquired++;
     note.book = this;
     note.leaseId = this.#acquired;
@@ -174,8 +178,9 @@ export class LeaseBook implements ConnectionBook {
     return true;
   }
 
-  /** Does nothing where no lease of it is known. */
+  /** Does nothing where no lease of it is known, unless it went to a caller who waited before the watch began. */
   release(resource: object): void {
+    this.lendOlder(resource);
     const note = noteOn(resource);
     if (note === null || note.leaseId === 0) return;
     const now = this.clock.now();

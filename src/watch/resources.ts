@@ -15,6 +15,7 @@ export function stateOf(resource: object): ResourceState {
     if (isPgClient(resource)) return pgState(resource);
     if (isMysqlConnection(resource)) return mysqlState(resource);
     if (isMariadbConnection(resource)) return mariadbState(resource);
+    if (isMysqljsConnection(resource)) return mysqljsState(resource);
     const state = connectionState(resource);
     if (state !== null) return { ...state, localPort: null };
   } catch {
@@ -33,6 +34,8 @@ export function watchConnection(resource: object, note: Note): void {
   } else if (isMysqlConnection(resource)) {
     for (const name of ['query', 'execute']) hookQuery(resource, name);
     hookCommands(resource);
+  } else if (isMysqljsConnection(resource)) {
+    hookQuery(resource, 'query');
   } else return;
   note.book?.seesStatements();
 }
@@ -206,7 +209,8 @@ interface PgClient {
   /** Its connection is gone: nothing will be answered on it. */
   readonly _ended?: unknown;
   readonly readyForQuery?: unknown;
-  readonly _queryQueue: readonly unknown[];
+  /** Its name before pg 8.17 is `queryQueue`, which later versions keep as a deprecated getter. */
+  readonly _queryQueue?: readonly unknown[];
   readonly _sentQueryQueue?: readonly unknown[];
 }
 
@@ -216,24 +220,21 @@ interface Stream {
 }
 
 function isPgClient(resource: object): resource is PgClient {
-  return (
-    hasMethods(resource, ['query', '_pulseQueryQueue']) && Array.isArray(plainValue(resource, '_queryQueue'))
-  );
+  return hasMethods(resource, ['query', '_pulseQueryQueue']) && Array.isArray(queueOf(resource));
 }
 
-function pgState({
-  processID,
-  connection,
-  readyForQuery,
-  _ended,
-  _queryQueue,
-  _sentQueryQueue,
-}: PgClient): ResourceState {
+function queueOf(client: object): unknown {
+  return plainValue(client, '_queryQueue') ?? plainValue(client, 'queryQueue');
+}
+
+function pgState(client: PgClient): ResourceState {
+  const { processID, connection, readyForQuery, _ended, _sentQueryQueue } = client;
+  const queued = [queueOf(client), _sentQueryQueue].some((queue) => Array.isArray(queue) && queue.length > 0);
   // pg-native has neither: its queue alone does not tell.
   const busy = typeof readyForQuery !== 'boolean' ? null : !readyForQuery;
   if (_ended === true) return { busy: false, localPort: null, backendPid: null };
   return {
-    busy: busy === null ? null : busy || _queryQueue.length > 0 || (_sentQueryQueue?.length ?? 0) > 0,
+    busy: busy === null ? null : busy || queued,
     localPort: portOf(connection?.stream),
     backendPid: typeof processID === 'number' ? processID : null,
   };
@@ -256,6 +257,30 @@ function mysqlState(connection: MysqlConnection): ResourceState {
     // After its first command there is an undefined one whenever it is idle.
     busy: '_command' in connection ? Boolean(_command) || (_commands?.length ?? 0) > 0 : null,
     localPort: portOf(stream),
+    backendPid: typeof threadId === 'number' ? threadId : null,
+  };
+}
+
+/** A connection of mysql, the library before mysql2. */
+interface MysqljsConnection {
+  readonly threadId?: unknown;
+  readonly _socket?: Stream;
+  readonly _protocol: { readonly _queue: readonly unknown[] };
+}
+
+function isMysqljsConnection(resource: object): resource is MysqljsConnection {
+  const protocol = plainValue(resource, '_protocol');
+  return (
+    hasMethods(resource, ['query', 'changeUser']) &&
+    isObject(protocol) &&
+    Array.isArray(plainValue(protocol, '_queue'))
+  );
+}
+
+function mysqljsState({ threadId, _socket, _protocol }: MysqljsConnection): ResourceState {
+  return {
+    busy: _protocol._queue.length > 0,
+    localPort: portOf(_socket),
     backendPid: typeof threadId === 'number' ? threadId : null,
   };
 }

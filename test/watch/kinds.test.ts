@@ -8,7 +8,9 @@ import { Pool as TarnPool } from 'tarn';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { type Watched, watch } from '../../src/watch/index.js';
+import { LeaseBook } from '../../src/watch/lease-book.js';
 import { placeOf } from '../../src/watch/pools/requests.js';
+import { tarnPool } from '../../src/watch/pools/tarn.js';
 import { thisProcess } from '../../src/watch/process.js';
 import { stateOf } from '../../src/watch/resources.js';
 import { Watcher } from '../../src/watch/watcher.js';
@@ -56,6 +58,21 @@ describe('a watched pool of tarn', () => {
     create.go();
     pool.release(await acquired);
     expect(seen(watched)).toMatchObject({ live: 1, idle: 1, inUse: 0, creating: 0, waiting: 0 });
+  });
+
+  it('may be one of tarn 2, which validates at once and has no list for it', () => {
+    const pool = {
+      ...{ acquire() {}, release() {}, numUsed() {}, numPendingAcquires() {}, _destroy() {} },
+      ...{ max: 10, destroyed: false, free: [], pendingCreates: [] },
+      ...{ used: [{ resource: {} }], pendingAcquires: [{}, {}] },
+    };
+    expect(tarnPool.isOne(pool)).toBe(true);
+    expect(tarnPool.read(pool, new LeaseBook(systemClock))).toMatchObject({
+      size: 10,
+      inUse: 1,
+      idle: 0,
+      waiting: 2,
+    });
   });
 
   it('counts what is being validated as idle, and whoever it is for as waiting', async () => {
@@ -222,6 +239,8 @@ it('of a resource that is no connection nothing is known, whatever its fields ar
   expect(stateOf(fields)).toEqual(unknown);
 });
 
+const BEFORE_8_17 = { _queryQueue: undefined };
+
 it.each<[string, object, boolean | null]>([
   ['that is ready, and has nothing to send', { readyForQuery: true }, false],
   ['in whose query the server is', { readyForQuery: false }, true],
@@ -229,6 +248,8 @@ it.each<[string, object, boolean | null]>([
   ['that has sent a query ahead', { readyForQuery: true, _sentQueryQueue: [{}] }, true],
   ['that has sent none ahead', { readyForQuery: true, _sentQueryQueue: [] }, false],
   ['of pg-native, which does not say', { _queryQueue: [{}] }, null],
+  ['before 8.17 that has nothing to send', { readyForQuery: true, ...BEFORE_8_17, queryQueue: [] }, false],
+  ['before 8.17 that has a query to send', { readyForQuery: true, ...BEFORE_8_17, queryQueue: [{}] }, true],
 ])('a client of pg %s', (_, own, busy) => {
   const client = { query() {}, _pulseQueryQueue() {}, _queryQueue: [], processID: 7, ...own };
   expect(stateOf(client)).toEqual({ busy, localPort: null, backendPid: 7 });

@@ -41,6 +41,20 @@ describe('the accounts of a watched pool', () => {
     expect(counters()).toMatchObject({ acquired: 2, released: 2 });
   });
 
+  it('count an earlier caller once, also where its lease came and went between two readings', () => {
+    const { book, things, counters } = start();
+    book.beginLate([], 3);
+    expect(counters(3)).toMatchObject({ acquired: 0, timedOut: 0 });
+    book.release(things[0]!);
+    expect(counters(2)).toMatchObject({ acquired: 1, released: 1, timedOut: 0 });
+    book.meetLent(() => [things[1]!]);
+    expect(counters(1)).toMatchObject({ acquired: 2, released: 1, timedOut: 0 });
+    // The third one gives up, and nothing that comes later hides it.
+    expect(counters(0)).toMatchObject({ acquired: 2, timedOut: 1 });
+    book.release(things[1]!);
+    expect(counters(0)).toMatchObject({ acquired: 2, released: 2, timedOut: 1 });
+  });
+
   it('know the most that were out at once, and list the oldest lease first', () => {
     const { book, things, holders } = start();
     book.lend(things[1]!, null);

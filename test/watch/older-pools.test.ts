@@ -45,6 +45,16 @@ describeWithMariaDb('a watched pool of mysql', () => {
       ],
       setup: { prePing: true, acquireTimeoutMs: 'never' },
     });
+    one.query('select 1 as held', () => {});
+    expect(seen()?.holders).toMatchObject([
+      {
+        busy: true,
+        lastSql: 'select 1 as held',
+        backendPid: expect.any(Number),
+        localPort: expect.any(Number),
+      },
+      { busy: false, lastSql: null },
+    ]);
     one.release();
     const third = await waiting;
     expect(seen()).toMatchObject({ inUse: 2, waiting: 0, counters: { acquired: 3, released: 1 } });

@@ -147,7 +147,9 @@ function hookPgPool(target: PgPool, bookOf: (pool: PgPool) => LeaseBook | null):
       function acquireClientWatched(this: PgPool, client, item, idleListener, isNew, ...more) {
         const { timedOut, [ASKED]: asked } = item as PendingItem;
         // Before the call: it hands the client over, and may get it back, before it returns.
-        if (asked !== undefined && timedOut !== true) bookOf(this)?.lend(client as object, asked);
+        const book = timedOut === true ? null : bookOf(this);
+        if (asked === undefined) book?.lendOlder(client as object);
+        else book?.lend(client as object, asked);
         return acquireClient.call(this, client, item, idleListener, isNew, ...more);
       },
   );

@@ -10,13 +10,14 @@ import {
   type Request,
 } from './requests.js';
 
-/** The parts of tarn's pool (knex, mssql) that are read or hooked. */
+/** The parts of tarn's pool (knex, mssql; tarn 2 and 3) that are read or hooked. */
 export interface TarnPool {
   readonly max: number;
   readonly used: readonly { readonly resource: object }[];
   readonly free: readonly { readonly resource: object }[];
   readonly pendingAcquires: readonly unknown[];
-  readonly pendingValidations: readonly unknown[];
+  /** Not there in tarn 2 (knex 0.19 and 0.20), which validates at once. */
+  readonly pendingValidations?: readonly unknown[];
   readonly pendingCreates: readonly unknown[];
   readonly destroyed: boolean;
   readonly acquireTimeoutMillis?: number;
@@ -27,7 +28,7 @@ export const tarnPool: PoolKind<TarnPool> = {
   driver: 'tarn',
   madeBy: 'destroyed',
   isOne: (value): value is TarnPool =>
-    hasMethods(value, ['acquire', 'release', 'numUsed', 'numPendingAcquires', 'numPendingValidations']),
+    hasMethods(value, ['acquire', 'release', 'numUsed', 'numPendingAcquires']),
   hook(target, bookOf) {
     hook(
       target,
@@ -72,19 +73,20 @@ export const tarnPool: PoolKind<TarnPool> = {
   nameOf: ({ used: [used], free: [free] }) => placeOf(used?.resource ?? free?.resource, 'tarn'),
   read(pool) {
     // One that is being validated is among those in use already.
-    const inUse = pool.used.length - pool.pendingValidations.length;
-    const waiting = pool.pendingAcquires.length + pool.pendingValidations.length;
+    const validating = pool.pendingValidations ?? [];
+    const inUse = pool.used.length - validating.length;
+    const waiting = pool.pendingAcquires.length + validating.length;
     const creating = pool.pendingCreates.length;
-    const first = pool.pendingValidations[0] ?? pool.pendingAcquires[0];
+    const first = validating[0] ?? pool.pendingAcquires[0];
     return {
       size: pool.max,
       live: pool.used.length + pool.free.length + creating,
-      idle: pool.free.length + pool.pendingValidations.length,
+      idle: pool.free.length + validating.length,
       ...{ inUse, waiting, creating },
       waitingSince: askedSince(first),
       closed: pool.destroyed,
       resources: pool.used.map(({ resource }) => resource),
-      waiters: askedIn([...pool.pendingValidations, ...pool.pendingAcquires]),
+      waiters: askedIn([...validating, ...pool.pendingAcquires]),
       address: addressOf(pool.used[0]?.resource ?? pool.free[0]?.resource),
       pending: waiting,
       setup: {
