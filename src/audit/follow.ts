@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import type { Entities } from './code/entities.js';
 import type { Project, SourceUnit } from './code/project.js';
-import { type Body, isFunction } from './code/scope.js';
+import { type Body, isFunction, variableOf } from './code/scope.js';
 import { isNothing } from './code/syntax.js';
 import { Effort, type GivenUp } from './effort.js';
 import { Functions } from './flow/program.js';
@@ -294,6 +294,7 @@ function callsOf(
       // If several classes implement an interface, one that lends is enough.
       const wrapper = bodies.map((body) => wrappers.get(body)).find((one) => one !== undefined);
       if (wrapper === undefined || !ts.isCallExpression(node)) return [];
+      if (isGivenFunction(node, wrapper.verdict.unlessFunction, entities)) return [];
       const site = wrapperSite(node, wrapper);
       lentBy.set(site, wrapper.files);
       return [site];
@@ -331,6 +332,21 @@ function wrapperSite(node: ts.CallExpression, { site, verdict }: Wrapper): Site 
 function isGiven({ arguments: given }: ts.CallExpression, index: number | null): boolean {
   const argument = index === null ? undefined : given[index];
   return argument !== undefined && !isNothing(argument);
+}
+
+/** Whether a call hands over the function that works with the lease: `client.transaction(async (trx) => ...)`. */
+function isGivenFunction(
+  { arguments: given }: ts.CallExpression,
+  index: number | null,
+  entities: Entities,
+): boolean {
+  const argument = index === null ? undefined : given[index];
+  if (argument === undefined) return false;
+  if (ts.isArrowFunction(argument) || ts.isFunctionExpression(argument)) return true;
+  if (entities.of(argument)?.kind === 'function') return true;
+  // `typeof work === 'function' ? client.transaction(work) : client.transaction()`
+  const declaration = ts.isIdentifier(argument) ? variableOf(argument)?.declaration : undefined;
+  return declaration !== undefined && ts.isParameter(declaration);
 }
 
 function calledName(node: ts.CallExpression): string {

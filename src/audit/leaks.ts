@@ -28,6 +28,8 @@ export interface Verdict {
   readonly when: ReadonlyMap<Place, string>;
   /** The parameter that is returned instead where it is given: `runner ?? createQueryRunner()`; null for none. */
   readonly unlessGiven: number | null;
+  /** The callback to which the lease is lent where one is given, and which ends it then: `transaction(work?)`. */
+  readonly unlessFunction: number | null;
   /** The function that the site belongs to. */
   readonly body: Body;
   readonly gaveUp: boolean;
@@ -73,6 +75,7 @@ export function judge(site: Site, program: Program, effort = new Effort()): Verd
     stored: ends.stored,
     when: ends.commonFacts(),
     unlessGiven: handed.length === 0 || !isFunction(body) ? null : returnedParameter(body),
+    unlessFunction: handed.length === 0 || !isFunction(body) ? null : optionalCallback(body),
     body,
     gaveUp: isExhausted,
     isCoarse,
@@ -99,6 +102,18 @@ function returnedParameter(body: ts.SignatureDeclaration): number | null {
       .flatMap((one) => parametersIn(one, 0))
       .find((index) => index >= 0) ?? null
   );
+}
+
+/** The parameter that a function calls where it is there; null if there is none. */
+function optionalCallback(body: ts.SignatureDeclaration): number | null {
+  const text = 'body' in body && body.body !== undefined ? body.body.getText() : '';
+  const index = body.parameters.findIndex(({ name }) => {
+    if (!ts.isIdentifier(name)) return false;
+    const word = `(?<![\\w$.])${name.text.replace(/\$/g, '\\$')}`;
+    const isCalled = new RegExp(`${word}\\s*\\(`).test(text);
+    return isCalled && new RegExp(`(typeof\\s+|if\\s*\\(!?)${word}\\b|${word}\\s*(\\?(?!\\.)|&&)`).test(text);
+  });
+  return index < 0 ? null : index;
 }
 
 /** The ends of all paths, sorted by what they mean for the lease. */

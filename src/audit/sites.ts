@@ -296,7 +296,7 @@ function receiverName(expression: ts.Expression): string {
 }
 
 /** Whether one of the methods is called on what the call gives. */
-function isUsedBy(node: ts.CallExpression | ts.NewExpression, methods: RegExp): boolean {
+export function isUsedBy(node: ts.CallExpression | ts.NewExpression, methods: RegExp): boolean {
   const name = variableFor(node);
   if (name === null) {
     const callback = node.arguments?.find((one) => ts.isArrowFunction(one) || ts.isFunctionExpression(one));

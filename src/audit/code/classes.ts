@@ -1,7 +1,7 @@
 import { ts } from 'ts-morph';
 import type { Project, SourceUnit } from './project.js';
 import { isFunction } from './scope.js';
-import { nameOf } from './syntax.js';
+import { bare, nameOf } from './syntax.js';
 
 const BASES = /\b(?:extends|implements)\s+([^{;=()]{1,400})/g;
 const PYTHON_BASES = /\bclass\s+\w+\s*\(([^()]{1,400})\)/g;
@@ -38,15 +38,15 @@ export class Subclasses {
 
   /** The bodies that a call of a method may run in derived classes. */
   overrides(base: Base, name: string): ts.SignatureDeclaration[] {
-    return this.of(base).flatMap(
-      (derived) =>
-        derived.members.find(
-          (member): member is ts.MethodDeclaration =>
-            isFunction(member) &&
-            ts.isMethodDeclaration(member) &&
-            nameOf(member) === name &&
-            member.body !== undefined,
-        ) ?? [],
+    return this.of(base).flatMap(({ members }) =>
+      members.flatMap((member): ts.SignatureDeclaration[] => {
+        if (nameOf(member) !== name) return [];
+        if (ts.isMethodDeclaration(member)) return member.body === undefined ? [] : [member];
+        // `begin = async () => { ... }`
+        const given = ts.isPropertyDeclaration(member) ? member.initializer : undefined;
+        const value = given === undefined ? undefined : withoutType(bare(given));
+        return value !== undefined && isFunction(value) ? [value] : [];
+      }),
     );
   }
 
@@ -87,6 +87,10 @@ export class Subclasses {
     this.#units = byName;
     return byName;
   }
+}
+
+function withoutType(value: ts.Expression): ts.Expression {
+  return ts.isAsExpression(value) ? bare(value.expression) : value;
 }
 
 const named = new WeakMap<SourceUnit, ReadonlySet<string>>();

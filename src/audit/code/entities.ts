@@ -133,16 +133,28 @@ export class Entities {
       const made = isConstruction(call) ? this.#constructorOf(callee.node) : null;
       return made === null ? [] : [made];
     }
-    if (callee?.kind !== 'function' && callee?.kind !== 'signature') return [];
-    const { node } = callee;
-    // One that is only declared, or only throws, stands for those that subclasses have.
-    const [owner, name] = [node.parent, nameOf(node)];
-    const isMember = ts.isClassLike(owner) || ts.isInterfaceDeclaration(owner);
-    if (isMember && name !== null && isAbstract(node)) {
-      const overrides = this.subclasses.overrides(owner, name);
-      if (overrides.length > 0) return overrides;
+    if (callee?.kind === 'function' || callee?.kind === 'signature') {
+      const { node } = callee;
+      // One that is only declared, or only throws, stands for those that subclasses have.
+      const [owner, name] = [node.parent, nameOf(node)];
+      const isMember = ts.isClassLike(owner) || ts.isInterfaceDeclaration(owner);
+      if (isMember && name !== null && isAbstract(node)) {
+        const overrides = this.subclasses.overrides(owner, name);
+        if (overrides.length > 0) return overrides;
+      }
+      if (callee.kind === 'function') return [node];
     }
-    return callee.kind === 'function' ? [node] : [];
+    return this.#implementing(call.expression, callee);
+  }
+
+  /** `begin: () => Promise<Transaction>` of an interface, or with a type that has the signature: in its classes. */
+  #implementing(called: ts.Expression, callee: Entity | null): readonly ts.SignatureDeclaration[] {
+    if (callee?.kind !== 'signature' && callee?.kind !== 'shape') return [];
+    if (!ts.isPropertyAccessExpression(called)) return [];
+    const receiver = this.of(called.expression);
+    return receiver?.kind === 'shape' && ts.isInterfaceDeclaration(receiver.node)
+      ? this.subclasses.overrides(receiver.node, called.name.text)
+      : [];
   }
 
   /** The target of a call: for a CommonJS module its export as a whole. */

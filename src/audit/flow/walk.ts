@@ -1,5 +1,6 @@
 import { ts } from 'ts-morph';
-import type { Body } from '../code/scope.js';
+import { type Body, isFunction } from '../code/scope.js';
+import { bare, resultsOf } from '../code/syntax.js';
 import { acquireLease, callElsewhere } from './calls/acquiring.js';
 import { combinePromises } from './calls/combining.js';
 import { disposeOf, entersItself } from './calls/disposing.js';
@@ -12,7 +13,7 @@ import { COARSE_STATES_AT_A_NODE, isOut, STATES_AT_A_NODE, withFewerFacts, withL
 import { type Call, type FlowNode, RETURNED, START, type Test, THROWN } from './graph.js';
 import { calleeName } from './lower/calls.js';
 import { CALLBACK, COMBINES } from './names.js';
-import { isTemporary, lastSegment, ownerOf, type Place, UNKNOWN } from './place.js';
+import { isTemporary, lastSegment, ownerOf, type Place, rootOf, UNKNOWN } from './place.js';
 import {
   assign,
   contains,
@@ -187,12 +188,16 @@ export class Walk {
     return { returned: ends.get(RETURNED) ?? [], thrown: ends.get(THROWN) ?? [] };
   }
 
-  /** Whether a function that is left behind ends the lease on each of its paths, whenever it is called. */
-  isEndedBy(body: Body, state: State): boolean {
+  /**
+   * Whether a function that is left behind ends the lease on each of its paths, whenever it is called; without
+   * `countsErrors`, on each that returns.
+   */
+  isEndedBy(body: Body, state: State, countsErrors = true): boolean {
     if (!this.#mayEnd(body, state)) return false;
     const walk = new Walk(this.program, this.site, { isCoarse: true });
     const { returned, thrown } = walk.run(body, [{ ...state, trail: NO_TRAIL }]);
-    const open = [...returned, ...thrown].filter(({ status, unlikely }) => status === 'held' && !unlikely);
+    const ends = countsErrors ? [...returned, ...thrown] : returned;
+    const open = ends.filter(({ status, unlikely }) => status === 'held' && !unlikely);
     return walk.hasReleased && !walk.isExhausted && open.length === 0;
   }
 
@@ -290,8 +295,10 @@ export class Walk {
     if (!isOut(state) || !CALLBACK.test(lastSegment(test.place)) || factOf(state, test.place) !== null)
       return null;
     const owner = this.program.bodyOf(ownerOf(test.place) ?? '');
-    const isParameter = owner !== null && this.program.graphOf(owner).params.includes(test.place);
-    return !isParameter ? null : test.kind === 'truthy' ? 'yes' : 'no';
+    if (owner === null || !this.program.graphOf(owner).params.includes(test.place)) return null;
+    // Who gives no callback gets it as the result.
+    if (returnsOne(owner, state)) return null;
+    return test.kind === 'truthy' ? 'yes' : 'no';
   }
 
   /** A collection that has the lease in it is gone through at least once. */
@@ -338,6 +345,17 @@ export class Walk {
     if (handsOff(this, state, call)) return { next: [asEscaped(state)] };
     return saying(this, call, callWithLease(this, state, call, depth), state);
   }
+}
+
+/** Whether a function returns a variable that has the lease, or an object that is made of one. */
+function returnsOne(body: Body, { holders }: State): boolean {
+  const names = new Set(holders.map((one) => lastSegment(rootOf(one.replace('!', '')))));
+  const hasOne = (value: ts.Expression): boolean => {
+    const inner = bare(value);
+    if (ts.isNewExpression(inner)) return inner.arguments?.some(hasOne) === true;
+    return ts.isIdentifier(inner) && names.has(inner.text);
+  };
+  return isFunction(body) && resultsOf(body).some(hasOne);
 }
 
 /**

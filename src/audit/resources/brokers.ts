@@ -44,6 +44,10 @@ export async function publish(url: string, text: string) {
   },
 };
 
+/** Methods of channels. */
+const CHANNEL_WORK =
+  /(assertQueue|assertExchange|bindQueue|bindExchange|checkQueue|checkExchange|sendToQueue|prefetch|publish|waitForConfirms)\(/;
+
 export const amqpChannel: ResourceSpec = {
   id: 'amqp-channel',
   title: 'an AMQP channel',
@@ -57,6 +61,8 @@ export const amqpChannel: ResourceSpec = {
       usedBy: /close\b/,
       inFilesWith: 'amqplib',
     },
+    // Of a connection that comes from elsewhere: by what only a channel of AMQP does.
+    { kind: 'method', name: 'createChannel', on: [], isWhole: true, usedBy: CHANNEL_WORK },
     {
       kind: 'method',
       name: 'createConfirmChannel',
@@ -66,6 +72,8 @@ export const amqpChannel: ResourceSpec = {
       usedBy: /close\b/,
       inFilesWith: 'amqplib',
     },
+    // Of a connection that comes from elsewhere: by what only a channel of AMQP does.
+    { kind: 'method', name: 'createConfirmChannel', on: [], isWhole: true, usedBy: CHANNEL_WORK },
   ],
   repair: {
     acquire: ['createChannel', 'createConfirmChannel'],

@@ -13,7 +13,13 @@ export const fileHandle: ResourceSpec = {
   title: 'an open file handle',
   acquire: [
     { kind: 'function', name: 'open', from: ['fs/promises'], inFilesWith: 'fs' },
-    { kind: 'method', name: 'open', on: ['fs/promises#', 'fs#promises'], inFilesWith: 'fs' },
+    {
+      kind: 'method',
+      name: 'open',
+      on: ['fs/promises#', 'fs#promises'],
+      named: /^fs_?p(romises)?$/i,
+      inFilesWith: 'fs',
+    },
   ],
   repair: { acquire: ['open'], release: 'close', awaits: true, endsTransaction: true },
   release: { methods: ['close'], takes: [], ofParent: [] },
@@ -48,7 +54,7 @@ export const fileDescriptor: ResourceSpec = {
   title: 'an open file descriptor',
   acquire: [
     { kind: 'function', name: 'openSync', from: MODULES },
-    { kind: 'method', name: 'openSync', on: MODULES.map((one) => `${one}#`) },
+    { kind: 'method', name: 'openSync', on: MODULES.map((one) => `${one}#`), named: /^fs$/ },
   ],
   release: { methods: [], takes: ['closeSync', 'close'], ofParent: [] },
   protocol: [],

@@ -24,6 +24,7 @@ import {
   ownerOf,
   type Place,
   property,
+  rootOf,
   UNKNOWN,
 } from '../place.js';
 import { isProtocol } from '../raises.js';
@@ -269,15 +270,43 @@ export function invokeFunction(
   const id = walk.program.idOf(body);
   const leave = (one: State) => {
     const settledHere = handedBack(walk, entry, one, body, args);
-    return dropLocals(
+    const parts = call.isNew ? [] : partsThatKnow(walk, settledHere, id, result, call.to);
+    const left = dropLocals(
       call.isNew ? settledHere : assign(settledHere, call.to, result, true, walk.knowledge),
       id,
     );
+    return parts.length === 0 ? left : withHolders(left, [...left.holders, ...parts]);
   };
   return {
     next: exits.returned.map(leave),
     thrown: exits.thrown.map((one) => dropLocals(handedBack(walk, entry, one, body, args), id)),
   };
+}
+
+/**
+ * `return { commit: () => client.commit() }` of a helper that was given the client: once it has returned, only the
+ * functions of its result know the variable. A function that ends the lease releases it; the rest has it within.
+ */
+function partsThatKnow(walk: Walk, state: State, id: string, result: Place, to: Place): Place[] {
+  if (!isOut(state) || !isPlace(to)) return [];
+  const own = state.holders.filter((one) => ownerOf(one.replace('!', '')) === id);
+  if (own.length === 0 || own.some((one) => isWithin(one.replace('!', ''), result))) return [];
+  const names = new Set(own.map((one) => lastSegment(rootOf(one.replace('!', '')))));
+  const parts: Place[] = [];
+  for (const [place, fact] of state.facts) {
+    const known = isWithin(place, result) && place !== result ? functionOf(fact) : null;
+    const closure = known === null ? null : walk.program.bodyOf(known);
+    const text = closure?.getText() ?? '';
+    if (
+      closure === null ||
+      ![...names].some((name) => new RegExp(`(?<![\\w$.])${escaped(name)}\\b`).test(text))
+    )
+      continue;
+    // The caller has `rollback` if `commit` fails.
+    if (walk.isEndedBy(closure, state, false)) parts.push(`!${to}${place.slice(result.length)}`);
+    else parts.push(property(to, 'wrapped'));
+  }
+  return [...new Set(parts)];
 }
 
 /** A value that a function has put into an object of its caller is in there for the caller, too. */
