@@ -296,7 +296,7 @@ export class Walk {
       return null;
     const owner = this.program.bodyOf(ownerOf(test.place) ?? '');
     if (owner === null || !this.program.graphOf(owner).params.includes(test.place)) return null;
-    // Who gives no callback gets it as the result.
+    // The result is for callers that give no callback.
     if (returnsOne(owner, state)) return null;
     return test.kind === 'truthy' ? 'yes' : 'no';
   }

@@ -61,7 +61,7 @@ export const amqpChannel: ResourceSpec = {
       usedBy: /close\b/,
       inFilesWith: 'amqplib',
     },
-    // Of a connection that comes from elsewhere: by what only a channel of AMQP does.
+    // Channels of a connection of unknown type are recognized by methods that only they have.
     { kind: 'method', name: 'createChannel', on: [], isWhole: true, usedBy: CHANNEL_WORK },
     {
       kind: 'method',
@@ -72,7 +72,7 @@ export const amqpChannel: ResourceSpec = {
       usedBy: /close\b/,
       inFilesWith: 'amqplib',
     },
-    // Of a connection that comes from elsewhere: by what only a channel of AMQP does.
+    // Channels of a connection of unknown type are recognized by methods that only they have.
     { kind: 'method', name: 'createConfirmChannel', on: [], isWhole: true, usedBy: CHANNEL_WORK },
   ],
   repair: {
