@@ -13,7 +13,8 @@ import { isUsedBy } from './sites.js';
  * queues and promises is not decided by following it: its type counts where that finds nothing.
  */
 export function typedSites(unit: SourceUnit, project: Project, entities: Entities): Site[] {
-  return project.callsNamed(unit, LENDERS).flatMap((node) => {
+  const names = ENDED.test(unit.text) ? LENDERS : FACTORIES;
+  return project.callsNamed(unit, names).flatMap((node) => {
     if (!ts.isCallExpression(node) || ts.isExpressionStatement(node.parent)) return [];
     // `transaction(async (trx) => ...)` ends by itself what it lends.
     if (node.arguments.some((one) => ts.isArrowFunction(one) || ts.isFunctionExpression(one))) return [];
@@ -22,12 +23,18 @@ export function typedSites(unit: SourceUnit, project: Project, entities: Entitie
   });
 }
 
-const FACTORIES =
-  /^(?:get(?:Db|DB|Database|Session|Connection|Conn|Lease|Transaction|Tx)|(?:open|acquire|connect|borrow|checkout|lend|obtain)[A-Z]\w*|(?:create|start|new|begin)(?:Session|Connection|Transaction|Tx|Lease|UnitOfWork)\w*)$/;
-
+const CALLED = '(?=\\s*(?:<[^\\n;]*>)?\\s*(?:\\?\\.)?\\()';
+const FACTORY =
+  'get(?:Db|DB|Database|Session|Connection|Conn|Lease|Transaction|Tx)|(?:open|acquire|connect|borrow|checkout|lend|obtain)[A-Z]\\w*|(?:create|start|new|begin)(?:Session|Connection|Transaction|Tx|Lease|UnitOfWork)\\w*';
+const FACTORIES = new RegExp(`(?<![\\w$#])(?:${FACTORY})${CALLED}`, 'g');
+const FACTORY_NAME = new RegExp(`^(?:${FACTORY})$`);
 /** Names of calls that may lend. Those that say less count where the type is one of nothing but leases. */
-const LENDERS =
-  /(?<![\w$#])(?:get(?:Db|DB|Database|Session|Connection|Conn|Lease|Transaction|Tx|Client)|(?:open|acquire|connect|borrow|checkout|lend|obtain|reserve|request)(?:[A-Z]\w*)?|(?:create|start|new|begin)(?:Session|Connection|Transaction|Tx|Lease|UnitOfWork)\w*|begin|connection|transaction|session|lease)(?=\s*(?:<[^\n;]*>)?\s*(?:\?\.)?\()/g;
+const LENDERS = new RegExp(
+  `(?<![\\w$#])(?:${FACTORY}|getClient|(?:reserve|request)(?:[A-Z]\\w*)?|open|acquire|connect|borrow|checkout|lend|obtain|begin|connection|transaction|session|lease)${CALLED}`,
+  'g',
+);
+/** Words of files that end such leases. The other files are not parsed for names that say little. */
+const ENDED = /\b(?:release|rollback)\b/;
 
 /** The type of a lease, and the methods that end it besides the usual ones. */
 interface Lent {
@@ -51,7 +58,7 @@ function lentBy(node: ts.CallExpression, entities: Entities): Lent | null {
     return results.length > 0 && results.every((result) => isUnknownCall(result, entities));
   };
   const isGuess = !bodies.every(passesOn);
-  const isFactory = FACTORIES.test(nameOfCalled(node));
+  const isFactory = FACTORY_NAME.test(nameOfCalled(node));
   if (!isGuess && isFactory && CLOSERS.some((name) => members.has(name))) return { type, ends: [], isGuess };
   const ends = endsOf(members);
   if (ends === null || bodies.some((body) => resultsOf(body).some((one) => mayBeShared(one, body, 0))))

@@ -50,6 +50,8 @@ export interface WalkOptions {
   readonly remembers?: boolean;
   /** Tells few paths apart that come to the same place: for functions of thousands of branches. */
   readonly isCoarse?: boolean;
+  /** Answers a question of another walk, and asks none itself. */
+  readonly isNested?: boolean;
   /** Begins at the acquire call and ends with the release: for functions of thousands of leases. */
   readonly isLocal?: boolean;
 }
@@ -75,6 +77,7 @@ export class Walk {
   readonly knowledge: Knowledge;
   readonly follows: boolean;
   readonly remembers: boolean;
+  readonly isNested: boolean;
   readonly isRepeated: boolean;
   /** The site gives a promise, which goes to a variable. */
   readonly isPromised: boolean;
@@ -99,11 +102,18 @@ export class Walk {
   constructor(
     program: Program,
     site: Site,
-    { follows = true, remembers = false, isCoarse = false, isLocal = false }: WalkOptions = {},
+    {
+      follows = true,
+      remembers = false,
+      isCoarse = false,
+      isLocal = false,
+      isNested = false,
+    }: WalkOptions = {},
   ) {
     this.statesAtNode = isCoarse ? COARSE_STATES_AT_A_NODE : STATES_AT_A_NODE;
     this.#stepsPerNode = STEPS_PER_NODE[isCoarse ? 'coarse' : 'fine'];
     this.remembers = remembers;
+    this.isNested = isNested;
     this.#isLocal = isLocal;
     this.program = program;
     this.site = site;
@@ -194,7 +204,7 @@ export class Walk {
    */
   isEndedBy(body: Body, state: State, countsErrors = true): boolean {
     if (!this.#mayEnd(body, state)) return false;
-    const walk = new Walk(this.program, this.site, { isCoarse: true });
+    const walk = new Walk(this.program, this.site, { isCoarse: true, isNested: true });
     const { returned, thrown } = walk.run(body, [{ ...state, trail: NO_TRAIL }]);
     const ends = countsErrors ? [...returned, ...thrown] : returned;
     const open = ends.filter(({ status, unlikely }) => status === 'held' && !unlikely);

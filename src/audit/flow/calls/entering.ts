@@ -303,7 +303,8 @@ function partsThatKnow(walk: Walk, state: State, id: string, result: Place, to: 
     )
       continue;
     // The caller has `rollback` if `commit` fails.
-    if (walk.isEndedBy(closure, state, false)) parts.push(`!${to}${place.slice(result.length)}`);
+    if (!walk.isNested && walk.isEndedBy(closure, state, false))
+      parts.push(`!${to}${place.slice(result.length)}`);
     else parts.push(property(to, 'wrapped'));
   }
   return [...new Set(parts)];
