@@ -1,10 +1,11 @@
 import type { RecordedPool } from '../leases/recording.js';
+import { algorithmOf } from './algorithm.js';
 import type { Workload } from './load.js';
 import type { Recommendation } from './types.js';
 
 /** The assumptions behind the figures, the most important first. */
 export function assumptionsOf(
-  { connects, library }: RecordedPool,
+  pool: RecordedPool,
   { slowdown, leakingMs }: Workload,
   {
     recommendation: { size },
@@ -12,6 +13,7 @@ export function assumptionsOf(
     fewChecks,
   }: { recommendation: Recommendation; growth: number; fewChecks: number | null },
 ): string[] {
+  const { connects, library } = pool;
   const { kind, observedUpTo } = slowdown;
   const beyond = size !== null && size > observedUpTo;
   const limit = Math.round(observedUpTo);
@@ -37,6 +39,9 @@ export function assumptionsOf(
       : [
           `Checks of idle connections take ${fewChecks === 0 ? 'no time' : 'as long as recorded'}: too few were recorded to know more. The ranges allow for none and for as much as a connect.`,
         ]),
+    ...(algorithmOf(pool).pings
+      ? [`${library} pings a connection each time before it lends it: pings take as long as recorded.`]
+      : []),
     ...(connects.some(({ tookMs }) => tookMs !== null)
       ? []
       : [`Connects take no time: ${library} does not report how long they take.`]),

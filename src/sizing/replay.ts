@@ -20,6 +20,11 @@ export interface Algorithm {
   readonly lifo: boolean;
   /** null: idle connections stay open. */
   readonly maxIdleMs: number | null;
+  /**
+   * Each connection is checked for the acquire that gets it, however briefly it was idle (mysql). Only with `own` connects.
+   * Default: false.
+   */
+  readonly pings?: boolean;
   /** A connection that was idle for as long is checked before it is lent; null: none is. Only `paced` pools check. */
   readonly checkIdleMs: number | null;
 }
@@ -197,7 +202,7 @@ class Simulation {
     this.#closeIdle();
     if (this.#waiting === 0 && this.#hasIdle && !this.#needsCheck()) {
       this.#takeIdle();
-      this.#lend(acquire);
+      this.#hand(acquire);
     } else if (this.#algorithm.connects === 'own' && this.#live < this.#size) this.#open(acquire);
     else this.#enqueue(acquire);
   }
@@ -261,8 +266,19 @@ class Simulation {
   /** A connection is free: it goes to the longest waiter, or is kept. */
   #free(): void {
     const acquire = this.#shift();
-    if (acquire >= 0) this.#lend(acquire);
+    if (acquire >= 0) this.#hand(acquire);
     else this.#idle.push(this.#nowMs);
+  }
+
+  /** A connection that was lent before goes to an acquire, at once or after a ping. */
+  #hand(acquire: number): void {
+    if (this.#algorithm.pings) this.#reach(acquire, this.#nextCheckMs());
+    else this.#lend(acquire);
+  }
+
+  #nextCheckMs(): number {
+    const times = this.#checkMs;
+    return times.length === 0 ? 0 : (times[this.#checks++ % times.length] ?? 0);
   }
 
   #enqueue(acquire: number): void {
@@ -319,12 +335,17 @@ class Simulation {
 
   #open(acquire: number): void {
     const times = this.#connectMs;
-    const tookMs = times.length === 0 ? 0 : (times[this.#connects % times.length] ?? 0);
-    this.#openedFor.push(acquire);
-    this.#openMs.push(tookMs);
-    this.#opening.push(this.#nowMs + tookMs, this.#connects++);
+    this.#reach(acquire, times.length === 0 ? 0 : (times[this.#connects % times.length] ?? 0));
+    this.#connects++;
     this.#live++;
     if (this.#live > this.#peakLive) this.#peakLive = this.#live;
+  }
+
+  /** A connection that is opened or pinged is lent in so long: to that acquire, or with -1 to whoever comes first. */
+  #reach(acquire: number, tookMs: number): void {
+    this.#opening.push(this.#nowMs + tookMs, this.#openedFor.length);
+    this.#openedFor.push(acquire);
+    this.#openMs.push(tookMs);
   }
 
   /** The next idle connection goes to the longest waiter, or to its check. */
@@ -335,9 +356,7 @@ class Simulation {
       this.#lend(this.#shift());
       return;
     }
-    const times = this.#checkMs;
-    const tookMs = times.length === 0 ? 0 : (times[this.#checks++ % times.length] ?? 0);
-    this.#checking.push(this.#nowMs + tookMs, 0);
+    this.#checking.push(this.#nowMs + this.#nextCheckMs(), 0);
   }
 
   get #hasIdle(): boolean {

@@ -160,6 +160,7 @@ class PoolAnalysis {
 
   /** Waits at the recorded size that consisted of a check alone. */
   #checksAt(size: number): Float64Array {
+    if (algorithmOf(this.#pool).pings) return waitsWithoutQueue(this.#workload, size);
     const load = loadOf(this.#workload, this.#slowdown, { leaks: true });
     const { checked, waitMs } = this.#replay(size, load, this.#slowdown, { checkMs: new Float64Array(0) });
     // One that did not wait at all got a connection that the replay took to be idle for longer than it was.
@@ -327,13 +328,15 @@ class PoolAnalysis {
     };
   }
 
-  /** With connects that take no time the target would be met, or it would not. */
-  #obstacle(): 'connects' | 'slowdown' {
-    const { waitMs } = this.#replay(MOST_SIZE, this.#load, this.#slowdown, {
-      connectMs: new Float64Array(0),
-    });
-    const { p99Ms } = new WaitSlices(this.#load.arrivalMs, waitMs).waits();
-    return p99Ms <= this.#options.targetMs ? 'connects' : 'slowdown';
+  /** With connects, or with pings, that take no time the target would be met, or it would not. */
+  #obstacle(): 'connects' | 'pings' | 'slowdown' {
+    const isMet = (times: { connectMs: Float64Array; checkMs?: Float64Array }): boolean => {
+      const { waitMs } = this.#replay(MOST_SIZE, this.#load, this.#slowdown, times);
+      return new WaitSlices(this.#load.arrivalMs, waitMs).waits().p99Ms <= this.#options.targetMs;
+    };
+    const none = new Float64Array(0);
+    if (isMet({ connectMs: none })) return 'connects';
+    return isMet({ connectMs: none, checkMs: none }) ? 'pings' : 'slowdown';
   }
 
   /** Upwards by doubling until one is enough, then by halves between. Sizes beyond the most that are ever out change nothing. */
@@ -416,4 +419,18 @@ class PoolAnalysis {
     );
     return best === undefined || (size !== null && best.sizeIfHalved >= size) ? null : best;
   }
+}
+
+/** Recorded waits of the acquires that came while a connection was free. */
+function waitsWithoutQueue(
+  { askedMs, startMs, heldMs, waitedMs }: Workload,
+  size: number,
+): Float64Array<ArrayBuffer> {
+  const endMs = startMs.map((start, at) => start + (heldMs[at] ?? 0)).sort();
+  let ended = 0;
+  return waitedMs.filter((_, at) => {
+    while ((endMs[ended] ?? Number.POSITIVE_INFINITY) <= (askedMs[at] ?? 0)) ended++;
+    // Those before it that have not ended wait, or have a connection.
+    return at - ended < size;
+  });
 }

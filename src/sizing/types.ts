@@ -89,10 +89,11 @@ export interface Recommendation {
   readonly size: number | null;
   readonly p99Ms: number | null;
   /**
-   * Why no size meets the target: `connects` take too long, or leases slow each other down (`slowdown`) as more are out.
+   * Why no size meets the target: `connects` take too long, each acquire pings its connection first (`pings`), or leases
+   * slow each other down (`slowdown`) as more are out.
    * null where one does.
    */
-  readonly obstacle: 'connects' | 'slowdown' | null;
+  readonly obstacle: 'connects' | 'pings' | 'slowdown' | null;
   /** The smallest size at which the upper end of the interval is below the target, too; null where none is. */
   readonly certainSize: number | null;
   readonly targetMs: number;

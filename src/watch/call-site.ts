@@ -21,23 +21,35 @@ export function siteOnBehalf(): Error | null {
   return behalf;
 }
 
+/** A call whose stack was not recorded. */
+const UNSAMPLED = Symbol('poolctl.unsampled');
 /** Calls whose work goes on in later turns. None is made before a library is met that needs it: it slows promises down. */
-let carried: AsyncLocalStorage<Error> | null = null;
+let carried: AsyncLocalStorage<Error | typeof UNSAMPLED> | null = null;
 const CARRIED = Symbol('poolctl.carried');
+/** Stacks of calls into a mapper. */
+const mapped = new WeakSet<Error>();
+
+/** Whether a stack begins in a mapper, so that its first calls are the mapper's own. */
+export function isOfMapper(site: Error): boolean {
+  return mapped.has(site);
+}
 
 /**
  * Everything that `work` begins is done for the call at `site`, also in later turns, as far as its own stacks lead to no
- * code of the user's. An outer call comes first: its stack is nearer to the user.
+ * code of the user's. An outer call comes first: its stack is nearer to the user. null: the call was not recorded. Then
+ * what it acquires has no site, since its own stack would name a line of the library.
  */
-export function carry<T>(site: Error, work: () => T): T {
+export function carry<T>(site: Error | null, work: () => T): T {
   carried ??= new AsyncLocalStorage();
-  return carried.getStore() === undefined ? carried.run(site, work) : work();
+  if (site !== null) mapped.add(site);
+  return carried.getStore() === undefined ? carried.run(site ?? UNSAMPLED, work) : work();
 }
 
 /** Adds to a stack the call for which it was made, if one is known. `own` may be null, where it was not sampled. */
 export function withCarried(own: Error | null): Error | null {
   const site = carried?.getStore();
   if (site === undefined) return own;
+  if (site === UNSAMPLED) return null;
   if (own === null) return site;
   if (own !== site) Object.defineProperty(own, CARRIED, { value: site });
   return own;

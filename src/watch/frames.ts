@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { OWN_FOLDER } from '../base/call-site.js';
-import { carriedBy } from './call-site.js';
+import { carriedBy, isOfMapper } from './call-site.js';
 import { originalPlace, type Place } from './source-maps.js';
 
 /** A call in a stack, as its user wrote it: source maps are applied. */
@@ -49,7 +49,26 @@ function framesWithin(site: Error): readonly Frame[] {
   if (own.length > 0) return own;
   const carried = carriedBy(site);
   const further = carried === null ? [] : framesOf(carried);
-  return further.some(isUsers) ? further : frames;
+  if (further.length > 0) return further;
+  return isOfMapper(site) ? beyondFirstPackage(frames) : frames;
+}
+
+/** The calls before those of the mapper: an application that was installed as a package has all of its calls in packages. */
+function beyondFirstPackage(frames: readonly Frame[]): readonly Frame[] {
+  const [first] = frames;
+  const from = frames.findIndex(
+    (frame) => packageOf(frame) !== (first === undefined ? null : packageOf(first)),
+  );
+  return from < 0 ? frames : frames.slice(from);
+}
+
+function packageOf({ site }: Frame): string | null {
+  const path = site.replaceAll('\\', '/');
+  return (
+    /^(?:@[^/]+\/)?[^/]+/.exec(
+      path.slice(path.lastIndexOf('/node_modules/') + '/node_modules/'.length),
+    )?.[0] ?? null
+  );
 }
 
 function isUsers({ site }: Frame): boolean {

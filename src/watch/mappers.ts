@@ -2,9 +2,9 @@ import { captureSite } from '../base/call-site.js';
 import { carry, onBehalfOf, sampledSite } from './call-site.js';
 import { hasMethods, hook, isObject } from './hooking.js';
 
-/** On a builder of knex, and on one of objection: where it was made. */
+/** On a builder of knex, and on one of objection: where it was made; null where that was not recorded. */
 const MADE_AT = Symbol('poolctl.madeAt');
-type Built = { [MADE_AT]?: Error };
+type Built = { [MADE_AT]?: Error | null };
 
 /**
  * A query of knex acquires its connection when it is awaited, in a turn whose stack says nothing of who built it. The place where
@@ -85,7 +85,7 @@ function keepMaking(target: object, name: string): void {
 }
 
 function noteMadeAt(built: unknown, site: Error | null): void {
-  if (site === null || typeof built !== 'object' || built === null) return;
+  if (typeof built !== 'object' || built === null) return;
   Object.defineProperty(built, MADE_AT, { value: site, configurable: true });
 }
 
@@ -125,8 +125,7 @@ export function watchSequelize(prototype: object): void {
     'query',
     (query) =>
       function queryWatched(this: object, ...args) {
-        const site = sampledSite(queryWatched);
-        return site === null ? query.apply(this, args) : carry(site, () => query.apply(this, args));
+        return carry(sampledSite(queryWatched), () => query.apply(this, args));
       },
   );
 }

@@ -22,6 +22,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'cores.rec'), leaseRecording({ slowdown: shared }));
   await writeFile(join(folder, 'checked.rec'), leaseRecording({ checkIdleMs: 20, size: 20 }));
   await writeFile(join(folder, 'unchecked.rec'), leaseRecording({ checkIdleMs: 120, size: 5 }));
+  await writeFile(join(folder, 'pings.rec'), leaseRecording({ pingMs: 20, size: 16, seconds: 6 }));
+  await writeFile(join(folder, 'pings-7.rec'), leaseRecording({ pingMs: 20, size: 7, seconds: 6 }));
   await writeFile(join(folder, 'short.rec'), leaseRecording({ seconds: 0.2 }));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -44,6 +46,20 @@ function sized(...argv: string[]): Promise<SizeResult> {
 }
 
 describe('poolctl size', () => {
+  it('counts the pings of mysql as use of the connections', async () => {
+    const [pool] = (await sized('pings.rec', '--sizes=7')).pools;
+    expect(pool?.recommendation).toMatchObject({ size: null, obstacle: 'pings' });
+    expect(pool?.replayed?.isClose).toBe(true);
+    const predicted = pool?.rows.find(({ size: of }) => of === 7)?.waits.p99Ms ?? 0;
+    const recorded = (await sized('pings-7.rec')).pools[0]?.waits.p99Ms ?? 0;
+    // Holds alone need less than 4 connections, and wait for nothing.
+    expect(recorded).toBeGreaterThan(100);
+    expect(Math.abs(predicted / recorded - 1)).toBeLessThan(0.1);
+    expect((await size('pings.rec')).out.replace(/\s+/g, ' ')).toContain(
+      'each acquire first pings its connection',
+    );
+  });
+
   it('recommends the smallest size that meets the target', async () => {
     const [pool] = (await sized('shop.rec')).pools;
     const rows = pool?.rows ?? [];

@@ -15,6 +15,8 @@ export interface MadeUpLoad {
   readonly name?: string;
   /** A pool of ours, which checks a connection that was idle for so long. A check takes 2 ms, and a connect 4 ms. */
   readonly checkIdleMs?: number;
+  /** A pool of mysql, which pings each connection before it lends it: a ping takes so long. */
+  readonly pingMs?: number;
 }
 
 /** Holds of three call sites, in milliseconds on average, and how often each is called. */
@@ -27,7 +29,7 @@ const SITES = [
 /** The bytes of a recording of an application with three call sites, whose callers come at random. */
 export function leaseRecording(made: MadeUpLoad = {}): Buffer {
   const { size = 8, perSecond = 200, seconds = 20, seed = 1, leaks = 0, name = '127.0.0.1:5432/shop' } = made;
-  const { checkIdleMs = null } = made;
+  const { checkIdleMs = null, pingMs = null } = made;
   const own = checkIdleMs !== null;
   const random = seededRandom(seed);
   const exponential = (mean: number): number => -mean * Math.log(1 - random());
@@ -49,10 +51,16 @@ export function leaseRecording(made: MadeUpLoad = {}): Buffer {
   const { waitMs, heldMs, endMs } = replay(
     { count, arrivalMs, workMs },
     {
-      ...{ size, timeoutMs: 5000, connectMs: Float64Array.of(4), checkMs: Float64Array.of(2), warm: 0 },
+      ...{
+        size,
+        timeoutMs: 5000,
+        connectMs: Float64Array.of(4),
+        checkMs: Float64Array.of(pingMs ?? 2),
+        warm: 0,
+      },
       algorithm: own
         ? { connects: 'paced', lifo: false, maxIdleMs: null, checkIdleMs }
-        : { connects: 'own', lifo: true, maxIdleMs: null, checkIdleMs },
+        : { connects: 'own', lifo: pingMs === null, maxIdleMs: null, checkIdleMs, pings: pingMs !== null },
       slowdown: made.slowdown ?? (() => 1),
     },
   );
@@ -60,7 +68,7 @@ export function leaseRecording(made: MadeUpLoad = {}): Buffer {
   const encoder = new LeaseEncoder((block) => blocks.push(block));
   encoder.meta(Meta.Process, 0, { app: 'shop', pid: 4711, node: 'v20.19.0', startedAtMs: 1_700_000_000_000 });
   encoder.pool(0, 0, {
-    ...{ name, driver: 'pg', library: own ? 'poolctl' : 'pg', size },
+    ...{ name, driver: 'pg', library: own ? 'poolctl' : pingMs === null ? 'pg' : 'mysqljs', size },
     ...(own ? { checkIdleMs, lifo: false } : {}),
     ...{ acquireTimeoutMs: 5000, maxIdleMs: 'never', leakAfterMs: 60_000 },
   });

@@ -40,6 +40,24 @@ describe('a replay', () => {
     { minLength: 1, maxLength: 50 },
   );
 
+  it('pings each connection for the acquire that gets it, as mysql does', () => {
+    const options = {
+      ...PLAIN,
+      ...{ size: 2, warm: 1, connectMs: Float64Array.of(30), checkMs: Float64Array.of(4) },
+      algorithm: { ...OWN, lifo: false, pings: true },
+    };
+    // A free connection is pinged. One that is opened is not. The third acquire waits for a release, then for a ping.
+    const load = loadOf([
+      [0, 50],
+      [1, 50],
+      [2, 50],
+      [200, 5],
+    ]);
+    const { waitMs, connects, peakInUse } = replay(load, options);
+    expect([...waitMs]).toEqual([4, 30, 54 - 2 + 4, 4]);
+    expect([connects, peakInUse]).toEqual([1, 2]);
+  });
+
   it('waits exactly as QueuePool does, whatever arrives, times out, connects and is checked', async () => {
     await fc.assert(
       fc.asyncProperty(

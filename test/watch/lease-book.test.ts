@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { carry } from '../../src/watch/call-site.js';
 import { LeaseBook, type LeaseBookOptions } from '../../src/watch/lease-book.js';
 import { VirtualClock } from '../helpers/virtual-clock.js';
 
@@ -125,6 +126,39 @@ describe('the accounts of a watched pool', () => {
     book.lend(things[0]!, { since: 0, site, releasesItself: false });
     expect(holders()).toMatchObject([{ site: '/app/src/orders.js:3:4' }]);
     expect(holders()[0]?.stack).not.toContain('knex');
+  });
+
+  const stack = (...places: string[]) =>
+    Object.assign(new Error(), {
+      stack: ['Error', ...places.map((one) => `    at call (${one})`)].join('\n'),
+    });
+  const KNEX = '/app/node_modules/knex/lib';
+
+  it('name the first call beyond the mapper, where an application is a package itself', () => {
+    const { book, things, holders } = start();
+    const made = stack(
+      `${KNEX}/builder.js:1:1`,
+      `${KNEX}/make.js:2:2`,
+      '/app/node_modules/unleash/dist/store.js:3:3',
+    );
+    const own = stack(`${KNEX}/client.js:4:4`, `${KNEX}/runner.js:5:5`);
+    for (const [at, site] of [own, null].entries())
+      book.lend(
+        things[at]!,
+        carry(made, () => book.askedAt(site)),
+      );
+    const place = { site: '/app/node_modules/unleash/dist/store.js:3:3' };
+    expect(holders()).toMatchObject([place, place]);
+  });
+
+  it('name no line of a mapper for a call that was not sampled', () => {
+    const { book, things, holders } = start();
+    const own = stack(`${KNEX}/client.js:4:4`, `${KNEX}/runner.js:5:5`);
+    book.lend(
+      things[0]!,
+      carry(null, () => book.askedAt(own)),
+    );
+    expect(holders()).toMatchObject([{ site: null, stack: null }]);
   });
 
   it('count a lease of what cannot be noted on, and do not see it', () => {

@@ -2,15 +2,19 @@ import { relative } from 'node:path';
 import { formatCount, formatDuration, formatMs, formatRate, formatShare } from '../../base/units.js';
 import type { Excluded, Fleet, Interval, PoolSizing, SizeRow } from '../../sizing/types.js';
 
+const OBSTACLES = {
+  connects: 'opening a connection takes longer than that, and idle ones are closed too early',
+  pings:
+    'each acquire first pings its connection, which takes longer than that. Choose a larger --target-wait to compare sizes',
+  slowdown: 'the more leases are out, the longer each one takes',
+} as const;
+
 /** The recommendation, in a sentence. */
 export function headlineOf({ recommendation, recordedSize, little }: PoolSizing): string {
   const { size, targetMs, p99Ms, growth } = recommendation;
   const load = growth === 1 ? '' : ` at ${growth}x the load`;
   if (size === null) {
-    const why =
-      recommendation.obstacle === 'connects'
-        ? 'opening a connection takes longer than that, and idle ones are closed too early'
-        : 'the more leases are out, the longer each one takes';
+    const why = OBSTACLES[recommendation.obstacle ?? 'slowdown'];
     return `no size keeps the p99 wait below ${formatMs(targetMs)}${load}: ${why}`;
   }
   const change =

@@ -38,8 +38,11 @@ export const tarnPool: PoolKind<TarnPool> = {
           const book = bookOf(this);
           const asked = book?.ask(acquireWatched) ?? null;
           const request = acquire.apply(this, args);
-          // It is served in a later turn at the earliest.
-          if (book !== null && asked !== null && hasMethods(request, ['resolve'])) {
+          if (book === null || asked === null) return request;
+          // tarn 3 serves it in a later turn at the earliest.
+          const served = this.pendingValidations === undefined ? servedAtOnce(this, request) : null;
+          if (served !== null) book.lend(served, asked);
+          else if (hasMethods(request, ['resolve'])) {
             follow(request as Request, asked, book);
             // Only a failed create and the end of the pool come this way. The rest are timeouts.
             followRejection(request as Request, book);
@@ -97,3 +100,8 @@ export const tarnPool: PoolKind<TarnPool> = {
     };
   },
 };
+
+/** The resource that tarn 2 has given to the latest request before `acquire` returned; null where that waits. */
+function servedAtOnce({ pendingAcquires, used }: TarnPool, request: unknown): object | null {
+  return pendingAcquires.includes(request) ? null : (used.at(-1)?.resource ?? null);
+}
