@@ -341,7 +341,7 @@ class Simulation {
     if (this.#live > this.#peakLive) this.#peakLive = this.#live;
   }
 
-  /** A connection that is opened or pinged is lent in so long: to that acquire, or with -1 to whoever comes first. */
+  /** Lends a connection once it is opened or pinged: to that acquire, or with -1 to the first waiter. */
   #reach(acquire: number, tookMs: number): void {
     this.#opening.push(this.#nowMs + tookMs, this.#openedFor.length);
     this.#openedFor.push(acquire);

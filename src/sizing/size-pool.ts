@@ -430,7 +430,7 @@ function waitsWithoutQueue(
   let ended = 0;
   return waitedMs.filter((_, at) => {
     while ((endMs[ended] ?? Number.POSITIVE_INFINITY) <= (askedMs[at] ?? 0)) ended++;
-    // Those before it that have not ended wait, or have a connection.
+    // Earlier acquires that have not ended wait, or have a connection.
     return at - ended < size;
   });
 }
