@@ -1,6 +1,7 @@
 import { brokerLink, brokerPacing, brokerPoolTooSmall } from './causes/broker.js';
 import { CONNECTING } from './causes/connecting.js';
 import { statementsFail } from './causes/failing-statements.js';
+import { fanOut } from './causes/fan-out.js';
 import { halfOpen, heldThroughOtherWork, leak, leftRunning, listenTakesAPlace } from './causes/leases.js';
 import {
   databaseLimit,
@@ -23,7 +24,6 @@ import {
 import { idleConnectionsCut, openTransactionsCut } from './causes/lost.js';
 import {
   connectionChurn,
-  fanOut,
   goneConnections,
   limitNotInForce,
   poolMadeTwice,

@@ -10,7 +10,8 @@ const LIBRARIES: ReadonlyMap<string, Library> = new Map<string, Library>([
   ['postgres.js', 'postgres.js'],
   ['mysql2', 'mysql2'],
   ['mysqljs', 'mysql2'],
-  ['mariadb', 'mysql2'],
+  ['mariadb', 'mariadb client'],
+  ['mongodb', 'mongodb'],
   ['tarn', 'knex'],
   ['knex', 'knex'],
   ['sequelize-pool', 'sequelize'],
@@ -28,6 +29,8 @@ const NAMES: Readonly<Record<Library, string>> = {
   pg: 'pg.Pool',
   'postgres.js': 'postgres.js',
   mysql2: 'mysql2',
+  'mariadb client': 'mariadb',
+  mongodb: 'mongodb',
   knex: 'knex',
   sequelize: 'Sequelize',
   typeorm: 'TypeORM',
@@ -54,7 +57,8 @@ export function stepsOf(
         : facts.pools.map(({ pool }) => pool.driver);
   const libraries = [...new Set(drivers.flatMap((one) => LIBRARIES.get(one) ?? []))];
   const inLibraries = libraries.flatMap((library): Step[] => {
-    const text = repair[library];
+    // Its calls have the names of mysql2's, where it has no words of its own.
+    const text = repair[library] ?? (library === 'mariadb client' ? repair.mysql2 : undefined);
     return text === undefined ? [] : [{ kind: 'code', at: null, text: `${NAMES[library]}: ${text}` }];
   });
   const inApp: Step[] =
@@ -62,7 +66,7 @@ export function stepsOf(
       ? inLibraries
       : repair.app !== undefined
         ? [{ kind: 'code', at: null, text: `in the application: ${repair.app}` }]
-        : libraries.length === 0 && repair.pg !== undefined
+        : drivers.length === 0 && repair.pg !== undefined
           ? [{ kind: 'code', at: null, text: `${NAMES.pg}: ${repair.pg}` }]
           : [];
   const at = (place: Place, label: string | undefined, name: string): Step[] => {

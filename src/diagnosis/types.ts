@@ -14,6 +14,8 @@ export type Library =
   | 'pg'
   | 'postgres.js'
   | 'mysql2'
+  | 'mariadb client'
+  | 'mongodb'
   | 'knex'
   | 'sequelize'
   | 'typeorm'

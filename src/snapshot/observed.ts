@@ -48,6 +48,10 @@ export const poolObserved = object({
   waiterSites: list(object({ site: text, count: amount })),
   /** Callers that wait while their own flow holds a lease of the same pool. */
   nestedWaiters: orNull(amount),
+  /** The most callers that wait now and asked at the same time. Absent in older versions. */
+  askedTogether: optional(orNull(amount)),
+  /** The largest number of acquires that began at the same time, in the last seconds. Absent in older versions. */
+  burst: optional(orNull(object({ count: amount, agoMs: figure, site: orNull(text) }))),
   /** SQLSTATE, MySQL's name, or Node's code of `createError`. */
   createErrorCode: orNull(text),
   /** Time since the last connect that failed, in milliseconds. */

@@ -5,6 +5,7 @@ import { asError } from '../base/promises.js';
 import { SiteSampler } from '../base/site-sampler.js';
 import type { PoolCounters, WatchedHolder } from '../snapshot/pool.js';
 import { type Blame, BlameBook } from './blame.js';
+import { askedTogether, type Burst, Bursts } from './bursts.js';
 import { siteOnBehalf, withCarried } from './call-site.js';
 import { type Frame, framesOf, stackText } from './frames.js';
 import { nestedWaiters } from './nested.js';
@@ -30,12 +31,16 @@ export interface Asked {
   readonly site: Error | null;
   /** Whether it is that of one statement, which gives the lease back by itself. */
   readonly releasesItself: boolean;
+  /** The acquires that began together with it. */
+  readonly burst: Burst;
 }
 
 /** Callers of the pool that have no lease yet, as they are now. */
 export interface WaiterSight {
   readonly sites: readonly { readonly site: string; readonly count: number }[];
   readonly nested: number | null;
+  /** The most of them that asked at the same time. */
+  readonly together: number;
 }
 
 /** With the frames of object mappers and drivers in between, the user's own are further off than in our own pool. */
@@ -64,6 +69,7 @@ export class LeaseBook implements ConnectionBook {
   readonly #blame = new BlameBook();
   readonly #returned = new Ring<Error>(REMEMBERED);
   readonly #used = new Ring<readonly [acquire: Error, statement: Error]>(REMEMBERED);
+  readonly #bursts = new Bursts();
   #asked = 0;
   #acquired = 0;
   #released = 0;
@@ -111,13 +117,24 @@ export class LeaseBook implements ConnectionBook {
           ? captureSite(acquire, STACK_FRAMES)
           : null,
       );
-    return { since, site, releasesItself };
+    return { since, site, releasesItself, burst: this.#bursts.add(since, site) };
   }
 
   /** The same for an acquire whose stack is known, or cannot be. */
   askedAt(site: Error | null, releasesItself = false): Asked {
     this.#asked++;
-    return { since: this.clock.now(), site: siteOnBehalf() ?? withCarried(site), releasesItself };
+    const since = this.clock.now();
+    const at = siteOnBehalf() ?? withCarried(site);
+    return { since, site: at, releasesItself, burst: this.#bursts.add(since, at) };
+  }
+
+  /** The largest burst of acquires of the last seconds, and the line that made it. */
+  burst(): { count: number; agoMs: number; site: string | null } | null {
+    const { largest } = this.#bursts;
+    if (largest === null) return null;
+    const { count, at, site } = largest;
+    const [blame] = this.blamesOf([framesOf(site)]);
+    return { count, agoMs: this.clock.now() - at, site: blame?.site ?? null };
   }
 
   /** `words` say what it is lent for, where no statement will. */
@@ -292,7 +309,7 @@ export class LeaseBook implements ConnectionBook {
 
   /** The call sites of these waiters, and how many of them wait for a lease of their own flow. */
   waiters(waiting: Iterable<Asked>, resources: Iterable<object>): WaiterSight {
-    const asked = [...waiting].map(({ since, site }) => ({ since, frames: framesOf(site) }));
+    const asked = [...waiting].map(({ since, site, burst }) => ({ since, burst, frames: framesOf(site) }));
     const counts = new Map<string, number>();
     const blames = this.#blame.peek(asked.map(({ frames }) => frames));
     for (const { site } of blames) if (site !== null) counts.set(site, (counts.get(site) ?? 0) + 1);
@@ -308,6 +325,7 @@ export class LeaseBook implements ConnectionBook {
     const leases = idle.map(({ idleSince }, i) => ({ idleSince, frames: held[i]?.calls ?? [] }));
     return {
       sites: [...counts].map(([site, count]) => ({ site, count })).sort((a, b) => b.count - a.count),
+      together: askedTogether(asked),
       nested: asked.some(({ frames }) => frames.length > 0) ? nestedWaiters(asked, leases) : null,
     };
   }

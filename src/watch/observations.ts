@@ -124,7 +124,10 @@ export class Observations {
   /** `blamesOf` names the responsible lines, as for leases. */
   snapshot(
     blamesOf: (stacks: readonly (readonly Frame[])[]) => readonly Blame[],
-  ): Omit<Observed, 'ageMs' | 'site' | 'address' | 'waiterSites' | 'nestedWaiters' | 'openIdle'> {
+  ): Omit<
+    Observed,
+    'ageMs' | 'site' | 'address' | 'waiterSites' | 'nestedWaiters' | 'askedTogether' | 'burst' | 'openIdle'
+  > {
     const now = this.#clock.now();
     return {
       queries: this.queries,

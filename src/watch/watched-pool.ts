@@ -103,6 +103,8 @@ function observedOf(facts: PoolFacts, book: LeaseBook, ageMs: number | null, sit
     address: facts.address ?? null,
     waiterSites: waiters?.sites ?? [],
     nestedWaiters: waiters?.nested ?? null,
+    askedTogether: waiters?.together ?? null,
+    burst: book.burst(),
     openIdle: book.openIdle(resources),
   };
 }

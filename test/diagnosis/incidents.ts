@@ -259,11 +259,50 @@ export const INCIDENTS: readonly Incident[] = [
           many(5, () => ({ ageMs: 20, busy: true, site: '/app/src/list.ts:30:5' })),
           {
             ...{ waiting: 295, longestWaitMs: 400, peakWaiting: 295 },
-            observed: observed({ waiterSites: [{ site: '/app/src/list.ts:30:5', count: 295 }] }),
+            observed: observed({
+              waiterSites: [{ site: '/app/src/list.ts:30:5', count: 295 }],
+              askedTogether: 290,
+            }),
           },
         ),
       ),
       postgres(many(5, (n) => ({ ...at(200)(n), queryMs: 15 }))),
+    ],
+  },
+  {
+    id: 'one route with many users',
+    // They are of one place as well, and ask one after the other.
+    cause: 'pool-too-small',
+    sources: [
+      app(
+        dry(
+          many(5, () => ({ ageMs: 20, busy: true, site: '/app/src/list.ts:30:5' })),
+          {
+            ...{ waiting: 45, longestWaitMs: 400, longestHoldMs: 30 },
+            observed: observed({
+              waiterSites: [{ site: '/app/src/list.ts:30:5', count: 45 }],
+              askedTogether: 4,
+            }),
+          },
+        ),
+      ),
+    ],
+    before: [
+      app(dry([], { takenAtMs: pool().takenAtMs - 1000, counters: { ...pool().counters, released: 40 } })),
+    ],
+  },
+  {
+    id: 'between two bursts',
+    cause: 'fan-out-promise-all',
+    says: /80 callers of one place \(src\/list\.ts:30\) asked at once/,
+    sources: [
+      app(
+        pool({
+          ...{ size: 5, maxOverflow: 0, live: 5, idle: 5, waiting: 0 },
+          wait: { count: 80, sumUs: 4e7, minUs: 0, maxUs: 9e5, meanUs: 5e5, buckets: [[1e6, 80]] },
+          observed: observed({ burst: { count: 80, agoMs: 2000, site: '/app/src/list.ts:30:5' } }),
+        }),
+      ),
     ],
   },
   {

@@ -123,7 +123,7 @@ describe('the accounts of a watched pool', () => {
         '    at order (/app/src/orders.js:3:4)',
       ].join('\n'),
     });
-    book.lend(things[0]!, { since: 0, site, releasesItself: false });
+    book.lend(things[0]!, { since: 0, site, releasesItself: false, burst: { count: 1, at: 0, site } });
     expect(holders()).toMatchObject([{ site: '/app/src/orders.js:3:4' }]);
     expect(holders()[0]?.stack).not.toContain('knex');
   });

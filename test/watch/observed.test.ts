@@ -62,6 +62,15 @@ describeWithPostgres('what the statements of a pool tell', () => {
     for (const client of [listener, locker, leak]) client.release();
   });
 
+  it('are the callers that ask at the same time', async () => {
+    const { pool, seen } = watched();
+    const asked = Promise.all(Array.from({ length: 20 }, () => pool.query('select pg_sleep(0.01)')));
+    const site = expect.stringMatching(/observed\.test\.ts:\d+:\d+$/);
+    expect(seen().observed).toMatchObject({ burst: { count: 20, site }, askedTogether: 17 });
+    await asked;
+    expect(seen().observed).toMatchObject({ burst: { count: 20 }, askedTogether: 0 });
+  });
+
   it('is a cursor that is read, until its end', async () => {
     const { pool, seen } = watched(0);
     const client = await pool.connect();

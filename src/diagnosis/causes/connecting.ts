@@ -102,8 +102,12 @@ interface Sort {
   readonly ruledOut: readonly string[];
   readonly missing?: string;
   readonly repair: Repair;
+  /** Repairs of their own for these texts. */
+  readonly repairs?: readonly (readonly [text: RegExp, repair: Repair])[];
   readonly avoid: readonly string[];
 }
+
+const inPostgres = (statement: string): Repair => onlyAt({ sql: { postgres: [statement] } });
 
 /** Faults whose words alone are the cause. Those that need more facts have files of their own. */
 const SORTS: readonly Sort[] = [
@@ -229,9 +233,16 @@ const SORTS: readonly Sort[] = [
     title: 'The role is not there, or may not connect to that database',
     clause: 'the server does not let that role in',
     ruledOut: ['a wrong password: the role itself is refused'],
+    repairs: [
+      [/is not permitted to log in/i, inPostgres('ALTER ROLE {role} LOGIN')],
+      [/permission denied for database/i, inPostgres('GRANT CONNECT ON DATABASE {database} TO {role}')],
+      [
+        /not currently accepting connections/i,
+        inPostgres('ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true'),
+      ],
+    ],
     repair: onlyAt({
-      sql: { postgres: ['ALTER ROLE {role} LOGIN', 'GRANT CONNECT ON DATABASE {database} TO {role}'] },
-      postgres: 'CREATE ROLE first, if there is no such role',
+      postgres: "CREATE ROLE {role} LOGIN PASSWORD '...', or correct the user in the address",
       mysql: "GRANT ALL ON {database}.* TO '{user}'@'HOST', with the host of its account in mysql.user",
       app: 'correct the user in the address',
     }),
@@ -346,7 +357,7 @@ const SORTS: readonly Sort[] = [
   },
 ];
 
-function causeOf({ id, fault, title, clause, ruledOut, missing, repair, avoid }: Sort): Cause {
+function causeOf({ id, fault, title, clause, ruledOut, missing, repair, repairs = [], avoid }: Sort): Cause {
   return {
     id,
     title,
@@ -358,7 +369,11 @@ function causeOf({ id, fault, title, clause, ruledOut, missing, repair, avoid }:
           .filter((failure) => failure.fault === fault)
           // A pooler without any server connection answers late, too.
           .filter(() => fault !== 'path-timeout' || starvedPools(look).length === 0)
-          .map((failure): Found => foundOf(failure, look, clause, ruledOut, missing))
+          .map((failure): Found => {
+            const own = repairs.find(([text]) => text.test(failure.text))?.[1];
+            const found = foundOf(failure, look, clause, ruledOut, missing);
+            return own === undefined ? found : { ...found, repair: own };
+          })
       );
     },
   };

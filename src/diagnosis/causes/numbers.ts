@@ -269,6 +269,7 @@ export const limitNotInForce: Cause = {
     pg: 'max: Number(process.env.DB_POOL_SIZE) at the top level of the options',
     'postgres.js': 'max in the second argument',
     mysql2: 'connectionLimit',
+    mongodb: 'maxPoolSize',
     knex: 'pool.max, not connection.max',
     sequelize: 'pool.max',
     typeorm: 'poolSize, or extra.max',
@@ -315,6 +316,8 @@ export const connectionChurn: Cause = {
     ...LIVE_SHORTER_THAN_THE_CUT,
     pg: 'idleTimeoutMillis of 10 to 30 s or more, no maxUses, min for bursts',
     mysql2: 'maxIdle = connectionLimit, idleTimeout of 60 s',
+    'mariadb client': 'minimumIdle = connectionLimit, idleTimeout of 1800 (seconds)',
+    mongodb: 'minPoolSize, and no maxIdleTimeMS of moments',
     knex: 'idleTimeoutMillis of 10 to 30 s or more',
     sequelize: 'pool.idle of 10 s or more',
     app: 'keep idle connections for 10 to 30 s or more',
@@ -368,57 +371,6 @@ export const connectionChurn: Cause = {
   },
 };
 
-export const fanOut: Cause = {
-  id: 'fan-out-promise-all',
-  title: 'One request asks for more connections at once than there are (Promise.all, or N+1)',
-  repair: {
-    pg: 'one query with = ANY($1), or p-limit at half of max',
-    'postgres.js': 'an IN list with the sql(ids) helper',
-    mysql2: 'IN (?)',
-    knex: 'whereIn()',
-    sequelize: 'include, or findAll({ where: { id: ids } })',
-    typeorm: 'In(ids), or relations',
-    prisma: 'in, include, or a DataLoader',
-    poolctl: 'one statement; maxWaiting refuses early',
-    app: 'one statement for all items, or a limit on how many run at once',
-  },
-  avoid: ['a pool as large as the list'],
-  find(look) {
-    return openPools(look).flatMap((fact): Found[] => {
-      if (!isPressed(fact) || look.isExplained(fact.key)) return [];
-      const { waiting, observed } = fact.pool;
-      const capacity = fact.capacity ?? 0;
-      // A look may fall into the end of a burst.
-      const peak = Math.max(waiting ?? 0, look.recent(fact).waitingPeak ?? 0);
-      const sites = observed?.waiterSites ?? [];
-      const [top] = sites;
-      const known = sites.reduce((sum, { count }) => sum + count, 0);
-      const turnover = look.recent(fact).releasesPerSecond;
-      if (top === undefined || capacity === 0 || peak < 3 * capacity || top.count * 10 < known * 8) return [];
-      const holders = holdersOf(look.facts, fact);
-      const same = holders.filter(({ holder }) => holder.site === top.site).length;
-      // A crowd of requests at one route looks alike, but for its evenness: there the queue does not drain.
-      if (holders.length > 0 && same * 2 < holders.length && (turnover ?? 1) === 0) return [];
-      return [
-        {
-          severity: 'bad',
-          subject: poolSubject(fact),
-          explains: [fact.key],
-          weight: (waiting ?? 0) + 1,
-          words: ofPool(
-            fact,
-            `${top.count} callers of one place (${printable(shortSite(top.site, look.cwd))}) ask at once for ${counted(capacity, 'connection')}`,
-          ),
-          evidence: [`peak of waiters: ${fact.pool.peakWaiting ?? '?'}`, ...siteEvidence(holders, look)],
-          ruledOut: ['a pool that is too small: those who wait are of one place'],
-          confidence: 'likely',
-          missing: 'whether the queue drains between bursts: the waiters over the next seconds',
-        },
-      ];
-    });
-  },
-};
-
 export const probesUsePool: Cause = {
   id: 'health-check-uses-pool',
   title:
@@ -457,6 +409,7 @@ export const zombies: Cause = {
     pg: 'a newer pg-pool, and a longer connectionTimeoutMillis',
     'postgres.js': 'a longer connect_timeout',
     mysql2: 'a longer connectTimeout',
+    mongodb: 'a longer connectTimeoutMS',
     knex: 'acquireConnectionTimeout above createTimeoutMillis',
     app: 'a longer connect timeout',
     postgres: 'idle_session_timeout for that role as a stop-gap; end those with query_start IS NULL',

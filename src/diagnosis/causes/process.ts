@@ -142,6 +142,7 @@ export const closedPool: Cause = {
     pg: 'pool.end() once, after the server has stopped taking requests',
     'postgres.js': 'sql.end({ timeout: 5 }) last',
     mysql2: 'pool.end() last',
+    mongodb: 'client.close() last',
     knex: 'knex.destroy() last',
     sequelize: 'sequelize.close() last',
     typeorm: 'dataSource.destroy() last',

@@ -32,7 +32,9 @@ export const poisonedConnection: Cause = {
     'A connection was returned to the pool with its transaction still open; the next borrower runs inside it',
   repair: {
     ...END_TRANSACTION,
-    pg: 'ROLLBACK in the catch; client.release(error) where ROLLBACK fails, so that it is closed; no release() before the await of COMMIT',
+    pg: 'BEGIN, its statements and COMMIT on one client of pool.connect(), never by pool.query(); ROLLBACK in the catch; client.release(error) where ROLLBACK fails; no release() before the await of COMMIT',
+    mysql2:
+      'beginTransaction(), its statements and commit() on one connection of pool.getConnection(), never by pool.query(); connection.rollback() in the catch, connection.release() in the finally',
     poolctl: 'leave reset on release on (the default)',
   },
   avoid: ['retrying the statements that fail', 'a bigger pool'],

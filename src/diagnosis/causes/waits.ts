@@ -145,6 +145,7 @@ export const clientReads: Cause = {
     pg: 'pg-cursor: await cursor.close() in a finally; pg-query-stream: pipeline(), which destroys it after an error',
     'postgres.js': 'leave the for await loop of .cursor() by return or break, which closes it',
     mysql2: 'stream.destroy(), or read the stream to its end',
+    'mariadb client': 'stream.close() of queryStream() in a finally, or read it to its end',
     knex: '.stream() with pipeline(), which destroys it after an error',
   },
   avoid: ['tuning the query: the server has its answer ready', 'a bigger pool', 'an index'],
