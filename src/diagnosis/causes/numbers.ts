@@ -5,7 +5,7 @@ import { holdersOf, isFull, isOfDatabase, isPressed, poolSubject } from '../look
 import { ofPool, siteEvidence } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, ONE_POOL, SMALLER_POOLS } from '../repairs.js';
 import type { Cause, Found, Look } from '../types.js';
-import { counted, shortRate, shortSite, shortTime } from '../words.js';
+import { shortRate, shortSite, shortTime } from '../words.js';
 
 /** More pools of one place in one process are no read/write split any more. */
 const MANY_POOLS = 3;
