@@ -130,10 +130,39 @@ function siteOf(
     if (pattern.callback !== undefined && isManaged(node, pattern.callback.lease)) return null;
     if (pattern.managedByFunction === true && node.arguments?.some((one) => isFunctionLike(one, entities)))
       return null;
-    best = { node, spec, pattern, at: [pattern.at ?? ''], confidence, when: new Map(), via: null };
+    const lent = endsWithBlock(node, spec, entities) ? endedByBlock(spec) : spec;
+    best = { node, spec: lent, pattern, at: [pattern.at ?? ''], confidence, when: new Map(), via: null };
     if (isGuess(node, pattern, entities)) best = { ...best, isGuess: true };
   }
   return best;
+}
+
+const ENDED_BY_BLOCK = new WeakMap<ResourceSpec, ResourceSpec>();
+
+/** The same lease, where `with` ends it. */
+function endedByBlock(spec: ResourceSpec): ResourceSpec {
+  const known = ENDED_BY_BLOCK.get(spec);
+  if (known !== undefined) return known;
+  const made: ResourceSpec = { ...spec, release: { ...spec.release, isKeptByBlock: false } };
+  ENDED_BY_BLOCK.set(spec, made);
+  return made;
+}
+
+/** `sqlite3.connect(path, factory=Closing)`: a class of the project says what `with` does. */
+function endsWithBlock(
+  node: ts.CallExpression | ts.NewExpression,
+  { release }: ResourceSpec,
+  entities: Entities,
+): boolean {
+  if (release.isKeptByBlock !== true) return false;
+  const factory = node.arguments
+    ?.map(namedArgument)
+    .find((one) => one !== null && /^(connection_)?factory$/.test(one.name));
+  const made = factory === undefined || factory === null ? null : entities.of(factory.value);
+  if (made?.kind !== 'class') return false;
+  const exit = entities.methodOf(made.node, '__exit__') ?? entities.methodOf(made.node, '__aexit__');
+  const ends = release.methods.join('|');
+  return exit !== null && new RegExp(`\\.(${ends})\\b`).test(exit.getText());
 }
 
 /** Whether a call gives an object of a class whose release does nothing, where classes of the same kind do release. */

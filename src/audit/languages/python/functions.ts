@@ -1,5 +1,5 @@
 import { expression } from './expressions.js';
-import { type Role, roleStatement, rolesOf } from './roles.js';
+import { isLifespan, type Role, roleStatement, rolesOf } from './roles.js';
 import { isGenerator, namesBound, splitBy } from './scopes.js';
 import { statements } from './statements.js';
 import type { PyNode } from './syntax.js';
@@ -30,7 +30,7 @@ export function functionDefinition(to: Translation, node: PyNode, decorators: re
   }
   parameters(to, node, 0);
   to.put(isTop ? ' ' : ' => ');
-  const roles = rolesOf(decorators);
+  const roles = rolesIn(to, node, name, decorators);
   functionBody(to, node, body, { lends: lends(decorators), lent: lentOf(to, node, decorators) }, roles);
   to.put(isTop ? '\n' : ';\n');
   if (!isTop || !to.modules.stepped.has(name) || !isGenerator(body)) return;
@@ -99,10 +99,17 @@ function method(
           awaits: !isConstructor && !isGetter,
           isConstructor,
         },
-        rolesOf(decorators),
+        rolesIn(to, node, name, decorators),
       );
   });
   to.put('\n');
+}
+
+function rolesIn(to: Translation, node: PyNode, name: string, decorators: readonly string[]): Role[] {
+  const roles = rolesOf(decorators);
+  const list = node.kids.find(({ type }) => type === 'ParamList');
+  const parameters = list === undefined ? '' : to.textOf(list).slice(1, -1);
+  return roles.includes('lends') && isLifespan(name, parameters) ? [...roles, 'lifespan'] : roles;
 }
 
 function firstParameter(to: Translation, node: PyNode): string | null {

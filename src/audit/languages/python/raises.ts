@@ -1,6 +1,7 @@
 import { ts } from 'ts-morph';
 import type { Call } from '../../flow/graph.js';
 import type { Raise, RaiseContext } from '../../flow/types.js';
+import { hasRole } from './roles.js';
 
 /** Whether a node is of a file that was translated from Python. */
 export function isPython(node: ts.Node): boolean {
@@ -25,10 +26,10 @@ const CHECKS =
  */
 export function raiseInPython(call: Call, { onLease, protocol, callee }: RaiseContext): Raise {
   const { name, node } = call;
-  if (name === '$pass') return 'ordinary';
+  if (name === '$pass') return isInLifespan(node) ? 'protocol' : 'ordinary';
   // `context.configure(connection=connection)` of Alembic only keeps what it is given.
   if (name === 'configure' && onLease) return 'protocol';
-  if (name === '$yield') return onLease ? 'ordinary' : 'protocol';
+  if (name === '$yield') return onLease && !isInLifespan(node) ? 'ordinary' : 'protocol';
   if (name === '$handover') return 'never';
   if (onLease && (protocol.includes(name) || CHECKS.test(name))) return 'protocol';
   if (isSaid(call) || (!onLease && isBuiltIn(call))) return 'never';
@@ -45,7 +46,14 @@ export function raiseInPython(call: Call, { onLease, protocol, callee }: RaiseCo
 
 /** Making a session asks nobody; connecting does. */
 export function raiseOfPythonAcquiring(node: ts.Node): Raise {
-  return /connect|getconn|acquire/i.test(node.getText().slice(0, 200)) ? 'ordinary' : 'protocol';
+  const called = ts.isCallExpression(node) || ts.isNewExpression(node) ? node.expression : node;
+  return /connect|getconn|acquire/i.test(called.getText().slice(0, 200)) ? 'ordinary' : 'protocol';
+}
+
+/** What an application holds from its start to its end: where that fails, the process ends. */
+function isInLifespan(node: ts.Node): boolean {
+  for (let at = node.parent; !ts.isSourceFile(at); at = at.parent) if (hasRole(at, 'lifespan')) return true;
+  return false;
 }
 
 /** Whether a call only puts a lease into a collection, or prints it. */

@@ -4,7 +4,7 @@ import { ts } from 'ts-morph';
  * The part of a function in its framework. The translation writes it as the first statement of the function, since
  * decorators have no counterpart there.
  */
-export type Role = 'request' | 'loop' | 'test' | 'lends';
+export type Role = 'request' | 'loop' | 'test' | 'lends' | 'lifespan';
 
 /** Web frameworks: `@app.get("/")`, `@bp.route("/")`, `@app.callback(...)` of Dash, `@bot.command()`. */
 const ROUTE =
@@ -27,6 +27,19 @@ export function rolesOf(decorators: readonly string[]): Role[] {
   if (has(FIXTURE)) roles.push('test');
   if (has(LENDS)) roles.push('lends');
   return roles;
+}
+
+/**
+ * Whether a manager brackets the run of an application: `async def lifespan(app: FastAPI)`. Frameworks enter it once,
+ * when they start.
+ */
+export function isLifespan(name: string, parameters: string): boolean {
+  return (
+    /(^|_)(lifespan|lifetime)(_|$)/.test(name) ||
+    /^\s*(self\s*,\s*)?\w+\s*:\s*["']?([\w.]+\.)?(FastAPI|Starlette|Litestar|Quart|Sanic|FastMCP|Application)\b/.test(
+      parameters,
+    )
+  );
 }
 
 const MARK = 'role: ';
