@@ -18,7 +18,7 @@ const WORKS =
   /^(execute\w*|exec|query|scalars?|scalar_one\w*|fetch\w*|first|one|one_or_none|commit|flush|refresh|get_or_404|request|post|put|patch|send\w*|recv\w*|read\w*|write\w*|run|call|connect\w*|download\w*|upload\w*|load\w*|loads|dump|save\w*|to_sql|read_sql\w*|to_csv|open|urlopen|check_output|check_call|invoke|predict|\$pass)$/;
 /** Questions about the state of a lease. */
 const CHECKS =
-  /^(is_connected|isConnected|in_transaction|is_active|closed|fileno|get_server_info|get_server_version|get_bind|sleep|waitOnUpdate|bindparams)$/;
+  /^(is_connected|isConnected|thread_id|get_backend_pid|in_transaction|is_active|closed|fileno|get_server_info|get_server_version|get_bind|sleep|waitOnUpdate|bindparams)$/;
 
 /**
  * How likely a call in Python is to raise. Any call may; what counts is whether a reader would guard against it: a query,
@@ -50,7 +50,7 @@ export function raiseOfPythonAcquiring(node: ts.Node): Raise {
   return /connect|getconn|acquire/i.test(called.getText().slice(0, 200)) ? 'ordinary' : 'protocol';
 }
 
-/** What an application holds from its start to its end: where that fails, the process ends. */
+/** Whether a call is in the lifespan of an application, whose failure ends the process. */
 function isInLifespan(node: ts.Node): boolean {
   for (let at = node.parent; !ts.isSourceFile(at); at = at.parent) if (hasRole(at, 'lifespan')) return true;
   return false;
