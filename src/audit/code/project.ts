@@ -8,6 +8,7 @@ import { Reads, unresolved, VIA_CONFIG } from '../reads.js';
 import { realOf } from '../repository.js';
 import { type FoundFile, readSource } from './files.js';
 import { isMarkup, type Script, scriptOf } from './markup.js';
+import { hasDeepAsyncHeads } from './nesting.js';
 import { Resolver } from './resolve.js';
 import type { Range, SourceUnit } from './unit.js';
 
@@ -63,8 +64,7 @@ export class Project {
       } else {
         const given = change?.texts.get(path) ?? null;
         const read = given === null ? readSource(path) : { text: given };
-        const reason =
-          'reason' in read ? read.reason : isMinified(path, read.text) ? 'it looks minified' : null;
+        const reason = 'reason' in read ? read.reason : reasonToSkip(path, read.text);
         if ('reason' in read || reason !== null) {
           this.warnings.push({ file: name, line: null, reason: `skipped: ${reason}` });
           this.skipped.add(name);
@@ -297,6 +297,12 @@ function lineOfSyntaxError(ast: ts.SourceFile): number | null {
 
 function lineOfFirst([first]: readonly Range[], { source }: SourceUnit): number | null {
   return first === undefined ? null : source.slice(0, first.from).split('\n').length;
+}
+
+/** Why the text of a file is not parsed; null if it is. */
+function reasonToSkip(path: string, text: string): string | null {
+  if (isMinified(path, text)) return 'it looks minified';
+  return hasDeepAsyncHeads(text) ? 'it opens too many "async (" inside each other' : null;
 }
 
 /**
