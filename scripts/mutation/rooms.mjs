@@ -28,7 +28,11 @@ export const ROOMS = {
     mutate: ['src/audit/flow'],
     tests: ['test/audit/flow.test.ts', 'test/audit/flow-parts.test.ts', 'test/audit/differential.test.ts'],
   },
-  'src/top': { mutate: ['src/top/diagnose.ts'], tests: ['test/top'] },
+  'src/diagnosis': {
+    mutate: ['src/diagnosis'],
+    tests: ['test/diagnosis'],
+    without: ['test/diagnosis/live.test.ts'],
+  },
   'src/health': { mutate: ['src/health'], tests: ['test/health'] },
   'src/pool': {
     mutate: ['src/pool'],

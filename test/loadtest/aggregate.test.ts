@@ -77,6 +77,24 @@ describe('response times', () => {
   });
 });
 
+describe('a run', () => {
+  it('has its drain and its rates apart: only successes are throughput, failures count as ended', () => {
+    const aggregator = new Aggregator(createModel({ kind: 'rate', perSecond: 10, maxInFlight: 100 }));
+    for (let at = 1; at <= 10; at++) {
+      const errorCode = at <= 4 ? 'E' : null;
+      aggregator.record(
+        sampleOf({ dueMs: at * 99, startedMs: at * 99, endedMs: at * 99 + 1, errorCode }),
+        'failed',
+      );
+    }
+    aggregator.endArrivals(1000);
+    const result = aggregator.finish({ ...TOTALS, elapsedMs: 1500, arrivalsMs: 1000, started: 10 });
+    expect(result).toMatchObject({ drainMs: 500, succeeded: 6, failed: 4 });
+    expect(result.throughputPerSecond).toBeCloseTo(6, 0);
+    expect(result.endedPerSecond).toBeCloseTo(10, 0);
+  });
+});
+
 describe('the timeline', () => {
   const every = (stepMs: number, untilMs: number) =>
     Array.from({ length: untilMs / stepMs }, (_, i) =>

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Band, Measurements, ModelInfo, StageRow } from '../../src/loadtest/result.js';
-import { hasPassed, highestHeld, judge } from '../../src/loadtest/verdict.js';
+import {
+  endingWords,
+  hasPassed,
+  highestHeld,
+  judge,
+  unjudged,
+  withMissing,
+} from '../../src/loadtest/verdict.js';
 import { resultLike } from './results.js';
 
 interface Load {
@@ -228,6 +235,7 @@ describe('the verdict on a ramp', () => {
       10,
       /^10/,
     ],
+    ['that held only after it broke', [stage(10, false), stage(20, true)], 'bad', 0, /first step.*at 10/],
     ['that was cut off in its first step', [stage(10, null)], null, null, /nothing to judge/],
     ['without a step', [], null, null, /nothing to judge/],
   ])('%s', (_, stages, band, value, reason) => {
@@ -238,6 +246,16 @@ describe('the verdict on a ramp', () => {
     expect(highestHeld(stages)?.targetPerSecond ?? 0).toBe(value ?? 0);
   });
 
+  it('names the steps below the highest that held too, and only those, if one broke', () => {
+    const reasonOf = (...stages: StageRow[]) => {
+      const measurements = { ...measured({ times: {} }), stages };
+      return judge({ measurements, simple: true, model: { kind: 'closed', workers: 1 } }).reason;
+    };
+    const broke = reasonOf(stage(10, true), stage(15, null), stage(20, true), stage(30, false));
+    expect(broke).toMatch(/ Also held: 10\.?0?\/s\.$/);
+    expect(reasonOf(stage(10, true), stage(20, true))).not.toContain('Also held');
+  });
+
   it('names what broke only if something did', () => {
     const reasonOf = (...stages: StageRow[]) => {
       const measurements = { ...measured({ times: {} }), stages };
@@ -245,6 +263,73 @@ describe('the verdict on a ramp', () => {
     };
     expect(reasonOf(stage(10, true))).not.toContain('null');
     expect(reasonOf(stage(10, true), stage(20, false))).toContain('p99 too high at 20');
+  });
+});
+
+describe('a run that did not end by itself', () => {
+  const whole = measured({ times: { 10: 1000 } });
+  const ended = (part: Partial<Measurements>): Measurements => ({ ...whole, started: 1000, ...part });
+  const judged = (part: Partial<Measurements>) =>
+    judge({ measurements: ended(part), simple: true, model: { kind: 'closed', workers: 10 } });
+
+  it.each<[Partial<Measurements>, RegExp | null]>([
+    [{ abandoned: 0, drainMs: 500 }, null],
+    [{ abandoned: 3, drainMs: 0 }, null],
+    [{ abandoned: 1, drainMs: 500 }, /^1 iteration was abandoned 500 ms after the last one had begun\.$/],
+    [{ abandoned: 3, drainMs: 500 }, /^3 iterations were abandoned 500 ms after/],
+    [{ abandoned: 3, silentFromMs: 4200 }, /^The server stopped answering after 4\.20 s; 3 iterations were/],
+    [{ abandoned: 3, silentFromMs: 0 }, /^The server stopped answering after 0/],
+    [{ abandoned: 3, silentFromMs: -1 }, /^The server stopped answering during the warm-up; 3/],
+  ])('says so: %j', (part, words) => {
+    const text = endingWords(ended(part));
+    if (words === null) expect(text).toBeNull();
+    else expect(text).toMatch(words);
+    expect(judged(part).reason.startsWith(text ?? '100 %')).toBe(true);
+  });
+
+  it.each<[string, Partial<Measurements>, Band | null]>([
+    ['below 1 % were abandoned', { abandoned: 9, arrivalsMs: 9000 }, 'marginal'],
+    ['1 % were abandoned', { abandoned: 10, arrivalsMs: 9000 }, 'bad'],
+    ['the server went silent', { abandoned: 1, arrivalsMs: 9000, silentFromMs: 5000 }, 'bad'],
+    ['the run was aborted', { abandoned: 10, arrivalsMs: 10_000 }, null],
+    ['none was abandoned', { abandoned: 0, arrivalsMs: 9000 }, null],
+  ])('has a criterion for it: %s', (_, part, band) => {
+    const { criteria } = judged({ elapsedMs: 10_000, ...part });
+    expect(criteria.find(({ id }) => id === 'abandoned')?.band ?? null).toBe(band);
+  });
+
+  it('is not judged if poolctl was the limit, unless the target failed', () => {
+    const slow = { id: 'p99', band: 'bad' } as const;
+    const failing = { id: 'success', band: 'bad' } as const;
+    const fine = { id: 'success', band: 'good' } as const;
+    const verdictOf = (band: Band | null, ...criteria: readonly object[]) =>
+      ({ band, reason: 'Why.', criteria }) as unknown as Parameters<typeof unjudged>[0];
+    const notJudged = {
+      band: null,
+      notJudged: 'poolctl was starved',
+      reason: /^poolctl was starved, so .* Why\.$/,
+    };
+    for (const verdict of [verdictOf('bad', slow, fine), verdictOf('good', fine), verdictOf('marginal')]) {
+      expect(unjudged(verdict, 'poolctl was starved')).toMatchObject({
+        ...notJudged,
+        reason: expect.stringMatching(notJudged.reason),
+      });
+    }
+    // A failing target, one that went silent (bad without a criterion that is), and a run without any answer.
+    for (const verdict of [verdictOf('bad', slow, failing), verdictOf('bad', fine), verdictOf(null)]) {
+      expect(unjudged(verdict, 'poolctl was starved')).toBe(verdict);
+    }
+  });
+
+  it('is bad if a segment is missing, and says how much of the load that is', () => {
+    const good = judged({ abandoned: 0 });
+    const segments = (missing: number[]) =>
+      ({ missing, count: 8 }) as unknown as Parameters<typeof withMissing>[1];
+    expect(withMissing(good, segments([]))).toBe(good);
+    const partial = withMissing({ ...good, notJudged: 'x' }, segments([3]));
+    expect(partial).toMatchObject({ band: 'bad', reason: expect.stringMatching(/^7 of 8 segments: 12\.5/) });
+    expect(partial).not.toHaveProperty('notJudged');
+    expect(partial.criteria.at(-1)).toMatchObject({ id: 'segments', value: 7 / 8, band: 'bad' });
   });
 });
 
