@@ -137,12 +137,14 @@ describe('a run that audits nothing, or not everything', () => {
   it('skips a file whose unclosed parameter lists the parser cannot take, and no other', async () => {
     await write('a.ts', SAFE);
     await write('broken.ts', 'async (s (n('.repeat(40));
+    await write('generic.ts', 'async <T>('.repeat(40));
     await write('row.ts', 'void (async () => n(1))();\n'.repeat(40));
     const { code, err } = await run();
     expect(code).toBe(0);
     expect(err).toContain('broken.ts: skipped: it opens too many "async (" inside each other');
+    expect(err).toContain('generic.ts: skipped');
     expect(err).not.toContain('row.ts');
-    expect((await json()).summary.skipped).toBe(1);
+    expect((await json()).summary.skipped).toBe(2);
   });
 
   it('counts code that is nested too deeply as not audited in full', async () => {

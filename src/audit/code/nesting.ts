@@ -10,7 +10,8 @@ export function hasDeepAsyncHeads(text: string): boolean {
   if (!text.includes('async')) return false;
   const open: boolean[] = [];
   let heads = 0;
-  const tokens = /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\basync\s*\(|[()]/g;
+  const tokens =
+    /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\basync\s*(?:<[^<>()]*>\s*)?\(|[()]/g;
   for (const [token] of text.matchAll(tokens)) {
     if (token === ')') {
       if (open.pop() === true) heads--;
