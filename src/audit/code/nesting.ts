@@ -11,7 +11,7 @@ export function hasDeepAsyncHeads(text: string): boolean {
   const open: boolean[] = [];
   let heads = 0;
   const tokens =
-    /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\basync\s*(?:<[^<>()]*>\s*)?\(|[()]/g;
+    /\/\/.*|\/\*(?:[\s\S]*?\*\/|[\s\S]*$)|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\basync\s*(?:<[^()]{0,200}>\s*)?\(|[()]/g;
   for (const [token] of text.matchAll(tokens)) {
     if (token === ')') {
       if (open.pop() === true) heads--;

@@ -1,8 +1,8 @@
 import { printable } from '../../report/text.js';
 import { connectFaultOf } from '../connect-error.js';
 import type { BackendFact, PoolFact } from '../facts.js';
-import { holdersOf, isFull, isOfDatabase, isPressed, poolSubject } from '../look.js';
-import { ofPool, siteEvidence } from '../phrases.js';
+import { isFull, isOfDatabase, isPressed, poolSubject } from '../look.js';
+import { ofPool } from '../phrases.js';
 import { LIVE_SHORTER_THAN_THE_CUT, ONE_POOL, SMALLER_POOLS } from '../repairs.js';
 import type { Cause, Found, Look } from '../types.js';
 import { shortRate, shortSite, shortTime } from '../words.js';
